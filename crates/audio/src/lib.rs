@@ -1,0 +1,1 @@
+//! Audio files to mono waveforms at a stated rate; log-mel spectra.

@@ -1,0 +1,1 @@
+//! Experiment to plan to jobs to results.

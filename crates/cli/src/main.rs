@@ -1,0 +1,2 @@
+//! The `emobox` command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Raw corpora to manifests, partitions, audits and balanced sets.

@@ -1,0 +1,1 @@
+//! Pre-trained speech encoders: waveform to hidden states.

@@ -1,0 +1,1 @@
+//! Versioned, memory-mapped stores of hidden states.

@@ -1,0 +1,16 @@
+//! Whole files or none: atomic writes, digests, locks, paths that stay inside their root.
+//!
+//! Every artefact of emobox passes through [`write_atomic`] or [`write_atomic_with`], so a reader
+//! never sees half a file and a crash leaves at most a stray temporary name.
+
+mod digest;
+mod error;
+mod lock;
+mod safe_path;
+mod write;
+
+pub use digest::{Sha256, sha256_bytes, sha256_file};
+pub use error::FileError;
+pub use lock::{DirLock, LockOutcome};
+pub use safe_path::join_inside;
+pub use write::{read_json, write_atomic, write_atomic_with, write_json};

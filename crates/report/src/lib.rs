@@ -1,0 +1,1 @@
+//! Scores as HTML, SVG, Markdown, LaTeX and CSV.
