@@ -1,0 +1,171 @@
+use crate::BenchError;
+use crate::home::is_plain_name;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What to compute: corpora × encoders under one partition scheme and one probe protocol.
+///
+/// The same value comes from an experiment file and from `--corpus`/`--encoder` on the command line.
+///
+/// ```toml
+/// scheme = "paper"        # or "speaker", "published"
+/// protocol = "strict"     # or "paper"
+/// seed = 0
+///
+/// [[corpus]]
+/// name = "emodb"
+/// raw = "/data/emodb"     # not needed once prepared in this home
+///
+/// [[encoder]]
+/// name = "whisper-tiny.en"
+/// path = "/models/whisper-tiny.en"
+///
+/// [[encoder]]
+/// name = "fbank"
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// The corpora, in the order of the table's columns.
+    #[serde(default, rename = "corpus")]
+    pub corpora: Vec<CorpusChoice>,
+    /// The encoders, in the order of the table's rows.
+    #[serde(default, rename = "encoder")]
+    pub encoders: Vec<EncoderChoice>,
+    /// The partition scheme: `paper`, `published` or `speaker`.
+    #[serde(default = "default_scheme")]
+    pub scheme: String,
+    /// The probe protocol: `strict` or `paper`.
+    #[serde(default = "default_protocol")]
+    pub protocol: String,
+    /// Seed of partitions, initial weights, batch orders and bootstrap.
+    #[serde(default)]
+    pub seed: u64,
+    /// A copy of the published metadata folder, for the scheme `published`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<PathBuf>,
+    /// Go on with the files that are there when a corpus is incomplete.
+    #[serde(default)]
+    pub allow_missing: bool,
+    /// Take published labels and speakers even where they are known to be wrong.
+    #[serde(default)]
+    pub as_published: bool,
+    /// Arithmetic of the encoder: `f32` or `bf16`.
+    #[serde(default = "default_precision")]
+    pub precision: String,
+}
+
+/// A corpus of an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorpusChoice {
+    /// A registered corpus, or any other name for a corpus of one's own.
+    pub name: String,
+    /// The raw release (or one's own table or folders); absent when it is already prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<PathBuf>,
+}
+
+/// An encoder of an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderChoice {
+    /// A row of the zoo, or any other name for a local checkpoint.
+    pub name: String,
+    /// A local checkpoint folder or file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+}
+
+fn default_scheme() -> String {
+    "paper".to_owned()
+}
+
+fn default_protocol() -> String {
+    "strict".to_owned()
+}
+
+fn default_precision() -> String {
+    "f32".to_owned()
+}
+
+impl Default for Experiment {
+    fn default() -> Self {
+        Self {
+            corpora: Vec::new(),
+            encoders: Vec::new(),
+            scheme: default_scheme(),
+            protocol: default_protocol(),
+            seed: 0,
+            metadata: None,
+            allow_missing: false,
+            as_published: false,
+            precision: default_precision(),
+        }
+    }
+}
+
+impl Experiment {
+    /// Reads an experiment file; relative paths in it are relative to the file.
+    pub fn read(path: &Path) -> Result<Self, BenchError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| emobox_files::FileError::io("read", path, e))?;
+        let mut experiment: Self = toml::from_str(&text).map_err(|e| BenchError::Experiment {
+            path: path.to_owned(),
+            problem: e.to_string(),
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let paths = experiment
+            .corpora
+            .iter_mut()
+            .filter_map(|corpus| corpus.raw.as_mut())
+            .chain(
+                experiment
+                    .encoders
+                    .iter_mut()
+                    .filter_map(|encoder| encoder.path.as_mut()),
+            )
+            .chain(experiment.metadata.as_mut());
+        for path in paths {
+            *path = base.join(&*path);
+        }
+        Ok(experiment)
+    }
+
+    /// Checks everything that can be checked before any work, and returns the first problem found.
+    pub fn check(&self) -> Result<(), BenchError> {
+        if self.corpora.is_empty() {
+            return Err(BenchError::Call(
+                "no corpus is named: add --corpus NAME=DIR, or [[corpus]] in the experiment file"
+                    .to_owned(),
+            ));
+        }
+        if self.encoders.is_empty() {
+            return Err(BenchError::Call(
+                "no encoder is named: add --encoder NAME=DIR (or --encoder fbank, which needs no \
+                 weights), or [[encoder]] in the experiment file"
+                    .to_owned(),
+            ));
+        }
+        check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
+        check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))
+    }
+}
+
+fn check_names<'a>(
+    what: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), BenchError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !is_plain_name(name) {
+            return Err(BenchError::Call(format!(
+                "{what} name {name:?} cannot be a folder name: use letters, digits, '.', '_', '-', '+'"
+            )));
+        }
+        if !seen.insert(name) {
+            return Err(BenchError::Call(format!("{what} {name} is named twice")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is counted while a stage runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// What is being done, for people: `encoding emodb with whisper-tiny.en`.
+    pub label: String,
+    /// How many units there are in all.
+    pub total: u64,
+    /// The unit's name: `utterances`, `epochs`.
+    pub unit: &'static str,
+    /// Units that an earlier run has left finished.
+    pub already: u64,
+}
+
+/// Receives the course of long work. Calls come from several threads, one stage at a time.
+pub trait Progress: Sync {
+    /// A stage begins.
+    fn begin(&self, stage: &Stage);
+    /// `units` more are finished.
+    fn advance(&self, units: u64);
+    /// The stage ended, finished or not.
+    fn end(&self);
+    /// Something a user should know now: a skipped file, a lock that is waited for.
+    fn note(&self, message: &str);
+}
+
+/// Progress that nobody looks at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &Stage) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+    fn note(&self, _: &str) {}
+}
+
+/// What every stage needs besides its input: whom to tell, and whether to stop.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Told about stages and notes.
+    pub progress: &'a dyn Progress,
+    /// Set from outside (Ctrl-C) to stop at the next point that resumes.
+    pub stop: &'a AtomicBool,
+}
+
+impl Context<'_> {
+    /// Whether the work should stop now.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("stopped", &self.stopped())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! The exit codes, chosen in one place.
+
+use std::process::ExitCode;
+
+/// Everything was done.
+pub(crate) const DONE: u8 = 0;
+/// The work failed.
+pub(crate) const FAILED: u8 = 1;
+/// The call was wrong: an unknown name, a missing argument, an invalid experiment.
+pub(crate) const USAGE: u8 = 2;
+/// The work is done, but some inputs were skipped; the report names them.
+pub(crate) const SKIPPED: u8 = 3;
+/// Stopped by Ctrl-C; the same command goes on where it stopped.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All of it.
+    Complete,
+    /// With inputs left out.
+    WithSkips,
+}
+
+impl Outcome {
+    /// [`Outcome::WithSkips`] when `count` is not zero.
+    pub(crate) fn from_skips(count: usize) -> Self {
+        if count == 0 { Self::Complete } else { Self::WithSkips }
+    }
+}
+
+/// The process's exit code for the end of a command.
+pub(crate) fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
+    ExitCode::from(match result {
+        Ok(Outcome::Complete) => DONE,
+        Ok(Outcome::WithSkips) => SKIPPED,
+        Err(error) => match error.downcast_ref::<emobox_bench::BenchError>() {
+            Some(error) if error.is_interruption() => INTERRUPTED,
+            Some(error) if error.is_wrong_call() => USAGE,
+            _ => FAILED,
+        },
+    })
+}
