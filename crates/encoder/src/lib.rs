@@ -1,1 +1,3 @@
 //! Pre-trained speech encoders: waveform to hidden states.
+
+pub mod checkpoint;

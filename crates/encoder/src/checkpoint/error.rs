@@ -1,0 +1,139 @@
+use emobox_files::FileError;
+use std::path::PathBuf;
+
+/// A checkpoint that cannot be read, with the file and the part of it that is at fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The operating system refused, or a JSON index is not JSON.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A folder without a weights file under any known name.
+    #[error(
+        "find weights in {}: none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, \
+         pytorch_model.bin.index.json, *.safetensors, *.pt, *.pth, *.bin, *.ckpt is there{}",
+        folder.display(), listing("; the folder holds", found)
+    )]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+        /// What it holds instead (the first few names).
+        found: Vec<String>,
+    },
+    /// A folder with several candidate files and no rule to choose among them.
+    #[error(
+        "choose the weights in {}: several files qualify: {}; name one of them instead of the folder",
+        folder.display(), files.join(", ")
+    )]
+    SeveralWeights {
+        /// The folder.
+        folder: PathBuf,
+        /// The candidates.
+        files: Vec<String>,
+    },
+    /// A file that is no checkpoint, or one of a format that is not read.
+    #[error(
+        "read {}: {found}; expected a safetensors file or a PyTorch checkpoint (zip or legacy)",
+        path.display()
+    )]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What the file looks like.
+        found: String,
+    },
+    /// The file contradicts its own format.
+    #[error("read {}: not a valid {format} file: {detail}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The format that it claims: `safetensors`, `PyTorch zip`, `PyTorch legacy`, `index`.
+        format: &'static str,
+        /// What is wrong, with the tensor or entry where one is concerned.
+        detail: String,
+    },
+    /// The file ends before something that it announces.
+    #[error(
+        "read {}: truncated: {what} needs {expected} bytes of which {found} are there; fetch the file again",
+        path.display()
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// What was announced.
+        what: String,
+        /// Bytes that it needs.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// The file asks for more than any real checkpoint does.
+    #[error("read {}: {what} is {found}, above the limit of {limit} for one checkpoint", path.display())]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// The quantity.
+        what: String,
+        /// The largest accepted.
+        limit: u64,
+        /// What the file asks for.
+        found: u64,
+    },
+    /// Two tensors of a format without sharing claim the same bytes.
+    #[error("read {}: tensors {first:?} and {second:?} overlap", path.display())]
+    Overlap {
+        /// The file.
+        path: PathBuf,
+        /// The tensor that comes first.
+        first: String,
+        /// The tensor that starts inside it.
+        second: String,
+    },
+    /// A shard that the index names is not there.
+    #[error(
+        "read {}: shard {shard:?} is missing (it holds {tensors} tensors, {example:?} among them); \
+         fetch it into the same folder",
+        index.display()
+    )]
+    MissingShard {
+        /// The index file.
+        index: PathBuf,
+        /// The missing file as written in the index.
+        shard: String,
+        /// How many tensors are in it.
+        tensors: usize,
+        /// One of them.
+        example: String,
+    },
+    /// A tensor that was asked for is not in the checkpoint.
+    #[error("read {}: no tensor {name:?}{}", path.display(), listing("; similar names:", similar))]
+    MissingTensor {
+        /// The file or folder.
+        path: PathBuf,
+        /// The name asked for.
+        name: String,
+        /// Names in the checkpoint that resemble it.
+        similar: Vec<String>,
+    },
+    /// A tensor whose elements are of a type that has no meaning as f32 here.
+    #[error(
+        "read {}: tensor {name:?} has elements of type {dtype}; only f64, f32, f16, bf16, integers and bool are read",
+        path.display()
+    )]
+    ElementType {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its element type as the file spells it.
+        dtype: String,
+    },
+}
+
+fn listing(lead: &str, names: &[String]) -> String {
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("{lead} {}", names.join(", "))
+    }
+}

@@ -1,0 +1,108 @@
+//! Which files of a folder are the weights.
+
+use super::{CheckpointError, limits};
+use emobox_files::{FileError, join_inside};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Whole names, in order of preference, then any one file with one of [`ENDINGS`].
+const NAMES: [&str; 5] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "model.pt",
+];
+const ENDINGS: [&str; 5] = ["safetensors", "pt", "pth", "ckpt", "bin"];
+/// What training programs leave beside the weights.
+const NOT_WEIGHTS: [&str; 6] = [
+    "optimizer.pt",
+    "optimizer.bin",
+    "scheduler.pt",
+    "scaler.pt",
+    "training_args.bin",
+    "rng_state.pth",
+];
+
+/// The weights file of a folder: a single file, or an index.
+pub(super) fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
+    for name in NAMES {
+        let path = folder.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    let mut names = Vec::new();
+    let entries = std::fs::read_dir(folder).map_err(|e| FileError::io("list", folder, e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| FileError::io("list", folder, e))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    for ending in ENDINGS {
+        let mut files: Vec<String> = names
+            .iter()
+            .filter(|name| {
+                Path::new(name).extension().is_some_and(|e| e == ending)
+                    && !NOT_WEIGHTS.contains(&name.as_str())
+                    && folder.join(name).is_file()
+            })
+            .cloned()
+            .collect();
+        match files.len() {
+            0 => {}
+            1 => return Ok(folder.join(files.remove(0))),
+            _ => {
+                return Err(CheckpointError::SeveralWeights {
+                    folder: folder.to_owned(),
+                    files,
+                });
+            }
+        }
+    }
+    names.truncate(12);
+    Err(CheckpointError::NoWeights {
+        folder: folder.to_owned(),
+        found: names,
+    })
+}
+
+/// The shards that an index names, in order of their names, each inside the index's own folder.
+pub(super) fn shards(index: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let length = std::fs::metadata(index)
+        .map_err(|e| FileError::io("read", index, e))?
+        .len();
+    if length > limits::HEADER_BYTES as u64 {
+        return Err(CheckpointError::Limit {
+            path: index.to_owned(),
+            what: "the size of the index in bytes".to_owned(),
+            limit: limits::HEADER_BYTES as u64,
+            found: length,
+        });
+    }
+    let Index { weight_map } = emobox_files::read_json(index)?;
+    let mut shards: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (tensor, shard) in &weight_map {
+        shards.entry(shard).or_default().push(tensor);
+    }
+    let folder = index.parent().unwrap_or(Path::new("."));
+    let mut paths = Vec::with_capacity(shards.len());
+    for (shard, tensors) in shards {
+        let path = join_inside(folder, shard)?;
+        if !path.is_file() {
+            return Err(CheckpointError::MissingShard {
+                index: index.to_owned(),
+                shard: shard.to_owned(),
+                tensors: tensors.len(),
+                example: tensors[0].to_owned(),
+            });
+        }
+        paths.push(path);
+    }
+    Ok(paths)
+}

@@ -1,0 +1,163 @@
+//! Checkpoints as people have them, opened without executing anything.
+//!
+//! [`Checkpoint::open`] reads names, shapes and places of the tensors; the data stay in the mapped
+//! files until [`Checkpoint::read`] copies one tensor out as f32.
+
+mod error;
+mod folder;
+mod limits;
+mod safetensors;
+mod source;
+mod tensor;
+
+pub use error::CheckpointError;
+pub use tensor::Dtype;
+
+use emobox_files::{Sha256, sha256_bytes, sha256_file};
+use source::Source;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tensor::Tensor;
+
+/// The named tensors of one or more files.
+pub struct Checkpoint {
+    path: PathBuf,
+    sources: Vec<Source>,
+    tensors: BTreeMap<String, Tensor>,
+    config: Option<serde_json::Value>,
+}
+
+impl Checkpoint {
+    /// Opens a weights file, an index of shards, or a folder that holds one of them.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let path = path.as_ref();
+        let file = if path.is_dir() {
+            folder::find(path)?
+        } else {
+            path.to_owned()
+        };
+        let files = if file.to_string_lossy().ends_with(".index.json") {
+            folder::shards(&file)?
+        } else {
+            vec![file]
+        };
+        let mut checkpoint = Self {
+            path: path.to_owned(),
+            sources: Vec::new(),
+            tensors: BTreeMap::new(),
+            config: None,
+        };
+        for file in files {
+            checkpoint.add_file(&file)?;
+        }
+        Ok(checkpoint)
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), CheckpointError> {
+        let source = Source::open(path)?;
+        let index = self.sources.len();
+        let bytes = source.bytes();
+        let tensors = if safetensors::recognises(bytes) {
+            safetensors::read(path, bytes, index)?
+        } else {
+            return Err(CheckpointError::UnknownFormat {
+                path: path.to_owned(),
+                found: "the beginning is that of no known format".to_owned(),
+            });
+        };
+        for (name, tensor) in tensors {
+            if let Some(earlier) = self.tensors.get(&name) {
+                return Err(CheckpointError::Malformed {
+                    path: path.to_owned(),
+                    format: "checkpoint",
+                    detail: format!(
+                        "tensor {name:?} is also in {}",
+                        self.sources[earlier.file].path().display()
+                    ),
+                });
+            }
+            self.tensors.insert(name, tensor);
+        }
+        self.sources.push(source);
+        Ok(())
+    }
+
+    /// The names of all tensors, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor, outermost dimension first.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|tensor| tensor.shape.as_slice())
+    }
+
+    /// The type of a tensor's elements in the file.
+    pub fn dtype(&self, name: &str) -> Option<&Dtype> {
+        self.tensors.get(name).map(|tensor| &tensor.dtype)
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Copies a tensor out, in row-major order, f64 rounded and everything else widened to f32.
+    pub fn read(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
+        let tensor = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| CheckpointError::MissingTensor {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                similar: self.similar(name),
+            })?;
+        let source = &self.sources[tensor.file];
+        tensor
+            .read(source)
+            .ok_or_else(|| CheckpointError::ElementType {
+                path: source.path().to_owned(),
+                name: name.to_owned(),
+                dtype: tensor.dtype.to_string(),
+            })
+    }
+
+    /// Names that end as the one asked for does, which shows a prefix that was not expected.
+    fn similar(&self, name: &str) -> Vec<String> {
+        let tail = name
+            .rmatch_indices('.')
+            .nth(1)
+            .map_or(name, |(at, _)| &name[at..]);
+        self.names()
+            .filter(|candidate| candidate.ends_with(tail))
+            .take(3)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The digest of the weights: of the file's bytes when there is one, and otherwise of the lines
+    /// `<digest>  <file name>\n` over the shards in order of their names (as `sha256sum` prints them).
+    pub fn digest(&self) -> Result<Sha256, CheckpointError> {
+        let mut lines = String::new();
+        for source in &self.sources {
+            let digest = sha256_file(source.path())?;
+            if self.sources.len() == 1 {
+                return Ok(digest);
+            }
+            let name = source.path().file_name().unwrap_or_default();
+            lines += &format!("{digest}  {}\n", name.to_string_lossy());
+        }
+        Ok(sha256_bytes(lines.as_bytes()))
+    }
+
+    /// The files that hold the tensors, in order of their names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.sources.iter().map(Source::path)
+    }
+
+    /// The configuration objects inside the checkpoint (`cfg` or `args` of fairseq, `config` of
+    /// FunASR), as JSON; `None` when it holds tensors alone.
+    pub fn config(&self) -> Option<serde_json::Value> {
+        self.config.clone()
+    }
+}
