@@ -1,0 +1,185 @@
+use crate::{Prediction, ScoreError};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
+
+/// Counts of (reference class, predicted class).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion {
+    /// The classes, in the order of rows and columns.
+    pub classes: Vec<String>,
+    /// `counts[reference][prediction]`.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// The summary scores of one confusion, as fractions 0..1.
+///
+/// Equal to scikit-learn's with `labels=classes, zero_division=0`, where `classes` are those of the
+/// corpus (present in this test part or not):
+/// `ua` = `balanced_accuracy_score` (mean recall over the classes that occur in the reference),
+/// `wa` = `accuracy_score`, `macro_f1` / `micro_f1` / `weighted_f1` = `f1_score(average=…)`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Rates {
+    /// Unweighted accuracy: mean recall over the classes present in the reference.
+    pub ua: f64,
+    /// Weighted accuracy: the share of utterances that are right.
+    pub wa: f64,
+    /// F1 averaged over all classes of the corpus; a class neither present nor predicted counts 0.
+    pub macro_f1: f64,
+    /// F1 of the summed counts; equal to `wa`, as every utterance has one label and one prediction.
+    pub micro_f1: f64,
+    /// F1 averaged with the reference counts as weights.
+    pub weighted_f1: f64,
+}
+
+/// The scores of one class (`precision_recall_fscore_support` of scikit-learn, `zero_division=0`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassScores {
+    /// The class.
+    pub class: String,
+    /// Utterances of this class in the reference.
+    pub support: u64,
+    /// Utterances predicted as this class.
+    pub predicted: u64,
+    /// Right among those predicted; 0 where none is.
+    pub precision: f64,
+    /// Right among those of the class; 0 where there is none.
+    pub recall: f64,
+    /// Harmonic mean of the two; 0 where the class neither occurs nor is predicted.
+    pub f1: f64,
+}
+
+impl Confusion {
+    /// Counts predictions over the given classes.
+    ///
+    /// # Errors
+    /// A label or prediction outside `classes`.
+    pub fn of<'a>(
+        predictions: impl IntoIterator<Item = &'a Prediction>,
+        classes: &[String],
+    ) -> Result<Self, ScoreError> {
+        let index = ClassIndex::new(classes);
+        let mut counts = vec![vec![0; classes.len()]; classes.len()];
+        for prediction in predictions {
+            let (reference, predicted) = index.of(prediction)?;
+            counts[reference][predicted] += 1;
+        }
+        Ok(Self {
+            classes: classes.to_vec(),
+            counts,
+        })
+    }
+
+    /// Number of utterances.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+
+    /// The summary scores; all 0 without utterances.
+    pub fn rates(&self) -> Rates {
+        let cells: Vec<f64> = self.counts.iter().flatten().map(|&n| n as f64).collect();
+        rates(&cells, self.classes.len())
+    }
+
+    /// The scores of every class, in the order of `classes`.
+    pub fn class_scores(&self) -> Vec<ClassScores> {
+        self.classes
+            .iter()
+            .enumerate()
+            .map(|(i, class)| {
+                let support: u64 = self.counts[i].iter().sum();
+                let predicted: u64 = self.counts.iter().map(|row| row[i]).sum();
+                let right = self.counts[i][i] as f64;
+                ClassScores {
+                    class: class.clone(),
+                    support,
+                    predicted,
+                    precision: ratio(right, predicted as f64),
+                    recall: ratio(right, support as f64),
+                    f1: ratio(2.0 * right, (support + predicted) as f64),
+                }
+            })
+            .collect()
+    }
+}
+
+/// The summary scores of a row-major `[reference, predicted]` table; the inner loop of every bootstrap.
+pub(crate) fn rates(cells: &[f64], classes: usize) -> Rates {
+    let (mut total, mut right) = (0.0, 0.0);
+    let (mut recalls, mut present) = (0.0, 0.0);
+    let (mut f1_sum, mut weighted) = (0.0, 0.0);
+    for class in 0..classes {
+        let row = &cells[class * classes..][..classes];
+        let support: f64 = row.iter().sum();
+        let predicted: f64 = (0..classes)
+            .map(|other| cells[other * classes + class])
+            .sum();
+        let hit = row[class];
+        total += support;
+        right += hit;
+        if support > 0.0 {
+            recalls += hit / support;
+            present += 1.0;
+        }
+        let f1 = ratio(2.0 * hit, support + predicted);
+        f1_sum += f1;
+        weighted += f1 * support;
+    }
+    let wa = ratio(right, total);
+    Rates {
+        ua: ratio(recalls, present),
+        wa,
+        macro_f1: ratio(f1_sum, classes as f64),
+        micro_f1: wa,
+        weighted_f1: ratio(weighted, total),
+    }
+}
+
+/// `zero_division=0`.
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole == 0.0 { 0.0 } else { part / whole }
+}
+
+/// The sorted union of labels and predictions: the classes of a file whose corpus is not known.
+pub fn classes_of<'a>(predictions: impl IntoIterator<Item = &'a Prediction>) -> Vec<String> {
+    let classes: BTreeSet<&String> = predictions
+        .into_iter()
+        .flat_map(|p| [&p.label, &p.prediction])
+        .collect();
+    classes.into_iter().cloned().collect()
+}
+
+/// Looks classes up by name.
+pub(crate) struct ClassIndex<'a> {
+    classes: &'a [String],
+    by_name: HashMap<&'a str, usize>,
+}
+
+impl<'a> ClassIndex<'a> {
+    pub(crate) fn new(classes: &'a [String]) -> Self {
+        let by_name = classes
+            .iter()
+            .enumerate()
+            .map(|(i, class)| (class.as_str(), i))
+            .collect();
+        Self { classes, by_name }
+    }
+
+    /// (reference, predicted) as indices.
+    pub(crate) fn of(&self, prediction: &Prediction) -> Result<(usize, usize), ScoreError> {
+        let find = |what, class: &String| {
+            self.by_name
+                .get(class.as_str())
+                .copied()
+                .ok_or_else(|| ScoreError::UnknownClass {
+                    key: prediction.key.clone(),
+                    what,
+                    class: class.clone(),
+                    known: self.classes.to_vec(),
+                })
+        };
+        Ok((
+            find("label", &prediction.label)?,
+            find("prediction", &prediction.prediction)?,
+        ))
+    }
+}

@@ -1,0 +1,50 @@
+/// What can be wrong with predictions, score files and comparisons.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// A line of a text file does not hold what it should.
+    #[error("{file}:{line}: {problem}")]
+    Line {
+        /// The file as the caller named it.
+        file: String,
+        /// Line number from 1.
+        line: usize,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// The file could not be read to its end.
+    #[error("read {file}: {source}")]
+    Read {
+        /// The file as the caller named it.
+        file: String,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// A label or a prediction is none of the classes.
+    #[error("{key}: {what} {class:?} is none of the classes: {}", known.join(", "))]
+    UnknownClass {
+        /// Key of the utterance.
+        key: String,
+        /// `label` or `prediction`.
+        what: &'static str,
+        /// The unknown class.
+        class: String,
+        /// The classes that would have been valid.
+        known: Vec<String>,
+    },
+    /// There is nothing to score.
+    #[error("{subject}: no predictions to score")]
+    Empty {
+        /// What was to be scored.
+        subject: String,
+    },
+    /// An option or an input out of its range.
+    #[error("{subject}: expected {expected}, got {got}")]
+    Invalid {
+        /// The option, key or table.
+        subject: String,
+        /// What would have been valid.
+        expected: String,
+        /// What was given.
+        got: String,
+    },
+}

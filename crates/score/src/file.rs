@@ -1,0 +1,221 @@
+use crate::{ClassScores, Confusion, Interval, Intervals, Rates};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The schema of `scores.json` and of every file of this room.
+pub const SCHEMA: u32 = 1;
+
+/// `scores.json`: everything a run of the benchmark found, as fractions 0..1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoresFile {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// What made the numbers.
+    #[serde(default)]
+    pub provenance: Provenance,
+    /// One entry for each corpus, encoder, configuration and fold.
+    pub runs: Vec<Run>,
+}
+
+/// Versions and digests of everything that went into the numbers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Program name to version, as `emobox` → `0.1.0`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
+    /// Digests of what was read: manifests, partitions, checkpoints, stores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    /// The command as typed, if the caller wants it kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// One thing that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// `manifest`, `partition`, `checkpoint`, `store`.
+    pub kind: String,
+    /// Corpus or encoder, or both as `emodb/whisper-tiny.en`.
+    pub name: String,
+    /// SHA-256 in hexadecimal.
+    pub digest: String,
+}
+
+/// Which test items a run covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FoldName {
+    /// The average of the folds' scores: the headline.
+    Mean,
+    /// All test items of all folds as one.
+    Pooled,
+    /// One fold, from 1.
+    Fold(u32),
+}
+
+impl fmt::Display for FoldName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mean => f.write_str("mean"),
+            Self::Pooled => f.write_str("pooled"),
+            Self::Fold(fold) => write!(f, "{fold}"),
+        }
+    }
+}
+
+impl Serialize for FoldName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FoldName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "mean" => Ok(Self::Mean),
+            "pooled" => Ok(Self::Pooled),
+            number => number
+                .parse()
+                .ok()
+                .filter(|&n| n > 0)
+                .map(Self::Fold)
+                .ok_or_else(|| {
+                    serde::de::Error::custom(format!(
+                        "expected a fold as \"mean\", \"pooled\" or a number from 1, got {number:?}"
+                    ))
+                }),
+        }
+    }
+}
+
+/// The scores of one configuration on one set of test items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Corpus that was tested on.
+    pub corpus: String,
+    /// Encoder, or the name of an outside system.
+    pub encoder: String,
+    /// Protocol name, as `strict`.
+    pub protocol: String,
+    /// Partition scheme, as `paper`.
+    pub partition: String,
+    /// What else tells this run from its siblings: layer, pooling, head, settings.
+    pub config: String,
+    /// Which test items.
+    pub fold: FoldName,
+    /// Number of test items.
+    pub n: u64,
+    /// Unweighted accuracy; see [`Rates`] for the exact conventions.
+    pub ua: f64,
+    /// Weighted accuracy.
+    pub wa: f64,
+    /// Macro F1 over `classes`.
+    pub macro_f1: f64,
+    /// Micro F1.
+    pub micro_f1: f64,
+    /// F1 weighted by support.
+    pub weighted_f1: f64,
+    /// 95 % interval of `ua` as `[low, high]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ua_ci: Option<[f64; 2]>,
+    /// 95 % interval of `wa`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wa_ci: Option<[f64; 2]>,
+    /// 95 % interval of `macro_f1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1_ci: Option<[f64; 2]>,
+    /// How the intervals were made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// Number of folds averaged; on the mean alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<u32>,
+    /// Standard deviation (n − 1) of the folds' scores; on the mean of two folds or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Rates>,
+    /// `confusion[reference][prediction]`; on the mean, the sum over folds.
+    pub confusion: Vec<Vec<u64>>,
+    /// The classes of the corpus, in the order of the confusion's rows and columns.
+    pub classes: Vec<String>,
+    /// Scores of each class from `confusion`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per_class: Vec<ClassScores>,
+    /// The test-selected score: never a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oracle: Option<Oracle>,
+    /// The audit's verdict on the partition, one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
+    /// What of the corpus was left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
+}
+
+/// What the same training would have scored, had the epoch and the sweep point been chosen on the test part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Oracle {
+    /// Always [`Oracle::SELECTION`].
+    pub selection: String,
+    /// Unweighted accuracy.
+    pub ua: f64,
+    /// Weighted accuracy.
+    pub wa: f64,
+    /// Macro F1.
+    pub macro_f1: f64,
+    /// Micro F1.
+    pub micro_f1: f64,
+}
+
+impl Oracle {
+    /// What every table prints over these numbers.
+    pub const SELECTION: &'static str = "test-selected, not a result";
+
+    pub(crate) fn new(rates: &Rates) -> Self {
+        Self {
+            selection: Self::SELECTION.to_owned(),
+            ua: rates.ua,
+            wa: rates.wa,
+            macro_f1: rates.macro_f1,
+            micro_f1: rates.micro_f1,
+        }
+    }
+}
+
+/// Utterances that were left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Why, as `longer than 30 s`.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
+impl Run {
+    /// The summary scores.
+    pub fn rates(&self) -> Rates {
+        Rates {
+            ua: self.ua,
+            wa: self.wa,
+            macro_f1: self.macro_f1,
+            micro_f1: self.micro_f1,
+            weighted_f1: self.weighted_f1,
+        }
+    }
+
+    /// The confusion as a table with names.
+    pub fn confusion(&self) -> Confusion {
+        Confusion {
+            classes: self.classes.clone(),
+            counts: self.confusion.clone(),
+        }
+    }
+
+    pub(crate) fn set_intervals(&mut self, intervals: &Intervals, how: Interval) {
+        self.ua_ci = Some(intervals.ua);
+        self.wa_ci = Some(intervals.wa);
+        self.macro_f1_ci = Some(intervals.macro_f1);
+        self.interval = Some(how);
+    }
+}

@@ -1,0 +1,184 @@
+use crate::ScoreError;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, Read, Write};
+
+/// The longest line that is read; a real one is below a kilobyte.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// One scored utterance: a line of `predictions.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Key of the utterance in its manifest.
+    pub key: String,
+    /// Fold whose test part holds the utterance, from 1. Files of other programs may leave it out.
+    #[serde(default = "first_fold")]
+    pub fold: u32,
+    /// The reference class.
+    pub label: String,
+    /// The predicted class.
+    pub prediction: String,
+    /// Natural-log probability of each class; empty where a program gives none. `null` stands for log 0.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "log_probabilities"
+    )]
+    pub scores: BTreeMap<String, f64>,
+    /// Who speaks, where known: the cluster of the bootstrap, so that intervals follow from this file alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
+    /// The speaker's gender as the manifest writes it, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+}
+
+fn first_fold() -> u32 {
+    1
+}
+
+/// JSON has no infinity: `serde_json` writes log 0 as `null`, which is read back here.
+fn log_probabilities<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, f64>, D::Error> {
+    let scores = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(scores
+        .into_iter()
+        .map(|(class, score)| (class, score.unwrap_or(f64::NEG_INFINITY)))
+        .collect())
+}
+
+/// Reads `predictions.jsonl`. Blank lines are passed over; unknown fields are allowed.
+///
+/// `file` is only used in messages. A key may stand once in each fold.
+///
+/// # Errors
+/// The first line that is not a prediction, or a key that stands twice in a fold, with its line number.
+pub fn read_predictions(
+    mut reader: impl BufRead,
+    file: &str,
+) -> Result<Vec<Prediction>, ScoreError> {
+    let mut predictions = Vec::new();
+    let mut seen = HashMap::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = (&mut reader)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(|source| ScoreError::Read {
+                file: file.to_owned(),
+                source,
+            })?;
+        if read == 0 {
+            break;
+        }
+        let fail = |problem: String| ScoreError::Line {
+            file: file.to_owned(),
+            line: number,
+            problem,
+        };
+        if read as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
+            return Err(fail(format!("longer than {LONGEST_LINE} bytes")));
+        }
+        let text = std::str::from_utf8(&line).map_err(|e| fail(format!("not UTF-8: {e}")))?;
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            continue;
+        }
+        let prediction: Prediction = serde_json::from_str(text).map_err(|e| {
+            let place = format!(" at line {} column {}", e.line(), e.column());
+            let reason = e.to_string();
+            let reason = reason.strip_suffix(&place).unwrap_or(&reason);
+            fail(format!(
+                "expected one prediction, {{\"key\", \"fold\", \"label\", \"prediction\", \"scores\"}}: {reason}"
+            ))
+        })?;
+        if let Some(problem) = problem_of(&prediction) {
+            return Err(fail(problem));
+        }
+        if let Some(first) = seen.insert((prediction.key.clone(), prediction.fold), number) {
+            return Err(fail(format!(
+                "key {:?} of fold {} already stands in line {first}",
+                prediction.key, prediction.fold
+            )));
+        }
+        predictions.push(prediction);
+    }
+    Ok(predictions)
+}
+
+fn problem_of(prediction: &Prediction) -> Option<String> {
+    let texts = [
+        ("key", &prediction.key),
+        ("label", &prediction.label),
+        ("prediction", &prediction.prediction),
+    ];
+    if let Some((field, _)) = texts.iter().find(|(_, text)| text.is_empty()) {
+        return Some(format!("the {field} is empty"));
+    }
+    (prediction.fold == 0).then(|| "folds count from 1, got 0".to_owned())
+}
+
+/// Writes `predictions.jsonl`, one utterance a line, in the order given.
+///
+/// # Errors
+/// The writer's.
+pub fn write_predictions(mut out: impl Write, predictions: &[Prediction]) -> std::io::Result<()> {
+    for prediction in predictions {
+        serde_json::to_writer(&mut out, prediction)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        read_predictions(text.as_bytes(), "p.jsonl")
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let prediction = Prediction {
+            key: "corpus-ä-\"1\"".into(),
+            fold: 2,
+            label: "angry".into(),
+            prediction: "sad".into(),
+            scores: BTreeMap::from([
+                ("angry".into(), f64::NEG_INFINITY),
+                ("sad".into(), -1.234_567_890_123_456_7e-9),
+            ]),
+            speaker: Some("03".into()),
+            gender: None,
+        };
+        let mut bytes = Vec::new();
+        write_predictions(&mut bytes, std::slice::from_ref(&prediction)).unwrap();
+        let read = read_predictions(bytes.as_slice(), "p.jsonl").unwrap();
+        assert_eq!(read, [prediction]);
+    }
+
+    #[test]
+    fn another_programs_file_needs_three_fields() {
+        let text = "\u{feff}{\"key\":\"a\",\"label\":\"x\",\"prediction\":\"y\",\"extra\":1}\r\n\n";
+        let read = read_predictions(text.as_bytes(), "p.jsonl").unwrap();
+        assert_eq!((read.len(), read[0].fold), (1, 1));
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let good = "{\"key\":\"a\",\"label\":\"x\",\"prediction\":\"y\"}\n";
+        assert!(message(&format!("{good}{good}")).contains("p.jsonl:2: key \"a\" of fold 1"));
+        assert!(message("{\"key\":\"a\",\"label\":\"x\"}").contains("missing field `prediction`"));
+        assert!(message("\n[1,2]\n").starts_with("p.jsonl:2: expected one prediction"));
+        let empty = "{\"key\":\"\",\"label\":\"x\",\"prediction\":\"y\"}";
+        assert!(message(empty).contains("the key is empty"));
+        let zero = "{\"key\":\"a\",\"fold\":0,\"label\":\"x\",\"prediction\":\"y\"}";
+        assert!(message(zero).contains("from 1"));
+        assert!(read_predictions(&b"\xff\xfe"[..], "p").is_err());
+    }
+}
