@@ -1,1 +1,36 @@
 //! CPU arithmetic for inference and probe training, and the only room with unsafe code.
+//!
+//! Conventions that hold for every operation here:
+//!
+//! * Matrices are row-major `f32`, sequences are channels-last: `[frame, channel]`.
+//! * A call runs on the calling thread alone. Callers spread utterances, folds or (see [`split_rows`]) rows over threads.
+//! * The value of an output row depends on that input row and the weights, never on how many other rows are in the call,
+//!   so neither batching nor threads change a bit of any result.
+//! * A shape that does not fit is a mistake of the calling code: it panics with the lengths in the message.
+//! * The instruction set is chosen once at run time; see [`Path`] and `EMOBOX_KERNELS`.
+
+mod activation;
+mod attention;
+mod conv;
+mod convert;
+mod linear;
+mod mapped_file;
+mod matmul;
+mod matrix;
+mod norm;
+mod path;
+mod softmax;
+mod statistics;
+
+pub use activation::{Activation, gelu, relu};
+pub use attention::{Attention, AttentionBias, attention};
+pub use conv::{Conv1d, ConvShape, conv1d};
+pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
+pub use linear::{Epilogue, PackedLinear, Precision, linear};
+pub use mapped_file::MappedFile;
+pub use matmul::matmul;
+pub use matrix::{Element, MatRef, Rows, split_rows};
+pub use norm::{Affine, group_norm, layer_norm, layer_norm_into};
+pub use path::{Path, PathError, active_path, available_paths, bf16_is_native, with_path};
+pub use softmax::softmax_rows;
+pub use statistics::mean_and_deviation;

@@ -1,0 +1,178 @@
+//! One-dimensional convolutions over channels-last frames, as products over overlapping rows.
+
+use std::cell::RefCell;
+
+use crate::linear::{Epilogue, PackedLinear, Precision, linear, linear_strided};
+use crate::matrix::Rows;
+
+/// The shape of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Input channels, over all groups.
+    pub inputs: usize,
+    /// Output channels, over all groups.
+    pub outputs: usize,
+    /// Frames that one output sees.
+    pub kernel: usize,
+    /// Frames from one output to the next.
+    pub stride: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Frames of zeros before the first and after the last. wav2vec 2.0's positional convolution with its even kernel of
+    /// 128, padding 64 and the last output dropped is `(64, 63)`.
+    pub padding: (usize, usize),
+}
+
+impl ConvShape {
+    /// Frames that come out of `frames` frames.
+    #[must_use]
+    pub fn frames(&self, frames: usize) -> usize {
+        let padded = frames + self.padding.0 + self.padding.1;
+        if frames == 0 || padded < self.kernel {
+            0
+        } else {
+            (padded - self.kernel) / self.stride + 1
+        }
+    }
+}
+
+/// A convolution with packed weights, one product a group.
+#[derive(Clone, Debug)]
+pub struct Conv1d {
+    shape: ConvShape,
+    /// `[group]` of `[outputs / groups, kernel * inputs / groups]`.
+    groups: Vec<PackedLinear>,
+}
+
+impl Conv1d {
+    /// Packs a weight in PyTorch's layout `[output, input / groups, kernel]`.
+    ///
+    /// # Panics
+    /// If a size is zero, `groups` does not divide both channel counts, or `weight` has another length.
+    #[must_use]
+    pub fn new(weight: &[f32], shape: ConvShape, precision: Precision) -> Self {
+        let ConvShape {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            groups,
+            ..
+        } = shape;
+        assert!(
+            kernel > 0 && stride > 0 && groups > 0,
+            "convolution of {shape:?}"
+        );
+        assert!(
+            inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
+            "convolution of {shape:?}"
+        );
+        let (group_in, group_out) = (inputs / groups, outputs / groups);
+        assert_eq!(
+            weight.len(),
+            outputs * group_in * kernel,
+            "weight of {shape:?}"
+        );
+        let mut rows = vec![0.0; group_out * kernel * group_in];
+        let packed = (0..groups).map(|g| {
+            for o in 0..group_out {
+                let source =
+                    &weight[(g * group_out + o) * group_in * kernel..][..group_in * kernel];
+                let target = &mut rows[o * kernel * group_in..][..kernel * group_in];
+                for i in 0..group_in {
+                    for k in 0..kernel {
+                        target[k * group_in + i] = source[i * kernel + k];
+                    }
+                }
+            }
+            PackedLinear::new(&rows, group_out, kernel * group_in, precision)
+        });
+        let groups = packed.collect();
+        Self { shape, groups }
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> ConvShape {
+        self.shape
+    }
+}
+
+/// Convolves `x` `[frame, inputs]` into `out` `[shape.frames(frame), outputs]`, then applies `epilogue` as
+/// [`linear`] does.
+///
+/// # Panics
+/// If `x` is not whole frames or `out`, bias or residual has another length.
+pub fn conv1d(x: &[f32], conv: &Conv1d, epilogue: &Epilogue<'_>, out: &mut [f32]) {
+    let shape = conv.shape;
+    let channels = shape.inputs;
+    assert!(
+        channels > 0 && x.len().is_multiple_of(channels),
+        "conv1d: {} numbers in frames of {channels}",
+        x.len()
+    );
+    let frames = x.len() / channels;
+    let rows = shape.frames(frames);
+    assert_eq!(
+        out.len(),
+        rows * shape.outputs,
+        "conv1d: out of [{rows}, {}]",
+        shape.outputs
+    );
+    if rows == 0 {
+        return;
+    }
+    if shape.groups == 1 && shape.padding == (0, 0) {
+        let x = Rows {
+            data: x,
+            rows,
+            cols: shape.kernel * channels,
+            stride: shape.stride * channels,
+        };
+        return linear(x, &conv.groups[0], epilogue, out);
+    }
+    if let Some(residual) = epilogue.residual {
+        assert_eq!(residual.len(), out.len(), "conv1d: residual");
+    }
+    if let Some(bias) = epilogue.bias {
+        assert_eq!(bias.len(), shape.outputs, "conv1d: bias");
+    }
+    thread_local! {
+        static PADDED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    let (group_in, group_out) = (channels / shape.groups, shape.outputs / shape.groups);
+    PADDED.with_borrow_mut(|padded| {
+        let (before, after) = shape.padding;
+        padded.clear();
+        padded.resize((before + frames + after) * group_in, 0.0);
+        for (g, weight) in conv.groups.iter().enumerate() {
+            let inside = &mut padded[before * group_in..][..frames * group_in];
+            for (target, frame) in inside
+                .chunks_exact_mut(group_in)
+                .zip(x.chunks_exact(channels))
+            {
+                target.copy_from_slice(&frame[g * group_in..][..group_in]);
+            }
+            let x = Rows {
+                data: padded,
+                rows,
+                cols: shape.kernel * group_in,
+                stride: shape.stride * group_in,
+            };
+            let epilogue = Epilogue {
+                bias: epilogue
+                    .bias
+                    .map(|bias| &bias[g * group_out..][..group_out]),
+                activation: epilogue.activation,
+                residual: epilogue.residual.map(|residual| &residual[g * group_out..]),
+            };
+            linear_strided(
+                x,
+                weight,
+                &epilogue,
+                &mut out[g * group_out..],
+                shape.outputs,
+            );
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! Attention on every path against double precision.
+
+mod support;
+
+use emobox_kernels::{Attention, AttentionBias, Rows, attention};
+use support::{max_difference, numbers, on_each_path};
+
+fn reference(args: &Attention<'_>) -> Vec<f64> {
+    let dim = args.query.cols / args.heads;
+    let mut out = vec![0.0; args.query.rows * args.query.cols];
+    for h in 0..args.heads {
+        for q in 0..args.query.rows {
+            let scores: Vec<f64> = (0..args.key_count)
+                .map(|k| {
+                    let dot: f64 = (h * dim..(h + 1) * dim)
+                        .map(|d| {
+                            f64::from(args.query.data[q * args.query.stride + d])
+                                * f64::from(args.key.data[k * args.key.stride + d])
+                        })
+                        .sum();
+                    let bias = match args.bias {
+                        AttentionBias::None => 0.0,
+                        AttentionBias::Relative { gate, table, span } => {
+                            gate[h * args.query.rows + q]
+                                * table[h * (2 * span - 1) + k + span - 1 - q]
+                        }
+                        AttentionBias::Alibi { scales } => -scales[h] * (q as f32 - k as f32).abs(),
+                    };
+                    dot * f64::from(args.scale) + f64::from(bias)
+                })
+                .collect();
+            let max = scores.iter().copied().fold(f64::MIN, f64::max);
+            let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+            for d in h * dim..(h + 1) * dim {
+                out[q * args.query.cols + d] = (0..args.key_count)
+                    .map(|k| {
+                        (scores[k] - max).exp() / sum
+                            * f64::from(args.value.data[k * args.value.stride + d])
+                    })
+                    .sum();
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn attention_agrees_with_double_precision() {
+    for (queries, keys, key_count, heads, dim) in [
+        (1, 1, 1, 1, 4),
+        (9, 9, 9, 2, 16),
+        (70, 70, 70, 3, 64),
+        (37, 50, 41, 2, 20),
+        (300, 300, 290, 1, 64),
+    ] {
+        let cols = heads * dim;
+        let fused = numbers(1, queries.max(keys) * cols * 3)
+            .iter()
+            .map(|v| v * 3.0)
+            .collect::<Vec<_>>();
+        let view = |part: usize, rows| Rows {
+            data: &fused[part * cols..],
+            rows,
+            cols,
+            stride: 3 * cols,
+        };
+        let span = queries.max(keys) + 3;
+        let (gate, table) = (
+            numbers(2, heads * queries),
+            numbers(3, heads * (2 * span - 1)),
+        );
+        let scales: Vec<f32> = (0..heads).map(|h| 0.1 / (h + 1) as f32).collect();
+        for bias in [
+            AttentionBias::None,
+            AttentionBias::Relative {
+                gate: &gate,
+                table: &table,
+                span,
+            },
+            AttentionBias::Alibi { scales: &scales },
+        ] {
+            let args = Attention {
+                query: view(0, queries),
+                key: view(1, keys),
+                value: view(2, keys),
+                heads,
+                scale: 1.0 / (dim as f32).sqrt(),
+                bias,
+                key_count,
+            };
+            let expected = reference(&args);
+            on_each_path(|path| {
+                let mut out = vec![f32::NAN; queries * cols];
+                attention(&args, &mut out);
+                let worst = max_difference(&out, &expected);
+                assert!(
+                    worst < 2e-5,
+                    "{path}: {queries} × {key_count}, {bias:?} differs by {worst:e}"
+                );
+            });
+        }
+    }
+}
