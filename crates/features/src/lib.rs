@@ -1,1 +1,48 @@
 //! Versioned, memory-mapped stores of hidden states.
+//!
+//! A store is a folder:
+//!
+//! ```text
+//! store.json                       header and list of shards, a pure function of the work list
+//! frames/00000-<digest>.safetensors   one tensor an utterance, named by its key:
+//!                                  [frame, dim], or [layer, frame, dim] when several layers are kept
+//! pooled/00000-<digest>.safetensors   one tensor [layer, 2, dim] an utterance: mean and standard
+//!                                  deviation over frames of every hidden state, f32, un-normalised
+//! ```
+//!
+//! **One job is one shard.** [`StorePlan`] cuts the sorted work list into small shards before
+//! anything is encoded, so which utterance lies in which file, and every byte of every file, depends
+//! on the work alone: not on interruptions, the number of processes, or who was faster. A killed run
+//! loses the shard in hand; two processes on one folder share the work through [`ShardClaim`]s, and
+//! where they collide (a network disk without locks) they write the same bytes twice.
+//!
+//! **Frames are normalised in f32 before they are narrowed.** Hidden states reach hundreds in some
+//! encoders and carry a few huge dimensions; after layer normalisation they fit f16 with room to
+//! spare. The header says which [`Normalisation`] was applied and a reader that asks for another one
+//! is refused. The pooled statistics stay un-normalised: the utterance-normalised ones follow from
+//! them exactly ([`PooledView::normalised`]), the reverse does not hold.
+
+#[cfg(target_endian = "big")]
+compile_error!("feature stores are little-endian and read without conversion");
+
+mod claim;
+mod error;
+mod header;
+mod item;
+mod normalise;
+mod plan;
+mod pooled;
+mod shard;
+mod store;
+mod view;
+
+pub use claim::{Claim, ShardClaim};
+pub use error::FeatureError;
+pub use header::{ComputePrecision, Normalisation, SCHEMA, StoreHeader, StorePrecision};
+pub use item::{HiddenView, Outcome, StoredItem};
+pub use normalise::{EPSILON, normalise};
+pub use plan::{Shard, ShardState, Share, StorePlan, WorkItem};
+pub use pooled::{PooledView, pool_frames};
+pub use shard::{Failure, write_shard};
+pub use store::Store;
+pub use view::{FrameData, FrameView};

@@ -1,0 +1,177 @@
+use crate::{FeatureError, StoreHeader, StorePrecision, normalise, pool_frames};
+use half::f16;
+
+/// Hidden states of one utterance as an encoder gives them.
+#[derive(Clone, Copy, Debug)]
+pub struct HiddenView<'a> {
+    /// Which hidden states these are, in the order of `data`.
+    pub layers: &'a [usize],
+    /// Frames of each.
+    pub frames: usize,
+    /// The width of a frame.
+    pub dim: usize,
+    /// The numbers, `[layer, frame, dim]`.
+    pub data: &'a [f32],
+}
+
+impl<'a> HiddenView<'a> {
+    fn layer(&self, layer: usize) -> Option<&'a [f32]> {
+        let at = self.layers.iter().position(|&l| l == layer)?;
+        let size = self.frames * self.dim;
+        self.data.get(at * size..(at + 1) * size)
+    }
+}
+
+/// One utterance, normalised, narrowed and pooled: what the two shards hold of it.
+#[derive(Clone, Debug)]
+pub struct StoredItem {
+    pub(crate) key: String,
+    pub(crate) frames: usize,
+    pub(crate) data: Stored,
+    pub(crate) pooled: Vec<f32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Stored {
+    F16(Vec<f16>),
+    F32(Vec<f32>),
+}
+
+impl Stored {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F16(values) => bytemuck::cast_slice(values),
+            Self::F32(values) => bytemuck::cast_slice(values),
+        }
+    }
+}
+
+/// What became of one utterance of a shard.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Its features.
+    Stored(StoredItem),
+    /// It has none: the key and the reason, kept in the shard so that nothing is dropped silently.
+    Failed {
+        /// The utterance.
+        key: String,
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The utterance concerned.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Stored(item) => &item.key,
+            Self::Failed { key, .. } => key,
+        }
+    }
+}
+
+impl StoredItem {
+    /// Makes what `header` asks for out of an encoder's hidden states. Pure; call it where the
+    /// utterance was encoded, so that narrowing and pooling run in parallel too.
+    pub fn new(
+        header: &StoreHeader,
+        key: &str,
+        hidden: &HiddenView<'_>,
+    ) -> Result<Self, FeatureError> {
+        let refuse = |reason: String| FeatureError::Unstorable {
+            key: key.to_owned(),
+            reason,
+        };
+        if hidden.frames == 0 {
+            return Err(refuse(
+                "no frames: the audio is shorter than one frame of the encoder".into(),
+            ));
+        }
+        if hidden.dim != header.dim {
+            return Err(refuse(format!(
+                "{} dimensions, the store's header says {}",
+                hidden.dim, header.dim
+            )));
+        }
+        if hidden.data.len() != hidden.layers.len() * hidden.frames * hidden.dim {
+            return Err(refuse(format!(
+                "{} numbers do not fill {} layers of {} frames of {} dimensions",
+                hidden.data.len(),
+                hidden.layers.len(),
+                hidden.frames,
+                hidden.dim
+            )));
+        }
+        let layer = |layer: usize| {
+            hidden.layer(layer).ok_or_else(|| {
+                refuse(format!(
+                    "layer {layer} is wanted, only {:?} were computed",
+                    hidden.layers
+                ))
+            })
+        };
+        let mut pooled = vec![0.0; header.pooled_layers * 2 * header.dim];
+        for (index, out) in pooled.chunks_exact_mut(2 * header.dim).enumerate() {
+            let frames = layer(index)?;
+            check_finite(frames, header.dim)
+                .map_err(|at| refuse(format!("layer {index}, {at}")))?;
+            pool_frames(frames, header.dim, out);
+        }
+        let mut frames = Vec::with_capacity(header.numbers(hidden.frames));
+        for &index in &header.layers {
+            let source = layer(index)?;
+            check_finite(source, header.dim)
+                .map_err(|at| refuse(format!("layer {index}, {at}")))?;
+            let start = frames.len();
+            frames.extend_from_slice(source);
+            normalise(&mut frames[start..], header.dim, header.normalisation);
+        }
+        let data = match header.precision {
+            StorePrecision::F32 => Stored::F32(frames),
+            StorePrecision::F16 => {
+                let largest = frames.iter().fold(0f32, |m, x| m.max(x.abs()));
+                if largest > f16::MAX.to_f32() {
+                    return Err(refuse(format!(
+                        "magnitude {largest} does not fit f16 (at most 65504): store in f32 or normalise"
+                    )));
+                }
+                let mut narrow = vec![f16::ZERO; frames.len()];
+                emobox_kernels::narrow_f16(&frames, &mut narrow);
+                Stored::F16(narrow)
+            }
+        };
+        Ok(Self {
+            key: key.to_owned(),
+            frames: hidden.frames,
+            data,
+            pooled,
+        })
+    }
+
+    /// The utterance.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How many frames it has.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Bytes it takes in memory, for budgets.
+    pub fn size(&self) -> usize {
+        self.data.bytes().len() + 4 * self.pooled.len()
+    }
+}
+
+fn check_finite(frames: &[f32], dim: usize) -> Result<(), String> {
+    match frames.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(format!(
+            "frame {}, dimension {} is {}, expected a finite number",
+            at / dim,
+            at % dim,
+            frames[at]
+        )),
+    }
+}

@@ -1,0 +1,254 @@
+use crate::shard::{self, Kind};
+use crate::{FeatureError, StoreHeader};
+use emobox_files::{FileError, read_json, sha256_bytes, write_json};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A shard is closed at this many utterances …
+const SHARD_UTTERANCES: usize = 64;
+/// … or at this many bytes of frames, whichever comes first: what a killed run has to do again.
+const SHARD_BYTES: usize = 16 << 20;
+
+/// One utterance to extract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkItem {
+    /// The utterance's key, unique in the corpus.
+    pub key: String,
+    /// How many frames it will have, from the length in the manifest. It decides where shards are
+    /// cut and nothing else, so an estimate is enough, but it must be the same on every run.
+    pub frames: usize,
+}
+
+/// A consecutive part of the sorted work list, written as one pair of files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Position in the plan, from 0.
+    pub number: usize,
+    /// The file's name in `frames/` and in `pooled/`.
+    pub file: String,
+    /// The utterances, as a range of [`StorePlan::work`].
+    pub items: Range<usize>,
+}
+
+/// What is on disk for a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShardState {
+    /// Nothing yet.
+    Missing,
+    /// A file that is not what was written; it has to be made again.
+    Damaged(String),
+    /// Complete, with this many utterances that have no features.
+    Done {
+        /// Utterances whose extraction failed.
+        failed: usize,
+    },
+}
+
+/// The whole extraction of one corpus with one encoder, cut into shards beforehand.
+#[derive(Clone, Debug)]
+pub struct StorePlan {
+    header: StoreHeader,
+    work: Vec<WorkItem>,
+    shards: Vec<Shard>,
+}
+
+/// `store.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoreIndex {
+    pub(crate) header: StoreHeader,
+    pub(crate) utterances: usize,
+    pub(crate) shards: Vec<String>,
+}
+
+impl StorePlan {
+    /// Sorts the work by key and cuts it into shards.
+    pub fn new(header: StoreHeader, mut work: Vec<WorkItem>) -> Result<Self, FeatureError> {
+        work.sort_by(|a, b| a.key.cmp(&b.key));
+        if let Some(pair) = work.windows(2).find(|pair| pair[0].key == pair[1].key) {
+            return Err(FeatureError::DuplicateKey(pair[0].key.clone()));
+        }
+        let shards = cut(&header, &work)
+            .into_iter()
+            .enumerate()
+            .map(|(number, items)| Shard {
+                file: file_name(&header, number, &work[items.clone()]),
+                number,
+                items,
+            })
+            .collect();
+        Ok(Self {
+            header,
+            work,
+            shards,
+        })
+    }
+
+    /// The header every shard carries.
+    pub fn header(&self) -> &StoreHeader {
+        &self.header
+    }
+
+    /// All shards, in the order of the sorted keys.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// The utterances of a shard.
+    pub fn items(&self, shard: &Shard) -> &[WorkItem] {
+        &self.work[shard.items.clone()]
+    }
+
+    /// Begins or goes on with the store in `dir`: refuses a store made in another way, and writes
+    /// `store.json` where it is absent or lists another work list of the same kind.
+    pub fn begin(&self, dir: &Path) -> Result<(), FeatureError> {
+        let path = dir.join("store.json");
+        let index = StoreIndex {
+            header: self.header.clone(),
+            utterances: self.work.len(),
+            shards: self.shards.iter().map(|shard| shard.file.clone()).collect(),
+        };
+        if path.exists() {
+            let found: StoreIndex = read_json(&path)?;
+            self.header.check(dir, &found.header)?;
+            if found.shards == index.shards {
+                return Ok(());
+            }
+        }
+        Ok(write_json(&path, &index)?)
+    }
+
+    /// Looks at the files of one shard; reads headers only.
+    pub fn inspect(&self, dir: &Path, shard: &Shard) -> ShardState {
+        let kinds = [Kind::Frames, Kind::Pooled];
+        let wanted = &kinds[..if self.header.pooled_layers > 0 { 2 } else { 1 }];
+        let mut failed = 0;
+        for kind in wanted {
+            let path = shard::path(dir, *kind, &shard.file);
+            if !path.exists() {
+                return ShardState::Missing;
+            }
+            match shard::open(&path) {
+                Ok(opened) => failed = opened.meta.failed.len(),
+                Err(error) => return ShardState::Damaged(error.to_string()),
+            }
+        }
+        ShardState::Done { failed }
+    }
+
+    /// The shards of a share of the work that still have to be made; with `retry_failed`, also those
+    /// with utterances that failed before.
+    pub fn missing_shards(&self, dir: &Path, share: Share, retry_failed: bool) -> Vec<&Shard> {
+        self.shards
+            .iter()
+            .filter(|shard| share.contains(shard.number))
+            .filter(|shard| match self.inspect(dir, shard) {
+                ShardState::Missing | ShardState::Damaged(_) => true,
+                ShardState::Done { failed } => retry_failed && failed > 0,
+            })
+            .collect()
+    }
+
+    /// Shard files in `dir` that belong to no shard of this plan: left over from another work list.
+    pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
+        let mut strays = Vec::new();
+        for kind in [Kind::Frames, Kind::Pooled] {
+            let folder = dir.join(kind.folder());
+            if !folder.exists() {
+                continue;
+            }
+            let entries =
+                std::fs::read_dir(&folder).map_err(|e| FileError::io("list", &folder, e))?;
+            for entry in entries {
+                let entry = entry.map_err(|e| FileError::io("list", &folder, e))?;
+                let name = entry.file_name();
+                let is_shard = Path::new(&name)
+                    .extension()
+                    .is_some_and(|e| e == "safetensors");
+                if is_shard && !self.shards.iter().any(|shard| name == *shard.file) {
+                    strays.push(entry.path());
+                }
+            }
+        }
+        strays.sort();
+        Ok(strays)
+    }
+}
+
+fn cut(header: &StoreHeader, work: &[WorkItem]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let (mut start, mut bytes) = (0, 0usize);
+    for (index, item) in work.iter().enumerate() {
+        let size = header
+            .numbers(item.frames)
+            .saturating_mul(header.precision.bytes());
+        let full = index - start == SHARD_UTTERANCES || bytes.saturating_add(size) > SHARD_BYTES;
+        if index > start && full {
+            ranges.push(start..index);
+            (start, bytes) = (index, 0);
+        }
+        bytes = bytes.saturating_add(size);
+    }
+    if start < work.len() {
+        ranges.push(start..work.len());
+    }
+    ranges
+}
+
+/// Number and digest: a file of another header or another work list has another name, so a stale
+/// shard is never taken for a fresh one.
+fn file_name(header: &StoreHeader, number: usize, work: &[WorkItem]) -> String {
+    let mut text = header.identity();
+    for item in work {
+        text.push('\n');
+        text.push_str(&item.key);
+        text.push('\t');
+        text.push_str(&item.frames.to_string());
+    }
+    format!(
+        "{number:05}-{}.safetensors",
+        sha256_bytes(text.as_bytes()).short()
+    )
+}
+
+/// One of `count` equal shares of the shards, for several machines on one store: `2/4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    index: usize,
+    count: usize,
+}
+
+impl Share {
+    /// All of the work.
+    pub const ALL: Self = Self { index: 0, count: 1 };
+
+    fn contains(self, shard: usize) -> bool {
+        shard % self.count == self.index
+    }
+}
+
+impl FromStr for Share {
+    type Err = FeatureError;
+
+    fn from_str(text: &str) -> Result<Self, FeatureError> {
+        let bad = || FeatureError::BadShare(text.to_owned());
+        let (index, count) = text.split_once('/').ok_or_else(bad)?;
+        let index: usize = index.trim().parse().map_err(|_| bad())?;
+        let count: usize = count.trim().parse().map_err(|_| bad())?;
+        if index == 0 || index > count {
+            return Err(bad());
+        }
+        Ok(Self {
+            index: index - 1,
+            count,
+        })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index + 1, self.count)
+    }
+}

@@ -1,0 +1,219 @@
+use crate::item::Stored;
+use crate::{FeatureError, Outcome, Shard, StoreHeader, StorePlan, StoredItem};
+use emobox_files::{FileError, sha256_bytes, write_atomic};
+use emobox_kernels::MappedFile;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// The one metadata entry of a shard. One, because safetensors writes a hash map of them, and the
+/// order of two would change from run to run.
+const META: &str = "emobox";
+
+/// The two files of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Frames,
+    Pooled,
+}
+
+impl Kind {
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+            Self::Pooled => "pooled",
+        }
+    }
+}
+
+pub(crate) fn path(dir: &Path, kind: Kind, file: &str) -> PathBuf {
+    dir.join(kind.folder()).join(file)
+}
+
+/// An utterance that has no features, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The utterance.
+    pub key: String,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// What a shard says of itself, so that a file alone on a disk still tells what it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ShardMeta {
+    pub(crate) header: StoreHeader,
+    pub(crate) data_sha256: String,
+    pub(crate) failed: Vec<Failure>,
+}
+
+/// Writes both files of a shard, each whole or not at all, the frames last: where they are, the
+/// pooled statistics are too. `outcomes` may come in any order and must name every utterance of the
+/// shard once.
+pub fn write_shard(
+    dir: &Path,
+    plan: &StorePlan,
+    shard: &Shard,
+    outcomes: &[Outcome],
+) -> Result<(), FeatureError> {
+    let (stored, failed) = sorted(plan, shard, outcomes)?;
+    let header = plan.header();
+    if header.pooled_layers > 0 {
+        let shape = vec![header.pooled_layers, 2, header.dim];
+        let tensors = stored.iter().map(|item| {
+            (
+                item.key.as_str(),
+                shape.clone(),
+                Dtype::F32,
+                bytemuck::cast_slice(&item.pooled),
+            )
+        });
+        write_file(
+            &path(dir, Kind::Pooled, &shard.file),
+            header,
+            &failed,
+            tensors.collect(),
+        )?;
+    }
+    let tensors = stored.iter().map(|item| {
+        let shape = match header.layers.len() {
+            1 => vec![item.frames, header.dim],
+            layers => vec![layers, item.frames, header.dim],
+        };
+        let dtype = match item.data {
+            Stored::F16(_) => Dtype::F16,
+            Stored::F32(_) => Dtype::F32,
+        };
+        (item.key.as_str(), shape, dtype, item.data.bytes())
+    });
+    write_file(
+        &path(dir, Kind::Frames, &shard.file),
+        header,
+        &failed,
+        tensors.collect(),
+    )
+}
+
+type Tensor<'a> = (&'a str, Vec<usize>, Dtype, &'a [u8]);
+
+fn write_file(
+    path: &Path,
+    header: &StoreHeader,
+    failed: &[Failure],
+    tensors: Vec<Tensor<'_>>,
+) -> Result<(), FeatureError> {
+    let unwritable = |reason: String| FeatureError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let mut data = Vec::with_capacity(tensors.iter().map(|t| t.3.len()).sum());
+    tensors.iter().for_each(|t| data.extend_from_slice(t.3));
+    let meta = ShardMeta {
+        header: header.clone(),
+        data_sha256: sha256_bytes(&data).as_str().to_owned(),
+        failed: failed.to_vec(),
+    };
+    drop(data);
+    let meta = serde_json::to_string(&meta).map_err(|e| unwritable(e.to_string()))?;
+    let views = tensors
+        .into_iter()
+        .map(|(key, shape, dtype, bytes)| Ok((key, TensorView::new(dtype, shape, bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| unwritable(e.to_string()))?;
+    let bytes = serialize(views, Some(HashMap::from([(META.to_owned(), meta)])))
+        .map_err(|e| unwritable(e.to_string()))?;
+    Ok(write_atomic(path, &bytes)?)
+}
+
+/// The shard's outcomes in the order of its keys, checked to be exactly those.
+fn sorted<'a>(
+    plan: &StorePlan,
+    shard: &Shard,
+    outcomes: &'a [Outcome],
+) -> Result<(Vec<&'a StoredItem>, Vec<Failure>), FeatureError> {
+    let wrong = |problem, key: &str| FeatureError::WrongItems {
+        shard: shard.number,
+        problem,
+        key: key.to_owned(),
+    };
+    let mut by_key: BTreeMap<&str, &Outcome> = BTreeMap::new();
+    for outcome in outcomes {
+        if by_key.insert(outcome.key(), outcome).is_some() {
+            return Err(wrong("more than one result for utterance", outcome.key()));
+        }
+    }
+    let (mut stored, mut failed) = (Vec::new(), Vec::new());
+    for item in plan.items(shard) {
+        match by_key.remove(item.key.as_str()) {
+            None => return Err(wrong("no result for utterance", &item.key)),
+            Some(Outcome::Stored(item)) => stored.push(item),
+            Some(Outcome::Failed { key, reason }) => failed.push(Failure {
+                key: key.clone(),
+                reason: reason.clone(),
+            }),
+        }
+    }
+    match by_key.keys().next() {
+        None => Ok((stored, failed)),
+        Some(key) => Err(wrong("not an utterance of this shard:", key)),
+    }
+}
+
+/// A mapped shard with its parsed header.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) map: MappedFile,
+    pub(crate) meta: ShardMeta,
+    pub(crate) tensors: Vec<TensorPlace>,
+    /// Where the numbers begin in the file.
+    pub(crate) data_start: usize,
+}
+
+/// Where a tensor lies in its file.
+#[derive(Debug)]
+pub(crate) struct TensorPlace {
+    pub(crate) key: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: Dtype,
+    /// Byte offset from the start of the file.
+    pub(crate) offset: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Maps a shard and checks that its header parses and the file has the length the header implies,
+/// so a truncated file is found here, before anything reads it.
+pub(crate) fn open(path: &Path) -> Result<Opened, FeatureError> {
+    let damaged = |reason: String| FeatureError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let map = MappedFile::open(path).map_err(|e| FileError::io("map", path, e))?;
+    let (header_length, metadata) = SafeTensors::read_metadata(&map)
+        .map_err(|e| damaged(format!("{e} ({} bytes on disk)", map.len())))?;
+    let meta = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(META))
+        .ok_or_else(|| damaged(format!("no {META:?} entry in its header")))?;
+    let meta: ShardMeta =
+        serde_json::from_str(meta).map_err(|e| damaged(format!("{META:?} entry: {e}")))?;
+    let data_start = 8 + header_length;
+    let tensors = metadata.offset_keys().into_iter().filter_map(|key| {
+        let info = metadata.info(&key)?;
+        let (start, end) = info.data_offsets;
+        Some(TensorPlace {
+            shape: info.shape.clone(),
+            dtype: info.dtype,
+            offset: data_start + start,
+            bytes: end - start,
+            key,
+        })
+    });
+    Ok(Opened {
+        tensors: tensors.collect(),
+        map,
+        meta,
+        data_start,
+    })
+}

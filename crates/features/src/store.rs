@@ -1,0 +1,320 @@
+use crate::plan::StoreIndex;
+use crate::shard::{self, Failure, Kind, Opened, TensorPlace};
+use crate::{FeatureError, FrameData, FrameView, PooledView, StoreHeader, StorePrecision};
+use emobox_files::{FileError, read_json, sha256_bytes};
+use safetensors::tensor::Dtype;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// A complete store, open for reading. Cheap to share between threads.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    header: StoreHeader,
+    frames: Table,
+    pooled: Option<Table>,
+    failures: Vec<Failure>,
+}
+
+/// One kind of shards: the mapped files and where each key lies, sorted by key.
+#[derive(Debug)]
+struct Table {
+    shards: Vec<(PathBuf, Opened)>,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    shard: usize,
+    tensor: usize,
+}
+
+impl Store {
+    /// Opens the store in `dir` if its header is the expected one, it is complete, and every shard
+    /// has the length its header implies.
+    pub fn open(dir: &Path, expected: &StoreHeader) -> Result<Self, FeatureError> {
+        let index: StoreIndex = read_json(dir.join("store.json"))?;
+        expected.check(dir, &index.header)?;
+        Self::open_index(dir, index)
+    }
+
+    /// Opens the store in `dir` as whatever its header says it is.
+    pub fn open_any(dir: &Path) -> Result<Self, FeatureError> {
+        let index = read_json(dir.join("store.json"))?;
+        Self::open_index(dir, index)
+    }
+
+    /// The header of the store in `dir`, without looking at its shards.
+    pub fn read_header(dir: &Path) -> Result<StoreHeader, FeatureError> {
+        Ok(read_json::<StoreIndex>(dir.join("store.json"))?.header)
+    }
+
+    fn open_index(dir: &Path, index: StoreIndex) -> Result<Self, FeatureError> {
+        let header = index.header;
+        let frames = Table::open(dir, Kind::Frames, &header, &index.shards)?;
+        let pooled = match header.pooled_layers {
+            0 => None,
+            _ => Some(Table::open(dir, Kind::Pooled, &header, &index.shards)?),
+        };
+        let failures = frames
+            .shards
+            .iter()
+            .flat_map(|(_, opened)| opened.meta.failed.iter().cloned())
+            .collect();
+        Ok(Self {
+            dir: dir.to_owned(),
+            header,
+            frames,
+            pooled,
+            failures,
+        })
+    }
+
+    /// What the store holds and how it was made.
+    pub fn header(&self) -> &StoreHeader {
+        &self.header
+    }
+
+    /// How many utterances have features.
+    pub fn len(&self) -> usize {
+        self.frames.places.len()
+    }
+
+    /// Whether no utterance has features.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The utterances that have features, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.frames
+            .places
+            .iter()
+            .map(|place| self.frames.tensor(*place).1.key.as_str())
+    }
+
+    /// The utterances whose extraction failed, sorted.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Whether there are features for a key.
+    pub fn contains(&self, key: &str) -> bool {
+        self.frames.find(key).is_some()
+    }
+
+    /// How many frames an utterance has, without touching them.
+    pub fn frames(&self, key: &str) -> Result<usize, FeatureError> {
+        let (_, tensor) = self.place(&self.frames, key)?;
+        Ok(frames_of(tensor))
+    }
+
+    /// The frames of an utterance, read in place from the mapped file.
+    pub fn get(&self, key: &str) -> Result<FrameView<'_>, FeatureError> {
+        let (opened, tensor) = self.place(&self.frames, key)?;
+        let bytes = &opened.map[tensor.offset..tensor.offset + tensor.bytes];
+        let data = match self.header.precision {
+            StorePrecision::F16 => bytemuck::try_cast_slice(bytes).map(FrameData::F16),
+            StorePrecision::F32 => bytemuck::try_cast_slice(bytes).map(FrameData::F32),
+        };
+        Ok(FrameView {
+            layers: self.header.layers.len(),
+            frames: frames_of(tensor),
+            dim: self.header.dim,
+            data: data.map_err(|e| self.damaged(key, &format!("numbers are not aligned: {e}")))?,
+        })
+    }
+
+    /// Reads the frames of an utterance into `bytes` by ordinary file reading. Slower than
+    /// [`Store::get`], but the pages do not count as this process's memory: the way to go through a
+    /// store larger than the memory budget. Returns the view of what was read.
+    pub fn read<'a>(
+        &self,
+        key: &str,
+        bytes: &'a mut Vec<f32>,
+    ) -> Result<FrameView<'a>, FeatureError> {
+        let place = self.frames.find(key).ok_or_else(|| self.unknown(key))?;
+        let (_, tensor) = self.frames.tensor(place);
+        let path = &self.frames.shards[place.shard].0;
+        // A buffer of f32 is aligned for both formats.
+        bytes.resize(tensor.bytes.div_ceil(4), 0.0);
+        let raw = &mut bytemuck::cast_slice_mut::<f32, u8>(bytes)[..tensor.bytes];
+        let mut file = File::open(path).map_err(|e| FileError::io("open", path, e))?;
+        file.seek(SeekFrom::Start(tensor.offset as u64))
+            .and_then(|_| file.read_exact(raw))
+            .map_err(|e| FileError::io("read", path, e))?;
+        let numbers = tensor.bytes / self.header.precision.bytes();
+        let data = match self.header.precision {
+            StorePrecision::F16 => {
+                FrameData::F16(&bytemuck::cast_slice(bytes.as_slice())[..numbers])
+            }
+            StorePrecision::F32 => FrameData::F32(&bytes[..numbers]),
+        };
+        Ok(FrameView {
+            layers: self.header.layers.len(),
+            frames: frames_of(tensor),
+            dim: self.header.dim,
+            data,
+        })
+    }
+
+    /// The pooled statistics of an utterance; `None` where the store keeps none.
+    pub fn pooled(&self, key: &str) -> Result<Option<PooledView<'_>>, FeatureError> {
+        let Some(table) = &self.pooled else {
+            return Ok(None);
+        };
+        let (opened, tensor) = self.place(table, key)?;
+        let bytes = &opened.map[tensor.offset..tensor.offset + tensor.bytes];
+        Ok(Some(PooledView {
+            layers: self.header.pooled_layers,
+            dim: self.header.dim,
+            data: bytemuck::try_cast_slice(bytes)
+                .map_err(|e| self.damaged(key, &format!("numbers are not aligned: {e}")))?,
+        }))
+    }
+
+    /// Bytes of all frames on disk.
+    pub fn frame_bytes(&self) -> u64 {
+        let shards = self.frames.shards.iter();
+        shards.map(|(_, opened)| opened.map.len() as u64).sum()
+    }
+
+    /// Reads every byte and compares it with the digest written beside it. Returns everything that
+    /// is damaged, not only the first.
+    pub fn verify(&self) -> Vec<FeatureError> {
+        let tables = std::iter::once(&self.frames).chain(&self.pooled);
+        tables
+            .flat_map(|table| &table.shards)
+            .filter_map(|(path, opened)| {
+                let digest = sha256_bytes(&opened.map[opened.data_start..]);
+                (digest.as_str() != opened.meta.data_sha256).then(|| FeatureError::Damaged {
+                    path: path.clone(),
+                    reason: format!(
+                        "the digest of its numbers is {}, written was {}",
+                        digest.short(),
+                        opened.meta.data_sha256
+                    ),
+                })
+            })
+            .collect()
+    }
+
+    fn place<'a>(
+        &self,
+        table: &'a Table,
+        key: &str,
+    ) -> Result<(&'a Opened, &'a TensorPlace), FeatureError> {
+        let place = table.find(key).ok_or_else(|| self.unknown(key))?;
+        Ok(table.tensor(place))
+    }
+
+    fn unknown(&self, key: &str) -> FeatureError {
+        let failure = self.failures.iter().find(|failure| failure.key == key);
+        FeatureError::UnknownKey {
+            key: key.to_owned(),
+            path: self.dir.clone(),
+            failure: failure.map(|f| f.reason.clone()),
+        }
+    }
+
+    fn damaged(&self, key: &str, reason: &str) -> FeatureError {
+        FeatureError::Damaged {
+            path: self.dir.join(key),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+fn frames_of(tensor: &TensorPlace) -> usize {
+    // `Table::open` has checked that there are two or three dimensions.
+    tensor.shape[tensor.shape.len() - 2]
+}
+
+impl Table {
+    fn open(
+        dir: &Path,
+        kind: Kind,
+        header: &StoreHeader,
+        files: &[String],
+    ) -> Result<Self, FeatureError> {
+        let paths: Vec<PathBuf> = files
+            .iter()
+            .map(|file| shard::path(dir, kind, file))
+            .collect();
+        let missing: Vec<&PathBuf> = paths.iter().filter(|path| !path.exists()).collect();
+        if let Some(first) = missing.first() {
+            return Err(FeatureError::Incomplete {
+                path: dir.to_owned(),
+                missing: missing.len(),
+                total: paths.len(),
+                first: first.display().to_string(),
+            });
+        }
+        let mut shards = Vec::with_capacity(paths.len());
+        let mut places = Vec::new();
+        for (number, path) in paths.into_iter().enumerate() {
+            let opened = shard::open(&path)?;
+            header.check(&path, &opened.meta.header)?;
+            for (index, tensor) in opened.tensors.iter().enumerate() {
+                check_shape(&path, kind, header, tensor)?;
+                places.push(Place {
+                    shard: number,
+                    tensor: index,
+                });
+            }
+            shards.push((path, opened));
+        }
+        let mut table = Self { shards, places };
+        let mut places = std::mem::take(&mut table.places);
+        places.sort_by(|a, b| table.tensor(*a).1.key.cmp(&table.tensor(*b).1.key));
+        table.places = places;
+        Ok(table)
+    }
+
+    fn tensor(&self, place: Place) -> (&Opened, &TensorPlace) {
+        let opened = &self.shards[place.shard].1;
+        (opened, &opened.tensors[place.tensor])
+    }
+
+    fn find(&self, key: &str) -> Option<Place> {
+        let found = self
+            .places
+            .binary_search_by(|place| self.tensor(*place).1.key.as_str().cmp(key));
+        found.ok().map(|index| self.places[index])
+    }
+}
+
+fn check_shape(
+    path: &Path,
+    kind: Kind,
+    header: &StoreHeader,
+    tensor: &TensorPlace,
+) -> Result<(), FeatureError> {
+    let (shape, dtype) = (&tensor.shape, tensor.dtype);
+    let expected = match kind {
+        Kind::Pooled => dtype == Dtype::F32 && shape[..] == [header.pooled_layers, 2, header.dim],
+        Kind::Frames => {
+            let dtype_expected = match header.precision {
+                StorePrecision::F16 => Dtype::F16,
+                StorePrecision::F32 => Dtype::F32,
+            };
+            let layers_fit = match (header.layers.len(), &shape[..]) {
+                (1, [_, dim]) => *dim == header.dim,
+                (layers, [found, _, dim]) => *found == layers && *dim == header.dim,
+                _ => false,
+            };
+            dtype == dtype_expected && layers_fit
+        }
+    };
+    if expected {
+        return Ok(());
+    }
+    Err(FeatureError::Damaged {
+        path: path.to_owned(),
+        reason: format!(
+            "tensor {:?} is {dtype:?} {shape:?}, which the store's header does not allow",
+            tensor.key
+        ),
+    })
+}

@@ -1,0 +1,429 @@
+//! The store's promises: same bytes whatever happens, nothing half-written, nothing silently reused.
+
+use emobox_features::{
+    Claim, ComputePrecision, FeatureError, HiddenView, Normalisation, Outcome, SCHEMA, Shard,
+    ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision, StoredItem,
+    WorkItem, normalise, write_shard,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const LAYERS: [usize; 3] = [0, 1, 2];
+const DIM: usize = 8;
+
+fn header() -> StoreHeader {
+    StoreHeader {
+        schema: SCHEMA,
+        corpus: "dummy".into(),
+        encoder: "dummy-encoder".into(),
+        weights_digest: "abc123".into(),
+        layers: vec![2],
+        pooled_layers: 3,
+        dim: DIM,
+        hop: 320,
+        precision: StorePrecision::F16,
+        compute: ComputePrecision::F32,
+        normalisation: Normalisation::Utterance,
+        revision: 1,
+        program_version: "0.1.0".into(),
+    }
+}
+
+fn work(count: usize) -> Vec<WorkItem> {
+    (0..count)
+        .map(|i| WorkItem {
+            key: format!("dummy-{i:04}"),
+            frames: 3 + i % 5,
+        })
+        .collect()
+}
+
+/// Hidden states that depend on the key alone, `[layer, frame, dim]`.
+fn hidden(item: &WorkItem) -> Vec<f32> {
+    let salt = item.key.bytes().map(usize::from).sum::<usize>();
+    (0..LAYERS.len() * item.frames * DIM)
+        .map(|i| ((i * 31 + salt * 17) % 101) as f32 * 3.5 - 90.0)
+        .collect()
+}
+
+fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
+    if item.key.ends_with("13") {
+        return Outcome::Failed {
+            key: item.key.clone(),
+            reason: "cut short: 12 of 44 header bytes".into(),
+        };
+    }
+    let data = hidden(item);
+    let view = HiddenView {
+        layers: &LAYERS,
+        frames: item.frames,
+        dim: DIM,
+        data: &data,
+    };
+    Outcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
+}
+
+fn make(dir: &Path, plan: &StorePlan, shard: &Shard) {
+    let outcomes: Vec<_> = plan
+        .items(shard)
+        .iter()
+        .rev()
+        .map(|item| encode(plan.header(), item))
+        .collect();
+    write_shard(dir, plan, shard, &outcomes).unwrap();
+}
+
+fn make_all(dir: &Path, plan: &StorePlan) {
+    plan.begin(dir).unwrap();
+    for shard in plan.missing_shards(dir, Share::ALL, false) {
+        make(dir, plan, shard);
+    }
+}
+
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap().to_owned();
+                files.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn first_file(dir: &Path, kind: &str) -> PathBuf {
+    let mut files: Vec<_> = std::fs::read_dir(dir.join(kind))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files.remove(0)
+}
+
+#[test]
+fn what_is_stored_is_what_was_encoded() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(150)).unwrap();
+    assert_eq!(plan.shards().len(), 3);
+    make_all(dir.path(), &plan);
+    let store = Store::open(dir.path(), &header()).unwrap();
+    assert_eq!((store.len(), store.failures().len()), (148, 2));
+    assert!(store.verify().is_empty());
+    let mut buffer = Vec::new();
+    for item in work(150) {
+        if item.key.ends_with("13") {
+            let message = store.get(&item.key).unwrap_err().to_string();
+            assert!(message.contains("cut short"), "{message}");
+            continue;
+        }
+        let raw = hidden(&item);
+        let mut expected = raw[2 * item.frames * DIM..].to_vec();
+        normalise(&mut expected, DIM, Normalisation::Utterance);
+        let view = store.get(&item.key).unwrap();
+        assert_eq!((view.layers, view.frames, view.dim), (1, item.frames, DIM));
+        for (got, want) in view.to_f32().iter().zip(&expected) {
+            assert!((got - want).abs() < 1e-3, "{got} {want}");
+        }
+        let streamed = store.read(&item.key, &mut buffer).unwrap();
+        assert_eq!(streamed.to_f32(), view.to_f32());
+        let pooled = store.pooled(&item.key).unwrap().unwrap();
+        let mean: f32 = raw.chunks(DIM).take(item.frames).map(|f| f[3]).sum::<f32>();
+        assert!((pooled.mean(0)[3] - mean / item.frames as f32).abs() < 1e-4);
+    }
+}
+
+#[test]
+fn several_layers_keep_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let header = StoreHeader {
+        layers: vec![0, 1, 2],
+        pooled_layers: 0,
+        precision: StorePrecision::F32,
+        normalisation: Normalisation::None,
+        ..header()
+    };
+    let plan = StorePlan::new(header.clone(), work(3)).unwrap();
+    make_all(dir.path(), &plan);
+    let store = Store::open(dir.path(), &header).unwrap();
+    let item = &work(3)[1];
+    assert_eq!(store.get(&item.key).unwrap().to_f32(), hidden(item));
+    assert!(store.pooled(&item.key).unwrap().is_none());
+    assert!(!dir.path().join("pooled").exists());
+}
+
+#[test]
+fn interruptions_and_order_leave_no_trace() {
+    let calm = tempfile::tempdir().unwrap();
+    let rough = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(400)).unwrap();
+    make_all(calm.path(), &plan);
+
+    let mut shuffled = work(400);
+    shuffled.reverse();
+    let plan = StorePlan::new(header(), shuffled).unwrap();
+    // Machine 2 of 3 begins; then a run dies between the two files of a shard, a third goes on.
+    plan.begin(rough.path()).unwrap();
+    for shard in plan.missing_shards(rough.path(), "2/3".parse().unwrap(), false) {
+        make(rough.path(), &plan, shard);
+    }
+    std::fs::remove_file(first_file(rough.path(), "frames")).unwrap();
+    make_all(rough.path(), &plan);
+    assert_eq!(contents(calm.path()), contents(rough.path()));
+}
+
+#[test]
+fn two_writers_share_the_work() {
+    let calm = tempfile::tempdir().unwrap();
+    let shared = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(640)).unwrap();
+    make_all(calm.path(), &plan);
+    let made = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                plan.begin(shared.path()).unwrap();
+                for shard in plan.shards() {
+                    let Claim::Ours(_claim) = ShardClaim::take(shared.path(), shard).unwrap()
+                    else {
+                        continue;
+                    };
+                    if plan.inspect(shared.path(), shard) == ShardState::Missing {
+                        make(shared.path(), &plan, shard);
+                        made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(made.into_inner(), plan.shards().len());
+    assert_eq!(contents(calm.path()), contents(shared.path()));
+}
+
+#[test]
+fn a_claim_is_exclusive_until_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(1)).unwrap();
+    let shard = &plan.shards()[0];
+    let held = ShardClaim::take(dir.path(), shard).unwrap();
+    assert!(matches!(held, Claim::Ours(_)));
+    assert!(matches!(
+        ShardClaim::take(dir.path(), shard).unwrap(),
+        Claim::Busy
+    ));
+    drop(held);
+    drop(ShardClaim::wait(dir.path(), shard).unwrap());
+    assert!(contents(dir.path()).is_empty());
+}
+
+#[test]
+fn another_store_is_refused_with_the_difference_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(5)).unwrap();
+    make_all(dir.path(), &plan);
+    type Change = fn(&mut StoreHeader);
+    let changes: [(Change, &str); 5] = [
+        (
+            |h| h.encoder = "other".into(),
+            "encoder is \"dummy-encoder\" there, \"other\" was asked for",
+        ),
+        (
+            |h| h.weights_digest = "def".into(),
+            "digest of the weights is \"abc123\" there, \"def\" was",
+        ),
+        (
+            |h| h.layers = vec![1],
+            "list of stored layers is [2] there, [1] was",
+        ),
+        (
+            |h| h.normalisation = Normalisation::Frame,
+            "normalisation is utterance there, frame was",
+        ),
+        (
+            |h| h.precision = StorePrecision::F32,
+            "precision is f16 there, f32 was",
+        ),
+    ];
+    for (change, expected) in changes {
+        let mut other = header();
+        change(&mut other);
+        let message = Store::open(dir.path(), &other).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+        let plan = StorePlan::new(other, work(5)).unwrap();
+        assert!(
+            plan.begin(dir.path()).is_err(),
+            "writing is refused as well"
+        );
+    }
+    let mut newer = header();
+    newer.program_version = "9.9.9".into();
+    assert!(Store::open(dir.path(), &newer).is_ok());
+}
+
+#[test]
+fn damage_is_found_named_and_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(100)).unwrap();
+    make_all(dir.path(), &plan);
+    let whole = contents(dir.path());
+
+    let cut = first_file(dir.path(), "frames");
+    let bytes = std::fs::read(&cut).unwrap();
+    std::fs::write(&cut, &bytes[..bytes.len() - 7]).unwrap();
+    let message = Store::open(dir.path(), &header()).unwrap_err().to_string();
+    assert!(
+        message.contains("is damaged")
+            && message.contains(cut.file_name().unwrap().to_str().unwrap())
+    );
+    make_all(dir.path(), &plan);
+    assert_eq!(contents(dir.path()), whole);
+
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    std::fs::write(&cut, &flipped).unwrap();
+    let store = Store::open(dir.path(), &header()).unwrap();
+    let damage = store.verify();
+    assert_eq!(damage.len(), 1);
+    assert!(damage[0].to_string().contains("digest"));
+
+    for length in [0, 3, 8, 200] {
+        std::fs::write(&cut, &bytes[..length]).unwrap();
+        let error = Store::open(dir.path(), &header()).unwrap_err();
+        assert!(matches!(error, FeatureError::Damaged { .. }), "{error}");
+    }
+    std::fs::remove_file(&cut).unwrap();
+    let message = Store::open(dir.path(), &header()).unwrap_err().to_string();
+    assert!(message.contains("1 of 2 shards are missing"), "{message}");
+}
+
+#[test]
+fn failures_are_kept_and_retried_on_request_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(100)).unwrap();
+    make_all(dir.path(), &plan);
+    assert!(
+        plan.missing_shards(dir.path(), Share::ALL, false)
+            .is_empty()
+    );
+    let again = plan.missing_shards(dir.path(), Share::ALL, true);
+    assert_eq!(again.len(), 1);
+    assert_eq!(
+        plan.inspect(dir.path(), again[0]),
+        ShardState::Done { failed: 1 }
+    );
+}
+
+#[test]
+fn a_new_work_list_leaves_old_shards_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    make_all(dir.path(), &StorePlan::new(header(), work(70)).unwrap());
+    let longer = StorePlan::new(header(), work(80)).unwrap();
+    longer.begin(dir.path()).unwrap();
+    let missing = longer.missing_shards(dir.path(), Share::ALL, false);
+    assert_eq!(missing.len(), 1, "the first 64 utterances are unchanged");
+    assert_eq!(longer.strays(dir.path()).unwrap().len(), 2);
+    make_all(dir.path(), &longer);
+    assert_eq!(Store::open(dir.path(), &header()).unwrap().len(), 79);
+}
+
+#[test]
+fn what_cannot_be_stored_is_named() {
+    let refused = |header: &StoreHeader, frames: usize, data: &[f32]| {
+        let view = HiddenView {
+            layers: &LAYERS,
+            frames,
+            dim: DIM,
+            data,
+        };
+        StoredItem::new(header, "a-key", &view)
+            .unwrap_err()
+            .to_string()
+    };
+    let mut data = vec![1.0; 3 * 2 * DIM];
+    data[2 * DIM + 5] = f32::NAN;
+    let message = refused(&header(), 2, &data);
+    assert!(
+        message.contains("\"a-key\": layer 1, frame 0, dimension 5 is NaN"),
+        "{message}"
+    );
+    assert!(refused(&header(), 0, &[]).contains("no frames"));
+    assert!(refused(&header(), 2, &[0.0; 3]).contains("3 numbers do not fill"));
+    let raw = StoreHeader {
+        normalisation: Normalisation::None,
+        ..header()
+    };
+    data[2 * DIM + 5] = 1.0;
+    data[4 * DIM] = 1e5;
+    assert!(refused(&raw, 2, &data).contains("does not fit f16"));
+    let deep = StoreHeader {
+        layers: vec![7],
+        ..header()
+    };
+    assert!(refused(&deep, 2, &data).contains("layer 7 is wanted, only [0, 1, 2]"));
+}
+
+#[test]
+fn wrong_work_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut twice = work(3);
+    twice.push(twice[0].clone());
+    let error = StorePlan::new(header(), twice).unwrap_err().to_string();
+    assert!(error.contains("dummy-0000"), "{error}");
+    let plan = StorePlan::new(header(), work(3)).unwrap();
+    let shard = &plan.shards()[0];
+    let outcomes: Vec<_> = plan
+        .items(shard)
+        .iter()
+        .map(|i| encode(&header(), i))
+        .collect();
+    let error = write_shard(dir.path(), &plan, shard, &outcomes[1..]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no result for utterance \"dummy-0000\"")
+    );
+    for bad in ["0/3", "4/3", "x", "1/", "1/0"] {
+        assert!(bad.parse::<Share>().is_err(), "{bad}");
+    }
+    assert_eq!("2/4".parse::<Share>().unwrap().to_string(), "2/4");
+}
+
+proptest! {
+    #[test]
+    fn shards_cover_the_work_once_whatever_its_order(
+        frames in proptest::collection::vec(0usize..200_000, 0..300),
+        machines in 1usize..5,
+        seed in 0usize..1000,
+    ) {
+        let list: Vec<_> = frames.iter().enumerate()
+            .map(|(i, &frames)| WorkItem { key: format!("k{i:03}"), frames })
+            .collect();
+        let mut moved = list.clone();
+        if !moved.is_empty() {
+            let turn = seed % moved.len();
+            moved.rotate_left(turn);
+        }
+        let plan = StorePlan::new(header(), list).unwrap();
+        let other = StorePlan::new(header(), moved).unwrap();
+        prop_assert_eq!(plan.shards(), other.shards());
+        let mut next = 0;
+        for shard in plan.shards() {
+            prop_assert_eq!(shard.items.start, next);
+            prop_assert!(!shard.items.is_empty() && shard.items.len() <= 64);
+            next = shard.items.end;
+        }
+        prop_assert_eq!(next, frames.len());
+        let nowhere = Path::new("/nonexistent/emobox");
+        let shares: usize = (1..=machines)
+            .map(|i| format!("{i}/{machines}").parse::<Share>().unwrap())
+            .map(|share| plan.missing_shards(nowhere, share, false).len())
+            .sum();
+        prop_assert_eq!(shares, plan.shards().len());
+    }
+}
