@@ -1,5 +1,6 @@
 //! Multi-head attention.
 
+use crate::linear::Precision;
 use crate::matrix::Rows;
 use crate::softmax::softmax_rows;
 
@@ -20,6 +21,8 @@ pub struct Attention<'a> {
     pub bias: AttentionBias<'a>,
     /// Only the first so many keys are attended to; the rest is padding.
     pub key_count: usize,
+    /// In what numbers the two products are computed; scores and softmax are always `f32`.
+    pub precision: Precision,
 }
 
 /// What is added to the scaled scores.

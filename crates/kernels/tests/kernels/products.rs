@@ -1,13 +1,11 @@
 //! Products on every path against double precision.
 
-mod support;
-
+use crate::support::{gelu, max_difference, numbers, on_each_path, product};
 use emobox_kernels::{
     Activation, Conv1d, ConvShape, Epilogue, MatRef, PackedLinear, Precision, Rows, conv1d, linear,
     matmul,
 };
 use half::f16;
-use support::{gelu, max_difference, numbers, on_each_path, product};
 
 /// Sums of `inputs` products of numbers below 1, added one after the other in `f32`: the error of each addition grows with
 /// the partial sum.

@@ -1,9 +1,7 @@
 //! Attention on every path against double precision.
 
-mod support;
-
-use emobox_kernels::{Attention, AttentionBias, Rows, attention};
-use support::{max_difference, numbers, on_each_path};
+use crate::support::{max_difference, numbers, on_each_path};
+use emobox_kernels::{Attention, AttentionBias, Precision, Rows, attention};
 
 fn reference(args: &Attention<'_>) -> Vec<f64> {
     let dim = args.query.cols / args.heads;
@@ -87,6 +85,7 @@ fn attention_agrees_with_double_precision() {
                 scale: 1.0 / (dim as f32).sqrt(),
                 bias,
                 key_count,
+                precision: Precision::F32,
             };
             let expected = reference(&args);
             on_each_path(|path| {

@@ -1,5 +1,4 @@
 //! Plain double-precision references and seeded numbers for the tests.
-#![expect(dead_code, reason = "each test binary uses a part")]
 
 use emobox_kernels::{Path, available_paths, with_path};
 

@@ -1,18 +1,19 @@
 //! Norms, softmax, activations, conversions and statistics on every path against double precision.
 
-mod support;
-
+use crate::support::{max_difference, numbers, on_each_path};
 use emobox_kernels::{
     Affine, MappedFile, gelu, group_norm, layer_norm, mean_and_deviation, narrow_bf16, narrow_f16,
     relu, softmax_rows, widen_bf16, widen_f16,
 };
 use half::{bf16, f16};
-use support::{max_difference, numbers, on_each_path};
 
 #[test]
 fn gelu_agrees_with_double_precision() {
     let x: Vec<f32> = (-120_000..120_000).map(|i| i as f32 * 1e-4).collect();
-    let expected: Vec<f64> = x.iter().map(|&v| support::gelu(f64::from(v))).collect();
+    let expected: Vec<f64> = x
+        .iter()
+        .map(|&v| crate::support::gelu(f64::from(v)))
+        .collect();
     on_each_path(|path| {
         let mut got = x.clone();
         gelu(&mut got);
