@@ -60,6 +60,7 @@ pub fn attention(args: &Attention<'_>, out: &mut [f32]) {
         scale,
         bias,
         key_count,
+        ..
     } = args;
     check(args, out.len());
     let dim = query.cols / heads;
