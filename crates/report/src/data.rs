@@ -1,0 +1,129 @@
+use emobox_score::{FoldName, Run, ScoresFile};
+use serde::{Deserialize, Serialize};
+
+/// Everything a report shows. Made by the bench; parts that are empty are left out of the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportData {
+    /// Heading of the page.
+    pub title: String,
+    /// Sentences that a reader must see first: that a corpus is synthetic, that a run is incomplete.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The scores, with versions and digests.
+    pub scores: ScoresFile,
+    /// Training curves.
+    #[serde(default)]
+    pub training: Vec<Training>,
+    /// What the audits of the partitions found.
+    #[serde(default)]
+    pub audits: Vec<AuditFindings>,
+    /// The protocol's constants in reading order.
+    #[serde(default)]
+    pub protocol: Vec<Fact>,
+}
+
+/// The training of one fold: every point of the sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Corpus that was trained on.
+    pub corpus: String,
+    /// Encoder of the features.
+    pub encoder: String,
+    /// Fold, from 1.
+    pub fold: u32,
+    /// The points of the sweep, in the protocol's order.
+    pub points: Vec<TrainingPoint>,
+}
+
+/// The curves of one point of the sweep; the three lists have one value an epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingPoint {
+    /// As `learning rate 0.001, hidden 128`.
+    pub name: String,
+    /// The epoch (from 1) that validation chose, on the point that it chose.
+    #[serde(default)]
+    pub selected_epoch: Option<usize>,
+    /// Mean cross-entropy on the training part.
+    pub train_loss: Vec<f64>,
+    /// Mean cross-entropy on the validation part.
+    pub valid_loss: Vec<f64>,
+    /// Unweighted accuracy on the validation part, 0..1.
+    pub valid_ua: Vec<f64>,
+}
+
+/// The audit of one corpus's partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditFindings {
+    /// The corpus.
+    pub corpus: String,
+    /// The scheme that was audited.
+    pub partition: String,
+    /// The verdict in one line.
+    pub verdict: String,
+    /// Whether the verdict is clean: no speaker, text or recording on both sides.
+    pub clean: bool,
+    /// Each finding as a sentence.
+    #[serde(default)]
+    pub findings: Vec<String>,
+}
+
+/// A name and its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// As `epochs`.
+    pub name: String,
+    /// As `100`.
+    pub value: String,
+}
+
+impl ReportData {
+    /// A report of scores alone.
+    pub fn new(title: impl Into<String>, scores: ScoresFile) -> Self {
+        Self {
+            title: title.into(),
+            notes: Vec::new(),
+            scores,
+            training: Vec::new(),
+            audits: Vec::new(),
+            protocol: Vec::new(),
+        }
+    }
+
+    /// The headline runs: the mean over folds of each configuration, in the file's order; where a
+    /// configuration has no mean (scores from elsewhere), its pooled run or its only fold.
+    pub fn headline(&self) -> Vec<&Run> {
+        let mut rows: Vec<&Run> = Vec::new();
+        for run in &self.scores.runs {
+            match rows.iter_mut().find(|row| same_configuration(row, run)) {
+                None => rows.push(run),
+                Some(row) if importance(run.fold) < importance(row.fold) => *row = run,
+                Some(_) => {}
+            }
+        }
+        rows
+    }
+
+    /// All runs of the same configuration as `run`.
+    pub fn siblings<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a Run> {
+        self.scores
+            .runs
+            .iter()
+            .filter(move |other| same_configuration(run, other))
+    }
+}
+
+fn importance(fold: FoldName) -> u32 {
+    match fold {
+        FoldName::Mean => 0,
+        FoldName::Pooled => 1,
+        FoldName::Fold(fold) => fold.saturating_add(1),
+    }
+}
+
+fn same_configuration(a: &Run, b: &Run) -> bool {
+    a.corpus == b.corpus
+        && a.encoder == b.encoder
+        && a.protocol == b.protocol
+        && a.partition == b.partition
+        && a.config == b.config
+}
