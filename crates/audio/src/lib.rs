@@ -1,1 +1,32 @@
 //! Audio files to mono waveforms at a stated rate; log-mel spectra.
+//!
+//! What a file is, its bytes tell, never its name. [`probe`] reads headers alone; [`load`] streams
+//! one channel of one segment through the resampler, so that memory is that of the result.
+//!
+//! | container | codecs | read by |
+//! |---|---|---|
+//! | WAV, RIFX, RF64 | 8/16/24/32-bit PCM, 32/64-bit float, A-law, µ-law | here |
+//! | WAV | MS and IMA ADPCM | symphonia |
+//! | AIFF, AIFF-C | 8/16/24/32-bit PCM of either byte order, 32/64-bit float, A-law, µ-law | here |
+//! | FLAC, OGG (Vorbis, FLAC), MP3, AAC, MP4/M4A (AAC, ALAC, MP3), CAF | | symphonia |
+//! | AVI, Matroska/WebM, Opus, WMA, AMR, SPHERE, everything else | | an installed `ffmpeg` |
+
+mod coded;
+mod container;
+mod error;
+mod ffmpeg;
+mod load;
+pub mod log_mel;
+mod probe;
+mod resample;
+mod sink;
+mod source;
+mod units;
+mod write;
+
+pub use error::AudioError;
+pub use load::{Decoded, LoadOptions, Truncation, decode, decode_bytes, load, load_bytes};
+pub use probe::{AudioInfo, probe, probe_bytes};
+pub use resample::{Resampler, resample};
+pub use units::{SampleRate, Seconds};
+pub use write::write_wav_16;

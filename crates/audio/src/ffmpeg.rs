@@ -1,0 +1,280 @@
+//! What nothing here decodes goes through an installed `ffmpeg`.
+
+use crate::sink::Sink;
+use crate::source::Origin;
+use crate::{AudioError, AudioInfo, Decoded, LoadOptions, SampleRate};
+use emobox_files::FileError;
+use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Bytes taken from the pipe at a time.
+const BLOCK_BYTES: usize = 1 << 16;
+/// Bytes of complaint that are kept of a failing program.
+const MESSAGE_BYTES: u64 = 1 << 14;
+
+/// The programs to run; a bare name is looked for on the search path.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    ffmpeg: PathBuf,
+    ffprobe: PathBuf,
+}
+
+impl Programs {
+    /// `ffmpeg`, or what the environment variable `EMOBOX_FFMPEG` names; `ffprobe` is its neighbour.
+    fn from_environment() -> Self {
+        let set = std::env::var_os("EMOBOX_FFMPEG").filter(|program| !program.is_empty());
+        Self::beside(set.map_or_else(|| PathBuf::from("ffmpeg"), PathBuf::from))
+    }
+
+    fn beside(ffmpeg: PathBuf) -> Self {
+        let name = ffmpeg
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or("ffmpeg");
+        let ffprobe = ffmpeg.with_file_name(name.replace("ffmpeg", "ffprobe"));
+        Self { ffmpeg, ffprobe }
+    }
+}
+
+/// What a file holds, by `ffprobe`. The length is that of the container's clock, hence not always
+/// exact to the sample.
+pub(crate) fn probe(origin: &Origin, container: &str) -> Result<AudioInfo, AudioError> {
+    Job::new(origin, container, Programs::from_environment())?.probe()
+}
+
+/// Decodes one channel of the segment through a pipe.
+pub(crate) fn decode(
+    origin: &Origin,
+    container: &str,
+    options: &LoadOptions,
+) -> Result<Decoded, AudioError> {
+    Job::new(origin, container, Programs::from_environment())?.decode(options)
+}
+
+struct Job<'a> {
+    path: &'a Path,
+    container: &'a str,
+    programs: Programs,
+    /// The bytes of a source in memory, laid down where the program can seek in them.
+    file: Option<tempfile::NamedTempFile>,
+}
+
+impl<'a> Job<'a> {
+    fn new(origin: &'a Origin, container: &'a str, programs: Programs) -> Result<Self, AudioError> {
+        let file = match &origin.bytes {
+            None => None,
+            Some(bytes) => Some(
+                lay_down(bytes)
+                    .map_err(|e| FileError::io("write a temporary copy of", &origin.path, e))?,
+            ),
+        };
+        Ok(Self {
+            path: &origin.path,
+            container,
+            programs,
+            file,
+        })
+    }
+
+    /// The file as an argument: `file:` keeps names that look like options or addresses from being
+    /// taken for such.
+    fn input(&self) -> OsString {
+        let mut argument = OsString::from("file:");
+        argument.push(
+            self.file
+                .as_ref()
+                .map_or(self.path, tempfile::NamedTempFile::path),
+        );
+        argument
+    }
+
+    fn spawn(&self, program: &Path, arguments: &[&OsStr]) -> Result<Child, AudioError> {
+        Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| match e.kind() {
+                ErrorKind::NotFound | ErrorKind::PermissionDenied => AudioError::FfmpegMissing {
+                    path: self.path.to_owned(),
+                    container: self.container.to_owned(),
+                    program: program.display().to_string(),
+                },
+                _ => FileError::io("run ffmpeg on", self.path, e).into(),
+            })
+    }
+
+    fn failed(&self, program: &Path, message: &str) -> AudioError {
+        let lines = || {
+            message
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+        };
+        AudioError::FfmpegFailed {
+            path: self.path.to_owned(),
+            container: self.container.to_owned(),
+            program: program.display().to_string(),
+            message: lines().next_back().unwrap_or("no message").to_owned(),
+        }
+    }
+
+    fn probe(&self) -> Result<AudioInfo, AudioError> {
+        let program = &self.programs.ffprobe;
+        let input = self.input();
+        let child = self.spawn(
+            program,
+            &[
+                OsStr::new("-v"),
+                OsStr::new("error"),
+                OsStr::new("-protocol_whitelist"),
+                OsStr::new("file"),
+                OsStr::new("-select_streams"),
+                OsStr::new("a:0"),
+                OsStr::new("-show_entries"),
+                OsStr::new("stream=codec_name,sample_rate,channels,duration:format=duration"),
+                OsStr::new("-of"),
+                OsStr::new("default=noprint_wrappers=1"),
+                &input,
+            ],
+        )?;
+        let output = child
+            .wait_with_output()
+            .map_err(|e| FileError::io("run ffprobe on", self.path, e))?;
+        if !output.status.success() {
+            return Err(self.failed(program, &String::from_utf8_lossy(&output.stderr)));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let field = |name: &str| {
+            let value = |line: &'_ str| {
+                line.strip_prefix(name)?
+                    .strip_prefix('=')
+                    .map(str::to_owned)
+            };
+            text.lines().filter_map(value).find(|value| value != "N/A")
+        };
+        let number = |name| field(name).and_then(|value| value.parse().ok());
+        let (Some(codec), Some(rate), Some(channels)) = (
+            field("codec_name"),
+            number("sample_rate"),
+            number("channels"),
+        ) else {
+            return Err(AudioError::malformed(
+                self.path,
+                self.container,
+                "no audio track",
+            ));
+        };
+        let seconds: Option<f64> = field("duration").and_then(|value| value.parse().ok());
+        Ok(AudioInfo {
+            container: self.container.to_owned(),
+            codec,
+            sample_rate: SampleRate(rate),
+            channels: channels as u16,
+            frames: seconds
+                .filter(|seconds| *seconds >= 0.0)
+                .map(|seconds| (seconds * f64::from(rate)).round() as u64),
+            truncation: None,
+        })
+    }
+
+    fn decode(&self, options: &LoadOptions) -> Result<Decoded, AudioError> {
+        let info = self.probe()?;
+        let mut sink = Sink::new(
+            self.path.to_owned(),
+            options,
+            (info.sample_rate, info.channels),
+        )?;
+        let program = &self.programs.ffmpeg;
+        let input = self.input();
+        let pick = OsString::from(format!("pan=mono|c0=c{}", options.channel - 1));
+        let rate = OsString::from(info.sample_rate.0.to_string());
+        let mut child = self.spawn(
+            program,
+            &[
+                OsStr::new("-nostdin"),
+                OsStr::new("-v"),
+                OsStr::new("error"),
+                OsStr::new("-protocol_whitelist"),
+                OsStr::new("file"),
+                OsStr::new("-i"),
+                &input,
+                OsStr::new("-map"),
+                OsStr::new("0:a:0"),
+                OsStr::new("-af"),
+                &pick,
+                OsStr::new("-ar"),
+                &rate,
+                OsStr::new("-f"),
+                OsStr::new("f32le"),
+                OsStr::new("-protocol_whitelist"),
+                OsStr::new("pipe"),
+                OsStr::new("pipe:1"),
+            ],
+        )?;
+        let complaints = child.stderr.take();
+        let complaints = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            if let Some(mut pipe) = complaints {
+                // What is past the limit is drained, so that the program does not block on it.
+                let _ = pipe.by_ref().take(MESSAGE_BYTES).read_to_end(&mut text);
+                let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+            }
+            text
+        });
+        let drained = match child.stdout.take() {
+            Some(pipe) => self.drain(pipe, &mut sink),
+            None => Ok(()),
+        };
+        let enough = sink.is_full() || drained.is_err();
+        if enough {
+            // The rest is not wanted; that the program has ended already is no error.
+            let _ = child.kill();
+        }
+        let status = child
+            .wait()
+            .map_err(|e| FileError::io("run ffmpeg on", self.path, e))?;
+        let message = complaints.join().unwrap_or_default();
+        drained?;
+        if !enough && !status.success() {
+            return Err(self.failed(program, &String::from_utf8_lossy(&message)));
+        }
+        Ok(Decoded {
+            samples: sink.finish(self.container)?,
+            truncation: None,
+        })
+    }
+
+    fn drain(&self, mut pipe: impl Read, sink: &mut Sink) -> Result<(), AudioError> {
+        let mut bytes = vec![0; BLOCK_BYTES];
+        let mut samples = Vec::with_capacity(BLOCK_BYTES / 4);
+        let mut held = 0;
+        while !sink.is_full() {
+            let read = pipe
+                .read(&mut bytes[held..])
+                .map_err(|e| FileError::io("read from ffmpeg", self.path, e))?;
+            if read == 0 {
+                break;
+            }
+            held += read;
+            let (whole, _) = bytes[..held].as_chunks::<4>();
+            samples.clear();
+            samples.extend(whole.iter().map(|&sample| f32::from_le_bytes(sample)));
+            sink.push(&samples)?;
+            let used = whole.len() * 4;
+            bytes.copy_within(used..held, 0);
+            held -= used;
+        }
+        Ok(())
+    }
+}
+
+fn lay_down(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("emobox-").tempfile()?;
+    file.write_all(bytes)?;
+    file.flush()?;
+    Ok(file)
+}

@@ -1,0 +1,101 @@
+use crate::coded::{self, Failure};
+use crate::container::pcm::PcmLayout;
+use crate::container::wave::Wave;
+use crate::container::{Container, aiff, aiff::Aiff, wave};
+use crate::load::{Truncation, identify};
+use crate::source::Source;
+use crate::{AudioError, SampleRate, ffmpeg};
+use std::path::Path;
+
+/// What the headers of a file say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioInfo {
+    /// `WAV`, `FLAC`, …
+    pub container: String,
+    /// `pcm_s16`, `mp3`, …
+    pub codec: String,
+    /// Samples a second of a channel.
+    pub sample_rate: SampleRate,
+    /// Number of channels.
+    pub channels: u16,
+    /// Samples a channel that [`crate::load`] would read at the file's own rate; `None` where the
+    /// headers do not tell. Through ffmpeg it is the container's duration and may be off by one
+    /// packet.
+    pub frames: Option<u64>,
+    /// Set when the header promises more samples than the file holds; `frames` is what it holds.
+    pub truncation: Option<Truncation>,
+}
+
+/// Reads the headers of a file and nothing more.
+pub fn probe(path: impl AsRef<Path>) -> Result<AudioInfo, AudioError> {
+    probe_source(Source::open(path.as_ref())?)
+}
+
+/// As [`probe`], of bytes in memory; `name` stands for the file in messages.
+pub fn probe_bytes(bytes: Vec<u8>, name: &str) -> Result<AudioInfo, AudioError> {
+    probe_source(Source::memory(bytes, Path::new(name))?)
+}
+
+fn probe_source(mut source: Source) -> Result<AudioInfo, AudioError> {
+    let container = identify(&mut source)?;
+    let path = source.path().to_owned();
+    let info = match container {
+        Container::Wave => match wave::read(&mut source)? {
+            Wave::Pcm(layout) => of_pcm("WAV", &layout),
+            Wave::Coded {
+                codec,
+                channels,
+                sample_rate,
+                frames,
+            } => AudioInfo {
+                container: "WAV".to_owned(),
+                codec: codec.to_owned(),
+                sample_rate: SampleRate(sample_rate),
+                channels,
+                frames,
+                truncation: None,
+            },
+        },
+        Container::Aiff => match aiff::read(&mut source)? {
+            Aiff::Pcm(layout) => of_pcm("AIFF", &layout),
+            Aiff::Coded(codec) => {
+                return ffmpeg::probe(&source.origin, &format!("AIFF-C with {codec}"));
+            }
+        },
+        Container::Foreign(name) => return ffmpeg::probe(&source.origin, name),
+        _ => {
+            let origin = source.origin.clone();
+            match coded::open(source, container) {
+                Ok(stream) => stream.info(),
+                Err(Failure::Unsupported(what)) => {
+                    return ffmpeg::probe(&origin, &format!("{container} ({what})"));
+                }
+                Err(Failure::Broken(error)) => return Err(error),
+            }
+        }
+    };
+    if !info.sample_rate.is_plausible() {
+        return Err(AudioError::BadSampleRate {
+            path,
+            rate: info.sample_rate,
+        });
+    }
+    Ok(info)
+}
+
+fn of_pcm(container: &str, layout: &PcmLayout) -> AudioInfo {
+    let &PcmLayout {
+        declared, frames, ..
+    } = layout;
+    AudioInfo {
+        container: container.to_owned(),
+        codec: layout.encoding.name().to_owned(),
+        sample_rate: SampleRate(layout.sample_rate),
+        channels: layout.channels,
+        frames: Some(frames),
+        truncation: (declared > frames).then_some(Truncation {
+            declared,
+            present: frames,
+        }),
+    }
+}
