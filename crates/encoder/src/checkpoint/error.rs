@@ -47,7 +47,7 @@ pub enum CheckpointError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// The format that it claims: `safetensors`, `PyTorch zip`, `PyTorch legacy`, `index`.
+        /// The format that it claims: `safetensors`, `PyTorch`, `zip`.
         format: &'static str,
         /// What is wrong, with the tensor or entry where one is concerned.
         detail: String,
@@ -88,6 +88,59 @@ pub enum CheckpointError {
         first: String,
         /// The tensor that starts inside it.
         second: String,
+    },
+    /// A pickle asks for a class or function that no checkpoint has a reason to contain.
+    #[error(
+        "read {}: refused: its pickle asks for {class}, which is no part of a checkpoint, and opening it with \
+         Python would run that. Nothing was run. Use a copy from the original publisher; if you trust \
+         this file, save its tensors as safetensors in an isolated environment", path.display()
+    )]
+    RefusedClass {
+        /// The file.
+        path: PathBuf,
+        /// The name as the pickle spells it, `module.name`.
+        class: String,
+    },
+    /// An entry of a zip archive is compressed, so that its size on disk bounds nothing.
+    #[error(
+        "read {}: entry {entry:?} of the archive is compressed ({stored} bytes that claim to become {claimed}); \
+         PyTorch stores its archives uncompressed: unpack and repack without compression (zip -0), or fetch the \
+         original file", path.display()
+    )]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        entry: String,
+        /// Its bytes in the file.
+        stored: u64,
+        /// Its bytes once unpacked, if one believes it.
+        claimed: u64,
+    },
+    /// A tensor reaches beyond the storage that it is a view of.
+    #[error(
+        "read {}: tensor {name:?} needs {needed} bytes of storage {storage:?}, which has {available}",
+        path.display()
+    )]
+    OutOfStorage {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The storage's key.
+        storage: String,
+        /// Bytes up to the end of its last element.
+        needed: u64,
+        /// Bytes that are there.
+        available: u64,
+    },
+    /// A checkpoint without a single tensor.
+    #[error("read {}: no tensors in it{}", path.display(), listing("; it holds", found))]
+    NoTensors {
+        /// The file.
+        path: PathBuf,
+        /// Its top-level keys.
+        found: Vec<String>,
     },
     /// A shard that the index names is not there.
     #[error(

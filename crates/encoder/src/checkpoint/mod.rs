@@ -6,9 +6,11 @@
 mod error;
 mod folder;
 mod limits;
+mod pickle;
 mod safetensors;
 mod source;
 mod tensor;
+mod torch;
 
 pub use error::CheckpointError;
 pub use tensor::Dtype;
@@ -18,6 +20,7 @@ use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tensor::Tensor;
+use torch::Contents;
 
 /// The named tensors of one or more files.
 pub struct Checkpoint {
@@ -56,16 +59,8 @@ impl Checkpoint {
     fn add_file(&mut self, path: &Path) -> Result<(), CheckpointError> {
         let source = Source::open(path)?;
         let index = self.sources.len();
-        let bytes = source.bytes();
-        let tensors = if safetensors::recognises(bytes) {
-            safetensors::read(path, bytes, index)?
-        } else {
-            return Err(CheckpointError::UnknownFormat {
-                path: path.to_owned(),
-                found: "the beginning is that of no known format".to_owned(),
-            });
-        };
-        for (name, tensor) in tensors {
+        let contents = parse(path, source.bytes(), index)?;
+        for (name, tensor) in contents.tensors {
             if let Some(earlier) = self.tensors.get(&name) {
                 return Err(CheckpointError::Malformed {
                     path: path.to_owned(),
@@ -79,6 +74,9 @@ impl Checkpoint {
             self.tensors.insert(name, tensor);
         }
         self.sources.push(source);
+        if self.config.is_none() {
+            self.config = contents.config;
+        }
         Ok(())
     }
 
@@ -160,4 +158,44 @@ impl Checkpoint {
     pub fn config(&self) -> Option<serde_json::Value> {
         self.config.clone()
     }
+}
+
+/// Reads what a file holds, by its first bytes and not by its name.
+fn parse(path: &Path, bytes: &[u8], file: usize) -> Result<Contents, CheckpointError> {
+    if torch::is_archive(bytes) {
+        torch::read_archive(path, bytes, file)
+    } else if safetensors::recognises(bytes) {
+        safetensors::read(path, bytes, file).map(|tensors| Contents {
+            tensors,
+            config: None,
+        })
+    } else if torch::is_legacy(bytes) {
+        torch::read_legacy(path, bytes, file)
+    } else {
+        Err(CheckpointError::UnknownFormat {
+            path: path.to_owned(),
+            found: describe(bytes),
+        })
+    }
+}
+
+/// What a file that is no checkpoint seems to be.
+fn describe(bytes: &[u8]) -> String {
+    let text = |prefix: &str| bytes.trim_ascii_start().starts_with(prefix.as_bytes());
+    if bytes.is_empty() {
+        "an empty file"
+    } else if text("version https://git-lfs") {
+        "a git-lfs pointer instead of the file (run `git lfs pull`, or fetch the file from its page)"
+    } else if text("<") {
+        "a web page instead of the file; fetch it again"
+    } else if text("{") {
+        "JSON"
+    } else if bytes.get(257..262) == Some(b"ustar") {
+        "a tar archive, the format of PyTorch 0.1, which is not read; load and save it with any later PyTorch"
+    } else if bytes.starts_with(b"\x89HDF") {
+        "an HDF5 file (TensorFlow)"
+    } else {
+        "the beginning is that of no known format"
+    }
+    .to_owned()
 }

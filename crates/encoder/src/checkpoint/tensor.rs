@@ -84,7 +84,12 @@ pub(super) struct Tensor {
 
 impl Tensor {
     pub(super) fn elements(&self) -> usize {
-        self.shape.iter().product()
+        if self.shape.contains(&0) {
+            // Whatever the other dimensions claim, their product may not even be a number.
+            0
+        } else {
+            self.shape.iter().product()
+        }
     }
 
     /// The elements in row-major order, widened or rounded to f32. `None` for an unreadable type.

@@ -1,0 +1,298 @@
+//! Finds the tensors among everything else that a training program saves.
+
+use super::{Storages, malformed};
+use crate::checkpoint::pickle::{Arena, Id, Node, StoredTensor};
+use crate::checkpoint::tensor::{Dtype, Tensor, row_major_strides};
+use crate::checkpoint::{CheckpointError, limits};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Where programs put the state dict, first come, first served: fairseq and WavLM `model`, Lightning
+/// `state_dict`, Whisper and FunASR `model_state_dict`, and the rest as seen.
+const WRAPPERS: [&str; 8] = [
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "module",
+    "net",
+    "ema",
+    "teacher",
+];
+
+/// The tensors of the state dict under their dotted names.
+pub(super) fn tensors(
+    path: &Path,
+    file: usize,
+    arena: &Arena<'_>,
+    root: Id,
+    storages: &Storages,
+) -> Result<Vec<(String, Tensor)>, CheckpointError> {
+    let mut flat = Flat {
+        path,
+        arena,
+        visits: 0,
+        name_bytes: 0,
+        found: Vec::new(),
+    };
+    let mut dict = root;
+    for _ in 0..WRAPPERS.len() {
+        match inner(arena, dict) {
+            Some(inner) => dict = inner,
+            None => break,
+        }
+    }
+    flat.walk("", dict, 0)?;
+    if flat.found.is_empty() && dict != root {
+        flat.walk("", root, 0)?;
+    }
+    if flat.found.is_empty() {
+        let pairs = arena.pairs(root).unwrap_or_default();
+        let keys = pairs.iter().filter_map(|(key, _)| key_text(arena, *key));
+        return Err(CheckpointError::NoTensors {
+            path: path.to_owned(),
+            found: keys.take(12).collect(),
+        });
+    }
+    let mut seen = HashSet::new();
+    let mut tensors = Vec::with_capacity(flat.found.len());
+    for (name, tensor) in flat.found {
+        if !seen.insert(name.clone()) {
+            return Err(malformed(path, format!("tensor {name:?} stands twice")));
+        }
+        let placed = place(path, file, arena, storages, &name, tensor)?;
+        tensors.push((name, placed));
+    }
+    Ok(tensors)
+}
+
+/// The dictionary under the first wrapping key, unless `dict` itself has tensors.
+fn inner(arena: &Arena<'_>, dict: Id) -> Option<Id> {
+    let pairs = arena.pairs(dict)?;
+    if pairs
+        .iter()
+        .any(|(_, value)| matches!(arena.get(*value), Node::Tensor(_)))
+    {
+        return None;
+    }
+    WRAPPERS
+        .iter()
+        .filter_map(|key| arena.value(dict, key))
+        .find(|value| arena.pairs(*value).is_some_and(|pairs| !pairs.is_empty()))
+}
+
+struct Flat<'p, 'a> {
+    path: &'p Path,
+    arena: &'p Arena<'a>,
+    visits: usize,
+    name_bytes: usize,
+    found: Vec<(String, &'p StoredTensor)>,
+}
+
+impl Flat<'_, '_> {
+    fn walk(&mut self, prefix: &str, id: Id, depth: usize) -> Result<(), CheckpointError> {
+        let arena = self.arena;
+        let join = |key: &str| {
+            if prefix.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{prefix}.{key}")
+            }
+        };
+        self.visits += 1;
+        self.limit("the nesting of the state dict", limits::DEPTH, depth)?;
+        self.limit(
+            "the number of values in the state dict",
+            limits::VALUES,
+            self.visits,
+        )?;
+        self.limit(
+            "the length of a tensor's name",
+            limits::NAME_BYTES,
+            prefix.len(),
+        )?;
+        match arena.get(id) {
+            Node::Tensor(tensor) => {
+                self.name_bytes += prefix.len();
+                self.limit(
+                    "the length of all names",
+                    limits::NAMES_BYTES,
+                    self.name_bytes,
+                )?;
+                self.limit("the number of tensors", limits::TENSORS, self.found.len())?;
+                self.found.push((prefix.to_owned(), tensor));
+            }
+            Node::Dict(pairs) => {
+                for (key, value) in pairs {
+                    if self.holds_values(*value)
+                        && let Some(key) = key_text(arena, *key)
+                    {
+                        self.walk(&join(&key), *value, depth + 1)?;
+                    }
+                }
+            }
+            Node::Record(record) => {
+                for (key, value) in &record.pairs {
+                    if self.holds_values(*value)
+                        && let Some(key) = key_text(arena, *key)
+                    {
+                        self.walk(&join(&key), *value, depth + 1)?;
+                    }
+                }
+            }
+            Node::List(items) | Node::Tuple(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    if self.holds_values(*value) {
+                        self.walk(&join(&index.to_string()), *value, depth + 1)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a value is a tensor or may hold one, so that names are made for no others.
+    fn holds_values(&self, id: Id) -> bool {
+        match self.arena.get(id) {
+            Node::Tensor(_) => true,
+            Node::Dict(pairs) => !pairs.is_empty(),
+            Node::Record(record) => !record.pairs.is_empty(),
+            Node::List(items) | Node::Tuple(items) => !items.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn limit(&self, what: &str, limit: usize, found: usize) -> Result<(), CheckpointError> {
+        if found <= limit {
+            return Ok(());
+        }
+        Err(CheckpointError::Limit {
+            path: self.path.to_owned(),
+            what: what.to_owned(),
+            limit: limit as u64,
+            found: found as u64,
+        })
+    }
+}
+
+fn key_text(arena: &Arena<'_>, key: Id) -> Option<String> {
+    match arena.get(key) {
+        Node::Text(text) => Some(text.chars().take(limits::NAME_BYTES).collect()),
+        Node::Int(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Checks a view against its storage and gives the place of its elements in the file.
+fn place(
+    path: &Path,
+    file: usize,
+    arena: &Arena<'_>,
+    storages: &Storages,
+    name: &str,
+    tensor: &StoredTensor,
+) -> Result<Tensor, CheckpointError> {
+    let (storage, dtype, offset, shape, strides) = match tensor {
+        StoredTensor::Unreadable { function } => {
+            return Ok(Tensor {
+                file,
+                dtype: Dtype::Other {
+                    name: format!("that {function} makes"),
+                    size: 0,
+                },
+                shape: Vec::new(),
+                start: 0,
+                strides: None,
+                big_endian: false,
+            });
+        }
+        StoredTensor::Strided {
+            storage,
+            dtype,
+            offset,
+            shape,
+            strides,
+        } => (*storage, dtype, *offset, shape, strides),
+    };
+    let Node::Storage(storage) = arena.get(storage) else {
+        return Err(malformed(path, format!("tensor {name:?} has no storage")));
+    };
+    let key = arena.text(storage.key).unwrap_or_default();
+    let Some(range) = storages.ranges.get(key) else {
+        return Err(malformed(
+            path,
+            format!("storage {key:?} of tensor {name:?} is not in the file"),
+        ));
+    };
+    let Some(dtype) = dtype.clone().or_else(|| storage.dtype.clone()) else {
+        return Err(malformed(
+            path,
+            format!("tensor {name:?} has no element type"),
+        ));
+    };
+    let unit = storage.dtype.as_ref().map_or(1, Dtype::size) as u64;
+    let out = |needed: u64, available: u64| CheckpointError::OutOfStorage {
+        path: path.to_owned(),
+        name: name.to_owned(),
+        storage: key.to_owned(),
+        needed,
+        available,
+    };
+    // The storage as announced must be in the file, and then the view in the storage.
+    let first = storage.first.saturating_mul(unit);
+    let announced = storage.elements.saturating_mul(unit);
+    if first.saturating_add(announced) > range.len() as u64 {
+        return Err(out(first.saturating_add(announced), range.len() as u64));
+    }
+    let size = dtype.size() as u64;
+    let elements = shape
+        .iter()
+        .try_fold(1u64, |product, &dim| product.checked_mul(dim));
+    let empty = shape.contains(&0);
+    let end = shape
+        .iter()
+        .zip(strides)
+        .try_fold(offset, |end, (&dim, &stride)| {
+            end.checked_add(dim.saturating_sub(1).checked_mul(stride)?)
+        })
+        .and_then(|last| last.checked_add(1)?.checked_mul(size))
+        .unwrap_or(u64::MAX);
+    if !empty && end > announced {
+        return Err(out(end, announced));
+    }
+    let elements = if empty {
+        0
+    } else {
+        elements.unwrap_or(u64::MAX)
+    };
+    let repeated = limits::REPEATED_ELEMENTS as u64;
+    if elements > repeated && elements > announced / size.max(1) {
+        return Err(CheckpointError::Limit {
+            path: path.to_owned(),
+            what: format!("the number of elements of tensor {name:?}, which repeats its storage,"),
+            limit: repeated,
+            found: elements,
+        });
+    }
+    let shape: Vec<usize> = shape.iter().map(|&dim| dim as usize).collect();
+    let contiguous = empty
+        || row_major_strides(&shape)
+            .iter()
+            .zip(strides)
+            .zip(&shape)
+            .all(|((&expected, &stride), &dim)| dim == 1 || expected as u64 == stride);
+    Ok(Tensor {
+        file,
+        dtype,
+        start: range.start
+            + if empty {
+                0
+            } else {
+                (first + offset * size) as usize
+            },
+        strides: (!contiguous).then(|| strides.iter().map(|&stride| stride as usize).collect()),
+        shape,
+        big_endian: storages.big_endian,
+    })
+}
