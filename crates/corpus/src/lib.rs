@@ -1,1 +1,28 @@
 //! Raw corpora to manifests, partitions, audits and balanced sets.
+//!
+//! [`prepare`] reads a raw release through its recipe: one file below `recipes/` and one line in the registry a corpus.
+//! A [`Card`] holds what is known of a corpus. Everything here is deterministic: no result depends on the order of a
+//! folder or the number of threads.
+
+mod card;
+mod error;
+mod header;
+pub mod path_text;
+mod prepare;
+mod recipe;
+mod recipes;
+mod report;
+mod side_file;
+mod tree;
+mod utterance;
+
+pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
+pub use error::{CorpusError, LineProblem, WrongCorpus};
+pub use header::{AudioHeader, HeaderReader};
+pub use prepare::{PrepareOptions, Prepared, looks_like, prepare, prepare_with};
+pub use recipe::{Channel, Entry, Fields, Gender, Harvest, Outcome, Presence, Recipe, Row};
+pub use recipes::{entry, registry};
+pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};
+pub use side_file::{Table, TableRow};
+pub use tree::{RawFile, RawTree};
+pub use utterance::{Manifest, Utterance};

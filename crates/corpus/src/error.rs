@@ -1,0 +1,203 @@
+use crate::PrepareReport;
+use emobox_files::FileError;
+use std::fmt;
+use std::path::PathBuf;
+
+/// What can go wrong between a raw folder and a partition. Messages read after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// A file could not be read, written or parsed.
+    #[error(transparent)]
+    File(#[from] FileError),
+
+    /// No corpus of that name is registered.
+    #[error(
+        "unknown corpus {name:?}; registered are {known} (your own corpus is given as NAME=DIR)"
+    )]
+    UnknownCorpus {
+        /// The name asked for.
+        name: String,
+        /// The registered names.
+        known: String,
+    },
+
+    /// The raw folder does not exist or is no folder.
+    #[error("corpus {corpus}: {} is not a folder{}", root.display(), found.as_deref().map(|f| format!(" ({f})")).unwrap_or_default())]
+    NotAFolder {
+        /// The corpus.
+        corpus: String,
+        /// The path given.
+        root: PathBuf,
+        /// What the path is instead.
+        found: Option<String>,
+    },
+
+    /// The raw folder holds no audio at all.
+    #[error("corpus {corpus}: no audio file below {} ({other_files} other files); expected\n{layout}", root.display())]
+    NoAudio {
+        /// The corpus.
+        corpus: String,
+        /// The folder searched.
+        root: PathBuf,
+        /// How many files of other kinds lie there.
+        other_files: usize,
+        /// The expected layout, from the card.
+        layout: String,
+    },
+
+    /// There is audio, but none of it fits the corpus.
+    #[error(transparent)]
+    WrongCorpus(Box<WrongCorpus>),
+
+    /// Files that the card promises are absent and leaving them out was not asked for.
+    #[error(
+        "corpus {corpus} is incomplete:\n{summary}\nfetch what is missing, or use --allow-missing to go on without it"
+    )]
+    Incomplete {
+        /// The corpus.
+        corpus: String,
+        /// What is missing, by folder.
+        summary: String,
+        /// The whole report.
+        report: Box<PrepareReport>,
+    },
+
+    /// A side file that carries labels is absent.
+    #[error("corpus {corpus}: side file {wanted} not found below {}{}", root.display(), also(candidates))]
+    SideFileMissing {
+        /// The corpus.
+        corpus: String,
+        /// The relative path (or alternatives) looked for.
+        wanted: String,
+        /// The folder searched.
+        root: PathBuf,
+        /// Files of the same extension that are there.
+        candidates: Vec<String>,
+    },
+
+    /// A side table lacks columns that the recipe needs.
+    #[error("{}: columns expected: {}; found: {}; missing: {}", path.display(), expected.join(", "), found.join(", "), missing.join(", "))]
+    Columns {
+        /// The table.
+        path: PathBuf,
+        /// Column names that must be there.
+        expected: Vec<String>,
+        /// Column names that are there.
+        found: Vec<String>,
+        /// The difference.
+        missing: Vec<String>,
+    },
+
+    /// Lines of a file that cannot be used, each with what was expected.
+    #[error("{}: {}", path.display(), line_list(problems))]
+    Lines {
+        /// The file.
+        path: PathBuf,
+        /// Line numbers from 1, with the problem of each.
+        problems: Vec<LineProblem>,
+    },
+
+    /// A partition that cannot be made as asked.
+    #[error("corpus {corpus}: no {scheme} partition: {reason}")]
+    NoPartition {
+        /// The corpus.
+        corpus: String,
+        /// The scheme asked for.
+        scheme: String,
+        /// Why, and what to do instead.
+        reason: String,
+    },
+
+    /// A partition that does not belong to the manifest.
+    #[error("the partition does not fit the manifest of {corpus}: {reason}")]
+    PartitionMismatch {
+        /// The corpus.
+        corpus: String,
+        /// The first difference.
+        reason: String,
+    },
+
+    /// A balanced test set whose cells cannot be filled.
+    #[error("corpus {corpus}: {} cells cannot be filled with {wanted} utterances each: {}", shortfalls.len(), shortfalls.join("; "))]
+    Shortfall {
+        /// The corpus.
+        corpus: String,
+        /// Utterances wanted in a cell.
+        wanted: usize,
+        /// Each cell that falls short, with what it has.
+        shortfalls: Vec<String>,
+    },
+}
+
+/// A folder whose audio fits another corpus, or none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "corpus {corpus}: none of the {audio_files} audio files below {} fits its layout (the first is {example:?}); {}; expected\n{layout}",
+    root.display(),
+    looks_like(looks_like_corpora)
+)]
+pub struct WrongCorpus {
+    /// The corpus asked for.
+    pub corpus: String,
+    /// The folder searched.
+    pub root: PathBuf,
+    /// How many audio files it holds.
+    pub audio_files: usize,
+    /// One of them.
+    pub example: String,
+    /// Registered corpora whose layout fits, best first, with the number of files that fit.
+    pub looks_like_corpora: Vec<(String, usize)>,
+    /// The expected layout, from the card.
+    pub layout: String,
+}
+
+/// One line of a table that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LineProblem {
+    /// Line number, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for LineProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+/// How many problems of one kind a message spells out.
+pub(crate) const SHOWN: usize = 10;
+
+fn line_list(problems: &[LineProblem]) -> String {
+    let mut shown: Vec<_> = problems
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    if problems.len() > SHOWN {
+        shown.push(format!("and {} more lines", problems.len() - SHOWN));
+    }
+    shown.join("; ")
+}
+
+fn looks_like(found: &[(String, usize)]) -> String {
+    match found {
+        [] => "it looks like no registered corpus".to_owned(),
+        [(name, n), rest @ ..] => {
+            let mut text = format!("it looks like {name} ({n} files fit)");
+            for (name, n) in rest.iter().take(2) {
+                text.push_str(&format!(" or {name} ({n})"));
+            }
+            text
+        }
+    }
+}
+
+fn also(candidates: &[String]) -> String {
+    if candidates.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<_> = candidates.iter().take(SHOWN).cloned().collect();
+    format!(" (files of that kind there: {})", shown.join(", "))
+}

@@ -1,0 +1,405 @@
+use crate::header::read_headers;
+use crate::{
+    AudioHeader, Card, Channel, CorpusError, Duplicate, Entry, Harvest, HeaderReader, LeftOut,
+    Manifest, MissingFolder, Noted, PrepareReport, Presence, RawFile, RawTree, Row, Utterance,
+    entry, recipe, registry,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+/// How a raw folder is read.
+#[derive(Debug, Clone, Default)]
+pub struct PrepareOptions {
+    /// Give the published value where the published metadata differ from what is right (speakers, labels, rows).
+    pub as_published: bool,
+    /// Go on when files of the release are missing, and report them.
+    pub allow_missing: bool,
+    /// Threads that read audio headers; none means all cores.
+    pub threads: Option<usize>,
+}
+
+/// A manifest and what was found on the way to it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The utterances, sorted by key. The published order is not known from a folder, so it is never imitated.
+    pub manifest: Manifest,
+    /// Missing, unmatched, broken, duplicated, left out.
+    pub report: PrepareReport,
+}
+
+/// Reads the raw release of a registered corpus.
+///
+/// The result depends on the content of the folder alone: not on its order, nor on the number of threads.
+pub fn prepare(name: &str, raw: &Path, options: &PrepareOptions) -> Result<Prepared, CorpusError> {
+    prepare_with(name, raw, options, &crate::header::probe)
+}
+
+/// As [`prepare`] with another way to read audio headers.
+pub fn prepare_with(
+    name: &str,
+    raw: &Path,
+    options: &PrepareOptions,
+    read_header: &HeaderReader<'_>,
+) -> Result<Prepared, CorpusError> {
+    let entry = entry(name)?;
+    let tree = RawTree::scan(name, raw)?;
+    let harvest = match Harvest::gather(entry, &tree) {
+        Ok(harvest) if harvest.rows.is_empty() => return Err(nothing_fits(entry, &tree)),
+        // A side file that is absent from a folder of another corpus is best explained by the other corpus.
+        Err(CorpusError::SideFileMissing { .. }) if recipe::fitting_files(entry, &tree) == 0 => {
+            return Err(nothing_fits(entry, &tree));
+        }
+        result => result?,
+    };
+    let mut report = PrepareReport {
+        corpus: name.to_owned(),
+        ..PrepareReport::default()
+    };
+    report.unmatched = harvest
+        .unmatched()
+        .iter()
+        .map(|file| file.path().to_owned())
+        .collect();
+    report.unreadable = tree
+        .unreadable()
+        .iter()
+        .map(|(path, message)| note(path, message))
+        .collect();
+    report.missing_files = harvest
+        .missing
+        .iter()
+        .map(|(path, source)| note(path, &format!("named in {source}")))
+        .collect();
+    report.missing_folders = missing_folders(&entry.card, &harvest);
+    report.contradictions = harvest
+        .contradictions
+        .iter()
+        .map(|(path, message)| note(path, message))
+        .collect();
+    let mut left_out = harvest.left_out;
+    let rows = present_rows(harvest.rows, options, &mut left_out);
+    report.left_out = by_reason(left_out);
+    if !report.is_complete() && !options.allow_missing {
+        let summary = report.missing_summary();
+        return Err(CorpusError::Incomplete {
+            corpus: name.to_owned(),
+            summary,
+            report: Box::new(report),
+        });
+    }
+    let style = Style {
+        card: &entry.card,
+        as_published: options.as_published,
+    };
+    let utterances = utterances(
+        &style,
+        &tree,
+        rows,
+        options.threads,
+        read_header,
+        &mut report,
+    );
+    Ok(finish(name, utterances, report))
+}
+
+/// Completes the report from the manifest.
+pub(crate) fn finish(
+    name: &str,
+    utterances: Vec<Utterance>,
+    mut report: PrepareReport,
+) -> Prepared {
+    let manifest = Manifest {
+        corpus: name.to_owned(),
+        utterances,
+    };
+    report.utterances = manifest.utterances.len();
+    report.seconds = manifest.seconds();
+    report.speakers = manifest.speakers().len();
+    for utterance in &manifest.utterances {
+        *report.classes.entry(utterance.label.clone()).or_default() += 1;
+    }
+    Prepared { manifest, report }
+}
+
+fn note(path: &str, message: &str) -> Noted {
+    Noted {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn nothing_fits(entry: &Entry, tree: &RawTree) -> CorpusError {
+    let corpus = entry.card.name.to_owned();
+    let root = tree.root().to_owned();
+    let layout = entry.card.layout.to_owned();
+    let Some(example) = tree.audio().next() else {
+        return CorpusError::NoAudio {
+            corpus,
+            root,
+            other_files: tree.files().len(),
+            layout,
+        };
+    };
+    CorpusError::WrongCorpus(Box::new(WrongCorpus {
+        corpus,
+        root,
+        audio_files: tree.audio().count(),
+        example: example.path().to_owned(),
+        looks_like_corpora: looks_like(tree),
+        layout,
+    }))
+}
+
+/// The registered corpora whose grammar fits files of the tree, best first.
+pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
+    let counts = registry().iter().map(|entry| {
+        (
+            entry.card.name.to_owned(),
+            recipe::fitting_files(entry, tree),
+        )
+    });
+    let mut found: Vec<(String, usize)> = counts.filter(|(_, n)| *n > 0).collect();
+    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    found
+}
+
+fn missing_folders(card: &Card, harvest: &Harvest<'_>) -> Vec<MissingFolder> {
+    // Files that the recipe knows, used or left out. A copy of a file counts no more than a second segment of one.
+    let mut ids = HashSet::with_capacity(harvest.rows.len());
+    let first_of_id = harvest
+        .rows
+        .iter()
+        .filter(|(_, row)| ids.insert(row.id.as_str()));
+    let mut known: Vec<&RawFile> = first_of_id.map(|(file, _)| *file).collect();
+    let left_out: HashSet<&str> = harvest
+        .left_out
+        .iter()
+        .map(|(path, _)| path.as_str())
+        .collect();
+    known.extend(
+        harvest
+            .tree()
+            .audio()
+            .filter(|file| left_out.contains(file.path())),
+    );
+    known.sort_unstable_by(|a, b| a.path().cmp(b.path()));
+    known.dedup_by(|a, b| a.path() == b.path());
+    let mut missing = Vec::new();
+    for &(folder, expected) in card.expected {
+        let found = known.iter().filter(|file| file.is_below(folder)).count();
+        let expected = expected as usize;
+        if found < expected {
+            missing.push(MissingFolder {
+                folder: folder.to_owned(),
+                expected,
+                found,
+            });
+        }
+    }
+    missing
+}
+
+/// Drops the rows that the chosen style leaves out, and notes why.
+fn present_rows<'a>(
+    rows: Vec<(&'a RawFile, Row)>,
+    options: &PrepareOptions,
+    left_out: &mut Vec<(String, &'static str)>,
+) -> Vec<(&'a RawFile, Row)> {
+    let mut kept = Vec::with_capacity(rows.len());
+    for (file, row) in rows {
+        match row.presence {
+            Presence::OnlyAsPublished(reason) if !options.as_published => {
+                left_out.push((row_name(file, &row), reason));
+            }
+            Presence::NotAsPublished(reason) if options.as_published => {
+                left_out.push((row_name(file, &row), reason));
+            }
+            _ => kept.push((file, row)),
+        }
+    }
+    kept
+}
+
+fn row_name(file: &RawFile, row: &Row) -> String {
+    match row.segment {
+        Some((start, end)) => format!("{} {start}..{end} s", file.path()),
+        None => file.path().to_owned(),
+    }
+}
+
+fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (item, reason) in left_out {
+        reasons.entry(reason).or_default().push(item);
+    }
+    let mut list = Vec::new();
+    for (reason, mut items) in reasons {
+        items.sort();
+        list.push(LeftOut {
+            reason: reason.to_owned(),
+            count: items.len(),
+            items,
+        });
+    }
+    list
+}
+
+/// How rows become utterances: under which label map, and ours or as published.
+pub(crate) struct Style<'a> {
+    pub(crate) card: &'a Card,
+    pub(crate) as_published: bool,
+}
+
+/// Joins rows and audio headers, sorts by key, and notes what cannot be used.
+pub(crate) fn utterances(
+    style: &Style<'_>,
+    tree: &RawTree,
+    mut rows: Vec<(&RawFile, Row)>,
+    threads: Option<usize>,
+    read_header: &HeaderReader<'_>,
+    report: &mut PrepareReport,
+) -> Vec<Utterance> {
+    rows.sort_by(|a, b| a.1.id.cmp(&b.1.id).then_with(|| a.0.path().cmp(b.0.path())));
+    let mut files: Vec<&RawFile> = rows.iter().map(|(file, _)| *file).collect();
+    files.sort_unstable_by(|a, b| a.path().cmp(b.path()));
+    files.dedup_by(|a, b| a.path() == b.path());
+    let headers = read_headers(tree, &files, threads, read_header);
+    let mut header_of = HashMap::with_capacity(files.len());
+    for (file, header) in files.iter().zip(headers) {
+        match header {
+            Ok(header) if header.frames == 0 || header.sample_rate == 0 => {
+                report.broken.push(note(file.path(), "holds no samples"));
+            }
+            Ok(header) => {
+                header_of.insert(file.path(), header);
+            }
+            Err(message) => report.broken.push(note(file.path(), &message)),
+        }
+    }
+    let mut list: Vec<Utterance> = Vec::with_capacity(rows.len());
+    for (file, row) in rows {
+        let Some(header) = header_of.get(file.path()) else {
+            continue;
+        };
+        match utterance(style, file, row, *header) {
+            Ok(utterance) => match list.last() {
+                Some(kept) if kept.key == utterance.key => duplicate(report, kept, &utterance),
+                _ => list.push(utterance),
+            },
+            Err(Unusable::Audio(message)) => report.broken.push(note(file.path(), &message)),
+            Err(Unusable::Label(message)) => {
+                report.contradictions.push(note(file.path(), &message))
+            }
+        }
+    }
+    report
+        .broken
+        .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+    report
+        .contradictions
+        .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+    list
+}
+
+fn duplicate(report: &mut PrepareReport, kept: &Utterance, WrongCorpus, other: &Utterance) {
+    let name = |u: &Utterance| match (u.start_time, u.end_time) {
+        (Some(start), Some(end)) => format!("{} {start}..{end} s", u.wav),
+        _ => u.wav.clone(),
+    };
+    match report.duplicated.last_mut() {
+        Some(last) if last.key == other.key => last.dropped.push(name(other)),
+        _ => report.duplicated.push(Duplicate {
+            key: other.key.clone(),
+            kept: name(kept),
+            dropped: vec![name(other)],
+        }),
+    }
+}
+
+enum Unusable {
+    Audio(String),
+    Label(String),
+}
+
+fn utterance(
+    style: &Style<'_>,
+    file: &RawFile,
+    row: Row,
+    header: AudioHeader,
+) -> Result<Utterance, Unusable> {
+    let card = style.card;
+    let emo = row
+        .published_emo
+        .filter(|_| style.as_published)
+        .unwrap_or(row.emo);
+    // A corpus of the user's own has an empty map: labels are taken as they are.
+    let label = match card.class_of(&emo) {
+        Some(class) => class.to_owned(),
+        None if card.labels.is_empty() => emo.clone(),
+        None => {
+            let known: Vec<&str> = card.labels.iter().map(|(raw, _)| *raw).collect();
+            return Err(Unusable::Label(format!(
+                "label {emo:?} is none of {}",
+                known.join(", ")
+            )));
+        }
+    };
+    let channel = match row.channel {
+        Channel::Number(number) => number,
+        Channel::FrontCentre if header.channels > 2 => 3,
+        Channel::FrontCentre => 1,
+    };
+    if channel == 0 || channel > header.channels {
+        return Err(Unusable::Audio(format!(
+            "channel {channel} wanted, the file has {}",
+            header.channels
+        )));
+    }
+    let rate = f64::from(header.sample_rate);
+    let (num_frame, length) = match row.segment {
+        None => (header.frames, header.frames as f64 / rate),
+        Some((start, end)) => {
+            let (first, last) = ((start * rate) as u64, (end * rate) as u64);
+            if !(start >= 0.0 && last > first) {
+                return Err(Unusable::Audio(format!(
+                    "segment {start}..{end} s is empty"
+                )));
+            }
+            if last > header.frames {
+                let seconds = header.frames as f64 / rate;
+                return Err(Unusable::Audio(format!(
+                    "segment {start}..{end} s ends after the file ({seconds:.3} s)"
+                )));
+            }
+            (last - first, end - start)
+        }
+    };
+    let speaker = row
+        .published_speaker
+        .filter(|_| style.as_published)
+        .or(row.speaker);
+    let single_language = || match card.languages {
+        [language] => Some((*language).to_owned()),
+        _ => None,
+    };
+    Ok(Utterance {
+        key: format!("{}-{}", card.name, row.id),
+        dataset: card.name.to_owned(),
+        wav: file.path().to_owned(),
+        r#type: "raw".to_owned(),
+        sample_rate: header.sample_rate,
+        num_frame,
+        task: "category".to_owned(),
+        length,
+        emo,
+        channel,
+        start_time: row.segment.map(|(start, _)| start),
+        end_time: row.segment.map(|(_, end)| end),
+        label,
+        speaker,
+        gender: row.gender.map(|gender| gender.word().to_owned()),
+        language: row.language.or_else(single_language),
+        text: row.text,
+        split: row.split,
+    })
+}

@@ -1,0 +1,380 @@
+use crate::{Card, CorpusError, RawFile, RawTree};
+use regex::{Captures, Regex, RegexBuilder};
+use std::collections::HashSet;
+use std::ops::Index;
+
+/// One registered corpus: its card, the grammar of its audio paths, and the recipe that reads it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Static facts.
+    pub card: Card,
+    /// Patterns of the audio files' paths, tried in order. Each is matched, whatever the case, against the end of the
+    /// composed path, beginning at a folder border, so that extra folders above do not matter. Also used to tell
+    /// which corpus a folder looks like.
+    pub grammar: &'static [&'static str],
+    /// How rows are made.
+    pub recipe: Recipe,
+}
+
+/// How the rows of a corpus are made.
+#[derive(Debug, Clone, Copy)]
+pub enum Recipe {
+    /// One file, one utterance, everything from the path: called for each audio file that fits the grammar.
+    Paths(fn(&Fields<'_>) -> Outcome),
+    /// Side files or segments decide: called once with the whole tree.
+    Tree(fn(&mut Harvest<'_>) -> Result<(), CorpusError>),
+}
+
+/// What becomes of one audio file under [`Recipe::Paths`].
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is an utterance.
+    Row(Row),
+    /// The published corpus leaves it out; the reason is counted.
+    LeaveOut(&'static str),
+    /// It fits the grammar but contradicts itself (folder says one thing, name another).
+    Contradiction(String),
+}
+
+impl From<Row> for Outcome {
+    fn from(row: Row) -> Self {
+        Self::Row(row)
+    }
+}
+
+/// The named groups of a path that fits the grammar.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    /// The file.
+    pub file: &'a RawFile,
+    captures: Captures<'a>,
+}
+
+impl Fields<'_> {
+    /// Whether the group took part in the match.
+    pub fn has(&self, group: &str) -> bool {
+        self.captures.name(group).is_some()
+    }
+}
+
+/// The text of a group as written on disk; empty where the group took no part.
+impl Index<&str> for Fields<'_> {
+    type Output = str;
+    fn index(&self, group: &str) -> &str {
+        self.captures.name(group).map_or("", |found| found.as_str())
+    }
+}
+
+/// `female` and `male`, as manifests write them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gender {
+    /// Women and girls.
+    Female,
+    /// Men and boys.
+    Male,
+}
+
+impl Gender {
+    /// The manifest's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Female => "female",
+            Self::Male => "male",
+        }
+    }
+
+    /// Reads `f`, `F`, `female`, `woman`, `w` and so on; anything else is `None`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "f" | "female" | "w" | "woman" => Some(Self::Female),
+            "m" | "male" | "man" => Some(Self::Male),
+            _ => None,
+        }
+    }
+}
+
+/// Which channel of the file is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// This one, from 1.
+    Number(u16),
+    /// The front centre of a 5.1 file (3), else the first: MELD's rule.
+    FrontCentre,
+}
+
+/// An utterance as a recipe sees it: no audio header yet, right values by default and published ones beside them
+/// where they differ.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Key without the `<corpus>-` prefix.
+    pub id: String,
+    /// Raw label; the card's map gives the class.
+    pub emo: String,
+    /// Who speaks.
+    pub speaker: Option<String>,
+    /// Gender of the speaker.
+    pub gender: Option<Gender>,
+    /// Language, where the corpus has several (one language comes from the card).
+    pub language: Option<String>,
+    /// Transcript or sentence code.
+    pub text: Option<String>,
+    /// Channel used.
+    pub channel: Channel,
+    /// Start and end in seconds, for a segment.
+    pub segment: Option<(f64, f64)>,
+    /// The release's own part.
+    pub split: Option<String>,
+    /// Published speaker, where it differs.
+    pub published_speaker: Option<String>,
+    /// Published raw label, where it differs.
+    pub published_emo: Option<String>,
+    /// Whether the row belongs to our manifest, to the published one, or to both.
+    pub presence: Presence,
+}
+
+/// Which manifests a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Ours and the published one.
+    Both,
+    /// Published, but wrong to train or test on: left out by default, with this reason.
+    OnlyAsPublished(&'static str),
+    /// Right, but absent from the published metadata: left out with `as_published`, with this reason.
+    NotAsPublished(&'static str),
+}
+
+impl Row {
+    /// A row with its key (without the `<corpus>-` prefix) and raw label.
+    pub fn new(id: impl Into<String>, emo: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            emo: emo.into(),
+            speaker: None,
+            gender: None,
+            language: None,
+            text: None,
+            channel: Channel::Number(1),
+            segment: None,
+            split: None,
+            published_speaker: None,
+            published_emo: None,
+            presence: Presence::Both,
+        }
+    }
+
+    /// Sets who speaks.
+    #[must_use]
+    pub fn speaker(mut self, speaker: impl Into<String>) -> Self {
+        self.speaker = Some(speaker.into());
+        self
+    }
+
+    /// Sets what the published metadata say instead of the speaker.
+    #[must_use]
+    pub fn published_speaker(mut self, speaker: impl Into<String>) -> Self {
+        self.published_speaker = Some(speaker.into());
+        self
+    }
+
+    /// Sets what the published metadata say instead of the raw label.
+    #[must_use]
+    pub fn published_emo(mut self, emo: impl Into<String>) -> Self {
+        self.published_emo = Some(emo.into());
+        self
+    }
+
+    /// Sets the gender, where known.
+    #[must_use]
+    pub fn gender(mut self, gender: impl Into<Option<Gender>>) -> Self {
+        self.gender = gender.into();
+        self
+    }
+
+    /// Sets the language, where the corpus has several.
+    #[must_use]
+    pub fn language(mut self, language: impl Into<String>) -> Self {
+        self.language = Some(language.into());
+        self
+    }
+
+    /// Sets the transcript or sentence code.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// Sets the channel.
+    #[must_use]
+    pub fn channel(mut self, channel: Channel) -> Self {
+        self.channel = channel;
+        self
+    }
+
+    /// Sets start and end in seconds.
+    #[must_use]
+    pub fn segment(mut self, start: f64, end: f64) -> Self {
+        self.segment = Some((start, end));
+        self
+    }
+
+    /// Sets the release's own part: `train`, `valid`, `test`, `test2`, `session1`…
+    #[must_use]
+    pub fn split(mut self, split: impl Into<String>) -> Self {
+        self.split = Some(split.into());
+        self
+    }
+
+    /// Keeps the row for `as_published` only.
+    #[must_use]
+    pub fn only_as_published(mut self, reason: &'static str) -> Self {
+        self.presence = Presence::OnlyAsPublished(reason);
+        self
+    }
+
+    /// Leaves the row out under `as_published`.
+    #[must_use]
+    pub fn not_as_published(mut self, reason: &'static str) -> Self {
+        self.presence = Presence::NotAsPublished(reason);
+        self
+    }
+}
+
+/// What a recipe has gathered from a tree. Every audio file ends in exactly one place: in rows, left out,
+/// contradictory, or (by default, when the recipe never mentions it) unmatched.
+#[derive(Debug)]
+pub struct Harvest<'a> {
+    entry: &'a Entry,
+    tree: &'a RawTree,
+    patterns: Vec<Regex>,
+    pub(crate) rows: Vec<(&'a RawFile, Row)>,
+    pub(crate) left_out: Vec<(String, &'static str)>,
+    pub(crate) contradictions: Vec<(String, String)>,
+    pub(crate) missing: Vec<(String, String)>,
+    mentioned: HashSet<&'a str>,
+}
+
+impl<'a> Harvest<'a> {
+    /// Runs the recipe of `entry` over `tree`.
+    pub fn gather(entry: &'a Entry, tree: &'a RawTree) -> Result<Self, CorpusError> {
+        let mut harvest = Self {
+            entry,
+            tree,
+            patterns: compile(entry.grammar),
+            rows: Vec::new(),
+            left_out: Vec::new(),
+            contradictions: Vec::new(),
+            missing: Vec::new(),
+            mentioned: HashSet::new(),
+        };
+        match entry.recipe {
+            Recipe::Paths(read) => {
+                for file in tree.audio() {
+                    let Some(fields) = harvest.fields(file) else {
+                        continue;
+                    };
+                    match read(&fields) {
+                        Outcome::Row(row) => harvest.row(file, row),
+                        Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
+                        Outcome::Contradiction(message) => harvest.contradiction(file, message),
+                    }
+                }
+            }
+            Recipe::Tree(read) => read(&mut harvest)?,
+        }
+        Ok(harvest)
+    }
+
+    /// The tree. The returned reference outlives the harvest, so rows can be added while walking it.
+    pub fn tree(&self) -> &'a RawTree {
+        self.tree
+    }
+
+    /// The card.
+    pub fn card(&self) -> &'a Card {
+        &self.entry.card
+    }
+
+    /// The groups of a file's path, when it fits the grammar.
+    pub fn fields(&self, file: &'a RawFile) -> Option<Fields<'a>> {
+        fit(&self.patterns, file)
+    }
+
+    /// Every audio file that fits the grammar, with its groups.
+    pub fn fitting(&self) -> Vec<Fields<'a>> {
+        self.tree
+            .audio()
+            .filter_map(|file| self.fields(file))
+            .collect()
+    }
+
+    /// Adds an utterance.
+    pub fn row(&mut self, file: &'a RawFile, row: Row) {
+        self.mentioned.insert(file.path());
+        self.rows.push((file, row));
+    }
+
+    /// Leaves a file out for a reason that is counted in the report.
+    pub fn leave_out(&mut self, file: &'a RawFile, reason: &'static str) {
+        self.mentioned.insert(file.path());
+        self.left_out.push((file.path().to_owned(), reason));
+    }
+
+    /// Leaves out something that is no whole file (a segment, a line of a table), named by `subject`.
+    pub fn leave_out_item(&mut self, subject: impl Into<String>, reason: &'static str) {
+        self.left_out.push((subject.into(), reason));
+    }
+
+    /// Reports a file whose path, folder or side file contradict each other.
+    pub fn contradiction(&mut self, file: &'a RawFile, message: impl Into<String>) {
+        self.mentioned.insert(file.path());
+        self.contradictions
+            .push((file.path().to_owned(), message.into()));
+    }
+
+    /// Reports an audio file that a side file names and the tree lacks.
+    pub fn missing(&mut self, path: impl Into<String>, named_in: impl Into<String>) {
+        self.missing.push((path.into(), named_in.into()));
+    }
+
+    /// Audio files that the recipe never mentioned.
+    pub(crate) fn unmatched(&self) -> Vec<&'a RawFile> {
+        self.tree
+            .audio()
+            .filter(|file| !self.mentioned.contains(file.path()))
+            .collect()
+    }
+}
+
+/// How many audio files of a tree fit the grammar of `entry`.
+pub(crate) fn fitting_files(entry: &Entry, tree: &RawTree) -> usize {
+    let patterns = compile(entry.grammar);
+    tree.audio()
+        .filter(|file| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.is_match(file.composed()))
+        })
+        .count()
+}
+
+fn fit<'a>(patterns: &[Regex], file: &'a RawFile) -> Option<Fields<'a>> {
+    let captures = patterns
+        .iter()
+        .find_map(|pattern| pattern.captures(file.composed()))?;
+    Some(Fields { file, captures })
+}
+
+/// Grammars are static, and a test compiles each, so a pattern that does not compile is a bug in the registry.
+fn compile(grammar: &[&str]) -> Vec<Regex> {
+    let tail = |pattern: &str| format!("(?:^|/)(?:{pattern})$");
+    grammar
+        .iter()
+        .filter_map(|pattern| {
+            RegexBuilder::new(&tail(pattern))
+                .case_insensitive(true)
+                .build()
+                .ok()
+        })
+        .collect()
+}

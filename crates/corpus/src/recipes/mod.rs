@@ -1,0 +1,92 @@
+//! One file a corpus, each with a constant `ENTRY`; one line a corpus below.
+
+use crate::{CorpusError, Entry};
+
+macro_rules! registered {
+    ($(mod $name:ident;)*) => {
+        $(mod $name;)*
+
+        /// Every registered corpus, by name.
+        pub fn registry() -> &'static [Entry] {
+            const ENTRIES: &[Entry] = &[$($name::ENTRY),*];
+            ENTRIES
+        }
+    };
+}
+
+// rustfmt does not look into a macro: `.ci/run` checks the files of this folder by name.
+registered! {
+    mod demo;
+    mod emodb;
+    mod urdu;
+}
+
+/// The entry of a corpus.
+pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
+    registry()
+        .iter()
+        .find(|entry| entry.card.name == name)
+        .ok_or_else(|| {
+            let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
+            CorpusError::UnknownCorpus {
+                name: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_sorted_and_grammars_compile() {
+        let names: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+        for entry in registry() {
+            assert!(!entry.grammar.is_empty(), "{}", entry.card.name);
+            for pattern in entry.grammar {
+                if let Err(error) = regex::Regex::new(pattern) {
+                    panic!("{}: {error}", entry.card.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cards_are_filled_in() {
+        for card in registry().iter().map(|entry| &entry.card) {
+            for (what, text) in [
+                ("title", card.title),
+                ("recording", card.recording),
+                ("layout", card.layout),
+                ("audio", card.audio),
+                ("licence", card.licence),
+            ] {
+                assert!(!text.is_empty(), "{}: {what}", card.name);
+            }
+            assert!(!card.labels.is_empty(), "{}", card.name);
+            let mut raw: Vec<_> = card.labels.iter().map(|(raw, _)| raw).collect();
+            raw.sort_unstable();
+            raw.dedup();
+            assert_eq!(
+                raw.len(),
+                card.labels.len(),
+                "{}: a raw label occurs twice",
+                card.name
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let message = entry("emo-db").unwrap_err().to_string();
+        assert!(
+            message.contains("emodb, ") && message.contains("NAME=DIR"),
+            "{message}"
+        );
+    }
+}

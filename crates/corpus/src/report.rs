@@ -1,0 +1,190 @@
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many examples a printed section shows. The JSON form has all.
+const SHOWN: usize = 8;
+
+/// What `prepare` found in a raw folder, beside the manifest.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PrepareReport {
+    /// The corpus.
+    pub corpus: String,
+    /// Utterances in the manifest.
+    pub utterances: usize,
+    /// Seconds of them.
+    pub seconds: f64,
+    /// Distinct speakers of them.
+    pub speakers: usize,
+    /// Utterances by harmonised class.
+    pub classes: BTreeMap<String, usize>,
+    /// Folders with fewer audio files than a complete release has.
+    pub missing_folders: Vec<MissingFolder>,
+    /// Audio files that a side file names and the tree lacks.
+    pub missing_files: Vec<Noted>,
+    /// Audio files that fit no rule of the corpus.
+    pub unmatched: Vec<String>,
+    /// Files that fit the rules but contradict themselves.
+    pub contradictions: Vec<Noted>,
+    /// Files whose audio cannot be used.
+    pub broken: Vec<Noted>,
+    /// Keys that several files claim; the first file by path is kept.
+    pub duplicated: Vec<Duplicate>,
+    /// What the corpus leaves out by rule, by reason.
+    pub left_out: Vec<LeftOut>,
+    /// Folders or links that could not be listed.
+    pub unreadable: Vec<Noted>,
+}
+
+/// A folder with too few files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingFolder {
+    /// The folder; empty for the whole corpus.
+    pub folder: String,
+    /// Audio files in a complete release.
+    pub expected: usize,
+    /// Audio files there.
+    pub found: usize,
+}
+
+/// A path and what is to be said about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Noted {
+    /// The path, relative to the corpus root.
+    pub path: String,
+    /// The message.
+    pub message: String,
+}
+
+/// A key that several files claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Duplicate {
+    /// The key.
+    pub key: String,
+    /// The file in the manifest.
+    pub kept: String,
+    /// The files that are not.
+    pub dropped: Vec<String>,
+}
+
+/// Items left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The reason.
+    pub reason: String,
+    /// How many.
+    pub count: usize,
+    /// Which, in order.
+    pub items: Vec<String>,
+}
+
+impl PrepareReport {
+    /// Whether every file that a complete release has is there.
+    pub fn is_complete(&self) -> bool {
+        self.missing_folders.is_empty() && self.missing_files.is_empty()
+    }
+
+    /// Whether anything was skipped that a user should know of: missing, unmatched, contradictory, broken,
+    /// duplicated or unreadable. What is left out by rule does not count.
+    pub fn has_skipped(&self) -> bool {
+        !(self.is_complete()
+            && self.unmatched.is_empty()
+            && self.contradictions.is_empty()
+            && self.broken.is_empty()
+            && self.duplicated.is_empty()
+            && self.unreadable.is_empty())
+    }
+
+    /// What is missing, one line a folder, then the files that side files name.
+    pub fn missing_summary(&self) -> String {
+        let folder = |m: &MissingFolder| {
+            let place = if m.folder.is_empty() {
+                "in all".to_owned()
+            } else {
+                format!("{}/", m.folder)
+            };
+            format!(
+                "  {place}: {} of {} audio files, {} missing",
+                m.found,
+                m.expected,
+                m.expected - m.found
+            )
+        };
+        let mut lines: Vec<String> = self.missing_folders.iter().map(folder).collect();
+        for noted in self.missing_files.iter().take(SHOWN) {
+            lines.push(format!("  {} ({})", noted.path, noted.message));
+        }
+        if self.missing_files.len() > SHOWN {
+            lines.push(format!(
+                "  and {} more files",
+                self.missing_files.len() - SHOWN
+            ));
+        }
+        lines.join("\n")
+    }
+}
+
+impl fmt::Display for PrepareReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let classes: Vec<String> = self
+            .classes
+            .iter()
+            .map(|(class, n)| format!("{class} {n}"))
+            .collect();
+        writeln!(
+            f,
+            "{}: {} utterances, {:.2} h, {} speakers; {}",
+            self.corpus,
+            self.utterances,
+            self.seconds / 3600.0,
+            self.speakers,
+            classes.join(", ")
+        )?;
+        for left_out in &self.left_out {
+            writeln!(
+                f,
+                "left out by rule: {} ({})",
+                left_out.count, left_out.reason
+            )?;
+        }
+        if !self.is_complete() {
+            writeln!(f, "missing:\n{}", self.missing_summary())?;
+        }
+        let plain = |path: &String| path.clone();
+        section(f, "broken audio", &self.broken, noted)?;
+        section(f, "fits no rule of the corpus", &self.unmatched, plain)?;
+        section(f, "contradicts itself", &self.contradictions, noted)?;
+        section(f, "key claimed by several files", &self.duplicated, |d| {
+            format!(
+                "{}: kept {}, dropped {}",
+                d.key,
+                d.kept,
+                d.dropped.join(", ")
+            )
+        })?;
+        section(f, "could not be listed", &self.unreadable, noted)
+    }
+}
+
+fn noted(noted: &Noted) -> String {
+    format!("{}: {}", noted.path, noted.message)
+}
+
+fn section<T>(
+    f: &mut fmt::Formatter<'_>,
+    title: &str,
+    items: &[T],
+    text: impl Fn(&T) -> String,
+) -> fmt::Result {
+    if items.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "{title}: {}", items.len())?;
+    for item in items.iter().take(SHOWN) {
+        writeln!(f, "  {}", text(item))?;
+    }
+    if items.len() > SHOWN {
+        writeln!(f, "  and {} more", items.len() - SHOWN)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,276 @@
+use crate::{CorpusError, path_text};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// Extensions that count as audio or as video with an audio track. Content is judged by the decoder, not here.
+const AUDIO_EXTENSIONS: [&str; 20] = [
+    "wav", "wave", "flac", "mp3", "m4a", "mp4", "aac", "avi", "webm", "ogg", "oga", "opus", "aif",
+    "aiff", "aifc", "mka", "mkv", "mov", "au", "wma",
+];
+
+/// One file below the raw folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFile {
+    path: String,
+    composed: Option<String>,
+}
+
+impl RawFile {
+    fn new(path: String) -> Self {
+        let composed = match is_nfc_quick(path.chars()) {
+            IsNormalized::Yes => None,
+            _ => Some(path.nfc().collect::<String>()).filter(|composed| *composed != path),
+        };
+        Self { path, composed }
+    }
+
+    /// The path on disk, relative to the raw folder, as [`path_text`] writes it. This is a manifest's `wav`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The same path with composed accents (Unicode NFC): what grammars are matched against.
+    pub fn composed(&self) -> &str {
+        self.composed.as_deref().unwrap_or(&self.path)
+    }
+
+    /// The last part of the composed path.
+    pub fn name(&self) -> &str {
+        self.composed().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The name without its extension.
+    pub fn stem(&self) -> &str {
+        self.name()
+            .rsplit_once('.')
+            .map_or(self.name(), |(stem, _)| stem)
+    }
+
+    /// The extension in lower case, without the dot.
+    pub fn extension(&self) -> String {
+        self.name()
+            .rsplit_once('.')
+            .map_or(String::new(), |(_, extension)| {
+                extension.to_ascii_lowercase()
+            })
+    }
+
+    /// Whether the extension names an audio or video container.
+    pub fn is_audio(&self) -> bool {
+        let name = self.name();
+        name.rsplit_once('.').is_some_and(|(_, extension)| {
+            AUDIO_EXTENSIONS
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        })
+    }
+
+    /// Whether the path ends with `tail`, at a folder border, whatever the case.
+    pub fn ends_with(&self, tail: &str) -> bool {
+        let path = self.composed();
+        let Some(start) = path.len().checked_sub(tail.len()) else {
+            return false;
+        };
+        path.is_char_boundary(start)
+            && same_letters(&path[start..], tail)
+            && (start == 0 || path.as_bytes()[start - 1] == b'/')
+    }
+
+    /// Whether the file lies in `folder` (one name or several, `a/b`) at any depth, whatever the case.
+    pub fn is_below(&self, folder: &str) -> bool {
+        if folder.is_empty() {
+            return true;
+        }
+        let parts: Vec<&str> = self.composed().split('/').collect();
+        let wanted: Vec<&str> = folder.split('/').collect();
+        let folders = &parts[..parts.len() - 1];
+        folders
+            .windows(wanted.len())
+            .any(|window| window.iter().zip(&wanted).all(|(a, b)| same_letters(a, b)))
+    }
+}
+
+fn same_letters(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || fold(a) == fold(b)
+}
+
+fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect::<String>().to_lowercase())
+    }
+}
+
+/// Every file below a raw folder, sorted by path, without the litter that file systems and archivers leave.
+#[derive(Debug, Clone)]
+pub struct RawTree {
+    root: PathBuf,
+    files: Vec<RawFile>,
+    unreadable: Vec<(String, String)>,
+}
+
+impl RawTree {
+    /// Lists the files below `root`. Links are followed; a folder that cannot be read, or a link that leads
+    /// in a circle, is noted in [`RawTree::unreadable`].
+    pub fn scan(corpus: &str, root: &Path) -> Result<Self, CorpusError> {
+        if !root.is_dir() {
+            return Err(CorpusError::NotAFolder {
+                corpus: corpus.to_owned(),
+                root: root.to_owned(),
+                found: if root.exists() {
+                    Some("it is a file; unpack it first".to_owned())
+                } else {
+                    Some("it does not exist".to_owned())
+                },
+            });
+        }
+        let mut files = Vec::new();
+        let mut unreadable = Vec::new();
+        let walk = walkdir::WalkDir::new(root).follow_links(true).into_iter();
+        for item in walk.filter_entry(|item| {
+            item.depth() == 0 || !is_litter(&item.file_name().to_string_lossy())
+        }) {
+            match item {
+                Ok(item) if item.file_type().is_file() => {
+                    if let Ok(relative) = item.path().strip_prefix(root) {
+                        files.push(RawFile::new(path_text::encode(relative)));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let path = error
+                        .path()
+                        .and_then(|path| path.strip_prefix(root).ok())
+                        .map(path_text::encode);
+                    unreadable.push((path.unwrap_or_default(), error.to_string()));
+                }
+            }
+        }
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        unreadable.sort();
+        Ok(Self {
+            root: root.to_owned(),
+            files,
+            unreadable,
+        })
+    }
+
+    /// A tree from paths alone, for tests and for questions about a listing.
+    pub fn from_paths<'a>(root: &Path, paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut files: Vec<_> = paths
+            .into_iter()
+            .map(|path| RawFile::new(path.to_owned()))
+            .collect();
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            root: root.to_owned(),
+            files,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The raw folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// All files, sorted by path.
+    pub fn files(&self) -> &[RawFile] {
+        &self.files
+    }
+
+    /// The audio files, sorted by path.
+    pub fn audio(&self) -> impl Iterator<Item = &RawFile> {
+        self.files.iter().filter(|file| file.is_audio())
+    }
+
+    /// Entries that could not be listed, with the system's message.
+    pub fn unreadable(&self) -> &[(String, String)] {
+        &self.unreadable
+    }
+
+    /// Where a file lies on disk.
+    pub fn locate(&self, file: &RawFile) -> PathBuf {
+        self.root.join(path_text::decode(&file.path))
+    }
+
+    /// The file whose path ends with `tail` (at a folder border, whatever the case); of several the one with the
+    /// fewest folders above it.
+    pub fn find(&self, tail: &str) -> Option<&RawFile> {
+        let matching = self.files.iter().filter(|file| file.ends_with(tail));
+        matching.min_by_key(|file| (file.path.matches('/').count(), &file.path))
+    }
+
+    /// All files whose path ends with `tail`.
+    pub fn find_all<'a>(&'a self, tail: &'a str) -> impl Iterator<Item = &'a RawFile> {
+        self.files.iter().filter(move |file| file.ends_with(tail))
+    }
+}
+
+/// Resource forks, folder databases and thumbnails that are no part of any release.
+fn is_litter(name: &str) -> bool {
+    name.starts_with("._")
+        || [
+            ".DS_Store",
+            "__MACOSX",
+            "Thumbs.db",
+            "desktop.ini",
+            ".git",
+            "@eaDir",
+        ]
+        .iter()
+        .any(|litter| name.eq_ignore_ascii_case(litter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn litter_is_skipped_and_the_rest_is_sorted() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            "b/x.WAV",
+            "a/y.wav",
+            "a/._y.wav",
+            "__MACOSX/a/y.wav",
+            ".DS_Store",
+            "notes.txt",
+        ] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let tree = RawTree::scan("any", folder.path()).unwrap();
+        let paths: Vec<_> = tree.files().iter().map(RawFile::path).collect();
+        assert_eq!(paths, ["a/y.wav", "b/x.WAV", "notes.txt"]);
+        assert_eq!(tree.audio().count(), 2);
+    }
+
+    #[test]
+    fn tails_and_folders_ignore_case_and_the_form_of_accents() {
+        let decomposed = "top/Ore\u{301}auFR_02/f/SessC/x.wav";
+        let tree = RawTree::from_paths(Path::new("/r"), [decomposed, "top/meta/X.CSV"]);
+        let file = tree.find("oréaufr_02/f/sessc/x.wav").unwrap();
+        assert_eq!(
+            (file.path(), file.composed()),
+            (decomposed, "top/OréauFR_02/f/SessC/x.wav")
+        );
+        assert!(
+            file.is_below("sessc")
+                && file.is_below("f/sessC")
+                && file.is_below("")
+                && !file.is_below("sess")
+        );
+        assert!(tree.find("a/x.csv").is_none() && tree.find("meta/x.csv").is_some());
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_folder_says_so() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let message = RawTree::scan("emodb", file.path()).unwrap_err().to_string();
+        assert!(message.contains("unpack it first"), "{message}");
+    }
+}

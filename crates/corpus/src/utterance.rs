@@ -1,0 +1,285 @@
+use crate::{CorpusError, LineProblem, path_text};
+use emobox_files::{FileError, Sha256, join_inside, sha256_bytes, write_atomic_with};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// One labelled recording, or one labelled segment of a recording.
+///
+/// The first ten fields and `start_time`/`end_time` have the names and meaning of the published
+/// EmoBox jsonl, so that either tool reads the other's files. The rest is ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Utterance {
+    /// Unique name within the corpus, as published: `<corpus>-<name>`.
+    pub key: String,
+    /// The corpus.
+    pub dataset: String,
+    /// Audio file relative to the corpus root, with `/`. Use [`Utterance::audio_path`] to open it.
+    pub wav: String,
+    /// Always `raw`: the audio as released.
+    #[serde(default = "raw")]
+    pub r#type: String,
+    /// Samples a second in the file.
+    pub sample_rate: u32,
+    /// Samples of one channel (of the segment, where there is one).
+    #[serde(deserialize_with = "rounded")]
+    pub num_frame: u64,
+    /// Always `category`: one class an utterance.
+    #[serde(default = "category")]
+    pub task: String,
+    /// Seconds.
+    pub length: f64,
+    /// The label as the corpus writes it.
+    pub emo: String,
+    /// The channel to use, from 1.
+    #[serde(default = "first_channel")]
+    pub channel: u16,
+    /// Start of the segment in seconds, where the utterance is cut from a longer file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<f64>,
+    /// End of the segment in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<f64>,
+    /// The harmonised class. Equal to `emo` in a published file, which has no such field.
+    #[serde(default)]
+    pub label: String,
+    /// Who speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
+    /// `female`, `male`, or what the corpus says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    /// Language spoken, in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// What is said: the transcript, or the corpus's code of the sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The corpus's own part: `train`, `valid`, `test`, `test2`…, or `session1`… where folds are sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+}
+
+impl Utterance {
+    /// The audio file on disk, given the corpus root. Refuses a path that climbs out of the root.
+    pub fn audio_path(&self, root: impl AsRef<Path>) -> Result<PathBuf, CorpusError> {
+        inside(root.as_ref(), &self.wav)
+    }
+}
+
+/// Joins an encoded relative path (see [`crate::path_text`]) to `root`, refusing `..` and absolute paths.
+pub(crate) fn inside(root: &Path, wav: &str) -> Result<PathBuf, CorpusError> {
+    join_inside(root, wav)?;
+    Ok(root.join(path_text::decode(wav)))
+}
+
+/// The utterances of one corpus, in order of their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The corpus.
+    pub corpus: String,
+    /// Sorted by key when made by [`crate::prepare`]; in file order when read.
+    pub utterances: Vec<Utterance>,
+}
+
+impl Manifest {
+    /// Reads a jsonl manifest, ours or a published one: unknown fields are ignored, `num_frame` may be a
+    /// float. Every unusable line is named; a key that occurs twice is unusable.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, CorpusError> {
+        let path = path.as_ref();
+        let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
+        let mut utterances: Vec<Utterance> = Vec::new();
+        let mut problems = Vec::new();
+        let mut seen = std::collections::HashMap::new();
+        for (line, text) in (1..).zip(BufReader::new(file).split(b'\n')) {
+            let text = text.map_err(|e| FileError::io("read", path, e))?;
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            let parsed = serde_json::from_slice::<Utterance>(&text)
+                .map_err(|e| e.to_string())
+                .and_then(|utterance| {
+                    check(&utterance)?;
+                    match seen.insert(utterance.key.clone(), line) {
+                        Some(first) => Err(format!(
+                            "key {:?} is already on line {first}",
+                            utterance.key
+                        )),
+                        None => Ok(utterance),
+                    }
+                });
+            match parsed {
+                Ok(mut utterance) => {
+                    if utterance.label.is_empty() {
+                        utterance.label.clone_from(&utterance.emo);
+                    }
+                    utterances.push(utterance);
+                }
+                Err(message) => problems.push(LineProblem { line, message }),
+            }
+        }
+        if !problems.is_empty() {
+            let path = path.to_owned();
+            return Err(CorpusError::Lines { path, problems });
+        }
+        let corpus = utterances
+            .first()
+            .map(|u| u.dataset.clone())
+            .unwrap_or_default();
+        Ok(Self { corpus, utterances })
+    }
+
+    /// Writes one JSON object a line, atomically.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), CorpusError> {
+        write_atomic_with(path, |out| {
+            for utterance in &self.utterances {
+                serde_json::to_writer(&mut *out, utterance)?;
+                out.write_all(b"\n")?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// SHA-256 over the lines in order of their keys, so that the order of a file does not matter.
+    pub fn digest(&self) -> Sha256 {
+        let mut sorted: Vec<&Utterance> = self.utterances.iter().collect();
+        sorted.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut bytes = Vec::new();
+        for utterance in sorted {
+            // Writing plain data to a vector cannot fail; an empty line would still change the digest.
+            let _ = serde_json::to_writer(&mut bytes, utterance);
+            bytes.push(b'\n');
+        }
+        sha256_bytes(&bytes)
+    }
+
+    /// The harmonised classes that occur, sorted.
+    pub fn classes(&self) -> Vec<String> {
+        distinct(self.utterances.iter().map(|u| u.label.as_str()))
+    }
+
+    /// The speakers that occur, sorted.
+    pub fn speakers(&self) -> Vec<String> {
+        distinct(self.utterances.iter().filter_map(|u| u.speaker.as_deref()))
+    }
+
+    /// Total length in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.utterances.iter().map(|u| u.length).sum()
+    }
+}
+
+fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let set: std::collections::BTreeSet<&str> = items.collect();
+    set.into_iter().map(str::to_owned).collect()
+}
+
+fn check(utterance: &Utterance) -> Result<(), String> {
+    if utterance.key.is_empty() {
+        return Err("the key is empty".to_owned());
+    }
+    if utterance.key.contains(['\t', '\n', '\r']) {
+        return Err(format!(
+            "key {:?} holds a tab or a line break",
+            utterance.key
+        ));
+    }
+    if utterance.channel == 0 {
+        return Err("channel is 0; channels count from 1".to_owned());
+    }
+    join_inside("corpus root", &utterance.wav).map_err(|e| e.to_string())?;
+    match (utterance.start_time, utterance.end_time) {
+        (Some(start), Some(end)) if !(start >= 0.0 && end > start && end.is_finite()) => {
+            Err(format!("segment {start}..{end} s is empty or negative"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn raw() -> String {
+    "raw".to_owned()
+}
+
+fn category() -> String {
+    "category".to_owned()
+}
+
+fn first_channel() -> u16 {
+    1
+}
+
+fn rounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    // 2^53: beyond it a float no longer counts samples one by one.
+    if (0.0..9.007_199_254_740_992e15).contains(&value) {
+        Ok(value.round() as u64)
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "num_frame {value} is no count of samples"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Manifest, CorpusError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Manifest::read(file.path())
+    }
+
+    const PUBLISHED: &str = r#"{"key": "urdu-a", "dataset": "urdu", "wav": "downloads/urdu/Sad/a.wav", "type": "raw", "sample_rate": 44100, "num_frame": 132455.99999, "task": "category", "length": 3.0035374149659866, "emo": "S", "channel": 1, "colour": "blue"}"#;
+
+    #[test]
+    fn a_published_line_is_read_and_survives_a_round_trip() {
+        let manifest = read(PUBLISHED).unwrap();
+        let utterance = &manifest.utterances[0];
+        assert_eq!(
+            (utterance.num_frame, utterance.label.as_str()),
+            (132_456, "S")
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        manifest.write(file.path()).unwrap();
+        assert_eq!(Manifest::read(file.path()).unwrap(), manifest);
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(
+            text.contains(r#""num_frame":132456,"#) && !text.contains("speaker"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_bad_line_is_named() {
+        let climbing = PUBLISHED.replace("downloads/", "../");
+        let twice = format!("{PUBLISHED}\n\n{PUBLISHED}\n{climbing}\nnot json\n");
+        let message = read(&twice).unwrap_err().to_string();
+        for part in [
+            "line 3",
+            "already on line 1",
+            "line 4",
+            "climbs out",
+            "line 5",
+        ] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+        let nan = PUBLISHED.replace("132455.99999", "-4");
+        assert!(
+            read(&nan)
+                .unwrap_err()
+                .to_string()
+                .contains("no count of samples")
+        );
+    }
+
+    #[test]
+    fn the_digest_ignores_order() {
+        let second = PUBLISHED.replace("urdu-a", "urdu-b");
+        let one = read(&format!("{PUBLISHED}\n{second}")).unwrap();
+        let other = read(&format!("{second}\n{PUBLISHED}")).unwrap();
+        assert_eq!(one.digest(), other.digest());
+        assert_ne!(one.digest(), read(PUBLISHED).unwrap().digest());
+    }
+}

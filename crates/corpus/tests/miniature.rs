@@ -1,0 +1,77 @@
+//! Every registered corpus has a miniature release in `tests/miniature/<corpus>.txt` and a snapshot of the manifest
+//! and report that its recipe makes of it, so that recipes are tested without the reference folder.
+//!
+//! The text holds files one after another: a line `-- path --`, then the content. An audio file's content is
+//! `<sample rate> <channels> <samples of one channel>`; any other content is broken audio.
+
+use emobox_corpus::{AudioHeader, PrepareOptions, Prepared, path_text, prepare_with, registry};
+use std::path::Path;
+
+fn unpack(archive: &str, root: &Path) {
+    let mut path = None;
+    for line in archive.lines() {
+        if let Some(name) = line
+            .strip_prefix("-- ")
+            .and_then(|rest| rest.strip_suffix(" --"))
+        {
+            let file = root.join(path_text::decode(name));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            path = Some(file);
+        } else if let Some(path) = &path {
+            let text = std::fs::read_to_string(path).unwrap() + line + "\n";
+            std::fs::write(path, text).unwrap();
+        }
+    }
+}
+
+fn read_header(path: &Path) -> Result<AudioHeader, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    match numbers[..] {
+        [rate, channels, frames] => Ok(AudioHeader {
+            sample_rate: rate as u32,
+            channels: channels as u16,
+            frames,
+        }),
+        _ => Err("no audio".to_owned()),
+    }
+}
+
+fn print(prepared: &Prepared) -> String {
+    let lines = prepared
+        .manifest
+        .utterances
+        .iter()
+        .map(|u| serde_json::to_string(u).unwrap() + "\n");
+    lines.collect::<String>() + "\n" + &prepared.report.to_string()
+}
+
+#[test]
+fn manifests_of_the_miniature_releases() {
+    for corpus in registry().iter().map(|entry| entry.card.name) {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/miniature/{corpus}.txt"));
+        let archive = std::fs::read_to_string(&path)
+            .unwrap_or_else(|_| panic!("{} is wanted", path.display()));
+        let folder = tempfile::tempdir().unwrap();
+        unpack(&archive, folder.path());
+        let prepare = |as_published| {
+            let options = PrepareOptions {
+                as_published,
+                allow_missing: true,
+                threads: Some(1),
+            };
+            let prepared = prepare_with(corpus, folder.path(), &options, &read_header);
+            print(&prepared.unwrap_or_else(|error| panic!("{error}")))
+        };
+        let (ours, published) = (prepare(false), prepare(true));
+        insta::assert_snapshot!(corpus, ours);
+        if published != ours {
+            insta::assert_snapshot!(format!("{corpus}-as-published"), published);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Rebuilds the raw tree of every registered corpus from the published rows in `../shared/reference`, prepares it, and
+//! compares every row. The audio files are empty: their headers come from the rows, so what is tested is the recipe.
+//!
+//! A corpus is one line below; a corpus with side files has a file here that writes them from the rows.
+
+mod harness;
+
+macro_rules! reference_trees {
+    ($($corpus:ident $(=> $side_files:path)?;)*) => {
+        $(
+            #[test]
+            fn $corpus() {
+                let hook: Option<harness::SideFiles> = None $(.or(Some($side_files)))?;
+                harness::check(stringify!($corpus), hook);
+            }
+        )*
+        const TESTED: &[&str] = &[$(stringify!($corpus)),*];
+    };
+}
+
+reference_trees! {
+    emodb;
+    urdu;
+}
+
+#[test]
+fn every_registered_corpus_with_published_rows_is_tested() {
+    for entry in emobox_corpus::registry() {
+        let published = entry.card.folds != emobox_corpus::PublishedFolds::NotPublished;
+        assert!(
+            !published || TESTED.contains(&entry.card.name),
+            "add a line for {}",
+            entry.card.name
+        );
+    }
+}
