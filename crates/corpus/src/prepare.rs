@@ -2,7 +2,7 @@ use crate::header::read_headers;
 use crate::{
     AudioHeader, Card, Channel, CorpusError, Duplicate, Entry, Harvest, HeaderReader, LeftOut,
     Manifest, MissingFolder, Noted, PrepareReport, Presence, RawFile, RawTree, Row, Utterance,
-    entry, recipe, registry,
+    WrongCorpus, entry, recipe, registry,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -301,7 +301,7 @@ pub(crate) fn utterances(
     list
 }
 
-fn duplicate(report: &mut PrepareReport, kept: &Utterance, WrongCorpus, other: &Utterance) {
+fn duplicate(report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {
     let name = |u: &Utterance| match (u.start_time, u.end_time) {
         (Some(start), Some(end)) => format!("{} {start}..{end} s", u.wav),
         _ => u.wav.clone(),
