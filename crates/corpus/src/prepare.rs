@@ -288,7 +288,7 @@ pub(crate) fn utterances(
             },
             Err(Unusable::Audio(message)) => report.broken.push(note(file.path(), &message)),
             Err(Unusable::Label(message)) => {
-                report.contradictions.push(note(file.path(), &message))
+                report.contradictions.push(note(file.path(), &message));
             }
         }
     }

@@ -28,8 +28,8 @@ pub enum Recipe {
 /// What becomes of one audio file under [`Recipe::Paths`].
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is an utterance.
-    Row(Row),
+    /// It is an utterance; `Row::new(…).into()` makes one.
+    Row(Box<Row>),
     /// The published corpus leaves it out; the reason is counted.
     LeaveOut(&'static str),
     /// It fits the grammar but contradicts itself (folder says one thing, name another).
@@ -38,7 +38,7 @@ pub enum Outcome {
 
 impl From<Row> for Outcome {
     fn from(row: Row) -> Self {
-        Self::Row(row)
+        Self::Row(Box::new(row))
     }
 }
 
@@ -274,7 +274,7 @@ impl<'a> Harvest<'a> {
                         continue;
                     };
                     match read(&fields) {
-                        Outcome::Row(row) => harvest.row(file, row),
+                        Outcome::Row(row) => harvest.row(file, *row),
                         Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
                         Outcome::Contradiction(message) => harvest.contradiction(file, message),
                     }
