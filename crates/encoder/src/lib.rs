@@ -1,3 +1,32 @@
-//! Pre-trained speech encoders: waveform to hidden states.
+//! Pre-trained speech encoders: waveform to hidden states `[layer, frame, dim]`.
+//!
+//! [`Encoder::open`] takes a checkpoint as people have it, finds out by its own configuration which
+//! architecture it is, checks every tensor that this needs, and [`Encoder::encode`] runs it. Model
+//! code is written once on a small set of operations (`ops`) that a device implements.
 
 pub mod checkpoint;
+
+mod config;
+mod conv_spec;
+mod detect;
+mod encoder;
+mod error;
+mod families;
+mod hidden_states;
+mod info;
+mod layers;
+mod model;
+mod normalise;
+mod ops;
+mod options;
+mod parts;
+mod weights;
+
+pub use emobox_kernels::Precision;
+pub use encoder::{Encoder, FBANK};
+pub use error::EncoderError;
+pub use hidden_states::HiddenStates;
+pub use info::EncoderInfo;
+pub use layers::LayerSelection;
+pub use normalise::Normalisation;
+pub use options::{Device, EncoderOptions, EncoderSource};

@@ -1,0 +1,195 @@
+use crate::detect::{Detected, detect};
+use crate::families::Network;
+use crate::families::fbank::Fbank;
+use crate::ops::Cpu;
+use crate::weights::{Loader, require, unused};
+use crate::{
+    Device, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates, LayerSelection,
+    Normalisation,
+};
+use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
+use emobox_files::sha256_bytes;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The encoder that needs no weights.
+pub const FBANK: &str = "fbank";
+
+/// A pre-trained encoder, ready to run. Shared between threads: every call runs on the thread that
+/// makes it, and what an utterance yields depends on nothing but the utterance.
+pub struct Encoder {
+    info: EncoderInfo,
+    network: Box<dyn Network>,
+}
+
+impl Encoder {
+    /// Opens an encoder and checks every tensor it needs before reading the first.
+    ///
+    /// # Errors
+    /// [`EncoderError`] for a name nobody knows, a configuration of another architecture, a missing
+    /// or misshaped tensor, a file that is no checkpoint, a device that is not there.
+    pub fn open(source: &EncoderSource, options: &EncoderOptions) -> Result<Self, EncoderError> {
+        match source {
+            EncoderSource::Named(name) if name == FBANK => Ok(Self::fbank()),
+            EncoderSource::Named(name) => Err(EncoderError::UnknownName {
+                name: name.clone(),
+                known: FBANK.to_owned(),
+            }),
+            EncoderSource::Local { name, path } => Self::open_path(name, path, options),
+        }
+    }
+
+    fn fbank() -> Self {
+        let options = FbankOptions::default();
+        let network = Box::new(Fbank { options });
+        let info = EncoderInfo {
+            name: FBANK.to_owned(),
+            family: "log-mel".to_owned(),
+            hidden_states: 1,
+            dim: options.dim(),
+            hop: FBANK_HOP,
+            longest: None,
+            shortest: network.shortest(),
+            weights_digest: sha256_bytes(format!("{options:?}").as_bytes()).to_string(),
+            parameters: 0,
+            normalisation: Normalisation::None,
+            unused: Vec::new(),
+        };
+        Self { info, network }
+    }
+
+    fn open_path(name: &str, path: &Path, options: &EncoderOptions) -> Result<Self, EncoderError> {
+        let Detected {
+            checkpoint,
+            model,
+            naming,
+            normalisation,
+            ..
+        } = detect(path)?;
+        let mut census = Loader::census(&checkpoint, naming.clone());
+        model.take_census(&mut census)?;
+        require(&census.needs)?;
+        let mut loader = Loader::reading(&checkpoint, naming);
+        let network = match options.device {
+            Device::Cpu => {
+                let device = Cpu {
+                    precision: options.precision,
+                };
+                model.build(normalisation, &mut loader, device)?
+            }
+            device => return Err(not_built(device)),
+        };
+        let sizes = census
+            .needs
+            .iter()
+            .map(|need| need.shape.iter().product::<usize>() as u64);
+        let info = EncoderInfo {
+            name: name.to_owned(),
+            family: model.family().to_owned(),
+            hidden_states: model.layers() + 1,
+            dim: model.dim(),
+            hop: model.hop(),
+            longest: network.longest(),
+            shortest: network.shortest(),
+            weights_digest: checkpoint.digest()?.to_string(),
+            parameters: sizes.sum(),
+            normalisation,
+            unused: unused(&checkpoint, &census.needs),
+        };
+        Ok(Self { info, network })
+    }
+
+    /// What this encoder is.
+    pub fn info(&self) -> &EncoderInfo {
+        &self.info
+    }
+
+    /// The frames that so many samples at 16 kHz yield; zero when they are too few for one.
+    pub fn frames(&self, samples: usize) -> usize {
+        if samples < self.info.shortest {
+            0
+        } else {
+            self.network.frames(samples)
+        }
+    }
+
+    /// The hidden states of a mono waveform at 16 kHz, on the calling thread. Only the layers asked
+    /// for are kept in memory, and blocks after the last of them are not run.
+    ///
+    /// # Errors
+    /// [`EncoderError::TooShort`], [`EncoderError::NonFiniteSample`], [`EncoderError::NoSuchLayer`].
+    pub fn encode(
+        &self,
+        samples_16k: &[f32],
+        layers: &LayerSelection,
+    ) -> Result<HiddenStates, EncoderError> {
+        let layers = layers.resolve(self.info.hidden_states)?;
+        let samples = samples_16k.len();
+        if samples < self.info.shortest {
+            return Err(EncoderError::TooShort {
+                samples,
+                minimum: self.info.shortest,
+            });
+        }
+        if let Some(index) = samples_16k.iter().position(|value| !value.is_finite()) {
+            return Err(EncoderError::NonFiniteSample {
+                index,
+                value: samples_16k[index],
+            });
+        }
+        let data = self.network.encode(samples_16k, &layers)?;
+        Ok(HiddenStates {
+            layers,
+            frames: self.network.frames(samples),
+            dim: self.info.dim,
+            data,
+            cut_to: self.info.longest.filter(|&longest| samples > longest),
+        })
+    }
+
+    /// [`Encoder::encode`] for several utterances, spread over `threads` threads. The results are
+    /// those of one call an utterance, bit for bit, in the order of the waveforms.
+    pub fn encode_batch(
+        &self,
+        waveforms: &[&[f32]],
+        layers: &LayerSelection,
+        threads: usize,
+    ) -> Vec<Result<HiddenStates, EncoderError>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(samples) = waveforms.get(index) else {
+                    return done;
+                };
+                done.push((index, self.encode(samples, layers)));
+            }
+        };
+        let mut done: Vec<_> = std::thread::scope(|scope| {
+            let helpers = threads.min(waveforms.len()).saturating_sub(1);
+            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for helper in helpers {
+                match helper.join() {
+                    Ok(results) => done.extend(results),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            done
+        });
+        done.sort_unstable_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+fn not_built(device: Device) -> EncoderError {
+    let feature = match device {
+        Device::Metal => "metal",
+        _ => "cuda",
+    };
+    EncoderError::DeviceUnavailable {
+        device: device.to_string(),
+        reason: format!("this program was built without the feature `{feature}`"),
+    }
+}

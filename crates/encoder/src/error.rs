@@ -1,0 +1,156 @@
+use crate::checkpoint::CheckpointError;
+use std::path::PathBuf;
+
+/// Why an encoder could not be opened or run.
+///
+/// Every message names the subject (folder, config key, tensor, layer), what was expected and what
+/// was found, and reads after "failed to ...".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncoderError {
+    /// A name that is neither built in, nor in the zoo, nor given with a folder.
+    #[error(
+        "unknown encoder `{name}`; give it a folder (`--encoder {name}=DIR`) or use one of: {known}"
+    )]
+    UnknownName {
+        /// The name asked for.
+        name: String,
+        /// The names that would have been valid.
+        known: String,
+    },
+    /// A zoo checkpoint that lies in no folder known to this machine.
+    #[error(
+        "the checkpoint of `{name}` is not on this machine; fetch it with `emobox encoders pull {name}` or give its folder with `--encoder {name}=DIR`"
+    )]
+    NotDownloaded {
+        /// The zoo name.
+        name: String,
+    },
+    /// The folder holds no configuration that says which architecture this is.
+    #[error("no configuration of an encoder in {path}: expected `config.json`, or a checkpoint with its configuration inside", path = path.display())]
+    NoConfig {
+        /// The folder or file looked at.
+        path: PathBuf,
+    },
+    /// A configuration file that is not what its name says.
+    #[error("the configuration {path} is unreadable: {reason}", path = path.display())]
+    BadConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A configuration of an architecture that this crate does not have.
+    #[error("{path} is a checkpoint of architecture `{found}`; supported are: {supported}", path = path.display())]
+    UnsupportedArchitecture {
+        /// The folder or file looked at.
+        path: PathBuf,
+        /// The `model_type` (or `architectures`, or fairseq `_name`) found.
+        found: String,
+        /// What would have been valid.
+        supported: String,
+    },
+    /// A configuration value that is absent, of the wrong type, or out of range.
+    #[error("configuration key `{key}`: expected {expected}, found {found}")]
+    BadConfigValue {
+        /// The key, with its path inside the configuration.
+        key: String,
+        /// What would have been valid.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A tensor that the architecture needs and the checkpoint lacks.
+    #[error("tensor `{tensor}` with shape {shape:?} is missing from the checkpoint{others}", others = Others(*others))]
+    MissingTensor {
+        /// The name in the convention of the checkpoint's family.
+        tensor: String,
+        /// The shape that the configuration asks for.
+        shape: Vec<usize>,
+        /// How many further tensors are missing or have the wrong shape.
+        others: usize,
+    },
+    /// A tensor whose shape is not the one that the configuration asks for.
+    #[error("tensor `{tensor}` has shape {found:?}, but the configuration asks for {expected:?}{others}", others = Others(*others))]
+    MisshapedTensor {
+        /// The name as it stands in the checkpoint.
+        tensor: String,
+        /// The shape that the configuration asks for.
+        expected: Vec<usize>,
+        /// The shape in the checkpoint.
+        found: Vec<usize>,
+        /// How many further tensors are missing or have the wrong shape.
+        others: usize,
+    },
+    /// A tensor that holds an infinity or a NaN.
+    #[error("tensor `{tensor}` holds {value} at element {index}; the checkpoint is damaged")]
+    NonFiniteTensor {
+        /// The name as it stands in the checkpoint.
+        tensor: String,
+        /// The first element that is not finite.
+        index: usize,
+        /// That element.
+        value: f32,
+    },
+    /// Fewer samples than the first frame needs.
+    #[error(
+        "{samples} samples at 16 kHz are too short: this encoder needs at least {minimum} for one frame"
+    )]
+    TooShort {
+        /// The samples given.
+        samples: usize,
+        /// The smallest number that yields a frame.
+        minimum: usize,
+    },
+    /// A sample that is an infinity or a NaN.
+    #[error("sample {index} of the waveform is {value}, expected a finite number")]
+    NonFiniteSample {
+        /// The first sample that is not finite.
+        index: usize,
+        /// That sample.
+        value: f32,
+    },
+    /// A layer that the encoder does not have.
+    #[error(
+        "layer {layer} does not exist; this encoder has hidden states 0 (embedding output) to {last}"
+    )]
+    NoSuchLayer {
+        /// The layer asked for.
+        layer: usize,
+        /// The last one there is.
+        last: usize,
+    },
+    /// Text that is no layer selection.
+    #[error("`{text}` is no layer selection; expected `last`, `all`, or layers such as `0,4,7-9`")]
+    BadLayerSelection {
+        /// The text.
+        text: String,
+    },
+    /// A device that this build or this machine does not have.
+    #[error("device `{device}` is not available: {reason}")]
+    DeviceUnavailable {
+        /// The device asked for.
+        device: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A checkpoint file that could not be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The audio room could not make the spectrum.
+    #[error("log-mel spectrum: {0}")]
+    Spectrum(String),
+}
+
+/// ` (and 3 more)`, or nothing.
+struct Others(usize);
+
+impl std::fmt::Display for Others {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(" (and one more does not fit)"),
+            n => write!(f, " (and {n} more do not fit)"),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+use super::relative::RelativeShape;
+use crate::EncoderError;
+use crate::config::Config;
+use crate::ops::Activation;
+use crate::parts::{ConvLayer, FrontEndConfig, FrontNorm, NormOrder, PositionalConfig};
+
+pub(crate) use super::relative::RelativeShape as Relative;
+
+/// Which member of the family a configuration describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Wav2Vec2,
+    Hubert,
+    WavLm,
+    Data2VecAudio,
+    /// The arithmetic of wav2vec 2.0 under another name.
+    UniSpeechSat,
+    /// As well.
+    UniSpeech,
+}
+
+impl Kind {
+    /// The kinds by transformers' `model_type`.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("wav2vec2", Self::Wav2Vec2),
+        ("hubert", Self::Hubert),
+        ("wavlm", Self::WavLm),
+        ("data2vec-audio", Self::Data2VecAudio),
+        ("unispeech-sat", Self::UniSpeechSat),
+        ("unispeech", Self::UniSpeech),
+    ];
+
+    /// The prefixes under which its tensors are found, transformers' and fairseq's.
+    pub(crate) fn prefixes(self) -> Vec<&'static str> {
+        let own = match self {
+            Self::Wav2Vec2 => "wav2vec2.",
+            Self::Hubert => "hubert.",
+            Self::WavLm => "wavlm.",
+            Self::Data2VecAudio => "data2vec_audio.",
+            Self::UniSpeechSat => "unispeech_sat.",
+            Self::UniSpeech => "unispeech.",
+        };
+        vec![
+            "",
+            own,
+            "model.",
+            "encoder.",
+            "wav2vec2.",
+            "w2v_encoder.w2v_model.",
+            "w2v_model.",
+            "wav2vec_encoder.w2v_model.",
+            "model.wav2vec2.",
+        ]
+    }
+
+    /// A description for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Wav2Vec2 => "wav2vec 2.0",
+            Self::Hubert => "HuBERT",
+            Self::WavLm => "WavLM",
+            Self::Data2VecAudio => "data2vec-audio",
+            Self::UniSpeechSat => "UniSpeech-SAT",
+            Self::UniSpeech => "UniSpeech",
+        }
+    }
+}
+
+/// The variation points of the family.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SpeechConfig {
+    pub(crate) kind: Kind,
+    pub(crate) front_end: FrontEndConfig,
+    /// Before the projection to the transformer's width.
+    pub(crate) projection_norm: bool,
+    pub(crate) dim: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: usize,
+    pub(crate) inner: usize,
+    pub(crate) eps: f64,
+    pub(crate) activation: Activation,
+    pub(crate) order: NormOrder,
+    pub(crate) positional: PositionalConfig,
+    pub(crate) relative: Option<Relative>,
+    pub(crate) adapter: Option<usize>,
+}
+
+/// The front end that every released model of the family has, save its width.
+pub(crate) const KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
+pub(crate) const STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
+const ACTIVATIONS: [(&str, Activation); 2] =
+    [("gelu", Activation::Gelu), ("relu", Activation::Relu)];
+
+impl SpeechConfig {
+    /// From transformers' configuration; an absent key has the default of its class.
+    pub(crate) fn read(kind: Kind, config: &Config<'_>) -> Result<Self, EncoderError> {
+        let dim = config.count("hidden_size", Some(768), 1..=16_384)?;
+        let heads = config.count("num_attention_heads", Some(12), 1..=1024)?;
+        if !dim.is_multiple_of(heads) {
+            let expected = format!("a divisor of hidden_size, which is {dim}");
+            return Err(config.bad("num_attention_heads", expected));
+        }
+        let data2vec = kind == Kind::Data2VecAudio;
+        let order = match config.flag("do_stable_layer_norm", false)? && !data2vec {
+            true => NormOrder::Pre,
+            false => NormOrder::Post,
+        };
+        Ok(Self {
+            kind,
+            front_end: front_end(config, data2vec)?,
+            projection_norm: kind != Kind::Hubert || config.flag("feat_proj_layer_norm", true)?,
+            dim,
+            layers: config.count("num_hidden_layers", Some(12), 1..=512)?,
+            heads,
+            inner: config.count("intermediate_size", Some(3072), 1..=65_536)?,
+            eps: config.number("layer_norm_eps", 1e-5)?,
+            activation: config.choice("hidden_act", &ACTIVATIONS)?,
+            order,
+            positional: positional(config, kind, dim)?,
+            relative: match kind {
+                Kind::WavLm => Some(relative(config)?),
+                _ => None,
+            },
+            adapter: match config.has("adapter_attn_dim") && order == NormOrder::Pre {
+                true => Some(config.count("adapter_attn_dim", None, 1..=16_384)?),
+                false => None,
+            },
+        })
+    }
+}
+
+fn front_end(config: &Config<'_>, data2vec: bool) -> Result<FrontEndConfig, EncoderError> {
+    let dims = config.counts("conv_dim", &[512; 7], 1..=8192)?;
+    let kernels = config.counts("conv_kernel", &KERNELS, 1..=1024)?;
+    let strides = config.counts("conv_stride", &STRIDES, 1..=1024)?;
+    for (key, list) in [("conv_kernel", &kernels), ("conv_stride", &strides)] {
+        if list.len() != dims.len() {
+            let expected = format!("{} entries, as many as conv_dim has", dims.len());
+            return Err(config.bad(key, expected));
+        }
+    }
+    let layers = dims.iter().zip(&kernels).zip(&strides);
+    let layers = layers.map(|((&dim, &kernel), &stride)| ConvLayer {
+        dim,
+        kernel,
+        stride,
+    });
+    let norms = [("group", FrontNorm::Group), ("layer", FrontNorm::Layer)];
+    Ok(FrontEndConfig {
+        layers: layers.collect(),
+        bias: config.flag("conv_bias", false)?,
+        norm: if data2vec {
+            FrontNorm::Layer
+        } else {
+            config.choice("feat_extract_norm", &norms)?
+        },
+        activation: config.choice("feat_extract_activation", &ACTIVATIONS)?,
+    })
+}
+
+fn positional(
+    config: &Config<'_>,
+    kind: Kind,
+    dim: usize,
+) -> Result<PositionalConfig, EncoderError> {
+    let groups = config.count("num_conv_pos_embedding_groups", Some(16), 1..=16_384)?;
+    if !dim.is_multiple_of(groups) {
+        let expected = format!("a divisor of hidden_size, which is {dim}");
+        return Err(config.bad("num_conv_pos_embedding_groups", expected));
+    }
+    Ok(if kind == Kind::Data2VecAudio {
+        PositionalConfig::Stack {
+            depth: config.count("num_conv_pos_embeddings", Some(5), 1..=64)?,
+            kernel: config.count("conv_pos_kernel_size", Some(19), 1..=4096)?,
+            groups,
+            leading_norm: false,
+        }
+    } else {
+        PositionalConfig::Single {
+            kernel: config.count("num_conv_pos_embeddings", Some(128), 1..=4096)?,
+            groups,
+            batch_norm: kind == Kind::Hubert && config.flag("conv_pos_batch_norm", false)?,
+        }
+    })
+}
+
+fn relative(config: &Config<'_>) -> Result<RelativeShape, EncoderError> {
+    let buckets = config.count("num_buckets", Some(320), 4..=1 << 20)?;
+    let farthest = config.count("max_bucket_distance", Some(800), 1..=1 << 20)?;
+    if farthest <= buckets / 4 {
+        return Err(config.bad("max_bucket_distance", format!("more than {}", buckets / 4)));
+    }
+    Ok(RelativeShape { buckets, farthest })
+}

@@ -1,0 +1,159 @@
+//! One configured family for wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021), WavLM
+//! (Chen et al. 2022), data2vec (Baevski et al. 2022) and what shares their arithmetic.
+
+mod config;
+mod fairseq;
+mod relative;
+
+pub(crate) use config::{Kind, SpeechConfig};
+pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config};
+
+use super::Network;
+use crate::EncoderError;
+use crate::normalise::Normalisation;
+use crate::ops::{Activation, OpResult, Ops, Prepare};
+use crate::parts::{
+    Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, Kept, NormOrder,
+    Positional, Stack,
+};
+use crate::weights::Loader;
+use relative::RelativeTable;
+
+const NAMES: BlockNames = BlockNames {
+    query: "attention.q_proj",
+    key: "attention.k_proj",
+    value: "attention.v_proj",
+    out: "attention.out_proj",
+    attention_norm: "layer_norm",
+    inner: "feed_forward.intermediate_dense",
+    outer: "feed_forward.output_dense",
+    mlp_norm: "final_layer_norm",
+};
+
+/// A model of the family on a device.
+pub(crate) struct Speech<P: Prepare> {
+    device: P,
+    normalisation: Normalisation,
+    front_end_config: FrontEndConfig,
+    front_end: FrontEnd<P>,
+    projection_norm: Option<P::Norm>,
+    projection: P::Linear,
+    positional: Positional<P>,
+    /// Before the first block, where blocks normalise after their sums.
+    entry_norm: Option<P::Norm>,
+    stack: Stack<P>,
+    relative: Option<RelativeTable>,
+}
+
+impl<P: Prepare> Speech<P> {
+    pub(crate) fn build(
+        config: &SpeechConfig,
+        normalisation: Normalisation,
+        loader: &mut Loader<'_>,
+        device: P,
+    ) -> OpResult<Self> {
+        let &SpeechConfig { dim, eps, .. } = config;
+        let front_end = FrontEnd::build(&config.front_end, loader, &device)?;
+        let features = config.front_end.dim();
+        let projection_norm = match config.projection_norm {
+            true => Some(loader.norm(&device, "feature_projection.layer_norm", features, eps)?),
+            false => None,
+        };
+        let name = "feature_projection.projection";
+        let projection = loader.linear(&device, name, (dim, features), true)?;
+        let activation = config.front_end.activation;
+        let positional = Positional::build(config.positional, dim, activation, loader, &device)?;
+        let norm = loader.norm(&device, "encoder.layer_norm", dim, eps)?;
+        let (entry_norm, final_norm) = match config.order {
+            NormOrder::Post => (Some(norm), None),
+            NormOrder::Pre | NormOrder::PreDoubled => (None, Some(norm)),
+        };
+        let relative = match config.relative {
+            None => None,
+            Some(shape) => {
+                let name = "encoder.layers.0.attention.rel_attn_embed.weight";
+                let embedding = loader.tensor(name, &[shape.buckets, config.heads])?;
+                Some(RelativeTable {
+                    shape,
+                    heads: config.heads,
+                    embedding,
+                })
+            }
+        };
+        let block = BlockConfig {
+            dim,
+            heads: config.heads,
+            inner: config.inner,
+            eps,
+            order: config.order,
+            activation: config.activation,
+            key_bias: true,
+            fused: false,
+            gated: config.relative.is_some(),
+            adapter: config.adapter,
+        };
+        let blocks = (0..config.layers)
+            .map(|i| {
+                Block::build(
+                    &block,
+                    &NAMES,
+                    &format!("encoder.layers.{i}"),
+                    loader,
+                    &device,
+                )
+            })
+            .collect::<OpResult<_>>()?;
+        Ok(Self {
+            normalisation,
+            front_end_config: config.front_end.clone(),
+            front_end,
+            projection_norm,
+            projection,
+            positional,
+            entry_norm,
+            stack: Stack { blocks, final_norm },
+            relative,
+            device,
+        })
+    }
+}
+
+impl<O: Ops> Network for Speech<O> {
+    fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
+        let ops = &self.device;
+        let x = ops.upload(self.normalisation.apply(samples), 1)?;
+        let mut x = self.front_end.forward(ops, x)?;
+        if let Some(norm) = &self.projection_norm {
+            x = ops.norm_rows(x, norm, Activation::None)?;
+        }
+        let x = ops.linear(&x, &self.projection, Activation::None, None)?;
+        let mut x = self.positional.forward(ops, x)?;
+        if let Some(norm) = &self.entry_norm {
+            x = ops.norm_rows(x, norm, Activation::None)?;
+        }
+        let frames = ops.rows(&x);
+        let table = match &self.relative {
+            None => None,
+            Some(relative) => Some(ops.upload(relative.table(frames), 2 * frames - 1)?),
+        };
+        let bias = |_| table.as_ref().map_or(BlockBias::None, BlockBias::Relative);
+        self.stack.forward(
+            ops,
+            x,
+            Kept {
+                layers,
+                skip: 0,
+                frames,
+            },
+            bias,
+        )
+    }
+
+    fn frames(&self, samples: usize) -> usize {
+        self.front_end_config.frames(samples)
+    }
+
+    fn shortest(&self) -> usize {
+        self.front_end_config.shortest()
+    }
+}

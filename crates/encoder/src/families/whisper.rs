@@ -1,0 +1,185 @@
+//! The encoder of Whisper (Radford et al. 2022), as transformers' `WhisperEncoder` computes it.
+
+use super::Network;
+use crate::EncoderError;
+use crate::config::Config;
+use crate::ops::{Activation, ConvShape, ConvWeights, OpResult, Ops, Prepare};
+use crate::parts::{Block, BlockBias, BlockConfig, BlockNames, Kept, NormOrder, Stack};
+use crate::weights::Loader;
+use emobox_audio::log_mel::{WHISPER_FRAMES, WHISPER_SAMPLES, whisper};
+
+/// Epsilon of every layer norm: PyTorch's default, which Whisper's configuration cannot change.
+const EPSILON: f64 = 1e-5;
+/// Positions of a 30 s window, two log-mel frames each.
+const POSITIONS: usize = WHISPER_FRAMES / 2;
+/// Samples of 16 kHz a position.
+const HOP: usize = 320;
+
+const NAMES: BlockNames = BlockNames {
+    query: "self_attn.q_proj",
+    key: "self_attn.k_proj",
+    value: "self_attn.v_proj",
+    out: "self_attn.out_proj",
+    attention_norm: "self_attn_layer_norm",
+    inner: "fc1",
+    outer: "fc2",
+    mlp_norm: "final_layer_norm",
+};
+
+/// The shape of a Whisper encoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WhisperConfig {
+    pub(crate) bins: usize,
+    pub(crate) dim: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: usize,
+    pub(crate) inner: usize,
+    pub(crate) activation: Activation,
+}
+
+impl WhisperConfig {
+    pub(crate) fn read(config: &Config<'_>) -> Result<Self, EncoderError> {
+        let dim = config.count("d_model", None, 1..=16_384)?;
+        let heads = config.count("encoder_attention_heads", None, 1..=1024)?;
+        if !dim.is_multiple_of(heads) {
+            let expected = format!("a divisor of d_model, which is {dim}");
+            return Err(config.bad("encoder_attention_heads", expected));
+        }
+        // The window belongs to the log-mel's normalisation too, so no other length is the same model.
+        config.count(
+            "max_source_positions",
+            Some(POSITIONS),
+            POSITIONS..=POSITIONS,
+        )?;
+        let bins = config.count("num_mel_bins", Some(80), 1..=128)?;
+        if bins != 80 && bins != 128 {
+            return Err(config.bad("num_mel_bins", "80 or 128"));
+        }
+        Ok(Self {
+            bins,
+            dim,
+            layers: config.count("encoder_layers", None, 1..=512)?,
+            heads,
+            inner: config.count("encoder_ffn_dim", None, 1..=65_536)?,
+            activation: config.choice(
+                "activation_function",
+                &[("gelu", Activation::Gelu), ("relu", Activation::Relu)],
+            )?,
+        })
+    }
+}
+
+/// The encoder on a device.
+pub(crate) struct Whisper<P: Prepare> {
+    device: P,
+    bins: usize,
+    convs: [P::Conv; 2],
+    positions: P::Tensor,
+    stack: Stack<P>,
+}
+
+impl<P: Prepare> Whisper<P> {
+    pub(crate) fn build(
+        config: &WhisperConfig,
+        loader: &mut Loader<'_>,
+        device: P,
+    ) -> OpResult<Self> {
+        let &WhisperConfig { bins, dim, .. } = config;
+        let conv = |name: &str, inputs: usize, stride: usize, loader: &mut Loader<'_>| {
+            let weight = loader.tensor(&format!("{name}.weight"), &[dim, inputs, 3])?;
+            let bias = Some(loader.tensor(&format!("{name}.bias"), &[dim])?);
+            let padding = (1, 1);
+            let shape = ConvShape {
+                inputs,
+                outputs: dim,
+                kernel: 3,
+                stride,
+                groups: 1,
+                padding,
+            };
+            device.conv_weights(ConvWeights {
+                shape,
+                weight,
+                bias,
+            })
+        };
+        let convs = [
+            conv("conv1", bins, 1, loader)?,
+            conv("conv2", dim, 2, loader)?,
+        ];
+        let positions = loader.tensor("embed_positions.weight", &[POSITIONS, dim])?;
+        let positions = device.upload(positions, dim)?;
+        let block = BlockConfig {
+            dim,
+            heads: config.heads,
+            inner: config.inner,
+            eps: EPSILON,
+            order: NormOrder::Pre,
+            activation: config.activation,
+            key_bias: false,
+            fused: false,
+            gated: false,
+            adapter: None,
+        };
+        let blocks = (0..config.layers)
+            .map(|i| Block::build(&block, &NAMES, &format!("layers.{i}"), loader, &device))
+            .collect::<OpResult<_>>()?;
+        let final_norm = Some(loader.norm(&device, "layer_norm", dim, EPSILON)?);
+        Ok(Self {
+            convs,
+            positions,
+            stack: Stack { blocks, final_norm },
+            bins,
+            device,
+        })
+    }
+}
+
+impl<O: Ops> Network for Whisper<O> {
+    fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
+        let frames = self.frames(samples.len());
+        let window = &samples[..samples.len().min(WHISPER_SAMPLES)];
+        let spectrum = transpose(&whisper(window, self.bins), self.bins);
+        let ops = &self.device;
+        let mut x = ops.upload(spectrum, self.bins)?;
+        for conv in &self.convs {
+            x = ops.conv(&x, conv, Activation::Gelu)?;
+        }
+        let x = ops.add(x, &self.positions)?;
+        self.stack.forward(
+            ops,
+            x,
+            Kept {
+                layers,
+                skip: 0,
+                frames,
+            },
+            |_| BlockBias::None,
+        )
+    }
+
+    /// The rest of the 30 s window is silence, which the benchmark leaves out.
+    fn frames(&self, samples: usize) -> usize {
+        (samples.min(WHISPER_SAMPLES) / HOP).clamp(1, POSITIONS)
+    }
+
+    fn longest(&self) -> Option<usize> {
+        Some(WHISPER_SAMPLES)
+    }
+
+    fn shortest(&self) -> usize {
+        1
+    }
+}
+
+/// `[bin, frame]` to `[frame, bin]`.
+fn transpose(spectrum: &[f32], bins: usize) -> Vec<f32> {
+    let frames = spectrum.len() / bins;
+    let mut out = vec![0.0; spectrum.len()];
+    for (bin, row) in spectrum.chunks_exact(frames).enumerate() {
+        for (frame, &value) in row.iter().enumerate() {
+            out[frame * bins + bin] = value;
+        }
+    }
+    out
+}

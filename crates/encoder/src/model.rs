@@ -1,0 +1,79 @@
+//! A configuration of any family, and the network it builds.
+
+use crate::families::Network;
+use crate::families::speech::{Speech, SpeechConfig};
+use crate::families::whisper::{Whisper, WhisperConfig};
+use crate::ops::{Census, OpResult, Ops, Prepare};
+use crate::weights::Loader;
+use crate::{EncoderError, Normalisation};
+
+/// What a checkpoint's configuration says, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ModelConfig {
+    Whisper(WhisperConfig),
+    Speech(SpeechConfig),
+}
+
+impl ModelConfig {
+    /// For people.
+    pub(crate) fn family(&self) -> &'static str {
+        match self {
+            Self::Whisper(_) => "Whisper",
+            Self::Speech(config) => config.kind.name(),
+        }
+    }
+
+    pub(crate) fn layers(&self) -> usize {
+        match self {
+            Self::Whisper(config) => config.layers,
+            Self::Speech(config) => config.layers,
+        }
+    }
+
+    pub(crate) fn heads(&self) -> usize {
+        match self {
+            Self::Whisper(config) => config.heads,
+            Self::Speech(config) => config.heads,
+        }
+    }
+
+    pub(crate) fn dim(&self) -> usize {
+        match self {
+            Self::Whisper(config) => config.dim,
+            Self::Speech(config) => config.dim,
+        }
+    }
+
+    /// Samples from one frame to the next.
+    pub(crate) fn hop(&self) -> usize {
+        match self {
+            Self::Whisper(_) => 320,
+            Self::Speech(config) => config.front_end.hop(),
+        }
+    }
+
+    /// Names every tensor that the model needs in the loader, and reads none.
+    pub(crate) fn take_census(&self, loader: &mut Loader<'_>) -> OpResult<()> {
+        match self {
+            Self::Whisper(config) => Whisper::build(config, loader, Census).map(drop),
+            Self::Speech(config) => {
+                Speech::build(config, Normalisation::None, loader, Census).map(drop)
+            }
+        }
+    }
+
+    pub(crate) fn build<O: Ops + 'static>(
+        &self,
+        normalisation: Normalisation,
+        loader: &mut Loader<'_>,
+        device: O,
+    ) -> Result<Box<dyn Network>, EncoderError>
+    where
+        <O as Prepare>::Tensor: 'static,
+    {
+        Ok(match self {
+            Self::Whisper(config) => Box::new(Whisper::build(config, loader, device)?),
+            Self::Speech(config) => Box::new(Speech::build(config, normalisation, loader, device)?),
+        })
+    }
+}

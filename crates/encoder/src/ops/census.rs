@@ -1,0 +1,33 @@
+use super::{ConvWeights, GateWeights, LinearWeights, NormWeights, OpResult, Prepare};
+
+/// A device that keeps nothing. Building a model on it asks for every tensor the model needs, so
+/// that what a checkpoint lacks is known before a byte of it is read.
+pub(crate) struct Census;
+
+impl Prepare for Census {
+    type Linear = ();
+    type Conv = ();
+    type Norm = ();
+    type Gate = ();
+    type Tensor = ();
+
+    fn linear_weights(&self, _: LinearWeights) -> OpResult<()> {
+        Ok(())
+    }
+
+    fn conv_weights(&self, _: ConvWeights) -> OpResult<()> {
+        Ok(())
+    }
+
+    fn norm_weights(&self, _: NormWeights) -> OpResult<()> {
+        Ok(())
+    }
+
+    fn gate_weights(&self, _: GateWeights) -> OpResult<()> {
+        Ok(())
+    }
+
+    fn upload(&self, _: Vec<f32>, _: usize) -> OpResult<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,363 @@
+//! The CPU: packed weights and fused operations of `emobox_kernels`, one utterance a thread.
+
+use super::{
+    Activation, Attend, Bias, ConvWeights, GateWeights, LinearWeights, NormWeights, OpResult, Ops,
+    Prepare,
+};
+use emobox_kernels::{
+    Affine, Attention, AttentionBias, Conv1d, Epilogue, MatRef, PackedLinear, Precision, Rows,
+    attention, conv1d, gelu, group_norm, layer_norm, linear, matmul, relu, softmax_rows,
+};
+
+/// The CPU at a given precision of products.
+pub(crate) struct Cpu {
+    pub(crate) precision: Precision,
+}
+
+/// `[row, column]` in main memory.
+#[derive(Clone)]
+pub(crate) struct Plane {
+    values: Vec<f32>,
+    columns: usize,
+}
+
+impl Plane {
+    fn zeros(rows: usize, columns: usize) -> Self {
+        Self {
+            values: vec![0.0; rows * columns],
+            columns,
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
+    /// `width` columns from column `from` on.
+    fn columns(&self, from: usize, width: usize) -> Rows<'_> {
+        Rows {
+            data: &self.values[from..],
+            rows: self.rows(),
+            cols: width,
+            stride: self.columns,
+        }
+    }
+}
+
+pub(crate) struct CpuLinear {
+    weight: PackedLinear,
+    bias: Option<Vec<f32>>,
+}
+
+pub(crate) struct CpuConv {
+    conv: Conv1d,
+    bias: Option<Vec<f32>>,
+}
+
+impl Prepare for Cpu {
+    type Linear = CpuLinear;
+    type Conv = CpuConv;
+    type Norm = NormWeights;
+    type Gate = GateWeights;
+    type Tensor = Plane;
+
+    fn linear_weights(&self, weights: LinearWeights) -> OpResult<CpuLinear> {
+        let LinearWeights {
+            out,
+            inp,
+            weight,
+            bias,
+        } = weights;
+        Ok(CpuLinear {
+            weight: PackedLinear::new(&weight, out, inp, self.precision),
+            bias,
+        })
+    }
+
+    fn conv_weights(&self, weights: ConvWeights) -> OpResult<CpuConv> {
+        let ConvWeights {
+            shape,
+            weight,
+            bias,
+        } = weights;
+        // The first convolution reads the waveform itself and has ten products an output: nothing
+        // to win by rounding it, and everything downstream to lose.
+        let precision = if shape.inputs == 1 {
+            Precision::F32
+        } else {
+            self.precision
+        };
+        Ok(CpuConv {
+            conv: Conv1d::new(&weight, shape, precision),
+            bias,
+        })
+    }
+
+    fn norm_weights(&self, weights: NormWeights) -> OpResult<NormWeights> {
+        Ok(weights)
+    }
+
+    fn gate_weights(&self, weights: GateWeights) -> OpResult<GateWeights> {
+        Ok(weights)
+    }
+
+    fn upload(&self, values: Vec<f32>, columns: usize) -> OpResult<Plane> {
+        Ok(Plane { values, columns })
+    }
+}
+
+impl Ops for Cpu {
+    fn download(&self, x: &Plane) -> OpResult<Vec<f32>> {
+        Ok(x.values.clone())
+    }
+
+    fn rows(&self, x: &Plane) -> usize {
+        x.rows()
+    }
+
+    fn first_rows(&self, x: &Plane, rows: usize) -> OpResult<Plane> {
+        Ok(Plane {
+            values: x.values[..rows * x.columns].to_vec(),
+            columns: x.columns,
+        })
+    }
+
+    fn stack(&self, above: &Plane, below: &Plane) -> OpResult<Plane> {
+        let values = [above.values.as_slice(), below.values.as_slice()].concat();
+        Ok(Plane {
+            values,
+            columns: below.columns,
+        })
+    }
+
+    fn add(&self, mut x: Plane, y: &Plane) -> OpResult<Plane> {
+        for (a, b) in x.values.iter_mut().zip(&y.values) {
+            *a += b;
+        }
+        Ok(x)
+    }
+
+    fn linear(
+        &self,
+        x: &Plane,
+        weights: &CpuLinear,
+        activation: Activation,
+        residual: Option<&Plane>,
+    ) -> OpResult<Plane> {
+        let mut out = Plane::zeros(x.rows(), weights.weight.outputs());
+        let epilogue = Epilogue {
+            bias: weights.bias.as_deref(),
+            activation,
+            residual: residual.map(|plane| plane.values.as_slice()),
+        };
+        linear(
+            x.columns(0, x.columns),
+            &weights.weight,
+            &epilogue,
+            &mut out.values,
+        );
+        Ok(out)
+    }
+
+    fn conv(&self, x: &Plane, weights: &CpuConv, activation: Activation) -> OpResult<Plane> {
+        let shape = weights.conv.shape();
+        let mut out = Plane::zeros(shape.frames(x.rows()), shape.outputs);
+        let epilogue = Epilogue {
+            bias: weights.bias.as_deref(),
+            activation,
+            residual: None,
+        };
+        conv1d(&x.values, &weights.conv, &epilogue, &mut out.values);
+        Ok(out)
+    }
+
+    fn norm_rows(
+        &self,
+        mut x: Plane,
+        weights: &NormWeights,
+        activation: Activation,
+    ) -> OpResult<Plane> {
+        layer_norm(&mut x.values, x.columns, affine(weights), weights.eps);
+        activate(&mut x, activation);
+        Ok(x)
+    }
+
+    fn norm_columns(
+        &self,
+        mut x: Plane,
+        weights: &NormWeights,
+        activation: Activation,
+    ) -> OpResult<Plane> {
+        group_norm(
+            &mut x.values,
+            x.columns,
+            x.columns,
+            affine(weights),
+            weights.eps,
+        );
+        activate(&mut x, activation);
+        Ok(x)
+    }
+
+    fn scale_shift(&self, mut x: Plane, weights: &NormWeights) -> OpResult<Plane> {
+        if let Some((scale, shift)) = &weights.affine {
+            for row in x.values.chunks_exact_mut(x.columns) {
+                for ((v, a), b) in row.iter_mut().zip(scale).zip(shift) {
+                    *v = *v * a + b;
+                }
+            }
+        }
+        Ok(x)
+    }
+
+    fn attention(&self, attend: &Attend<'_, Plane>) -> OpResult<Plane> {
+        let &Attend {
+            query,
+            key_value,
+            heads,
+            ref bias,
+        } = attend;
+        let dim = query.columns;
+        let frames = key_value.rows();
+        let bias = match bias {
+            Bias::None => AttentionBias::None,
+            Bias::Relative { table, gate } => AttentionBias::Relative {
+                gate: &gate.values,
+                table: &table.values,
+                span: frames,
+            },
+            Bias::Alibi { scales, tokens: 0 } => AttentionBias::Alibi { scales },
+            Bias::Alibi { scales, tokens } => return Ok(attention_after(attend, scales, *tokens)),
+        };
+        let mut out = Plane::zeros(query.rows(), dim);
+        let attention_of = Attention {
+            query: query.columns(0, dim),
+            key: key_value.columns(0, dim),
+            value: key_value.columns(dim, dim),
+            heads,
+            scale: scale(dim / heads),
+            bias,
+            key_count: frames,
+            precision: self.precision,
+        };
+        attention(&attention_of, &mut out.values);
+        Ok(out)
+    }
+
+    fn gate(&self, x: &Plane, weights: &GateWeights) -> OpResult<Plane> {
+        let heads = weights.constant.len();
+        let frames = x.rows();
+        let dim = x.columns / heads;
+        let (first, second) = weights.weight.split_at(dim);
+        let mut gate = Plane::zeros(heads, frames);
+        for (frame, row) in x.values.chunks_exact(x.columns).enumerate() {
+            for (head, part) in row.chunks_exact(dim).enumerate() {
+                let a = sigmoid(dot(part, first) + weights.bias[0]);
+                let b = sigmoid(dot(part, second) + weights.bias[1]);
+                gate.values[head * frames + frame] = a * (b * weights.constant[head] - 1.0) + 2.0;
+            }
+        }
+        Ok(gate)
+    }
+}
+
+fn affine(weights: &NormWeights) -> Option<Affine<'_>> {
+    weights
+        .affine
+        .as_ref()
+        .map(|(weight, bias)| Affine { weight, bias })
+}
+
+fn activate(x: &mut Plane, activation: Activation) {
+    match activation {
+        Activation::None => {}
+        Activation::Relu => relu(&mut x.values),
+        Activation::Gelu => gelu(&mut x.values),
+    }
+}
+
+fn scale(head_dim: usize) -> f32 {
+    (1.0 / (head_dim as f64).sqrt()) as f32
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    x.iter().zip(y).map(|(a, b)| a * b).sum()
+}
+
+/// Queries whose scores are held at once: 64 × 1500 scores stay in cache.
+const QUERY_BLOCK: usize = 64;
+
+/// Attention with ALiBi among the rows after the first `tokens`, and no bias from or to those.
+/// The fused kernel knows biases by distance alone, so the scores are made here in blocks of queries.
+fn attention_after(attend: &Attend<'_, Plane>, scales: &[f32], tokens: usize) -> Plane {
+    let &Attend {
+        query,
+        key_value,
+        heads,
+        ..
+    } = attend;
+    let dim = query.columns;
+    let head_dim = dim / heads;
+    let keys = key_value.rows();
+    let scale = scale(head_dim);
+    let mut out = Plane::zeros(query.rows(), dim);
+    let mut scores = vec![0.0; QUERY_BLOCK * keys];
+    let mut mixed = vec![0.0; QUERY_BLOCK * head_dim];
+    for head in 0..heads {
+        let slope = scales[head];
+        let key = MatRef {
+            data: &key_value.values[head * head_dim..],
+            rows: head_dim,
+            cols: keys,
+            row_stride: 1,
+            col_stride: key_value.columns,
+        };
+        let value = MatRef {
+            data: &key_value.values[dim + head * head_dim..],
+            rows: keys,
+            cols: head_dim,
+            row_stride: key_value.columns,
+            col_stride: 1,
+        };
+        for start in (0..query.rows()).step_by(QUERY_BLOCK) {
+            let count = QUERY_BLOCK.min(query.rows() - start);
+            let scores = &mut scores[..count * keys];
+            let mixed = &mut mixed[..count * head_dim];
+            let queries = MatRef {
+                data: &query.values[start * dim + head * head_dim..],
+                rows: count,
+                cols: head_dim,
+                row_stride: dim,
+                col_stride: 1,
+            };
+            matmul(queries, key, false, scores);
+            for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
+                let position = start + row;
+                for (other, score) in scores.iter_mut().enumerate() {
+                    *score *= scale;
+                    if position >= tokens && other >= tokens {
+                        *score -= slope * position.abs_diff(other) as f32;
+                    }
+                }
+            }
+            softmax_rows(scores, keys);
+            let weights = MatRef {
+                data: scores,
+                rows: count,
+                cols: keys,
+                row_stride: keys,
+                col_stride: 1,
+            };
+            matmul(weights, value, false, mixed);
+            for (row, mixed) in mixed.chunks_exact(head_dim).enumerate() {
+                let at = (start + row) * dim + head * head_dim;
+                out.values[at..at + head_dim].copy_from_slice(mixed);
+            }
+        }
+    }
+    out
+}

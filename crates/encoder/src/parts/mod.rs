@@ -1,0 +1,11 @@
+//! What the families have in common.
+
+mod block;
+mod front_end;
+mod positional;
+mod stack;
+
+pub(crate) use block::{Block, BlockBias, BlockConfig, BlockNames, NormOrder};
+pub(crate) use front_end::{ConvLayer, FrontEnd, FrontEndConfig, FrontNorm};
+pub(crate) use positional::{Positional, PositionalConfig};
+pub(crate) use stack::{Kept, Stack};

@@ -1,0 +1,67 @@
+use super::{Block, BlockBias};
+use crate::ops::{Activation, OpResult, Ops, Prepare};
+
+/// The blocks of a transformer and the norm after the last.
+pub(crate) struct Stack<P: Prepare> {
+    pub(crate) blocks: Vec<Block<P>>,
+    /// Part of the last hidden state alone.
+    pub(crate) final_norm: Option<P::Norm>,
+}
+
+/// Which part of every hidden state is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    /// Hidden states, ascending; 0 is the stack's input.
+    pub(crate) layers: &'a [usize],
+    /// Leading rows that are no frames (extra tokens).
+    pub(crate) skip: usize,
+    /// Frames after those.
+    pub(crate) frames: usize,
+}
+
+impl<O: Ops> Stack<O> {
+    /// The hidden states kept, `[layer, frame, dim]`. Blocks after the last one kept are not run,
+    /// and the last one that runs computes only the rows that are kept: its other rows would be
+    /// seen by nobody.
+    pub(crate) fn forward<'t>(
+        &self,
+        ops: &O,
+        mut x: O::Tensor,
+        kept: Kept<'_>,
+        bias: impl Fn(usize) -> BlockBias<'t, O::Tensor>,
+    ) -> OpResult<Vec<f32>>
+    where
+        O::Tensor: 't,
+    {
+        let Kept {
+            layers,
+            skip,
+            frames,
+        } = kept;
+        let needed = skip + frames;
+        let rows = ops.rows(&x);
+        let last = layers.last().copied().unwrap_or(0);
+        let mut states = Vec::new();
+        let mut keep = |x: &O::Tensor| -> OpResult<()> {
+            let values = ops.download(x)?;
+            let dim = values.len() / ops.rows(x);
+            states.extend_from_slice(&values[skip * dim..needed * dim]);
+            Ok(())
+        };
+        for layer in 0..=last {
+            if layer > 0 {
+                let queries = if layer == last { needed } else { rows };
+                x = self.blocks[layer - 1].forward(ops, x, &bias(layer - 1), queries)?;
+            }
+            if layer == self.blocks.len()
+                && let Some(norm) = &self.final_norm
+            {
+                x = ops.norm_rows(x, norm, Activation::None)?;
+            }
+            if layers.contains(&layer) {
+                keep(&x)?;
+            }
+        }
+        Ok(states)
+    }
+}

@@ -1,0 +1,206 @@
+//! From a checkpoint's tensors to a device's weights: names are found, shapes checked, everything
+//! that is asked for recorded.
+
+use crate::EncoderError;
+use crate::checkpoint::Checkpoint;
+use crate::ops::{LinearWeights, NormWeights, OpResult, Prepare};
+use std::collections::BTreeMap;
+
+/// How the tensors of a checkpoint are called: a prefix, then a spelling of the model's own name.
+#[derive(Clone)]
+pub(crate) struct Naming {
+    pub(crate) prefix: String,
+    /// From the name in the model code to the name in the checkpoint.
+    pub(crate) spell: fn(&str) -> String,
+}
+
+impl Naming {
+    /// The first of `prefixes` under which `anchor` is in the checkpoint, or the first of all.
+    pub(crate) fn find(
+        checkpoint: &Checkpoint,
+        prefixes: &[&str],
+        anchor: &str,
+        spell: fn(&str) -> String,
+    ) -> Self {
+        let spelt = spell(anchor);
+        let holds = |prefix: &&&str| checkpoint.has(&format!("{prefix}{spelt}"));
+        let prefix = prefixes.iter().find(holds).unwrap_or(&prefixes[0]);
+        Self {
+            prefix: (*prefix).to_owned(),
+            spell,
+        }
+    }
+
+    pub(crate) fn name(&self, name: &str) -> String {
+        format!("{}{}", self.prefix, (self.spell)(name))
+    }
+}
+
+/// Names as they are.
+pub(crate) fn verbatim(name: &str) -> String {
+    name.to_owned()
+}
+
+/// A tensor that a model asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) tensor: String,
+    pub(crate) shape: Vec<usize>,
+    /// The shape in the checkpoint, `None` where it is missing.
+    pub(crate) found: Option<Vec<usize>>,
+}
+
+impl Need {
+    pub(crate) fn fits(&self) -> bool {
+        self.found.as_ref() == Some(&self.shape)
+    }
+}
+
+/// Hands out the tensors of a checkpoint under the names of the model code.
+pub(crate) struct Loader<'a> {
+    checkpoint: &'a Checkpoint,
+    naming: Naming,
+    /// Without reading, every tensor comes out empty and whatever does not fit is merely recorded.
+    reads: bool,
+    pub(crate) needs: Vec<Need>,
+}
+
+impl<'a> Loader<'a> {
+    /// Takes count of what a model needs, without reading.
+    pub(crate) fn census(checkpoint: &'a Checkpoint, naming: Naming) -> Self {
+        Self {
+            checkpoint,
+            naming,
+            reads: false,
+            needs: Vec::new(),
+        }
+    }
+
+    /// Reads for real.
+    pub(crate) fn reading(checkpoint: &'a Checkpoint, naming: Naming) -> Self {
+        Self {
+            checkpoint,
+            naming,
+            reads: true,
+            needs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.checkpoint.has(&self.naming.name(name))
+    }
+
+    /// The shape in the checkpoint, for tensors that come in more than one.
+    pub(crate) fn shape(&self, name: &str) -> Option<&'a [usize]> {
+        self.checkpoint.shape(&self.naming.name(name))
+    }
+
+    /// The values of a tensor, which must have this shape.
+    pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) -> OpResult<Vec<f32>> {
+        let tensor = self.naming.name(name);
+        let found = self.checkpoint.shape(&tensor).map(<[usize]>::to_vec);
+        let need = Need {
+            tensor,
+            shape: shape.to_vec(),
+            found,
+        };
+        if !self.reads {
+            self.needs.push(need);
+            return Ok(Vec::new());
+        }
+        require(std::slice::from_ref(&need))?;
+        let values = self.checkpoint.read(&need.tensor)?;
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            let value = values[index];
+            return Err(EncoderError::NonFiniteTensor {
+                tensor: need.tensor,
+                index,
+                value,
+            });
+        }
+        self.needs.push(need);
+        Ok(values)
+    }
+
+    /// `{name}.weight` `[out, inp]` and, where `bias`, `{name}.bias`.
+    pub(crate) fn linear<P: Prepare>(
+        &mut self,
+        device: &P,
+        name: &str,
+        (out, inp): (usize, usize),
+        bias: bool,
+    ) -> OpResult<P::Linear> {
+        let weight = self.tensor(&format!("{name}.weight"), &[out, inp])?;
+        let bias = if bias {
+            Some(self.tensor(&format!("{name}.bias"), &[out])?)
+        } else {
+            None
+        };
+        device.linear_weights(LinearWeights {
+            out,
+            inp,
+            weight,
+            bias,
+        })
+    }
+
+    /// `{name}.weight` and `{name}.bias`.
+    pub(crate) fn norm<P: Prepare>(
+        &mut self,
+        device: &P,
+        name: &str,
+        dim: usize,
+        eps: f64,
+    ) -> OpResult<P::Norm> {
+        let weight = self.tensor(&format!("{name}.weight"), &[dim])?;
+        let bias = self.tensor(&format!("{name}.bias"), &[dim])?;
+        device.norm_weights(NormWeights {
+            dim,
+            affine: Some((weight, bias)),
+            eps: eps as f32,
+        })
+    }
+}
+
+/// The first need that does not fit, as an error that counts the others.
+pub(crate) fn require(needs: &[Need]) -> Result<(), EncoderError> {
+    let mut unfit = needs.iter().filter(|need| !need.fits());
+    let Some(first) = unfit.next() else {
+        return Ok(());
+    };
+    let others = unfit.count();
+    let (tensor, shape) = (first.tensor.clone(), first.shape.clone());
+    Err(match &first.found {
+        None => EncoderError::MissingTensor {
+            tensor,
+            shape,
+            others,
+        },
+        Some(found) => EncoderError::MisshapedTensor {
+            tensor,
+            expected: shape,
+            found: found.clone(),
+            others,
+        },
+    })
+}
+
+/// The tensors that no need names, gathered by their leading parts:
+/// `lm_head.bias`, `model.decoder.* (98 tensors)`.
+pub(crate) fn unused(checkpoint: &Checkpoint, needs: &[Need]) -> Vec<String> {
+    let used: std::collections::HashSet<_> =
+        needs.iter().map(|need| need.tensor.as_str()).collect();
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for name in checkpoint.names().filter(|name| !used.contains(name)) {
+        let mut parts: Vec<&str> = name.split('.').collect();
+        parts.pop();
+        parts.truncate(2);
+        groups.entry(parts.join(".")).or_default().push(name);
+    }
+    let describe = |(group, names): (String, Vec<&str>)| match names.as_slice() {
+        [name] => (*name).to_owned(),
+        names if group.is_empty() => names.join(", "),
+        names => format!("{group}.* ({} tensors)", names.len()),
+    };
+    groups.into_iter().map(describe).collect()
+}
