@@ -1,5 +1,8 @@
 //! Pointwise non-linearities.
 
+use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
+use crate::exp::exp;
+
 /// What is applied to a product before the residual is added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
@@ -8,45 +11,92 @@ pub enum Activation {
     None,
     /// `max(x, 0)`.
     Relu,
-    /// `x * Φ(x)` with the exact normal distribution function (PyTorch's `gelu(approximate="none")`).
+    /// `x * Φ(x)` with the exact normal distribution function (PyTorch's `gelu(approximate="none")`). See [`gelu`] for its error.
     Gelu,
 }
 
 /// Applies [`Activation::Gelu`] in place.
+///
+/// Largest absolute error against double precision: GELU_ABS (relative GELU_REL of
+/// the larger of 1 and |x|); in the negative tail the relative error stays below GELU_TAIL down to -13.
 pub fn gelu(x: &mut [f32]) {
-    for v in x {
-        *v = gelu_one(*v);
-    }
+    dispatch::<false, _>(Apply {
+        activation: Activation::Gelu,
+        x,
+    });
 }
 
 /// Applies [`Activation::Relu`] in place.
 pub fn relu(x: &mut [f32]) {
-    for v in x {
-        *v = v.max(0.0);
+    dispatch::<false, _>(Apply {
+        activation: Activation::Relu,
+        x,
+    });
+}
+
+struct Apply<'a> {
+    activation: Activation,
+    x: &'a mut [f32],
+}
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for x in self.x.chunks_mut(LANES) {
+            let v = load_upto(simd, x);
+            store_upto(simd, activate(simd, self.activation, v), x);
+        }
     }
 }
 
-pub(crate) fn apply(activation: Activation, x: &mut [f32]) {
+/// One vector of activations.
+#[inline(always)]
+pub(crate) fn activate<S: Simd>(simd: S, activation: Activation, v: S::V) -> S::V {
     match activation {
-        Activation::None => {}
-        Activation::Relu => relu(x),
-        Activation::Gelu => gelu(x),
+        Activation::None => v,
+        Activation::Relu => simd.max(simd.splat(0.0), v),
+        Activation::Gelu => gelu_vector(simd, v),
     }
 }
 
-/// Abramowitz and Stegun 7.1.26 in double precision (absolute error of erf below 1.5e-7).
-fn gelu_one(x: f32) -> f32 {
-    let x = f64::from(x);
-    let z = x.abs() * std::f64::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let poly = t
-        * (0.254_829_592
-            + t * (-0.284_496_736
-                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
-    let half_tail = 0.5 * poly * (-z * z).exp();
-    (if x >= 0.0 {
-        x * (1.0 - half_tail)
-    } else {
-        x * half_tail
-    }) as f32
+/// `Φ(-z) = exp(-z²/2) t p(t)` with `t = 1 / (1 + 0.3 z)`, relative error 1.5e-7 on 0..=14: parity/kernels/fit_polynomials.py.
+const TAIL: [f32; 8] = [
+    0.119_629_3,
+    0.120_753_966,
+    0.099_913_396,
+    0.128_562_05,
+    -0.053_684_66,
+    0.206_354_83,
+    -0.157_203_96,
+    0.035_675_008,
+];
+const TAIL_SLOPE: f32 = 0.3;
+
+/// `x Φ(x) = max(x, 0) - |x| Φ(-|x|)`: the tail is multiplied, never subtracted from one, so nothing cancels.
+#[inline(always)]
+fn gelu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
+    let z = simd.abs(x);
+    let one = simd.splat(1.0);
+    let t = simd.div(one, simd.fma(z, simd.splat(TAIL_SLOPE), one));
+    let mut p = simd.splat(TAIL[7]);
+    p = simd.fma(p, t, simd.splat(TAIL[6]));
+    p = simd.fma(p, t, simd.splat(TAIL[5]));
+    p = simd.fma(p, t, simd.splat(TAIL[4]));
+    p = simd.fma(p, t, simd.splat(TAIL[3]));
+    p = simd.fma(p, t, simd.splat(TAIL[2]));
+    p = simd.fma(p, t, simd.splat(TAIL[1]));
+    p = simd.fma(p, t, simd.splat(TAIL[0]));
+    // Beyond 14 the tail is below 1e-44; without the limit infinity times zero would be no number.
+    let z = simd.min(simd.splat(14.0), z);
+    let tail = simd.mul(
+        simd.mul(p, t),
+        exp(simd, simd.mul(simd.mul(z, simd.splat(-0.5)), z)),
+    );
+    simd.fma(
+        simd.sub(simd.splat(0.0), z),
+        tail,
+        simd.max(simd.splat(0.0), x),
+    )
 }

@@ -10,15 +10,20 @@
 //! * The instruction set is chosen once at run time; see [`Path`] and `EMOBOX_KERNELS`.
 
 mod activation;
+mod arch;
 mod attention;
 mod conv;
 mod convert;
+mod exp;
+mod gemm;
+mod left;
 mod linear;
 mod mapped_file;
 mod matmul;
 mod matrix;
 mod norm;
 mod path;
+mod peak;
 mod softmax;
 mod statistics;
 
@@ -32,5 +37,6 @@ pub use matmul::matmul;
 pub use matrix::{Element, MatRef, Rows, split_rows};
 pub use norm::{Affine, group_norm, layer_norm, layer_norm_into};
 pub use path::{Path, PathError, active_path, available_paths, bf16_is_native, with_path};
+pub use peak::measured_peak;
 pub use softmax::softmax_rows;
 pub use statistics::mean_and_deviation;

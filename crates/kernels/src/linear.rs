@@ -2,7 +2,12 @@
 
 use std::cell::RefCell;
 
-use crate::activation::{Activation, apply};
+use half::bf16;
+
+use crate::activation::Activation;
+use crate::arch::LANES;
+use crate::gemm::{self, Block, Finish, Line};
+use crate::left;
 use crate::matrix::{Element, Rows, extent};
 
 /// In what numbers a product is computed; sums are always `f32`.
@@ -11,18 +16,20 @@ pub enum Precision {
     /// Weights and activations in single precision.
     #[default]
     F32,
-    /// Weights and activations rounded to bf16.
+    /// Weights and activations rounded to bf16. See [`bf16_is_native`](crate::bf16_is_native).
     Bf16,
 }
 
 /// The weight of a linear layer, laid out for the kernels.
+///
+/// The layout is the same on every path: panels of sixteen outputs, each `[input, 16]` (in bf16 `[input / 2, 16, 2]`), filled
+/// up with zeros.
 #[derive(Clone, Debug)]
 pub struct PackedLinear {
     outputs: usize,
     inputs: usize,
     precision: Precision,
-    /// `[input, output]`
-    columns: Vec<f32>,
+    lines: Vec<Line>,
 }
 
 impl PackedLinear {
@@ -36,8 +43,9 @@ impl PackedLinear {
             outputs,
             inputs,
             precision,
-            columns: vec![0.0; outputs * inputs],
+            lines: Vec::new(),
         };
+        packed.lines = vec![Line::ZERO; packed.depth() * outputs.div_ceil(LANES)];
         packed.repack(weight);
         packed
     }
@@ -53,10 +61,12 @@ impl PackedLinear {
             outputs * inputs,
             "weight of [{outputs}, {inputs}]"
         );
-        for (o, row) in weight.chunks_exact(inputs.max(1)).enumerate() {
-            for (i, &w) in row.iter().enumerate() {
-                self.columns[i * outputs + o] = round(w, self.precision);
-            }
+        if weight.is_empty() {
+            return;
+        }
+        match self.precision {
+            Precision::F32 => pack(&mut self.lines, weight, inputs),
+            Precision::Bf16 => pack_pairs(&mut self.lines, weight, inputs),
         }
     }
 
@@ -81,7 +91,50 @@ impl PackedLinear {
     /// Memory held by the weight.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.columns.len() * size_of::<f32>()
+        size_of_val(self.lines.as_slice())
+    }
+
+    /// Lines of a panel.
+    fn depth(&self) -> usize {
+        match self.precision {
+            Precision::F32 => self.inputs,
+            Precision::Bf16 => self.inputs.div_ceil(2),
+        }
+    }
+}
+
+/// Fills panels of `[input, 16]` from rows of `inputs` numbers, in squares that stay in the first cache.
+fn pack(lines: &mut [Line], weight: &[f32], inputs: usize) {
+    for (panel, rows) in lines
+        .chunks_exact_mut(inputs)
+        .zip(weight.chunks(LANES * inputs))
+    {
+        for (square, panel) in panel.chunks_mut(LANES).enumerate() {
+            for (lane, row) in rows.chunks_exact(inputs).enumerate() {
+                for (line, w) in panel.iter_mut().zip(&row[square * LANES..]) {
+                    line.0[lane] = w.to_bits();
+                }
+            }
+        }
+    }
+}
+
+/// As [`pack`], with pairs of neighbouring inputs rounded to bf16 in a lane, the first in the lower half.
+fn pack_pairs(lines: &mut [Line], weight: &[f32], inputs: usize) {
+    let depth = inputs.div_ceil(2);
+    for (panel, rows) in lines
+        .chunks_exact_mut(depth)
+        .zip(weight.chunks(LANES * inputs))
+    {
+        for (square, panel) in panel.chunks_mut(LANES).enumerate() {
+            for (lane, row) in rows.chunks_exact(inputs).enumerate() {
+                for (line, pair) in panel.iter_mut().zip(row[square * 2 * LANES..].chunks(2)) {
+                    let high = pair.get(1).map_or(0, |&w| bf16::from_f32(w).to_bits());
+                    line.0[lane] =
+                        u32::from(bf16::from_f32(pair[0]).to_bits()) | u32::from(high) << 16;
+                }
+            }
+        }
     }
 }
 
@@ -110,12 +163,26 @@ pub fn linear<T: Element>(
     assert_eq!(
         out.len(),
         x.rows * weight.outputs,
-        "out of [{}, {}]",
+        "linear: out of [{}, {}]",
         x.rows,
         weight.outputs
     );
+    if let Some(residual) = epilogue.residual {
+        assert_eq!(
+            residual.len(),
+            out.len(),
+            "linear: residual of [{}, {}]",
+            x.rows,
+            weight.outputs
+        );
+    }
     linear_strided(x, weight, epilogue, out, weight.outputs);
 }
+
+/// Rows of x that are worked on together: their words stay in the second cache while all panels pass by.
+const ROW_BLOCK: usize = 96;
+/// Words of k that are worked on together.
+const DEPTH_BLOCK: usize = 1024;
 
 /// [`linear`] into rows of `out` (and of the residual) that lie `out_stride` apart.
 pub(crate) fn linear_strided<T: Element>(
@@ -143,44 +210,60 @@ pub(crate) fn linear_strided<T: Element>(
     if let Some(residual) = epilogue.residual {
         assert!(
             needed.is_some_and(|n| n <= residual.len()),
-            "linear: residual {}",
+            "linear: residual needs {needed:?}, got {}",
             residual.len()
         );
     }
-    thread_local! {
-        static SUMS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    }
-    SUMS.with_borrow_mut(|sums| {
-        sums.resize(outputs, 0.0);
-        for r in 0..x.rows {
-            sums.fill(0.0);
-            let row = &x.data[r * x.stride..][..x.cols];
-            for (i, &value) in row.iter().enumerate() {
-                let value = round(value.to_f32(), weight.precision);
-                let column = &weight.columns[i * outputs..][..outputs];
-                for (s, &w) in sums.iter_mut().zip(column) {
-                    *s += value * w;
+    let plain = epilogue.bias.is_none()
+        && epilogue.activation == Activation::None
+        && epilogue.residual.is_none();
+    let depth = weight.depth();
+    let step = even_step(depth, DEPTH_BLOCK);
+    LEFT.with_borrow_mut(|scratch| {
+        for row in (0..x.rows).step_by(ROW_BLOCK) {
+            let rows = ROW_BLOCK.min(x.rows - row);
+            let x = x.slice(row..row + rows);
+            let left = match weight.precision {
+                Precision::F32 => left::numbers(x, scratch),
+                Precision::Bf16 => left::pairs(x, scratch),
+            };
+            let start = row * out_stride;
+            let finish = Finish {
+                bias: epilogue.bias,
+                activation: epilogue.activation,
+                residual: epilogue.residual.map(|residual| &residual[start..]),
+            };
+            let mut k = 0;
+            loop {
+                let words = step.min(depth - k);
+                gemm::run(Block {
+                    pairs: weight.precision == Precision::Bf16,
+                    left: left.from(k),
+                    rows,
+                    depth: words,
+                    panels: &weight.lines[k.min(weight.lines.len())..],
+                    panel_stride: depth,
+                    cols: outputs,
+                    out: &mut out[start..],
+                    out_stride,
+                    accumulate: k > 0,
+                    finish: (k + words == depth && !plain).then_some(finish),
+                });
+                k += words;
+                if k == depth {
+                    break;
                 }
             }
-            if let Some(bias) = epilogue.bias {
-                for (s, &b) in sums.iter_mut().zip(bias) {
-                    *s += b;
-                }
-            }
-            apply(epilogue.activation, sums);
-            if let Some(residual) = epilogue.residual {
-                for (s, &b) in sums.iter_mut().zip(&residual[r * out_stride..]) {
-                    *s += b;
-                }
-            }
-            out[r * out_stride..][..outputs].copy_from_slice(sums);
         }
     });
 }
 
-fn round(x: f32, precision: Precision) -> f32 {
-    match precision {
-        Precision::F32 => x,
-        Precision::Bf16 => half::bf16::from_f32(x).to_f32(),
-    }
+thread_local! {
+    static LEFT: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The step that cuts `length` into the fewest blocks of at most `limit`, all but the last equal and of whole lines.
+pub(crate) fn even_step(length: usize, limit: usize) -> usize {
+    let blocks = length.div_ceil(limit).max(1);
+    length.div_ceil(blocks).next_multiple_of(LANES).min(limit)
 }

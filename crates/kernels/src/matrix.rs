@@ -2,10 +2,18 @@
 
 use half::f16;
 
+use crate::convert::widen_f16;
+
 /// A number that operands of products may be stored in; everything is computed in `f32`.
 pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
     /// The value in single precision.
     fn to_f32(self) -> f32;
+    /// The numbers themselves, if they are single precision already.
+    #[doc(hidden)]
+    fn singles(x: &[Self]) -> Option<&[f32]>;
+    /// `out[i] = x[i]` for slices of one length.
+    #[doc(hidden)]
+    fn widen(x: &[Self], out: &mut [f32]);
 }
 
 mod sealed {
@@ -19,12 +27,24 @@ impl Element for f32 {
     fn to_f32(self) -> f32 {
         self
     }
+    fn singles(x: &[Self]) -> Option<&[f32]> {
+        Some(x)
+    }
+    fn widen(x: &[Self], out: &mut [f32]) {
+        out.copy_from_slice(x);
+    }
 }
 
 impl Element for f16 {
     #[inline(always)]
     fn to_f32(self) -> f32 {
         f16::to_f32(self)
+    }
+    fn singles(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+    fn widen(x: &[Self], out: &mut [f32]) {
+        widen_f16(x, out);
     }
 }
 
@@ -74,6 +94,11 @@ impl<'a, T> Rows<'a, T> {
             rows: range.len(),
             ..*self
         }
+    }
+
+    /// How many numbers the rows span.
+    pub(crate) fn span(&self) -> usize {
+        extent(self.rows, self.cols, self.stride).unwrap_or(usize::MAX)
     }
 
     /// Panics unless every row lies within `data`.

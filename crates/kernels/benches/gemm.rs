@@ -1,0 +1,142 @@
+//! Speed of the products: GFLOP/s by shape, path and precision, and the share of the core's measured peak.
+//!
+//! `cargo bench -p emobox-kernels --bench gemm -- [word…]`: only lines that contain all words. One thread; the best of
+//! many runs, because other work on the machine only ever adds time.
+#![expect(clippy::print_stdout, reason = "a measurement prints its result")]
+
+use std::time::{Duration, Instant};
+
+use emobox_kernels::{
+    Activation, Epilogue, MatRef, PackedLinear, Path, Precision, Rows, available_paths, linear,
+    matmul, measured_peak, with_path,
+};
+use half::f16;
+
+/// `[rows, inputs, outputs]` of encoders' linear layers and convolutions at 10 s of audio.
+const SHAPES: [(usize, usize, usize); 7] = [
+    (499, 768, 768),
+    (499, 768, 3072),
+    (499, 3072, 768),
+    (1500, 768, 3072),
+    (1500, 1024, 1024),
+    (499, 6144, 48),
+    (3999, 1536, 512),
+];
+
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count)
+        .map(|i| ((i * 7919) % 2003) as f32 / 1001.5 - 1.0)
+        .collect()
+}
+
+/// Operations a second in the best of the runs that fit `time` (at least five).
+fn best(operations: f64, time: Duration, mut work: impl FnMut()) -> f64 {
+    let begin = Instant::now();
+    let (mut best, mut runs) = (f64::INFINITY, 0);
+    while runs < 5 || begin.elapsed() < time {
+        let start = Instant::now();
+        work();
+        best = best.min(start.elapsed().as_secs_f64());
+        runs += 1;
+    }
+    operations / best
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wanted = |line: &str| {
+        words
+            .iter()
+            .all(|word| line.split(' ').any(|part| part == word))
+    };
+    let time = Duration::from_millis(400);
+    let mut paths = available_paths();
+    paths.reverse();
+    for path in paths {
+        for precision in [Precision::F32, Precision::Bf16] {
+            if precision == Precision::Bf16 && path != Path::Avx512Bf16 {
+                continue;
+            }
+            let kind = format!(
+                "{path} {}",
+                if precision == Precision::F32 {
+                    "f32"
+                } else {
+                    "bf16"
+                }
+            );
+            let measure = |what: &str, operations: f64, work: &mut dyn FnMut()| {
+                let line = format!("{kind} {what}");
+                if !wanted(&line) {
+                    return;
+                }
+                let (peak, speed) = with_path(path, || {
+                    let before = measured_peak(precision, time / 4);
+                    let speed = best(operations, time, work);
+                    (before.max(measured_peak(precision, time / 4)), speed)
+                })
+                .expect("the path is available");
+                println!(
+                    "{line:44} {:8.1} GFLOP/s of {:8.1} = {:5.1} %",
+                    speed / 1e9,
+                    peak / 1e9,
+                    100.0 * speed / peak
+                );
+            };
+            for (rows, inputs, outputs) in SHAPES {
+                let x = numbers(rows * inputs);
+                let bias = numbers(outputs);
+                let weight =
+                    PackedLinear::new(&numbers(outputs * inputs), outputs, inputs, precision);
+                let mut out = vec![0.0; rows * outputs];
+                let operations = 2.0 * (rows * inputs * outputs) as f64;
+                for (name, activation) in [("linear", Activation::None), ("gelu", Activation::Gelu)]
+                {
+                    let epilogue = Epilogue {
+                        bias: Some(&bias),
+                        activation,
+                        residual: None,
+                    };
+                    measure(
+                        &format!("{name} {rows}x{inputs}x{outputs}"),
+                        operations,
+                        &mut || {
+                            linear(Rows::new(&x, rows, inputs), &weight, &epilogue, &mut out);
+                        },
+                    );
+                }
+            }
+            if precision == Precision::F32 {
+                let (frames, dim, hidden) = (3000, 768, 768);
+                let x: Vec<f16> = numbers(frames * dim)
+                    .into_iter()
+                    .map(f16::from_f32)
+                    .collect();
+                let weight = numbers(hidden * dim);
+                let gradient = numbers(frames * hidden);
+                let operations = 2.0 * (frames * dim * hidden) as f64;
+                let mut out = vec![0.0; frames * hidden];
+                measure(
+                    &format!("forward-f16 {frames}x{dim}x{hidden}"),
+                    operations,
+                    &mut || {
+                        let weight = MatRef::new(&weight, hidden, dim).transposed();
+                        matmul(MatRef::new(&x, frames, dim), weight, false, &mut out);
+                    },
+                );
+                let mut out = vec![0.0; hidden * dim];
+                measure(
+                    &format!("gradient-f16 {hidden}x{frames}x{dim}"),
+                    operations,
+                    &mut || {
+                        let gradient = MatRef::new(&gradient, frames, hidden).transposed();
+                        matmul(gradient, MatRef::new(&x, frames, dim), false, &mut out);
+                    },
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Sixteen numbers at a time: the operations that every kernel is written in, and the choice of their implementation.
+//!
+//! A kernel is written once, generically over [`Simd`], and compiled once a path. All paths work on vectors of
+//! sixteen lanes (one register of AVX-512, two of AVX2, four of NEON) and add lanes up in the same order, so AVX2, AVX-512
+//! and NEON give the same bits; the portable path differs by rounding after each multiplication (it has no fused
+//! multiply-add). Only bf16 products round as the machine's instruction does.
+//!
+//! Everything from a kernel's `run` down is `#[inline(always)]`, because a function that is not inlined into the
+//! `#[target_feature]` entry of its path would be compiled without the path's instructions. Closures are avoided there
+//! for the same reason.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+pub(crate) mod portable;
+
+use half::{bf16, f16};
+
+use crate::gemm::Tile;
+use crate::path::{Path, current};
+
+/// Lanes of a vector, columns of a panel.
+pub(crate) const LANES: usize = 16;
+
+/// The operations of one path. A value is the proof that the machine has the path's instructions.
+pub(crate) trait Simd: Copy {
+    /// Sixteen `f32`.
+    type V: Copy;
+    /// Rows of the largest register tile.
+    const TILE_ROWS: usize;
+    /// Panels (of sixteen columns) of the largest register tile.
+    const TILE_PANELS: usize;
+
+    fn splat(self, x: f32) -> Self::V;
+    fn load(self, x: &[f32; LANES]) -> Self::V;
+    fn store(self, v: Self::V, x: &mut [f32; LANES]);
+    /// The first lanes from a slice of at most sixteen; the others are zero.
+    fn load_first(self, x: &[f32]) -> Self::V;
+    /// The first lanes to a slice of at most sixteen.
+    fn store_first(self, v: Self::V, x: &mut [f32]);
+    /// # Safety
+    /// Sixteen numbers can be read at `x`.
+    unsafe fn read(self, x: *const f32) -> Self::V;
+    /// # Safety
+    /// Sixteen numbers can be written at `x`.
+    unsafe fn write(self, v: Self::V, x: *mut f32);
+
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `b` where either is not a number.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `b` where either is not a number.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    fn abs(self, v: Self::V) -> Self::V;
+    /// To the nearest integer, ties to even.
+    fn round(self, v: Self::V) -> Self::V;
+    /// `v * 2^n` for integers `n` in -126..=127.
+    fn scale(self, v: Self::V, n: Self::V) -> Self::V;
+    /// `v`, with zero where `x < limit`.
+    fn zero_below(self, v: Self::V, x: Self::V, limit: Self::V) -> Self::V;
+    /// The sum of the lanes, by halves.
+    fn sum(self, v: Self::V) -> f32;
+    /// The largest lane.
+    fn largest(self, v: Self::V) -> f32;
+
+    fn load_f16(self, x: &[f16; LANES]) -> Self::V;
+    fn store_f16(self, v: Self::V, x: &mut [f16; LANES]);
+    fn load_bf16(self, x: &[bf16; LANES]) -> Self::V;
+    /// Rounds to nearest even.
+    fn store_bf16(self, v: Self::V, x: &mut [bf16; LANES]);
+    /// Each lane as a pair of bf16: the lower one, widened.
+    fn low_half(self, v: Self::V) -> Self::V;
+    /// Each lane as a pair of bf16: the upper one, widened.
+    fn high_half(self, v: Self::V) -> Self::V;
+    /// `c + low(a) * low(b) + high(a) * high(b)` with lanes of `a` and `b` taken as pairs of bf16.
+    #[inline(always)]
+    fn dot_pairs(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        let c = self.fma(self.low_half(a), self.low_half(b), c);
+        self.fma(self.high_half(a), self.high_half(b), c)
+    }
+
+    /// [`crate::gemm::tile`] of `rows` by `panels`, at most the largest of this path.
+    ///
+    /// # Safety
+    /// As [`crate::gemm::tile`].
+    unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &Tile);
+}
+
+/// Implements [`Simd::tile`] by one compiled tile for each size.
+macro_rules! tiles {
+    ([$($rows:literal)*] $panels:tt) => {
+        #[inline(always)]
+        unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &crate::gemm::Tile) {
+            // SAFETY: what the caller promises is what `gemm::tile` asks for.
+            unsafe {
+                match rows {
+                    $($rows => $crate::arch::tiles!(@ self PAIRS tile panels $rows $panels),)*
+                    _ => unreachable!("tile of {rows} rows"),
+                }
+            }
+        }
+    };
+    (@ $simd:ident $pairs:ident $tile:ident $panels:ident $rows:literal [$($panel:literal)*]) => {
+        match $panels {
+            $($panel => crate::gemm::tile::<Self, $pairs, $rows, $panel>($simd, $tile),)*
+            _ => unreachable!("tile of {} panels", $panels),
+        }
+    };
+}
+pub(crate) use tiles;
+
+/// Up to sixteen numbers; the lanes beyond are zero.
+#[inline(always)]
+pub(crate) fn load_upto<S: Simd>(simd: S, x: &[f32]) -> S::V {
+    match x.try_into() {
+        Ok(x) => simd.load(x),
+        Err(_) => simd.load_first(x),
+    }
+}
+
+/// The first lanes to up to sixteen numbers.
+#[inline(always)]
+pub(crate) fn store_upto<S: Simd>(simd: S, v: S::V, x: &mut [f32]) {
+    if let Some(x) = x.first_chunk_mut() {
+        simd.store(v, x);
+    } else {
+        simd.store_first(v, x);
+    }
+}
+
+/// Work that is compiled once a path.
+pub(crate) trait Kernel {
+    type Output;
+
+    /// Does the work; implementations are `#[inline(always)]`.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Does `work` on the path in use. The bf16 instructions are only worth a copy of the code where they are used:
+/// `PAIRS` says so.
+#[inline(always)]
+pub(crate) fn dispatch<const PAIRS: bool, K: Kernel>(work: K) -> K::Output {
+    match current() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `current` answers only paths that `Path::is_available` found on this machine.
+        Path::Avx512Bf16 if PAIRS => unsafe { avx512::run_bf16(work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Path::Avx512 | Path::Avx512Bf16 => unsafe { avx512::run(work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Path::Avx2 => unsafe { avx2::run(work) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Path::Neon => unsafe { neon::run(work) },
+        _ => work.run(portable::Portable),
+    }
+}

@@ -1,0 +1,270 @@
+//! The product that everything else is made of: a block of rows times packed panels of sixteen columns.
+//!
+//! `C[r, n] = Σ_k A[r, k] · B[k, n]`, where B lies in panels: panel `p` holds columns `16 p..16 p + 16` as `[k, 16]`. In
+//! single precision k counts numbers; in bf16 it counts pairs of neighbouring inputs, which one instruction multiplies and
+//! adds.
+//!
+//! Each element of C is one chain of fused multiply-adds over k in ascending order, whatever the tile it falls into and
+//! however k is cut into blocks (a block goes on from the stored sum). That is what makes a row's result independent
+//! of the number of rows in a call, and the same on all paths with fused multiply-add.
+
+use crate::activation::{Activation, activate};
+use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
+
+/// Sixteen numbers (or pairs of bf16) in one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub(crate) [u32; LANES]);
+
+impl Line {
+    pub(crate) const ZERO: Self = Self([0; LANES]);
+}
+
+/// The left operand of a block: word `[r, k]` is `data[r * row + k * col]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    /// Numbers, or pairs of bf16 as their bits.
+    pub(crate) data: &'a [f32],
+    pub(crate) row: usize,
+    pub(crate) col: usize,
+}
+
+/// What is done to the sums once k is exhausted.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    /// One a column.
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
+    /// With the row stride of C.
+    pub(crate) residual: Option<&'a [f32]>,
+}
+
+impl Left<'_> {
+    /// The same rows from word `k` on.
+    pub(crate) fn from(self, k: usize) -> Self {
+        Self {
+            data: &self.data[(k * self.col).min(self.data.len())..],
+            ..self
+        }
+    }
+}
+
+/// One block of a product.
+pub(crate) struct Block<'a> {
+    /// Words are pairs of bf16, not numbers.
+    pub(crate) pairs: bool,
+    pub(crate) left: Left<'a>,
+    pub(crate) rows: usize,
+    /// Words of k.
+    pub(crate) depth: usize,
+    /// Panels of B, `panel_stride` lines apart; the block uses the first `depth` lines of each.
+    pub(crate) panels: &'a [Line],
+    pub(crate) panel_stride: usize,
+    /// Columns of C.
+    pub(crate) cols: usize,
+    pub(crate) out: &'a mut [f32],
+    pub(crate) out_stride: usize,
+    /// Adds to what `out` holds.
+    pub(crate) accumulate: bool,
+    pub(crate) finish: Option<Finish<'a>>,
+}
+
+/// Computes the block on the path in use.
+pub(crate) fn run(block: Block<'_>) {
+    dispatch::<true, _>(block);
+}
+
+/// The part of a block that fits the registers. Counts are in words, `b_panel` and `c_row` too.
+pub(crate) struct Tile {
+    depth: usize,
+    a: *const f32,
+    a_row: usize,
+    a_col: usize,
+    b: *const f32,
+    b_panel: usize,
+    c: *mut f32,
+    c_row: usize,
+    /// Columns of the last panel.
+    last: usize,
+    accumulate: bool,
+}
+
+impl Kernel for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            pairs,
+            left,
+            rows,
+            depth,
+            panels,
+            panel_stride,
+            cols,
+            out,
+            out_stride,
+            accumulate,
+            finish,
+        } = self;
+        if rows == 0 || cols == 0 {
+            return;
+        }
+        let count = cols.div_ceil(LANES);
+        // These four checks are what the pointers below rely on.
+        if depth > 0 {
+            assert!(
+                (rows - 1) * left.row + (depth - 1) * left.col < left.data.len(),
+                "block: left"
+            );
+            assert!(
+                (count - 1) * panel_stride + depth <= panels.len(),
+                "block: panels"
+            );
+        }
+        assert!((rows - 1) * out_stride + cols <= out.len(), "block: out");
+        assert!(
+            out_stride >= cols || rows == 1,
+            "block: rows of out overlap"
+        );
+
+        let mut panel = 0;
+        while panel < count {
+            let wide = (count - panel).min(S::TILE_PANELS);
+            let col = panel * LANES;
+            let width = (cols - col).min(wide * LANES);
+            let mut row = 0;
+            while row < rows {
+                let high = (rows - row).min(S::TILE_ROWS);
+                // SAFETY: rows `row..row + high` and panels `panel..panel + wide` lie within what was checked above:
+                // every word read of A and B and every number of C has an index at most the largest one checked. The
+                // last panel of B is whole lines; of C only `last` columns of the last panel are touched.
+                unsafe {
+                    let tile = Tile {
+                        depth,
+                        a: left
+                            .data
+                            .as_ptr()
+                            .add(if depth > 0 { row * left.row } else { 0 }),
+                        a_row: left.row,
+                        a_col: left.col,
+                        b: panels
+                            .as_ptr()
+                            .add(if depth > 0 { panel * panel_stride } else { 0 })
+                            .cast(),
+                        b_panel: panel_stride * LANES,
+                        c: out.as_mut_ptr().add(row * out_stride + col),
+                        c_row: out_stride,
+                        last: width - (wide - 1) * LANES,
+                        accumulate,
+                    };
+                    if pairs {
+                        simd.tile::<true>(high, wide, &tile);
+                    } else {
+                        simd.tile::<false>(high, wide, &tile);
+                    }
+                }
+                if let Some(finish) = &finish {
+                    for r in row..row + high {
+                        let start = r * out_stride + col;
+                        finish_row(simd, finish, col, start, &mut out[start..start + width]);
+                    }
+                }
+                row += high;
+            }
+            panel += wide;
+        }
+    }
+}
+
+/// `R` rows by `P` panels in registers, over all of k.
+///
+/// # Safety
+/// With `k < depth`, `r < R`, `p < P`: `a[r * a_row + k * a_col]` and sixteen words at `b[p * b_panel + 16 k]` can be read, and
+/// sixteen (in the last panel: `last`) numbers at `c[r * c_row + 16 p]` can be read and written.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "the loops are unrolled, and the indices say which register"
+)]
+pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: usize>(
+    simd: S,
+    tile: &Tile,
+) {
+    let mut sums = [[simd.splat(0.0); P]; R];
+    if tile.accumulate {
+        for r in 0..R {
+            for p in 0..P {
+                // SAFETY: the caller's promise for C.
+                sums[r][p] = unsafe {
+                    let c = tile.c.add(r * tile.c_row + p * LANES);
+                    if p + 1 == P && tile.last < LANES {
+                        simd.load_first(std::slice::from_raw_parts(c, tile.last))
+                    } else {
+                        simd.read(c)
+                    }
+                };
+            }
+        }
+    }
+    let (mut a, mut b) = (tile.a, tile.b);
+    for _ in 0..tile.depth {
+        let mut columns = [simd.splat(0.0); P];
+        // SAFETY: the caller's promise for A and B. Past the last step the pointers are only moved, not read, and
+        // `wrapping_add` may leave the operands.
+        unsafe {
+            for p in 0..P {
+                columns[p] = simd.read(b.add(p * tile.b_panel));
+            }
+            for r in 0..R {
+                let x = simd.splat(*a.add(r * tile.a_row));
+                for p in 0..P {
+                    sums[r][p] = if PAIRS {
+                        simd.dot_pairs(x, columns[p], sums[r][p])
+                    } else {
+                        simd.fma(x, columns[p], sums[r][p])
+                    };
+                }
+            }
+        }
+        a = a.wrapping_add(tile.a_col);
+        b = b.wrapping_add(LANES);
+    }
+    for r in 0..R {
+        for p in 0..P {
+            // SAFETY: the caller's promise for C.
+            unsafe {
+                let c = tile.c.add(r * tile.c_row + p * LANES);
+                if p + 1 == P && tile.last < LANES {
+                    simd.store_first(sums[r][p], std::slice::from_raw_parts_mut(c, tile.last));
+                } else {
+                    simd.write(sums[r][p], c);
+                }
+            }
+        }
+    }
+}
+
+/// Bias, activation and residual of one row of a tile, which is still in the first cache.
+#[inline(always)]
+fn finish_row<S: Simd>(simd: S, finish: &Finish<'_>, col: usize, start: usize, row: &mut [f32]) {
+    let width = row.len();
+    let bias = finish.bias.map(|bias| &bias[col..col + width]);
+    let residual = finish
+        .residual
+        .map(|residual| &residual[start..start + width]);
+    let mut i = 0;
+    while i < width {
+        let n = (width - i).min(LANES);
+        let mut v = load_upto(simd, &row[i..i + n]);
+        if let Some(bias) = bias {
+            v = simd.add(v, load_upto(simd, &bias[i..i + n]));
+        }
+        v = activate(simd, finish.activation, v);
+        if let Some(residual) = residual {
+            v = simd.add(v, load_upto(simd, &residual[i..i + n]));
+        }
+        store_upto(simd, v, &mut row[i..i + n]);
+        i += n;
+    }
+}

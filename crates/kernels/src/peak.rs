@@ -1,0 +1,70 @@
+//! The arithmetic limit of a core, measured, so that a speed can be given as a share of it.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use crate::arch::{Kernel, Simd, dispatch};
+use crate::linear::Precision;
+
+/// Floating-point operations a second of one core on the path in use: multiply-adds on registers alone, the best of many
+/// short runs within `time`.
+#[must_use]
+pub fn measured_peak(precision: Precision, time: Duration) -> f64 {
+    let begin = Instant::now();
+    let mut best = 0.0f64;
+    loop {
+        let start = Instant::now();
+        let operations = dispatch::<true, _>(Chains {
+            pairs: precision == Precision::Bf16,
+        });
+        best = best.max(operations / start.elapsed().as_secs_f64());
+        if begin.elapsed() >= time {
+            return best;
+        }
+    }
+}
+
+/// Independent chains of multiply-adds.
+struct Chains {
+    pairs: bool,
+}
+
+impl Kernel for Chains {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f64 {
+        // Enough chains to hide the latency, few enough to stay in registers.
+        match (self.pairs, S::TILE_ROWS * S::TILE_PANELS) {
+            (true, 24..) => chains::<S, true, 12>(simd),
+            (false, 24..) => chains::<S, false, 12>(simd),
+            (true, 6..) => chains::<S, true, 5>(simd),
+            (false, 6..) => chains::<S, false, 5>(simd),
+            (true, _) => chains::<S, true, 3>(simd),
+            (false, _) => chains::<S, false, 3>(simd),
+        }
+    }
+}
+
+#[inline(always)]
+fn chains<S: Simd, const PAIRS: bool, const N: usize>(simd: S) -> f64 {
+    const STEPS: usize = 20_000;
+    let (a, b) = (simd.splat(black_box(1e-3)), simd.splat(black_box(1e-3)));
+    let mut sums = [simd.splat(black_box(0.5)); N];
+    for _ in 0..STEPS {
+        for sum in &mut sums {
+            *sum = if PAIRS {
+                simd.dot_pairs(a, b, *sum)
+            } else {
+                simd.fma(a, b, *sum)
+            };
+        }
+    }
+    let mut total = simd.splat(0.0);
+    for sum in sums {
+        total = simd.add(total, sum);
+    }
+    black_box(simd.sum(total));
+    let a_step = if PAIRS { 64 } else { 32 };
+    (a_step * STEPS * N) as f64
+}
