@@ -37,6 +37,9 @@ pub enum ScoreError {
         /// What was to be scored.
         subject: String,
     },
+    /// Predictions and references are not about the same utterances.
+    #[error("predictions do not match the expected keys one to one: {0}")]
+    Mismatch(Box<crate::Mismatch>),
     /// An option or an input out of its range.
     #[error("{subject}: expected {expected}, got {got}")]
     Invalid {

@@ -1,4 +1,7 @@
-use crate::{ClassScores, Confusion, Interval, Intervals, Rates};
+use crate::{
+    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval, Intervals,
+    Rates,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,6 +10,8 @@ use std::fmt;
 pub const SCHEMA: u32 = 1;
 
 /// `scores.json`: everything a run of the benchmark found, as fractions 0..1.
+///
+/// `Default` is an empty file of today's schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoresFile {
     /// Always [`SCHEMA`].
@@ -16,6 +21,12 @@ pub struct ScoresFile {
     pub provenance: Provenance,
     /// One entry for each corpus, encoder, configuration and fold.
     pub runs: Vec<Run>,
+    /// Cross-corpus matrices, one an encoder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cross: Vec<CrossMatrix>,
+    /// Systems compared on the same items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
 }
 
 /// Versions and digests of everything that went into the numbers.
@@ -142,6 +153,12 @@ pub struct Run {
     /// Scores of each class from `confusion`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub per_class: Vec<ClassScores>,
+    /// How well the probabilities fit, where predictions carry scores; on the pooled items alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Scores of each speaker and gender, where known; on the pooled items alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupScores>,
     /// The test-selected score: never a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oracle: Option<Oracle>,
@@ -190,6 +207,18 @@ pub struct Skipped {
     pub reason: String,
     /// How many.
     pub count: u64,
+}
+
+impl Default for ScoresFile {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            provenance: Provenance::default(),
+            runs: Vec::new(),
+            cross: Vec::new(),
+            comparisons: Vec::new(),
+        }
+    }
 }
 
 impl Run {

@@ -1,5 +1,6 @@
 use crate::{
-    BootstrapOptions, Confusion, FoldName, Oracle, Prediction, Rates, Resampling, Run, ScoreError,
+    BootstrapOptions, Confusion, FoldName, Grouping, Oracle, Prediction, Rates, Resampling, Run,
+    ScoreError, calibration, group_scores,
 };
 use std::collections::BTreeMap;
 
@@ -83,6 +84,12 @@ pub fn score_folds(request: &ScoreRequest<'_>) -> Result<Vec<Run>, ScoreError> {
     mean.spread = spread_of(&rates);
     mean.set_intervals(&intervals.mean, resampling.describe(options));
 
+    pooled.calibration = calibration(request.predictions, request.classes)?;
+    for by in [Grouping::Speaker, Grouping::Gender] {
+        let groups = group_scores(request.predictions, request.classes, by)?;
+        pooled.groups.extend(groups);
+    }
+
     let mut runs = vec![mean, pooled];
     runs.extend(fold_runs);
     if let Some(oracle) = request.oracle {
@@ -125,6 +132,8 @@ fn run(labels: &RunLabels, fold: FoldName, confusion: &Confusion) -> Run {
         confusion: confusion.counts.clone(),
         classes: confusion.classes.clone(),
         per_class: confusion.class_scores(),
+        calibration: None,
+        groups: Vec::new(),
         oracle: None,
         audit: None,
         skipped: Vec::new(),

@@ -1,8 +1,8 @@
 //! Runs, folds, intervals and their file format.
 
 use emobox_score::{
-    BootstrapOptions, FoldName, IntervalUnit, Oracle, Prediction, Provenance, Run, RunLabels,
-    SCHEMA, ScoreRequest, ScoresFile, score_folds,
+    BootstrapOptions, FoldName, IntervalUnit, Oracle, Prediction, Run, RunLabels, ScoreRequest,
+    ScoresFile, score_folds,
 };
 use std::collections::BTreeMap;
 
@@ -121,9 +121,8 @@ fn the_oracle_says_what_it_is() {
 #[test]
 fn scores_json_has_the_documented_fields_and_reads_back() {
     let file = ScoresFile {
-        schema: SCHEMA,
-        provenance: Provenance::default(),
         runs: score(&corpus(60, 4, 2), None),
+        ..ScoresFile::default()
     };
     let text = serde_json::to_string(&file).unwrap();
     assert_eq!(serde_json::from_str::<ScoresFile>(&text).unwrap(), file);

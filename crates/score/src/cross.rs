@@ -1,0 +1,91 @@
+use crate::{BootstrapOptions, ClassScores, Confusion, Prediction, Resampling, ScoreError};
+use serde::{Deserialize, Serialize};
+
+/// Training on one corpus and testing on another, for one encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrossMatrix {
+    /// Encoder.
+    pub encoder: String,
+    /// The shared classes.
+    pub classes: Vec<String>,
+    /// The corpora, in the order of rows and columns.
+    pub corpora: Vec<String>,
+    /// The pairs that were run; the diagonal is not part of the average.
+    pub cells: Vec<CrossCell>,
+}
+
+/// One pair of corpora.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrossCell {
+    /// Corpus that was trained on.
+    pub train: String,
+    /// Corpus whose balanced set was tested.
+    pub test: String,
+    /// Number of test items.
+    pub n: u64,
+    /// Share of items that are right; on a balanced set equal to the unweighted accuracy.
+    pub accuracy: f64,
+    /// Its interval.
+    pub accuracy_ci: [f64; 2],
+    /// Unweighted accuracy.
+    pub ua: f64,
+    /// Macro F1.
+    pub macro_f1: f64,
+    /// Scores of each class.
+    pub per_class: Vec<ClassScores>,
+    /// `confusion[reference][prediction]`.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+impl CrossCell {
+    /// Scores one pair.
+    ///
+    /// # Errors
+    /// No predictions, a class outside `classes`, bootstrap options out of range.
+    pub fn score(
+        train: &str,
+        test: &str,
+        predictions: &[Prediction],
+        classes: &[String],
+        bootstrap: &BootstrapOptions,
+    ) -> Result<Self, ScoreError> {
+        if predictions.is_empty() {
+            return Err(ScoreError::Empty {
+                subject: format!("trained on {train}, tested on {test}"),
+            });
+        }
+        let confusion = Confusion::of(predictions, classes)?;
+        let rates = confusion.rates();
+        let intervals = Resampling::new(predictions, classes)?.intervals(bootstrap)?;
+        Ok(Self {
+            train: train.to_owned(),
+            test: test.to_owned(),
+            n: confusion.total(),
+            accuracy: rates.wa,
+            accuracy_ci: intervals.pooled.wa,
+            ua: rates.ua,
+            macro_f1: rates.macro_f1,
+            per_class: confusion.class_scores(),
+            confusion: confusion.counts,
+        })
+    }
+}
+
+impl CrossMatrix {
+    /// The pair, where it was run.
+    pub fn cell(&self, train: &str, test: &str) -> Option<&CrossCell> {
+        let is_it = |cell: &&CrossCell| cell.train == train && cell.test == test;
+        self.cells.iter().find(is_it)
+    }
+
+    /// Equation 1 of the paper: the mean accuracy over the n² − n pairs of different corpora; `None`
+    /// while a pair is missing.
+    pub fn average(&self) -> Option<f64> {
+        let pairs = self.corpora.iter().flat_map(|train| {
+            let others = self.corpora.iter().filter(move |test| *test != train);
+            others.map(move |test| self.cell(train, test).map(|cell| cell.accuracy))
+        });
+        let accuracies: Vec<f64> = pairs.collect::<Option<_>>()?;
+        (!accuracies.is_empty()).then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
+    }
+}
