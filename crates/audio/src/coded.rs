@@ -1,27 +1,49 @@
 //! Compressed formats, through symphonia.
 
-use crate::container::Container;
+use crate::container::{Container, mp4, mpeg};
 use crate::load::check_length;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::{AudioError, AudioInfo, Decoded, LoadOptions, SampleRate};
 use emobox_files::FileError;
-use std::io::{ErrorKind, Seek};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatReader, TrackType};
+use symphonia::core::formats::{FormatReader, SeekMode, SeekTo, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::units::Timestamp;
 
-impl MediaSource for Source {
+/// What symphonia reads from.
+struct Media {
+    source: Source,
+    /// Hides the length. Symphonia estimates that of a bare stream from its bit rate and then cuts off
+    /// what it takes for too long, which at a variable rate is speech.
+    endless: bool,
+}
+
+impl Read for Media {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        self.source.read(out)
+    }
+}
+
+impl Seek for Media {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.source.seek(to)
+    }
+}
+
+impl MediaSource for Media {
     fn is_seekable(&self) -> bool {
         true
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.length)
+        (!self.endless).then_some(self.source.length)
     }
 }
 
@@ -50,16 +72,28 @@ pub(crate) struct Stream {
     pub(crate) sample_rate: SampleRate,
     /// As the container says; 0 where only the codec's own headers know.
     pub(crate) channels: u16,
+    /// Decoded samples that come before the first one to hear.
+    skipped: u64,
+    /// Samples a channel, where a header gives the exact number.
     pub(crate) frames: Option<u64>,
 }
 
 /// Reads the headers and picks the first audio track.
 pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, Failure> {
     let path = source.path().to_owned();
-    source
-        .rewind()
+    let timings = match container {
+        Container::Mp4 => mp4::timings(&mut source),
+        _ => Vec::new(),
+    };
+    let endless = match container {
+        Container::Mpeg => !mpeg::has_length_header(&mut source),
+        Container::Adts => true,
+        _ => false,
+    };
+    let source = source
+        .into_bulk(0)
         .map_err(|e| AudioError::from_read(&path, container, e))?;
-    let stream = MediaSourceStream::new(Box::new(source.into_bulk()), Default::default());
+    let stream = MediaSourceStream::new(Box::new(Media { source, endless }), Default::default());
     let reader = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, Default::default(), Default::default())
         .map_err(|e| failure(&path, container, e))?;
@@ -80,16 +114,25 @@ pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, F
         .channels
         .as_ref()
         .map_or(0, |channels| channels.count() as u16);
-    let (track, frames) = (track.id, track.num_frames);
+    let timing = timings.iter().find(|timing| timing.track == track.id);
+    let frames = match timing {
+        Some(timing) => timing.frames(sample_rate),
+        // In OGG the count of an Opus track includes what its decoder drops.
+        None if parameters.codec == CODEC_ID_OPUS => track
+            .num_frames
+            .map(|n| n.saturating_sub(u64::from(track.delay.unwrap_or(0)))),
+        None => track.num_frames.filter(|_| !endless),
+    };
     Ok(Stream {
         path,
         container,
-        reader,
-        track,
+        track: track.id,
         sample_rate: SampleRate(sample_rate),
         channels,
+        skipped: timing.map_or(0, |timing| timing.skipped(sample_rate)),
         frames,
         parameters,
+        reader,
     })
 }
 
@@ -103,13 +146,13 @@ pub(crate) fn decode(
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(&stream.parameters, &Default::default())
         .map_err(|e| failure(&stream.path, container, e))?;
-    let mut sink = None;
-    let mut silence = Vec::new();
-    let mut samples = Vec::new();
-    // Packets before the first that decodes: an MP3 cut out of a stream begins with frames whose bits
-    // lie in frames that are gone.
-    let mut undecodable = 0_u64;
-    loop {
+    let mut feed = Feed::new(&stream, options);
+    // FLAC frames stand on their own; other codecs need what came before to be exact to the bit.
+    if container == Container::Flac && stream.frames.is_some() {
+        feed.begin(stream.sample_rate, stream.channels)?;
+        seek(&mut stream, &mut feed);
+    }
+    while !feed.is_full() {
         let packet = match stream.reader.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
@@ -119,64 +162,154 @@ pub(crate) fn decode(
         if packet.track_id != stream.track {
             continue;
         }
-        let buffer = match decoder.decode(&packet) {
-            Ok(buffer) => buffer,
-            Err(Error::DecodeError(_) | Error::IoError(_)) if sink.is_none() => {
-                undecodable += packet.dur.get();
-                continue;
+        match decoder.decode(&packet) {
+            Ok(buffer) if buffer.frames() == 0 => {}
+            Ok(buffer) => feed.take(&buffer)?,
+            // An MP3 cut out of a stream begins with frames whose bits lie in frames that are gone.
+            Err(Error::DecodeError(_) | Error::IoError(_)) if feed.sink.is_none() => {
+                feed.undecodable += packet.dur.get();
             }
-            Err(e) => {
-                let at = sink.as_ref().map_or(0, Sink::position);
-                return Err(undecodable_at(&stream, at, e));
+            Err(Error::DecodeError(problem)) => {
+                let at = stream.sample_rate.seconds(feed.position());
+                let problem = format!("at {at}: {problem}");
+                return Err(AudioError::malformed(&stream.path, container, problem).into());
             }
-        };
-        if buffer.frames() == 0 {
-            continue;
-        }
-        let sink: &mut Sink = match &mut sink {
-            Some(sink) => sink,
-            none => {
-                let spec = buffer.spec();
-                let channels = spec.channels().count() as u16;
-                let mut new = Sink::new(
-                    stream.path.clone(),
-                    options,
-                    (SampleRate(spec.rate()), channels),
-                )?;
-                if let Some(frames) = stream.frames {
-                    new.expect(frames)?;
-                }
-                silence.resize(undecodable.min(u64::from(spec.rate())) as usize, 0.0);
-                new.push(&silence)?;
-                none.insert(new)
-            }
-        };
-        samples.clear();
-        copy_channel(&buffer, usize::from(options.channel - 1), &mut samples);
-        sink.push(&samples)?;
-        if sink.is_full() {
-            break;
+            Err(e) => return Err(failure(&stream.path, container, e)),
         }
     }
-    let Some(sink) = sink else {
-        let container = container.to_string();
-        return Err(AudioError::NoSamples {
-            path: stream.path,
-            container,
-        }
-        .into());
+    feed.finish()
+}
+
+/// Moves to the frame that holds the start of the segment. Where that fails, all is read.
+fn seek(stream: &mut Stream, feed: &mut Feed) {
+    let Some(sink) = &mut feed.sink else { return };
+    let Ok(start) = i64::try_from(sink.start) else {
+        return;
     };
-    let present = sink.position();
-    let truncation = match stream.frames {
-        Some(declared) if !sink.is_full() => {
-            check_length(&stream.path, declared, present, options)?
-        }
-        _ => None,
+    if start == 0 {
+        return;
+    }
+    let to = SeekTo::Timestamp {
+        ts: Timestamp::new(start),
+        track_id: stream.track,
     };
-    Ok(Decoded {
-        samples: sink.finish(&container.to_string())?,
-        truncation,
-    })
+    if let Ok(seeked) = stream.reader.seek(SeekMode::Accurate, to)
+        && let Ok(actual) = u64::try_from(seeked.actual_ts.get())
+    {
+        sink.skip_to(actual);
+    }
+}
+
+/// Takes decoded packets, drops what is not to be heard, and passes one channel on.
+struct Feed {
+    path: PathBuf,
+    container: Container,
+    options: LoadOptions,
+    /// Made when the first packet tells the true rate and number of channels.
+    sink: Option<Sink>,
+    format: (SampleRate, u16),
+    /// Samples of packets before the first that could be decoded.
+    undecodable: u64,
+    /// Samples still to drop at the beginning.
+    skipped: u64,
+    frames: Option<u64>,
+    samples: Vec<f32>,
+}
+
+impl Feed {
+    fn new(stream: &Stream, options: &LoadOptions) -> Self {
+        Self {
+            path: stream.path.clone(),
+            container: stream.container,
+            options: *options,
+            sink: None,
+            format: (SampleRate(0), 0),
+            undecodable: 0,
+            skipped: stream.skipped,
+            frames: stream.frames,
+            samples: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, rate: SampleRate, channels: u16) -> Result<&mut Sink, AudioError> {
+        self.format = (rate, channels);
+        let mut sink = Sink::new(self.path.clone(), &self.options, self.format)?;
+        if let Some(frames) = self.frames {
+            sink.expect(frames)?;
+        }
+        // Silence keeps the clock of what could not be decoded, of which there is never more than a second.
+        let silence = vec![0.0; self.undecodable.min(u64::from(rate.0)) as usize];
+        sink.push(&silence)?;
+        Ok(self.sink.insert(sink))
+    }
+
+    fn take(&mut self, buffer: &GenericAudioBufferRef<'_>) -> Result<(), AudioError> {
+        let spec = buffer.spec();
+        let format = (SampleRate(spec.rate()), spec.channels().count() as u16);
+        if self.sink.is_none() {
+            self.begin(format.0, format.1)?;
+        } else if self.format != format {
+            let (from, to) = (self.format, format);
+            let problem = format!(
+                "changes from {} and {} channels to {} and {} channels at {}",
+                from.0,
+                from.1,
+                to.0,
+                to.1,
+                from.0.seconds(self.position()),
+            );
+            return Err(AudioError::malformed(&self.path, self.container, problem));
+        }
+        self.samples.clear();
+        copy_channel(
+            buffer,
+            usize::from(self.options.channel - 1),
+            &mut self.samples,
+        );
+        let length = self.samples.len() as u64;
+        let dropped = self.skipped.min(length);
+        self.skipped -= dropped;
+        // Encoders fill the last packet up; what is after the stated end is not to be heard.
+        let room = self
+            .frames
+            .map_or(u64::MAX, |frames| frames.saturating_sub(self.position()));
+        let kept = dropped..(dropped + room.min(length - dropped));
+        match &mut self.sink {
+            Some(sink) => sink.push(&self.samples[kept.start as usize..kept.end as usize]),
+            None => Ok(()),
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.sink.as_ref().map_or(0, Sink::position)
+    }
+
+    fn is_full(&self) -> bool {
+        self.sink.as_ref().is_some_and(Sink::is_full)
+    }
+
+    fn finish(self) -> Result<Decoded, Failure> {
+        let container = self.container.to_string();
+        let Some(sink) = self.sink else {
+            check_length(&self.path, self.frames.unwrap_or(0), 0, &self.options)?;
+            return Err(AudioError::NoSamples {
+                path: self.path,
+                container,
+            }
+            .into());
+        };
+        let present = sink.position();
+        let truncation = match self.frames {
+            Some(declared) if !sink.is_full() => {
+                check_length(&self.path, declared, present, &self.options)?
+            }
+            _ => None,
+        };
+        Ok(Decoded {
+            samples: sink.finish(&container)?,
+            truncation,
+        })
+    }
 }
 
 fn copy_channel(buffer: &GenericAudioBufferRef<'_>, channel: usize, out: &mut Vec<f32>) {
@@ -206,21 +339,14 @@ fn copy_channel(buffer: &GenericAudioBufferRef<'_>, channel: usize, out: &mut Ve
     }
 }
 
-fn undecodable_at(stream: &Stream, frame: u64, error: Error) -> Failure {
-    let at = stream.sample_rate.seconds(frame);
-    match error {
-        Error::DecodeError(problem) => AudioError::malformed(
-            &stream.path,
-            stream.container,
-            format!("at {at}: {problem}"),
-        )
-        .into(),
-        error => failure(&stream.path, stream.container, error),
-    }
-}
-
 fn failure(path: &Path, container: Container, error: Error) -> Failure {
     match error {
+        Error::Unsupported("isomp4: missing moov atom") => AudioError::malformed(
+            path,
+            container,
+            "no index (`moov` box); the file is cut short",
+        )
+        .into(),
         Error::Unsupported(what) => Failure::Unsupported(what.to_owned()),
         Error::ResetRequired => Failure::Unsupported("several streams in a row".to_owned()),
         Error::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
@@ -238,7 +364,12 @@ impl Stream {
     pub(crate) fn info(&self) -> AudioInfo {
         let codec = symphonia::default::get_codecs()
             .get_audio_decoder(self.parameters.codec)
-            .map_or("unknown", |decoder| decoder.codec.info.short_name);
+            .map_or("", |decoder| decoder.codec.info.short_name);
+        let codec = match codec {
+            "" if self.parameters.codec == CODEC_ID_OPUS => "opus",
+            "" => "unknown",
+            known => known,
+        };
         AudioInfo {
             container: self.container.to_string(),
             codec: codec.to_owned(),

@@ -6,7 +6,7 @@ use crate::sink::Sink;
 use crate::source::Source;
 use crate::{AudioError, SampleRate, Seconds, ffmpeg};
 use emobox_files::FileError;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 
 /// Bytes of plain samples that are decoded at a time.
@@ -159,10 +159,9 @@ fn decode_pcm(
 
     let frame_bytes = u64::from(layout.frame_bytes);
     let (start, end) = (sink.start, sink.end.min(layout.frames));
-    let mut source = source.into_bulk();
     let fail = |e| AudioError::File(FileError::io("read", &path, e));
-    source
-        .seek(SeekFrom::Start(layout.start + start * frame_bytes))
+    let mut source = source
+        .into_bulk(layout.start + start * frame_bytes)
         .map_err(fail)?;
     sink.skip_to(start);
     let frames_a_block = (BLOCK_BYTES / layout.frame_bytes as usize).max(1) as u64;

@@ -1,7 +1,7 @@
 use crate::coded::{self, Failure};
 use crate::container::pcm::PcmLayout;
 use crate::container::wave::Wave;
-use crate::container::{Container, aiff, aiff::Aiff, wave};
+use crate::container::{Container, aiff, aiff::Aiff, mpeg, wave};
 use crate::load::{Truncation, identify};
 use crate::source::Source;
 use crate::{AudioError, SampleRate, ffmpeg};
@@ -65,8 +65,21 @@ fn probe_source(mut source: Source) -> Result<AudioInfo, AudioError> {
         Container::Foreign(name) => return ffmpeg::probe(&source.origin, name),
         _ => {
             let origin = source.origin.clone();
+            let counted = match container {
+                Container::Mpeg if !mpeg::has_length_header(&mut source) => {
+                    mpeg::count_samples(&mut source)
+                }
+                Container::Adts => mpeg::count_adts_samples(&mut source),
+                _ => None,
+            };
             match coded::open(source, container) {
-                Ok(stream) => stream.info(),
+                Ok(stream) => {
+                    let info = stream.info();
+                    AudioInfo {
+                        frames: info.frames.or(counted),
+                        ..info
+                    }
+                }
                 Err(Failure::Unsupported(what)) => {
                     return ffmpeg::probe(&origin, &format!("{container} ({what})"));
                 }

@@ -104,13 +104,20 @@ impl Source {
         Ok(bytes)
     }
 
-    /// A buffer suited to reading the whole file in order.
-    pub(crate) fn into_bulk(self) -> Self {
+    /// Moves to a position and takes a buffer suited to reading on in order from there.
+    pub(crate) fn into_bulk(self, position: u64) -> std::io::Result<Self> {
         let bytes = match self.bytes {
-            Bytes::Disk(file) => Bytes::Disk(BufReader::with_capacity(1 << 16, file.into_inner())),
-            memory => memory,
+            Bytes::Disk(file) => {
+                let mut file = file.into_inner();
+                file.seek(SeekFrom::Start(position))?;
+                Bytes::Disk(BufReader::with_capacity(1 << 16, file))
+            }
+            Bytes::Memory(mut memory) => {
+                memory.set_position(position);
+                Bytes::Memory(memory)
+            }
         };
-        Self { bytes, ..self }
+        Ok(Self { bytes, ..self })
     }
 }
 
@@ -142,7 +149,17 @@ impl BufRead for Source {
 impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         match &mut self.bytes {
-            Bytes::Disk(file) => file.seek(to),
+            // Seeking within what is buffered keeps it, where a plain seek would read it again.
+            Bytes::Disk(file) => match to {
+                SeekFrom::Start(to) => {
+                    let from = file.stream_position()?;
+                    match i64::try_from(i128::from(to) - i128::from(from)) {
+                        Ok(distance) => file.seek_relative(distance).map(|()| to),
+                        Err(_) => Err(std::io::ErrorKind::InvalidInput.into()),
+                    }
+                }
+                to => file.seek(to),
+            },
             Bytes::Memory(memory) => memory.seek(to),
         }
     }

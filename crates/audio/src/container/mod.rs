@@ -1,6 +1,8 @@
 //! What kind of file it is, by its first bytes alone: names and extensions lie.
 
 pub(crate) mod aiff;
+pub(crate) mod mp4;
+pub(crate) mod mpeg;
 pub(crate) mod pcm;
 pub(crate) mod wave;
 
