@@ -1,5 +1,7 @@
 //! The encoder room, tested through its public face.
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod batch;
+mod made;
 mod shared;
+mod speech_golden;
 mod whisper_reference;

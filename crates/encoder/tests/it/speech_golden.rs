@@ -1,0 +1,90 @@
+//! The wav2vec 2.0 family against transformers, from made weights (parity/encoder/speech.py).
+
+use crate::made::Golden;
+use crate::shared::largest_difference;
+use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
+use std::path::Path;
+
+/// Of the issue; activations reach 5.
+const TOLERANCE: f32 = 1e-4;
+
+/// Every shape variant with its model type.
+const VARIANTS: [(&str, &str); 10] = [
+    ("wav2vec2-base", "wav2vec2."),
+    ("wav2vec2-large", "wav2vec2."),
+    ("mms-adapter", "wav2vec2."),
+    ("hubert-base", "hubert."),
+    ("hubert-large", "hubert."),
+    ("mhubert", "hubert."),
+    ("wavlm-base", "wavlm."),
+    ("wavlm-large", "wavlm."),
+    ("data2vec-audio", "data2vec_audio."),
+    ("unispeech-sat", "unispeech_sat."),
+];
+
+pub(crate) fn open(folder: &Path) -> Encoder {
+    let source = EncoderSource::Local {
+        name: "made".into(),
+        path: folder.into(),
+    };
+    Encoder::open(&source, &EncoderOptions::default()).unwrap()
+}
+
+/// Compares every hidden state of every utterance, and the frame counts.
+pub(crate) fn compare(golden: &Golden, encoder: &Encoder, variant: &str) {
+    assert_eq!(encoder.info().hidden_states, golden.states(), "{variant}");
+    let mut worst = 0.0f32;
+    for (utterance, samples) in golden.utterances() {
+        let states = encoder.encode(&samples, &LayerSelection::All).unwrap();
+        for layer in 0..golden.states() {
+            let (shape, expected) = golden.state(&utterance, layer);
+            assert_eq!([states.frames, states.dim], *shape, "{variant} {utterance}");
+            assert_eq!(encoder.frames(samples.len()), states.frames);
+            let difference = largest_difference(states.layer(layer), &expected);
+            assert!(
+                difference < TOLERANCE,
+                "{variant} {utterance} layer {layer}: {difference}"
+            );
+            worst = worst.max(difference);
+        }
+    }
+    eprintln!("{variant}: largest difference {worst:e}");
+}
+
+#[test]
+fn every_hidden_state_is_that_of_transformers() {
+    for (variant, _) in VARIANTS {
+        let golden = Golden::read(variant);
+        let folder = tempfile::tempdir().unwrap();
+        golden.write_folder(folder.path(), str::to_owned);
+        compare(&golden, &open(folder.path()), variant);
+    }
+}
+
+/// A model saved with a head has a prefix; one saved years ago has the old names of weight norm.
+#[test]
+fn prefixes_and_both_spellings_of_weight_norm_load() {
+    let old = |name: &str| {
+        name.replace("parametrizations.weight.original0", "weight_g")
+            .replace("parametrizations.weight.original1", "weight_v")
+    };
+    for (variant, prefix) in VARIANTS {
+        let golden = Golden::read(variant);
+        for prefix in [prefix, "model."] {
+            let folder = tempfile::tempdir().unwrap();
+            golden.write_folder(folder.path(), |name| format!("{prefix}{}", old(name)));
+            compare(&golden, &open(folder.path()), variant);
+        }
+    }
+}
+
+/// Frames see nothing but their own utterance, and no thread sees another's work.
+#[test]
+fn a_batch_is_one_by_one_for_any_number_of_threads() {
+    for (variant, _) in VARIANTS {
+        let golden = Golden::read(variant);
+        let folder = tempfile::tempdir().unwrap();
+        golden.write_folder(folder.path(), str::to_owned);
+        crate::batch::batch_is_one_by_one(&open(folder.path()), variant);
+    }
+}
