@@ -91,9 +91,9 @@ pub enum CheckpointError {
     },
     /// A pickle asks for a class or function that no checkpoint has a reason to contain.
     #[error(
-        "read {}: refused: its pickle asks for {class}, which is no part of a checkpoint, and opening it with \
+        "read {}: refused: its pickle asks for {class}{}, which is no part of a checkpoint, and opening it with \
          Python would run that. Nothing was run. Use a copy from the original publisher; if you trust \
-         this file, save its tensors as safetensors in an isolated environment", path.display()
+         this file, save its tensors as safetensors in an isolated environment", path.display(), better_known(class)
     )]
     RefusedClass {
         /// The file.
@@ -189,4 +189,10 @@ fn listing(lead: &str, names: &[String]) -> String {
     } else {
         format!("{lead} {}", names.join(", "))
     }
+}
+
+/// The module that people know behind the one that a pickle names.
+fn better_known(class: &str) -> String {
+    let name = class.strip_prefix("posix.").or(class.strip_prefix("nt."));
+    name.map_or(String::new(), |name| format!(" (os.{name})"))
 }

@@ -68,8 +68,16 @@ pub(super) fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
     })
 }
 
-/// The shards that an index names, in order of their names, each inside the index's own folder.
-pub(super) fn shards(index: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+/// The files of a sharded checkpoint and what is said to be in them.
+pub(super) struct Shards {
+    /// In order of their names, each inside the index's own folder.
+    pub(super) paths: Vec<PathBuf>,
+    /// Names of tensors and the shard of each.
+    pub(super) tensors: Vec<(String, usize)>,
+}
+
+/// Reads an index.
+pub(super) fn shards(index: &Path) -> Result<Shards, CheckpointError> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
@@ -86,23 +94,32 @@ pub(super) fn shards(index: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
         });
     }
     let Index { weight_map } = emobox_files::read_json(index)?;
-    let mut shards: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (tensor, shard) in &weight_map {
+    if weight_map.is_empty() {
+        return Err(CheckpointError::NoTensors {
+            path: index.to_owned(),
+            found: vec!["an empty weight_map".to_owned()],
+        });
+    }
+    let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (tensor, shard) in weight_map {
         shards.entry(shard).or_default().push(tensor);
     }
     let folder = index.parent().unwrap_or(Path::new("."));
     let mut paths = Vec::with_capacity(shards.len());
-    for (shard, tensors) in shards {
-        let path = join_inside(folder, shard)?;
+    let mut tensors = Vec::new();
+    for (shard, names) in shards {
+        let path = join_inside(folder, &shard)?;
         if !path.is_file() {
             return Err(CheckpointError::MissingShard {
                 index: index.to_owned(),
-                shard: shard.to_owned(),
-                tensors: tensors.len(),
-                example: tensors[0].to_owned(),
+                shard,
+                tensors: names.len(),
+                example: names[0].clone(),
             });
         }
+        let number = paths.len();
+        tensors.extend(names.into_iter().map(|name| (name, number)));
         paths.push(path);
     }
-    Ok(paths)
+    Ok(Shards { paths, tensors })
 }

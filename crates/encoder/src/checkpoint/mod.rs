@@ -16,6 +16,7 @@ pub use error::CheckpointError;
 pub use tensor::Dtype;
 
 use emobox_files::{Sha256, sha256_bytes, sha256_file};
+use folder::Shards;
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,10 +40,13 @@ impl Checkpoint {
         } else {
             path.to_owned()
         };
-        let files = if file.to_string_lossy().ends_with(".index.json") {
+        let shards = if file.to_string_lossy().ends_with(".index.json") {
             folder::shards(&file)?
         } else {
-            vec![file]
+            Shards {
+                paths: vec![file],
+                tensors: Vec::new(),
+            }
         };
         let mut checkpoint = Self {
             path: path.to_owned(),
@@ -50,8 +54,21 @@ impl Checkpoint {
             tensors: BTreeMap::new(),
             config: None,
         };
-        for file in files {
-            checkpoint.add_file(&file)?;
+        for path in &shards.paths {
+            checkpoint.add_file(path)?;
+        }
+        for (name, shard) in shards.tensors {
+            if checkpoint
+                .tensors
+                .get(&name)
+                .is_none_or(|tensor| tensor.file != shard)
+            {
+                return Err(CheckpointError::MissingTensor {
+                    path: shards.paths[shard].clone(),
+                    similar: checkpoint.similar(&name),
+                    name,
+                });
+            }
         }
         Ok(checkpoint)
     }

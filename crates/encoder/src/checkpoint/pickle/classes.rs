@@ -87,7 +87,10 @@ const MEMBERS: &[(&[&str], &[&str])] = &[
             "int64",
             "int8",
             "long",
+            "per_channel_affine",
+            "per_tensor_affine",
             "short",
+            "sparse_coo",
             "strided",
             "uint8",
         ],
@@ -136,7 +139,7 @@ pub(super) fn allowed(module: &str, name: &str) -> bool {
             .and_then(|rest| rest.strip_prefix('.'))
             == Some(name)
     };
-    NAMES.iter().any(|candidate| whole(candidate))
+    NAMES.iter().any(whole)
         || MEMBERS
             .iter()
             .any(|(modules, names)| modules.contains(&module) && names.contains(&name))
