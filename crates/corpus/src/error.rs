@@ -21,6 +21,26 @@ pub enum CorpusError {
         known: String,
     },
 
+    /// A name for the user's own corpus that cannot be part of keys and folder names.
+    #[error(
+        "corpus name {name:?}: use letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 64"
+    )]
+    BadName {
+        /// The name given.
+        name: String,
+    },
+
+    /// Several tables lie beside the audio of a user's own corpus and none has a telling name.
+    #[error("corpus {corpus}: several tables in {}: {tables}; name the one to use: {corpus}={}/FILE", root.display(), root.display())]
+    SeveralTables {
+        /// The corpus.
+        corpus: String,
+        /// The folder.
+        root: PathBuf,
+        /// The tables.
+        tables: String,
+    },
+
     /// The raw folder does not exist or is no folder.
     #[error("corpus {corpus}: {} is not a folder{}", root.display(), found.as_deref().map(|f| format!(" ({f})")).unwrap_or_default())]
     NotAFolder {

@@ -5,6 +5,7 @@
 //! folder or the number of threads.
 
 mod card;
+mod custom;
 mod error;
 mod header;
 pub mod path_text;
@@ -17,6 +18,7 @@ mod tree;
 mod utterance;
 
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
+pub use custom::{CUSTOM_LAYOUT, prepare_any, prepare_custom, prepare_custom_with};
 pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderReader};
 pub use prepare::{PrepareOptions, Prepared, looks_like, prepare, prepare_with};

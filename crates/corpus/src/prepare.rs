@@ -87,8 +87,27 @@ pub fn prepare_with(
             report: Box::new(report),
         });
     }
+    let card = &entry.card;
+    let class_of = |emo: &str| {
+        let known = || {
+            card.labels
+                .iter()
+                .map(|(raw, _)| *raw)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let class = card.class_of(emo).map(str::to_owned);
+        class.ok_or_else(|| format!("label {emo:?} is none of {}", known()))
+    };
     let style = Style {
-        card: &entry.card,
+        corpus: name,
+        prefix: &format!("{name}-"),
+        language: if let [language] = card.languages {
+            Some(language)
+        } else {
+            None
+        },
+        class_of: &class_of,
         as_published: options.as_published,
     };
     let utterances = utterances(
@@ -121,7 +140,7 @@ pub(crate) fn finish(
     Prepared { manifest, report }
 }
 
-fn note(path: &str, message: &str) -> Noted {
+pub(crate) fn note(path: &str, message: &str) -> Noted {
     Noted {
         path: path.to_owned(),
         message: message.to_owned(),
@@ -227,7 +246,7 @@ fn row_name(file: &RawFile, row: &Row) -> String {
     }
 }
 
-fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
+pub(crate) fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (item, reason) in left_out {
         reasons.entry(reason).or_default().push(item);
@@ -244,9 +263,15 @@ fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
     list
 }
 
-/// How rows become utterances: under which label map, and ours or as published.
+/// How rows become utterances: under which names and label map, and ours or as published.
 pub(crate) struct Style<'a> {
-    pub(crate) card: &'a Card,
+    pub(crate) corpus: &'a str,
+    /// Goes before every row's id.
+    pub(crate) prefix: &'a str,
+    /// The language of rows that name none.
+    pub(crate) language: Option<&'a str>,
+    /// The harmonised class of a raw label.
+    pub(crate) class_of: &'a dyn Fn(&str) -> Result<String, String>,
     pub(crate) as_published: bool,
 }
 
@@ -327,23 +352,11 @@ fn utterance(
     row: Row,
     header: AudioHeader,
 ) -> Result<Utterance, Unusable> {
-    let card = style.card;
     let emo = row
         .published_emo
         .filter(|_| style.as_published)
         .unwrap_or(row.emo);
-    // A corpus of the user's own has an empty map: labels are taken as they are.
-    let label = match card.class_of(&emo) {
-        Some(class) => class.to_owned(),
-        None if card.labels.is_empty() => emo.clone(),
-        None => {
-            let known: Vec<&str> = card.labels.iter().map(|(raw, _)| *raw).collect();
-            return Err(Unusable::Label(format!(
-                "label {emo:?} is none of {}",
-                known.join(", ")
-            )));
-        }
-    };
+    let label = (style.class_of)(&emo).map_err(Unusable::Label)?;
     let channel = match row.channel {
         Channel::Number(number) => number,
         Channel::FrontCentre if header.channels > 2 => 3,
@@ -378,13 +391,9 @@ fn utterance(
         .published_speaker
         .filter(|_| style.as_published)
         .or(row.speaker);
-    let single_language = || match card.languages {
-        [language] => Some((*language).to_owned()),
-        _ => None,
-    };
     Ok(Utterance {
-        key: format!("{}-{}", card.name, row.id),
-        dataset: card.name.to_owned(),
+        key: format!("{}{}", style.prefix, row.id),
+        dataset: style.corpus.to_owned(),
         wav: file.path().to_owned(),
         r#type: "raw".to_owned(),
         sample_rate: header.sample_rate,
@@ -397,8 +406,8 @@ fn utterance(
         end_time: row.segment.map(|(_, end)| end),
         label,
         speaker,
-        gender: row.gender.map(|gender| gender.word().to_owned()),
-        language: row.language.or_else(single_language),
+        gender: row.gender,
+        language: row.language.or_else(|| style.language.map(str::to_owned)),
         text: row.text,
         split: row.split,
     })

@@ -112,8 +112,8 @@ pub struct Row {
     pub emo: String,
     /// Who speaks.
     pub speaker: Option<String>,
-    /// Gender of the speaker.
-    pub gender: Option<Gender>,
+    /// Gender of the speaker, in the manifest's words.
+    pub gender: Option<String>,
     /// Language, where the corpus has several (one language comes from the card).
     pub language: Option<String>,
     /// Transcript or sentence code.
@@ -186,7 +186,7 @@ impl Row {
     /// Sets the gender, where known.
     #[must_use]
     pub fn gender(mut self, gender: impl Into<Option<Gender>>) -> Self {
-        self.gender = gender.into();
+        self.gender = gender.into().map(|gender| gender.word().to_owned());
         self
     }
 

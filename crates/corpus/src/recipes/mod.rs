@@ -17,7 +17,16 @@ macro_rules! registered {
 // rustfmt does not look into a macro: `.ci/run` checks the files of this folder by name.
 registered! {
     mod demo;
+    mod emns;
     mod emodb;
+    mod emozionalmente;
+    mod iemocap;
+    mod m3ed;
+    mod meld;
+    mod mer2023;
+    mod msppodcast;
+    mod pavoque;
+    mod resd;
     mod urdu;
 }
 

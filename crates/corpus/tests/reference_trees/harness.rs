@@ -22,14 +22,14 @@ pub(crate) struct Published {
     pub(crate) split: String,
 }
 
-fn reference(name: &str) -> PathBuf {
+pub(crate) fn reference(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/reference")
         .join(name)
 }
 
 /// The lines of a reference table after its header, as cells; none when the folder is absent.
-fn table(name: &str) -> Option<Vec<Vec<String>>> {
+pub(crate) fn table(name: &str) -> Option<Vec<Vec<String>>> {
     let path = reference(name);
     let file = std::fs::File::open(&path).ok()?;
     let reader: Box<dyn BufRead> = if name.ends_with(".gz") {
@@ -47,7 +47,7 @@ fn table(name: &str) -> Option<Vec<Vec<String>>> {
     )
 }
 
-fn published(corpus: &str) -> Option<Vec<Published>> {
+pub(crate) fn published(corpus: &str) -> Option<Vec<Published>> {
     let rows = table(&format!("{corpus}.tsv.gz"))?;
     let row = |c: Vec<String>| Published {
         key: c[0].clone(),

@@ -4,6 +4,7 @@
 //! A corpus is one line below; a corpus with side files has a file here that writes them from the rows.
 
 mod harness;
+mod real;
 
 macro_rules! reference_trees {
     ($($corpus:ident $(=> $side_files:path)?;)*) => {
