@@ -1,4 +1,6 @@
-use crate::{FeatureError, StoreHeader, StorePrecision, normalise, pool_frames};
+use crate::{
+    FeatureError, FrameData, FrameView, StoreHeader, StorePrecision, normalise, pool_frames,
+};
 use half::f16;
 
 /// Hidden states of one utterance as an encoder gives them.
@@ -27,6 +29,8 @@ impl<'a> HiddenView<'a> {
 pub struct StoredItem {
     pub(crate) key: String,
     pub(crate) frames: usize,
+    dim: usize,
+    layers: usize,
     pub(crate) data: Stored,
     pub(crate) pooled: Vec<f32>,
 }
@@ -143,6 +147,8 @@ impl StoredItem {
         Ok(Self {
             key: key.to_owned(),
             frames: hidden.frames,
+            dim: header.dim,
+            layers: header.layers.len(),
             data,
             pooled,
         })
@@ -156,6 +162,19 @@ impl StoredItem {
     /// How many frames it has.
     pub fn frames(&self) -> usize {
         self.frames
+    }
+
+    /// The frames as a reader of the store will see them.
+    pub fn view(&self) -> FrameView<'_> {
+        FrameView {
+            layers: self.layers,
+            frames: self.frames,
+            dim: self.dim,
+            data: match &self.data {
+                Stored::F16(data) => FrameData::F16(data),
+                Stored::F32(data) => FrameData::F32(data),
+            },
+        }
     }
 
     /// Bytes it takes in memory, for budgets.

@@ -2,9 +2,11 @@ use crate::plan::StoreIndex;
 use crate::shard::{self, Failure, Kind, Opened, TensorPlace};
 use crate::{FeatureError, FrameData, FrameView, PooledView, StoreHeader, StorePrecision};
 use emobox_files::{FileError, read_json, sha256_bytes};
+use half::f16;
 use safetensors::tensor::Dtype;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A complete store, open for reading. Cheap to share between threads.
@@ -126,37 +128,43 @@ impl Store {
         })
     }
 
-    /// Reads the frames of an utterance into `bytes` by ordinary file reading. Slower than
-    /// [`Store::get`], but the pages do not count as this process's memory: the way to go through a
-    /// store larger than the memory budget. Returns the view of what was read.
-    pub fn read<'a>(
+    /// Reads the frames `range` of the `layer`-th stored layer of an utterance into `out`,
+    /// `[frame, dim]`, by ordinary file reading. Slower than [`Store::get`], but the pages do not
+    /// count as this process's memory: the way to go through a store larger than the memory budget.
+    ///
+    /// # Panics
+    /// When the layer, the range or the length of `out` do not fit.
+    pub fn read(
         &self,
         key: &str,
-        bytes: &'a mut Vec<f32>,
-    ) -> Result<FrameView<'a>, FeatureError> {
+        layer: usize,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), FeatureError> {
         let place = self.frames.find(key).ok_or_else(|| self.unknown(key))?;
         let (_, tensor) = self.frames.tensor(place);
+        let frames = frames_of(tensor);
+        assert!(layer < self.header.layers.len() && range.end <= frames);
+        assert_eq!(out.len(), range.len() * self.header.dim);
         let path = &self.frames.shards[place.shard].0;
-        // A buffer of f32 is aligned for both formats.
-        bytes.resize(tensor.bytes.div_ceil(4), 0.0);
-        let raw = &mut bytemuck::cast_slice_mut::<f32, u8>(bytes)[..tensor.bytes];
+        let row = self.header.dim * self.header.precision.bytes();
+        let start = tensor.offset + (layer * frames + range.start) * row;
         let mut file = File::open(path).map_err(|e| FileError::io("open", path, e))?;
-        file.seek(SeekFrom::Start(tensor.offset as u64))
-            .and_then(|_| file.read_exact(raw))
+        file.seek(SeekFrom::Start(start as u64))
             .map_err(|e| FileError::io("read", path, e))?;
-        let numbers = tensor.bytes / self.header.precision.bytes();
-        let data = match self.header.precision {
-            StorePrecision::F16 => {
-                FrameData::F16(&bytemuck::cast_slice(bytes.as_slice())[..numbers])
-            }
-            StorePrecision::F32 => FrameData::F32(&bytes[..numbers]),
+        let mut fill = |bytes: &mut [u8]| {
+            file.read_exact(bytes)
+                .map_err(|e| FileError::io("read", path, e))
         };
-        Ok(FrameView {
-            layers: self.header.layers.len(),
-            frames: frames_of(tensor),
-            dim: self.header.dim,
-            data,
-        })
+        match self.header.precision {
+            StorePrecision::F32 => fill(bytemuck::cast_slice_mut(out))?,
+            StorePrecision::F16 => {
+                let mut narrow = vec![f16::ZERO; out.len()];
+                fill(bytemuck::cast_slice_mut(&mut narrow))?;
+                emobox_kernels::widen_f16(&narrow, out);
+            }
+        }
+        Ok(())
     }
 
     /// The pooled statistics of an utterance; `None` where the store keeps none.

@@ -1,4 +1,5 @@
 use half::f16;
+use std::ops::Range;
 
 /// The stored frames of one utterance, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,29 @@ pub enum FrameData<'a> {
     F32(&'a [f32]),
 }
 
-impl FrameView<'_> {
+impl<'a> FrameView<'a> {
+    /// The frames `range` of one of the stored layers, as a view of one layer.
+    ///
+    /// # Panics
+    /// When there is no such layer or frame.
+    pub fn part(&self, layer: usize, range: Range<usize>) -> FrameView<'a> {
+        assert!(
+            layer < self.layers && range.end <= self.frames,
+            "no layer {layer}, frames {range:?}"
+        );
+        let start = (layer * self.frames + range.start) * self.dim;
+        let end = start + range.len() * self.dim;
+        FrameView {
+            layers: 1,
+            frames: range.len(),
+            dim: self.dim,
+            data: match self.data {
+                FrameData::F16(data) => FrameData::F16(&data[start..end]),
+                FrameData::F32(data) => FrameData::F32(&data[start..end]),
+            },
+        }
+    }
+
     /// How many numbers there are.
     pub fn len(&self) -> usize {
         self.layers * self.frames * self.dim

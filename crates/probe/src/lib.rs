@@ -1,1 +1,39 @@
 //! Probes on frozen features: heads, protocols, training, prediction.
+//!
+//! [`train_fold`] takes the utterances of one fold with their features and trains every point of the
+//! protocol's sweep at once, over the same ragged batches. The epoch and the point are selected on
+//! the validation part; the test part is predicted once with what was selected. What choosing on the
+//! test part would have claimed is computed beside it, as [`Oracle`], and feeds nothing.
+//!
+//! Results depend on the data and the [`Protocol`] alone: not on threads, on what else is in the
+//! sweep, or on interruptions (a [`TrainState`] carries every bit from one epoch to the next).
+
+mod adam;
+mod batch;
+mod engine;
+mod error;
+pub mod heads;
+mod loss;
+mod oracle;
+mod outcome;
+mod protocol;
+mod random;
+mod saved;
+mod select;
+mod source;
+mod split;
+mod state;
+mod task;
+mod team;
+mod train;
+
+pub use error::ProbeError;
+pub use outcome::{Curve, EpochRecord, FoldOutcome, Oracle, Predicted, Selected};
+pub use protocol::{ClassWeighting, Point, Protocol, ValidationRule, ValidationScheme};
+pub use saved::{FeatureDescription, Probe, ProbeDescription, ProbeOrigin};
+pub use select::ValidRecord;
+pub use source::{FeatureSource, StreamSource, ViewSource};
+pub use split::{ValidationOrigin, ValidationSplit, validation_split};
+pub use state::TrainState;
+pub use task::{FoldTask, Item, Role};
+pub use train::{Flow, Observer, Progress, TrainOptions, Training, train_fold};

@@ -1,0 +1,113 @@
+use crate::team::Team;
+use crate::{FeatureSource, Item, ProbeError};
+use std::ops::Range;
+
+/// Frames held at once. A batch beyond that is gone through in several slabs, so memory is bounded
+/// whatever the length of the utterances.
+const SLAB_FRAMES: usize = 16_384;
+
+/// Some utterances that go through a head together, ragged.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) source: &'a dyn FeatureSource,
+    pub(crate) items: &'a [Item],
+    /// Positions in `items`.
+    pub(crate) rows: &'a [usize],
+    /// Look for numbers that are not finite; once for each utterance is enough.
+    pub(crate) check: bool,
+    pub(crate) team: &'a Team,
+}
+
+/// A run of frames of one utterance inside a slab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The utterance, as a row of the batch.
+    pub(crate) row: usize,
+    /// Its frames.
+    pub(crate) frames: Range<usize>,
+    /// Where the first of them lies in the slab.
+    pub(crate) start: usize,
+}
+
+impl Batch<'_> {
+    /// Frames of a row.
+    pub(crate) fn frames(&self, row: usize) -> usize {
+        self.source.frames(self.rows[row])
+    }
+
+    /// The batch cut into slabs of pieces. Utterances are cut only at multiples of [`BLOCK`], so sums
+    /// over blocks of frames do not depend on what else is in the batch.
+    pub(crate) fn slabs(&self) -> Vec<Vec<Piece>> {
+        let (mut slabs, mut slab) = (Vec::new(), Vec::new());
+        let mut used = 0;
+        for row in 0..self.rows.len() {
+            let frames = self.frames(row);
+            let mut from = 0;
+            while from < frames {
+                let room = (SLAB_FRAMES - used) / BLOCK * BLOCK;
+                if room == 0 || (from == 0 && frames > room && used > 0) {
+                    slabs.push(std::mem::take(&mut slab));
+                    used = 0;
+                    continue;
+                }
+                let to = frames.min(from + room);
+                slab.push(Piece {
+                    row,
+                    frames: from..to,
+                    start: used,
+                });
+                used += to - from;
+                from = to;
+            }
+        }
+        slabs.push(slab);
+        slabs
+    }
+
+    /// Reads the frames of a slab, widened, into `out`, `[frame, dim]`.
+    pub(crate) fn load(
+        &self,
+        slab: &[Piece],
+        layer: usize,
+        out: &mut Vec<f32>,
+    ) -> Result<(), ProbeError> {
+        let dim = self.source.dim();
+        let frames: usize = slab.iter().map(|piece| piece.frames.len()).sum();
+        out.resize(frames * dim, 0.0);
+        let mut rest = out.as_mut_slice();
+        let mut parts = Vec::with_capacity(slab.len());
+        for piece in slab {
+            let (mine, others) = rest.split_at_mut(piece.frames.len() * dim);
+            rest = others;
+            parts.push((piece, mine, Ok(())));
+        }
+        self.team.each(&mut parts, |(piece, out, result)| {
+            let item = self.rows[piece.row];
+            *result = self.source.read(item, layer, piece.frames.clone(), out);
+            if self.check && result.is_ok() {
+                *result = finite(&self.items[item], piece, out, dim);
+            }
+        });
+        parts.into_iter().try_for_each(|(_, _, result)| result)
+    }
+}
+
+/// Frames summed together before they join an utterance's sum: keeps rounding errors of long
+/// utterances small, and is counted from the utterance's first frame.
+pub(crate) const BLOCK: usize = 32;
+
+fn finite(item: &Item, piece: &Piece, numbers: &[f32], dim: usize) -> Result<(), ProbeError> {
+    if numbers.iter().all(|x| x.is_finite()) {
+        return Ok(());
+    }
+    let at = numbers.iter().position(|x| !x.is_finite()).unwrap_or(0);
+    Err(ProbeError::Features {
+        key: item.key.clone(),
+        problem: format!(
+            "frame {}, dimension {} is {}, expected a finite number",
+            piece.frames.start + at / dim,
+            at % dim,
+            numbers[at]
+        ),
+    })
+}

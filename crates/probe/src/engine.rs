@@ -1,0 +1,234 @@
+use crate::adam::{Adam, Weights, clip};
+use crate::batch::Batch;
+use crate::heads::{Head, Setup, Sizes, Sweep};
+use crate::loss::{Loss, log_softmax};
+use crate::select::{ValidRecord, unweighted_accuracy};
+use crate::team::Team;
+use crate::{FeatureSource, Item, Point, ProbeError, Protocol};
+
+/// The sweep points of one fold, their weights, and the arithmetic of one step. Knows nothing of
+/// epochs, selection or roles.
+pub(crate) struct Engine<'a> {
+    pub(crate) points: Vec<Weights>,
+    /// Updates left out because the gradient was not finite.
+    pub(crate) skipped_steps: u64,
+    /// Look for numbers that are not finite in what is read.
+    pub(crate) check: bool,
+    source: &'a dyn FeatureSource,
+    items: &'a [Item],
+    classes: usize,
+    team: &'a Team,
+    sweep: Box<dyn Sweep>,
+    adam: Adam,
+    clip_norm: f64,
+    logits: Vec<Vec<f32>>,
+    logit_gradients: Vec<Vec<f32>>,
+    gradients: Vec<Vec<f32>>,
+}
+
+/// What an engine works on.
+#[derive(Clone, Copy)]
+pub(crate) struct EngineData<'a> {
+    pub(crate) source: &'a dyn FeatureSource,
+    pub(crate) items: &'a [Item],
+    pub(crate) classes: usize,
+    pub(crate) team: &'a Team,
+}
+
+/// How one point sees some utterances.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Evaluation {
+    /// Log-probabilities `[utterance, class]`.
+    pub(crate) scores: Vec<f64>,
+    pub(crate) predictions: Vec<usize>,
+    pub(crate) record: ValidRecord,
+}
+
+impl<'a> Engine<'a> {
+    /// Initial weights of every point of the protocol.
+    pub(crate) fn initial(
+        head: &Head,
+        protocol: &Protocol,
+        dim: usize,
+        classes: usize,
+    ) -> Vec<Weights> {
+        let weights = |point: &Point| {
+            let sizes = Sizes {
+                dim,
+                hidden: point.hidden,
+                classes,
+            };
+            Weights::new(head.initial(&sizes, point.seed))
+        };
+        protocol.points().iter().map(weights).collect()
+    }
+
+    pub(crate) fn new(
+        head: &Head,
+        protocol: &Protocol,
+        hidden: &[usize],
+        data: EngineData<'a>,
+        points: Vec<Weights>,
+    ) -> Self {
+        let sweep = (head.build)(&Setup {
+            dim: data.source.dim(),
+            classes: data.classes,
+            hidden,
+            team: data.team,
+        });
+        let (beta1, beta2, epsilon) = protocol.adam;
+        Self {
+            skipped_steps: 0,
+            check: true,
+            source: data.source,
+            items: data.items,
+            classes: data.classes,
+            team: data.team,
+            sweep,
+            adam: Adam {
+                beta1,
+                beta2,
+                epsilon,
+            },
+            clip_norm: protocol.clip_norm,
+            logits: vec![Vec::new(); points.len()],
+            logit_gradients: vec![Vec::new(); points.len()],
+            gradients: points.iter().map(|p| vec![0.0; p.values.len()]).collect(),
+            points,
+        }
+    }
+
+    fn batch<'b>(&self, rows: &'b [usize]) -> Batch<'b>
+    where
+        'a: 'b,
+    {
+        Batch {
+            source: self.source,
+            items: self.items,
+            rows,
+            check: self.check,
+            team: self.team,
+        }
+    }
+
+    fn forward(&mut self, rows: &[usize]) -> Result<(), ProbeError> {
+        let batch = self.batch(rows);
+        let weights: Vec<&[f32]> = self.points.iter().map(|p| p.values.as_slice()).collect();
+        self.sweep.forward(&weights, &batch, &mut self.logits)
+    }
+
+    /// Forward and backward over a batch: the loss of every point, the sum of the loss weights, and
+    /// the gradients left in place, not yet clipped.
+    pub(crate) fn gradients(
+        &mut self,
+        rows: &[usize],
+        loss: &Loss,
+    ) -> Result<(Vec<f64>, f64), ProbeError> {
+        self.forward(rows)?;
+        let labels: Vec<usize> = rows.iter().map(|&at| self.items[at].label).collect();
+        let mut weight = 0.0;
+        let mut losses = Vec::with_capacity(self.points.len());
+        for (logits, gradient) in self.logits.iter().zip(&mut self.logit_gradients) {
+            gradient.resize(logits.len(), 0.0);
+            let (value, total) = loss.evaluate(logits, &labels, gradient);
+            losses.push(value);
+            weight = total;
+        }
+        let batch = self.batch(rows);
+        let weights: Vec<&[f32]> = self.points.iter().map(|p| p.values.as_slice()).collect();
+        self.sweep
+            .backward(&weights, &batch, &self.logit_gradients, &mut self.gradients)?;
+        Ok((losses, weight))
+    }
+
+    /// One training step at the given learning rate of each point. Every point's gradient is clipped
+    /// by its own norm. A point whose gradient is not finite keeps its weights, as the recipe's
+    /// training loop does.
+    pub(crate) fn step(
+        &mut self,
+        rows: &[usize],
+        loss: &Loss,
+        rates: &[f64],
+    ) -> Result<(Vec<f64>, f64), ProbeError> {
+        let result = self.gradients(rows, loss)?;
+        let (adam, limit) = (self.adam, self.clip_norm);
+        let points = self.points.iter_mut().zip(&mut self.gradients).zip(rates);
+        let mut parts: Vec<_> = points
+            .map(|((weights, gradient), &rate)| (weights, gradient, rate, false))
+            .collect();
+        self.team
+            .each(&mut parts, |(weights, gradient, rate, skipped)| {
+                if clip(gradient, limit).is_finite() {
+                    weights.step(gradient, *rate, &adam);
+                } else {
+                    *skipped = true;
+                }
+            });
+        self.skipped_steps += parts.iter().map(|part| u64::from(part.3)).sum::<u64>();
+        Ok(result)
+    }
+
+    /// The gradients of the last [`Engine::gradients`], one flat vector a point.
+    #[cfg(test)]
+    pub(crate) fn last_gradients(&self) -> &[Vec<f32>] {
+        &self.gradients
+    }
+
+    /// How every point sees the utterances `rows`, in batches of `batch`.
+    pub(crate) fn evaluate(
+        &mut self,
+        rows: &[usize],
+        batch: usize,
+    ) -> Result<Vec<Evaluation>, ProbeError> {
+        let classes = self.classes;
+        let mut scores = vec![Vec::with_capacity(rows.len() * classes); self.points.len()];
+        for part in rows.chunks(batch) {
+            self.forward(part)?;
+            for (logits, scores) in self.logits.iter().zip(&mut scores) {
+                let start = scores.len();
+                scores.extend(logits.iter().map(|&x| f64::from(x)));
+                scores[start..]
+                    .chunks_exact_mut(classes)
+                    .for_each(log_softmax);
+            }
+        }
+        let labels: Vec<usize> = rows.iter().map(|&at| self.items[at].label).collect();
+        Ok(scores
+            .into_iter()
+            .map(|scores| judge(scores, &labels, classes))
+            .collect())
+    }
+}
+
+fn judge(scores: Vec<f64>, labels: &[usize], classes: usize) -> Evaluation {
+    let rows = scores.chunks_exact(classes);
+    let predictions: Vec<usize> = rows.clone().map(most_probable).collect();
+    let loss = rows
+        .zip(labels)
+        .map(|(row, &label)| -row[label])
+        .sum::<f64>();
+    Evaluation {
+        record: ValidRecord {
+            ua: unweighted_accuracy(labels, &predictions, classes),
+            loss: capped(loss / labels.len().max(1) as f64),
+        },
+        predictions,
+        scores,
+    }
+}
+
+/// The index of the largest score, the first at a tie.
+pub(crate) fn most_probable(row: &[f64]) -> usize {
+    let mut best = 0;
+    for (at, score) in row.iter().enumerate() {
+        if *score > row[best] {
+            best = at;
+        }
+    }
+    best
+}
+
+/// A loss as it is recorded: JSON has no infinity, so the largest number stands for it.
+pub(crate) fn capped(loss: f64) -> f64 {
+    if loss.is_finite() { loss } else { f64::MAX }
+}

@@ -1,0 +1,187 @@
+//! The heads, by name. A head is one file here and one line in [`all`].
+
+mod linear_relu_mean;
+
+use crate::ProbeError;
+use crate::batch::Batch;
+use crate::random::{Purpose, stream, uniform};
+use crate::team::Team;
+
+/// The paper's head.
+pub const DEFAULT: &str = "linear-relu-mean-linear";
+
+/// A kind of probe.
+#[derive(Debug)]
+pub struct Head {
+    /// The name it is asked for by.
+    pub name: &'static str,
+    /// What it computes, in one line.
+    pub summary: &'static str,
+    /// Its tensors for a dimension, a hidden size and a number of classes.
+    pub layout: fn(&Sizes) -> Vec<Tensor>,
+    pub(crate) build: fn(&Setup<'_>) -> Box<dyn Sweep>,
+}
+
+/// All heads.
+pub fn all() -> &'static [Head] {
+    &[linear_relu_mean::HEAD]
+}
+
+/// The head of that name.
+pub fn find(name: &str) -> Result<&'static Head, ProbeError> {
+    let unknown = || ProbeError::UnknownHead {
+        name: name.to_owned(),
+        known: all().iter().map(|h| h.name).collect::<Vec<_>>().join(", "),
+    };
+    all().iter().find(|h| h.name == name).ok_or_else(unknown)
+}
+
+/// What the tensors' shapes depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The width of a frame.
+    pub dim: usize,
+    /// The width of the hidden layer.
+    pub hidden: usize,
+    /// The number of classes.
+    pub classes: usize,
+}
+
+/// A tensor of a head: PyTorch's layout, weights as `[out, in]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Its name in a saved probe.
+    pub name: &'static str,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Initial values are uniform within ±1/√fan_in, PyTorch's default for linear layers.
+    pub fan_in: usize,
+}
+
+impl Tensor {
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+impl Head {
+    /// How many numbers a head of these sizes has.
+    pub fn parameters(&self, sizes: &Sizes) -> usize {
+        (self.layout)(sizes).iter().map(Tensor::len).sum()
+    }
+
+    /// Initial values, all tensors one after the other. They depend on the sizes and the seed alone.
+    pub fn initial(&self, sizes: &Sizes, seed: u64) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.parameters(sizes));
+        for (tensor, number) in (self.layout)(sizes).iter().zip(0..) {
+            let bound = 1.0 / (tensor.fan_in.max(1) as f32).sqrt();
+            let mut rng = stream(seed, Purpose::Tensor(number));
+            values.extend((0..tensor.len()).map(|_| uniform(&mut rng, bound)));
+        }
+        values
+    }
+}
+
+/// What a sweep of one head is built from.
+pub(crate) struct Setup<'a> {
+    pub(crate) dim: usize,
+    pub(crate) classes: usize,
+    /// The hidden size of every point.
+    pub(crate) hidden: &'a [usize],
+    pub(crate) team: &'a Team,
+}
+
+/// All sweep points of one head, going through the same batches.
+///
+/// The values of a point must not depend, to the bit, on which other points are in the sweep, on the
+/// number of threads, or (for logits) on the other utterances of the batch.
+pub(crate) trait Sweep: Send {
+    /// Writes the logits `[utterance, class]` of every point.
+    fn forward(
+        &mut self,
+        weights: &[&[f32]],
+        batch: &Batch<'_>,
+        logits: &mut [Vec<f32>],
+    ) -> Result<(), ProbeError>;
+
+    /// Writes the gradient of every point's weights, from that of the logits of the batch that went
+    /// forward last.
+    fn backward(
+        &mut self,
+        weights: &[&[f32]],
+        batch: &Batch<'_>,
+        logits: &[Vec<f32>],
+        gradients: &mut [Vec<f32>],
+    ) -> Result<(), ProbeError>;
+}
+
+/// `out[r] = weight · x[r] + bias`, for the small last layer: `[rows, inputs]` to `[rows, outputs]`.
+pub(crate) fn small_linear(x: &[f32], weight: &[f32], bias: &[f32], out: &mut Vec<f32>) {
+    let outputs = bias.len();
+    let inputs = weight.len() / outputs;
+    out.clear();
+    for row in x.chunks_exact(inputs) {
+        for (unit, &level) in weight.chunks_exact(inputs).zip(bias) {
+            out.push(dot(row, unit) + level);
+        }
+    }
+}
+
+/// The gradients of [`small_linear`]: by the weights and bias (added to `weight_gradient` and
+/// `bias_gradient`) and by its input (written to `input_gradient`).
+pub(crate) fn small_linear_backward(
+    x: &[f32],
+    weight: &[f32],
+    out_gradient: &[f32],
+    into: SmallGradients<'_>,
+) {
+    let SmallGradients {
+        weight: weight_gradient,
+        bias: bias_gradient,
+        input: input_gradient,
+    } = into;
+    let outputs = bias_gradient.len();
+    let inputs = weight.len() / outputs;
+    input_gradient.clear();
+    input_gradient.resize(x.len(), 0.0);
+    let rows = x
+        .chunks_exact(inputs)
+        .zip(out_gradient.chunks_exact(outputs));
+    for ((row, out), to) in rows.zip(input_gradient.chunks_exact_mut(inputs)) {
+        for (class, &g) in out.iter().enumerate() {
+            bias_gradient[class] += g;
+            let unit = class * inputs..(class + 1) * inputs;
+            for (total, &x) in weight_gradient[unit.clone()].iter_mut().zip(row) {
+                *total += g * x;
+            }
+            for (total, &w) in to.iter_mut().zip(&weight[unit]) {
+                *total += g * w;
+            }
+        }
+    }
+}
+
+/// Where [`small_linear_backward`] writes.
+pub(crate) struct SmallGradients<'a> {
+    pub(crate) weight: &'a mut [f32],
+    pub(crate) bias: &'a mut [f32],
+    pub(crate) input: &'a mut Vec<f32>,
+}
+
+/// In eight running sums: faster than one, and closer to the exact value.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0f32; 8];
+    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let tail: f32 = a8
+        .remainder()
+        .iter()
+        .zip(b8.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (x, y) in a8.zip(b8) {
+        for lane in 0..8 {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + tail
+}

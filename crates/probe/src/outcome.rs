@@ -1,0 +1,84 @@
+use crate::{Point, ValidRecord, ValidationSplit};
+use serde::{Deserialize, Serialize};
+
+/// One utterance of a test part as a probe sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Predicted {
+    /// The utterance.
+    pub key: String,
+    /// Its class, as an index into the outcome's classes.
+    pub label: usize,
+    /// The most probable class; the earlier one at a tie.
+    pub prediction: usize,
+    /// Natural logarithms of the class probabilities.
+    pub log_probabilities: Vec<f64>,
+}
+
+/// One epoch of one sweep point.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Mean training loss over the epoch's batches, weighted by their size.
+    pub train_loss: f64,
+    /// The validation part afterwards.
+    pub valid: ValidRecord,
+}
+
+/// The training of one sweep point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// The point.
+    pub point: Point,
+    /// Its epochs, from the first.
+    pub epochs: Vec<EpochRecord>,
+}
+
+/// The result of one seed: the point and epoch selected on the validation part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selected {
+    /// The selected point.
+    pub point: Point,
+    /// The selected epoch, from 1.
+    pub epoch: usize,
+    /// What it was selected by.
+    pub valid: ValidRecord,
+    /// The test part, predicted once.
+    pub predictions: Vec<Predicted>,
+    /// Further test sets, predicted once.
+    pub extra: Vec<Predicted>,
+    /// The head's numbers, all tensors one after the other, see [`crate::heads::Head::layout`].
+    #[serde(skip)]
+    pub weights: Vec<f32>,
+}
+
+/// The point and epoch that are best **on the test part** itself. Not a result: it shows what
+/// choosing on the test part would have claimed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Oracle {
+    /// The point.
+    pub point: Point,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// UA on the test part, by which it was chosen.
+    pub test_ua: f64,
+    /// Its predictions of the test part.
+    pub predictions: Vec<Predicted>,
+}
+
+/// Everything one trained fold leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldOutcome {
+    /// The fold, from 1.
+    pub fold: u32,
+    /// The classes, in the order of the outputs.
+    pub classes: Vec<String>,
+    /// How the validation part was made.
+    pub validation: ValidationSplit,
+    /// One result a seed.
+    pub selected: Vec<Selected>,
+    /// One oracle a seed; empty where the protocol wants none.
+    pub oracle: Vec<Oracle>,
+    /// One curve a point.
+    pub curves: Vec<Curve>,
+    /// Updates left out because the gradient was not finite, over all points.
+    pub skipped_steps: u64,
+}

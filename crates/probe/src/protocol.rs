@@ -1,0 +1,302 @@
+use crate::ProbeError;
+use emobox_files::{Sha256, sha256_bytes};
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides a training besides the data. Written out whole into every result, so that
+/// a reader can do it again.
+///
+/// [`Protocol::strict`] and [`Protocol::paper`] differ in how the validation part is drawn and in
+/// what is done with clips longer than 30 s; the rest follows section 3 of Ma et al., "EmoBox"
+/// (Interspeech 2024).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// `strict`, `paper`, or the name of a variation.
+    pub name: String,
+    /// The head's name in [`crate::heads`].
+    pub head: String,
+    /// Maximum learning rates of the sweep.
+    pub learning_rates: Vec<f64>,
+    /// Widths of the hidden layer of the sweep.
+    pub hidden_sizes: Vec<usize>,
+    /// Seeds of the initial weights. Selection happens within a seed; every seed gives a result.
+    pub seeds: Vec<u64>,
+    /// Seed of the batch order, which all points share.
+    pub order_seed: u64,
+    /// Utterances a batch; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// Times the training part is gone through.
+    pub epochs: usize,
+    /// Epochs of rising learning rate, see [`Protocol::learning_rate`].
+    pub warmup_epochs: usize,
+    /// Adam's decay rates and epsilon: beta 1, beta 2, epsilon.
+    pub adam: (f64, f64, f64),
+    /// The gradient of a point is scaled down to this Euclidean norm.
+    pub clip_norm: f64,
+    /// Where the validation part comes from if the partition has none.
+    pub validation: ValidationRule,
+    /// Clips longer than this many seconds take no part, in training and test alike.
+    pub max_seconds: Option<f64>,
+    /// Weights of the classes in the training loss.
+    pub class_weighting: ClassWeighting,
+    /// Strength of logit adjustment: `tau · ln(class share in training)` is added to the logits in
+    /// the training loss and left out in prediction (Menon et al., "Long-tail learning via logit
+    /// adjustment", ICLR 2021, equation 10). 0 switches it off.
+    pub logit_adjustment: f64,
+    /// Whether the score of the epoch and point that are best on the test part is computed beside
+    /// the result. It is never the result.
+    pub oracle: bool,
+}
+
+/// How the validation part is drawn from the training part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationRule {
+    /// At random within each label, or by whole speakers.
+    pub scheme: ValidationScheme,
+    /// The share of the training part that is wanted.
+    pub share: f64,
+    /// The largest share that whole speakers may take before the draw falls back to `random`.
+    pub max_share: f64,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+/// The two ways to draw a validation part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidationScheme {
+    /// At random within each label.
+    Random,
+    /// By whole speakers, with label counts as close to the share as they can be.
+    SpeakerDisjoint,
+}
+
+/// Weights of the classes in the training loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassWeighting {
+    /// Every utterance weighs the same.
+    #[default]
+    None,
+    /// Every class weighs the same: `n / (classes · n_class)`, scikit-learn's `balanced`.
+    Balanced,
+}
+
+/// One training of the sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Seed of the initial weights.
+    pub seed: u64,
+    /// Maximum learning rate.
+    pub learning_rate: f64,
+    /// Width of the hidden layer.
+    pub hidden: usize,
+}
+
+impl Protocol {
+    /// The program's default: validation without shared speakers, clips of any length.
+    pub fn strict() -> Self {
+        Self {
+            name: "strict".into(),
+            validation: ValidationRule {
+                scheme: ValidationScheme::SpeakerDisjoint,
+                ..Self::paper().validation
+            },
+            max_seconds: None,
+            ..Self::paper()
+        }
+    }
+
+    /// The paper's: 20 % of each label at random for validation, no clips longer than 30 s.
+    pub fn paper() -> Self {
+        Self {
+            name: "paper".into(),
+            head: crate::heads::DEFAULT.into(),
+            learning_rates: vec![1e-3, 1e-4],
+            hidden_sizes: vec![128, 256],
+            seeds: vec![1],
+            order_seed: 1,
+            batch: 32,
+            epochs: 100,
+            warmup_epochs: 10,
+            adam: (0.9, 0.999, 1e-8),
+            clip_norm: 5.0,
+            validation: ValidationRule {
+                scheme: ValidationScheme::Random,
+                share: 0.2,
+                max_share: 0.4,
+                seed: 1,
+            },
+            max_seconds: Some(30.0),
+            class_weighting: ClassWeighting::None,
+            logit_adjustment: 0.0,
+            oracle: true,
+        }
+    }
+
+    /// The names [`Protocol::named`] knows.
+    pub const NAMES: [&'static str; 2] = ["strict", "paper"];
+
+    /// The protocol of that name.
+    pub fn named(name: &str) -> Result<Self, ProbeError> {
+        match name {
+            "strict" => Ok(Self::strict()),
+            "paper" => Ok(Self::paper()),
+            _ => Err(ProbeError::UnknownProtocol {
+                name: name.to_owned(),
+                known: Self::NAMES.join(", "),
+            }),
+        }
+    }
+
+    /// All points of the sweep: seeds outermost, then learning rates, then hidden sizes. "The
+    /// earlier point" of the selection rule is the earlier in this order.
+    pub fn points(&self) -> Vec<Point> {
+        let mut points = Vec::new();
+        for &seed in &self.seeds {
+            for &learning_rate in &self.learning_rates {
+                for &hidden in &self.hidden_sizes {
+                    points.push(Point {
+                        seed,
+                        learning_rate,
+                        hidden,
+                    });
+                }
+            }
+        }
+        points
+    }
+
+    /// The learning rate of an epoch (from 1) whose maximum is `maximum`.
+    ///
+    /// One value an epoch, as the recipe's scheduler steps: `e / warmup` of the maximum up to the
+    /// last epoch of warm-up, then down in equal steps that would reach 0 one epoch after the last,
+    /// so that no epoch is wasted at rate 0. (The published script calls its scheduler late and
+    /// runs epoch 1 at the maximum and epoch 2 at 0; that is not reproduced.)
+    pub fn learning_rate(&self, epoch: usize, maximum: f64) -> f64 {
+        let (epoch, epochs, warmup) = (epoch as f64, self.epochs as f64, self.warmup_epochs as f64);
+        if epoch <= warmup {
+            maximum * epoch / warmup
+        } else {
+            maximum * (epochs + 1.0 - epoch) / (epochs + 1.0 - warmup)
+        }
+    }
+
+    /// The digest of every constant.
+    pub fn digest(&self) -> Sha256 {
+        let text = serde_json::to_vec(self).expect("a struct of plain fields is always JSON");
+        sha256_bytes(&text)
+    }
+
+    /// Refuses constants that make no sense, naming the first.
+    pub fn check(&self) -> Result<(), ProbeError> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let rates = self.learning_rates.iter();
+        let checks = [
+            (
+                !self.learning_rates.is_empty() && rates.copied().all(positive),
+                format!(
+                    "learning rates must be positive, found {:?}",
+                    self.learning_rates
+                ),
+            ),
+            (
+                !self.hidden_sizes.is_empty()
+                    && self.hidden_sizes.iter().all(|h| (1..=65_536).contains(h)),
+                format!(
+                    "hidden sizes must be 1 to 65536, found {:?}",
+                    self.hidden_sizes
+                ),
+            ),
+            (!self.seeds.is_empty(), "at least one seed is needed".into()),
+            (
+                self.batch > 0,
+                "a batch must have at least 1 utterance".into(),
+            ),
+            (self.epochs > 0, "at least 1 epoch is needed".into()),
+            (
+                self.warmup_epochs <= self.epochs,
+                format!(
+                    "warm-up of {} epochs is longer than the training of {}",
+                    self.warmup_epochs, self.epochs
+                ),
+            ),
+            (
+                (0.0..1.0).contains(&self.adam.0) && (0.0..1.0).contains(&self.adam.1),
+                format!("Adam's betas must be in [0, 1), found {:?}", self.adam),
+            ),
+            (
+                positive(self.clip_norm) && positive(self.adam.2),
+                "the clip norm and Adam's epsilon must be positive".into(),
+            ),
+            (
+                positive(self.validation.share)
+                    && self.validation.share <= self.validation.max_share
+                    && self.validation.max_share < 1.0,
+                format!(
+                    "validation needs 0 < share <= max_share < 1, found {} and {}",
+                    self.validation.share, self.validation.max_share
+                ),
+            ),
+            (
+                self.logit_adjustment.is_finite(),
+                format!(
+                    "logit adjustment must be finite, found {}",
+                    self.logit_adjustment
+                ),
+            ),
+        ];
+        match checks.into_iter().find(|(holds, _)| !holds) {
+            None => Ok(()),
+            Some((_, problem)) => Err(ProbeError::Protocol {
+                protocol: self.name.clone(),
+                problem,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_to_its_maximum_and_falls_towards_zero() {
+        let protocol = Protocol::paper();
+        let rates: Vec<f64> = (1..=100).map(|e| protocol.learning_rate(e, 1.0)).collect();
+        assert_eq!(rates[0], 0.1);
+        assert_eq!(rates[9], 1.0);
+        assert!((rates[99] - 1.0 / 91.0).abs() < 1e-12);
+        assert!(rates[..10].windows(2).all(|w| w[0] < w[1]));
+        assert!(rates[9..].windows(2).all(|w| w[0] > w[1]));
+    }
+
+    #[test]
+    fn protocols_survive_writing_and_differ_in_digest() {
+        for name in Protocol::NAMES {
+            let protocol = Protocol::named(name).unwrap();
+            protocol.check().unwrap();
+            let text = serde_json::to_string(&protocol).unwrap();
+            let again: Protocol = serde_json::from_str(&text).unwrap();
+            assert_eq!(again, protocol);
+            assert_eq!(again.digest(), protocol.digest());
+        }
+        assert_ne!(Protocol::strict().digest(), Protocol::paper().digest());
+        let error = Protocol::named("lax").unwrap_err().to_string();
+        assert!(error.contains("strict, paper"));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let mut protocol = Protocol::paper();
+        protocol.warmup_epochs = 200;
+        assert!(
+            protocol
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("warm-up of 200")
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Random numbers that stay the same between versions, platforms and thread counts: ChaCha8, one
+//! stream a purpose, turned into numbers by the arithmetic below and nothing else.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What a stream of random numbers is for. Streams of one seed are independent of each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    /// Initial values of the n-th tensor of a head.
+    Tensor(u32),
+    /// Batch order of an epoch.
+    Order(u32),
+    /// Drawing the validation part.
+    Validation,
+}
+
+pub(crate) fn stream(seed: u64, purpose: Purpose) -> ChaCha8Rng {
+    // Not `seed_from_u64`, whose expansion is the crate's to change.
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut rng = ChaCha8Rng::from_seed(key);
+    rng.set_stream(match purpose {
+        Purpose::Validation => 1,
+        Purpose::Tensor(n) => (1 << 32) | u64::from(n),
+        Purpose::Order(n) => (2 << 32) | u64::from(n),
+    });
+    rng
+}
+
+/// A number in `[-bound, bound)` with 24 random bits.
+pub(crate) fn uniform(rng: &mut ChaCha8Rng, bound: f32) -> f32 {
+    let unit = (rng.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0);
+    (2.0 * unit - 1.0) * bound
+}
+
+/// Fisher-Yates, from the end.
+pub(crate) fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
+    for last in (1..items.len()).rev() {
+        // A 64-bit draw makes the modulo's bias smaller than 2^-40 for any corpus.
+        let other = (rng.next_u64() % (last as u64 + 1)) as usize;
+        items.swap(last, other);
+    }
+}

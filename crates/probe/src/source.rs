@@ -1,0 +1,128 @@
+use crate::ProbeError;
+use emobox_features::{FrameView, Store};
+use std::ops::Range;
+
+/// Where frames come from: memory, a mapped store, or a store read from the disk on each pass.
+pub trait FeatureSource: Sync {
+    /// Hidden states of an utterance (1 unless several layers are stored).
+    fn layers(&self) -> usize;
+    /// The width of a frame.
+    fn dim(&self) -> usize;
+    /// How many frames an utterance has.
+    fn frames(&self, item: usize) -> usize;
+    /// Writes the frames `range` of one layer of an utterance to `out`, `[frame, dim]`.
+    fn read(
+        &self,
+        item: usize,
+        layer: usize,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), ProbeError>;
+}
+
+/// Views of frames that lie somewhere in memory, or in mapped files.
+#[derive(Debug)]
+pub struct ViewSource<'a> {
+    layers: usize,
+    dim: usize,
+    views: Vec<FrameView<'a>>,
+}
+
+impl<'a> ViewSource<'a> {
+    /// The views, one an item. All must have the same layers and dimension.
+    pub fn new(views: Vec<FrameView<'a>>) -> Result<Self, ProbeError> {
+        let (layers, dim) = views.first().map_or((1, 1), |v| (v.layers, v.dim));
+        for (at, view) in views.iter().enumerate() {
+            if (view.layers, view.dim) != (layers, dim) {
+                return Err(ProbeError::Features {
+                    key: format!("item {at}"),
+                    problem: format!(
+                        "{} layers of {} dimensions, the first item has {layers} of {dim}",
+                        view.layers, view.dim
+                    ),
+                });
+            }
+        }
+        Ok(Self { layers, dim, views })
+    }
+
+    /// The frames of `keys`, mapped from a store.
+    pub fn mapped<'k>(
+        store: &'a Store,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> Result<Self, ProbeError> {
+        let views = keys.into_iter().map(|key| store.get(key));
+        Self::new(views.collect::<Result<_, _>>()?)
+    }
+}
+
+impl FeatureSource for ViewSource<'_> {
+    fn layers(&self) -> usize {
+        self.layers
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn frames(&self, item: usize) -> usize {
+        self.views[item].frames
+    }
+
+    fn read(
+        &self,
+        item: usize,
+        layer: usize,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), ProbeError> {
+        self.views[item].part(layer, range).widen(out);
+        Ok(())
+    }
+}
+
+/// Frames read from a store's files on every pass, so that memory does not grow with the corpus.
+/// The operating system's file cache still serves what fits.
+#[derive(Debug)]
+pub struct StreamSource<'a> {
+    store: &'a Store,
+    items: Vec<(String, usize)>,
+}
+
+impl<'a> StreamSource<'a> {
+    /// The frames of `keys`, read from `store` when they are needed.
+    pub fn new<'k>(
+        store: &'a Store,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> Result<Self, ProbeError> {
+        let items = keys
+            .into_iter()
+            .map(|key| Ok((key.to_owned(), store.frames(key)?)))
+            .collect::<Result<_, ProbeError>>()?;
+        Ok(Self { store, items })
+    }
+}
+
+impl FeatureSource for StreamSource<'_> {
+    fn layers(&self) -> usize {
+        self.store.header().layers.len()
+    }
+
+    fn dim(&self) -> usize {
+        self.store.header().dim
+    }
+
+    fn frames(&self, item: usize) -> usize {
+        self.items[item].1
+    }
+
+    fn read(
+        &self,
+        item: usize,
+        layer: usize,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), ProbeError> {
+        Ok(self.store.read(&self.items[item].0, layer, range, out)?)
+    }
+}

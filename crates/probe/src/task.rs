@@ -1,0 +1,92 @@
+use crate::{FeatureSource, ProbeError};
+use serde::{Deserialize, Serialize};
+
+/// What an utterance is for in one fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Trains the probe, or validates where the partition has no validation part of its own.
+    Train,
+    /// The partition's own validation part.
+    Valid,
+    /// Predicted once with the selected probe.
+    Test,
+    /// A further test set: predicted like [`Role::Test`], but no part of the oracle.
+    Extra,
+}
+
+/// One utterance of a fold. Its features are those of the same position in the feature source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The utterance's key.
+    pub key: String,
+    /// Its class, as an index into [`FoldTask::classes`].
+    pub label: usize,
+    /// Its speaker, where known.
+    pub speaker: Option<String>,
+    /// Its part in the fold.
+    pub role: Role,
+}
+
+/// One fold to train: data without any choice about how.
+#[derive(Clone, Copy)]
+pub struct FoldTask<'a> {
+    /// The corpus, for messages.
+    pub corpus: &'a str,
+    /// The fold, from 1.
+    pub fold: u32,
+    /// The classes, in the order of the outputs.
+    pub classes: &'a [String],
+    /// All utterances of the fold. Batches are drawn from their order, so give them sorted by key.
+    pub items: &'a [Item],
+    /// The features of `items`, by position.
+    pub source: &'a dyn FeatureSource,
+}
+
+impl FoldTask<'_> {
+    /// Positions of the utterances with a role, in order.
+    pub fn with_role(&self, role: Role) -> Vec<usize> {
+        let items = self.items.iter().enumerate();
+        items
+            .filter(|(_, item)| item.role == role)
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// Finds what would make training fail or mean nothing, before any of it is done.
+    pub fn check(&self) -> Result<(), ProbeError> {
+        let classes = self.classes.len();
+        if classes < 2 {
+            return Err(self.refuse(format!("a probe needs at least 2 classes, found {classes}")));
+        }
+        let trained = self.with_role(Role::Train).len();
+        if trained < 2 {
+            return Err(self.refuse(format!(
+                "the training part has {trained} utterances, at least 2 are needed"
+            )));
+        }
+        for (at, item) in self.items.iter().enumerate() {
+            if item.label >= classes {
+                return Err(self.refuse(format!(
+                    "utterance {:?} has label {} of {classes} classes",
+                    item.key, item.label
+                )));
+            }
+            if self.source.frames(at) == 0 {
+                return Err(ProbeError::Features {
+                    key: item.key.clone(),
+                    problem: "no frames, at least 1 is needed".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn refuse(&self, problem: String) -> ProbeError {
+        ProbeError::Fold {
+            corpus: self.corpus.to_owned(),
+            fold: self.fold,
+            problem,
+        }
+    }
+}

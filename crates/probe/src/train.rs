@@ -1,0 +1,405 @@
+use crate::adam::Weights;
+use crate::engine::{Engine, EngineData, Evaluation, capped};
+use crate::heads::{self, Head};
+use crate::loss::Loss;
+use crate::oracle::{self, OracleBest};
+use crate::random::{Purpose, shuffle, stream};
+use crate::select;
+use crate::split::{ValidationSplit, validation_split};
+use crate::team::Team;
+use crate::{
+    Curve, EpochRecord, FoldOutcome, FoldTask, Oracle, Point, Predicted, ProbeError, Protocol,
+    Role, Selected, TrainState,
+};
+use emobox_files::sha256_bytes;
+
+/// Raised whenever the same data and protocol would give other numbers than before.
+const REVISION: u32 = 1;
+
+/// How to run a training; nothing here changes its result.
+#[derive(Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// Threads; 0 and 1 both mean the caller's own.
+    pub threads: usize,
+    /// Go on from here.
+    pub resume: Option<TrainState>,
+}
+
+/// How a call of [`train_fold`] ended.
+#[derive(Clone, Debug)]
+pub enum Training {
+    /// Trained to the end.
+    Done(Box<FoldOutcome>),
+    /// The observer asked for it. What was saved last is where it can go on.
+    Stopped,
+}
+
+/// What to do after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Save the state and go on.
+    Save,
+    /// Save the state and stop.
+    Stop,
+}
+
+/// An epoch that has just ended.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// How many there will be.
+    pub epochs: usize,
+    /// Frames that went through the head for training so far in this call, each counted once however
+    /// many points read it.
+    pub frames: u64,
+    /// The sweep points.
+    pub points: &'a [Point],
+    /// This epoch's record of every point.
+    pub records: &'a [EpochRecord],
+}
+
+/// Watches a training, and may save or stop it.
+pub trait Observer {
+    /// Called after every epoch.
+    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+        let _ = progress;
+        Flow::Continue
+    }
+
+    /// Called with the state when [`Flow::Save`] or [`Flow::Stop`] was answered.
+    fn save(&mut self, state: &TrainState) -> Result<(), ProbeError> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Asked after every batch. `false` stops at once; the epoch in hand is lost.
+    fn keep_going(&mut self) -> bool {
+        true
+    }
+}
+
+/// An observer that lets everything pass.
+impl Observer for () {}
+
+/// Trains every sweep point of the protocol on one fold, selects by validation, and predicts the test
+/// part once with what was selected. Deterministic in the task and the protocol.
+pub fn train_fold(
+    task: &FoldTask<'_>,
+    protocol: &Protocol,
+    options: &TrainOptions,
+    observer: &mut dyn Observer,
+) -> Result<Training, ProbeError> {
+    protocol.check()?;
+    task.check()?;
+    let head = heads::find(&protocol.head)?;
+    let split = validation_split(task, &protocol.validation)?;
+    let team = Team::new(options.threads);
+    let fold = Fold {
+        task,
+        protocol,
+        head,
+        split: &split,
+        team: &team,
+        points: protocol.points(),
+        test: task.with_role(Role::Test),
+    };
+    let identity = identity(task, protocol);
+    let start = match &options.resume {
+        Some(state) => fold.resume(state, &identity)?,
+        None => fold.begin(identity),
+    };
+    match fold.train(start, observer)? {
+        Some(state) => Ok(Training::Done(Box::new(fold.finish(state)?))),
+        None => Ok(Training::Stopped),
+    }
+}
+
+/// The digest of everything a saved state depends on, apart from the features themselves.
+fn identity(task: &FoldTask<'_>, protocol: &Protocol) -> String {
+    let mut text = format!(
+        "{REVISION}\n{}\n{}\n{}\n{:?}\n{} {}\n",
+        protocol.digest(),
+        task.corpus,
+        task.fold,
+        task.classes,
+        task.source.layers(),
+        task.source.dim(),
+    );
+    for (at, item) in task.items.iter().enumerate() {
+        text.push_str(&format!(
+            "{:?}\t{}\t{:?}\t{:?}\t{}\n",
+            item.key,
+            item.label,
+            item.speaker,
+            item.role,
+            task.source.frames(at)
+        ));
+    }
+    sha256_bytes(text.as_bytes()).as_str().to_owned()
+}
+
+/// One training, with everything that stays the same throughout.
+struct Fold<'a> {
+    task: &'a FoldTask<'a>,
+    protocol: &'a Protocol,
+    head: &'static Head,
+    split: &'a ValidationSplit,
+    team: &'a Team,
+    points: Vec<Point>,
+    test: Vec<usize>,
+}
+
+impl<'a> Fold<'a> {
+    fn begin(&self, identity: String) -> TrainState {
+        let (dim, classes) = (self.task.source.dim(), self.task.classes.len());
+        let seeds = self.protocol.seeds.len();
+        TrainState {
+            identity,
+            epoch: 0,
+            points: Engine::initial(self.head, self.protocol, dim, classes),
+            curves: vec![Vec::new(); self.points.len()],
+            best: vec![None; seeds],
+            oracle: vec![None; seeds],
+            skipped_steps: 0,
+        }
+    }
+
+    fn resume(&self, state: &TrainState, identity: &str) -> Result<TrainState, ProbeError> {
+        let fresh = self.begin(identity.to_owned());
+        let lengths = |points: &[Weights]| -> Vec<[usize; 3]> {
+            let lengths = |p: &Weights| [p.values.len(), p.first.len(), p.second.len()];
+            points.iter().map(lengths).collect()
+        };
+        let differs = |field, expected: String, found: String| {
+            Err(ProbeError::State {
+                field,
+                expected,
+                found,
+            })
+        };
+        if state.identity != identity {
+            return differs(
+                "its digest of protocol and data",
+                identity.to_owned(),
+                state.identity.clone(),
+            );
+        }
+        let (want, got) = (lengths(&fresh.points), lengths(&state.points));
+        if want != got {
+            return differs(
+                "the size of its weights",
+                format!("{want:?}"),
+                format!("{got:?}"),
+            );
+        }
+        let whole = state.curves.iter().all(|curve| curve.len() == state.epoch)
+            && state.epoch <= self.protocol.epochs
+            && state.best.len() == fresh.best.len()
+            && state.oracle.len() == fresh.oracle.len();
+        if !whole {
+            return differs(
+                "its number of epochs",
+                "one record an epoch".into(),
+                state.epoch.to_string(),
+            );
+        }
+        Ok(state.clone())
+    }
+
+    fn engine(&self, hidden: &[usize], points: Vec<Weights>) -> Engine<'a> {
+        let data = EngineData {
+            source: self.task.source,
+            items: self.task.items,
+            classes: self.task.classes.len(),
+            team: self.team,
+        };
+        Engine::new(self.head, self.protocol, hidden, data, points)
+    }
+
+    /// Runs the remaining epochs; `None` when the observer stopped it.
+    fn train(
+        &self,
+        mut state: TrainState,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<TrainState>, ProbeError> {
+        let protocol = self.protocol;
+        let hidden: Vec<usize> = self.points.iter().map(|p| p.hidden).collect();
+        let mut engine = self.engine(&hidden, std::mem::take(&mut state.points));
+        engine.skipped_steps = state.skipped_steps;
+        let loss = self.loss();
+        let mut frames = 0;
+        while state.epoch < protocol.epochs {
+            let epoch = state.epoch + 1;
+            let rates: Vec<f64> = self
+                .points
+                .iter()
+                .map(|point| protocol.learning_rate(epoch, point.learning_rate))
+                .collect();
+            let mut sums = vec![0.0; self.points.len()];
+            let mut total = 0.0;
+            for rows in batch_order(&self.split.train, protocol, epoch).chunks(protocol.batch) {
+                let (losses, weight) = engine.step(rows, &loss, &rates)?;
+                for (sum, loss) in sums.iter_mut().zip(losses) {
+                    *sum += loss * weight;
+                }
+                total += weight;
+                frames += rows
+                    .iter()
+                    .map(|&at| self.task.source.frames(at) as u64)
+                    .sum::<u64>();
+                if !observer.keep_going() {
+                    return Ok(None);
+                }
+            }
+            let valid = engine.evaluate(&self.split.valid, protocol.batch)?;
+            let records: Vec<EpochRecord> = sums
+                .iter()
+                .zip(&valid)
+                .map(|(sum, valid)| EpochRecord {
+                    train_loss: capped(sum / total),
+                    valid: valid.record,
+                })
+                .collect();
+            self.select(&mut state, &engine, epoch, &records);
+            if protocol.oracle && !self.test.is_empty() {
+                let scored = engine.evaluate(&self.test, protocol.batch)?;
+                self.look_at_test(&mut state, epoch, scored);
+            }
+            // Every utterance has been read once by now.
+            engine.check = false;
+            for (curve, record) in state.curves.iter_mut().zip(&records) {
+                curve.push(*record);
+            }
+            state.epoch = epoch;
+            state.skipped_steps = engine.skipped_steps;
+            let flow = observer.epoch(&Progress {
+                epoch,
+                epochs: protocol.epochs,
+                frames,
+                points: &self.points,
+                records: &records,
+            });
+            if flow != Flow::Continue {
+                // Lent to the state for the writing, and taken back.
+                std::mem::swap(&mut state.points, &mut engine.points);
+                observer.save(&state)?;
+                std::mem::swap(&mut state.points, &mut engine.points);
+            }
+            if flow == Flow::Stop {
+                return Ok(None);
+            }
+        }
+        state.points = engine.points;
+        Ok(Some(state))
+    }
+
+    fn loss(&self) -> Loss {
+        let mut counts = vec![0; self.task.classes.len()];
+        for &at in &self.split.train {
+            counts[self.task.items[at].label] += 1;
+        }
+        let protocol = self.protocol;
+        Loss::new(&counts, protocol.class_weighting, protocol.logit_adjustment)
+    }
+
+    /// Points of a seed are consecutive, see [`Protocol::points`].
+    fn seed_of(&self, point: usize) -> usize {
+        point / (self.points.len() / self.protocol.seeds.len())
+    }
+
+    fn select(
+        &self,
+        state: &mut TrainState,
+        engine: &Engine<'_>,
+        epoch: usize,
+        records: &[EpochRecord],
+    ) {
+        for (point, record) in records.iter().enumerate() {
+            let best = &mut state.best[self.seed_of(point)];
+            let weights = &engine.points[point].values;
+            select::offer(best, point, epoch, record.valid, weights);
+        }
+    }
+
+    fn look_at_test(&self, state: &mut TrainState, epoch: usize, scored: Vec<Evaluation>) {
+        for (point, evaluation) in scored.into_iter().enumerate() {
+            let candidate = OracleBest {
+                point,
+                epoch,
+                ua: evaluation.record.ua,
+                loss: evaluation.record.loss,
+                scores: evaluation.scores,
+            };
+            oracle::offer(&mut state.oracle[self.seed_of(point)], candidate);
+        }
+    }
+
+    fn finish(&self, state: TrainState) -> Result<FoldOutcome, ProbeError> {
+        let classes = self.task.classes.len();
+        let mut selected = Vec::new();
+        for best in state.best {
+            let best = best.ok_or_else(|| ProbeError::Diverged {
+                corpus: self.task.corpus.to_owned(),
+                fold: self.task.fold,
+            })?;
+            let point = self.points[best.point];
+            let mut engine = self.engine(&[point.hidden], vec![Weights::new(best.weights)]);
+            let mut predict = |rows: &[usize]| -> Result<Vec<Predicted>, ProbeError> {
+                let scored = engine.evaluate(rows, self.protocol.batch)?;
+                Ok(self.predicted(rows, &scored[0].scores, classes))
+            };
+            selected.push(Selected {
+                point,
+                epoch: best.epoch,
+                valid: best.record,
+                predictions: predict(&self.test)?,
+                extra: predict(&self.task.with_role(Role::Extra))?,
+                weights: engine.points.remove(0).values,
+            });
+        }
+        let oracle = state.oracle.into_iter().flatten().map(|best| Oracle {
+            point: self.points[best.point],
+            epoch: best.epoch,
+            test_ua: best.ua,
+            predictions: self.predicted(&self.test, &best.scores, classes),
+        });
+        let curves = self.points.iter().zip(state.curves);
+        Ok(FoldOutcome {
+            fold: self.task.fold,
+            classes: self.task.classes.to_vec(),
+            validation: self.split.clone(),
+            selected,
+            oracle: oracle.collect(),
+            curves: curves
+                .map(|(&point, epochs)| Curve { point, epochs })
+                .collect(),
+            skipped_steps: state.skipped_steps,
+        })
+    }
+
+    fn predicted(&self, rows: &[usize], scores: &[f64], classes: usize) -> Vec<Predicted> {
+        let rows = rows.iter().zip(scores.chunks_exact(classes));
+        rows.map(|(&at, row)| Predicted {
+            key: self.task.items[at].key.clone(),
+            label: self.task.items[at].label,
+            prediction: crate::engine::most_probable(row),
+            log_probabilities: row.to_vec(),
+        })
+        .collect()
+    }
+}
+
+/// The training utterances in the order of an epoch (from 1): a fresh shuffle of the same list each
+/// time, so that an epoch's order does not depend on the ones before.
+fn batch_order(train: &[usize], protocol: &Protocol, epoch: usize) -> Vec<usize> {
+    let mut order = train.to_vec();
+    let number = u32::try_from(epoch).unwrap_or(u32::MAX);
+    shuffle(
+        &mut stream(protocol.order_seed, Purpose::Order(number)),
+        &mut order,
+    );
+    order
+}

@@ -1,0 +1,341 @@
+//! Training's promises: the same result however it is run, and a selection that never sees the test.
+
+mod common;
+
+use common::{DIM, Dummy, dummy, short};
+use emobox_features::{
+    ComputePrecision, FrameData, FrameView, Normalisation, SCHEMA, StoreHeader, StorePrecision,
+};
+use emobox_probe::{
+    ClassWeighting, Flow, FoldOutcome, FoldTask, Observer, Probe, ProbeError, ProbeOrigin,
+    Progress, Protocol, Role, TrainOptions, TrainState, Training, train_fold,
+};
+
+fn run(
+    data: &Dummy,
+    protocol: &Protocol,
+    options: &TrainOptions,
+) -> Result<FoldOutcome, ProbeError> {
+    let source = data.source();
+    let task = FoldTask {
+        corpus: "dummy",
+        fold: 1,
+        classes: &data.classes,
+        items: &data.items,
+        source: &source,
+    };
+    match train_fold(&task, protocol, options, &mut ())? {
+        Training::Done(outcome) => Ok(*outcome),
+        Training::Stopped => panic!("nobody asked to stop"),
+    }
+}
+
+fn threads(threads: usize) -> TrainOptions {
+    TrainOptions {
+        threads,
+        resume: None,
+    }
+}
+
+fn accuracy(predictions: &[emobox_probe::Predicted]) -> f64 {
+    let hits = predictions.iter().filter(|p| p.prediction == p.label);
+    hits.count() as f64 / predictions.len() as f64
+}
+
+#[test]
+fn it_learns() {
+    let outcome = run(&dummy(200), &short(15), &threads(1)).unwrap();
+    let selected = &outcome.selected[0];
+    assert_eq!(selected.predictions.len(), 40);
+    assert!(accuracy(&selected.predictions) > 0.8);
+    assert!(outcome.oracle[0].test_ua >= accuracy(&selected.predictions) - 1e-9);
+    let losses: Vec<f64> = outcome.curves[0]
+        .epochs
+        .iter()
+        .map(|e| e.train_loss)
+        .collect();
+    assert!(losses[14] < losses[0] * 0.95, "{losses:?}");
+    assert_eq!((outcome.curves.len(), losses.len()), (4, 15));
+    for predicted in &selected.predictions {
+        let sum: f64 = predicted.log_probabilities.iter().map(|p| p.exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn threads_change_nothing() {
+    let data = dummy(90);
+    let one = run(&data, &short(4), &threads(1)).unwrap();
+    for count in [2, 3] {
+        assert_eq!(run(&data, &short(4), &threads(count)).unwrap(), one);
+    }
+}
+
+#[test]
+fn points_trained_together_or_alone_are_the_same() {
+    let data = dummy(90);
+    let protocol = Protocol {
+        seeds: vec![1, 7],
+        ..short(4)
+    };
+    let fused = run(&data, &protocol, &threads(2)).unwrap();
+    assert_eq!((fused.curves.len(), fused.selected.len()), (8, 2));
+    for curve in &fused.curves {
+        let alone = Protocol {
+            seeds: vec![curve.point.seed],
+            learning_rates: vec![curve.point.learning_rate],
+            hidden_sizes: vec![curve.point.hidden],
+            ..protocol.clone()
+        };
+        let alone = run(&data, &alone, &threads(1)).unwrap();
+        assert_eq!(&alone.curves[0], curve);
+        let selected = fused.selected.iter().find(|s| s.point == curve.point);
+        if let Some(selected) = selected {
+            assert_eq!(&alone.selected[0], selected);
+        }
+    }
+    assert_ne!(
+        fused.curves[0].epochs, fused.curves[4].epochs,
+        "seeds differ"
+    );
+}
+
+/// Stops after some epochs, as a crash does after the last save.
+struct StopAt {
+    epoch: usize,
+    saved: Option<Vec<u8>>,
+}
+
+impl Observer for StopAt {
+    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+        if progress.epoch == self.epoch {
+            Flow::Stop
+        } else {
+            Flow::Save
+        }
+    }
+
+    fn save(&mut self, state: &TrainState) -> Result<(), ProbeError> {
+        self.saved = Some(state.to_bytes()?);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stopped_training_ends_as_an_undisturbed_one() {
+    let data = dummy(90);
+    let calm = run(&data, &short(9), &threads(1)).unwrap();
+    let source = data.source();
+    let task = FoldTask {
+        corpus: "dummy",
+        fold: 1,
+        classes: &data.classes,
+        items: &data.items,
+        source: &source,
+    };
+    let mut options = threads(2);
+    for epoch in [1, 4, 8] {
+        let mut observer = StopAt { epoch, saved: None };
+        let ended = train_fold(&task, &short(9), &options, &mut observer).unwrap();
+        assert!(matches!(ended, Training::Stopped));
+        let bytes = observer.saved.unwrap();
+        let state = TrainState::from_bytes(&bytes).unwrap();
+        assert_eq!(state.epoch(), epoch);
+        assert_eq!(state.to_bytes().unwrap(), bytes);
+        options.resume = Some(state);
+    }
+    let Training::Done(outcome) = train_fold(&task, &short(9), &options, &mut ()).unwrap() else {
+        panic!("nobody asked to stop");
+    };
+    assert_eq!(*outcome, calm);
+
+    let error = run(&data, &short(8), &options).unwrap_err().to_string();
+    assert!(error.contains("digest of protocol and data"), "{error}");
+    let cut = TrainState::from_bytes(&[1, 2, 3]).unwrap_err().to_string();
+    assert!(cut.starts_with("training state"), "{cut}");
+}
+
+#[test]
+fn selection_does_not_see_the_test_part() {
+    let honest = run(&dummy(90), &short(6), &threads(1)).unwrap();
+    let mut data = dummy(90);
+    for at in 0..data.items.len() {
+        if data.items[at].role == Role::Test {
+            data.items[at].label = (data.items[at].label + 1) % 4;
+            data.frames_mut(at).iter_mut().for_each(|x| *x = -*x);
+        }
+    }
+    let spoilt = run(&data, &short(6), &threads(1)).unwrap();
+    assert_eq!(spoilt.curves, honest.curves);
+    assert_eq!(spoilt.selected[0].weights, honest.selected[0].weights);
+    assert_ne!(
+        spoilt.selected[0].predictions,
+        honest.selected[0].predictions
+    );
+    let blind = Protocol {
+        oracle: false,
+        ..short(6)
+    };
+    let blind = run(&dummy(90), &blind, &threads(1)).unwrap();
+    assert!(blind.oracle.is_empty());
+    assert_eq!(blind.selected, honest.selected);
+}
+
+#[test]
+fn odd_folds_train() {
+    // A class without training utterances, a last batch of one, another test set.
+    let mut data = dummy(80);
+    data.items
+        .retain(|item| item.label != 3 || item.role == Role::Test);
+    let keep: Vec<usize> = data
+        .items
+        .iter()
+        .map(|i| i.key[6..].parse().unwrap())
+        .collect();
+    let mut odd = dummy(80);
+    odd.items = data.items;
+    let frames: Vec<Vec<f32>> = keep.iter().map(|&at| odd.frames_mut(at).clone()).collect();
+    for (at, frames) in frames.into_iter().enumerate() {
+        *odd.frames_mut(at) = frames;
+    }
+    odd.items[0].role = Role::Extra;
+    let protocol = Protocol {
+        batch: 5,
+        class_weighting: ClassWeighting::Balanced,
+        logit_adjustment: 1.0,
+        ..short(5)
+    };
+    let outcome = run(&odd, &protocol, &threads(1)).unwrap();
+    assert_eq!(outcome.selected[0].extra.len(), 1);
+    let trained = outcome.curves.iter().flat_map(|c| &c.epochs);
+    assert!(
+        trained
+            .clone()
+            .all(|e| e.train_loss < 10.0 && e.valid.loss < 10.0)
+    );
+}
+
+#[test]
+fn bad_features_are_named() {
+    let mut data = dummy(40);
+    data.frames_mut(7)[2 * DIM + 3] = f32::NAN;
+    let error = run(&data, &short(2), &threads(1)).unwrap_err().to_string();
+    assert!(
+        error.contains("\"dummy-0007\": frame 2, dimension 3 is NaN"),
+        "{error}"
+    );
+    let mut data = dummy(40);
+    data.frames_mut(9).clear();
+    let error = run(&data, &short(2), &threads(1)).unwrap_err().to_string();
+    assert!(error.contains("\"dummy-0009\": no frames"), "{error}");
+    let mut data = dummy(40);
+    data.items[3].label = 9;
+    let error = run(&data, &short(2), &threads(1)).unwrap_err().to_string();
+    assert!(error.contains("label 9 of 4 classes"), "{error}");
+    let mut data = dummy(40);
+    data.items
+        .iter_mut()
+        .for_each(|item| item.role = Role::Test);
+    let error = run(&data, &short(2), &threads(1)).unwrap_err().to_string();
+    assert!(error.contains("training part has 0 utterances"), "{error}");
+    let unknown = Protocol {
+        head: "transformer".into(),
+        ..short(2)
+    };
+    let error = run(&dummy(40), &unknown, &threads(1))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("linear-relu-mean-linear"), "{error}");
+}
+
+#[test]
+fn long_utterances_go_through_in_pieces() {
+    let mut data = dummy(40);
+    for at in [1, 2, 9] {
+        let frames = data.frames_mut(at);
+        let once = frames.clone();
+        while frames.len() < 20_000 * DIM {
+            frames.extend_from_slice(&once);
+        }
+    }
+    let one = run(&data, &short(2), &threads(1)).unwrap();
+    assert_eq!(run(&data, &short(2), &threads(2)).unwrap(), one);
+    assert!(one.curves[0].epochs.iter().all(|e| e.train_loss < 10.0));
+}
+
+fn header() -> StoreHeader {
+    StoreHeader {
+        schema: SCHEMA,
+        corpus: "dummy".into(),
+        encoder: "dummy-encoder".into(),
+        weights_digest: "abc".into(),
+        layers: vec![4],
+        pooled_layers: 0,
+        dim: DIM,
+        hop: 320,
+        precision: StorePrecision::F32,
+        compute: ComputePrecision::F32,
+        normalisation: Normalisation::None,
+        revision: 1,
+        program_version: "0.1.0".into(),
+    }
+}
+
+#[test]
+fn a_saved_probe_predicts_what_the_training_predicted() {
+    let mut data = dummy(90);
+    let protocol = short(5);
+    let outcome = run(&data, &protocol, &threads(1)).unwrap();
+    let origin = ProbeOrigin {
+        classes: &data.classes,
+        header: &header(),
+        corpus: "dummy",
+        fold: 1,
+        protocol: &protocol,
+        program_version: "0.1.0",
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let probe = Probe::new(&outcome.selected[0], &origin).unwrap();
+    probe.save(dir.path()).unwrap();
+    let loaded = Probe::load(&dir.path().join("probe.json")).unwrap();
+    assert_eq!(loaded, probe);
+    for predicted in &outcome.selected[0].predictions {
+        let at: usize = predicted.key[6..].parse().unwrap();
+        let frames = data.frames_mut(at).clone();
+        let view = FrameView {
+            layers: 1,
+            frames: frames.len() / DIM,
+            dim: DIM,
+            data: FrameData::F32(&frames),
+        };
+        assert_eq!(loaded.predict(&view).unwrap(), predicted.log_probabilities);
+        let hidden = emobox_features::HiddenView {
+            layers: &[4],
+            frames: view.frames,
+            dim: DIM,
+            data: &frames,
+        };
+        let scores = loaded.predict_hidden("x", &hidden).unwrap();
+        assert_eq!(scores, predicted.log_probabilities);
+    }
+    let narrow = FrameView {
+        layers: 1,
+        frames: 1,
+        dim: 3,
+        data: FrameData::F32(&[0.0; 3]),
+    };
+    let error = loaded.predict(&narrow).unwrap_err().to_string();
+    assert!(
+        error.contains("3 dimensions, the probe reads 24"),
+        "{error}"
+    );
+
+    let path = dir.path().join("probe.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = Probe::load(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("not of one probe"), "{error}");
+    std::fs::write(&path, &bytes[..50]).unwrap();
+    assert!(Probe::load(dir.path()).is_err());
+}
