@@ -160,8 +160,8 @@ fn turns<'a>(tree: &'a RawTree, corpus: &str) -> Result<(&'a RawFile, Turns), Co
     };
     if turns.values().any(|(_, turn)| turn.split.is_none()) {
         let file = tree.side_file(corpus, &["Partitions.txt", "Partition.txt"])?;
-        let parts = pairs(&tree.read_text(file)?);
-        let part_of: HashMap<String, String> = parts
+        let text = tree.read_text(file)?;
+        let part_of: HashMap<String, String> = pairs(&text)
             .map(|(part, name)| (name.to_ascii_lowercase(), part.to_owned()))
             .collect();
         if part_of.is_empty() {

@@ -3,8 +3,17 @@
 //!
 //! A corpus is one line below; a corpus with side files has a file here that writes them from the rows.
 
+mod emns;
+mod emozionalmente;
 mod harness;
+mod iemocap;
+mod m3ed;
+mod meld;
+mod mer2023;
+mod msppodcast;
+mod pavoque;
 mod real;
+mod resd;
 
 macro_rules! reference_trees {
     ($($corpus:ident $(=> $side_files:path)?;)*) => {
@@ -20,7 +29,16 @@ macro_rules! reference_trees {
 }
 
 reference_trees! {
+    emns => emns::write;
     emodb;
+    emozionalmente => emozionalmente::write;
+    iemocap => iemocap::write;
+    m3ed => m3ed::write;
+    meld => meld::write;
+    mer2023 => mer2023::write;
+    msppodcast => msppodcast::write;
+    pavoque => pavoque::write;
+    resd => resd::write;
     urdu;
 }
 
