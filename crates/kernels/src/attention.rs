@@ -1,8 +1,14 @@
 //! Multi-head attention.
 
+use std::cell::RefCell;
+
+use crate::arch::{Kernel, LANES, Simd, dispatch};
+use crate::exp::exp;
+use crate::gemm::{self, Block, Line};
+use crate::left;
 use crate::linear::Precision;
 use crate::matrix::Rows;
-use crate::softmax::softmax_rows;
+use crate::pack;
 
 /// The operands of [`attention`]. Head `h` is columns `h * cols / heads..` of query, key and value.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +21,7 @@ pub struct Attention<'a> {
     pub value: Rows<'a>,
     /// Number of heads.
     pub heads: usize,
-    /// Factor of the scores, before the bias; `1 / sqrt(head_dim)` in most encoders.
+    /// Factor of the scores, before the bias, positive; `1 / sqrt(head_dim)` in most encoders.
     pub scale: f32,
     /// What is added to the scores.
     pub bias: AttentionBias<'a>,
@@ -46,48 +52,346 @@ pub enum AttentionBias<'a> {
     },
 }
 
+/// Queries whose scores are in the cache together.
+const QUERY_BLOCK: usize = 48;
+/// Keys between two corrections of the running softmax. Up to this many keys there is none.
+const KEY_BLOCK: usize = 512;
+/// From one row of scores to the next: not a power of two, which would put all rows of a tile into one set of the cache.
+const SCORE_STRIDE: usize = KEY_BLOCK + LANES;
+
 /// `out[q, h * head_dim..] = softmax_k(scale * query_h[q] · key_h[k] + bias[h, q, k]) · value_h`, `out` dense
 /// `[query, head * head_dim]`.
 ///
+/// Blocks of queries pass over blocks of keys with a running softmax (Milakov and Gimelshein 2018, algorithm 3), so the
+/// scores stay in the cache and memory grows with the number of keys, not with its square.
+///
 /// # Panics
-/// If the shapes do not fit each other, or there is a query but no key.
+/// If the shapes do not fit each other, there is a query but no key, or `scale` is not positive.
 pub fn attention(args: &Attention<'_>, out: &mut [f32]) {
+    check(args, out.len());
+    if out.is_empty() {
+        return;
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        for head in 0..args.heads {
+            attend(args, head, scratch, out);
+        }
+    });
+}
+
+/// Room for one head, kept by each thread.
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<Line>,
+    values: Vec<Line>,
+    queries: Vec<f32>,
+    scores: Vec<f32>,
+    narrow: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f32]) {
     let &Attention {
         query,
-        key,
-        value,
         heads,
-        scale,
-        bias,
         key_count,
+        precision,
         ..
     } = args;
-    check(args, out.len());
+    let Scratch {
+        keys,
+        values,
+        queries,
+        scores,
+        narrow,
+    } = scratch;
     let dim = query.cols / heads;
-    let mut scores = vec![0.0; key_count];
-    for h in 0..heads {
-        for q in 0..query.rows {
-            let row = &query.data[q * query.stride + h * dim..][..dim];
-            for (k, score) in scores.iter_mut().enumerate() {
-                let other = &key.data[k * key.stride + h * dim..][..dim];
-                *score = scale * row.iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
-                *score += match bias {
-                    AttentionBias::None => 0.0,
-                    AttentionBias::Relative { gate, table, span } => {
-                        gate[h * query.rows + q] * table[h * (2 * span - 1) + k + span - 1 - q]
-                    }
-                    AttentionBias::Alibi { scales } => -scales[h] * q.abs_diff(k) as f32,
-                };
-            }
-            softmax_rows(&mut scores, key_count);
-            let out = &mut out[q * query.cols + h * dim..][..dim];
-            out.fill(0.0);
-            for (k, &weight) in scores.iter().enumerate() {
-                let row = &value.data[k * value.stride + h * dim..][..dim];
-                for (o, &v) in out.iter_mut().zip(row) {
-                    *o += weight * v;
+    let pairs = precision == Precision::Bf16;
+    let key = columns(args.key, head * dim, dim).slice(0..key_count);
+    let value = columns(args.value, head * dim, dim).slice(0..key_count);
+    // Scores multiply along the head's dimension, sums of values along the keys.
+    let words = |numbers: usize| if pairs { numbers.div_ceil(2) } else { numbers };
+    let (key_depth, value_depth) = (words(dim), words(key_count));
+    keys.clear();
+    keys.resize(key_count.div_ceil(LANES) * key_depth, Line::ZERO);
+    values.clear();
+    values.resize(dim.div_ceil(LANES) * value_depth, Line::ZERO);
+    if pairs {
+        pack::transposed_pairs(key, keys);
+        pack::plain_pairs(value, values);
+    } else {
+        pack::transposed(key, keys);
+        pack::plain(value, values);
+    }
+    scores.resize(QUERY_BLOCK * SCORE_STRIDE, 0.0);
+    for first_query in (0..query.rows).step_by(QUERY_BLOCK) {
+        let rows = QUERY_BLOCK.min(query.rows - first_query);
+        let block = columns(query, head * dim, dim).slice(first_query..first_query + rows);
+        let left = if pairs {
+            left::pairs(block, queries)
+        } else {
+            left::numbers(block, queries)
+        };
+        let out = &mut out[first_query * query.cols + head * dim..];
+        let mut running = [Running {
+            max: f32::NEG_INFINITY,
+            sum: 0.0,
+        }; QUERY_BLOCK];
+        for first_key in (0..key_count).step_by(KEY_BLOCK) {
+            let count = KEY_BLOCK.min(key_count - first_key);
+            gemm::run(Block {
+                pairs,
+                left,
+                rows,
+                depth: key_depth,
+                panels: &keys[first_key / LANES * key_depth..],
+                panel_stride: key_depth,
+                cols: count,
+                out: scores,
+                out_stride: SCORE_STRIDE,
+                accumulate: false,
+                finish: None,
+            });
+            dispatch::<false, _>(Update {
+                scores,
+                count,
+                scale: args.scale,
+                bias: HeadBias::new(args, head),
+                first_query,
+                first_key,
+                running: &mut running[..rows],
+                out,
+                out_stride: query.cols,
+                dim,
+            });
+            let weights = Rows {
+                data: scores,
+                rows,
+                cols: count,
+                stride: SCORE_STRIDE,
+            };
+            let left = if pairs {
+                left::pairs(weights, narrow)
+            } else {
+                left::numbers(weights, narrow)
+            };
+            gemm::run(Block {
+                pairs,
+                left,
+                rows,
+                depth: words(count),
+                panels: &values[words(first_key)..],
+                panel_stride: value_depth,
+                cols: dim,
+                out,
+                out_stride: query.cols,
+                accumulate: first_key > 0,
+                finish: None,
+            });
+        }
+        dispatch::<false, _>(Divide {
+            running: &running[..rows],
+            out,
+            out_stride: query.cols,
+            dim,
+        });
+    }
+}
+
+/// `count` columns of `x` from `first` on.
+fn columns(x: Rows<'_>, first: usize, count: usize) -> Rows<'_> {
+    Rows {
+        data: &x.data[first..],
+        cols: count,
+        ..x
+    }
+}
+
+/// The state of one query's softmax.
+#[derive(Clone, Copy)]
+struct Running {
+    max: f32,
+    /// Of the exponentials of the scores less `max`.
+    sum: f32,
+}
+
+/// The bias of one head.
+#[derive(Clone, Copy)]
+enum HeadBias<'a> {
+    None,
+    /// `gate` `[query]`, `table` `[2 * span - 1]`.
+    Relative {
+        gate: &'a [f32],
+        table: &'a [f32],
+        span: usize,
+    },
+    Alibi(f32),
+}
+
+impl<'a> HeadBias<'a> {
+    fn new(args: &Attention<'a>, head: usize) -> Self {
+        match args.bias {
+            AttentionBias::None => Self::None,
+            AttentionBias::Relative { gate, table, span } => Self::Relative {
+                gate: &gate[head * args.query.rows..][..args.query.rows],
+                table: &table[head * (2 * span - 1)..][..2 * span - 1],
+                span,
+            },
+            AttentionBias::Alibi { scales } => Self::Alibi(scales[head]),
+        }
+    }
+}
+
+/// Turns a block of products into weights of the running softmax, and shrinks what `out` holds to the new maximum.
+struct Update<'a> {
+    /// `[query, key]` at `SCORE_STRIDE`.
+    scores: &'a mut [f32],
+    count: usize,
+    scale: f32,
+    bias: HeadBias<'a>,
+    first_query: usize,
+    first_key: usize,
+    running: &'a mut [Running],
+    out: &'a mut [f32],
+    out_stride: usize,
+    dim: usize,
+}
+
+impl Kernel for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (r, running) in self.running.iter_mut().enumerate() {
+            let row = &mut self.scores[r * SCORE_STRIDE..][..self.count.next_multiple_of(LANES)];
+            // The lanes behind the last key become weights of zero.
+            row[self.count..].fill(f32::NEG_INFINITY);
+            let query = self.first_query + r;
+            let largest = match self.bias {
+                HeadBias::None => scaled(simd, row, self.scale),
+                HeadBias::Relative { gate, table, span } => {
+                    let table = &table[self.first_key + span - 1 - query..][..self.count];
+                    with_table(simd, row, self.scale, gate[query], table)
                 }
+                HeadBias::Alibi(slope) => with_distance(
+                    simd,
+                    row,
+                    self.scale,
+                    -slope,
+                    self.first_key as f32 - query as f32,
+                ),
+            };
+            let max = if largest > running.max {
+                largest
+            } else {
+                running.max
+            };
+            // Without a finite score there is nothing to shift by; all weights are zero then.
+            let shift = if max == f32::NEG_INFINITY { 0.0 } else { max };
+            let mut sum = simd.splat(0.0);
+            for x in row.as_chunks_mut::<LANES>().0 {
+                let e = exp(simd, simd.sub(simd.load(x), simd.splat(shift)));
+                sum = simd.add(sum, e);
+                simd.store(e, x);
             }
+            let sum = simd.sum(sum);
+            if self.first_key > 0 && max > running.max {
+                let shrink = if running.max == f32::NEG_INFINITY {
+                    0.0
+                } else {
+                    (running.max - max).exp()
+                };
+                running.sum *= shrink;
+                crate::softmax::multiply(
+                    simd,
+                    &mut self.out[r * self.out_stride..][..self.dim],
+                    shrink,
+                );
+            }
+            running.sum += sum;
+            running.max = max;
+        }
+    }
+}
+
+/// `x = x * scale`; answers the largest.
+#[inline(always)]
+fn scaled<S: Simd>(simd: S, row: &mut [f32], scale: f32) -> f32 {
+    let scale = simd.splat(scale);
+    let mut max = simd.splat(f32::NEG_INFINITY);
+    for x in row.as_chunks_mut::<LANES>().0 {
+        let v = simd.mul(simd.load(x), scale);
+        max = simd.max(v, max);
+        simd.store(v, x);
+    }
+    simd.largest(max)
+}
+
+/// `x = x * scale + gate * table`; answers the largest.
+#[inline(always)]
+fn with_table<S: Simd>(simd: S, row: &mut [f32], scale: f32, gate: f32, table: &[f32]) -> f32 {
+    let (scale, gate) = (simd.splat(scale), simd.splat(gate));
+    let mut max = simd.splat(f32::NEG_INFINITY);
+    for (x, table) in row
+        .as_chunks_mut::<LANES>()
+        .0
+        .iter_mut()
+        .zip(table.chunks(LANES))
+    {
+        let bias = simd.mul(gate, crate::arch::load_upto(simd, table));
+        let v = simd.fma(simd.load(x), scale, bias);
+        max = simd.max(v, max);
+        simd.store(v, x);
+    }
+    simd.largest(max)
+}
+
+/// `x = x * scale + slope * |distance + i|`; answers the largest.
+#[inline(always)]
+fn with_distance<S: Simd>(simd: S, row: &mut [f32], scale: f32, slope: f32, distance: f32) -> f32 {
+    const STEPS: [f32; LANES] = [
+        0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0,
+    ];
+    let (scale, slope) = (simd.splat(scale), simd.splat(slope));
+    let mut distance = simd.add(simd.splat(distance), simd.load(&STEPS));
+    let mut max = simd.splat(f32::NEG_INFINITY);
+    for x in row.as_chunks_mut::<LANES>().0 {
+        let bias = simd.mul(slope, simd.abs(distance));
+        let v = simd.fma(simd.load(x), scale, bias);
+        max = simd.max(v, max);
+        simd.store(v, x);
+        distance = simd.add(distance, simd.splat(LANES as f32));
+    }
+    simd.largest(max)
+}
+
+/// Divides each query's sum of values by its sum of weights.
+struct Divide<'a> {
+    running: &'a [Running],
+    out: &'a mut [f32],
+    out_stride: usize,
+    dim: usize,
+}
+
+impl Kernel for Divide<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (r, running) in self.running.iter().enumerate() {
+            let factor = if running.sum == 0.0 {
+                0.0
+            } else {
+                1.0 / running.sum
+            };
+            crate::softmax::multiply(
+                simd,
+                &mut self.out[r * self.out_stride..][..self.dim],
+                factor,
+            );
         }
     }
 }

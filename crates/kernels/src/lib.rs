@@ -22,6 +22,7 @@ mod mapped_file;
 mod matmul;
 mod matrix;
 mod norm;
+mod pack;
 mod path;
 mod peak;
 mod softmax;

@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 
-use half::bf16;
-
 use crate::activation::Activation;
 use crate::arch::LANES;
 use crate::gemm::{self, Block, Finish, Line};
 use crate::left;
 use crate::matrix::{Element, Rows, extent};
+use crate::pack;
 
 /// In what numbers a product is computed; sums are always `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,9 +63,10 @@ impl PackedLinear {
         if weight.is_empty() {
             return;
         }
+        let rows = Rows::new(weight, outputs, inputs);
         match self.precision {
-            Precision::F32 => pack(&mut self.lines, weight, inputs),
-            Precision::Bf16 => pack_pairs(&mut self.lines, weight, inputs),
+            Precision::F32 => pack::transposed(rows, &mut self.lines),
+            Precision::Bf16 => pack::transposed_pairs(rows, &mut self.lines),
         }
     }
 
@@ -99,41 +99,6 @@ impl PackedLinear {
         match self.precision {
             Precision::F32 => self.inputs,
             Precision::Bf16 => self.inputs.div_ceil(2),
-        }
-    }
-}
-
-/// Fills panels of `[input, 16]` from rows of `inputs` numbers, in squares that stay in the first cache.
-fn pack(lines: &mut [Line], weight: &[f32], inputs: usize) {
-    for (panel, rows) in lines
-        .chunks_exact_mut(inputs)
-        .zip(weight.chunks(LANES * inputs))
-    {
-        for (square, panel) in panel.chunks_mut(LANES).enumerate() {
-            for (lane, row) in rows.chunks_exact(inputs).enumerate() {
-                for (line, w) in panel.iter_mut().zip(&row[square * LANES..]) {
-                    line.0[lane] = w.to_bits();
-                }
-            }
-        }
-    }
-}
-
-/// As [`pack`], with pairs of neighbouring inputs rounded to bf16 in a lane, the first in the lower half.
-fn pack_pairs(lines: &mut [Line], weight: &[f32], inputs: usize) {
-    let depth = inputs.div_ceil(2);
-    for (panel, rows) in lines
-        .chunks_exact_mut(depth)
-        .zip(weight.chunks(LANES * inputs))
-    {
-        for (square, panel) in panel.chunks_mut(LANES).enumerate() {
-            for (lane, row) in rows.chunks_exact(inputs).enumerate() {
-                for (line, pair) in panel.iter_mut().zip(row[square * 2 * LANES..].chunks(2)) {
-                    let high = pair.get(1).map_or(0, |&w| bf16::from_f32(w).to_bits());
-                    line.0[lane] =
-                        u32::from(bf16::from_f32(pair[0]).to_bits()) | u32::from(high) << 16;
-                }
-            }
         }
     }
 }

@@ -1,10 +1,25 @@
 //! The product of two plain matrices.
 
-use crate::matrix::{Element, MatRef};
+use std::cell::RefCell;
+
+use crate::arch::LANES;
+use crate::gemm::{self, Block, Left, Line};
+use crate::left;
+use crate::linear::even_step;
+use crate::matrix::{Element, MatRef, Rows};
+use crate::pack;
+
+/// Steps of k that are packed and worked on together.
+const DEPTH_BLOCK: usize = 512;
+/// Columns of b that are packed together.
+const COLUMN_BLOCK: usize = 2048;
+/// Rows of a that stay in the second cache.
+const ROW_BLOCK: usize = 96;
 
 /// `out = a · b`, or `out += a · b` when `accumulate` is set, with `out` dense `[a.rows, b.cols]`.
 ///
-/// Either operand may be transposed (by its strides) and stored in half precision; sums are `f32`.
+/// Either operand may be transposed (by its strides) and stored in half precision, which is widened while it is packed;
+/// sums are `f32`. For many products with one `b`, [`PackedLinear`](crate::PackedLinear) packs it once.
 ///
 /// # Panics
 /// If the inner dimensions differ, a view reaches past its data, or `out` has another length.
@@ -24,18 +39,91 @@ pub fn matmul<A: Element, B: Element>(
         a.rows,
         b.cols
     );
-    if !accumulate {
+    if a.cols == 0 && !accumulate {
         out.fill(0.0);
     }
-    if out.is_empty() {
+    if out.is_empty() || a.cols == 0 {
         return;
     }
-    for (r, row) in out.chunks_exact_mut(b.cols).enumerate() {
-        for k in 0..a.cols {
-            let value = a.data[r * a.row_stride + k * a.col_stride].to_f32();
-            for (c, o) in row.iter_mut().enumerate() {
-                *o += value * b.data[k * b.row_stride + c * b.col_stride].to_f32();
+    SCRATCH.with_borrow_mut(|Scratch { lines, left, row }| {
+        let step = even_step(a.cols, DEPTH_BLOCK);
+        for k in (0..a.cols).step_by(step) {
+            let depth = step.min(a.cols - k);
+            for column in (0..b.cols).step_by(COLUMN_BLOCK) {
+                let cols = COLUMN_BLOCK.min(b.cols - column);
+                let part = MatRef {
+                    data: &b.data[k * b.row_stride + column * b.col_stride..],
+                    rows: depth,
+                    cols,
+                    ..b
+                };
+                lines.resize(depth * cols.div_ceil(LANES), Line::ZERO);
+                pack::matrix(part, row, lines);
+                for r in (0..a.rows).step_by(ROW_BLOCK) {
+                    let rows = ROW_BLOCK.min(a.rows - r);
+                    let part = MatRef {
+                        data: &a.data[r * a.row_stride + k * a.col_stride..],
+                        rows,
+                        cols: depth,
+                        ..a
+                    };
+                    gemm::run(Block {
+                        pairs: false,
+                        left: left_of(part, left),
+                        rows,
+                        depth,
+                        panels: lines,
+                        panel_stride: depth,
+                        cols,
+                        out: &mut out[r * b.cols + column..],
+                        out_stride: b.cols,
+                        accumulate: accumulate || k > 0,
+                        finish: None,
+                    });
+                }
             }
         }
+    });
+}
+
+/// Room for packed operands, kept by each thread.
+#[derive(Default)]
+struct Scratch {
+    lines: Vec<Line>,
+    left: Vec<f32>,
+    row: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+fn left_of<'a, T: Element>(a: MatRef<'a, T>, scratch: &'a mut Vec<f32>) -> Left<'a> {
+    if a.col_stride == 1 {
+        return left::numbers(
+            Rows {
+                data: a.data,
+                rows: a.rows,
+                cols: a.cols,
+                stride: a.row_stride,
+            },
+            scratch,
+        );
+    }
+    // By columns: in a transposed matrix these are the runs of neighbours.
+    scratch.resize(a.rows * a.cols, 0.0);
+    for (k, column) in scratch.chunks_exact_mut(a.rows).enumerate() {
+        if a.row_stride == 1 {
+            T::widen(&a.data[k * a.col_stride..][..a.rows], column);
+        } else {
+            for (r, value) in column.iter_mut().enumerate() {
+                *value = a.data[r * a.row_stride + k * a.col_stride].to_f32();
+            }
+        }
+    }
+    Left {
+        data: scratch,
+        row: 1,
+        col: a.rows,
     }
 }

@@ -1,5 +1,8 @@
 //! Layer and group normalisation.
 
+use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
+use crate::statistics::column_moments;
+
 /// The learnt scale and shift after a normalisation, one of each a channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
@@ -17,9 +20,12 @@ pub struct Affine<'a> {
 /// If `x` is not whole rows or `affine` is not `dim` long.
 pub fn layer_norm(x: &mut [f32], dim: usize, affine: Option<Affine<'_>>, eps: f32) {
     check(x.len(), dim, affine);
-    for row in x.chunks_exact_mut(dim.max(1)) {
-        normalise(row, affine, eps);
-    }
+    dispatch::<false, _>(InPlace {
+        x,
+        dim,
+        affine,
+        eps,
+    });
 }
 
 /// [`layer_norm`] that leaves `x` as it is.
@@ -60,29 +66,33 @@ pub fn group_norm(
         return;
     }
     let width = channels / groups;
-    let count = (x.len() / groups) as f64;
-    let mut sums = vec![(0.0f64, 0.0f64); groups];
-    for frame in x.chunks_exact(channels) {
-        for (c, &v) in frame.iter().enumerate() {
-            sums[c / width].0 += f64::from(v);
+    let (means, variances) = column_moments(x, channels);
+    let mut columns = Columns {
+        mean: vec![0.0; channels],
+        scale: vec![0.0; channels],
+        shift: vec![0.0; channels],
+    };
+    for group in 0..groups {
+        // Frames are equally many, so a group's mean is the mean of its channels' means, and its variance the mean of
+        // their variances and squared distances from it.
+        let range = group * width..(group + 1) * width;
+        let mean = means[range.clone()].iter().sum::<f64>() / width as f64;
+        let spread = range
+            .clone()
+            .map(|c| variances[c] + (means[c] - mean).powi(2))
+            .sum::<f64>()
+            / width as f64;
+        let inverse = 1.0 / (spread + f64::from(eps)).sqrt();
+        for c in range {
+            columns.mean[c] = mean as f32;
+            columns.scale[c] = (inverse * affine.map_or(1.0, |a| f64::from(a.weight[c]))) as f32;
+            columns.shift[c] = affine.map_or(0.0, |a| a.bias[c]);
         }
     }
-    for s in &mut sums {
-        s.0 /= count;
-    }
-    for frame in x.chunks_exact(channels) {
-        for (c, &v) in frame.iter().enumerate() {
-            let d = f64::from(v) - sums[c / width].0;
-            sums[c / width].1 += d * d;
-        }
-    }
-    for frame in x.chunks_exact_mut(channels) {
-        for (c, v) in frame.iter_mut().enumerate() {
-            let (mean, squares) = sums[c / width];
-            let y = ((f64::from(*v) - mean) / (squares / count + f64::from(eps)).sqrt()) as f32;
-            *v = affine.map_or(y, |a| y * a.weight[c] + a.bias[c]);
-        }
-    }
+    dispatch::<false, _>(ApplyColumns {
+        x,
+        columns: &columns,
+    });
 }
 
 fn check(len: usize, dim: usize, affine: Option<Affine<'_>>) {
@@ -99,17 +109,104 @@ fn check(len: usize, dim: usize, affine: Option<Affine<'_>>) {
     }
 }
 
-fn normalise(row: &mut [f32], affine: Option<Affine<'_>>, eps: f32) {
-    let n = row.len() as f64;
-    let mean = row.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
-    let variance = row
-        .iter()
-        .map(|&v| (f64::from(v) - mean).powi(2))
-        .sum::<f64>()
-        / n;
-    let inverse = 1.0 / (variance + f64::from(eps)).sqrt();
-    for (i, v) in row.iter_mut().enumerate() {
-        let y = ((f64::from(*v) - mean) * inverse) as f32;
-        *v = affine.map_or(y, |a| y * a.weight[i] + a.bias[i]);
+struct InPlace<'a> {
+    x: &'a mut [f32],
+    dim: usize,
+    affine: Option<Affine<'a>>,
+    eps: f32,
+}
+
+impl Kernel for InPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for row in self.x.chunks_exact_mut(self.dim.max(1)) {
+            let count = self.dim as f64;
+            let mean = (sum::<S, false>(simd, row, 0.0) / count) as f32;
+            let variance = sum::<S, true>(simd, row, mean) / count;
+            let inverse = (1.0 / (variance + f64::from(self.eps)).sqrt()) as f32;
+            let (center, factor) = (simd.splat(mean), simd.splat(inverse));
+            for (i, x) in row.chunks_mut(LANES).enumerate() {
+                let mut v = simd.mul(simd.sub(load_upto(simd, x), center), factor);
+                if let Some(affine) = self.affine {
+                    let range = i * LANES..i * LANES + x.len();
+                    let weight = load_upto(simd, &affine.weight[range.clone()]);
+                    v = simd.fma(v, weight, load_upto(simd, &affine.bias[range]));
+                }
+                store_upto(simd, v, x);
+            }
+        }
+    }
+}
+
+/// `Σ (x - center)`, or of squares. Sums are `f32` within 4096 numbers and `f64` between.
+#[inline(always)]
+fn sum<S: Simd, const SQUARES: bool>(simd: S, x: &[f32], center: f32) -> f64 {
+    let (middle, center) = (center, simd.splat(center));
+    let mut total = 0.0;
+    for x in x.chunks(4096) {
+        let mut sums = [simd.splat(0.0); 4];
+        let (vectors, rest) = x.as_chunks::<LANES>();
+        let (fours, singles) = vectors.as_chunks::<4>();
+        for four in fours {
+            for (sum, x) in sums.iter_mut().zip(four) {
+                let d = simd.sub(simd.load(x), center);
+                *sum = if SQUARES {
+                    simd.fma(d, d, *sum)
+                } else {
+                    simd.add(d, *sum)
+                };
+            }
+        }
+        for (sum, x) in sums.iter_mut().zip(singles) {
+            let d = simd.sub(simd.load(x), center);
+            *sum = if SQUARES {
+                simd.fma(d, d, *sum)
+            } else {
+                simd.add(d, *sum)
+            };
+        }
+        total +=
+            f64::from(simd.sum(simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]))));
+        let mut tail = 0.0;
+        for &x in rest {
+            let d = x - middle;
+            tail += if SQUARES { d * d } else { d };
+        }
+        total += f64::from(tail);
+    }
+    total
+}
+
+/// What [`group_norm`] does to each channel: `(x - mean) * scale + shift`.
+struct Columns {
+    mean: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
+struct ApplyColumns<'a> {
+    x: &'a mut [f32],
+    columns: &'a Columns,
+}
+
+impl Kernel for ApplyColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Columns { mean, scale, shift } = self.columns;
+        for frame in self.x.chunks_exact_mut(mean.len()) {
+            let columns = mean
+                .chunks(LANES)
+                .zip(scale.chunks(LANES))
+                .zip(shift.chunks(LANES));
+            for (x, ((mean, scale), shift)) in frame.chunks_mut(LANES).zip(columns) {
+                let v = simd.sub(load_upto(simd, x), load_upto(simd, mean));
+                let v = simd.fma(v, load_upto(simd, scale), load_upto(simd, shift));
+                store_upto(simd, v, x);
+            }
+        }
     }
 }

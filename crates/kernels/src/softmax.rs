@@ -1,6 +1,11 @@
 //! Softmax over rows.
 
+use crate::arch::{Kernel, LANES, Simd, dispatch};
+use crate::exp::exp;
+
 /// Replaces every row of `cols` numbers by its softmax. A row of only `-inf` becomes zeros.
+///
+/// Largest error against double precision: SOFTMAX relative for results that are normal numbers.
 ///
 /// # Panics
 /// If `x` is not whole rows.
@@ -10,19 +15,80 @@ pub fn softmax_rows(x: &mut [f32], cols: usize) {
         "softmax: {} in rows of {cols}",
         x.len()
     );
-    for row in x.chunks_exact_mut(cols.max(1)) {
-        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if max == f32::NEG_INFINITY {
-            row.fill(0.0);
-            continue;
-        }
-        let mut sum = 0.0;
-        for v in row.iter_mut() {
-            *v = (*v - max).exp();
-            sum += *v;
-        }
-        for v in row {
-            *v /= sum;
+    dispatch::<false, _>(Softmax { x, cols });
+}
+
+struct Softmax<'a> {
+    x: &'a mut [f32],
+    cols: usize,
+}
+
+impl Kernel for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for row in self.x.chunks_exact_mut(self.cols.max(1)) {
+            let max = largest(simd, row);
+            let sum = exponentials(simd, row, max);
+            let factor = if sum > 0.0 || sum.is_nan() {
+                1.0 / sum
+            } else {
+                0.0
+            };
+            multiply(simd, row, factor);
         }
     }
+}
+
+/// The largest number, `-inf` of none.
+#[inline(always)]
+pub(crate) fn largest<S: Simd>(simd: S, row: &[f32]) -> f32 {
+    let mut max = simd.splat(f32::NEG_INFINITY);
+    let (vectors, rest) = row.as_chunks::<LANES>();
+    for x in vectors {
+        max = simd.max(simd.load(x), max);
+    }
+    max = simd.max(simd.load(&padded(rest)), max);
+    simd.largest(max)
+}
+
+/// `x = e^(x - max)`; answers their sum. All zero if `max` is `-inf`.
+#[inline(always)]
+pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut [f32], max: f32) -> f32 {
+    let shift = simd.splat(if max == f32::NEG_INFINITY { 0.0 } else { max });
+    let mut sum = simd.splat(0.0);
+    let (vectors, rest) = row.as_chunks_mut::<LANES>();
+    for x in vectors {
+        let e = exp(simd, simd.sub(simd.load(x), shift));
+        sum = simd.add(sum, e);
+        simd.store(e, x);
+    }
+    if !rest.is_empty() {
+        let e = exp(simd, simd.sub(simd.load(&padded(rest)), shift));
+        sum = simd.add(sum, e);
+        simd.store_first(e, rest);
+    }
+    simd.sum(sum)
+}
+
+/// `x = x * factor`
+#[inline(always)]
+pub(crate) fn multiply<S: Simd>(simd: S, row: &mut [f32], factor: f32) {
+    let factor = simd.splat(factor);
+    let (vectors, rest) = row.as_chunks_mut::<LANES>();
+    for x in vectors {
+        simd.store(simd.mul(simd.load(x), factor), x);
+    }
+    if !rest.is_empty() {
+        simd.store_first(simd.mul(simd.load_first(rest), factor), rest);
+    }
+}
+
+/// Fewer than sixteen numbers with `-inf` behind.
+#[inline(always)]
+fn padded(rest: &[f32]) -> [f32; LANES] {
+    let mut all = [f32::NEG_INFINITY; LANES];
+    all[..rest.len()].copy_from_slice(rest);
+    all
 }
