@@ -7,14 +7,11 @@ what torchaudio makes of it at 16 kHz. Only every 7th output is stored, with the
 input is stored as the 16-bit integers it is made of.
 """
 
-import pathlib
-
 import numpy as np
 import torch
-from common import torchaudio, versions, write_json
+from common import GOLDEN, torchaudio, write_golden
 
 RATES = [8000, 11025, 22050, 24414, 32000, 44100, 48000, 96000]
-GOLDEN = pathlib.Path(__file__).parents[2] / "crates/audio/tests/golden"
 
 
 def main():
@@ -33,7 +30,7 @@ def main():
         integers.astype("<i2").tofile(GOLDEN / f"resample-{rate}.i16")
         out[picked].astype("<f4").tofile(GOLDEN / f"resample-{rate}.f32")
         cases.append({"rate": rate, "input": length, "output": len(out)})
-    write_json(GOLDEN / "resample.json", {"made_by": "parity/audio/resample.py", **versions(), "every": 7, "edge": 64, "cases": cases})
+    write_golden("resample.json", "resample.py", {"every": 7, "edge": 64, "cases": cases})
 
 
 main()

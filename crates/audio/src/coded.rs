@@ -74,6 +74,8 @@ pub(crate) struct Stream {
     pub(crate) channels: u16,
     /// Decoded samples that come before the first one to hear.
     skipped: u64,
+    /// Whether the container goes on past the end of the file.
+    cut_short: bool,
     /// Samples a channel, where a header gives the exact number.
     pub(crate) frames: Option<u64>,
 }
@@ -83,7 +85,7 @@ pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, F
     let path = source.path().to_owned();
     let timings = match container {
         Container::Mp4 => mp4::timings(&mut source),
-        _ => Vec::new(),
+        _ => mp4::Timings::default(),
     };
     let endless = match container {
         Container::Mpeg => !mpeg::has_length_header(&mut source),
@@ -96,7 +98,13 @@ pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, F
     let stream = MediaSourceStream::new(Box::new(Media { source, endless }), Default::default());
     let reader = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, Default::default(), Default::default())
-        .map_err(|e| failure(&path, container, e))?;
+        .map_err(|e| {
+            if timings.cut_short {
+                AudioError::malformed(&path, container, "the file is cut short").into()
+            } else {
+                failure(&path, container, e)
+            }
+        })?;
     let track = reader
         .first_track_known_codec(TrackType::Audio)
         .or_else(|| reader.first_track(TrackType::Audio))
@@ -114,7 +122,10 @@ pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, F
         .channels
         .as_ref()
         .map_or(0, |channels| channels.count() as u16);
-    let timing = timings.iter().find(|timing| timing.track == track.id);
+    let timing = timings
+        .tracks
+        .iter()
+        .find(|timing| timing.track == track.id);
     let frames = match timing {
         Some(timing) => timing.frames(sample_rate),
         // In OGG the count of an Opus track includes what its decoder drops.
@@ -130,6 +141,7 @@ pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, F
         sample_rate: SampleRate(sample_rate),
         channels,
         skipped: timing.map_or(0, |timing| timing.skipped(sample_rate)),
+        cut_short: timings.cut_short,
         frames,
         parameters,
         reader,
@@ -157,6 +169,7 @@ pub(crate) fn decode(
             Ok(Some(packet)) => packet,
             Ok(None) => break,
             Err(Error::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => break,
+            Err(_) if stream.cut_short => break,
             Err(e) => return Err(failure(&stream.path, container, e)),
         };
         if packet.track_id != stream.track {
@@ -315,7 +328,7 @@ impl Feed {
 fn copy_channel(buffer: &GenericAudioBufferRef<'_>, channel: usize, out: &mut Vec<f32>) {
     match buffer {
         GenericAudioBufferRef::F32(planes) => {
-            out.extend_from_slice(planes.plane(channel).unwrap_or_default())
+            out.extend_from_slice(planes.plane(channel).unwrap_or_default());
         }
         GenericAudioBufferRef::S16(planes) => out.extend(
             planes
@@ -341,12 +354,9 @@ fn copy_channel(buffer: &GenericAudioBufferRef<'_>, channel: usize, out: &mut Ve
 
 fn failure(path: &Path, container: Container, error: Error) -> Failure {
     match error {
-        Error::Unsupported("isomp4: missing moov atom") => AudioError::malformed(
-            path,
-            container,
-            "no index (`moov` box); the file is cut short",
-        )
-        .into(),
+        Error::Unsupported("isomp4: missing moov atom") => {
+            AudioError::malformed(path, container, "no index (`moov` box)").into()
+        }
         Error::Unsupported(what) => Failure::Unsupported(what.to_owned()),
         Error::ResetRequired => Failure::Unsupported("several streams in a row".to_owned()),
         Error::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {

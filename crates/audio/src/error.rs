@@ -132,7 +132,7 @@ pub enum AudioError {
 impl AudioError {
     pub(crate) fn malformed(
         path: &Path,
-        container: impl ToString,
+        container: impl std::fmt::Display,
         problem: impl Into<String>,
     ) -> Self {
         Self::Malformed {

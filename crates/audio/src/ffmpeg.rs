@@ -278,3 +278,76 @@ fn lay_down(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     file.flush()?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job<'a>(origin: &'a Origin, program: &str) -> Job<'a> {
+        Job::new(
+            origin,
+            "Matroska/WebM",
+            Programs::beside(PathBuf::from(program)),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_the_package_to_install() {
+        let origin = Origin {
+            path: PathBuf::from("talk.webm"),
+            bytes: None,
+        };
+        let error = job(&origin, "/nowhere/ffmpeg")
+            .decode(&LoadOptions::default())
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "talk.webm: Matroska/WebM needs the program `/nowhere/ffprobe`, which is not there; install it (e.g. `apt install ffmpeg`, `brew install ffmpeg`) or convert the file to WAV"
+        );
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let origin = Origin {
+            path: PathBuf::from("talk.webm"),
+            bytes: Some(b"?".as_slice().into()),
+        };
+        let quoting = folder.path().join("ffprobe");
+        std::fs::write(
+            &quoting,
+            "#!/bin/sh\necho first >&2\necho 'moov atom not found' >&2\nexit 1\n",
+        )
+        .unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&quoting, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let program = folder.path().join("ffmpeg");
+            let error = job(&origin, program.to_str().unwrap())
+                .probe()
+                .unwrap_err()
+                .to_string();
+            let expected = format!(
+                "talk.webm: Matroska/WebM: {} failed: moov atom not found",
+                quoting.display()
+            );
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn names_are_never_options_or_addresses() {
+        let origin = Origin {
+            path: PathBuf::from("-i http://x;y.avi"),
+            bytes: None,
+        };
+        assert_eq!(
+            job(&origin, "ffmpeg").input(),
+            OsString::from("file:-i http://x;y.avi")
+        );
+        let programs = Programs::beside(PathBuf::from("/opt/my-ffmpeg-7"));
+        assert_eq!(programs.ffprobe, PathBuf::from("/opt/my-ffprobe-7"));
+    }
+}

@@ -11,7 +11,7 @@
 
 use crate::SampleRate;
 use std::f32::consts::PI;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 const LOWPASS_FILTER_WIDTH: u32 = 6;
 const ROLLOFF: f64 = 0.99;
@@ -122,9 +122,7 @@ struct Filters {
 }
 
 impl Filters {
-    fn new(from: u32, to: u32) -> Self {
-        let divisor = greatest_common_divisor(from, to);
-        let (orig, new) = (from / divisor, to / divisor);
+    fn new(orig: u32, new: u32) -> Self {
         let base = f64::from(orig.min(new)) * ROLLOFF;
         let width = (f64::from(LOWPASS_FILTER_WIDTH * orig) / base).ceil() as usize;
         let taps = (2 * width + 1).next_multiple_of(LANES);
@@ -208,32 +206,33 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
-fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
+fn without_common_factors(a: u32, b: u32) -> (u32, u32) {
+    let (mut divisor, mut rest) = (a, b);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
     }
+    (a / divisor, b / divisor)
 }
 
 /// Filter banks of the pairs of rates seen last: a corpus has one or two rates, and the bank of
 /// 24,414 Hz takes longer than a short utterance.
 fn filters(from: u32, to: u32) -> Arc<Filters> {
     const KEPT: usize = 8;
-    static SEEN: LazyLock<Mutex<Vec<(u32, u32, Arc<Filters>)>>> = LazyLock::new(Mutex::default);
+    static SEEN: Mutex<Vec<Arc<Filters>>> = Mutex::new(Vec::new());
+    let (from, to) = without_common_factors(from, to);
     let mut seen = SEEN
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(i) = seen.iter().position(|&(f, t, _)| (f, t) == (from, to)) {
-        let found = seen.remove(i);
-        let filters = Arc::clone(&found.2);
-        seen.push(found);
-        return filters;
-    }
-    let made = Arc::new(Filters::new(from, to));
+    let found = seen
+        .iter()
+        .position(|kept| (kept.orig, kept.new) == (from, to));
+    let filters = match found {
+        Some(i) => seen.remove(i),
+        None => Arc::new(Filters::new(from, to)),
+    };
     if seen.len() == KEPT {
         seen.remove(0);
     }
-    seen.push((from, to, Arc::clone(&made)));
-    made
+    seen.push(Arc::clone(&filters));
+    filters
 }

@@ -39,17 +39,30 @@ impl Timing {
     }
 }
 
+/// What the boxes of a file tell.
+#[derive(Debug, Default)]
+pub(crate) struct Timings {
+    /// One a track.
+    pub(crate) tracks: Vec<Timing>,
+    /// Whether a box goes on past the end of the file.
+    pub(crate) cut_short: bool,
+}
+
 /// The timing of all tracks. Whatever is odd ends the list: symphonia has the word on broken files.
-pub(crate) fn timings(source: &mut Source) -> Vec<Timing> {
+pub(crate) fn timings(source: &mut Source) -> Timings {
     let end = source.length;
     let mut walk = Walk {
         source,
         found: Vec::new(),
         current: Timing::default(),
         boxes: 0,
+        cut_short: false,
     };
     let _ = walk.boxes(0, end, 0);
-    walk.found
+    Timings {
+        tracks: walk.found,
+        cut_short: walk.cut_short,
+    }
 }
 
 struct Walk<'a> {
@@ -57,6 +70,7 @@ struct Walk<'a> {
     found: Vec<Timing>,
     current: Timing,
     boxes: u32,
+    cut_short: bool,
 }
 
 impl Walk<'_> {
@@ -77,6 +91,7 @@ impl Walk<'_> {
             };
             let end = position.checked_add(size)?;
             if size < header || end > until {
+                self.cut_short = size >= header && depth == 0;
                 return None;
             }
             match &kind {
@@ -93,10 +108,6 @@ impl Walk<'_> {
                 b"elst" => self.edits()?,
                 b"stts" => self.durations()?,
                 _ => {}
-            }
-            // Nothing of interest follows the movie.
-            if &kind == b"moov" {
-                return Some(());
             }
             position = end;
         }
