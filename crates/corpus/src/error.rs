@@ -10,6 +10,10 @@ pub enum CorpusError {
     #[error(transparent)]
     File(#[from] FileError),
 
+    /// A recording could not be decoded.
+    #[error(transparent)]
+    Audio(#[from] emobox_audio::AudioError),
+
     /// No corpus of that name is registered.
     #[error(
         "unknown corpus {name:?}; registered are {known} (your own corpus is given as NAME=DIR)"

@@ -52,6 +52,12 @@ pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T 
 /// The header as the audio room reads it.
 pub(crate) fn probe(path: &Path) -> Result<AudioHeader, String> {
     let info = emobox_audio::probe(path).map_err(|error| error.to_string())?;
+    if let Some(cut) = info.truncation {
+        return Err(format!(
+            "cut short: {} of {} samples are there",
+            cut.present, cut.declared
+        ));
+    }
     let frames = info
         .frames
         .ok_or_else(|| format!("the length is not known from the {} header", info.container))?;

@@ -4,10 +4,12 @@
 //! A [`Card`] holds what is known of a corpus. Everything here is deterministic: no result depends on the order of a
 //! folder or the number of threads.
 
+mod audit;
 mod card;
 mod custom;
 mod error;
 mod header;
+mod partition;
 pub mod path_text;
 mod prepare;
 mod recipe;
@@ -17,10 +19,18 @@ mod side_file;
 mod tree;
 mod utterance;
 
+pub use audit::{
+    Absent, AudioAudit, Audit, Flagged, FoldAudit, LabelConflict, Overlap, Shared, Sound, Twins,
+    audit, scan_audio,
+};
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use custom::{CUSTOM_LAYOUT, prepare_any, prepare_custom, prepare_custom_with};
 pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderReader};
+pub use partition::{
+    Assignment, CpythonRandom, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule,
+    Scheme, partition, seeded_test_keys,
+};
 pub use prepare::{PrepareOptions, Prepared, looks_like, prepare, prepare_with};
 pub use recipe::{Channel, Entry, Fields, Gender, Harvest, Outcome, Presence, Recipe, Row};
 pub use recipes::{entry, registry};

@@ -341,6 +341,9 @@ fn duplicate(report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {
     }
 }
 
+/// A segment may end so many seconds after its file, as the audio room's `load` allows.
+const END_SLACK: f64 = 0.1;
+
 enum Unusable {
     Audio(String),
     Label(String),
@@ -378,7 +381,7 @@ fn utterance(
                     "segment {start}..{end} s is empty"
                 )));
             }
-            if last > header.frames {
+            if last > header.frames + (END_SLACK * rate) as u64 {
                 let seconds = header.frames as f64 / rate;
                 return Err(Unusable::Audio(format!(
                     "segment {start}..{end} s ends after the file ({seconds:.3} s)"

@@ -38,12 +38,11 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "Session1/\n  sentences/wav/Ses01F_impro01/\n    Ses01F_impro01_M003.wav   session 1, the woman wears the markers, the man speaks\n  dialog/EmoEvaluation/\n    Ses01F_impro01.txt        label of each turn\n  dialog/transcriptions/\n    Ses01F_impro01.txt        words of each turn (may be absent)\nSession2/ … Session5/",
         audio: "wav, 16 kHz, 16 bit, mono",
         expected: &[
-            ("", 10_039),
-            ("Session1", 1819),
-            ("Session2", 1811),
-            ("Session3", 2136),
-            ("Session4", 2103),
-            ("Session5", 2170),
+            ("Session1/sentences/wav", 1819),
+            ("Session2/sentences/wav", 1811),
+            ("Session3/sentences/wav", 2136),
+            ("Session4/sentences/wav", 2103),
+            ("Session5/sentences/wav", 2170),
         ],
         folds: PublishedFolds::OfficialGroups(&[
             "session1", "session2", "session3", "session4", "session5",
@@ -61,6 +60,7 @@ pub(super) const ENTRY: Entry = Entry {
     },
     grammar: &[
         r"Session(?P<folder_session>[1-5])/sentences/wav/(?P<folder>[^/]+)/(?P<dialogue>Ses0(?P<session>[1-5])(?P<markers>[FM])_(?P<scene>impro\d{2}[ab]?|script\d{2}_\d[ab]?))_(?P<speaker>[FM])(?P<number>\d{3})\.wav",
+        r"dialog/(?:[^/]+/)*(?P<whole>Ses0[1-5][FM]_(?:impro|script)\w+)\.(?:wav|avi|mp4)",
     ],
     recipe: Recipe::Tree(read),
 };
@@ -82,6 +82,10 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     }
     let words = transcriptions(tree)?;
     for fields in harvest.fitting() {
+        if fields.has("whole") {
+            harvest.leave_out(fields.file, "the recording of a whole dialogue");
+            continue;
+        }
         let turn = fields.file.stem().to_ascii_lowercase();
         let evaluations = by_turn.remove(&turn).unwrap_or_default();
         match label(&fields, &evaluations) {
@@ -97,8 +101,10 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     }
     for evaluation in &evaluations {
         if by_turn.contains_key(&evaluation.turn.to_ascii_lowercase()) {
+            let turn = evaluation.turn.as_str();
+            let dialogue = turn.rsplit_once('_').map_or(turn, |(dialogue, _)| dialogue);
             harvest.missing(
-                format!("{}.wav", evaluation.turn),
+                format!("sentences/wav/{dialogue}/{turn}.wav"),
                 evaluation.source.as_str(),
             );
         }
@@ -182,7 +188,7 @@ fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusEr
             let words = text.split_once(']').map(|(_, rest)| rest);
             let mut words = words.unwrap_or_default().split_whitespace();
             match (words.next(), words.next()) {
-                (Some(turn), Some(emo)) => list.push(Evaluation {
+                (Some(turn), Some(emo)) if !emo.starts_with('[') => list.push(Evaluation {
                     turn: turn.to_owned(),
                     emo: emo.to_ascii_lowercase(),
                     source: format!("{} line {line}", file.path()),

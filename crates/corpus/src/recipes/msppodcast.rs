@@ -123,7 +123,9 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
 }
 
 fn row(id: &str, turn: &Turn) -> Result<Row, String> {
-    let split = turn.split.as_deref().unwrap_or_default();
+    let Some(split) = &turn.split else {
+        return Err("neither Split_Set nor Partitions.txt says which part it is in".to_owned());
+    };
     let part = match split.to_ascii_lowercase().as_str() {
         "train" => "train",
         "validation" | "development" => "valid",

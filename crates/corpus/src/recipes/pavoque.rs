@@ -2,7 +2,7 @@
 
 use crate::card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Gender, Harvest, Recipe, Row};
-use crate::{CorpusError, LineProblem};
+use crate::{CorpusError, LineProblem, RawFile};
 use std::collections::{HashMap, HashSet};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -79,52 +79,82 @@ const fn archive(address: &'static str) -> Archive {
     }
 }
 
+const PARTS: [&str; 6] = ["angry", "happy", "neutral", "outtakes", "poker", "sad"];
+
+const REPEATED: &str =
+    "the same prompt and style stand further down; the published corpus keeps the last";
+
 const TWIN: &str = "the same segment is listed with several styles, so its label is unknown";
 
 fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     let tree = harvest.tree();
-    for fields in harvest.fitting() {
-        let name = format!("pavoque-{}.yaml", fields["part"].to_ascii_lowercase());
-        let side_file = tree.side_file(harvest.card().name, &[&name])?;
+    for part in PARTS {
+        let list = format!("pavoque-{part}.yaml");
+        let mut recordings = harvest.fitting();
+        recordings.retain(|fields| fields["part"].eq_ignore_ascii_case(part));
+        if recordings.is_empty() {
+            if let Some(side_file) = tree.find(&list) {
+                harvest.missing(format!("pavoque-{part}.flac"), side_file.path());
+            }
+            continue;
+        }
+        let side_file = tree.side_file(harvest.card().name, &[&list])?;
         let segments = segments(&tree.read_text(side_file)?).map_err(|problems| {
             let path = tree.locate(side_file);
             CorpusError::Lines { path, problems }
         })?;
-        let mut styles: HashMap<(u64, u64), HashSet<&str>> = HashMap::new();
-        let mut last = HashMap::new();
-        for (index, segment) in segments.iter().enumerate() {
-            let place = (segment.start.to_bits(), segment.end.to_bits());
-            styles.entry(place).or_default().insert(&segment.style);
-            last.insert((&segment.prompt, &segment.style), index);
-        }
-        for (index, segment) in segments.iter().enumerate() {
-            let id = format!("{}-{}", segment.prompt, segment.style);
-            if last.get(&(&segment.prompt, &segment.style)) != Some(&index) {
-                let subject = format!("{} line {}: {id}", side_file.path(), segment.line);
-                harvest.leave_out_item(
-                    subject,
-                    "the same prompt and style stand further down; the published corpus keeps the last",
-                );
-                continue;
-            }
-            let row = Row::new(id, segment.style.to_lowercase())
-                .speaker("STEFAN-RÖTTIG")
-                .gender(Gender::Male)
-                .text(segment.text.as_str())
-                .segment(segment.start, segment.end);
-            let place = (segment.start.to_bits(), segment.end.to_bits());
-            let twins = styles.get(&place).is_some_and(|styles| styles.len() > 1);
-            harvest.row(
-                fields.file,
-                if twins {
-                    row.only_as_published(TWIN)
-                } else {
-                    row
-                },
-            );
+        for fields in recordings {
+            add_rows(harvest, fields.file, side_file, &segments);
         }
     }
     Ok(())
+}
+
+fn add_rows<'a>(
+    harvest: &mut Harvest<'a>,
+    recording: &'a RawFile,
+    side_file: &RawFile,
+    segments: &[Segment],
+) {
+    let place = |segment: &Segment| (segment.start.to_bits(), segment.end.to_bits());
+    let mut styles: HashMap<(u64, u64), HashSet<&str>> = HashMap::new();
+    let mut last = HashMap::new();
+    for (index, segment) in segments.iter().enumerate() {
+        styles
+            .entry(place(segment))
+            .or_default()
+            .insert(&segment.style);
+        last.insert((&segment.prompt, &segment.style), index);
+    }
+    for (index, segment) in segments.iter().enumerate() {
+        let id = format!("{}-{}", segment.prompt, segment.style);
+        let emo = segment.style.to_lowercase();
+        let source = format!("{} line {}: {id}", side_file.path(), segment.line);
+        if last.get(&(&segment.prompt, &segment.style)) != Some(&index) {
+            harvest.leave_out_item(source, REPEATED);
+            continue;
+        }
+        if harvest.card().class_of(&emo).is_none() {
+            let known: Vec<&str> = harvest.card().labels.iter().map(|(raw, _)| *raw).collect();
+            let message = format!("{source}: style is none of {}", known.join(", "));
+            harvest.contradiction(recording, message);
+            continue;
+        }
+        let row = Row::new(id, emo)
+            .speaker("STEFAN-RÖTTIG")
+            .gender(Gender::Male)
+            .text(segment.text.as_str())
+            .segment(segment.start, segment.end);
+        let alone = styles
+            .get(&place(segment))
+            .is_some_and(|styles| styles.len() == 1);
+        let row = if alone {
+            row
+        } else {
+            row.only_as_published(TWIN)
+        };
+        harvest.row(recording, row);
+    }
 }
 
 /// One entry of a list of segments.

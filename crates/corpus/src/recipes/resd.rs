@@ -134,7 +134,7 @@ fn row(fields: &Fields<'_>, line: &TableRow<'_>, name: &str, part: &str) -> Resu
     let emo = line.get("emotion").to_ascii_lowercase();
     if emo != *role {
         return Err(format!(
-            "the name says {role}, line {} of the table {emo}",
+            "the name says {role}, {part}.csv line {} says {emo}",
             line.line()
         ));
     }

@@ -106,7 +106,10 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
             .unwrap_or_else(|error| panic!("{error}"))
     };
     as_published(corpus, &rows, &prepare(true));
-    right_by_default(corpus, &prepare(false));
+    let ours = prepare(false);
+    right_by_default(corpus, &ours);
+    crate::folds::published(corpus, &rows, &ours.manifest, folder.path());
+    crate::folds::no_speaker_on_both_sides(&ours.manifest);
     without_folder_above(corpus, &root, rows.len());
 }
 

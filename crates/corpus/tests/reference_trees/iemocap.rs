@@ -64,6 +64,8 @@ pub(crate) fn write(rows: &[Published], root: &Path) {
             writeln!(words, "{turn} [006.2901-008.2357]: Words of it.").unwrap();
         }
         let folder = format!("Session{session}/dialog");
+        put(root, &format!("{folder}/wav/{dialogue}.wav"), "");
+        put(root, &format!("{folder}/avi/DivX/{dialogue}.avi"), "");
         put(
             root,
             &format!("{folder}/EmoEvaluation/{dialogue}.txt"),

@@ -5,6 +5,7 @@
 
 mod emns;
 mod emozionalmente;
+mod folds;
 mod harness;
 mod iemocap;
 mod m3ed;
