@@ -5,7 +5,8 @@ use crate::exp::exp;
 
 /// Replaces every row of `cols` numbers by its softmax. A row of only `-inf` becomes zeros.
 ///
-/// Largest error against double precision: SOFTMAX relative for results that are normal numbers.
+/// Largest error against double precision: 2e-7 relative for two columns and results that are normal numbers;
+/// the sum over more columns adds its rounding (`tests/kernels/functions.rs`).
 ///
 /// # Panics
 /// If `x` is not whole rows.

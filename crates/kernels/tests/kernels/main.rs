@@ -2,5 +2,7 @@
 
 mod attention;
 mod elementwise;
+mod functions;
+mod invariance;
 mod products;
 mod support;
