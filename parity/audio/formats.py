@@ -16,14 +16,14 @@ from common import GOLDEN, noise, positions, write_golden
 RATE = 22050
 LENGTH = 4201
 # Name, arguments of the encoder, and whether the container says where the signal ends. ffmpeg 5.1 plays the
-# encoder's padding at the end of an MP4 although the durations in it exclude the padding.
+# encoder's padding at the end of an MP4 or of an OGG of one page, although both exclude it.
 FORMATS = [
     ("flac.flac", ["-c:a", "flac", "-sample_fmt", "s16"], None),
     ("flac24.flac", ["-c:a", "flac", "-sample_fmt", "s32"], None),
     ("mp3-xing.mp3", ["-c:a", "libmp3lame", "-b:a", "32k"], None),
     ("mp3-bare.mp3", ["-c:a", "libmp3lame", "-q:a", "5", "-write_xing", "0", "-id3v2_version", "0"], None),
     ("mp2.mp2", ["-c:a", "mp2", "-b:a", "64k"], None),
-    ("vorbis.ogg", ["-c:a", "libvorbis", "-q:a", "0"], None),
+    ("vorbis.ogg", ["-c:a", "libvorbis", "-q:a", "0"], LENGTH),
     ("aac.m4a", ["-c:a", "aac", "-b:a", "32k"], LENGTH),
     ("aac-index-first.mp4", ["-c:a", "aac", "-b:a", "32k", "-movflags", "faststart"], LENGTH),
     ("alac.m4a", ["-c:a", "alac"], None),
