@@ -85,3 +85,12 @@ def write(name: str, states: dict, description: dict, versions: dict) -> None:
     assert size < LARGEST_GOLDEN, f"{path} has {size} bytes"
     spread = max(float(state.abs().max()) for state in tensors.values())
     print(f"{path.name}: {size} bytes, {len(tensors)} states, largest activation {spread:.2f}")
+
+
+def save_checkpoint(checkpoint: dict, name: str) -> None:
+    """A checkpoint file beside its golden, for architectures whose configuration lies inside it."""
+    path = GOLDEN / f"{name}.pt"
+    torch.save(checkpoint, path)
+    size = path.stat().st_size
+    assert size < LARGEST_GOLDEN, f"{path} has {size} bytes"
+    print(f"{path.name}: {size} bytes")

@@ -2,12 +2,13 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::families::data2vec2::{self, Data2Vec2Config};
 use crate::families::speech::{
     Kind, SpeechConfig, Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config,
 };
-use crate::families::whisper::WhisperConfig;
+use crate::families::whisper::{WhisperConfig, spell_openai, translate_dims};
 use crate::model::ModelConfig;
-use crate::parts::FrontNorm;
+use crate::parts::{FrontNorm, PositionalConfig};
 use crate::weights::{Naming, verbatim};
 use crate::{EncoderError, Normalisation};
 use serde_json::Value;
@@ -30,27 +31,51 @@ const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Looks at a folder (or a checkpoint file beside its `config.json`).
 pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
-    let folder = if path.is_dir() {
-        path
-    } else {
-        path.parent().unwrap_or(path)
-    };
+    let folder = folder(path);
     if let Some(config) = read_json(&folder.join("config.json"))?
         && (config.get("model_type").is_some() || config.get("architectures").is_some())
     {
         return transformers(path, folder, &config);
     }
+    let yaml = folder.join("config.yaml");
+    if let Some(text) = read_text(&yaml)? {
+        let value = crate::yaml::parse(&text).map_err(|reason| bad_file(&yaml, &reason))?;
+        return funasr(path, &value);
+    }
     let checkpoint = Checkpoint::open(path)?;
     let config = checkpoint.config().ok_or_else(|| EncoderError::NoConfig {
         path: path.to_owned(),
     })?;
+    if let Some(settings) = config.get("dims").and_then(translate_dims) {
+        return openai(checkpoint, &settings);
+    }
+    if let Some(cfg) = config.get("cfg")
+        && cfg.pointer("/model/_name").and_then(Value::as_str) == Some("data2vec_multi")
+    {
+        let normalise = Config::root(cfg).at("/task").flag("normalize", false)?;
+        return data2vec2(
+            checkpoint,
+            cfg,
+            ["/model", "/model/modalities/audio"],
+            normalise,
+        );
+    }
     if let Some(translated) = translate_config(&config) {
         return fairseq(checkpoint, &translated);
     }
-    let found = ["/cfg/model/_name", "/model/_name", "/args/arch", "/arch"]
+    let found = ["/cfg/model/_name", "/args/_name", "/args/arch"]
         .iter()
         .find_map(|pointer| config.pointer(pointer)?.as_str());
     Err(unsupported(path, found.unwrap_or("unnamed")))
+}
+
+/// The folder itself, or the one that a checkpoint file lies in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(path)
+    }
 }
 
 fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, EncoderError> {
@@ -135,9 +160,90 @@ fn fairseq(checkpoint: Checkpoint, translated: &Translated) -> Result<Detected, 
     })
 }
 
+/// FunASR's `config.yaml`.
+fn funasr(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
+    let found = value
+        .get("model")
+        .and_then(Value::as_str)
+        .unwrap_or("unnamed");
+    if found != "Emotion2vec" {
+        return Err(unsupported(path, found));
+    }
+    let checkpoint = Checkpoint::open(path)?;
+    let normalise = Config::root(value)
+        .at("/model_conf")
+        .flag("normalize", false)?;
+    let mut detected = data2vec2(
+        checkpoint,
+        value,
+        ["/model_conf", "/model_conf/modalities/audio"],
+        normalise,
+    )?;
+    detected.config_from = "config.yaml (FunASR)".to_owned();
+    detected.normalisation_from = "config.yaml".to_owned();
+    Ok(detected)
+}
+
+fn data2vec2(
+    checkpoint: Checkpoint,
+    value: &Value,
+    [model, audio]: [&str; 2],
+    normalise: bool,
+) -> Result<Detected, EncoderError> {
+    let root = Config::root(value);
+    let config = Data2Vec2Config::read(&root.at(model), &root.at(audio))?;
+    let leading_norm = matches!(
+        config.positional,
+        PositionalConfig::Stack {
+            leading_norm: true,
+            ..
+        }
+    );
+    let spell = match (config.front_end.norm, leading_norm) {
+        (FrontNorm::Layer, false) => data2vec2::spell,
+        (FrontNorm::Layer, true) => data2vec2::spell_leading_norm,
+        (FrontNorm::Group, false) => data2vec2::spell_group_norm,
+        (FrontNorm::Group, true) => data2vec2::spell_group_and_leading_norm,
+    };
+    let prefixes = ["", "d2v_model.", "model.", "model.d2v_model."];
+    let naming = Naming::find(
+        &checkpoint,
+        &prefixes,
+        "feature_projection.projection.weight",
+        spell,
+    );
+    Ok(Detected {
+        checkpoint,
+        model: ModelConfig::Data2Vec2(config),
+        naming,
+        normalisation: if normalise {
+            Normalisation::Fairseq
+        } else {
+            Normalisation::None
+        },
+        config_from: "the checkpoint (fairseq)".to_owned(),
+        normalisation_from: "the checkpoint's configuration".to_owned(),
+    })
+}
+
+/// OpenAI's own Whisper files.
+fn openai(checkpoint: Checkpoint, settings: &Value) -> Result<Detected, EncoderError> {
+    let config = WhisperConfig::read(&Config::root(settings))?;
+    let naming = Naming::find(&checkpoint, &["encoder.", ""], "conv1.weight", spell_openai);
+    Ok(Detected {
+        checkpoint,
+        model: ModelConfig::Whisper(config),
+        naming,
+        normalisation: Normalisation::None,
+        config_from: "the checkpoint (OpenAI)".to_owned(),
+        normalisation_from: "the architecture".to_owned(),
+    })
+}
+
 fn unsupported(path: &Path, found: &str) -> EncoderError {
     let mut supported = vec!["whisper"];
     supported.extend(Kind::ALL.iter().map(|(name, _)| *name));
+    supported.extend(["data2vec_multi (data2vec 2.0)", "Emotion2vec"]);
     EncoderError::UnsupportedArchitecture {
         path: path.to_owned(),
         found: found.to_owned(),

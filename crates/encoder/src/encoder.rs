@@ -1,11 +1,12 @@
-use crate::detect::{Detected, detect};
+use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
 use crate::families::fbank::Fbank;
+use crate::model::ModelConfig;
 use crate::ops::Cpu;
 use crate::weights::{Loader, require, unused};
 use crate::{
-    Device, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates, LayerSelection,
-    Normalisation,
+    Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
+    LayerSelection, Normalisation,
 };
 use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
 use emobox_files::sha256_bytes;
@@ -20,6 +21,7 @@ pub const FBANK: &str = "fbank";
 pub struct Encoder {
     info: EncoderInfo,
     network: Box<dyn Network>,
+    head: Option<EmotionHead>,
 }
 
 impl Encoder {
@@ -55,7 +57,11 @@ impl Encoder {
             normalisation: Normalisation::None,
             unused: Vec::new(),
         };
-        Self { info, network }
+        Self {
+            info,
+            network,
+            head: None,
+        }
     }
 
     fn open_path(name: &str, path: &Path, options: &EncoderOptions) -> Result<Self, EncoderError> {
@@ -79,10 +85,20 @@ impl Encoder {
             }
             device => return Err(not_built(device)),
         };
+        let head = match model {
+            ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
+            _ => None,
+        };
         let sizes = census
             .needs
             .iter()
             .map(|need| need.shape.iter().product::<usize>() as u64);
+        let parameters = sizes.sum();
+        let mut needs = census.needs;
+        let head = head.map(|(head, used)| {
+            needs.extend(used);
+            head
+        });
         let info = EncoderInfo {
             name: name.to_owned(),
             family: model.family().to_owned(),
@@ -92,16 +108,25 @@ impl Encoder {
             longest: network.longest(),
             shortest: network.shortest(),
             weights_digest: checkpoint.digest()?.to_string(),
-            parameters: sizes.sum(),
+            parameters,
             normalisation,
-            unused: unused(&checkpoint, &census.needs),
+            unused: unused(&checkpoint, &needs),
         };
-        Ok(Self { info, network })
+        Ok(Self {
+            info,
+            network,
+            head,
+        })
     }
 
     /// What this encoder is.
     pub fn info(&self) -> &EncoderInfo {
         &self.info
+    }
+
+    /// The classifier that a fine-tuned emotion2vec carries.
+    pub fn head(&self) -> Option<&EmotionHead> {
+        self.head.as_ref()
     }
 
     /// The frames that so many samples at 16 kHz yield; zero when they are too few for one.

@@ -1,6 +1,7 @@
 //! A configuration of any family, and the network it builds.
 
 use crate::families::Network;
+use crate::families::data2vec2::{Data2Vec2, Data2Vec2Config};
 use crate::families::speech::{Speech, SpeechConfig};
 use crate::families::whisper::{Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
@@ -12,6 +13,7 @@ use crate::{EncoderError, Normalisation};
 pub(crate) enum ModelConfig {
     Whisper(WhisperConfig),
     Speech(SpeechConfig),
+    Data2Vec2(Data2Vec2Config),
 }
 
 impl ModelConfig {
@@ -20,6 +22,8 @@ impl ModelConfig {
         match self {
             Self::Whisper(_) => "Whisper",
             Self::Speech(config) => config.kind.name(),
+            Self::Data2Vec2(config) if config.tokens > 0 => "emotion2vec",
+            Self::Data2Vec2(_) => "data2vec 2.0",
         }
     }
 
@@ -27,6 +31,7 @@ impl ModelConfig {
         match self {
             Self::Whisper(config) => config.layers,
             Self::Speech(config) => config.layers,
+            Self::Data2Vec2(config) => config.layers(),
         }
     }
 
@@ -34,6 +39,7 @@ impl ModelConfig {
         match self {
             Self::Whisper(config) => config.heads,
             Self::Speech(config) => config.heads,
+            Self::Data2Vec2(config) => config.heads,
         }
     }
 
@@ -41,6 +47,7 @@ impl ModelConfig {
         match self {
             Self::Whisper(config) => config.dim,
             Self::Speech(config) => config.dim,
+            Self::Data2Vec2(config) => config.dim,
         }
     }
 
@@ -49,6 +56,7 @@ impl ModelConfig {
         match self {
             Self::Whisper(_) => 320,
             Self::Speech(config) => config.front_end.hop(),
+            Self::Data2Vec2(config) => config.front_end.hop(),
         }
     }
 
@@ -58,6 +66,9 @@ impl ModelConfig {
             Self::Whisper(config) => Whisper::build(config, loader, Census).map(drop),
             Self::Speech(config) => {
                 Speech::build(config, Normalisation::None, loader, Census).map(drop)
+            }
+            Self::Data2Vec2(config) => {
+                Data2Vec2::build(config, Normalisation::None, loader, Census).map(drop)
             }
         }
     }
@@ -74,6 +85,9 @@ impl ModelConfig {
         Ok(match self {
             Self::Whisper(config) => Box::new(Whisper::build(config, loader, device)?),
             Self::Speech(config) => Box::new(Speech::build(config, normalisation, loader, device)?),
+            Self::Data2Vec2(config) => {
+                Box::new(Data2Vec2::build(config, normalisation, loader, device)?)
+            }
         })
     }
 }

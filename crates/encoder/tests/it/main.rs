@@ -1,6 +1,8 @@
 //! The encoder room, tested through its public face.
 
+mod bad_input;
 mod batch;
+mod data2vec2_golden;
 mod made;
 mod shared;
 mod speech_golden;

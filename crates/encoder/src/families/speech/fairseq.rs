@@ -142,7 +142,9 @@ pub(crate) fn spell_fairseq(name: &str) -> String {
 pub(crate) fn spell_fairseq_layer_norm(name: &str) -> String {
     let spelt = spell_fairseq(name);
     match name.starts_with("feature_extractor.") && name.contains(".layer_norm.") {
-        true => spelt.replacen(".2.", ".2.1.", 1),
+        true => spelt
+            .replace(".2.weight", ".2.1.weight")
+            .replace(".2.bias", ".2.1.bias"),
         false => spelt,
     }
 }
@@ -200,8 +202,8 @@ mod tests {
             assert_eq!(spell_fairseq(ours), theirs);
         }
         assert_eq!(
-            spell_fairseq_layer_norm("feature_extractor.conv_layers.0.layer_norm.bias"),
-            "feature_extractor.conv_layers.0.2.1.bias"
+            spell_fairseq_layer_norm("feature_extractor.conv_layers.2.layer_norm.bias"),
+            "feature_extractor.conv_layers.2.2.1.bias"
         );
         assert_eq!(
             spell_fairseq_layer_norm("feature_projection.layer_norm.bias"),
