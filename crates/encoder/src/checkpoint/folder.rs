@@ -25,47 +25,73 @@ const NOT_WEIGHTS: [&str; 6] = [
     "rng_state.pth",
 ];
 
-/// The weights file of a folder: a single file, or an index.
-pub(super) fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
+/// What a list of file names offers as weights.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// This file: weights or an index.
+    One(String),
+    /// None at all.
+    None,
+    /// Several with nothing to prefer one.
+    Several(Vec<String>),
+}
+
+/// Chooses the weights among file names, which must be sorted.
+pub(crate) fn choose(names: &[String]) -> Choice {
     for name in NAMES {
-        let path = folder.join(name);
-        if path.is_file() {
-            return Ok(path);
+        if names.iter().any(|candidate| candidate == name) {
+            return Choice::One(name.to_owned());
         }
     }
-    let mut names = Vec::new();
-    let entries = std::fs::read_dir(folder).map_err(|e| FileError::io("list", folder, e))?;
-    for entry in entries {
-        let entry = entry.map_err(|e| FileError::io("list", folder, e))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
     for ending in ENDINGS {
         let mut files: Vec<String> = names
             .iter()
             .filter(|name| {
                 Path::new(name).extension().is_some_and(|e| e == ending)
                     && !NOT_WEIGHTS.contains(&name.as_str())
-                    && folder.join(name).is_file()
             })
             .cloned()
             .collect();
         match files.len() {
             0 => {}
-            1 => return Ok(folder.join(files.remove(0))),
-            _ => {
-                return Err(CheckpointError::SeveralWeights {
-                    folder: folder.to_owned(),
-                    files,
-                });
-            }
+            1 => return Choice::One(files.remove(0)),
+            _ => return Choice::Several(files),
         }
     }
-    names.truncate(12);
-    Err(CheckpointError::NoWeights {
-        folder: folder.to_owned(),
-        found: names,
-    })
+    Choice::None
+}
+
+/// The weights file of a folder: a single file, or an index.
+pub(super) fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
+    let mut names = Vec::new();
+    let entries = std::fs::read_dir(folder).map_err(|e| FileError::io("list", folder, e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| FileError::io("list", folder, e))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if folder.join(&name).is_file() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    match choose(&names) {
+        Choice::One(name) => Ok(folder.join(name)),
+        Choice::Several(files) => Err(CheckpointError::SeveralWeights {
+            folder: folder.to_owned(),
+            files,
+        }),
+        Choice::None => {
+            names.truncate(12);
+            Err(CheckpointError::NoWeights {
+                folder: folder.to_owned(),
+                found: names,
+            })
+        }
+    }
+}
+
+/// The names of the shards that an index lists, in alphabetical order.
+pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, CheckpointError> {
+    Ok(read_index(index)?.into_keys().collect())
 }
 
 /// The files of a sharded checkpoint and what is said to be in them.
@@ -76,8 +102,30 @@ pub(super) struct Shards {
     pub(super) tensors: Vec<(String, usize)>,
 }
 
-/// Reads an index.
+/// Reads an index and finds its shards.
 pub(super) fn shards(index: &Path) -> Result<Shards, CheckpointError> {
+    let folder = index.parent().unwrap_or(Path::new("."));
+    let mut paths = Vec::new();
+    let mut tensors = Vec::new();
+    for (shard, names) in read_index(index)? {
+        let path = join_inside(folder, &shard)?;
+        if !path.is_file() {
+            return Err(CheckpointError::MissingShard {
+                index: index.to_owned(),
+                shard,
+                tensors: names.len(),
+                example: names[0].clone(),
+            });
+        }
+        let number = paths.len();
+        tensors.extend(names.into_iter().map(|name| (name, number)));
+        paths.push(path);
+    }
+    Ok(Shards { paths, tensors })
+}
+
+/// The names of the tensors in each shard.
+fn read_index(index: &Path) -> Result<BTreeMap<String, Vec<String>>, CheckpointError> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
@@ -104,22 +152,5 @@ pub(super) fn shards(index: &Path) -> Result<Shards, CheckpointError> {
     for (tensor, shard) in weight_map {
         shards.entry(shard).or_default().push(tensor);
     }
-    let folder = index.parent().unwrap_or(Path::new("."));
-    let mut paths = Vec::with_capacity(shards.len());
-    let mut tensors = Vec::new();
-    for (shard, names) in shards {
-        let path = join_inside(folder, &shard)?;
-        if !path.is_file() {
-            return Err(CheckpointError::MissingShard {
-                index: index.to_owned(),
-                shard,
-                tensors: names.len(),
-                example: names[0].clone(),
-            });
-        }
-        let number = paths.len();
-        tensors.extend(names.into_iter().map(|name| (name, number)));
-        paths.push(path);
-    }
-    Ok(Shards { paths, tensors })
+    Ok(shards)
 }

@@ -4,7 +4,7 @@
 //! files until [`Checkpoint::read`] copies one tensor out as f32.
 
 mod error;
-mod folder;
+pub(crate) mod folder;
 mod limits;
 mod pickle;
 mod safetensors;

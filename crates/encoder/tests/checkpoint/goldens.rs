@@ -1,5 +1,3 @@
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-
 use crate::builders::{Pickle, Zip, archive, floats, golden, goldens, open};
 use emobox_encoder::checkpoint::{Checkpoint, Dtype};
 use serde_json::{Value, json};

@@ -305,7 +305,7 @@ fn a_pickle_of_too_many_values_is_refused() {
     ));
     let tensors = Pickle::new()
         .tensor("0", 1, 0, &[1], &[1])
-        .op(&b"0".repeat(1))
+        .op(b"0")
         .class("torch._utils", "_rebuild_x")
         .op(b"q\x00)q\x01")
         .op(&b"h\x00h\x01R".repeat(100_001))

@@ -1,0 +1,198 @@
+use super::cache::RepositoryCache;
+use super::client::{Client, Remote};
+use super::{DESCRIPTIONS, HubError, HubRequest, Progress, cached};
+use crate::checkpoint::folder::{Choice, choose, shard_names};
+use emobox_files::{FileError, join_inside, sha256_file, write_atomic};
+use std::path::{Path, PathBuf};
+
+/// Brings the weights of a repository and what describes them into the hub cache and gives the
+/// snapshot folder.
+///
+/// What the cache holds is not fetched again; a file that broke off is continued; every file has
+/// the promised size and, where the hub tells one, the promised SHA-256 before it gets its name. When
+/// the hub does not answer, a whole snapshot in the cache is used instead.
+pub fn fetch(
+    request: &HubRequest,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<PathBuf, HubError> {
+    let settings = &request.settings;
+    let cache = RepositoryCache::new(&settings.cache, &request.repository)?;
+    let reference = cache.reference(&request.revision)?;
+    if let Some(because) = &settings.offline {
+        return cached(request).ok_or_else(|| HubError::Offline {
+            repository: request.repository.clone(),
+            revision: request.revision.clone(),
+            because: because.clone(),
+            cache: settings.cache.clone(),
+        });
+    }
+    let client = Client::new(settings, &request.repository)?;
+    let listing = match client.list(&request.revision) {
+        Ok(listing) => listing,
+        Err(error) => {
+            let no_answer = matches!(
+                error,
+                HubError::Unreachable { .. } | HubError::Status { .. }
+            );
+            let Some(snapshot) = cached(request).filter(|_| no_answer) else {
+                return Err(error);
+            };
+            let reason = error.to_string();
+            progress(Progress::CacheInstead { reason: &reason });
+            return Ok(snapshot);
+        }
+    };
+    let files = listing.files();
+    let weights = choose_weights(request, &files)?;
+    let mut download = Download {
+        snapshot: cache.snapshot_folder(&listing.sha)?,
+        commit: &listing.sha,
+        cache: &cache,
+        client: &client,
+        progress,
+    };
+    let descriptions = files
+        .iter()
+        .filter(|name| DESCRIPTIONS.contains(&name.as_str()));
+    let descriptions: Vec<_> = descriptions.collect();
+    (download.progress)(Progress::Listed {
+        files: descriptions.len() + 1,
+    });
+    // The weights come last: a snapshot that has them has all.
+    for name in descriptions {
+        download.file(name)?;
+    }
+    let shards = if weights.ends_with(".index.json") {
+        let index = download.file(&weights)?;
+        let folder = weights.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let names = shard_names(&index)?.into_iter();
+        names
+            .map(|name| {
+                if folder.is_empty() {
+                    name
+                } else {
+                    format!("{folder}/{name}")
+                }
+            })
+            .collect()
+    } else {
+        vec![weights]
+    };
+    for shard in &shards {
+        download.file(shard)?;
+    }
+    let snapshot = download.snapshot;
+    if request.revision != listing.sha {
+        write_atomic(&reference, listing.sha.as_bytes())?;
+    }
+    Ok(snapshot)
+}
+
+fn choose_weights(request: &HubRequest, files: &[String]) -> Result<String, HubError> {
+    let few = || files.iter().take(20).cloned().collect::<Vec<_>>();
+    if let Some(name) = &request.weights {
+        if files.contains(name) {
+            return Ok(name.clone());
+        }
+        return Err(HubError::NotFound {
+            repository: request.repository.clone(),
+            revision: request.revision.clone(),
+            what: format!("file {name}"),
+            found: few(),
+        });
+    }
+    let detail = match choose(files) {
+        Choice::One(name) => return Ok(name),
+        Choice::None => "no weights in a format that is read",
+        Choice::Several(_) => "several files qualify as weights, name one",
+    };
+    Err(HubError::NoWeights {
+        repository: request.repository.clone(),
+        detail: detail.to_owned(),
+        found: few(),
+    })
+}
+
+struct Download<'a> {
+    snapshot: PathBuf,
+    commit: &'a str,
+    cache: &'a RepositoryCache,
+    client: &'a Client<'a>,
+    progress: &'a mut dyn FnMut(Progress<'_>),
+}
+
+impl Download<'_> {
+    /// Makes sure that a file is in the snapshot.
+    fn file(&mut self, name: &str) -> Result<PathBuf, HubError> {
+        let place = join_inside(&self.snapshot, name)?;
+        if place.is_file() {
+            (self.progress)(Progress::Cached { file: name });
+            return Ok(place);
+        }
+        let remote = self.client.describe(self.commit, name)?;
+        let blob = self.cache.blob(&remote.etag)?;
+        let _lock = self.cache.lock(&remote.etag, || {
+            (self.progress)(Progress::Waiting { file: name });
+        })?;
+        if blob.is_file() {
+            (self.progress)(Progress::Cached { file: name });
+        } else {
+            self.blob(name, &remote, &blob)?;
+        }
+        self.cache.link(&self.snapshot, name, &blob)?;
+        Ok(place)
+    }
+
+    /// Fetches a blob beside its place, checks it, and gives it its name.
+    fn blob(&mut self, name: &str, remote: &Remote, blob: &Path) -> Result<(), HubError> {
+        let partial = blob.with_extension("incomplete");
+        let mut continued = partial.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        loop {
+            self.client
+                .download(remote, name, &partial, self.progress)?;
+            match verify(name, remote, &partial) {
+                Ok(()) => break,
+                Err(error) => {
+                    std::fs::remove_file(&partial)
+                        .map_err(|e| FileError::io("remove", &partial, e))?;
+                    // The beginning may have been another program's; once more from nothing.
+                    if !std::mem::take(&mut continued) {
+                        return Err(error);
+                    }
+                    let reason = error.to_string();
+                    (self.progress)(Progress::Retrying {
+                        file: name,
+                        done: 0,
+                        reason: &reason,
+                    });
+                }
+            }
+        }
+        std::fs::rename(&partial, blob).map_err(|e| FileError::io("rename into place", blob, e))?;
+        Ok(())
+    }
+}
+
+fn verify(name: &str, remote: &Remote, path: &Path) -> Result<(), HubError> {
+    let corrupt = |what, expected: String, found: String| HubError::Corrupt {
+        file: name.to_owned(),
+        what,
+        expected,
+        found,
+    };
+    let size = path
+        .metadata()
+        .map_err(|e| FileError::io("read", path, e))?
+        .len();
+    if let Some(expected) = remote.size.filter(|expected| *expected != size) {
+        return Err(corrupt("bytes", expected.to_string(), size.to_string()));
+    }
+    let is_sha256 = remote.etag.len() == 64 && remote.etag.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_sha256 {
+        let found = sha256_file(path)?;
+        if !found.as_str().eq_ignore_ascii_case(&remote.etag) {
+            return Err(corrupt("sha256", remote.etag.clone(), found.to_string()));
+        }
+    }
+    Ok(())
+}
