@@ -16,6 +16,8 @@ pub mod heads;
 mod loss;
 mod oracle;
 mod outcome;
+#[cfg(test)]
+mod parity;
 mod protocol;
 mod random;
 mod saved;
