@@ -1,18 +1,40 @@
-//! Writes the report of made-up scores, for looking at it: `cargo run -p emobox-report --example sample -- DIR`.
+//! Writes the report of made-up scores and of the published figures, for looking at them:
+//! `cargo run -p emobox-report --example sample -- DIR`.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/report/common.rs"]
 mod common;
 
-use std::io::Write;
+use emobox_report::{
+    Metric, PaperSource, Table, TableOptions, cross_average_table, cross_table, figures, html,
+    intra_table, latex_document, scores_table,
+};
 use std::path::PathBuf;
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
     std::fs::create_dir_all(&folder)?;
     let data = common::report();
-    std::fs::write(folder.join("report.html"), emobox_report::html(&data))?;
-    for figure in emobox_report::figures(&data) {
+    std::fs::write(folder.join("report.html"), html(&data))?;
+    for figure in figures(&data) {
         std::fs::write(folder.join(format!("{}.svg", figure.id)), figure.svg_file())?;
     }
-    std::io::stdout().write_all(emobox_report::terminal_table(&data).as_bytes())
+    let published = common::published();
+    std::fs::write(folder.join("published.html"), html(&published))?;
+    let beside = TableOptions {
+        beside: Some(PaperSource::Text),
+    };
+    let tables = [
+        scores_table(&data, &beside),
+        intra_table(&published, &Metric::ALL, &TableOptions::default()),
+        intra_table(&published, &[Metric::Ua], &beside),
+        cross_table(&published, &beside),
+        cross_average_table(&published, &beside),
+    ];
+    std::fs::write(folder.join("tables.tex"), latex_document(&tables))?;
+    let text: Vec<String> = tables.iter().map(Table::terminal).collect();
+    std::fs::write(folder.join("tables.txt"), text.join("\n\n"))?;
+    let text: Vec<String> = tables.iter().map(Table::markdown).collect();
+    std::fs::write(folder.join("tables.md"), text.join("\n\n"))?;
+    let text: Vec<String> = tables.iter().map(Table::csv).collect();
+    std::fs::write(folder.join("tables.csv"), text.join("\r\n"))
 }

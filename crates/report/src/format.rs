@@ -70,6 +70,25 @@ pub(crate) fn slug(text: &str) -> String {
     out.trim_end_matches('-').to_owned()
 }
 
+/// A p value: three decimals, or `< 0.001`.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+/// In a sentence: `p = 0.034`, `p < 0.001`.
+pub(crate) fn p_equals(p: f64) -> String {
+    let value = p_value(p);
+    if value.starts_with('<') {
+        format!("p {value}")
+    } else {
+        format!("p = {value}")
+    }
+}
+
 /// `1 fold`, `2 folds`.
 pub(crate) fn count(n: usize, singular: &str) -> String {
     if n == 1 {

@@ -1,4 +1,10 @@
-//! Scores as tables and pages for people: terminal, HTML with inline SVG.
+//! Scores as tables and pages for people: terminal, Markdown, LaTeX, CSV, and HTML with inline SVG.
+//!
+//! * [`scores_table`], [`intra_table`], [`cross_table`], [`cross_average_table`], [`comparison_table`] make a
+//!   [`Table`], which writes itself in each format
+//! * [`figures`] makes every chart as a [`Figure`], which writes itself as an SVG file
+//! * [`html`] joins both into one self-contained page
+//! * [`paper`] holds the published figures of Tables 4 and 5
 //!
 //! Everything is a pure function of [`ReportData`], which the bench fills: no clock, no network, no
 //! files, so the same data give the same bytes. Names, keys and labels come from users' files and
@@ -8,17 +14,22 @@ mod chart;
 mod data;
 mod format;
 mod html;
-mod scores_table;
+mod paper;
 mod table;
+mod tables;
 
-pub use chart::{Figure, FigureTable, figures};
+pub use chart::{Figure, FigureTable, Section, figures};
 pub use data::{AuditFindings, Fact, ReportData, Training, TrainingPoint};
 pub use html::html;
-pub use scores_table::scores_table;
-pub use table::{Align, Cell, Column, Table};
+pub use paper::{Paper, PaperScore, PaperSource, paper};
+pub use table::{Align, Cell, Column, Table, latex_document};
+pub use tables::{
+    Metric, TableOptions, comparison_table, cross_average_table, cross_table, intra_table, ranking,
+    runs_csv, scores_table,
+};
 
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's
 /// verdict, and the test-selected score in a column of its own that says so.
 pub fn terminal_table(data: &ReportData) -> String {
-    scores_table(data).terminal()
+    scores_table(data, &TableOptions::default()).terminal()
 }

@@ -1,9 +1,11 @@
 //! A small report with everything in it.
 
-use emobox_report::{AuditFindings, Fact, ReportData, Training, TrainingPoint};
+use emobox_report::{
+    AuditFindings, Fact, PaperScore, PaperSource, ReportData, Training, TrainingPoint,
+};
 use emobox_score::{
-    BootstrapOptions, Prediction, Provenance, RunLabels, SCHEMA, ScoreRequest, ScoresFile, Source,
-    score_folds,
+    BootstrapOptions, CrossCell, CrossMatrix, Prediction, Provenance, Run, RunLabels, ScoreRequest,
+    ScoresFile, Source, score_folds,
 };
 use std::collections::BTreeMap;
 
@@ -82,9 +84,9 @@ pub(crate) fn report() -> ReportData {
         }
     }
     let scores = ScoresFile {
-        schema: SCHEMA,
         provenance: provenance(),
         runs,
+        ..ScoresFile::default()
     };
     let mut data = ReportData::new("EmoBox: two corpora, two encoders", scores);
     data.training = training;
@@ -164,4 +166,56 @@ fn training_of(corpus: &str, encoder: &str, fold: u32) -> Training {
         fold,
         points,
     }
+}
+
+/// The published figures as if they were a user's own: 32 corpora, ten encoders, and the cross-corpus table.
+pub(crate) fn published() -> ReportData {
+    let paper = emobox_report::paper();
+    let mut file = ScoresFile::default();
+    for corpus in paper.corpora() {
+        for model in paper.models() {
+            let score = paper.score(model, corpus, PaperSource::WithSupplement);
+            file.runs.push(bare_run(corpus, model, &score));
+        }
+    }
+    let classes = ["angry", "happy", "neutral", "sad"]
+        .map(String::from)
+        .to_vec();
+    for model in paper.models() {
+        let corpora = paper.cross_corpora();
+        let pairs = corpora
+            .iter()
+            .flat_map(|train| corpora.iter().map(move |test| (train, test)));
+        let cells = pairs.filter_map(|(train, test)| {
+            let accuracy = paper.cross(model, train, test)?;
+            Some(CrossCell {
+                train: (*train).into(),
+                test: (*test).into(),
+                n: 240,
+                accuracy,
+                accuracy_ci: [accuracy - 0.06, accuracy + 0.06],
+                ua: accuracy,
+                macro_f1: accuracy,
+                per_class: vec![],
+                confusion: vec![],
+            })
+        });
+        file.cross.push(CrossMatrix {
+            encoder: (*model).into(),
+            classes: classes.clone(),
+            corpora: corpora.iter().map(|c| (*c).to_owned()).collect(),
+            cells: cells.collect(),
+        });
+    }
+    ReportData::new("The published figures", file)
+}
+
+fn bare_run(corpus: &str, model: &str, score: &PaperScore) -> Run {
+    let [ua, wa, macro_f1] = [score.ua, score.wa, score.macro_f1].map(Option::unwrap);
+    let run = serde_json::json!({
+        "corpus": corpus, "encoder": model, "protocol": "paper", "partition": "published", "config": "",
+        "fold": "mean", "n": 0, "ua": ua, "wa": wa, "macro_f1": macro_f1, "micro_f1": wa, "weighted_f1": wa,
+        "confusion": [], "classes": [],
+    });
+    serde_json::from_value(run).unwrap()
 }

@@ -1,6 +1,6 @@
 //! The page and the terminal table from data as the bench makes them.
 
-mod common;
+use crate::common;
 
 use emobox_report::{figures, html, terminal_table};
 

@@ -1,0 +1,58 @@
+use super::{Cell, Table};
+
+impl Table {
+    /// Comma-separated values (RFC 4180): headings, then one line a row. Intervals stand in two columns of
+    /// their own; captions, notes and marks are left out.
+    pub fn csv(&self) -> String {
+        let intervals: Vec<bool> = (0..self.columns.len())
+            .map(|i| self.has_intervals(i))
+            .collect();
+        let mut headings = Vec::new();
+        for (column, &has_interval) in self.columns.iter().zip(&intervals) {
+            headings.push(field(&column.heading));
+            if has_interval {
+                headings.push(field(&format!("{} low", column.heading)));
+                headings.push(field(&format!("{} high", column.heading)));
+            }
+        }
+        let mut out = headings.join(",") + "\r\n";
+        for row in self.all_rows() {
+            let mut fields = Vec::new();
+            for (cell, &has_interval) in row.iter().zip(&intervals) {
+                fields.push(value(cell));
+                if has_interval {
+                    let bounds = cell.interval.map(|ci| ci.map(crate::format::percent));
+                    fields.extend(bounds.unwrap_or_default());
+                }
+            }
+            out.push_str(&(fields.join(",") + "\r\n"));
+        }
+        out
+    }
+}
+
+/// What a cell says to a program: an ASCII minus, nothing where there is no value.
+fn value(cell: &Cell) -> String {
+    match cell.value {
+        Some(_) => field(&cell.text.replace('−', "-")),
+        None if *cell == Cell::missing() => String::new(),
+        None => field(&guard(&cell.text)),
+    }
+}
+
+/// A name that a spreadsheet would run as a formula is kept from it by an apostrophe.
+fn guard(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+pub(crate) fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,69 @@
+use super::{Align, Cell, Column, Table};
+use crate::format::{escape, interval};
+use std::fmt::Write;
+
+impl Table {
+    /// A sortable HTML table; the page's script does the sorting, and without it the table still reads.
+    pub fn html(&self) -> String {
+        let caption = escape(&self.caption);
+        let mut out = format!(
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\
+             <table class=\"sortable\"><caption>{caption}</caption><thead><tr>"
+        );
+        for column in &self.columns {
+            let class = class(column.align, None);
+            let _ = write!(
+                out,
+                "<th scope=\"col\"{class}>{}</th>",
+                escape(&column.heading)
+            );
+        }
+        out.push_str("</tr></thead><tbody>\n");
+        for row in &self.rows {
+            html_row(&mut out, row, &self.columns);
+        }
+        out.push_str("</tbody>");
+        if !self.footer.is_empty() {
+            out.push_str("<tfoot>\n");
+            for row in &self.footer {
+                html_row(&mut out, row, &self.columns);
+            }
+            out.push_str("</tfoot>");
+        }
+        out.push_str("</table></div>\n");
+        for note in self.notes_with_legend() {
+            let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(&note));
+        }
+        out
+    }
+}
+
+fn html_row(out: &mut String, row: &[Cell], columns: &[Column]) {
+    out.push_str("<tr>");
+    for (i, (cell, column)) in row.iter().zip(columns).enumerate() {
+        let tag = if i == 0 { "th" } else { "td" };
+        let scope = if i == 0 { " scope=\"row\"" } else { "" };
+        let _ = write!(out, "<{tag}{scope}{}", class(column.align, cell.rank));
+        if let Some(value) = cell.value.filter(|v| v.is_finite()) {
+            let _ = write!(out, " data-sort=\"{value}\"");
+        }
+        let _ = write!(out, ">{}", escape(&cell.text));
+        if let Some(rank) = cell.rank {
+            let _ = write!(out, "<sup>{rank}</sup>");
+        }
+        if let Some(ci) = cell.interval {
+            let _ = write!(out, " <small>{}</small>", interval(ci));
+        }
+        let _ = write!(out, "</{tag}>");
+    }
+    out.push_str("</tr>\n");
+}
+
+fn class(align: Align, rank: Option<u8>) -> String {
+    match (align, rank) {
+        (Align::Left, None) => String::new(),
+        (Align::Left, Some(rank)) => format!(" class=\"top{rank}\""),
+        (Align::Right, None) => " class=\"n\"".to_owned(),
+        (Align::Right, Some(rank)) => format!(" class=\"n top{rank}\""),
+    }
+}

@@ -1,0 +1,154 @@
+use super::TableOptions;
+use crate::paper::paper;
+use crate::table::mark_best;
+use crate::{Cell, Column, ReportData, Table};
+use emobox_score::CrossMatrix;
+
+const PAPER_NOTE: &str =
+    "Paper: Table 5 of Ma et al., Interspeech 2024, and Equation 1 from its cells.";
+
+/// Accuracy across corpora as Table 5 of the paper: a row for each encoder and test corpus, a column for each
+/// corpus trained on. The best three encoders of each pair are marked.
+pub fn cross_table(data: &ReportData, options: &TableOptions) -> Table {
+    let matrices = &data.scores.cross;
+    let corpora = corpora(matrices);
+    let beside = options.beside.is_some()
+        && matrices
+            .iter()
+            .any(|matrix| paper().model(&matrix.encoder).is_some());
+    let mut columns = vec![Column::left("encoder"), Column::left("tested on")];
+    for train in &corpora {
+        columns.push(Column::right(format!("trained on {train}")));
+        if beside {
+            columns.extend(["paper", "difference"].map(Column::right));
+        }
+    }
+    let mut rows = Vec::new();
+    for matrix in matrices {
+        for test in &corpora {
+            let mut row = vec![Cell::text(&matrix.encoder), Cell::text(*test)];
+            for train in &corpora {
+                let own = matrix.cell(train, test).map(|cell| cell.accuracy);
+                row.push(Cell::optional_score(own));
+                if beside {
+                    let model = paper().model(&matrix.encoder);
+                    let figure = model.and_then(|model| paper().cross(model, train, test));
+                    row.push(Cell::optional_score(figure));
+                    let difference = own.zip(figure).map(|(a, b)| Cell::difference(a - b));
+                    row.push(difference.unwrap_or_else(Cell::missing));
+                }
+            }
+            rows.push(row);
+        }
+    }
+    let step = if beside { 3 } else { 1 };
+    for test in 0..corpora.len() {
+        for train in (0..corpora.len()).filter(|train| *train != test) {
+            let of_this_test = rows.iter_mut().skip(test).step_by(corpora.len());
+            let mut pair: Vec<&mut Cell> = of_this_test
+                .filter_map(|row| row.get_mut(2 + train * step))
+                .collect();
+            mark_best(&mut pair);
+        }
+    }
+    let mut notes = Vec::new();
+    if beside {
+        notes.push(PAPER_NOTE.to_owned());
+    }
+    Table {
+        caption: "Accuracy across corpora in per cent, on balanced test sets".to_owned(),
+        columns,
+        rows,
+        ranked: Some("encoder on the pair"),
+        notes,
+        ..Table::default()
+    }
+}
+
+/// Equation 1 for each encoder, with the recall of each class over all pairs.
+pub fn cross_average_table(data: &ReportData, options: &TableOptions) -> Table {
+    let matrices = &data.scores.cross;
+    let classes = matrices.first().map_or(&[][..], |matrix| &matrix.classes);
+    let beside = options.beside.is_some()
+        && matrices
+            .iter()
+            .any(|matrix| paper().model(&matrix.encoder).is_some());
+    let mut columns = vec![Column::left("encoder"), Column::right("average %")];
+    if beside {
+        columns.extend(["paper", "difference"].map(Column::right));
+    }
+    columns.extend(
+        classes
+            .iter()
+            .map(|class| Column::right(format!("recall of {class} %"))),
+    );
+    let mut rows: Vec<Vec<Cell>> = matrices
+        .iter()
+        .map(|matrix| {
+            let average = matrix.average();
+            let mut row = vec![Cell::text(&matrix.encoder), Cell::optional_score(average)];
+            if beside {
+                let figure = paper()
+                    .model(&matrix.encoder)
+                    .and_then(|m| paper().cross_average(m));
+                row.push(Cell::optional_score(figure));
+                let difference = average.zip(figure).map(|(a, b)| Cell::difference(a - b));
+                row.push(difference.unwrap_or_else(Cell::missing));
+            }
+            row.extend(
+                classes
+                    .iter()
+                    .map(|class| Cell::optional_score(recall(matrix, class))),
+            );
+            row
+        })
+        .collect();
+    mark_best(
+        &mut rows
+            .iter_mut()
+            .filter_map(|row| row.get_mut(1))
+            .collect::<Vec<_>>(),
+    );
+    let mut notes = vec![
+        "Average: the mean accuracy over all pairs of different corpora (Equation 1 of the paper)."
+            .to_owned(),
+    ];
+    if beside {
+        notes.push(PAPER_NOTE.to_owned());
+    }
+    Table {
+        caption: "Averages across corpora".to_owned(),
+        columns,
+        rows,
+        ranked: Some("encoder"),
+        notes,
+        ..Table::default()
+    }
+}
+
+/// Corpora of all matrices, in order of appearance.
+pub(crate) fn corpora(matrices: &[CrossMatrix]) -> Vec<&str> {
+    let mut corpora = Vec::new();
+    for corpus in matrices.iter().flat_map(|matrix| &matrix.corpora) {
+        if !corpora.contains(&corpus.as_str()) {
+            corpora.push(corpus.as_str());
+        }
+    }
+    corpora
+}
+
+/// Mean recall of a class over the pairs of different corpora.
+fn recall(matrix: &CrossMatrix, class: &str) -> Option<f64> {
+    let recalls: Vec<f64> = matrix
+        .cells
+        .iter()
+        .filter(|cell| cell.train != cell.test)
+        .filter_map(|cell| {
+            cell.per_class
+                .iter()
+                .find(|c| c.class == class && c.support > 0)
+        })
+        .map(|scores| scores.recall)
+        .collect();
+    (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
+}

@@ -1,0 +1,51 @@
+use crate::ReportData;
+use crate::table::field;
+use emobox_score::Run;
+use std::fmt::Write;
+
+/// Every run, each fold of it, as comma-separated values: fractions 0..1 in full precision, for programs.
+pub fn runs_csv(data: &ReportData) -> String {
+    let mut out = String::from(
+        "corpus,encoder,protocol,partition,config,fold,n,ua,ua_low,ua_high,wa,wa_low,wa_high,\
+         macro_f1,macro_f1_low,macro_f1_high,micro_f1,weighted_f1,oracle_ua,audit\r\n",
+    );
+    for run in &data.scores.runs {
+        let words = [
+            &run.corpus,
+            &run.encoder,
+            &run.protocol,
+            &run.partition,
+            &run.config,
+        ];
+        for word in words {
+            let _ = write!(out, "{},", field(word));
+        }
+        let _ = write!(out, "{},{}", run.fold, run.n);
+        let _ = write!(out, "{}", numbers(run));
+        let oracle = run
+            .oracle
+            .as_ref()
+            .map(|o| o.ua.to_string())
+            .unwrap_or_default();
+        let audit = run.audit.as_deref().unwrap_or_default();
+        let _ = write!(out, ",{oracle},{}\r\n", field(audit));
+    }
+    out
+}
+
+fn numbers(run: &Run) -> String {
+    let mut out = String::new();
+    let scores = [
+        (run.ua, run.ua_ci),
+        (run.wa, run.wa_ci),
+        (run.macro_f1, run.macro_f1_ci),
+    ];
+    for (score, interval) in scores {
+        let [low, high] = interval
+            .map(|ci| ci.map(|v| v.to_string()))
+            .unwrap_or_default();
+        let _ = write!(out, ",{score},{low},{high}");
+    }
+    let _ = write!(out, ",{},{}", run.micro_f1, run.weighted_f1);
+    out
+}

@@ -1,0 +1,198 @@
+//! Tables at full size and in every format, filled with the published figures.
+
+use crate::common;
+
+use emobox_report::{
+    Metric, PaperSource, TableOptions, comparison_table, cross_average_table, cross_table,
+    intra_table, latex_document, ranking, runs_csv, scores_table,
+};
+use emobox_score::{BootstrapOptions, CompareRequest, compare};
+
+const BESIDE: TableOptions = TableOptions {
+    beside: Some(PaperSource::Text),
+};
+
+#[test]
+fn the_whole_of_table_4_prints_as_it_was_published() {
+    let table = intra_table(&common::published(), &Metric::ALL, &TableOptions::default());
+    assert_eq!(
+        (table.rows.len(), table.columns.len(), table.footer.len()),
+        (96, 12, 6)
+    );
+    let text = table.terminal();
+    let aesdd = text.lines().find(|line| line.starts_with("aesdd")).unwrap();
+    let cells: Vec<&str> = aesdd.split_whitespace().collect();
+    assert_eq!(
+        cells,
+        [
+            "aesdd", "UA", "67.59", "82.30²", "78.85", "78.99", "84.40¹", "49.96", "45.63",
+            "46.55", "72.26", "79.13³"
+        ]
+    );
+    assert!(text.contains("average of 32 corpora") && text.contains("mean rank"));
+    assert!(text.contains("Friedman"));
+}
+
+#[test]
+fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
+    let data = common::published();
+    let table = intra_table(&data, &[Metric::Ua], &BESIDE);
+    assert_eq!(table.columns.len(), 31);
+    let row = |corpus: &str| table.rows.iter().find(|row| row[0].text == corpus).unwrap();
+    assert_eq!(
+        (row("aesdd")[2].text.as_str(), row("aesdd")[3].text.as_str()),
+        ("67.59", "0.00")
+    );
+    let cut = row("urdu").iter().filter(|cell| cell.text == "–").count();
+    assert_eq!(cut, 8, "four cut cells and their differences");
+    let whole = TableOptions {
+        beside: Some(PaperSource::WithSupplement),
+    };
+    let table = intra_table(&data, &[Metric::Ua], &whole);
+    assert!(table.rows.iter().flatten().all(|cell| cell.text != "–"));
+    let scores = scores_table(&data, &BESIDE);
+    assert!(
+        scores
+            .columns
+            .iter()
+            .any(|column| column.heading == "difference")
+    );
+    assert!(
+        !scores_table(&common::report(), &BESIDE)
+            .terminal()
+            .contains("paper  ")
+    );
+}
+
+#[test]
+fn the_cross_corpus_table_and_equation_1_are_the_papers() {
+    let data = common::published();
+    let table = cross_table(&data, &TableOptions::default());
+    assert_eq!((table.rows.len(), table.columns.len()), (40, 6));
+    let whisper = |test: &str| {
+        let of_whisper = |row: &&Vec<_>| row[0] == emobox_report::Cell::text("Whisper large v3");
+        let rows = table.rows.iter().filter(of_whisper);
+        rows.into_iter().find(|row| row[1].text == test).unwrap()
+    };
+    assert_eq!(whisper("ravdess")[5].text, "66.91");
+    assert_eq!(whisper("ravdess")[5].rank, Some(1));
+    assert_eq!(whisper("ravdess")[4].text, "–");
+    // "Top 1 on 9 of 12 pairs."
+    let best = ["iemocap", "meld", "ravdess", "savee"];
+    let best = best
+        .iter()
+        .flat_map(|test| whisper(test))
+        .filter(|cell| cell.rank == Some(1));
+    assert_eq!(best.count(), 9);
+    let averages = cross_average_table(&data, &BESIDE);
+    let last = averages.rows.last().unwrap();
+    assert_eq!(
+        (last[1].text.as_str(), last[1].rank, last[3].text.as_str()),
+        ("46.85", Some(1), "0.00")
+    );
+}
+
+#[test]
+fn ranks_follow_from_all_corpora() {
+    let ranking = ranking(&common::published(), Metric::Ua).unwrap();
+    assert_eq!(ranking.corpora, 32);
+    let best = ranking.mean_ranks.iter().copied().fold(f64::MAX, f64::min);
+    let place = ranking.mean_ranks.iter().position(|r| *r == best).unwrap();
+    assert_eq!(ranking.systems[place], "Whisper large v3");
+    assert!(ranking.friedman_p < 1e-10);
+}
+
+#[test]
+fn every_format_escapes_what_it_must() {
+    let mut data = common::report();
+    data.scores.runs.truncate(1);
+    data.scores.runs[0].encoder = "=a|b_c&\"d\",\\e{$}%~^#<i>*[x]\u{1b}[1m".into();
+    let table = scores_table(&data, &TableOptions::default());
+    let markdown = table.markdown();
+    assert!(
+        markdown.contains("=a\\|b\\_c\\&\"d\",\\\\e{$}%\\~^\\#\\<i\\>\\*\\[x\\]"),
+        "{markdown}"
+    );
+    let row = markdown
+        .lines()
+        .find(|line| line.contains("emodb"))
+        .unwrap();
+    let unescaped = row.replace("\\|", "");
+    assert_eq!(unescaped.matches('|').count(), table.columns.len() + 1);
+    let csv = table.csv();
+    assert!(csv.contains("\"'=a|b_c&\"\"d\"\",\\e"), "{csv}");
+    assert!(
+        csv.lines()
+            .next()
+            .unwrap()
+            .contains("UA %,UA % low,UA % high")
+    );
+    let latex = table.latex();
+    assert!(latex.contains("b\\_c\\&{\\textquotedbl}d"), "{latex}");
+    assert!(
+        latex.contains("\\textbackslash{}e\\{\\$\\}\\%\\textasciitilde{}\\textasciicircum{}\\#")
+    );
+    assert!(!table.terminal().contains('\u{1b}') && !latex.contains('\u{1b}'));
+    assert!(table.html().contains("&lt;i&gt;"));
+}
+
+#[test]
+fn the_runs_as_csv_are_whole_and_exact() {
+    let data = common::report();
+    let csv = runs_csv(&data);
+    let mut lines = csv.lines();
+    let columns = lines.next().unwrap().split(',').count();
+    assert_eq!(lines.clone().count(), data.scores.runs.len());
+    assert!(lines.clone().all(|line| line.split(',').count() == columns));
+    let first: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!(first[7].parse::<f64>().unwrap(), data.scores.runs[0].ua);
+}
+
+#[test]
+fn a_comparison_ends_in_a_verdict() {
+    let classes: Vec<String> = ["angry", "happy", "sad"].map(String::from).to_vec();
+    let good = common::predictions("c", &classes, 0.9);
+    let poor = common::predictions("c", &classes, 0.4);
+    let mut data = common::report();
+    for (name, predictions) in [("poor", &poor), ("itself", &good)] {
+        let mut comparison = compare(&CompareRequest {
+            corpus: "c",
+            a: ("good", &good),
+            b: (name, predictions),
+            classes: &classes,
+            bootstrap: BootstrapOptions::default(),
+        })
+        .unwrap();
+        comparison.ua.p_corrected = Some(comparison.ua.p * 2.0);
+        data.scores.comparisons.push(comparison);
+    }
+    let table = comparison_table(&data);
+    assert_eq!(table.rows[0].last().unwrap().text, "good is better");
+    assert_eq!(table.rows[1].last().unwrap().text, "no difference shown");
+    assert!(table.markdown().contains("p corrected: Holm"));
+}
+
+#[test]
+fn a_latex_document_holds_all_tables() {
+    let data = common::published();
+    let tables = [
+        intra_table(&data, &Metric::ALL, &BESIDE),
+        cross_table(&data, &BESIDE),
+    ];
+    let document = latex_document(&tables);
+    assert_eq!(document.matches("\\toprule").count(), 2);
+    assert_eq!(document.matches('{').count(), document.matches('}').count());
+    // Every row of a tabular has as many cells as there are columns.
+    let mut columns = 0;
+    for line in document.lines() {
+        if let Some(spec) = line.strip_prefix("\\begin{tabular}{") {
+            columns = spec.trim_end_matches('}').len();
+        } else if line.ends_with("\\\\") {
+            assert_eq!(
+                line.replace("\\&", "").matches('&').count() + 1,
+                columns,
+                "{line}"
+            );
+        }
+    }
+}
