@@ -7,6 +7,7 @@ use crate::source::Source;
 use crate::{AudioError, AudioInfo, Decoded, LoadOptions, SampleRate};
 use emobox_files::FileError;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::audio::AudioCodecParameters;
@@ -63,25 +64,56 @@ impl From<AudioError> for Failure {
 }
 
 /// The first audio track of a file, opened.
-pub(crate) struct Stream {
+struct Stream {
     path: PathBuf,
     container: Container,
     reader: Box<dyn FormatReader>,
     track: u32,
     parameters: AudioCodecParameters,
-    pub(crate) sample_rate: SampleRate,
+    sample_rate: SampleRate,
     /// As the container says; 0 where only the codec's own headers know.
-    pub(crate) channels: u16,
+    channels: u16,
     /// Decoded samples that come before the first one to hear.
     skipped: u64,
     /// Whether the container goes on past the end of the file.
     cut_short: bool,
     /// Samples a channel, where a header gives the exact number.
-    pub(crate) frames: Option<u64>,
+    frames: Option<u64>,
+}
+
+/// What the headers say.
+pub(crate) fn probe(source: Source, container: Container) -> Result<AudioInfo, Failure> {
+    let path = source.path().to_owned();
+    guarded(&path, container, || {
+        open(source, container).map(|stream| stream.info())
+    })
+}
+
+/// Decodes one channel of the segment.
+pub(crate) fn decode(
+    source: Source,
+    container: Container,
+    options: &LoadOptions,
+) -> Result<Decoded, Failure> {
+    let path = source.path().to_owned();
+    guarded(&path, container, || {
+        decode_stream(source, container, options)
+    })
+}
+
+/// Symphonia 0.6 overflows on some damaged headers; its panic is the fault of that one file.
+fn guarded<T>(
+    path: &Path,
+    container: Container,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(AudioError::malformed(path, container, "the decoder stumbled over it").into())
+    })
 }
 
 /// Reads the headers and picks the first audio track.
-pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, Failure> {
+fn open(mut source: Source, container: Container) -> Result<Stream, Failure> {
     let path = source.path().to_owned();
     let timings = match container {
         Container::Mp4 => mp4::timings(&mut source),
@@ -148,8 +180,7 @@ pub(crate) fn open(mut source: Source, container: Container) -> Result<Stream, F
     })
 }
 
-/// Decodes one channel of the segment.
-pub(crate) fn decode(
+fn decode_stream(
     source: Source,
     container: Container,
     options: &LoadOptions,
@@ -371,7 +402,7 @@ fn failure(path: &Path, container: Container, error: Error) -> Failure {
 }
 
 impl Stream {
-    pub(crate) fn info(&self) -> AudioInfo {
+    fn info(&self) -> AudioInfo {
         let codec = symphonia::default::get_codecs()
             .get_audio_decoder(self.parameters.codec)
             .map_or("", |decoder| decoder.codec.info.short_name);

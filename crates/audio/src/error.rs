@@ -25,7 +25,7 @@ pub enum AudioError {
     },
     /// The first bytes are those of no audio container.
     #[error(
-        "{}: not audio: starts with {found}; expected WAV, AIFF, FLAC, MP3, OGG, MP4/M4A, CAF or another container that ffmpeg reads",
+        "{}: not audio: starts with {found}; expected WAV, AIFF, FLAC, MP3, OGG, MP4/M4A or another container that ffmpeg reads",
         path.display()
     )]
     NotAudio {

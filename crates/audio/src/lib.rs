@@ -8,8 +8,8 @@
 //! | WAV, RIFX, RF64 | 8/16/24/32-bit PCM, 32/64-bit float, A-law, µ-law | here |
 //! | WAV | MS and IMA ADPCM | symphonia |
 //! | AIFF, AIFF-C | 8/16/24/32-bit PCM of either byte order, 32/64-bit float, A-law, µ-law | here |
-//! | FLAC, OGG (Vorbis, FLAC), MP3, AAC, MP4/M4A (AAC, ALAC, MP3), CAF | | symphonia |
-//! | AVI, Matroska/WebM, Opus, WMA, AMR, SPHERE, everything else | | an installed `ffmpeg` |
+//! | FLAC, OGG (Vorbis, FLAC), MP3, AAC, MP4/M4A (AAC, ALAC, MP3) | | symphonia |
+//! | AVI, Matroska/WebM, Opus, WMA, AMR, SPHERE, CAF, everything else | | an installed `ffmpeg` |
 
 mod coded;
 mod container;

@@ -72,14 +72,11 @@ fn probe_source(mut source: Source) -> Result<AudioInfo, AudioError> {
                 Container::Adts => mpeg::count_adts_samples(&mut source),
                 _ => None,
             };
-            match coded::open(source, container) {
-                Ok(stream) => {
-                    let info = stream.info();
-                    AudioInfo {
-                        frames: info.frames.or(counted),
-                        ..info
-                    }
-                }
+            match coded::probe(source, container) {
+                Ok(info) => AudioInfo {
+                    frames: info.frames.or(counted),
+                    ..info
+                },
                 Err(Failure::Unsupported(what)) => {
                     return ffmpeg::probe(&origin, &format!("{container} ({what})"));
                 }

@@ -367,7 +367,8 @@ fn odd_files_of_real_corpora_are_those_of_libsndfile_and_ffmpeg() {
 }
 
 /// Files that only ffmpeg reads, and whether their length by the container is exact.
-const BY_FFMPEG: [(&str, bool); 4] = [
+const BY_FFMPEG: [(&str, bool); 5] = [
+    ("pcm.caf", true),
     ("opus.webm", false),
     ("opus.ogg", true),
     ("mp3.avi", false),

@@ -18,7 +18,6 @@ pub(crate) enum Container {
     Mpeg,
     Adts,
     Mp4,
-    Caf,
     /// Only ffmpeg reads it; the name is for people.
     Foreign(&'static str),
 }
@@ -33,14 +32,14 @@ impl fmt::Display for Container {
             Self::Mpeg => "MP3",
             Self::Adts => "AAC (ADTS)",
             Self::Mp4 => "MP4",
-            Self::Caf => "CAF",
             Self::Foreign(name) => name,
         })
     }
 }
 
 /// Containers that start with a fixed magic number and are left to ffmpeg.
-const FOREIGN: [(&[u8], &str); 13] = [
+const FOREIGN: [(&[u8], &str); 14] = [
+    (b"caff", "CAF"),
     (b"\x1A\x45\xDF\xA3", "Matroska/WebM"),
     (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "ASF/WMA"),
     (b"\x00\x00\x01\xBA", "MPEG program stream"),
@@ -70,7 +69,6 @@ pub(crate) fn sniff(head: &[u8]) -> Option<Container> {
         b"FORM" if matches!(form, Some(b"AIFF" | b"AIFC")) => return Some(Container::Aiff),
         b"fLaC" => return Some(Container::Flac),
         b"OggS" => return Some(Container::Ogg),
-        b"caff" => return Some(Container::Caf),
         _ => {}
     }
     if let Some(&(_, name)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
