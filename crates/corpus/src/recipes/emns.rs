@@ -12,8 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
         full_name: "Emotive Narrative Storytelling corpus (EMNS /Imz/)",
         languages: &["English"],
         source: Source::Act,
-        recording: "One woman speaks sentences in eight emotions for games and audio books, recorded at home through a web \
-                    tool.",
+        recording: "One woman speaks sentences in eight emotions for games and audio books, recorded through a web tool.",
         table1: Table1 {
             classes: 8,
             speakers: Some(1),
@@ -30,7 +29,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("Sarcastic", "Sarcastic"),
             ("Surprise", "Surprise"),
         ],
-        licence: "Apache-2.0",
+        licence: "unknown (its recording tool is under Apache-2.0)",
         access: Access::Open {
             page: "https://www.openslr.org/136/",
             archives: &[],
