@@ -6,7 +6,9 @@
 
 mod audit;
 mod card;
+mod card_text;
 mod custom;
+pub mod demo;
 mod error;
 mod header;
 mod partition;
@@ -24,6 +26,7 @@ pub use audit::{
     audit, scan_audio,
 };
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
+pub use card_text::cards_markdown;
 pub use custom::{CUSTOM_LAYOUT, prepare_any, prepare_custom, prepare_custom_with};
 pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderReader};

@@ -5,7 +5,7 @@ use crate::{
     WrongCorpus, entry, recipe, registry,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a raw folder is read.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct PrepareOptions {
 /// A manifest and what was found on the way to it.
 #[derive(Debug, Clone)]
 pub struct Prepared {
+    /// The folder that every `wav` is relative to.
+    pub root: PathBuf,
     /// The utterances, sorted by key. The published order is not known from a folder, so it is never imitated.
     pub manifest: Manifest,
     /// Missing, unmatched, broken, duplicated, left out.
@@ -118,17 +120,17 @@ pub fn prepare_with(
         read_header,
         &mut report,
     );
-    Ok(finish(name, utterances, report))
+    Ok(finish(&tree, utterances, report))
 }
 
 /// Completes the report from the manifest.
 pub(crate) fn finish(
-    name: &str,
+    tree: &RawTree,
     utterances: Vec<Utterance>,
     mut report: PrepareReport,
 ) -> Prepared {
     let manifest = Manifest {
-        corpus: name.to_owned(),
+        corpus: report.corpus.clone(),
         utterances,
     };
     report.utterances = manifest.utterances.len();
@@ -137,7 +139,12 @@ pub(crate) fn finish(
     for utterance in &manifest.utterances {
         *report.classes.entry(utterance.label.clone()).or_default() += 1;
     }
-    Prepared { manifest, report }
+    let root = tree.root().to_owned();
+    Prepared {
+        root,
+        manifest,
+        report,
+    }
 }
 
 pub(crate) fn note(path: &str, message: &str) -> Noted {

@@ -84,15 +84,27 @@ impl PrepareReport {
         self.missing_folders.is_empty() && self.missing_files.is_empty()
     }
 
-    /// Whether anything was skipped that a user should know of: missing, unmatched, contradictory, broken,
-    /// duplicated or unreadable. What is left out by rule does not count.
+    /// How many things were skipped that a user should know of: missing, unmatched, contradictory, broken, duplicated or
+    /// unreadable. What is left out by rule does not count.
+    pub fn skipped(&self) -> usize {
+        let missing: usize = self
+            .missing_folders
+            .iter()
+            .map(|m| m.expected - m.found)
+            .sum();
+        let duplicated: usize = self.duplicated.iter().map(|d| d.dropped.len()).sum();
+        // A file that a side file names is missing from its folder too.
+        missing.max(self.missing_files.len())
+            + self.unmatched.len()
+            + self.contradictions.len()
+            + self.broken.len()
+            + duplicated
+            + self.unreadable.len()
+    }
+
+    /// Whether [`PrepareReport::skipped`] is above zero.
     pub fn has_skipped(&self) -> bool {
-        !(self.is_complete()
-            && self.unmatched.is_empty()
-            && self.contradictions.is_empty()
-            && self.broken.is_empty()
-            && self.duplicated.is_empty()
-            && self.unreadable.is_empty())
+        self.skipped() > 0
     }
 
     /// What is missing, one line a folder, then the files that side files name.

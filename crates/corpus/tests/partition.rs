@@ -93,7 +93,7 @@ fn the_papers_rules_apply_by_speakers_and_balance() {
     }
     let made = make(&official, Scheme::Paper, 0);
     assert_eq!(made.info.rule, Rule::OfficialSplit);
-    assert_eq!(made.sizes()[0][&Role::Further("test2".to_owned())], 27);
+    assert_eq!(made.sizes()[0][&Role::Extra("test2".to_owned())], 27);
     for (index, u) in official.utterances.iter_mut().enumerate() {
         u.split = Some(format!("session{}", index % 3));
     }
@@ -352,7 +352,6 @@ const STRATIFIED: [&str; 16] = [
 ];
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn the_published_draw_gives_the_test_lists_of_all_16_stratified_corpora() {
     for corpus in STRATIFIED {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))

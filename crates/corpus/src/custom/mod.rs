@@ -132,7 +132,7 @@ pub fn prepare_custom_with(
         read_header,
         &mut report,
     );
-    Ok(finish(name, utterances, report))
+    Ok(finish(&tree, utterances, report))
 }
 
 /// The name becomes part of keys and of folder names.

@@ -9,10 +9,11 @@ mod published;
 mod speaker;
 
 use crate::{CorpusError, LineProblem, Manifest};
-use emobox_files::{FileError, read_json, write_atomic_with, write_json};
+use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic_with, write_json};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -99,7 +100,7 @@ pub enum Role {
     /// Tested on.
     Test,
     /// A further test set by name: `test2`.
-    Further(String),
+    Extra(String),
 }
 
 impl Role {
@@ -109,7 +110,7 @@ impl Role {
             Self::Train => "train",
             Self::Valid => "valid",
             Self::Test => "test",
-            Self::Further(name) => name,
+            Self::Extra(name) => name,
         }
     }
 }
@@ -120,7 +121,7 @@ impl From<&str> for Role {
             "train" => Self::Train,
             "valid" => Self::Valid,
             "test" => Self::Test,
-            other => Self::Further(other.to_owned()),
+            other => Self::Extra(other.to_owned()),
         }
     }
 }
@@ -312,6 +313,22 @@ impl Partition {
         &self.assignments[start..end]
     }
 
+    /// SHA-256 of `partition.tsv` as it is written.
+    pub fn digest(&self) -> Sha256 {
+        let mut bytes = Vec::new();
+        // Writing to a vector cannot fail.
+        let _ = self.write_table(&mut bytes);
+        sha256_bytes(&bytes)
+    }
+
+    fn write_table(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        writeln!(out, "key\tfold\trole")?;
+        for a in &self.assignments {
+            writeln!(out, "{}\t{}\t{}", a.key, a.fold, a.role)?;
+        }
+        Ok(())
+    }
+
     /// Number of utterances by part, fold by fold.
     pub fn sizes(&self) -> Vec<BTreeMap<Role, usize>> {
         let mut sizes = vec![BTreeMap::new(); self.info.folds as usize];
@@ -347,13 +364,7 @@ impl Partition {
     /// Writes `partition.tsv` and `partition.json` into `folder`.
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), CorpusError> {
         let folder = folder.as_ref();
-        write_atomic_with(folder.join("partition.tsv"), |out| {
-            writeln!(out, "key\tfold\trole")?;
-            for a in &self.assignments {
-                writeln!(out, "{}\t{}\t{}", a.key, a.fold, a.role)?;
-            }
-            Ok(())
-        })?;
+        write_atomic_with(folder.join("partition.tsv"), |out| self.write_table(out))?;
         write_json(folder.join("partition.json"), &self.info)?;
         Ok(())
     }
