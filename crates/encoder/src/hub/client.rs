@@ -1,28 +1,18 @@
-//! The hub's protocol: a listing, a HEAD for what a file is, and a GET that goes on where it stopped.
+//! The hub's protocol: a listing, a HEAD for what a file is, redirects, and what a status means.
 
-use super::{HubError, HubSettings, Progress};
-use emobox_files::FileError;
+use super::{HubError, HubSettings};
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::time::Duration;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
 /// Redirects that are followed.
 const REDIRECTS: usize = 8;
-/// Attempts in all for one file, however little each of them brings.
-const ATTEMPTS: u32 = 100;
 /// Bytes of a listing.
 const LISTING_BYTES: u64 = 32 << 20;
-/// Bytes of a file whose size the hub does not tell; all large files have one.
-const UNKNOWN_BYTES: u64 = 64 << 20;
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) struct Client<'s> {
     agent: Agent,
-    settings: &'s HubSettings,
+    pub(super) settings: &'s HubSettings,
     repository: &'s str,
 }
 
@@ -61,7 +51,7 @@ pub(super) struct Remote {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
+pub(super) enum Method {
     Head,
     Get,
 }
@@ -150,137 +140,9 @@ impl<'s> Client<'s> {
         })
     }
 
-    /// Brings `path` to the full size of the file, from wherever an earlier attempt stopped.
-    pub(super) fn download(
-        &self,
-        remote: &Remote,
-        name: &str,
-        path: &Path,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(), HubError> {
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .map_err(|e| FileError::io("open", path, e))?;
-        let on_disk = |file: &File| file.metadata().map(|metadata| metadata.len());
-        let mut done = on_disk(&file).map_err(|e| FileError::io("read", path, e))?;
-        let mut fruitless = 0;
-        for _ in 0..ATTEMPTS {
-            if remote.size.is_some_and(|size| done > size) {
-                // Not a beginning of this file.
-                done = 0;
-            }
-            if remote.size == Some(done) && done > 0 {
-                break;
-            }
-            let before = done;
-            let failure = match self.stream(remote, name, path, &mut file, &mut done, progress)? {
-                None => break,
-                Some(failure) => failure,
-            };
-            fruitless = if done > before { 0 } else { fruitless + 1 };
-            if fruitless >= self.settings.attempts {
-                return Err(HubError::Interrupted {
-                    file: name.to_owned(),
-                    done,
-                    total: remote.size,
-                    detail: failure,
-                });
-            }
-            progress(Progress::Retrying {
-                file: name,
-                done,
-                reason: &failure,
-            });
-            let pause = self.settings.pause.saturating_mul(1 << fruitless.min(10));
-            std::thread::sleep(pause.min(LONGEST_PAUSE));
-        }
-        file.set_len(done)
-            .map_err(|e| FileError::io("write", path, e))?;
-        file.sync_all()
-            .map_err(|e| FileError::io("flush", path, e))?;
-        if remote.size.is_some_and(|size| size != done) {
-            return Err(HubError::Interrupted {
-                file: name.to_owned(),
-                done,
-                total: remote.size,
-                detail: "too many attempts".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    /// One request for the rest of a file. `Ok(Some(_))` is a failure that another attempt may mend.
-    fn stream(
-        &self,
-        remote: &Remote,
-        name: &str,
-        path: &Path,
-        file: &mut File,
-        done: &mut u64,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Option<String>, HubError> {
-        let response = match self.send(Method::Get, &remote.url, Some(*done)) {
-            Ok((response, _)) => response,
-            Err(HubError::Unreachable { detail, .. }) => return Ok(Some(detail)),
-            Err(other) => return Err(other),
-        };
-        let status = response.status().as_u16();
-        match status {
-            206 if range_start(response.headers()) == Some(*done) => {}
-            // The server does not do ranges, or not this one: from the beginning.
-            200 => *done = 0,
-            206 | 416 => {
-                *done = 0;
-                return Ok(Some(format!("status {status} for the wrong range")));
-            }
-            408 | 429 | 500..=599 => return Ok(Some(format!("status {status}"))),
-            _ => self.check_status(&response, &remote.url, "", name)?,
-        }
-        let write = |e| FileError::io("write", path, e);
-        file.set_len(*done).map_err(write)?;
-        file.seek(SeekFrom::Start(*done)).map_err(write)?;
-        let limit = remote.size.unwrap_or(UNKNOWN_BYTES);
-        let promised = response
-            .body()
-            .content_length()
-            .map(|length| length + *done);
-        let mut body = response.into_body().into_reader();
-        let mut buffer = vec![0; 1 << 17];
-        loop {
-            let n = match body.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => return Ok(Some(e.to_string())),
-            };
-            if *done + n as u64 > limit {
-                // Nothing of this can be trusted.
-                file.set_len(0).map_err(write)?;
-                return Err(HubError::Corrupt {
-                    file: name.to_owned(),
-                    what: "bytes",
-                    expected: limit.to_string(),
-                    found: format!("more than {limit}"),
-                });
-            }
-            file.write_all(&buffer[..n]).map_err(write)?;
-            *done += n as u64;
-            progress(Progress::Bytes {
-                file: name,
-                done: *done,
-                total: remote.size,
-            });
-        }
-        let short = remote.size.or(promised).is_some_and(|size| *done < size);
-        Ok(short.then(|| "the connection was closed early".to_owned()))
-    }
-
     /// Sends a request and follows redirects; a HEAD stops where the file leaves the hub, since the
     /// hub's own answer is the one that describes it.
-    fn send(
+    pub(super) fn send(
         &self,
         method: Method,
         url: &str,
@@ -332,7 +194,7 @@ impl<'s> Client<'s> {
         })
     }
 
-    fn check_status(
+    pub(super) fn check_status(
         &self,
         response: &Response<Body>,
         url: &str,
@@ -371,7 +233,7 @@ impl<'s> Client<'s> {
 
 /// What the hub says about a file that it keeps elsewhere.
 #[derive(Default)]
-struct Linked {
+pub(super) struct Linked {
     etag: Option<String>,
     size: Option<u64>,
 }
@@ -387,15 +249,8 @@ impl Linked {
     }
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
-}
-
-/// The first byte of `Content-Range: bytes 5-9/10`.
-fn range_start(headers: &HeaderMap) -> Option<u64> {
-    let range = text(headers, "content-range")?;
-    let (start, _) = range.strip_prefix("bytes ")?.split_once('-')?;
-    start.trim().parse().ok()
 }
 
 /// Scheme, host and port.
@@ -441,15 +296,5 @@ mod tests {
         assert_eq!(without_query("https://a/b?Signature=s"), "https://a/b");
         assert_eq!(percent("refs/pr/1", false), "refs%2Fpr%2F1");
         assert_eq!(percent("a b/ä.bin", true), "a%20b/%C3%A4.bin");
-    }
-
-    #[test]
-    fn a_range_begins_where_its_header_says() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(range_start(&headers), None);
-        headers.insert("content-range", "bytes 5-9/10".parse().unwrap());
-        assert_eq!(range_start(&headers), Some(5));
-        headers.insert("content-range", "bytes */10".parse().unwrap());
-        assert_eq!(range_start(&headers), None);
     }
 }

@@ -129,7 +129,7 @@ impl Server {
                     log.lock().unwrap().push(request.clone());
                     let answer = (mischief.lock().unwrap())(&request)
                         .unwrap_or_else(|| ordinary(&request, &files, &storage));
-                    respond(stream, &request, answer);
+                    respond(stream, &request, &answer);
                 }
             })
         });
@@ -251,7 +251,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
 }
 
 /// Writes the answer; a client that hangs up early is its own business.
-fn respond(mut stream: TcpStream, request: &Request, answer: Answer) {
+fn respond(mut stream: TcpStream, request: &Request, answer: &Answer) {
     let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", answer.status);
     head += &format!("content-length: {}\r\n", answer.body.len());
     for (name, value) in &answer.headers {

@@ -2,9 +2,9 @@
 
 use super::super::limits;
 use super::calls::{self, Outcome};
+use super::reader::{Reader, decode, long, unescape, unquote};
 use super::value::{Arena, Id, Node, Record};
 use super::{PickleError, classes};
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A pickle as data.
@@ -18,21 +18,20 @@ pub(in crate::checkpoint) struct Pickle<'a> {
 /// Reads the pickle at the beginning of `bytes`.
 pub(in crate::checkpoint) fn load(bytes: &[u8]) -> Result<Pickle<'_>, PickleError> {
     let mut machine = Machine {
-        bytes,
-        at: 0,
+        reader: Reader { bytes, at: 0 },
         arena: Arena::default(),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
     };
     loop {
-        let opcode = machine.u8()?;
+        let opcode = machine.reader.u8()?;
         if opcode == b'.' {
             let root = machine.pop()?;
             return Ok(Pickle {
                 arena: machine.arena,
                 root,
-                consumed: machine.at,
+                consumed: machine.reader.at,
             });
         }
         machine.step(opcode)?;
@@ -40,8 +39,7 @@ pub(in crate::checkpoint) fn load(bytes: &[u8]) -> Result<Pickle<'_>, PickleErro
 }
 
 struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    reader: Reader<'a>,
     arena: Arena<'a>,
     stack: Vec<Id>,
     /// Heights of the stack at the marks that are open.
@@ -54,12 +52,14 @@ impl<'a> Machine<'a> {
         match opcode {
             // Protocol and framing.
             0x80 => {
-                let protocol = self.u8()?;
+                let protocol = self.reader.u8()?;
                 if protocol > 5 {
-                    return Err(self.malformed(format!("protocol {protocol}, the newest is 5")));
+                    return Err(self
+                        .reader
+                        .malformed(format!("protocol {protocol}, the newest is 5")));
                 }
             }
-            0x95 => drop(self.take(8)?),
+            0x95 => drop(self.reader.take(8)?),
             // The stack.
             b'(' => {
                 within(
@@ -77,28 +77,28 @@ impl<'a> Machine<'a> {
             }
             // The memo.
             b'p' => {
-                let key = self.decimal_line()?;
+                let key = self.reader.decimal_line()?;
                 self.put(key)?;
             }
             b'q' => {
-                let key = self.u8()?.into();
+                let key = self.reader.u8()?.into();
                 self.put(key)?;
             }
             b'r' => {
-                let key = self.u32()?.into();
+                let key = self.reader.u32()?.into();
                 self.put(key)?;
             }
             0x94 => self.put(self.memo.len() as u64)?,
             b'g' => {
-                let key = self.decimal_line()?;
+                let key = self.reader.decimal_line()?;
                 self.get(key)?;
             }
             b'h' => {
-                let key = self.u8()?.into();
+                let key = self.reader.u8()?.into();
                 self.get(key)?;
             }
             b'j' => {
-                let key = self.u32()?.into();
+                let key = self.reader.u32()?.into();
                 self.get(key)?;
             }
             b'N' | 0x88 | 0x89 | b'I' | b'J' | b'K' | b'M' | b'L' | 0x8a | 0x8b | b'F' | b'G' => {
@@ -166,7 +166,9 @@ impl<'a> Machine<'a> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let (Some(module), Some(name)) = (self.arena.text(module), self.arena.text(name))
                 else {
-                    return Err(self.malformed("a class whose name is not a text".to_owned()));
+                    return Err(self
+                        .reader
+                        .malformed("a class whose name is not a text".to_owned()));
                 };
                 let class = class_name(module, name)?;
                 self.push(Node::Class(class))?;
@@ -179,7 +181,9 @@ impl<'a> Machine<'a> {
             b'o' => {
                 let mut arguments = self.pop_to_mark()?;
                 if arguments.is_empty() {
-                    return Err(self.malformed("an object without a class".to_owned()));
+                    return Err(self
+                        .reader
+                        .malformed("an object without a class".to_owned()));
                 }
                 let class = arguments.remove(0);
                 self.call(class, arguments)?;
@@ -204,11 +208,15 @@ impl<'a> Machine<'a> {
                     Node::Record(record) => record.state = Some(state),
                     // Attributes of a state dict or of a parameter (`_metadata`, hooks) are not kept.
                     Node::Dict(_) | Node::Tensor(_) => {}
-                    _ => return Err(self.malformed("a state for a plain value".to_owned())),
+                    _ => {
+                        return Err(self
+                            .reader
+                            .malformed("a state for a plain value".to_owned()));
+                    }
                 }
             }
             b'P' => {
-                let line = self.line()?;
+                let line = self.reader.line()?;
                 let text = decode(line);
                 let id = self.arena.add(Node::Text(text))?;
                 self.persistent(id)?;
@@ -223,7 +231,7 @@ impl<'a> Machine<'a> {
                     0x97 | 0x98 => "a buffer outside the pickle, which is not in the file",
                     _ => "an unknown instruction",
                 };
-                return Err(self.malformed(format!("{detail} ({opcode:#04x})")));
+                return Err(self.reader.malformed(format!("{detail} ({opcode:#04x})")));
             }
         }
         Ok(())
@@ -234,58 +242,61 @@ impl<'a> Machine<'a> {
             b'N' => Node::None,
             0x88 => Node::Bool(true),
             0x89 => Node::Bool(false),
-            b'I' => match self.line()? {
+            b'I' => match self.reader.line()? {
                 b"00" => Node::Bool(false),
                 b"01" => Node::Bool(true),
-                digits => self.decimal(digits)?,
+                digits => self.reader.decimal(digits)?,
             },
             b'L' => {
-                let line = self.line()?;
-                self.decimal(line.strip_suffix(b"L").unwrap_or(line))?
+                let line = self.reader.line()?;
+                self.reader
+                    .decimal(line.strip_suffix(b"L").unwrap_or(line))?
             }
-            b'J' => Node::Int(i64::from(self.u32()? as i32)),
-            b'K' => Node::Int(self.u8()?.into()),
-            b'M' => Node::Int(u16::from_le_bytes(self.array()?).into()),
+            b'J' => Node::Int(i64::from(self.reader.u32()? as i32)),
+            b'K' => Node::Int(self.reader.u8()?.into()),
+            b'M' => Node::Int(u16::from_le_bytes(self.reader.array()?).into()),
             0x8a => {
-                let length = self.u8()?.into();
-                long(self.take(length)?)
+                let length = self.reader.u8()?.into();
+                long(self.reader.take(length)?)
             }
             0x8b => {
-                let length = self.u32()? as usize;
-                long(self.take(length)?)
+                let length = self.reader.u32()? as usize;
+                long(self.reader.take(length)?)
             }
             b'F' => {
-                let line = self.line()?;
+                let line = self.reader.line()?;
                 let value = std::str::from_utf8(line)
                     .ok()
                     .and_then(|text| text.trim().parse().ok());
-                Node::Float(value.ok_or_else(|| self.malformed("a float that is none".to_owned()))?)
+                Node::Float(
+                    value
+                        .ok_or_else(|| self.reader.malformed("a float that is none".to_owned()))?,
+                )
             }
-            _ => Node::Float(f64::from_be_bytes(self.array()?)),
+            _ => Node::Float(f64::from_be_bytes(self.reader.array()?)),
         })
     }
 
     fn string(&mut self, opcode: u8) -> Result<Node<'a>, PickleError> {
         let length = match opcode {
             b'S' | b'V' => 0,
-            b'U' | 0x8c | b'C' => self.u8()?.into(),
-            b'T' | b'X' | b'B' => self.u32()?.into(),
-            _ => u64::from_le_bytes(self.array()?),
+            b'U' | 0x8c | b'C' => self.reader.u8()?.into(),
+            b'T' | b'X' | b'B' => self.reader.u32()?.into(),
+            _ => u64::from_le_bytes(self.reader.array()?),
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         Ok(match opcode {
             b'S' => {
-                let line = self.line()?;
-                Node::Text(
-                    unquote(line).ok_or_else(|| {
-                        self.malformed("a string without quotation marks".to_owned())
-                    })?,
-                )
+                let line = self.reader.line()?;
+                Node::Text(unquote(line).ok_or_else(|| {
+                    self.reader
+                        .malformed("a string without quotation marks".to_owned())
+                })?)
             }
-            b'V' => Node::Text(unescape(self.line()?)),
-            b'B' | b'C' | 0x8e | 0x96 => Node::Bytes(self.take(length)?),
+            b'V' => Node::Text(unescape(self.reader.line()?)),
+            b'B' | b'C' | 0x8e | 0x96 => Node::Bytes(self.reader.take(length)?),
             // Strings of Python 2 are bytes; those in checkpoints are names.
-            _ => Node::Text(decode(self.take(length)?)),
+            _ => Node::Text(decode(self.reader.take(length)?)),
         })
     }
 
@@ -294,7 +305,11 @@ impl<'a> Machine<'a> {
         match self.arena.get_mut(target) {
             Node::List(list) => list.extend_from_slice(items),
             Node::Record(record) => record.items.extend_from_slice(items),
-            _ => return Err(self.malformed("items for a value that is no list".to_owned())),
+            _ => {
+                return Err(self
+                    .reader
+                    .malformed("items for a value that is no list".to_owned()));
+            }
         }
         Ok(())
     }
@@ -305,7 +320,11 @@ impl<'a> Machine<'a> {
         match self.arena.get_mut(target) {
             Node::Dict(dict) => dict.extend(pairs),
             Node::Record(record) => record.pairs.extend(pairs),
-            _ => return Err(self.malformed("items for a value that is no dictionary".to_owned())),
+            _ => {
+                return Err(self
+                    .reader
+                    .malformed("items for a value that is no dictionary".to_owned()));
+            }
         }
         Ok(())
     }
@@ -313,7 +332,7 @@ impl<'a> Machine<'a> {
     fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, PickleError> {
         let (pairs, rest) = items.as_chunks::<2>();
         if !rest.is_empty() {
-            return Err(self.malformed("a key without a value".to_owned()));
+            return Err(self.reader.malformed("a key without a value".to_owned()));
         }
         Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect())
     }
@@ -325,10 +344,14 @@ impl<'a> Machine<'a> {
 
     fn call_with(&mut self, class: Id, arguments: Id) -> Result<(), PickleError> {
         if self.arena.class(class).is_none() {
-            return Err(self.malformed("a call of something that is no class".to_owned()));
+            return Err(self
+                .reader
+                .malformed("a call of something that is no class".to_owned()));
         }
         if !matches!(self.arena.get(arguments), Node::Tuple(_)) {
-            return Err(self.malformed("a call with arguments that are no tuple".to_owned()));
+            return Err(self
+                .reader
+                .malformed("a call with arguments that are no tuple".to_owned()));
         }
         match calls::outcome(&mut self.arena, class, arguments)? {
             Outcome::Value(node) => self.push(node),
@@ -340,17 +363,18 @@ impl<'a> Machine<'a> {
                 items: Vec::new(),
                 pairs: Vec::new(),
             }))),
-            Outcome::Wrong(detail) => Err(self.malformed(detail)),
+            Outcome::Wrong(detail) => Err(self.reader.malformed(detail)),
         }
     }
 
     fn persistent(&mut self, id: Id) -> Result<(), PickleError> {
-        let node = calls::persistent(&self.arena, id).map_err(|detail| self.malformed(detail))?;
+        let node =
+            calls::persistent(&self.arena, id).map_err(|detail| self.reader.malformed(detail))?;
         self.push(node)
     }
 
     fn class_lines(&mut self) -> Result<Id, PickleError> {
-        let (module, name) = (decode(self.line()?), decode(self.line()?));
+        let (module, name) = (decode(self.reader.line()?), decode(self.reader.line()?));
         let class = class_name(&module, &name)?;
         self.arena.add(Node::Class(class))
     }
@@ -401,71 +425,16 @@ impl<'a> Machine<'a> {
 
     fn get(&mut self, key: u64) -> Result<(), PickleError> {
         let Some(&id) = self.memo.get(&key) else {
-            return Err(self.malformed(format!("value {key}, which was never stored")));
+            return Err(self
+                .reader
+                .malformed(format!("value {key}, which was never stored")));
         };
         self.push_id(id)
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], PickleError> {
-        let rest = &self.bytes[self.at..];
-        let taken = rest
-            .get(..length)
-            .ok_or(PickleError::Truncated { at: self.at })?;
-        self.at += length;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], PickleError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn u8(&mut self) -> Result<u8, PickleError> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    fn u32(&mut self) -> Result<u32, PickleError> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    /// Up to the next line feed, which is consumed and left out.
-    fn line(&mut self) -> Result<&'a [u8], PickleError> {
-        let rest = &self.bytes[self.at..];
-        let length = rest
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .ok_or(PickleError::Truncated { at: self.at })?;
-        self.at += length + 1;
-        Ok(&rest[..length])
-    }
-
-    fn decimal(&self, digits: &[u8]) -> Result<Node<'a>, PickleError> {
-        let value = std::str::from_utf8(digits)
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        value.map(Node::Int).ok_or_else(|| {
-            self.malformed("an integer that is none or has more than 64 bits".to_owned())
-        })
-    }
-
-    fn decimal_line(&mut self) -> Result<u64, PickleError> {
-        let line = self.line()?;
-        let key = std::str::from_utf8(line)
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        key.ok_or_else(|| self.malformed("a memo key that is no number".to_owned()))
-    }
-
     fn underflow(&self) -> PickleError {
-        self.malformed("an instruction for more values than there are".to_owned())
-    }
-
-    fn malformed(&self, detail: String) -> PickleError {
-        PickleError::Malformed {
-            detail,
-            at: self.at,
-        }
+        self.reader
+            .malformed("an instruction for more values than there are".to_owned())
     }
 }
 
@@ -487,67 +456,4 @@ fn class_name(module: &str, name: &str) -> Result<Box<str>, PickleError> {
     } else {
         Err(PickleError::Refused { class })
     }
-}
-
-/// Little-endian two's complement of any length.
-fn long(bytes: &[u8]) -> Node<'_> {
-    if bytes.len() > 8 {
-        return Node::Long(Cow::Borrowed(bytes));
-    }
-    let negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
-    let mut wide = [if negative { 0xff } else { 0 }; 8];
-    wide[..bytes.len()].copy_from_slice(bytes);
-    Node::Int(i64::from_le_bytes(wide))
-}
-
-/// UTF-8, or Latin-1 where it is not.
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
-    }
-}
-
-/// The string literals of protocol 0. Escapes are kept as they stand: no name has one.
-fn unquote(line: &[u8]) -> Option<Cow<'_, str>> {
-    let line = line.trim_ascii();
-    let (&first, rest) = line.split_first()?;
-    let (&last, inner) = rest.split_last()?;
-    (first == last && matches!(first, b'\'' | b'"')).then(|| decode(inner))
-}
-
-/// The raw-unicode-escape of protocol 0: Latin-1 with `\uXXXX` and `\UXXXXXXXX`.
-fn unescape(line: &[u8]) -> Cow<'_, str> {
-    if !line.contains(&b'\\') {
-        return match std::str::from_utf8(line) {
-            Ok(text) if text.is_ascii() => Cow::Borrowed(text),
-            _ => Cow::Owned(line.iter().map(|&byte| char::from(byte)).collect()),
-        };
-    }
-    let mut text = String::new();
-    let mut rest = line;
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = match (byte, after.first()) {
-            (b'\\', Some(b'u')) => 4,
-            (b'\\', Some(b'U')) => 8,
-            _ => 0,
-        };
-        let escaped = (digits > 0)
-            .then(|| after.get(1..=digits))
-            .flatten()
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .and_then(char::from_u32);
-        match escaped {
-            Some(character) => {
-                text.push(character);
-                rest = &after[1 + digits..];
-            }
-            None => {
-                text.push(char::from(byte));
-                rest = after;
-            }
-        }
-    }
-    Cow::Owned(text)
 }

@@ -14,6 +14,7 @@
 mod calls;
 mod classes;
 mod machine;
+mod reader;
 mod value;
 
 pub(super) use machine::{Pickle, load};
