@@ -1,3 +1,4 @@
+use crate::check::parameters;
 use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
 use crate::families::fbank::Fbank;
@@ -6,11 +7,11 @@ use crate::ops::Cpu;
 use crate::weights::{Loader, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
-    LayerSelection, Normalisation,
+    LayerSelection, Normalisation, hub, zoo, zoo_entry,
 };
 use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
 use emobox_files::sha256_bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The encoder that needs no weights.
@@ -33,10 +34,7 @@ impl Encoder {
     pub fn open(source: &EncoderSource, options: &EncoderOptions) -> Result<Self, EncoderError> {
         match source {
             EncoderSource::Named(name) if name == FBANK => Ok(Self::fbank()),
-            EncoderSource::Named(name) => Err(EncoderError::UnknownName {
-                name: name.clone(),
-                known: FBANK.to_owned(),
-            }),
+            EncoderSource::Named(name) => Self::open_path(name, &find(name)?, options),
             EncoderSource::Local { name, path } => Self::open_path(name, path, options),
         }
     }
@@ -89,11 +87,7 @@ impl Encoder {
             ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
             _ => None,
         };
-        let sizes = census
-            .needs
-            .iter()
-            .map(|need| need.shape.iter().product::<usize>() as u64);
-        let parameters = sizes.sum();
+        let parameters = parameters(&census.needs);
         let mut needs = census.needs;
         let head = head.map(|(head, used)| {
             needs.extend(used);
@@ -206,6 +200,30 @@ impl Encoder {
         done.sort_unstable_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
     }
+}
+
+/// The folder of a zoo checkpoint in the hub's cache.
+fn find(name: &str) -> Result<PathBuf, EncoderError> {
+    let entry = zoo_entry(name).ok_or_else(|| {
+        let known = std::iter::once(FBANK).chain(zoo().iter().map(|entry| entry.name));
+        EncoderError::UnknownName {
+            name: name.to_owned(),
+            known: known.collect::<Vec<_>>().join(", "),
+        }
+    })?;
+    let Some(request) = entry.hub_request() else {
+        return Err(EncoderError::FetchByHand {
+            name: name.to_owned(),
+            url: entry.place().to_owned(),
+        });
+    };
+    let folder = hub::cached(&request).ok_or_else(|| EncoderError::NotDownloaded {
+        name: name.to_owned(),
+    })?;
+    Ok(match request.weights {
+        Some(file) => folder.join(file),
+        None => folder,
+    })
 }
 
 fn not_built(device: Device) -> EncoderError {

@@ -26,6 +26,16 @@ pub enum EncoderError {
         /// The zoo name.
         name: String,
     },
+    /// A zoo checkpoint that is published as a file outside the hub.
+    #[error(
+        "the checkpoint of `{name}` is not on the hub; fetch {url} and give the file with `--encoder {name}=FILE`"
+    )]
+    FetchByHand {
+        /// The zoo name.
+        name: String,
+        /// Where it is published.
+        url: String,
+    },
     /// The folder holds no configuration that says which architecture this is.
     #[error("no configuration of an encoder in {path}: expected `config.json`, or a checkpoint with its configuration inside", path = path.display())]
     NoConfig {

@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 
+mod check;
 mod config;
 mod conv_spec;
 mod detect;
@@ -24,7 +25,9 @@ mod options;
 mod parts;
 mod weights;
 mod yaml;
+mod zoo;
 
+pub use check::{FolderReport, check_dir};
 pub use emobox_kernels::Precision;
 pub use encoder::{Encoder, FBANK};
 pub use error::EncoderError;
@@ -34,3 +37,4 @@ pub use info::EncoderInfo;
 pub use layers::LayerSelection;
 pub use normalise::Normalisation;
 pub use options::{Device, EncoderOptions, EncoderSource};
+pub use zoo::{Published, ZooEntry, zoo, zoo_entry, zoo_markdown};

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod batch;
+mod check;
 mod data2vec2_golden;
 mod made;
 mod shared;

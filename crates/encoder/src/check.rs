@@ -1,0 +1,216 @@
+//! What a folder holds, in one screen.
+
+use crate::checkpoint::Checkpoint;
+use crate::detect::{Detected, detect, folder};
+use crate::head::EmotionHead;
+use crate::model::ModelConfig;
+use crate::weights::{Loader, Need, unused};
+use crate::{EncoderError, Normalisation};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What a folder or checkpoint file holds, and what is missing. Shown, it is one screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FolderReport {
+    /// What was looked at.
+    pub path: PathBuf,
+    /// The files that hold the tensors, with their sizes in bytes.
+    pub files: Vec<(String, u64)>,
+    /// The architecture's family.
+    pub family: String,
+    /// Where the configuration was read.
+    pub config_from: String,
+    /// Blocks; hidden states are one more.
+    pub layers: usize,
+    /// Values of a frame.
+    pub dim: usize,
+    /// Attention heads of a block.
+    pub heads: usize,
+    /// Samples at 16 kHz from one frame to the next.
+    pub hop: usize,
+    /// Tensors that the encoder needs.
+    pub tensors: usize,
+    /// Numbers in them.
+    pub parameters: u64,
+    /// How the tensors are stored: type, and how many tensors are of it.
+    pub element_types: BTreeMap<String, usize>,
+    /// What is done to the waveform first.
+    pub normalisation: Normalisation,
+    /// Where that was read.
+    pub normalisation_from: String,
+    /// Tensors that are needed and not there, with the shape they should have.
+    pub missing: Vec<String>,
+    /// Tensors of another shape than the configuration asks for, with both shapes.
+    pub misshaped: Vec<String>,
+    /// What else is there.
+    pub unused: Vec<String>,
+    /// The classes of a fine-tuned emotion2vec.
+    pub labels: Vec<String>,
+}
+
+impl FolderReport {
+    /// Whether the encoder would open.
+    pub fn complete(&self) -> bool {
+        self.missing.is_empty() && self.misshaped.is_empty()
+    }
+}
+
+/// Looks at a folder or checkpoint file without reading a weight.
+///
+/// # Errors
+/// [`EncoderError`] where not even the architecture can be told; what is missing of a known one
+/// stands in the report.
+pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
+    let detected = detect(path)?;
+    let Detected {
+        checkpoint,
+        model,
+        naming,
+        ..
+    } = &detected;
+    let mut census = Loader::census(checkpoint, naming.clone());
+    model.take_census(&mut census)?;
+    let mut needs = census.needs;
+    let (tensors, parameters) = (needs.len(), parameters(&needs));
+    let describe = |need: &&Need| format!("{} {:?}", need.tensor, need.shape);
+    let missing = needs.iter().filter(|need| need.found.is_none());
+    let missing = missing.map(|need| describe(&need)).collect();
+    let misshaped = needs.iter().filter_map(|need| {
+        let found = need.found.as_ref().filter(|_| !need.fits())?;
+        Some(format!(
+            "{} {found:?}, expected {:?}",
+            need.tensor, need.shape
+        ))
+    });
+    let misshaped = misshaped.collect();
+    let head = match model {
+        ModelConfig::Data2Vec2(_) => EmotionHead::read(checkpoint, folder(path), model.dim())?,
+        _ => None,
+    };
+    let labels = head.map_or_else(Vec::new, |(head, used)| {
+        needs.extend(used);
+        head.labels().to_vec()
+    });
+    Ok(FolderReport {
+        path: path.to_owned(),
+        files: files(checkpoint),
+        family: model.family().to_owned(),
+        layers: model.layers(),
+        dim: model.dim(),
+        heads: model.heads(),
+        hop: model.hop(),
+        tensors,
+        parameters,
+        element_types: element_types(checkpoint, &needs),
+        missing,
+        misshaped,
+        unused: unused(checkpoint, &needs),
+        labels,
+        normalisation: detected.normalisation,
+        config_from: detected.config_from,
+        normalisation_from: detected.normalisation_from,
+    })
+}
+
+/// Numbers in the tensors needed.
+pub(crate) fn parameters(needs: &[Need]) -> u64 {
+    needs
+        .iter()
+        .map(|need| need.shape.iter().product::<usize>() as u64)
+        .sum()
+}
+
+fn files(checkpoint: &Checkpoint) -> Vec<(String, u64)> {
+    let describe = |path: &Path| {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        (name, std::fs::metadata(path).map_or(0, |meta| meta.len()))
+    };
+    checkpoint.files().map(describe).collect()
+}
+
+fn element_types(checkpoint: &Checkpoint, needs: &[Need]) -> BTreeMap<String, usize> {
+    let mut types = BTreeMap::new();
+    for dtype in needs
+        .iter()
+        .filter_map(|need| checkpoint.dtype(&need.tensor))
+    {
+        *types.entry(dtype.to_string()).or_default() += 1;
+    }
+    types
+}
+
+/// Lines of a list that are shown before the rest is counted.
+const SHOWN: usize = 8;
+
+impl fmt::Display for FolderReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.path.display())?;
+        for (name, bytes) in &self.files {
+            writeln!(
+                f,
+                "  weights         {name} ({:.1} MB)",
+                *bytes as f64 / 1e6
+            )?;
+        }
+        let types: Vec<_> = self
+            .element_types
+            .iter()
+            .map(|(name, count)| format!("{name} × {count}"))
+            .collect();
+        writeln!(
+            f,
+            "  architecture    {}, by {}",
+            self.family, self.config_from
+        )?;
+        writeln!(
+            f,
+            "  shape           {} layers, {} dims, {} heads, a frame every {} samples",
+            self.layers, self.dim, self.heads, self.hop
+        )?;
+        writeln!(
+            f,
+            "  encoder         {:.1} M parameters in {} tensors ({})",
+            self.parameters as f64 / 1e6,
+            self.tensors,
+            types.join(", ")
+        )?;
+        let normalisation = match self.normalisation {
+            Normalisation::None => "as it is",
+            Normalisation::Transformers | Normalisation::Fairseq => "to mean 0 and variance 1",
+        };
+        writeln!(
+            f,
+            "  waveform        {normalisation}, by {}",
+            self.normalisation_from
+        )?;
+        if !self.labels.is_empty() {
+            writeln!(f, "  classes         {}", self.labels.join(", "))?;
+        }
+        list(f, "not used", &self.unused)?;
+        list(f, "MISSING", &self.missing)?;
+        list(f, "WRONG SHAPE", &self.misshaped)?;
+        let verdict = if self.complete() {
+            "complete: it opens"
+        } else {
+            "incomplete: it does not open"
+        };
+        write!(f, "  verdict         {verdict}")
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, title: &str, items: &[String]) -> fmt::Result {
+    for (index, item) in items.iter().take(SHOWN).enumerate() {
+        let title = if index == 0 { title } else { "" };
+        writeln!(f, "  {title:<15} {item}")?;
+    }
+    match items.len().checked_sub(SHOWN) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(f, "  {:<15} and {more} more", ""),
+    }
+}

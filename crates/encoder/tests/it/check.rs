@@ -1,0 +1,90 @@
+//! `check_dir`: one screen on what a folder holds.
+
+use crate::made::{Golden, write_json};
+use crate::shared::shared;
+use emobox_encoder::{check_dir, zoo_entry};
+use serde_json::json;
+use std::path::Path;
+
+fn screen(folder: &Path) -> String {
+    let report = check_dir(folder).unwrap().to_string();
+    assert!(report.lines().count() <= 40, "{report}");
+    report.replace(&folder.display().to_string(), "[FOLDER]")
+}
+
+#[test]
+fn a_complete_folder_and_its_head() {
+    let golden = Golden::read("wavlm-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), |name| match name {
+        "masked_spec_embed" => "lm_head.weight".to_owned(),
+        _ => format!("wavlm.{name}"),
+    });
+    let bytes = std::fs::metadata(folder.path().join("model.safetensors"))
+        .unwrap()
+        .len();
+    let expected = format!(
+        "[FOLDER]
+  weights         model.safetensors ({:.1} MB)
+  architecture    WavLM, by config.json
+  shape           3 layers, 32 dims, 4 heads, a frame every 320 samples
+  encoder         0.0 M parameters in 76 tensors (f32 × 76)
+  waveform        as it is, by preprocessor_config.json
+  not used        lm_head.weight
+  verdict         complete: it opens",
+        bytes as f64 / 1e6
+    );
+    assert_eq!(screen(folder.path()), expected);
+}
+
+#[test]
+fn what_is_missing_is_listed_and_then_counted() {
+    let golden = Golden::read("wav2vec2-large");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let mut config = golden.description["config"].clone();
+    config["num_hidden_layers"] = json!(5);
+    config["num_conv_pos_embeddings"] = json!(16);
+    write_json(&folder.path().join("config.json"), &config);
+    std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
+    let report = check_dir(folder.path()).unwrap();
+    assert!(!report.complete());
+    assert_eq!((report.missing.len(), report.misshaped.len()), (32, 2));
+    let screen = screen(folder.path());
+    assert!(
+        screen.contains("  MISSING         encoder.layers.3.attention.q_proj.weight [32, 32]\n"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("                  and 24 more\n"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("original0 [1, 1, 15], expected [1, 1, 16]\n"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("by nothing (no preprocessor_config.json"),
+        "{screen}"
+    );
+    assert!(screen.ends_with("incomplete: it does not open"), "{screen}");
+}
+
+#[test]
+fn real_weights_agree_with_their_row_of_the_zoo() {
+    let Some(path) = shared("weights/whisper-tiny.en") else {
+        return;
+    };
+    let report = check_dir(&path).unwrap();
+    let row = zoo_entry("whisper-tiny.en").unwrap();
+    assert_eq!(Some(report.parameters), row.parameters);
+    assert_eq!(
+        (Some(report.layers), report.dim, report.hop),
+        (row.layers, row.dim, row.hop)
+    );
+    assert_eq!(
+        (report.family.as_str(), report.normalisation),
+        (row.family, row.normalisation)
+    );
+    assert!(report.complete());
+}
