@@ -5,8 +5,8 @@
 mod common;
 
 use emobox_report::{
-    Metric, PaperSource, Table, TableOptions, cross_average_table, cross_table, figures, html,
-    intra_table, latex_document, scores_table,
+    Metric, PaperSource, Table, cross_average_table, cross_table, figures, html, intra_table,
+    latex_document, scores_table,
 };
 use std::path::PathBuf;
 
@@ -20,15 +20,14 @@ fn main() -> std::io::Result<()> {
     }
     let published = common::published();
     std::fs::write(folder.join("published.html"), html(&published))?;
-    let beside = TableOptions {
-        beside: Some(PaperSource::Text),
-    };
+    let mut beside = published.clone();
+    beside.beside = Some(PaperSource::Text);
     let tables = [
-        scores_table(&data, &beside),
-        intra_table(&published, &Metric::ALL, &TableOptions::default()),
-        intra_table(&published, &[Metric::Ua], &beside),
-        cross_table(&published, &beside),
-        cross_average_table(&published, &beside),
+        scores_table(&data),
+        intra_table(&published, &Metric::ALL),
+        intra_table(&beside, &[Metric::Ua]),
+        cross_table(&beside),
+        cross_average_table(&beside),
     ];
     std::fs::write(folder.join("tables.tex"), latex_document(&tables))?;
     let text: Vec<String> = tables.iter().map(Table::terminal).collect();

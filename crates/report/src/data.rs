@@ -1,3 +1,4 @@
+use crate::paper::PaperSource;
 use emobox_score::{FoldName, Run, ScoresFile};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,15 @@ pub struct ReportData {
     /// Training curves.
     #[serde(default)]
     pub training: Vec<Training>,
+    /// Scores of single layers.
+    #[serde(default)]
+    pub layers: Vec<LayerCurve>,
+    /// Utterances laid out in two dimensions; see [`crate::utterance_maps`].
+    #[serde(default)]
+    pub maps: Vec<UtteranceMap>,
+    /// The published figures to print beside the scores, with the difference.
+    #[serde(default)]
+    pub beside: Option<PaperSource>,
     /// What the audits of the partitions found.
     #[serde(default)]
     pub audits: Vec<AuditFindings>,
@@ -51,6 +61,59 @@ pub struct TrainingPoint {
     pub valid_ua: Vec<f64>,
 }
 
+/// The score of a probe on each layer of an encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerCurve {
+    /// The corpus.
+    pub corpus: String,
+    /// The encoder.
+    pub encoder: String,
+    /// The layers in order.
+    pub points: Vec<LayerPoint>,
+}
+
+/// The score on one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LayerPoint {
+    /// 0 is the embedding output, then the Transformer layers from 1.
+    pub layer: usize,
+    /// Unweighted accuracy, 0..1.
+    pub ua: f64,
+    /// Its interval.
+    #[serde(default)]
+    pub ua_ci: Option<[f64; 2]>,
+}
+
+/// Utterances of a corpus as points in a plane, near where their features are alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UtteranceMap {
+    /// The corpus.
+    pub corpus: String,
+    /// The encoder of the features.
+    pub encoder: String,
+    /// `PCA` or `t-SNE`.
+    pub method: String,
+    /// What a reader must know: variance explained, utterances left out.
+    #[serde(default)]
+    pub note: String,
+    /// The points.
+    pub points: Vec<MapPoint>,
+}
+
+/// One utterance in the plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MapPoint {
+    /// Key of the utterance.
+    pub key: String,
+    /// Position.
+    pub at: [f64; 2],
+    /// Its emotion.
+    pub label: String,
+    /// Who speaks, where known.
+    #[serde(default)]
+    pub speaker: Option<String>,
+}
+
 /// The audit of one corpus's partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditFindings {
@@ -84,6 +147,9 @@ impl ReportData {
             notes: Vec::new(),
             scores,
             training: Vec::new(),
+            layers: Vec::new(),
+            maps: Vec::new(),
+            beside: None,
             audits: Vec::new(),
             protocol: Vec::new(),
         }

@@ -14,22 +14,27 @@ mod chart;
 mod data;
 mod format;
 mod html;
+mod map;
 mod paper;
 mod table;
 mod tables;
 
 pub use chart::{Figure, FigureTable, Section, figures};
-pub use data::{AuditFindings, Fact, ReportData, Training, TrainingPoint};
+pub use data::{
+    AuditFindings, Fact, LayerCurve, LayerPoint, MapPoint, ReportData, Training, TrainingPoint,
+    UtteranceMap,
+};
 pub use html::html;
+pub use map::{MAP_LIMIT, MapItem, Pca, TsneOptions, pca, tsne, utterance_maps};
 pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
-    Metric, TableOptions, comparison_table, cross_average_table, cross_table, intra_table, ranking,
-    runs_csv, scores_table,
+    Metric, comparison_table, cross_average_table, cross_table, intra_table, ranking, runs_csv,
+    scores_table,
 };
 
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's
 /// verdict, and the test-selected score in a column of its own that says so.
 pub fn terminal_table(data: &ReportData) -> String {
-    scores_table(data, &TableOptions::default()).terminal()
+    scores_table(data).terminal()
 }

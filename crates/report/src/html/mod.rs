@@ -2,7 +2,7 @@
 
 use crate::chart::{CHART_CSS, Figure, Section, figures};
 use crate::format::{count, escape};
-use crate::{Fact, ReportData, TableOptions, scores_table};
+use crate::{Fact, ReportData, scores_table};
 use std::fmt::Write;
 
 const PAGE_CSS: &str = include_str!("page.css");
@@ -47,11 +47,7 @@ struct Part {
 /// The parts that have something to show.
 fn sections(data: &ReportData, figures: &[Figure]) -> Vec<Part> {
     let parts = [
-        (
-            "scores",
-            "Scores",
-            scores_table(data, &TableOptions::default()).html(),
-        ),
+        ("scores", "Scores", scores_table(data).html()),
         (
             "confusion",
             "What is taken for what",

@@ -5,11 +5,13 @@
 //! paper's text, which is cut in 40 of its 960 cells; the supplement fills these, and three that the text
 //! garbles, from the picture `docs/intra-corpus.jpg` of the published repository.
 
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Where a cell of Table 4 may come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PaperSource {
     /// The paper's text; 40 cells are missing.
     Text,

@@ -1,4 +1,3 @@
-use super::TableOptions;
 use crate::paper::paper;
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
@@ -9,10 +8,10 @@ const PAPER_NOTE: &str =
 
 /// Accuracy across corpora as Table 5 of the paper: a row for each encoder and test corpus, a column for each
 /// corpus trained on. The best three encoders of each pair are marked.
-pub fn cross_table(data: &ReportData, options: &TableOptions) -> Table {
+pub fn cross_table(data: &ReportData) -> Table {
     let matrices = &data.scores.cross;
     let corpora = corpora(matrices);
-    let beside = options.beside.is_some()
+    let beside = data.beside.is_some()
         && matrices
             .iter()
             .any(|matrix| paper().model(&matrix.encoder).is_some());
@@ -66,10 +65,10 @@ pub fn cross_table(data: &ReportData, options: &TableOptions) -> Table {
 }
 
 /// Equation 1 for each encoder, with the recall of each class over all pairs.
-pub fn cross_average_table(data: &ReportData, options: &TableOptions) -> Table {
+pub fn cross_average_table(data: &ReportData) -> Table {
     let matrices = &data.scores.cross;
     let classes = matrices.first().map_or(&[][..], |matrix| &matrix.classes);
-    let beside = options.beside.is_some()
+    let beside = data.beside.is_some()
         && matrices
             .iter()
             .any(|matrix| paper().model(&matrix.encoder).is_some());

@@ -1,5 +1,5 @@
-use super::{Grid, Metric, TableOptions};
-use crate::paper::paper;
+use super::{Grid, Metric};
+use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Ranking, rank};
@@ -9,10 +9,10 @@ const ALPHA: f64 = 0.05;
 
 /// Corpora by encoders, as Table 4 of the paper: a row for each corpus and metric, the best three of a row
 /// marked, and below a rule the average and the mean rank over the corpora that every encoder has a score on.
-pub fn intra_table(data: &ReportData, metrics: &[Metric], options: &TableOptions) -> Table {
+pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     let grid = Grid::of(data);
     let several = metrics.len() > 1;
-    let layout = Layout::new(&grid, options);
+    let layout = Layout::new(&grid, data.beside);
     let mut columns = vec![Column::left("corpus")];
     if several {
         columns.push(Column::left("metric"));
@@ -80,15 +80,15 @@ fn caption(metrics: &[Metric]) -> String {
 
 /// Which systems have a column of published figures.
 struct Layout {
-    options: TableOptions,
+    beside: Option<PaperSource>,
     paper: Vec<Option<&'static str>>,
 }
 
 impl Layout {
-    fn new(grid: &Grid<'_>, options: &TableOptions) -> Self {
-        let known = |s| options.beside.and_then(|_| paper().model(grid.encoder(s)));
+    fn new(grid: &Grid<'_>, beside: Option<PaperSource>) -> Self {
+        let known = |s| beside.and_then(|_| paper().model(grid.encoder(s)));
         Self {
-            options: *options,
+            beside,
             paper: (0..grid.systems.len()).map(known).collect(),
         }
     }
@@ -109,7 +109,7 @@ impl Layout {
             .map(|s| grid.run(corpus, s).map(|run| metric.of(run)))
             .collect();
         let published = self.paper.iter().map(|model| {
-            let source = self.options.beside?;
+            let source = self.beside?;
             metric.of_paper(&paper().score((*model)?, grid.corpora[corpus], source))
         });
         let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();

@@ -7,7 +7,6 @@ mod intra;
 mod runs;
 mod scores;
 
-use crate::paper::PaperSource;
 use emobox_score::Run;
 
 pub use comparison::comparison_table;
@@ -16,13 +15,6 @@ use grid::Grid;
 pub use intra::{intra_table, ranking};
 pub use runs::runs_csv;
 pub use scores::scores_table;
-
-/// What tables show beside the user's own scores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TableOptions {
-    /// The published figures, where an encoder and a corpus have some.
-    pub beside: Option<PaperSource>,
-}
 
 /// The three scores of the paper's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

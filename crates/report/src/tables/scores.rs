@@ -1,19 +1,19 @@
+use super::Metric;
 use super::grid::Differing;
 use super::intra::paper_note;
-use super::{Metric, TableOptions};
 use crate::format::{coordinate, count};
-use crate::paper::{PaperScore, paper};
+use crate::paper::{PaperScore, PaperSource, paper};
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{IntervalUnit, Oracle, Run};
 
 /// One row for each corpus and encoder: UA, WA and macro F1 in per cent with their intervals, the
 /// test-selected UA in a column that says what it is, and the audit's verdict.
-pub fn scores_table(data: &ReportData, options: &TableOptions) -> Table {
+pub fn scores_table(data: &ReportData) -> Table {
     let runs = data.headline();
     let differing = Differing::of(&runs);
     let extras = Extras {
         words: runs.iter().any(|run| !differing.words(run).is_empty()),
-        paper: runs.iter().any(|run| published(run, options).is_some()),
+        paper: runs.iter().any(|run| published(run, data.beside).is_some()),
         oracle: runs.iter().any(|run| run.oracle.is_some()),
         audit: runs.iter().any(|run| run.audit.is_some()),
     };
@@ -29,7 +29,7 @@ pub fn scores_table(data: &ReportData, options: &TableOptions) -> Table {
             for (metric, interval) in Metric::ALL.into_iter().zip(intervals) {
                 row.push(Cell::score(metric.of(run)).with_interval(interval));
                 if extras.paper {
-                    row.extend(beside(run, metric, options));
+                    row.extend(beside(run, metric, data.beside));
                 }
             }
             if extras.oracle {
@@ -85,15 +85,15 @@ impl Extras {
     }
 }
 
-fn published(run: &Run, options: &TableOptions) -> Option<PaperScore> {
-    let source = options.beside?;
-    let score = paper().score(paper().model(&run.encoder)?, &run.corpus, source);
+fn published(run: &Run, source: Option<PaperSource>) -> Option<PaperScore> {
+    let model = paper().model(&run.encoder)?;
+    let score = paper().score(model, &run.corpus, source?);
     (score != PaperScore::default()).then_some(score)
 }
 
 /// The published figure and the difference to it.
-fn beside(run: &Run, metric: Metric, options: &TableOptions) -> [Cell; 2] {
-    let figure = published(run, options).and_then(|score| metric.of_paper(&score));
+fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [Cell; 2] {
+    let figure = published(run, source).and_then(|score| metric.of_paper(&score));
     let difference = figure.map(|figure| Cell::difference(metric.of(run) - figure));
     [
         Cell::optional_score(figure),

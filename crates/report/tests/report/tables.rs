@@ -3,18 +3,21 @@
 use crate::common;
 
 use emobox_report::{
-    Metric, PaperSource, TableOptions, comparison_table, cross_average_table, cross_table,
-    intra_table, latex_document, ranking, runs_csv, scores_table,
+    Metric, PaperSource, comparison_table, cross_average_table, cross_table, intra_table,
+    latex_document, ranking, runs_csv, scores_table,
 };
 use emobox_score::{BootstrapOptions, CompareRequest, compare};
 
-const BESIDE: TableOptions = TableOptions {
-    beside: Some(PaperSource::Text),
-};
+/// The published figures with the published figures beside them.
+fn beside(source: PaperSource) -> emobox_report::ReportData {
+    let mut data = common::published();
+    data.beside = Some(source);
+    data
+}
 
 #[test]
 fn the_whole_of_table_4_prints_as_it_was_published() {
-    let table = intra_table(&common::published(), &Metric::ALL, &TableOptions::default());
+    let table = intra_table(&common::published(), &Metric::ALL);
     assert_eq!(
         (table.rows.len(), table.columns.len(), table.footer.len()),
         (96, 12, 6)
@@ -35,8 +38,8 @@ fn the_whole_of_table_4_prints_as_it_was_published() {
 
 #[test]
 fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
-    let data = common::published();
-    let table = intra_table(&data, &[Metric::Ua], &BESIDE);
+    let data = beside(PaperSource::Text);
+    let table = intra_table(&data, &[Metric::Ua]);
     assert_eq!(table.columns.len(), 31);
     let row = |corpus: &str| table.rows.iter().find(|row| row[0].text == corpus).unwrap();
     assert_eq!(
@@ -45,29 +48,25 @@ fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
     );
     let cut = row("urdu").iter().filter(|cell| cell.text == "–").count();
     assert_eq!(cut, 8, "four cut cells and their differences");
-    let whole = TableOptions {
-        beside: Some(PaperSource::WithSupplement),
-    };
-    let table = intra_table(&data, &[Metric::Ua], &whole);
+    let whole = beside(PaperSource::WithSupplement);
+    let table = intra_table(&whole, &[Metric::Ua]);
     assert!(table.rows.iter().flatten().all(|cell| cell.text != "–"));
-    let scores = scores_table(&data, &BESIDE);
+    let scores = scores_table(&data);
     assert!(
         scores
             .columns
             .iter()
             .any(|column| column.heading == "difference")
     );
-    assert!(
-        !scores_table(&common::report(), &BESIDE)
-            .terminal()
-            .contains("paper  ")
-    );
+    let mut own = common::report();
+    own.beside = Some(PaperSource::Text);
+    assert!(!scores_table(&own).terminal().contains("paper  "));
 }
 
 #[test]
 fn the_cross_corpus_table_and_equation_1_are_the_papers() {
     let data = common::published();
-    let table = cross_table(&data, &TableOptions::default());
+    let table = cross_table(&data);
     assert_eq!((table.rows.len(), table.columns.len()), (40, 6));
     let whisper = |test: &str| {
         let of_whisper = |row: &&Vec<_>| row[0] == emobox_report::Cell::text("Whisper large v3");
@@ -84,7 +83,7 @@ fn the_cross_corpus_table_and_equation_1_are_the_papers() {
         .flat_map(|test| whisper(test))
         .filter(|cell| cell.rank == Some(1));
     assert_eq!(best.count(), 9);
-    let averages = cross_average_table(&data, &BESIDE);
+    let averages = cross_average_table(&beside(PaperSource::Text));
     let last = averages.rows.last().unwrap();
     assert_eq!(
         (last[1].text.as_str(), last[1].rank, last[3].text.as_str()),
@@ -107,7 +106,7 @@ fn every_format_escapes_what_it_must() {
     let mut data = common::report();
     data.scores.runs.truncate(1);
     data.scores.runs[0].encoder = "=a|b_c&\"d\",\\e{$}%~^#<i>*[x]\u{1b}[1m".into();
-    let table = scores_table(&data, &TableOptions::default());
+    let table = scores_table(&data);
     let markdown = table.markdown();
     assert!(
         markdown.contains("=a\\|b\\_c\\&\"d\",\\\\e{$}%\\~^\\#\\<i\\>\\*\\[x\\]"),
@@ -174,11 +173,8 @@ fn a_comparison_ends_in_a_verdict() {
 
 #[test]
 fn a_latex_document_holds_all_tables() {
-    let data = common::published();
-    let tables = [
-        intra_table(&data, &Metric::ALL, &BESIDE),
-        cross_table(&data, &BESIDE),
-    ];
+    let data = beside(PaperSource::Text);
+    let tables = [intra_table(&data, &Metric::ALL), cross_table(&data)];
     let document = latex_document(&tables);
     assert_eq!(document.matches("\\toprule").count(), 2);
     assert_eq!(document.matches('{').count(), document.matches('}').count());
