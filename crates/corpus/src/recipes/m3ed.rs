@@ -4,6 +4,7 @@ use crate::card::{Access, Card, Difference, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Gender, Harvest, Recipe, Row};
 use crate::{CorpusError, RawFile, RawTree};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -68,17 +69,9 @@ type Annotation = BTreeMap<String, BTreeMap<String, Dialogue>>;
 #[derive(Deserialize)]
 struct Dialogue {
     #[serde(rename = "SpeakerInfo")]
-    people: BTreeMap<String, Person>,
+    people: BTreeMap<String, Value>,
     #[serde(rename = "Dialog")]
     utterances: BTreeMap<String, Line>,
-}
-
-#[derive(Deserialize)]
-struct Person {
-    #[serde(rename = "Name")]
-    name: String,
-    #[serde(rename = "Gender", default)]
-    gender: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +79,7 @@ struct Line {
     #[serde(rename = "Speaker")]
     role: String,
     #[serde(rename = "Text", default)]
-    text: Option<String>,
+    text: Value,
     #[serde(rename = "EmoAnnotation")]
     emotion: Emotion,
 }
@@ -158,23 +151,26 @@ fn row(
     line: &Line,
     splits: &HashMap<String, &'static str>,
 ) -> Result<Row, String> {
-    let Some(person) = dialogue.people.get(&line.role) else {
+    let person = dialogue.people.get(&line.role);
+    let about = |field: &str| person.and_then(|person| person.get(field)?.as_str());
+    let Some(name) = about("Name") else {
         let known: Vec<&str> = dialogue.people.keys().map(String::as_str).collect();
         return Err(format!(
-            "annotation.json names speaker {:?}, its SpeakerInfo has {}",
+            "annotation.json names speaker {:?}, its SpeakerInfo has {} and no Name for {:?}",
             line.role,
-            known.join(", ")
+            known.join(", "),
+            line.role
         ));
     };
     let Some(split) = splits.get(&series.to_ascii_lowercase()) else {
         return Err(format!("no movie_list names the series {series}"));
     };
     let row = Row::new(id, line.emotion.main.trim())
-        .speaker(format!("{series}_{}", person.name.trim()))
-        .published_speaker(format!("{series}_{}", person.name))
-        .gender(person.gender.as_str().and_then(gender))
+        .speaker(format!("{series}_{}", name.trim()))
+        .published_speaker(format!("{series}_{name}"))
+        .gender(about("Gender").and_then(gender))
         .split(*split);
-    Ok(match &line.text {
+    Ok(match line.text.as_str() {
         Some(text) => row.text(text.trim()),
         None => row,
     })
