@@ -1,0 +1,120 @@
+//! The synthetic corpus: the same bytes every time, voices and manners that differ as they should.
+
+use emobox_corpus::demo::{DEMO_EMOTIONS, DemoOptions, DemoUtterance, demo_utterances, write_demo};
+use std::collections::BTreeMap;
+
+fn small(seed: u64) -> Vec<DemoUtterance> {
+    demo_utterances(&DemoOptions {
+        speakers: 4,
+        sentences: 3,
+        seed,
+    })
+}
+
+#[test]
+fn a_seed_gives_the_same_corpus_every_time_and_another_seed_another() {
+    assert_eq!(small(1), small(1));
+    assert_ne!(small(1), small(2));
+    // A larger corpus contains the smaller one.
+    let larger = demo_utterances(&DemoOptions {
+        speakers: 6,
+        sentences: 4,
+        seed: 1,
+    });
+    for utterance in small(1) {
+        assert!(
+            larger.contains(&utterance),
+            "{} {}",
+            utterance.speaker,
+            utterance.sentence
+        );
+    }
+}
+
+#[test]
+fn utterances_are_as_long_and_as_loud_as_speech() {
+    for utterance in demo_utterances(&DemoOptions::default()) {
+        let DemoUtterance {
+            speaker,
+            emotion,
+            sentence,
+            samples,
+        } = utterance;
+        let name = format!("{speaker}_{emotion}_{sentence:02}");
+        let seconds = samples.len() as f64 / 16_000.0;
+        assert!((0.8..3.0).contains(&seconds), "{name}: {seconds} s");
+        let peak = samples.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+        assert!((0.03..0.99).contains(&peak), "{name}: peak {peak}");
+        assert!(samples.iter().all(|x| x.is_finite()), "{name}");
+    }
+}
+
+/// The lag with the largest autocorrelation in the loudest 60 ms, as a frequency.
+fn pitch(samples: &[f32]) -> f64 {
+    let energy = |chunk: &[f32]| chunk.iter().map(|x| x * x).sum::<f32>();
+    let loudest = samples
+        .chunks_exact(960)
+        .max_by(|a, b| energy(a).total_cmp(&energy(b)))
+        .unwrap();
+    let similarity = |lag: usize| -> f32 {
+        let product: f32 = loudest
+            .iter()
+            .zip(&loudest[lag..])
+            .map(|(a, b)| a * b)
+            .sum();
+        product / (loudest.len() - lag) as f32
+    };
+    let lag = (40..200)
+        .max_by(|&a, &b| similarity(a).total_cmp(&similarity(b)))
+        .unwrap();
+    16_000.0 / lag as f64
+}
+
+#[test]
+fn women_speak_higher_than_men_and_the_angry_louder_than_the_sad() {
+    let mut pitches: BTreeMap<bool, Vec<f64>> = BTreeMap::new();
+    let mut levels: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for utterance in demo_utterances(&DemoOptions::default()) {
+        pitches
+            .entry(utterance.speaker.starts_with('f'))
+            .or_default()
+            .push(pitch(&utterance.samples));
+        let energy: f64 = utterance.samples.iter().map(|&x| f64::from(x * x)).sum();
+        levels
+            .entry(utterance.emotion)
+            .or_default()
+            .push(energy / utterance.samples.len() as f64);
+    }
+    let median = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let (men, women) = (
+        median(pitches.get_mut(&false).unwrap()),
+        median(pitches.get_mut(&true).unwrap()),
+    );
+    assert!(
+        women > 1.4 * men && (80.0..200.0).contains(&men),
+        "{men} Hz and {women} Hz"
+    );
+    let mut level = |emotion| median(levels.get_mut(emotion).unwrap());
+    let order = ["sad", "neutral", "angry"].map(&mut level);
+    assert!(order.is_sorted(), "{order:?}");
+    assert_eq!(levels.keys().copied().collect::<Vec<_>>(), DEMO_EMOTIONS);
+}
+
+#[test]
+fn the_folder_holds_the_corpus_its_table_and_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    write_demo(folder.path(), 1).unwrap();
+    let table = std::fs::read_to_string(folder.path().join("utterances.tsv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 8 * 4 * 6);
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let info = emobox_audio::probe(folder.path().join(fields[0])).unwrap();
+        let seconds = info.frames.unwrap() as f64 / 16_000.0;
+        assert_eq!(format!("{seconds:.3}"), fields[5], "{line}");
+    }
+    let readme = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
+    assert!(readme.contains("no benchmark result"));
+}
