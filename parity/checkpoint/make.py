@@ -1,6 +1,7 @@
 """Writes the golden checkpoints of crates/encoder/tests/golden/checkpoint.
 
-    /opt/parity/bin/python parity/checkpoint/make.py crates/encoder/tests/golden/checkpoint
+    pip install -r parity/checkpoint/requirements.txt   # and torch, numpy
+    python parity/checkpoint/make.py crates/encoder/tests/golden/checkpoint
 
 Every file is tiny and seeded. `expected.json` holds, for each file, what PyTorch itself reads back: shapes,
 element types and values of the tensors under their dotted names, and the configurations. The classes of fairseq are

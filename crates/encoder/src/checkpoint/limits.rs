@@ -15,8 +15,8 @@ pub(super) const VALUES: usize = 4_000_000;
 pub(super) const MARKS: usize = 100_000;
 /// Nesting of state dicts and of configurations.
 pub(super) const DEPTH: usize = 64;
-/// Values of a configuration as JSON, where a value that is shared counts each time.
-pub(super) const CONFIG_VALUES: usize = 1_000_000;
+/// Values of a state dict or of a configuration, where a value that is shared counts each time.
+pub(super) const TREE_VALUES: usize = 1_000_000;
 /// Elements of a tensor that repeats its storage (`expand`), which the file size does not bound.
 pub(super) const REPEATED_ELEMENTS: usize = 1 << 24;
 /// Longest name of a tensor; those of encoders stay below 200 characters.

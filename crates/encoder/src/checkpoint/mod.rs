@@ -15,7 +15,7 @@ mod torch;
 pub use error::CheckpointError;
 pub use tensor::Dtype;
 
-use emobox_files::{Sha256, sha256_bytes, sha256_file};
+use emobox_files::{Sha256, sha256_bytes};
 use folder::Shards;
 use source::Source;
 use std::collections::BTreeMap;
@@ -48,14 +48,9 @@ impl Checkpoint {
                 tensors: Vec::new(),
             }
         };
-        let mut checkpoint = Self {
-            path: path.to_owned(),
-            sources: Vec::new(),
-            tensors: BTreeMap::new(),
-            config: None,
-        };
+        let mut checkpoint = Self::empty(path);
         for path in &shards.paths {
-            checkpoint.add_file(path)?;
+            checkpoint.add(Source::open(path)?)?;
         }
         for (name, shard) in shards.tensors {
             if checkpoint
@@ -73,8 +68,25 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        let source = Source::open(path)?;
+    /// A checkpoint of one file that is in memory; `name` stands for its path in messages.
+    pub fn from_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self, CheckpointError> {
+        let name = name.as_ref();
+        let mut checkpoint = Self::empty(name);
+        checkpoint.add(Source::from_bytes(name, bytes))?;
+        Ok(checkpoint)
+    }
+
+    fn empty(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            sources: Vec::new(),
+            tensors: BTreeMap::new(),
+            config: None,
+        }
+    }
+
+    fn add(&mut self, source: Source) -> Result<(), CheckpointError> {
+        let path = source.path();
         let index = self.sources.len();
         let contents = parse(path, source.bytes(), index)?;
         for (name, tensor) in contents.tensors {
@@ -155,7 +167,7 @@ impl Checkpoint {
     pub fn digest(&self) -> Result<Sha256, CheckpointError> {
         let mut lines = String::new();
         for source in &self.sources {
-            let digest = sha256_file(source.path())?;
+            let digest = source.digest()?;
             if self.sources.len() == 1 {
                 return Ok(digest);
             }

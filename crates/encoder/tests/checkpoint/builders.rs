@@ -12,12 +12,8 @@ pub(crate) fn golden(name: &str) -> Vec<u8> {
     std::fs::read(goldens().join(name)).unwrap()
 }
 
-/// Opens a checkpoint of these bytes. The folder is gone afterwards; the map of the file is not.
 pub(crate) fn open(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file.pt");
-    std::fs::write(&path, bytes).unwrap();
-    Checkpoint::open(&path)
+    Checkpoint::from_bytes("file.pt", bytes.to_vec())
 }
 
 pub(crate) fn refusal(bytes: &[u8]) -> CheckpointError {

@@ -51,7 +51,7 @@ impl Reader<'_, '_> {
         self.limit("the nesting of the configuration", limits::DEPTH, depth)?;
         self.limit(
             "the number of values in the configuration",
-            limits::CONFIG_VALUES,
+            limits::TREE_VALUES,
             self.values,
         )?;
         let arena = self.arena;

@@ -103,7 +103,7 @@ impl Flat<'_, '_> {
         self.limit("the nesting of the state dict", limits::DEPTH, depth)?;
         self.limit(
             "the number of values in the state dict",
-            limits::VALUES,
+            limits::TREE_VALUES,
             self.visits,
         )?;
         self.limit(
