@@ -1,5 +1,6 @@
 use crate::BenchError;
 use crate::home::is_plain_name;
+use emobox_corpus::Scheme;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -33,8 +34,8 @@ pub struct Experiment {
     #[serde(default, rename = "encoder")]
     pub encoders: Vec<EncoderChoice>,
     /// The partition scheme: `paper`, `published` or `speaker`.
-    #[serde(default = "default_scheme")]
-    pub scheme: String,
+    #[serde(default)]
+    pub scheme: Scheme,
     /// The probe protocol: `strict` or `paper`.
     #[serde(default = "default_protocol")]
     pub protocol: String,
@@ -77,10 +78,6 @@ pub struct EncoderChoice {
     pub path: Option<PathBuf>,
 }
 
-fn default_scheme() -> String {
-    "paper".to_owned()
-}
-
 fn default_protocol() -> String {
     "strict".to_owned()
 }
@@ -94,7 +91,7 @@ impl Default for Experiment {
         Self {
             corpora: Vec::new(),
             encoders: Vec::new(),
-            scheme: default_scheme(),
+            scheme: Scheme::default(),
             protocol: default_protocol(),
             seed: 0,
             metadata: None,
@@ -158,14 +155,20 @@ fn check_names<'a>(
 ) -> Result<(), BenchError> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
-        if !is_plain_name(name) {
-            return Err(BenchError::Call(format!(
-                "{what} name {name:?} cannot be a folder name: use letters, digits, '.', '_', '-', '+'"
-            )));
-        }
+        check_name(name)?;
         if !seen.insert(name) {
             return Err(BenchError::Call(format!("{what} {name} is named twice")));
         }
     }
     Ok(())
+}
+
+/// Refuses a corpus or encoder name that cannot be the name of a folder.
+pub fn check_name(name: &str) -> Result<(), BenchError> {
+    if is_plain_name(name) {
+        return Ok(());
+    }
+    Err(BenchError::Call(format!(
+        "{name:?} cannot be the name of a corpus or encoder: use letters, digits, '.', '_', '-', '+'"
+    )))
 }

@@ -1,1 +1,51 @@
 //! Experiment to plan to jobs to results.
+//!
+//! Everything that the program can do is a function here; the command line (and the Python wheel)
+//! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
+
+mod bench;
+mod encoders;
+mod error;
+mod evaluate;
+mod experiment;
+mod extract;
+mod grid;
+mod home;
+mod lists;
+mod predict;
+mod prepare;
+mod progress;
+mod results;
+mod run;
+mod split;
+mod train;
+
+pub use emobox_features::Share;
+pub use bench::{bench, demo, extract_all, train_all};
+pub use encoders::{check_encoder, open_encoder, pull_encoder};
+pub use error::BenchError;
+pub use evaluate::evaluate;
+pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
+pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
+pub use home::Home;
+pub use lists::{
+    EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
+};
+pub use predict::{Answer, Predictor};
+pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
+pub use progress::{Context, Progress, Silent, Stage};
+pub use run::{BenchRun, PredictionSet};
+pub use split::{Split, SplitRequest, split};
+pub use emobox_corpus::Scheme;
+
+/// Sets how many worker threads all stages use; none means all cores. Call it once, first.
+pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {
+    let threads = threads.map_or(0, std::num::NonZeroUsize::get);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|e| BenchError::Threads {
+            threads,
+            reason: e.to_string(),
+        })
+}

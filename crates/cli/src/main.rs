@@ -1,2 +1,40 @@
 //! The `emobox` command line.
-fn main() {}
+//!
+//! It parses arguments, shows progress, prints and chooses exit codes; everything it can do is a
+//! function of `emobox-bench`.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod progress;
+
+use args::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set by Ctrl-C; long work stops at the next point from which it can go on.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    // clap prints help and usage errors itself and exits with 0 or 2.
+    let cli = Cli::parse();
+    let result = start(&cli).and_then(|()| commands::run(&cli, &STOP));
+    if let Err(error) = &result {
+        output::error(error);
+    }
+    exit::code(&result)
+}
+
+fn start(cli: &Cli) -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            // Asked twice: leave at once. Whole files are renamed into place, so nothing is damaged.
+            std::process::exit(i32::from(exit::INTERRUPTED));
+        }
+        output::note("stopping at the next point that resumes; press Ctrl-C again to leave at once");
+    })?;
+    emobox_bench::use_threads(cli.global.threads)?;
+    Ok(())
+}

@@ -1,3 +1,8 @@
 //! One integration binary: the invariants of ARCHITECTURE.md, and whole transcripts of the program.
 
+mod bad_input;
+mod demo;
+mod program;
+mod real_speech;
 mod tidy;
+mod transcripts;

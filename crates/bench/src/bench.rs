@@ -1,0 +1,103 @@
+use crate::grid::Grid;
+use crate::results::write_results;
+use crate::{BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Extracted, Home, Share};
+use emobox_files::{DirLock, FileError};
+use std::path::Path;
+
+/// From raw audio to the table: prepares, splits, extracts, trains, scores, and writes
+/// `scores.json`, `predictions/` and `report.html` to `out`. What an earlier run has finished is
+/// found, not made again.
+pub fn bench(
+    home: &Home,
+    experiment: &Experiment,
+    out: &Path,
+    context: Context<'_>,
+) -> Result<BenchRun, BenchError> {
+    experiment.check()?;
+    check_writable(out)?;
+    let _lock = lock(home, context)?;
+    let grid = Grid::open(home, experiment, context)?;
+    grid.extract(None, context)?;
+    let run = grid.train("emobox benchmark", context)?;
+    write_results(&run, out)?;
+    Ok(run)
+}
+
+/// Encodes every corpus of an experiment with every encoder, or a share of the work.
+///
+/// Takes no lock: several processes and machines may work on one home, each on the shards that no
+/// other has in hand.
+pub fn extract_all(
+    home: &Home,
+    experiment: &Experiment,
+    share: Option<Share>,
+    context: Context<'_>,
+) -> Result<Vec<Extracted>, BenchError> {
+    experiment.check()?;
+    Grid::open(home, experiment, context)?.extract(share, context)
+}
+
+/// Trains on stores that are already there, and scores. Nothing is encoded.
+pub fn train_all(
+    home: &Home,
+    experiment: &Experiment,
+    context: Context<'_>,
+) -> Result<BenchRun, BenchError> {
+    experiment.check()?;
+    let _lock = lock(home, context)?;
+    Grid::open(home, experiment, context)?.train("emobox training", context)
+}
+
+/// The folder below the home where the demo's recordings are written.
+const DEMO: &str = "demo-recordings";
+
+/// The whole pipeline on a small synthetic corpus with the encoder `fbank`, nothing downloaded.
+pub fn demo(
+    home: &Home,
+    seed: u64,
+    out: &Path,
+    context: Context<'_>,
+) -> Result<BenchRun, BenchError> {
+    check_writable(out)?;
+    let raw = home.root().join(DEMO).join(format!("seed{seed}"));
+    {
+        let _lock = lock(home, context)?;
+        // The synthesiser writes its README last.
+        if !raw.join("README.md").exists() {
+            emobox_corpus::demo::write_demo(&raw, seed)?;
+        }
+    }
+    let experiment = Experiment {
+        corpora: vec![CorpusChoice {
+            name: "demo".to_owned(),
+            raw: Some(raw),
+        }],
+        encoders: vec![EncoderChoice {
+            name: emobox_encoder::FBANK.to_owned(),
+            path: None,
+        }],
+        seed,
+        ..Experiment::default()
+    };
+    bench(home, &experiment, out, context)
+}
+
+/// One run at a time trains in a home; a second one waits and says so. Results do not depend on it:
+/// every file is whole or absent, whoever writes it.
+fn lock(home: &Home, context: Context<'_>) -> Result<DirLock, BenchError> {
+    Ok(DirLock::acquire(home.root(), || {
+        context.progress.note(&format!(
+            "another emobox run is working in {}; waiting for it to end",
+            home.root().display()
+        ));
+    })?)
+}
+
+/// An output folder that cannot be written is found before hours of work, not after.
+fn check_writable(out: &Path) -> Result<(), BenchError> {
+    std::fs::create_dir_all(out).map_err(|e| FileError::io("create folder", out, e))?;
+    let probe = out.join(format!(".emobox-{}.tmp", std::process::id()));
+    emobox_files::write_atomic(&probe, b"")?;
+    std::fs::remove_file(&probe).map_err(|e| FileError::io("remove", &probe, e))?;
+    Ok(())
+}

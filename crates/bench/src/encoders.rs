@@ -1,0 +1,108 @@
+use crate::{BenchError, Context, EncoderChoice, Stage};
+use emobox_encoder::hub::{self, Progress};
+use emobox_encoder::{
+    Encoder, EncoderError, EncoderOptions, EncoderSource, FolderReport, Precision, check_dir,
+    zoo_entry,
+};
+use std::path::{Path, PathBuf};
+
+/// Opens an encoder of an experiment.
+pub fn open_encoder(choice: &EncoderChoice, precision: &str) -> Result<Encoder, BenchError> {
+    let source = match &choice.path {
+        Some(path) => EncoderSource::Local {
+            name: choice.name.clone(),
+            path: path.clone(),
+        },
+        None => EncoderSource::Named(choice.name.clone()),
+    };
+    let options = EncoderOptions {
+        precision: match precision {
+            "f32" => Precision::F32,
+            "bf16" => Precision::Bf16,
+            other => {
+                return Err(BenchError::Call(format!(
+                    "precision {other:?} is not known: use f32 or bf16"
+                )));
+            }
+        },
+        ..EncoderOptions::default()
+    };
+    Encoder::open(&source, &options).map_err(|e| BenchError::encoder(&choice.name, e))
+}
+
+/// What a local checkpoint folder or file holds, and what is missing.
+pub fn check_encoder(path: &Path) -> Result<FolderReport, BenchError> {
+    check_dir(path).map_err(|e| BenchError::encoder(&path.display().to_string(), e))
+}
+
+/// Fetches a checkpoint of the zoo, or `organisation/name`, into the user's hub cache.
+pub fn pull_encoder(name: &str, context: Context<'_>) -> Result<PathBuf, BenchError> {
+    let request = match zoo_entry(name) {
+        Some(entry) => entry.hub_request().ok_or_else(|| {
+            let url = entry.place().to_owned();
+            let name = name.to_owned();
+            BenchError::encoder(&name.clone(), EncoderError::FetchByHand { name, url })
+        })?,
+        None if name.contains('/') => hub::HubRequest::new(name),
+        None => return Err(crate::encoder_card(name).err().unwrap_or_else(|| built_in(name))),
+    };
+    let mut bar = PullBar {
+        context,
+        file: None,
+        done: 0,
+    };
+    let folder = hub::fetch(&request, &mut |progress| bar.show(&progress));
+    bar.end();
+    Ok(folder?)
+}
+
+fn built_in(name: &str) -> BenchError {
+    BenchError::Call(format!("{name} is built in: there is nothing to fetch"))
+}
+
+/// One stage a file, in bytes.
+struct PullBar<'a> {
+    context: Context<'a>,
+    file: Option<String>,
+    done: u64,
+}
+
+impl PullBar<'_> {
+    fn show(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Bytes { file, done, total } => {
+                if self.file.as_deref() != Some(*file) {
+                    self.end();
+                    self.context.progress.begin(&Stage {
+                        label: format!("fetching {file}"),
+                        total: total.unwrap_or(0),
+                        unit: "bytes",
+                        already: *done,
+                    });
+                    self.file = Some((*file).to_owned());
+                } else {
+                    self.context.progress.advance(done.saturating_sub(self.done));
+                }
+                self.done = *done;
+            }
+            Progress::Waiting { file } => {
+                let note = format!("another process is fetching {file}; waiting for it");
+                self.context.progress.note(&note);
+            }
+            Progress::Retrying { file, reason, .. } => {
+                self.context.progress.note(&format!("{file}: {reason}; going on from there"));
+            }
+            Progress::CacheInstead { reason } => {
+                let note = format!("{reason}; the copy in the cache is used");
+                self.context.progress.note(&note);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self) {
+        if self.file.take().is_some() {
+            self.context.progress.end();
+        }
+    }
+}

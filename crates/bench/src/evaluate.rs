@@ -1,0 +1,115 @@
+use crate::{BenchError, BenchRun};
+use emobox_corpus::Manifest;
+use emobox_files::FileError;
+use emobox_report::ReportData;
+use emobox_score::{
+    BootstrapOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
+    classes_of, read_predictions, score_folds,
+};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Scores a predictions file of any origin.
+///
+/// With a manifest, intervals are drawn over its speakers and the classes are all of the manifest's;
+/// without one, over utterances and the classes that occur.
+pub fn evaluate(
+    predictions: &Path,
+    manifest: Option<&Path>,
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let file = std::fs::File::open(predictions).map_err(|e| FileError::io("read", predictions, e))?;
+    let name = predictions.display().to_string();
+    let mut items = read_predictions(std::io::BufReader::new(file), &name)?;
+    let mut classes = classes_of(&items);
+    let mut corpus = predictions
+        .file_stem()
+        .map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
+    if let Some(path) = manifest {
+        let manifest = Manifest::read(path)?;
+        check_keys(&items, &manifest, &name)?;
+        add_speakers(&mut items, &manifest);
+        let mut all = manifest.classes();
+        all.extend(classes);
+        all.sort();
+        all.dedup();
+        classes = all;
+        corpus = manifest.corpus;
+    }
+    let labels = RunLabels {
+        corpus,
+        encoder: "given predictions".to_owned(),
+        protocol: "–".to_owned(),
+        partition: "–".to_owned(),
+        config: "–".to_owned(),
+    };
+    let runs = score_folds(&ScoreRequest {
+        labels: &labels,
+        classes: &classes,
+        predictions: &items,
+        oracle: None,
+        bootstrap: BootstrapOptions {
+            seed,
+            ..BootstrapOptions::default()
+        },
+    })?;
+    let scores = scores_file(Provenance::default(), runs);
+    Ok(BenchRun::of(ReportData::new(name, scores)))
+}
+
+/// `scores.json` of one benchmark: no cross-corpus matrices, no comparisons.
+pub(crate) fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
+    ScoresFile {
+        schema: SCHEMA,
+        provenance,
+        runs,
+        cross: Vec::new(),
+        comparisons: Vec::new(),
+    }
+}
+
+/// Speakers of the manifest, where a prediction names none.
+pub(crate) fn add_speakers(items: &mut [Prediction], manifest: &Manifest) {
+    let speakers: HashMap<&str, Option<&String>> = manifest
+        .utterances
+        .iter()
+        .map(|u| (u.key.as_str(), u.speaker.as_ref()))
+        .collect();
+    for item in items {
+        if item.speaker.is_none() {
+            item.speaker = speakers.get(item.key.as_str()).copied().flatten().cloned();
+        }
+    }
+}
+
+/// Predictions of utterances that the manifest does not have, or under another label, are refused.
+fn check_keys(items: &[Prediction], manifest: &Manifest, name: &str) -> Result<(), BenchError> {
+    let labels: HashMap<&str, &str> = manifest
+        .utterances
+        .iter()
+        .map(|u| (u.key.as_str(), u.label.as_str()))
+        .collect();
+    let unknown: Vec<&str> = items
+        .iter()
+        .map(|item| item.key.as_str())
+        .filter(|key| !labels.contains_key(key))
+        .collect();
+    if let Some(first) = unknown.first() {
+        return Err(BenchError::Call(format!(
+            "{name}: {} of {} keys are not in the manifest of {}, the first is {first:?}",
+            unknown.len(),
+            items.len(),
+            manifest.corpus
+        )));
+    }
+    let other = items
+        .iter()
+        .find(|item| labels.get(item.key.as_str()) != Some(&item.label.as_str()));
+    match other {
+        None => Ok(()),
+        Some(item) => Err(BenchError::Call(format!(
+            "{name}: {:?} has label {:?}, the manifest of {} says {:?}",
+            item.key, item.label, manifest.corpus, labels[item.key.as_str()]
+        ))),
+    }
+}

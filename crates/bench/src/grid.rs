@@ -1,0 +1,293 @@
+use crate::encoders::open_encoder;
+use crate::evaluate::scores_file;
+use crate::extract::{ExtractOptions, Extracted, extract, open_store};
+use crate::prepare::{PrepareHow, corpus_of};
+use crate::results::{audit_findings, protocol_facts, training_of};
+use crate::split::{Split, SplitRequest, split};
+use crate::train::{Assignment, Jobs, jobs, train_jobs};
+use crate::run::PredictionSet;
+use crate::{BenchError, BenchRun, Context, Corpus, Experiment, Home, Share};
+use emobox_encoder::Encoder;
+use emobox_features::{ComputePrecision, Store};
+use emobox_probe::{FoldOutcome, Predicted, Protocol};
+use emobox_report::ReportData;
+use emobox_score::{
+    BootstrapOptions, Prediction, Provenance, RunLabels, ScoreRequest, Skipped, Source,
+    score_folds,
+};
+use std::path::Path;
+
+/// An experiment with its corpora prepared and its encoders open.
+pub(crate) struct Grid<'a> {
+    home: &'a Home,
+    experiment: &'a Experiment,
+    protocol: Protocol,
+    corpora: Vec<Corpus>,
+    encoders: Vec<Encoder>,
+    options: ExtractOptions,
+}
+
+/// A corpus under an encoder, with what its training needs.
+struct Cell<'a> {
+    corpus: &'a Corpus,
+    encoder: &'a Encoder,
+    split: &'a Split,
+    store: Store,
+    /// Where the encoder's weights lie, if it has any.
+    checkpoint: Option<&'a Path>,
+}
+
+impl<'a> Grid<'a> {
+    /// Checks what is cheap first: names and checkpoints before corpora.
+    pub(crate) fn open(
+        home: &'a Home,
+        experiment: &'a Experiment,
+        context: Context<'_>,
+    ) -> Result<Self, BenchError> {
+        let mut protocol = Protocol::named(&experiment.protocol)?;
+        protocol.seeds = vec![experiment.seed];
+        protocol.order_seed = experiment.seed;
+        protocol.validation.seed = experiment.seed;
+        let encoders = experiment
+            .encoders
+            .iter()
+            .map(|choice| open_encoder(choice, &experiment.precision))
+            .collect::<Result<_, _>>()?;
+        let how = PrepareHow {
+            allow_missing: experiment.allow_missing,
+            as_published: experiment.as_published,
+        };
+        let corpora = experiment
+            .corpora
+            .iter()
+            .map(|choice| corpus_of(home, choice, how, context))
+            .collect::<Result<_, _>>()?;
+        let compute = match experiment.precision.as_str() {
+            "bf16" => ComputePrecision::Bf16,
+            _ => ComputePrecision::F32,
+        };
+        Ok(Self {
+            home,
+            experiment,
+            protocol,
+            corpora,
+            encoders,
+            options: ExtractOptions {
+                compute,
+                ..ExtractOptions::default()
+            },
+        })
+    }
+
+    /// Encodes every corpus with every encoder, or our share of it.
+    pub(crate) fn extract(
+        &self,
+        share: Option<Share>,
+        context: Context<'_>,
+    ) -> Result<Vec<Extracted>, BenchError> {
+        let options = ExtractOptions {
+            share,
+            ..self.options.clone()
+        };
+        let mut all = Vec::new();
+        for encoder in &self.encoders {
+            for corpus in &self.corpora {
+                let folder = self.home.features(&corpus.name, &encoder.info().name);
+                all.push(extract(corpus, encoder, &folder, &options, context)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Trains every fold of every corpus under every encoder, and scores.
+    pub(crate) fn train(&self, title: &str, context: Context<'_>) -> Result<BenchRun, BenchError> {
+        let splits = self.splits(context)?;
+        let mut cells = Vec::new();
+        for (encoder, choice) in self.encoders.iter().zip(&self.experiment.encoders) {
+            for (corpus, split) in self.corpora.iter().zip(&splits) {
+                let folder = self.home.features(&corpus.name, &encoder.info().name);
+                cells.push(Cell {
+                    corpus,
+                    encoder,
+                    split,
+                    store: open_store(corpus, encoder, &folder, &self.options)?,
+                    checkpoint: choice.path.as_deref(),
+                });
+            }
+        }
+        let mut plans = Vec::new();
+        for cell in &cells {
+            let assignment = Assignment {
+                corpus: cell.corpus,
+                split: cell.split,
+                store: &cell.store,
+                protocol: &self.protocol,
+                checkpoint: cell.checkpoint,
+            };
+            let runs = self.home.runs(&cell.corpus.name, &cell.encoder.info().name);
+            plans.push(jobs(assignment, &runs)?);
+        }
+        let all: Vec<_> = plans.iter().flat_map(|plan| &plan.jobs).collect();
+        let label = format!("training {} folds", all.len());
+        let mut outcomes = train_jobs(&all, label, context)?.into_iter();
+        let mut data = ReportData::new(title, scores_file(self.provenance(&cells), Vec::new()));
+        data.protocol = protocol_facts(&self.protocol);
+        data.audits = splits.iter().map(audit_findings).collect();
+        data.notes = self.notes();
+        let mut run = BenchRun::of(data);
+        run.add_skipped(self.corpora.iter().map(|corpus| corpus.skipped).sum());
+        for (cell, plan) in cells.iter().zip(plans) {
+            let outcomes: Vec<FoldOutcome> = outcomes.by_ref().take(plan.jobs.len()).collect();
+            self.add_cell(&mut run, cell, plan, &outcomes)?;
+        }
+        Ok(run)
+    }
+
+    fn splits(&self, context: Context<'_>) -> Result<Vec<Split>, BenchError> {
+        let request = SplitRequest {
+            scheme: self.experiment.scheme,
+            seed: self.experiment.seed,
+            metadata: self.experiment.metadata.as_deref(),
+            listen: false,
+        };
+        self.corpora
+            .iter()
+            .map(|corpus| split(self.home, corpus, &request, context))
+            .collect()
+    }
+
+    fn add_cell(
+        &self,
+        run: &mut BenchRun,
+        cell: &Cell<'_>,
+        plan: Jobs<'_>,
+        outcomes: &[FoldOutcome],
+    ) -> Result<(), BenchError> {
+        let (corpus, encoder) = (cell.corpus, cell.encoder.info().name.clone());
+        let mut selected = Vec::new();
+        let mut oracle = Vec::new();
+        for outcome in outcomes {
+            let line = |item| prediction(corpus, outcome, item);
+            selected.extend(outcome.selected.iter().flat_map(|s| &s.predictions).map(line));
+            oracle.extend(outcome.oracle.iter().flat_map(|o| &o.predictions).map(line));
+        }
+        let labels = RunLabels {
+            corpus: corpus.name.clone(),
+            encoder: encoder.clone(),
+            protocol: self.protocol.name.clone(),
+            partition: self.experiment.scheme.to_string(),
+            config: config(&cell.store),
+        };
+        let mut runs = score_folds(&ScoreRequest {
+            labels: &labels,
+            classes: &corpus.manifest.classes(),
+            predictions: &selected,
+            oracle: (!oracle.is_empty()).then_some(&oracle),
+            bootstrap: BootstrapOptions {
+                seed: self.experiment.seed,
+                ..BootstrapOptions::default()
+            },
+        })?;
+        let skipped: Vec<Skipped> = plan
+            .left_out
+            .iter()
+            .map(|(reason, count)| Skipped {
+                reason: reason.clone(),
+                count: *count as u64,
+            })
+            .collect();
+        for scored in &mut runs {
+            scored.audit = Some(cell.split.audit.verdict.clone());
+            scored.skipped.clone_from(&skipped);
+        }
+        run.data_mut().scores.runs.extend(runs);
+        let training = outcomes.iter().map(|o| training_of(&corpus.name, &encoder, o));
+        run.data_mut().training.extend(training);
+        run.add_skipped(plan.left_out.iter().map(|(_, count)| count).sum());
+        run.add_folder(plan.folder);
+        run.add_predictions(PredictionSet {
+            corpus: corpus.name.clone(),
+            encoder,
+            items: selected,
+        });
+        Ok(())
+    }
+
+    fn provenance(&self, cells: &[Cell<'_>]) -> Provenance {
+        let mut provenance = Provenance::default();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        provenance.versions.insert("emobox".to_owned(), version);
+        let mut add = |kind: &str, name: &str, digest: &str| {
+            let source = Source {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                digest: digest.to_owned(),
+            };
+            if !provenance.sources.contains(&source) {
+                provenance.sources.push(source);
+            }
+        };
+        for cell in cells {
+            let corpus = &cell.corpus.name;
+            add("manifest", corpus, cell.corpus.digest.as_str());
+            add("partition", corpus, cell.split.partition.digest().as_str());
+            let info = cell.encoder.info();
+            add("checkpoint", &info.name, &info.weights_digest);
+        }
+        add("protocol", &self.protocol.name, self.protocol.digest().as_str());
+        provenance
+    }
+
+    /// What a reader of the report must know first.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.corpora.iter().any(|corpus| corpus.name == "demo") {
+            notes.push(
+                "The corpus demo is synthetic speech made by this program: its scores show that \
+                 the pipeline works and are no benchmark result."
+                    .to_owned(),
+            );
+        }
+        for corpus in self.corpora.iter().filter(|corpus| corpus.skipped > 0) {
+            notes.push(format!(
+                "{}: {} files were skipped while reading the raw release; {} names them.",
+                corpus.name,
+                corpus.skipped,
+                self.home.prepare_report(&corpus.name).display()
+            ));
+        }
+        notes
+    }
+}
+
+/// What tells this configuration from others of the same encoder.
+fn config(store: &Store) -> String {
+    let header = store.header();
+    let layers: Vec<String> = header.layers.iter().map(usize::to_string).collect();
+    format!(
+        "layer {}, {:?} norm, {:?}",
+        layers.join("+"),
+        header.normalisation,
+        header.compute
+    )
+    .to_lowercase()
+}
+
+/// A probe's answer as a line of `predictions.jsonl`.
+fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicted) -> Prediction {
+    let utterance = corpus.utterance(&item.key);
+    Prediction {
+        key: item.key.clone(),
+        fold: outcome.fold,
+        label: outcome.classes[item.label].clone(),
+        prediction: outcome.classes[item.prediction].clone(),
+        scores: outcome
+            .classes
+            .iter()
+            .cloned()
+            .zip(item.log_probabilities.iter().copied())
+            .collect(),
+        speaker: utterance.and_then(|u| u.speaker.clone()),
+        gender: utterance.and_then(|u| u.gender.clone()),
+    }
+}

@@ -1,0 +1,140 @@
+use crate::encoders::open_encoder;
+use crate::{BenchError, EncoderChoice};
+use emobox_audio::{LoadOptions, load, load_bytes};
+use emobox_encoder::{Encoder, LayerSelection};
+use emobox_features::{ComputePrecision, HiddenView};
+use emobox_probe::Probe;
+use serde::Serialize;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A trained probe with its encoder, ready to hear recordings.
+pub struct Predictor {
+    probe: Probe,
+    encoder: Encoder,
+    layers: LayerSelection,
+}
+
+/// The emotion of one recording.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// The file as it was named; `-` for standard input.
+    pub file: PathBuf,
+    /// Its length in seconds.
+    pub seconds: f64,
+    /// The most probable class.
+    pub prediction: String,
+    /// All classes with their probabilities, the most probable first.
+    pub probabilities: Vec<(String, f64)>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\t{}", self.file.display(), self.prediction)?;
+        for (class, probability) in &self.probabilities {
+            write!(f, "\t{class} {probability:.3}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `encoder.json` beside a saved probe: where its encoder was when it was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+pub(crate) struct EncoderPlace {
+    /// The checkpoint's folder or file; none for an encoder that is found by its name.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// The file of an [`EncoderPlace`], in the probe's folder.
+pub(crate) const ENCODER_PLACE: &str = "encoder.json";
+
+impl Predictor {
+    /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else where it
+    /// was at training, else by its name. An encoder with other weights is refused.
+    pub fn open(probe: &Path, encoder: Option<&Path>) -> Result<Self, BenchError> {
+        let folder = if probe.is_dir() {
+            probe
+        } else {
+            probe.parent().unwrap_or(probe)
+        };
+        let probe = Probe::load(folder)?;
+        let features = &probe.description().features;
+        let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
+        let path = encoder
+            .map(Path::to_owned)
+            .or_else(|| place.and_then(|place| place.path).filter(|path| path.exists()));
+        let choice = EncoderChoice {
+            name: features.encoder.clone(),
+            path,
+        };
+        let precision = match features.compute {
+            ComputePrecision::F32 => "f32",
+            ComputePrecision::Bf16 => "bf16",
+        };
+        let encoder = open_encoder(&choice, precision)?;
+        let found = &encoder.info().weights_digest;
+        if *found != features.weights_digest {
+            return Err(BenchError::Call(format!(
+                "the probe in {} was trained on {} with weights {:.12}, this one has {found:.12}: name the right checkpoint with --encoder DIR",
+                folder.display(),
+                features.encoder,
+                features.weights_digest
+            )));
+        }
+        Ok(Self {
+            layers: LayerSelection::List(features.layers.clone()),
+            encoder,
+            probe,
+        })
+    }
+
+    /// The classes it can tell apart.
+    pub fn classes(&self) -> &[String] {
+        self.probe.classes()
+    }
+
+    /// The emotion of an audio file; `-` reads one from standard input.
+    pub fn predict(&self, file: &Path) -> Result<Answer, BenchError> {
+        let options = LoadOptions::default();
+        let samples = if file == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|e| emobox_files::FileError::io("read", "standard input", e))?;
+            load_bytes(bytes, "standard input", &options)?
+        } else {
+            load(file, &options)?
+        };
+        self.answer(file, &samples)
+    }
+
+    fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
+        let hidden = self
+            .encoder
+            .encode(samples, &self.layers)
+            .map_err(|e| BenchError::encoder(&self.encoder.info().name, e))?;
+        let view = HiddenView {
+            layers: &hidden.layers,
+            frames: hidden.frames,
+            dim: hidden.dim,
+            data: &hidden.data,
+        };
+        let name = file.display().to_string();
+        let scores = self.probe.predict_hidden(&name, &view)?;
+        let classes = self.probe.classes().iter().cloned();
+        let mut probabilities: Vec<(String, f64)> =
+            classes.zip(scores.iter().map(|score| score.exp())).collect();
+        // A stable sort: the earlier class first at a tie, as in the benchmark.
+        probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(Answer {
+            file: file.to_owned(),
+            seconds: samples.len() as f64 / 16_000.0,
+            prediction: probabilities
+                .first()
+                .map_or_else(String::new, |(class, _)| class.clone()),
+            probabilities,
+        })
+    }
+}

@@ -1,0 +1,197 @@
+use crate::{BenchError, Context, CorpusChoice, Home, Stage};
+use emobox_corpus::{Manifest, PrepareOptions, Utterance, prepare_any};
+use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_json};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// A prepared corpus: where its audio lies and what is in it.
+#[derive(Debug, Clone)]
+pub struct Corpus {
+    /// Its name.
+    pub name: String,
+    /// The folder that the manifest's paths are relative to.
+    pub root: PathBuf,
+    /// Its utterances.
+    pub manifest: Manifest,
+    /// The digest of the manifest.
+    pub digest: Sha256,
+    /// Utterances or files that were skipped while preparing.
+    pub skipped: usize,
+    by_key: HashMap<String, usize>,
+}
+
+impl Corpus {
+    fn new(record: &PrepareRecord, manifest: Manifest) -> Self {
+        let keys = manifest.utterances.iter().map(|u| u.key.clone());
+        Self {
+            name: record.corpus.clone(),
+            root: record.root.clone(),
+            digest: manifest.digest(),
+            skipped: record.skipped,
+            by_key: keys.zip(0..).collect(),
+            manifest,
+        }
+    }
+
+    /// The utterance of a key.
+    pub fn utterance(&self, key: &str) -> Option<&Utterance> {
+        self.by_key
+            .get(key)
+            .map(|&index| &self.manifest.utterances[index])
+    }
+}
+
+/// `prepare.json`: where a manifest came from, so that the same call need not make it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrepareRecord {
+    /// Format version, 1.
+    pub schema: u32,
+    /// The corpus.
+    pub corpus: String,
+    /// The folder that the manifest's paths are relative to.
+    pub root: PathBuf,
+    /// Whether published values were taken where they differ from the right ones.
+    pub as_published: bool,
+    /// Whether an incomplete release was accepted.
+    pub allow_missing: bool,
+    /// Digest of the list of files (path, size, time of change) that was read.
+    pub listing: Sha256,
+    /// The program that made it: another version may know better rules.
+    pub program_version: String,
+    /// Digest of the manifest.
+    pub manifest: Sha256,
+    /// Files or rows that were skipped and should not have been there, or should have been and were not.
+    pub skipped: usize,
+    /// The report as JSON.
+    pub report: serde_json::Value,
+    /// The report for people.
+    pub summary: String,
+}
+
+/// How raw corpora are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PrepareHow {
+    /// Go on when files of the release are missing.
+    pub allow_missing: bool,
+    /// Take published values where they differ from the right ones.
+    pub as_published: bool,
+}
+
+/// Makes the manifest of a corpus in `home`, or finds it made from the same files.
+///
+/// A name that is not registered is a corpus of the user's own: a folder for each emotion, a CSV or a JSONL.
+pub fn prepare(
+    home: &Home,
+    name: &str,
+    raw: &Path,
+    how: PrepareHow,
+    context: Context<'_>,
+) -> Result<(Corpus, PrepareRecord), BenchError> {
+    let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
+    let listing = listing_digest(&raw)?;
+    let record_path = home.prepare_report(name);
+    if record_path.exists()
+        && let Ok(record) = read_json::<PrepareRecord>(&record_path)
+        && record.listing == listing
+        && record.as_published == how.as_published
+        && record.program_version == env!("CARGO_PKG_VERSION")
+        && record.allow_missing == how.allow_missing
+        && let Ok(manifest) = Manifest::read(home.manifest(name))
+        && manifest.digest() == record.manifest
+    {
+        return Ok((Corpus::new(&record, manifest), record));
+    }
+    context.progress.begin(&Stage {
+        label: format!("reading {name}"),
+        total: 1,
+        unit: "corpora",
+        already: 0,
+    });
+    let options = PrepareOptions {
+        as_published: how.as_published,
+        allow_missing: how.allow_missing,
+        threads: Some(rayon::current_num_threads()),
+    };
+    let prepared = prepare_any(name, &raw, &options);
+    context.progress.advance(1);
+    context.progress.end();
+    let prepared = prepared?;
+    let report = &prepared.report;
+    let record = PrepareRecord {
+        schema: 1,
+        corpus: name.to_owned(),
+        root: prepared.root.clone(),
+        as_published: how.as_published,
+        allow_missing: how.allow_missing,
+        listing,
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        manifest: prepared.manifest.digest(),
+        skipped: report.skipped(),
+        report: serde_json::to_value(report).unwrap_or_default(),
+        summary: report.to_string(),
+    };
+    prepared.manifest.write(home.manifest(name))?;
+    write_json(&record_path, &record)?;
+    Ok((Corpus::new(&record, prepared.manifest), record))
+}
+
+/// The corpus of an earlier [`prepare`].
+pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
+    let path = home.prepare_report(name);
+    if !path.exists() {
+        return Err(BenchError::NotPrepared {
+            corpus: name.to_owned(),
+            home: home.root().to_owned(),
+        });
+    }
+    let record: PrepareRecord = read_json(&path)?;
+    let manifest = Manifest::read(home.manifest(name))?;
+    Ok(Corpus::new(&record, manifest))
+}
+
+/// Prepares a corpus when its raw release is named, else opens it.
+pub(crate) fn corpus_of(
+    home: &Home,
+    choice: &CorpusChoice,
+    how: PrepareHow,
+    context: Context<'_>,
+) -> Result<Corpus, BenchError> {
+    match &choice.raw {
+        Some(raw) => Ok(prepare(home, &choice.name, raw, how, context)?.0),
+        None => open_corpus(home, &choice.name),
+    }
+}
+
+/// Digest of what is below `raw`: names, sizes and times of change, not contents.
+fn listing_digest(raw: &Path) -> Result<Sha256, BenchError> {
+    use std::fmt::Write;
+    let root = if raw.is_dir() { raw } else { raw.parent().unwrap_or(raw) };
+    let mut lines = Vec::new();
+    for entry in walkdir::WalkDir::new(root).follow_links(true) {
+        // What cannot be listed now is reported by the recipe; it only must not look unchanged later.
+        let Ok(entry) = entry else {
+            lines.push("unreadable".to_owned());
+            continue;
+        };
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        if metadata.is_file() {
+            let changed = metadata
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+                .map_or(0, |duration| duration.as_nanos());
+            let path = entry.path().display();
+            lines.push(format!("{path}\t{}\t{changed}", metadata.len()));
+        }
+    }
+    lines.sort_unstable();
+    let mut text = String::new();
+    let _ = writeln!(text, "{}", raw.display());
+    for line in lines {
+        let _ = writeln!(text, "{line}");
+    }
+    Ok(sha256_bytes(text.as_bytes()))
+}

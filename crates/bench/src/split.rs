@@ -1,0 +1,100 @@
+use crate::{BenchError, Context, Corpus, Home, Stage};
+use emobox_corpus::{Audit, Partition, PartitionOptions, Scheme, Sound, audit, partition, scan_audio};
+use std::fmt::Write;
+use std::path::Path;
+
+/// How a corpus is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SplitRequest<'a> {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// A copy of the published metadata.
+    pub metadata: Option<&'a Path>,
+    /// Whether all audio is read, to find twins, clipping, silence and odd lengths.
+    pub listen: bool,
+}
+
+/// A partition and what its audit found.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// Who is where, with the audit in its description.
+    pub partition: Partition,
+    /// Speakers and texts on both sides, empty classes.
+    pub audit: Audit,
+}
+
+impl Split {
+    /// The rule that applied, the sizes of every fold, and the audit.
+    pub fn text(&self) -> String {
+        let info = &self.partition.info;
+        let mut text = format!(
+            "{}: scheme {}, {} ({}), {} folds, seed {}\n",
+            info.corpus,
+            info.scheme,
+            info.rule.describe(),
+            info.reason,
+            info.folds,
+            info.seed
+        );
+        for (fold, sizes) in (1..).zip(self.partition.sizes()) {
+            let sizes: Vec<String> = sizes.iter().map(|(role, n)| format!("{role} {n}")).collect();
+            let _ = writeln!(text, "fold {fold}: {}", sizes.join(", "));
+        }
+        if info.in_no_fold > 0 {
+            let _ = writeln!(text, "in no fold: {}", info.in_no_fold);
+        }
+        if let Some(first) = info.not_in_manifest.first() {
+            let _ = writeln!(
+                text,
+                "published but not in the manifest: {} (the first is {first})",
+                info.not_in_manifest.len()
+            );
+        }
+        let _ = write!(text, "{}", self.audit);
+        text
+    }
+
+    /// Utterances that the published lists name and the manifest lacks.
+    pub fn skipped(&self) -> usize {
+        self.partition.info.not_in_manifest.len()
+    }
+}
+
+/// Cuts a corpus and audits the result; writes `partition.tsv` and `partition.json` into the home.
+pub fn split(
+    home: &Home,
+    corpus: &Corpus,
+    request: &SplitRequest<'_>,
+    context: Context<'_>,
+) -> Result<Split, BenchError> {
+    let options = PartitionOptions {
+        scheme: request.scheme,
+        seed: request.seed,
+        metadata: request.metadata.map(Path::to_owned),
+        ..PartitionOptions::default()
+    };
+    let mut partition = partition(&corpus.manifest, &options)?;
+    let sound = request.listen.then(|| listen(corpus, context));
+    let audit = audit(&corpus.manifest, &partition, sound.as_deref());
+    partition.info.audit = Some(audit.clone());
+    let folder = home.partition(&corpus.name, request.scheme.name(), request.seed);
+    partition.write(folder)?;
+    Ok(Split { partition, audit })
+}
+
+fn listen(corpus: &Corpus, context: Context<'_>) -> Vec<Sound> {
+    context.progress.begin(&Stage {
+        label: format!("listening to {}", corpus.name),
+        total: corpus.manifest.utterances.len() as u64,
+        unit: "utterances",
+        already: 0,
+    });
+    let threads = Some(rayon::current_num_threads());
+    let sound = scan_audio(&corpus.manifest, &corpus.root, threads, &|| {
+        context.progress.advance(1);
+    });
+    context.progress.end();
+    sound
+}

@@ -1,0 +1,328 @@
+use crate::predict::{ENCODER_PLACE, EncoderPlace};
+use crate::split::Split;
+use crate::{BenchError, Context, Corpus, Stage};
+use emobox_features::Store;
+use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
+use emobox_probe::{
+    Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin, Progress,
+    Protocol, StreamSource, TrainOptions, TrainState, Training, train_fold,
+};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a training saves where it is; a killed run loses no more than this.
+const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Everything a training needs besides the machine: one corpus, its partition, its features.
+#[derive(Debug, Clone, Copy)]
+pub struct Assignment<'a> {
+    /// The corpus.
+    pub corpus: &'a Corpus,
+    /// How it is cut.
+    pub split: &'a Split,
+    /// The features of its utterances.
+    pub store: &'a Store,
+    /// How probes are trained and selected.
+    pub protocol: &'a Protocol,
+    /// Where the encoder's checkpoint lies, for predicting with the probe later.
+    pub checkpoint: Option<&'a Path>,
+}
+
+/// `job.json`: what the results in a folder were made from. Its digest names the folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobIdentity {
+    /// Format version, 1.
+    pub schema: u32,
+    /// The corpus.
+    pub corpus: String,
+    /// Digest of its manifest.
+    pub manifest: Sha256,
+    /// Digest of its partition.
+    pub partition: Sha256,
+    /// The header of the feature store.
+    pub features: serde_json::Value,
+    /// Utterances without features; with other ones the training would be another.
+    pub without_features: Vec<String>,
+    /// Every constant of the protocol.
+    pub protocol: Protocol,
+}
+
+impl JobIdentity {
+    /// What decides the results of an assignment.
+    pub fn of(assignment: &Assignment<'_>) -> Self {
+        let mut header = serde_json::to_value(assignment.store.header()).unwrap_or_default();
+        if let Some(fields) = header.as_object_mut() {
+            // For people; another version with the same revision gives the same numbers.
+            fields.remove("program_version");
+        }
+        let failures = assignment.store.failures().iter();
+        Self {
+            schema: 1,
+            corpus: assignment.corpus.name.clone(),
+            manifest: assignment.corpus.digest.clone(),
+            partition: assignment.split.partition.digest(),
+            features: header,
+            without_features: failures.map(|failure| failure.key.clone()).collect(),
+            protocol: assignment.protocol.clone(),
+        }
+    }
+
+    /// The digest that names the folder of the results.
+    pub fn digest(&self) -> Sha256 {
+        sha256_bytes(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// One fold to train, and where its results go.
+pub(crate) struct FoldJob<'a> {
+    assignment: Assignment<'a>,
+    fold: u32,
+    folder: PathBuf,
+    items: Vec<Item>,
+    classes: Vec<String>,
+    frames: usize,
+}
+
+/// What an assignment will train: a job a fold, and what takes no part.
+pub(crate) struct Jobs<'a> {
+    pub(crate) jobs: Vec<FoldJob<'a>>,
+    /// The folder of all folds.
+    pub(crate) folder: PathBuf,
+    /// Why utterances take no part, and how many.
+    pub(crate) left_out: Vec<(String, usize)>,
+}
+
+/// Cuts an assignment into jobs below `runs`, and writes down there what it is.
+pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'a>, BenchError> {
+    let identity = JobIdentity::of(&assignment);
+    let folder = runs.join(identity.digest().short());
+    write_json(folder.join("job.json"), &identity)?;
+    let classes = assignment.corpus.manifest.classes();
+    let (mut no_features, mut too_long) = (0, 0);
+    let mut usable = std::collections::HashMap::new();
+    for utterance in &assignment.corpus.manifest.utterances {
+        if !assignment.store.contains(&utterance.key) {
+            no_features += 1;
+        } else if assignment
+            .protocol
+            .max_seconds
+            .is_some_and(|limit| utterance.length > limit)
+        {
+            too_long += 1;
+        } else {
+            usable.insert(utterance.key.as_str(), utterance);
+        }
+    }
+    let mut jobs = Vec::new();
+    for fold in 1..=assignment.split.partition.info.folds {
+        let mut items = Vec::new();
+        let mut frames = 0;
+        for part in assignment.split.partition.fold(fold) {
+            let Some(utterance) = usable.get(part.key.as_str()) else {
+                continue;
+            };
+            let label = classes.iter().position(|class| *class == utterance.label);
+            let Some(label) = label else { continue };
+            frames += assignment.store.frames(&utterance.key)?;
+            items.push(Item {
+                key: utterance.key.clone(),
+                label,
+                speaker: utterance.speaker.clone(),
+                role: role(&part.role),
+            });
+        }
+        items.sort_by(|a, b| a.key.cmp(&b.key));
+        jobs.push(FoldJob {
+            assignment,
+            fold,
+            folder: folder.join(format!("fold{fold}")),
+            items,
+            classes: classes.clone(),
+            frames,
+        });
+    }
+    let left_out = [
+        ("no features could be extracted", no_features),
+        ("longer than the protocol's limit", too_long),
+    ];
+    Ok(Jobs {
+        jobs,
+        folder,
+        left_out: left_out
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(reason, count)| (reason.to_owned(), count))
+            .collect(),
+    })
+}
+
+fn role(role: &emobox_corpus::Role) -> emobox_probe::Role {
+    match role {
+        emobox_corpus::Role::Train => emobox_probe::Role::Train,
+        emobox_corpus::Role::Valid => emobox_probe::Role::Valid,
+        emobox_corpus::Role::Test => emobox_probe::Role::Test,
+        emobox_corpus::Role::Extra(_) => emobox_probe::Role::Extra,
+    }
+}
+
+/// Trains all jobs that are not finished, several at once, the largest first, and returns the
+/// outcomes in the order of the jobs.
+pub(crate) fn train_jobs(
+    jobs: &[&FoldJob<'_>],
+    label: String,
+    context: Context<'_>,
+) -> Result<Vec<FoldOutcome>, BenchError> {
+    let mut outcomes: Vec<Option<FoldOutcome>> = Vec::new();
+    for job in jobs {
+        outcomes.push(job.finished());
+    }
+    let mut open: Vec<usize> = (0..jobs.len()).filter(|&at| outcomes[at].is_none()).collect();
+    open.sort_by_key(|&at| (std::cmp::Reverse(jobs[at].frames), at));
+    let epochs = |at: &usize| jobs[*at].assignment.protocol.epochs as u64;
+    let total: u64 = (0..jobs.len()).map(|at| epochs(&at)).sum();
+    if !open.is_empty() {
+        context.progress.begin(&Stage {
+            label,
+            total,
+            unit: "epochs",
+            already: total - open.iter().map(epochs).sum::<u64>(),
+        });
+    }
+    let threads = rayon::current_num_threads();
+    let workers = threads.min(open.len()).max(1);
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let results = Mutex::new(Vec::new());
+    let work = || {
+        while !failed.load(Ordering::Relaxed) {
+            let Some(&at) = open.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                return;
+            };
+            let result = jobs[at].run(threads / workers, context);
+            if result.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            }
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            results.push((at, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(work);
+        }
+    });
+    if !open.is_empty() {
+        context.progress.end();
+    }
+    for (at, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        outcomes[at] = Some(result?);
+    }
+    // Without an error every job has run.
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+impl FoldJob<'_> {
+    fn outcome_path(&self) -> PathBuf {
+        self.folder.join("outcome.json")
+    }
+
+    fn state_path(&self) -> PathBuf {
+        self.folder.join("state.safetensors")
+    }
+
+    /// The outcome of an earlier run, if it is whole.
+    fn finished(&self) -> Option<FoldOutcome> {
+        read_json::<FoldOutcome>(self.outcome_path())
+            .ok()
+            .filter(|outcome| outcome.fold == self.fold && outcome.classes == self.classes)
+    }
+
+    fn run(&self, threads: usize, context: Context<'_>) -> Result<FoldOutcome, BenchError> {
+        let keys = self.items.iter().map(|item| item.key.as_str());
+        let source = StreamSource::new(self.assignment.store, keys)?;
+        let task = FoldTask {
+            corpus: &self.assignment.corpus.name,
+            fold: self.fold,
+            classes: &self.classes,
+            items: &self.items,
+            source: &source,
+        };
+        let resume = self.saved_state();
+        if let Some(state) = &resume {
+            context.progress.advance(state.epoch() as u64);
+        }
+        let protocol = self.assignment.protocol;
+        let mut watch = Watch {
+            job: self,
+            context,
+            saved: Instant::now(),
+        };
+        let options = TrainOptions { threads, resume };
+        let outcome = match train_fold(&task, protocol, &options, &mut watch)? {
+            Training::Done(outcome) => *outcome,
+            Training::Stopped => return Err(BenchError::Interrupted),
+        };
+        for selected in &outcome.selected {
+            let origin = ProbeOrigin {
+                classes: &self.classes,
+                header: self.assignment.store.header(),
+                corpus: &self.assignment.corpus.name,
+                fold: self.fold,
+                protocol,
+                program_version: env!("CARGO_PKG_VERSION"),
+            };
+            let name = match outcome.selected.len() {
+                1 => "probe".to_owned(),
+                _ => format!("probe-seed{}", selected.point.seed),
+            };
+            let folder = self.folder.join(name);
+            let path = self.assignment.checkpoint.map(std::path::absolute);
+            let place = EncoderPlace {
+                path: path.transpose().ok().flatten(),
+            };
+            write_json(folder.join(ENCODER_PLACE), &place)?;
+            Probe::new(selected, &origin)?.save(&folder)?;
+        }
+        // Last: where the outcome is, everything is.
+        write_json(self.outcome_path(), &outcome)?;
+        let state = self.state_path();
+        if state.exists() {
+            std::fs::remove_file(&state).map_err(|e| FileError::io("remove", &state, e))?;
+        }
+        Ok(outcome)
+    }
+
+    /// Where a killed run was. A state that cannot be used costs time, not correctness.
+    fn saved_state(&self) -> Option<TrainState> {
+        let bytes = std::fs::read(self.state_path()).ok()?;
+        TrainState::from_bytes(&bytes).ok()
+    }
+}
+
+struct Watch<'a> {
+    job: &'a FoldJob<'a>,
+    context: Context<'a>,
+    saved: Instant,
+}
+
+impl Observer for Watch<'_> {
+    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+        self.context.progress.advance(1);
+        if self.context.stopped() {
+            Flow::Stop
+        } else if self.saved.elapsed() >= SAVE_INTERVAL {
+            Flow::Save
+        } else {
+            Flow::Continue
+        }
+    }
+
+    fn save(&mut self, state: &TrainState) -> Result<(), ProbeError> {
+        write_atomic(self.job.state_path(), &state.to_bytes()?)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! The command line: what can be asked, in one place.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Speech emotion recognition made measurable.
+///
+/// Raw emotion corpora and frozen pre-trained encoders in, benchmark scores that can be trusted out.
+/// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong call,
+/// 3 done but some inputs were skipped, 130 stopped by Ctrl-C (the same command goes on).
+#[derive(Debug, Parser)]
+#[command(name = "emobox", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Working folder: manifests, features and runs [default: $EMOBOX_HOME, else ./emobox-home]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print no progress; results and skipped inputs are still told
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Worker threads [default: all cores]; results do not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the corpora that emobox knows, or show one card
+    Corpora(ListArgs),
+    /// Turn a raw corpus into a manifest, and say what is missing, extra, broken or doubled
+    Prepare(PrepareArgs),
+    /// Cut a prepared corpus into train, validation and test parts
+    Split(SplitArgs),
+    /// List the encoders that emobox knows, show one, or check a local checkpoint
+    Encoders(EncodersArgs),
+    /// Encode a prepared corpus into a feature store; resumes
+    Extract(ExtractArgs),
+    /// Train probes on stored features and predict the test parts; resumes by fold
+    Train(TrainArgs),
+    /// Score a predictions file of any origin
+    Evaluate(EvaluateArgs),
+    /// Run corpora × encoders from raw audio to the table; resumes
+    Bench(BenchArgs),
+    /// Recognise the emotion of recordings with a trained probe
+    Predict(PredictArgs),
+    /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete in
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `list` (the default) or `show NAME`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<ShowAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShowAction {
+    /// Show one entry in full
+    Show {
+        /// Its name in the list
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EncodersArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<EncodersAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EncodersAction {
+    /// Show one encoder in full
+    Show {
+        /// Its name in the list
+        name: String,
+    },
+    /// Fetch a checkpoint into the ordinary hub cache (HF_HOME, HF_ENDPOINT, HF_TOKEN are honoured)
+    Pull {
+        /// Its name in the list, or `organisation/name`
+        name: String,
+    },
+    /// Say what a local checkpoint folder holds, which architecture it is, and what is missing
+    Check {
+        /// The folder or file
+        path: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrepareArgs {
+    /// A registered corpus, or any other name for a corpus of your own
+    pub(crate) name: String,
+    /// The raw release: the folder that was unpacked; for a corpus of your own also a CSV or JSONL
+    #[arg(long, value_name = "DIR")]
+    pub(crate) raw: PathBuf,
+    #[command(flatten)]
+    pub(crate) how: PrepareHow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrepareHow {
+    /// Go on with what is there when files are missing
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Take published labels and speakers even where they are known to be wrong
+    #[arg(long)]
+    pub(crate) as_published: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PartitionHow {
+    /// How to cut: the paper's four rules, the published lists, or no speaker on both sides
+    #[arg(long, value_enum, default_value_t = Scheme::Paper)]
+    pub(crate) scheme: Scheme,
+    /// A copy of the published metadata (its `data/` folder), for the scheme `published`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scheme {
+    /// The four rules of the paper, from the manifest alone
+    Paper,
+    /// Exactly the published lists
+    Published,
+    /// No speaker on both sides
+    Speaker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProtocolName {
+    /// Validation shares no speaker with training wherever the corpus allows
+    Strict,
+    /// Validation is drawn at random within each label; clips over 30 s are skipped
+    Paper,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SplitArgs {
+    /// A prepared corpus
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) how: PartitionHow,
+    /// Also read all audio and look for identical and near-identical clips, clipping and silence
+    #[arg(long)]
+    pub(crate) audio: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grid {
+    /// A corpus: NAME when prepared, or NAME=DIR with its raw release; repeatable
+    #[arg(long = "corpus", value_name = "NAME[=DIR]")]
+    pub(crate) corpora: Vec<String>,
+    /// An encoder: NAME, or NAME=DIR with a local checkpoint; repeatable
+    #[arg(long = "encoder", value_name = "NAME[=DIR]")]
+    pub(crate) encoders: Vec<String>,
+    /// Arithmetic of the encoder's products: f32 [default], or bf16 where the CPU has it
+    #[arg(long, value_parser = ["f32", "bf16"])]
+    pub(crate) precision: Option<String>,
+    /// Go on with what is there when files of a corpus are missing
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Take published labels and speakers even where they are known to be wrong
+    #[arg(long)]
+    pub(crate) as_published: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExtractArgs {
+    #[command(flatten)]
+    pub(crate) grid: Grid,
+    /// Do only part I of N of the work, for several machines on one home (I from 1)
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) grid: Grid,
+    #[command(flatten)]
+    pub(crate) partition: PartitionHow,
+    /// How probes are trained and selected
+    #[arg(long, value_enum, default_value_t = ProtocolName::Strict)]
+    pub(crate) protocol: ProtocolName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// An experiment file; what it names comes before what the options name
+    pub(crate) experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) grid: Grid,
+    /// How to cut [default: the experiment's, else paper]
+    #[arg(long, value_enum)]
+    pub(crate) scheme: Option<Scheme>,
+    /// How probes are trained and selected [default: the experiment's, else strict]
+    #[arg(long, value_enum)]
+    pub(crate) protocol: Option<ProtocolName>,
+    /// Seed of every random choice [default: the experiment's, else 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// A copy of the published metadata (its `data/` folder), for the scheme `published`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
+    /// Where scores.json, predictions/ and report.html go
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// predictions.jsonl: key, fold, label, prediction, scores
+    pub(crate) predictions: PathBuf,
+    /// A manifest, for the speakers that intervals are drawn over
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Seed of the bootstrap
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// A saved probe: the folder with probe.json and probe.safetensors
+    pub(crate) probe: PathBuf,
+    /// Audio files of any format; `-` reads one from standard input
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the probe's encoder lies, when it is not where it was at training
+    #[arg(long, value_name = "DIR")]
+    pub(crate) encoder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where scores.json, predictions/ and report.html go
+    #[arg(long, value_name = "DIR", default_value = "emobox-demo")]
+    pub(crate) out: PathBuf,
+    /// Seed of the voices, the partition and the training
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}

@@ -1,0 +1,50 @@
+//! `bench` and `demo`: from raw audio to the table.
+
+use super::Session;
+use crate::args::{BenchArgs, DemoArgs};
+use crate::exit::Outcome;
+use crate::output;
+use emobox_bench::{BenchRun, Experiment};
+use std::path::Path;
+
+pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
+    let mut experiment = match &args.experiment {
+        Some(path) => Experiment::read(path)?,
+        None => Experiment::default(),
+    };
+    args.grid.add_to(&mut experiment);
+    if let Some(scheme) = args.scheme {
+        experiment.scheme = scheme.into();
+    }
+    if let Some(protocol) = args.protocol {
+        experiment.protocol = protocol.word().to_owned();
+    }
+    if let Some(seed) = args.seed {
+        experiment.seed = seed;
+    }
+    if args.metadata.is_some() {
+        experiment.metadata.clone_from(&args.metadata);
+    }
+    let run = emobox_bench::bench(&session.home, &experiment, &args.out, session.context)?;
+    finish(session, &run, &args.out)
+}
+
+pub(super) fn demo(session: &Session<'_>, args: &DemoArgs) -> anyhow::Result<Outcome> {
+    let run = emobox_bench::demo(&session.home, args.seed, &args.out, session.context)?;
+    finish(session, &run, &args.out)
+}
+
+fn finish(session: &Session<'_>, run: &BenchRun, out: &Path) -> anyhow::Result<Outcome> {
+    if session.json {
+        output::json(&run.scores())?;
+    } else {
+        output::result(&run.table());
+    }
+    for name in ["scores.json", "report.html", "predictions"] {
+        output::note(&format!("wrote {}", out.join(name).display()));
+    }
+    for folder in run.folders() {
+        output::note(&format!("probes: {}", folder.display()));
+    }
+    Ok(Outcome::from_skips(run.skipped()))
+}

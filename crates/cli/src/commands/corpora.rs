@@ -1,0 +1,20 @@
+//! `corpora`: the list and the cards.
+
+use super::Session;
+use crate::args::{ListArgs, ShowAction};
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn run(session: &Session<'_>, args: &ListArgs) -> anyhow::Result<Outcome> {
+    match (&args.action, session.json) {
+        (None, false) => output::result(&emobox_bench::corpora_table()),
+        (None, true) => output::json(&emobox_bench::corpora())?,
+        (Some(ShowAction::Show { name }), false) => {
+            output::result(&emobox_bench::corpus_card(name)?.to_string());
+        }
+        (Some(ShowAction::Show { name }), true) => {
+            output::json(emobox_bench::corpus_card(name)?)?;
+        }
+    }
+    Ok(Outcome::Complete)
+}

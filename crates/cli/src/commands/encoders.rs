@@ -1,0 +1,37 @@
+//! `encoders`: the zoo, and what a local checkpoint holds.
+
+use super::Session;
+use crate::args::{EncodersAction, EncodersArgs};
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Outcome> {
+    match (&args.action, session.json) {
+        (None, false) => output::result(&emobox_bench::encoders_table()),
+        (None, true) => output::json(&emobox_bench::encoders())?,
+        (Some(EncodersAction::Show { name }), false) => {
+            output::result(&emobox_bench::encoder_card(name)?.to_string());
+        }
+        (Some(EncodersAction::Show { name }), true) => {
+            output::json(&emobox_bench::encoder_card(name)?)?;
+        }
+        (Some(EncodersAction::Pull { name }), _) => {
+            let folder = emobox_bench::pull_encoder(name, session.context)?;
+            output::result(&folder.display().to_string());
+        }
+        (Some(EncodersAction::Check { path }), json) => {
+            let report = emobox_bench::check_encoder(path)?;
+            if json {
+                output::json(&report)?;
+            } else {
+                output::result(&report.to_string());
+            }
+            return if report.complete() {
+                Ok(Outcome::Complete)
+            } else {
+                Err(anyhow::anyhow!("{} cannot be used as an encoder", path.display()))
+            };
+        }
+    }
+    Ok(Outcome::Complete)
+}

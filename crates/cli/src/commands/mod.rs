@@ -1,0 +1,120 @@
+//! One module a command: arguments in, a call of `emobox-bench`, a printed result.
+
+mod bench;
+mod corpora;
+mod encoders;
+mod evaluate;
+mod predict;
+mod stages;
+
+use crate::args::{Cli, Command, Grid, PartitionHow, ProtocolName, Scheme};
+use crate::exit::Outcome;
+use crate::{output, progress};
+use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// What every command gets.
+struct Session<'a> {
+    home: Home,
+    json: bool,
+    context: Context<'a>,
+}
+
+/// Runs the command of `cli`.
+pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
+    let display = progress::display(cli.global.quiet);
+    let session = Session {
+        home: Home::resolve(cli.global.home.as_deref()),
+        json: cli.global.json,
+        context: Context {
+            progress: &*display,
+            stop,
+        },
+    };
+    match &cli.command {
+        Command::Corpora(args) => corpora::run(&session, args),
+        Command::Prepare(args) => stages::prepare(&session, args),
+        Command::Split(args) => stages::split(&session, args),
+        Command::Encoders(args) => encoders::run(&session, args),
+        Command::Extract(args) => stages::extract(&session, args),
+        Command::Train(args) => stages::train(&session, args),
+        Command::Evaluate(args) => evaluate::run(&session, args),
+        Command::Bench(args) => bench::run(&session, args),
+        Command::Predict(args) => predict::run(&session, args),
+        Command::Demo(args) => bench::demo(&session, args),
+        Command::Completions { shell } => {
+            completions(*shell);
+            Ok(Outcome::Complete)
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) {
+    let mut script = Vec::new();
+    let mut command = <Cli as clap::CommandFactory>::command();
+    clap_complete::generate(shell, &mut command, "emobox", &mut script);
+    output::result(&String::from_utf8_lossy(&script));
+}
+
+/// `NAME` or `NAME=DIR`.
+fn name_and_path(text: &str) -> (String, Option<PathBuf>) {
+    match text.split_once('=') {
+        Some((name, path)) => (name.to_owned(), Some(PathBuf::from(path))),
+        None => (text.to_owned(), None),
+    }
+}
+
+impl Grid {
+    /// Adds what the options name to an experiment.
+    fn add_to(&self, experiment: &mut Experiment) {
+        experiment.corpora.extend(self.corpora.iter().map(|text| {
+            let (name, raw) = name_and_path(text);
+            CorpusChoice { name, raw }
+        }));
+        experiment.encoders.extend(self.encoders.iter().map(|text| {
+            let (name, path) = name_and_path(text);
+            EncoderChoice { name, path }
+        }));
+        if let Some(precision) = &self.precision {
+            experiment.precision.clone_from(precision);
+        }
+        experiment.allow_missing |= self.allow_missing;
+        experiment.as_published |= self.as_published;
+    }
+}
+
+impl PartitionHow {
+    fn add_to(&self, experiment: &mut Experiment) {
+        experiment.scheme = self.scheme.into();
+        experiment.seed = self.seed;
+        if self.metadata.is_some() {
+            experiment.metadata.clone_from(&self.metadata);
+        }
+    }
+}
+
+impl From<Scheme> for emobox_bench::Scheme {
+    fn from(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Paper => Self::Paper,
+            Scheme::Published => Self::Published,
+            Scheme::Speaker => Self::Speaker,
+        }
+    }
+}
+
+impl ProtocolName {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Paper => "paper",
+        }
+    }
+}
+
+/// Refuses a name that could not be a folder of the home.
+fn checked_name(name: &str) -> Result<&str, BenchError> {
+    emobox_bench::check_name(name)?;
+    Ok(name)
+}

@@ -1,0 +1,76 @@
+//! The stages one by one: prepare, split, extract, train.
+
+use super::{Session, checked_name};
+use crate::args::{ExtractArgs, PrepareArgs, SplitArgs, TrainArgs};
+use crate::exit::Outcome;
+use crate::output;
+use emobox_bench::{Experiment, PrepareHow, Share, SplitRequest};
+
+pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Outcome> {
+    let how = PrepareHow {
+        allow_missing: args.how.allow_missing,
+        as_published: args.how.as_published,
+    };
+    let name = checked_name(&args.name)?;
+    let (_, record) = emobox_bench::prepare(&session.home, name, &args.raw, how, session.context)?;
+    if session.json {
+        output::json(&record)?;
+    } else {
+        output::result(&record.summary);
+        output::result(&session.home.manifest(name).display().to_string());
+    }
+    Ok(Outcome::from_skips(record.skipped))
+}
+
+pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<Outcome> {
+    let request = SplitRequest {
+        scheme: args.how.scheme.into(),
+        seed: args.how.seed,
+        metadata: args.how.metadata.as_deref(),
+        listen: args.audio,
+    };
+    let corpus = emobox_bench::open_corpus(&session.home, checked_name(&args.name)?)?;
+    let split = emobox_bench::split(&session.home, &corpus, &request, session.context)?;
+    if session.json {
+        output::json(&split.partition.info)?;
+    } else {
+        output::result(&split.text());
+    }
+    Ok(Outcome::from_skips(split.skipped()))
+}
+
+pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Outcome> {
+    let mut experiment = Experiment::default();
+    args.grid.add_to(&mut experiment);
+    experiment.check()?;
+    let share: Option<Share> = args.shard.as_deref().map(str::parse).transpose()?;
+    let done = emobox_bench::extract_all(&session.home, &experiment, share, session.context)?;
+    if session.json {
+        output::json(&done)?;
+    } else {
+        for extracted in &done {
+            output::result(&extracted.line());
+        }
+    }
+    Ok(Outcome::from_skips(
+        done.iter().map(|extracted| extracted.failed.len()).sum(),
+    ))
+}
+
+pub(super) fn train(session: &Session<'_>, args: &TrainArgs) -> anyhow::Result<Outcome> {
+    let mut experiment = Experiment::default();
+    args.grid.add_to(&mut experiment);
+    args.partition.add_to(&mut experiment);
+    experiment.protocol = args.protocol.word().to_owned();
+    experiment.check()?;
+    let run = emobox_bench::train_all(&session.home, &experiment, session.context)?;
+    if session.json {
+        output::json(&run.scores())?;
+    } else {
+        output::result(&run.table());
+        for folder in run.folders() {
+            output::note(&format!("probes and predictions: {}", folder.display()));
+        }
+    }
+    Ok(Outcome::from_skips(run.skipped()))
+}

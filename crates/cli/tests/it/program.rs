@@ -1,0 +1,170 @@
+//! Running the program as a user does.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The shared real data, where this machine has it.
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared")
+        .join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not on this machine", path.display());
+    None
+}
+
+/// One call of the program with a home of its own.
+pub(crate) struct Program {
+    folder: tempfile::TempDir,
+}
+
+/// What a call printed and how it ended.
+pub(crate) struct Transcript {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A path in this test's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into this test's own folder.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_emobox"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("EMOBOX_HOME", self.path("home"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Transcript {
+        self.transcript(&self.command(arguments).output().unwrap())
+    }
+
+    /// Runs and expects exit code 0.
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> Transcript {
+        let transcript = self.run(arguments);
+        assert_eq!(transcript.code, Some(0), "{}", transcript.stderr);
+        transcript
+    }
+
+    pub(crate) fn transcript(&self, output: &Output) -> Transcript {
+        let redact = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let real = self.folder.path().canonicalize().unwrap();
+            text.replace(&*real.to_string_lossy(), "[DIR]")
+                .replace(&*self.folder.path().to_string_lossy(), "[DIR]")
+        };
+        Transcript {
+            code: output.status.code(),
+            stdout: redact(&output.stdout),
+            stderr: redact(&output.stderr),
+        }
+    }
+}
+
+impl Transcript {
+    /// Expects this exit code and every one of these parts on stderr.
+    pub(crate) fn fails_with(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        for part in parts {
+            assert!(
+                self.stderr.contains(part),
+                "{part:?} is not in:\n{}",
+                self.stderr
+            );
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+    }
+}
+
+/// A canonical 16-bit mono WAV of these samples at 16 kHz.
+pub(crate) fn wav(samples: &[i16]) -> Vec<u8> {
+    let data = samples.len() as u32 * 2;
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(b"RIFF");
+    bytes.extend_from_slice(&(36 + data).to_le_bytes());
+    bytes.extend_from_slice(b"WAVEfmt ");
+    bytes.extend_from_slice(&16u32.to_le_bytes());
+    bytes.extend_from_slice(&1u16.to_le_bytes());
+    bytes.extend_from_slice(&1u16.to_le_bytes());
+    bytes.extend_from_slice(&16_000u32.to_le_bytes());
+    bytes.extend_from_slice(&32_000u32.to_le_bytes());
+    bytes.extend_from_slice(&2u16.to_le_bytes());
+    bytes.extend_from_slice(&16u16.to_le_bytes());
+    bytes.extend_from_slice(b"data");
+    bytes.extend_from_slice(&data.to_le_bytes());
+    for sample in samples {
+        bytes.extend_from_slice(&sample.to_le_bytes());
+    }
+    bytes
+}
+
+/// A 32-bit float WAV.
+pub(crate) fn float_wav(samples: &[f32]) -> Vec<u8> {
+    let data = samples.len() as u32 * 4;
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(b"RIFF");
+    bytes.extend_from_slice(&(36 + data).to_le_bytes());
+    bytes.extend_from_slice(b"WAVEfmt ");
+    bytes.extend_from_slice(&16u32.to_le_bytes());
+    bytes.extend_from_slice(&3u16.to_le_bytes());
+    bytes.extend_from_slice(&1u16.to_le_bytes());
+    bytes.extend_from_slice(&16_000u32.to_le_bytes());
+    bytes.extend_from_slice(&64_000u32.to_le_bytes());
+    bytes.extend_from_slice(&4u16.to_le_bytes());
+    bytes.extend_from_slice(&32u16.to_le_bytes());
+    bytes.extend_from_slice(b"data");
+    bytes.extend_from_slice(&data.to_le_bytes());
+    for sample in samples {
+        bytes.extend_from_slice(&sample.to_le_bytes());
+    }
+    bytes
+}
+
+/// A tone whose pitch and loudness tell `class` apart, `seconds` long.
+pub(crate) fn tone(class: usize, variation: usize, seconds: f32) -> Vec<i16> {
+    let samples = (seconds * 16_000.0) as usize;
+    let pitch = 120.0 + 90.0 * class as f32 + 7.0 * variation as f32;
+    (0..samples)
+        .map(|i| {
+            let t = i as f32 / 16_000.0;
+            let wobble = (t * (3.0 + variation as f32)).sin();
+            (((t * pitch * std::f32::consts::TAU).sin() + 0.3 * wobble) * 9000.0) as i16
+        })
+        .collect()
+}
+
+/// Three emotions of six tones each by three speakers, in folders, as a corpus of one's own.
+pub(crate) fn tones(program: &Program, folder: &str) -> PathBuf {
+    for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
+        for variation in 0..6 {
+            let seconds = 0.4 + 0.05 * variation as f32;
+            program.write(
+                &format!("{folder}/{emotion}/{variation}.wav"),
+                &wav(&tone(class, variation, seconds)),
+            );
+        }
+    }
+    program.path(folder)
+}
