@@ -52,6 +52,8 @@ VARIANTS = {
     "unispeech-sat": (UniSpeechSatConfig, UniSpeechSatModel, LARGE, False),
 }
 UTTERANCES = {"long": 9_000, "short": 4_321}
+# Longer than what the front end computes at once, one for each kind of norm.
+LONG = {"wav2vec2-base": {"longer": 30_000}, "wav2vec2-large": {"longer": 30_000}}
 
 for name, (config_class, model_class, settings, normalise) in VARIANTS.items():
     config = config_class(**{**SHAPE, **settings})
@@ -59,7 +61,8 @@ for name, (config_class, model_class, settings, normalise) in VARIANTS.items():
     tensors = common.fill(model)
     extractor = Wav2Vec2FeatureExtractor(do_normalize=normalise)
     states = {}
-    for utterance, samples in UTTERANCES.items():
+    utterances = {**UTTERANCES, **LONG.get(name, {})}
+    for utterance, samples in utterances.items():
         wave = common.waveform(utterance, samples)
         inputs = extractor(wave, sampling_rate=16_000, return_tensors="pt").input_values
         with torch.no_grad():
@@ -73,6 +76,6 @@ for name, (config_class, model_class, settings, normalise) in VARIANTS.items():
         config=settings,
         preprocessor={"do_normalize": normalise, "sampling_rate": 16_000},
         tensors=tensors,
-        utterances=UTTERANCES,
+        utterances=utterances,
     )
     common.write(name, states, description, {"transformers": transformers.__version__})

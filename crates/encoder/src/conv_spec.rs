@@ -5,6 +5,8 @@ use crate::parts::ConvLayer;
 /// No front end has more convolutions.
 const MOST_LAYERS: usize = 32;
 const LARGEST: usize = 8192;
+/// No kernel or stride is larger; the windows' covariances grow with its square.
+const WIDEST: usize = 64;
 
 /// The convolutions of a front end as fairseq writes them, or `None` for anything else.
 pub(crate) fn parse(text: &str) -> Option<Vec<ConvLayer>> {
@@ -25,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Option<Vec<ConvLayer>> {
                 .split(',')
                 .map(|n| n.parse().ok().filter(|n| (1..=LARGEST).contains(n)))
                 .collect();
-            let &[dim, kernel, stride] = numbers?.as_slice() else {
+            let &[dim, kernel @ 1..=WIDEST, stride @ 1..=WIDEST] = numbers?.as_slice() else {
                 return None;
             };
             group.push(ConvLayer {

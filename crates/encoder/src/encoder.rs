@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The encoder that needs no weights.
 pub const FBANK: &str = "fbank";
 
+/// A quarter of an hour. Attention grows with the square: 45,000 frames take minutes, a day would take months.
+const LONGEST: usize = 15 * 60 * 16_000;
+
 /// A pre-trained encoder, ready to run. Shared between threads: every call runs on the thread that
 /// makes it, and what an utterance yields depends on nothing but the utterance.
 pub struct Encoder {
@@ -74,15 +77,7 @@ impl Encoder {
         model.take_census(&mut census)?;
         require(&census.needs)?;
         let mut loader = Loader::reading(&checkpoint, naming);
-        let network = match options.device {
-            Device::Cpu => {
-                let device = Cpu {
-                    precision: options.precision,
-                };
-                model.build(normalisation, &mut loader, device)?
-            }
-            device => return Err(not_built(device)),
-        };
+        let network = network(&model, normalisation, &mut loader, options)?;
         let head = match model {
             ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
             _ => None,
@@ -148,6 +143,12 @@ impl Encoder {
             return Err(EncoderError::TooShort {
                 samples,
                 minimum: self.info.shortest,
+            });
+        }
+        if samples > LONGEST && self.info.longest.is_none() {
+            return Err(EncoderError::TooLong {
+                samples,
+                most: LONGEST,
             });
         }
         if let Some(index) = samples_16k.iter().position(|value| !value.is_finite()) {
@@ -226,13 +227,32 @@ fn find(name: &str) -> Result<PathBuf, EncoderError> {
     })
 }
 
-fn not_built(device: Device) -> EncoderError {
-    let feature = match device {
-        Device::Metal => "metal",
-        _ => "cuda",
-    };
-    EncoderError::DeviceUnavailable {
-        device: device.to_string(),
-        reason: format!("this program was built without the feature `{feature}`"),
+/// The model on the device asked for.
+fn network(
+    model: &ModelConfig,
+    normalisation: Normalisation,
+    loader: &mut Loader<'_>,
+    options: &EncoderOptions,
+) -> Result<Box<dyn Network>, EncoderError> {
+    let precision = options.precision;
+    match options.device {
+        Device::Cpu => model.build(normalisation, loader, Cpu { precision }),
+        #[cfg(feature = "candle")]
+        device => {
+            let device = crate::ops::Candle::open(device, precision)?;
+            model.build(normalisation, loader, device)
+        }
+        #[cfg(not(feature = "candle"))]
+        device => Err(EncoderError::DeviceUnavailable {
+            device: device.to_string(),
+            reason: format!(
+                "this program was built without the feature `{}`",
+                match device {
+                    Device::Metal => "metal",
+                    Device::CandleCpu => "candle",
+                    Device::Cpu | Device::Cuda(_) => "cuda",
+                }
+            ),
+        }),
     }
 }

@@ -112,6 +112,21 @@ pub enum EncoderError {
         /// The smallest number that yields a frame.
         minimum: usize,
     },
+    /// More samples than attention can look at in reasonable time.
+    #[error(
+        "{samples} samples at 16 kHz are {} s, above the limit of {} s for one utterance; cut the recording \
+         into utterances (`start_time` and `end_time` of the manifest)",
+        samples / 16_000, most / 16_000
+    )]
+    TooLong {
+        /// The samples given.
+        samples: usize,
+        /// The most that are accepted.
+        most: usize,
+    },
+    /// An operation that a device could not do.
+    #[error("device: {0}")]
+    Device(String),
     /// A sample that is an infinity or a NaN.
     #[error("sample {index} of the waveform is {value}, expected a finite number")]
     NonFiniteSample {

@@ -50,6 +50,9 @@ pub enum Device {
     Cuda(usize),
     /// The Apple GPU (cargo feature `metal`).
     Metal,
+    /// The GPU code on this machine's processor: slow, but it proves the arithmetic where there is
+    /// no GPU (cargo feature `candle`).
+    CandleCpu,
 }
 
 impl FromStr for Device {
@@ -64,6 +67,7 @@ impl FromStr for Device {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
             None if text == "metal" => Ok(Self::Metal),
+            None if text == "candle-cpu" => Ok(Self::CandleCpu),
             Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
@@ -76,6 +80,7 @@ impl fmt::Display for Device {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
             Self::Metal => f.write_str("metal"),
+            Self::CandleCpu => f.write_str("candle-cpu"),
         }
     }
 }
@@ -104,7 +109,7 @@ mod tests {
 
     #[test]
     fn devices_and_sources_are_read() {
-        for text in ["cpu", "cuda:0", "cuda:3", "metal"] {
+        for text in ["cpu", "cuda:0", "cuda:3", "metal", "candle-cpu"] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
         assert_eq!("cuda".parse::<Device>().unwrap(), Device::Cuda(0));

@@ -155,7 +155,6 @@ impl<'a> Loader<'a> {
         let weight = self.tensor(&format!("{name}.weight"), &[dim])?;
         let bias = self.tensor(&format!("{name}.bias"), &[dim])?;
         device.norm_weights(NormWeights {
-            dim,
             affine: Some((weight, bias)),
             eps: eps as f32,
         })

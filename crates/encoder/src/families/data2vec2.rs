@@ -243,14 +243,15 @@ impl<P: Prepare> Data2Vec2<P> {
 impl<O: Ops> Network for Data2Vec2<O> {
     fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
         let ops = &self.device;
-        let x = ops.upload(self.normalisation.apply(samples), 1)?;
-        let x = self.front_end.forward(ops, x)?;
+        let x = self
+            .front_end
+            .forward(ops, &self.normalisation.apply(samples))?;
         let x = ops.norm_rows(x, &self.projection_norm, Activation::None)?;
         let x = ops.linear(&x, &self.projection, Activation::None, None)?;
         let mut x = self.positional.forward(ops, x)?;
         let frames = ops.rows(&x);
         if let Some(tokens) = &self.tokens {
-            x = ops.stack(tokens, &x)?;
+            x = ops.concat(&[tokens, &x])?;
         }
         if let Some(norm) = &self.entry_norm {
             x = ops.norm_rows(x, norm, Activation::None)?;

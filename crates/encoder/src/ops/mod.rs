@@ -5,9 +5,13 @@
 //! A tensor here is a plane `[row, column]` of f32: rows are frames (samples at the very input),
 //! columns are channels. One utterance at a time: nothing can leak from one into another.
 
+#[cfg(feature = "candle")]
+mod candle;
 mod census;
 mod cpu;
 
+#[cfg(feature = "candle")]
+pub(crate) use candle::Candle;
 pub(crate) use census::Census;
 pub(crate) use cpu::Cpu;
 
@@ -35,7 +39,6 @@ pub(crate) struct ConvWeights {
 
 /// A normalisation's scale and shift; both absent where it has none.
 pub(crate) struct NormWeights {
-    pub(crate) dim: usize,
     pub(crate) affine: Option<(Vec<f32>, Vec<f32>)>,
     pub(crate) eps: f32,
 }
@@ -98,13 +101,15 @@ pub(crate) struct Attend<'a, T> {
 
 /// The operations of a forward pass.
 pub(crate) trait Ops: Prepare + Send + Sync {
+    /// Frames of the front end that are best computed at once.
+    fn front_end_frames(&self) -> usize;
     /// `[row, column]` back as row-major values.
     fn download(&self, x: &Self::Tensor) -> OpResult<Vec<f32>>;
     fn rows(&self, x: &Self::Tensor) -> usize;
     /// The first `rows` rows.
     fn first_rows(&self, x: &Self::Tensor, rows: usize) -> OpResult<Self::Tensor>;
-    /// The rows of `above`, then those of `below`.
-    fn stack(&self, above: &Self::Tensor, below: &Self::Tensor) -> OpResult<Self::Tensor>;
+    /// The rows of the first, then those of the second, and so on; at least one.
+    fn concat(&self, parts: &[&Self::Tensor]) -> OpResult<Self::Tensor>;
     fn add(&self, x: Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor>;
     /// `activation(x Wᵀ + b) + residual`.
     fn linear(
@@ -122,13 +127,6 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     ) -> OpResult<Self::Tensor>;
     /// Layer normalisation: every row to zero mean and unit variance.
     fn norm_rows(
-        &self,
-        x: Self::Tensor,
-        weights: &Self::Norm,
-        activation: Activation,
-    ) -> OpResult<Self::Tensor>;
-    /// Group normalisation with a group a channel: every column to zero mean and unit variance.
-    fn norm_columns(
         &self,
         x: Self::Tensor,
         weights: &Self::Norm,

@@ -98,7 +98,6 @@ impl<P: Prepare> Positional<P> {
                     })?);
                 }
                 let norm = NormWeights {
-                    dim,
                     affine: None,
                     eps: EPSILON,
                 };
@@ -203,7 +202,6 @@ fn batch_norm_weights<P: Prepare>(
         .map(|((&b, &m), &s)| b - m * s)
         .collect();
     device.norm_weights(NormWeights {
-        dim,
         affine: Some((scale, shift)),
         eps: EPSILON,
     })

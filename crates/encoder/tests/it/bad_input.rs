@@ -72,7 +72,7 @@ fn configurations_that_do_not_fit_are_named() {
     );
     assert_eq!(
         with(json!({"model_type": "wav2vec2", "conv_stride": [5, 0]})),
-        "configuration key `conv_stride`: expected a list of 1 to 32 whole numbers from 1 to 1024, found [5,0]"
+        "configuration key `conv_stride`: expected a list of 1 to 32 whole numbers from 1 to 64, found [5,0]"
     );
     assert!(
         with(json!({"model_type": "wav2vec2", "hidden_act": "swish"})).contains("`gelu` or `relu`")
@@ -143,6 +143,49 @@ fn damaged_weights_and_waveforms_are_refused() {
     assert_eq!(
         error,
         "tensor `encoder.layer_norm.bias` holds inf at element 3; the checkpoint is damaged"
+    );
+}
+
+#[cfg(not(feature = "candle"))]
+#[test]
+fn a_device_that_was_not_built_in_is_named_with_its_feature() {
+    let golden = Golden::read("hubert-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    for (device, feature) in [
+        ("cuda:1", "cuda"),
+        ("metal", "metal"),
+        ("candle-cpu", "candle"),
+    ] {
+        let source = EncoderSource::Local {
+            name: "x".into(),
+            path: folder.path().into(),
+        };
+        let device = device.parse().unwrap();
+        let options = EncoderOptions {
+            device,
+            ..EncoderOptions::default()
+        };
+        let error = Encoder::open(&source, &options).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "device `{device}` is not available: this program was built without the feature `{feature}`"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_recording_of_a_day_is_refused() {
+    let golden = Golden::read("hubert-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let error = open(folder.path()).encode(&vec![0.0; 16_000_000], &LayerSelection::Last);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with("16000000 samples at 16 kHz are 1000 s, above the limit of 900 s"),
+        "{error}"
     );
 }
 

@@ -6,14 +6,14 @@ use crate::speech_golden::{compare, open};
 use emobox_encoder::{LayerSelection, Normalisation};
 use std::path::{Path, PathBuf};
 
-fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
 }
 
 /// The model as FunASR lays it out, its tensors renamed by `rename`.
-fn write_funasr(golden: &Golden, folder: &Path, rename: impl Fn(&str) -> String) {
+pub(crate) fn write_funasr(golden: &Golden, folder: &Path, rename: impl Fn(&str) -> String) {
     let yaml = golden.description["yaml"].as_str().unwrap();
     std::fs::write(folder.join("config.yaml"), yaml).unwrap();
     let labels: Vec<String> = serde_json::from_value(golden.description["labels"].clone()).unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 const TOLERANCE: f32 = 1e-4;
 
 /// Every shape variant with its model type.
-const VARIANTS: [(&str, &str); 10] = [
+pub(crate) const VARIANTS: [(&str, &str); 10] = [
     ("wav2vec2-base", "wav2vec2."),
     ("wav2vec2-large", "wav2vec2."),
     ("mms-adapter", "wav2vec2."),
@@ -23,11 +23,15 @@ const VARIANTS: [(&str, &str); 10] = [
 ];
 
 pub(crate) fn open(folder: &Path) -> Encoder {
+    open_with(folder, &EncoderOptions::default())
+}
+
+pub(crate) fn open_with(folder: &Path, options: &EncoderOptions) -> Encoder {
     let source = EncoderSource::Local {
         name: "made".into(),
         path: folder.into(),
     };
-    Encoder::open(&source, &EncoderOptions::default()).unwrap()
+    Encoder::open(&source, options).unwrap()
 }
 
 /// Compares every hidden state of every utterance, and the frame counts.

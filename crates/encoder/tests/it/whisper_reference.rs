@@ -1,6 +1,7 @@
 //! Real weights: whisper-tiny.en against the states that transformers computed in f32.
 
 use crate::shared::{largest_difference, shared};
+use emobox_audio::{LoadOptions, load};
 use emobox_encoder::checkpoint::Checkpoint;
 use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
 
@@ -25,7 +26,7 @@ fn every_hidden_state_is_that_of_transformers() {
             return;
         };
         let reference = Checkpoint::open(wav.with_extension("safetensors")).unwrap();
-        let samples = reference.read("audio").unwrap();
+        let samples = load(&wav, &LoadOptions::default()).unwrap();
         let states = encoder.encode(&samples, &LayerSelection::All).unwrap();
         assert_eq!(states.layers, [0, 1, 2, 3, 4]);
         assert_eq!((states.frames, states.dim), (samples.len() / 320, 384));

@@ -131,8 +131,8 @@ impl SpeechConfig {
 
 fn front_end(config: &Config<'_>, data2vec: bool) -> Result<FrontEndConfig, EncoderError> {
     let dims = config.counts("conv_dim", &[512; 7], 1..=8192)?;
-    let kernels = config.counts("conv_kernel", &KERNELS, 1..=1024)?;
-    let strides = config.counts("conv_stride", &STRIDES, 1..=1024)?;
+    let kernels = config.counts("conv_kernel", &KERNELS, 1..=64)?;
+    let strides = config.counts("conv_stride", &STRIDES, 1..=64)?;
     for (key, list) in [("conv_kernel", &kernels), ("conv_stride", &strides)] {
         if list.len() != dims.len() {
             let expected = format!("{} entries, as many as conv_dim has", dims.len());

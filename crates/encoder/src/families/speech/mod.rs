@@ -121,8 +121,9 @@ impl<P: Prepare> Speech<P> {
 impl<O: Ops> Network for Speech<O> {
     fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
         let ops = &self.device;
-        let x = ops.upload(self.normalisation.apply(samples), 1)?;
-        let mut x = self.front_end.forward(ops, x)?;
+        let mut x = self
+            .front_end
+            .forward(ops, &self.normalisation.apply(samples))?;
         if let Some(norm) = &self.projection_norm {
             x = ops.norm_rows(x, norm, Activation::None)?;
         }
