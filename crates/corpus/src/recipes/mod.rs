@@ -16,10 +16,20 @@ macro_rules! registered {
 
 // rustfmt does not look into a macro: `.ci/run` checks the files of this folder by name.
 registered! {
+    mod aesdd;
+    mod ased;
+    mod asvpesd;
+    mod cafe;
+    mod casia;
+    mod cremad;
     mod demo;
     mod emns;
     mod emodb;
+    mod emovdb;
+    mod emovo;
     mod emozionalmente;
+    mod enterface;
+    mod esd;
     mod iemocap;
     mod m3ed;
     mod meld;
