@@ -30,9 +30,19 @@ macro_rules! reference_trees {
 }
 
 reference_trees! {
+    aesdd;
+    ased;
+    asvpesd;
+    cafe;
+    casia;
+    cremad;
     emns => emns::write;
     emodb;
+    emovdb;
+    emovo;
     emozionalmente => emozionalmente::write;
+    enterface;
+    esd;
     iemocap => iemocap::write;
     m3ed => m3ed::write;
     meld => meld::write;
