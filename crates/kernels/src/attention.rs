@@ -142,19 +142,21 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
         }; QUERY_BLOCK];
         for first_key in (0..key_count).step_by(KEY_BLOCK) {
             let count = KEY_BLOCK.min(key_count - first_key);
-            gemm::run(Block {
+            gemm::run(
                 pairs,
-                left,
-                rows,
-                depth: key_depth,
-                panels: &keys[first_key / LANES * key_depth..],
-                panel_stride: key_depth,
-                cols: count,
-                out: scores,
-                out_stride: SCORE_STRIDE,
-                accumulate: false,
-                finish: None,
-            });
+                Block {
+                    left,
+                    rows,
+                    depth: key_depth,
+                    panels: &keys[first_key / LANES * key_depth..],
+                    panel_stride: key_depth,
+                    cols: count,
+                    out: scores,
+                    out_stride: SCORE_STRIDE,
+                    accumulate: false,
+                    finish: None,
+                },
+            );
             dispatch::<false, _>(Update {
                 scores,
                 count,
@@ -178,19 +180,21 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
             } else {
                 left::numbers(weights, narrow)
             };
-            gemm::run(Block {
+            gemm::run(
                 pairs,
-                left,
-                rows,
-                depth: words(count),
-                panels: &values[words(first_key)..],
-                panel_stride: value_depth,
-                cols: dim,
-                out,
-                out_stride: query.cols,
-                accumulate: first_key > 0,
-                finish: None,
-            });
+                Block {
+                    left,
+                    rows,
+                    depth: words(count),
+                    panels: &values[words(first_key)..],
+                    panel_stride: value_depth,
+                    cols: dim,
+                    out,
+                    out_stride: query.cols,
+                    accumulate: first_key > 0,
+                    finish: None,
+                },
+            );
         }
         dispatch::<false, _>(Divide {
             running: &running[..rows],

@@ -91,6 +91,15 @@ impl Conv1d {
         Self { shape, groups }
     }
 
+    /// The same packed weights under another shape with windows of the same length.
+    pub(crate) fn with_shape(self, shape: ConvShape) -> Self {
+        debug_assert_eq!(
+            self.shape.inputs * self.shape.kernel,
+            shape.inputs * shape.kernel
+        );
+        Self { shape, ..self }
+    }
+
     /// The shape.
     #[must_use]
     pub fn shape(&self) -> ConvShape {

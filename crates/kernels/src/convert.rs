@@ -75,6 +75,33 @@ impl<H: Half> Kernel for Narrow<'_, H> {
     }
 }
 
+/// [`Narrow`] to bf16 by the conversion instruction where there is one.
+struct NarrowNormal<'a>(&'a [f32], &'a mut [bf16]);
+
+impl Kernel for NarrowNormal<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (x, x_rest) = self.0.as_chunks::<LANES>();
+        let (out, out_rest) = self.1.as_chunks_mut::<LANES>();
+        for (x, out) in x.iter().zip(out) {
+            simd.store_bf16_normal(simd.load(x), out);
+        }
+        if !x_rest.is_empty() {
+            let mut last = [bf16::ZERO; LANES];
+            simd.store_bf16_normal(simd.load_first(x_rest), &mut last);
+            out_rest.copy_from_slice(&last[..x_rest.len()]);
+        }
+    }
+}
+
+/// [`narrow_bf16`] for the operands of products, whose instruction takes numbers below the normal range for zero anyway.
+pub(crate) fn narrow_operand(x: &[f32], out: &mut [bf16]) {
+    assert_eq!(x.len(), out.len(), "narrow_operand: x and out");
+    dispatch::<true, _>(NarrowNormal(x, out));
+}
+
 /// `out[i] = x[i]`.
 ///
 /// # Panics

@@ -51,8 +51,6 @@ impl Left<'_> {
 
 /// One block of a product.
 pub(crate) struct Block<'a> {
-    /// Words are pairs of bf16, not numbers.
-    pub(crate) pairs: bool,
     pub(crate) left: Left<'a>,
     pub(crate) rows: usize,
     /// Words of k.
@@ -70,8 +68,14 @@ pub(crate) struct Block<'a> {
 }
 
 /// Computes the block on the path in use.
-pub(crate) fn run(block: Block<'_>) {
-    dispatch::<true, _>(block);
+///
+/// `pairs`: words are pairs of bf16, not numbers.
+pub(crate) fn run(pairs: bool, block: Block<'_>) {
+    if pairs {
+        dispatch::<true, _>(Words::<true>(block));
+    } else {
+        dispatch::<false, _>(Words::<false>(block));
+    }
 }
 
 /// The part of a block that fits the registers. Counts are in words, `b_panel` and `c_row` too.
@@ -84,18 +88,24 @@ pub(crate) struct Tile {
     b_panel: usize,
     c: *mut f32,
     c_row: usize,
+    /// What to bring into the second cache meanwhile: a line in [`PREFETCH_STEPS`] steps.
+    next: *const f32,
     /// Columns of the last panel.
     last: usize,
     accumulate: bool,
 }
 
-impl Kernel for Block<'_> {
+/// Steps of k in which one line of the next panels is asked for.
+const PREFETCH_STEPS: usize = 4;
+
+struct Words<'a, const PAIRS: bool>(Block<'a>);
+
+impl<const PAIRS: bool> Kernel for Words<'_, PAIRS> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self {
-            pairs,
+        let Block {
             left,
             rows,
             depth,
@@ -106,7 +116,7 @@ impl Kernel for Block<'_> {
             out_stride,
             accumulate,
             finish,
-        } = self;
+        } = self.0;
         if rows == 0 || cols == 0 {
             return;
         }
@@ -133,9 +143,20 @@ impl Kernel for Block<'_> {
             let wide = (count - panel).min(S::TILE_PANELS);
             let col = panel * LANES;
             let width = (cols - col).min(wide * LANES);
+            // While the tiles of these panels are worked on, each asks for its share of the next ones.
+            let after = if panel + wide < count {
+                panel + wide
+            } else {
+                0
+            };
+            let next = panels
+                .as_ptr()
+                .wrapping_add(after * panel_stride)
+                .cast::<f32>();
+            let mut asked = 0;
             let mut row = 0;
             while row < rows {
-                let high = (rows - row).min(S::TILE_ROWS);
+                let high = S::high(rows - row);
                 // SAFETY: rows `row..row + high` and panels `panel..panel + wide` lie within what was checked above:
                 // every word read of A and B and every number of C has an index at most the largest one checked. The
                 // last panel of B is whole lines; of C only `last` columns of the last panel are touched.
@@ -155,14 +176,14 @@ impl Kernel for Block<'_> {
                         b_panel: panel_stride * LANES,
                         c: out.as_mut_ptr().add(row * out_stride + col),
                         c_row: out_stride,
+                        next: next.wrapping_add(
+                            asked % depth.max(1) * LANES
+                                + asked / depth.max(1) * panel_stride * LANES,
+                        ),
                         last: width - (wide - 1) * LANES,
                         accumulate,
                     };
-                    if pairs {
-                        simd.tile::<true>(high, wide, &tile);
-                    } else {
-                        simd.tile::<false>(high, wide, &tile);
-                    }
+                    simd.tile::<PAIRS>(high, wide, &tile);
                 }
                 if let Some(finish) = &finish {
                     for r in row..row + high {
@@ -171,6 +192,7 @@ impl Kernel for Block<'_> {
                     }
                 }
                 row += high;
+                asked += depth.div_ceil(PREFETCH_STEPS);
             }
             panel += wide;
         }
@@ -207,28 +229,37 @@ pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: u
             }
         }
     }
-    let (mut a, mut b) = (tile.a, tile.b);
-    for _ in 0..tile.depth {
-        let mut columns = [simd.splat(0.0); P];
-        // SAFETY: the caller's promise for A and B. Past the last step the pointers are only moved, not read, and
-        // `wrapping_add` may leave the operands.
-        unsafe {
+    if !tile.accumulate {
+        // The sums go to lines that are in no cache yet; fetched now, they are here when they are needed.
+        for r in 0..R {
             for p in 0..P {
-                columns[p] = simd.read(b.add(p * tile.b_panel));
-            }
-            for r in 0..R {
-                let x = simd.splat(*a.add(r * tile.a_row));
-                for p in 0..P {
-                    sums[r][p] = if PAIRS {
-                        simd.dot_pairs(x, columns[p], sums[r][p])
-                    } else {
-                        simd.fma(x, columns[p], sums[r][p])
-                    };
-                }
+                simd.prefetch_write(tile.c.wrapping_add(r * tile.c_row + p * LANES));
             }
         }
+    }
+    let (mut a, mut b, mut next) = (tile.a, tile.b, tile.next);
+    for _ in 0..tile.depth {
+        let mut columns = [simd.splat(0.0); P];
+        for p in 0..P {
+            // SAFETY: the caller's promise for B.
+            columns[p] = unsafe { simd.read(b.add(p * tile.b_panel)) };
+        }
+        for r in 0..R {
+            // SAFETY: the caller's promise for A.
+            let x = simd.splat(unsafe { *a.add(r * tile.a_row) });
+            for p in 0..P {
+                sums[r][p] = if PAIRS {
+                    simd.dot_pairs(x, columns[p], sums[r][p])
+                } else {
+                    simd.fma(x, columns[p], sums[r][p])
+                };
+            }
+        }
+        simd.prefetch(next);
+        // After the last step these may leave the operands, but nothing is read there.
         a = a.wrapping_add(tile.a_col);
         b = b.wrapping_add(LANES);
+        next = next.wrapping_add(LANES / PREFETCH_STEPS);
     }
     for r in 0..R {
         for p in 0..P {

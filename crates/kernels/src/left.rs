@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use crate::convert::narrow_bf16;
+use crate::convert::narrow_operand;
 use crate::gemm::Left;
 use crate::matrix::{Element, Rows};
 
@@ -73,7 +73,7 @@ fn narrow<'a>(x: Rows<'_>, scratch: &'a mut Vec<f32>) -> Left<'a> {
         let span = x.span();
         scratch.resize(span.div_ceil(2), 0.0);
         let halves: &mut [bf16] = bytemuck::cast_slice_mut(scratch);
-        narrow_bf16(&x.data[..span], &mut halves[..span]);
+        narrow_operand(&x.data[..span], &mut halves[..span]);
         return Left {
             data: scratch,
             row: x.stride / 2,
@@ -85,7 +85,7 @@ fn narrow<'a>(x: Rows<'_>, scratch: &'a mut Vec<f32>) -> Left<'a> {
     scratch.resize(x.rows * depth, 0.0);
     let halves: &mut [bf16] = bytemuck::cast_slice_mut(scratch);
     for (r, halves) in halves.chunks_exact_mut((2 * depth).max(1)).enumerate() {
-        narrow_bf16(&x.data[r * x.stride..][..x.cols], &mut halves[..x.cols]);
+        narrow_operand(&x.data[r * x.stride..][..x.cols], &mut halves[..x.cols]);
     }
     Left {
         data: scratch,

@@ -144,6 +144,8 @@ pub fn linear<T: Element>(
     linear_strided(x, weight, epilogue, out, weight.outputs);
 }
 
+/// Rows of most paths' largest tile.
+pub(crate) const TILE_ROWS: usize = 6;
 /// Rows of x that are worked on together: their words stay in the second cache while all panels pass by.
 const ROW_BLOCK: usize = 96;
 /// Words of k that are worked on together.
@@ -183,10 +185,11 @@ pub(crate) fn linear_strided<T: Element>(
         && epilogue.activation == Activation::None
         && epilogue.residual.is_none();
     let depth = weight.depth();
-    let step = even_step(depth, DEPTH_BLOCK);
+    let step = even_step(depth, DEPTH_BLOCK, LANES);
     LEFT.with_borrow_mut(|scratch| {
-        for row in (0..x.rows).step_by(ROW_BLOCK) {
-            let rows = ROW_BLOCK.min(x.rows - row);
+        let row_step = even_step(x.rows, ROW_BLOCK, TILE_ROWS);
+        for row in (0..x.rows).step_by(row_step) {
+            let rows = row_step.min(x.rows - row);
             let x = x.slice(row..row + rows);
             let left = match weight.precision {
                 Precision::F32 => left::numbers(x, scratch),
@@ -201,19 +204,21 @@ pub(crate) fn linear_strided<T: Element>(
             let mut k = 0;
             loop {
                 let words = step.min(depth - k);
-                gemm::run(Block {
-                    pairs: weight.precision == Precision::Bf16,
-                    left: left.from(k),
-                    rows,
-                    depth: words,
-                    panels: &weight.lines[k.min(weight.lines.len())..],
-                    panel_stride: depth,
-                    cols: outputs,
-                    out: &mut out[start..],
-                    out_stride,
-                    accumulate: k > 0,
-                    finish: (k + words == depth && !plain).then_some(finish),
-                });
+                gemm::run(
+                    weight.precision == Precision::Bf16,
+                    Block {
+                        left: left.from(k),
+                        rows,
+                        depth: words,
+                        panels: &weight.lines[k.min(weight.lines.len())..],
+                        panel_stride: depth,
+                        cols: outputs,
+                        out: &mut out[start..],
+                        out_stride,
+                        accumulate: k > 0,
+                        finish: (k + words == depth && !plain).then_some(finish),
+                    },
+                );
                 k += words;
                 if k == depth {
                     break;
@@ -227,8 +232,9 @@ thread_local! {
     static LEFT: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The step that cuts `length` into the fewest blocks of at most `limit`, all but the last equal and of whole lines.
-pub(crate) fn even_step(length: usize, limit: usize) -> usize {
+/// The step that cuts `length` into the fewest blocks of at most `limit`, nearly equal and whole multiples of `unit`
+/// (which divides `limit`) but for the last.
+pub(crate) fn even_step(length: usize, limit: usize, unit: usize) -> usize {
     let blocks = length.div_ceil(limit).max(1);
-    length.div_ceil(blocks).next_multiple_of(LANES).min(limit)
+    length.div_ceil(blocks).next_multiple_of(unit).max(unit)
 }

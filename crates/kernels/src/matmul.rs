@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::arch::LANES;
 use crate::gemm::{self, Block, Left, Line};
 use crate::left;
-use crate::linear::even_step;
+use crate::linear::{TILE_ROWS, even_step};
 use crate::matrix::{Element, MatRef, Rows};
 use crate::pack;
 
@@ -46,7 +46,8 @@ pub fn matmul<A: Element, B: Element>(
         return;
     }
     SCRATCH.with_borrow_mut(|Scratch { lines, left, row }| {
-        let step = even_step(a.cols, DEPTH_BLOCK);
+        let step = even_step(a.cols, DEPTH_BLOCK, LANES);
+        let row_step = even_step(a.rows, ROW_BLOCK, TILE_ROWS);
         for k in (0..a.cols).step_by(step) {
             let depth = step.min(a.cols - k);
             for column in (0..b.cols).step_by(COLUMN_BLOCK) {
@@ -59,27 +60,29 @@ pub fn matmul<A: Element, B: Element>(
                 };
                 lines.resize(depth * cols.div_ceil(LANES), Line::ZERO);
                 pack::matrix(part, row, lines);
-                for r in (0..a.rows).step_by(ROW_BLOCK) {
-                    let rows = ROW_BLOCK.min(a.rows - r);
+                for r in (0..a.rows).step_by(row_step) {
+                    let rows = row_step.min(a.rows - r);
                     let part = MatRef {
                         data: &a.data[r * a.row_stride + k * a.col_stride..],
                         rows,
                         cols: depth,
                         ..a
                     };
-                    gemm::run(Block {
-                        pairs: false,
-                        left: left_of(part, left),
-                        rows,
-                        depth,
-                        panels: lines,
-                        panel_stride: depth,
-                        cols,
-                        out: &mut out[r * b.cols + column..],
-                        out_stride: b.cols,
-                        accumulate: accumulate || k > 0,
-                        finish: None,
-                    });
+                    gemm::run(
+                        false,
+                        Block {
+                            left: left_of(part, left),
+                            rows,
+                            depth,
+                            panels: lines,
+                            panel_stride: depth,
+                            cols,
+                            out: &mut out[r * b.cols + column..],
+                            out_stride: b.cols,
+                            accumulate: accumulate || k > 0,
+                            finish: None,
+                        },
+                    );
                 }
             }
         }

@@ -3,6 +3,7 @@
 use half::bf16;
 
 use crate::arch::LANES;
+use crate::convert::narrow_operand;
 use crate::gemm::Line;
 use crate::matrix::{Element, MatRef, Rows};
 
@@ -22,18 +23,24 @@ pub(crate) fn transposed(x: Rows<'_>, lines: &mut [Line]) {
 
 /// As [`transposed`], with pairs of neighbouring columns rounded to bf16 in a lane, the first in the lower half.
 pub(crate) fn transposed_pairs(x: Rows<'_>, lines: &mut [Line]) {
-    for (panel, lines) in lines
-        .chunks_exact_mut(x.cols.div_ceil(2).max(1))
-        .enumerate()
-    {
-        for (square, lines) in lines.chunks_mut(LANES).enumerate() {
-            for lane in 0..LANES.min(x.rows - panel * LANES) {
-                let row = &x.data[(panel * LANES + lane) * x.stride..][..x.cols];
-                for (line, two) in lines.iter_mut().zip(row[square * 2 * LANES..].chunks(2)) {
-                    line.0[lane] = pair(two[0], two.get(1).copied().unwrap_or(0.0));
-                }
-            }
+    let depth = x.cols.div_ceil(2);
+    let mut words = vec![0.0f32; LANES * depth];
+    for (panel, lines) in lines.chunks_exact_mut(depth.max(1)).enumerate() {
+        let rows = LANES.min(x.rows - panel * LANES);
+        let halves: &mut [bf16] = bytemuck::cast_slice_mut(&mut words);
+        for (lane, halves) in halves.chunks_exact_mut(2 * depth).take(rows).enumerate() {
+            let row = &x.data[(panel * LANES + lane) * x.stride..][..x.cols];
+            narrow_operand(row, &mut halves[..x.cols]);
         }
+        transposed(
+            Rows {
+                data: &words,
+                rows,
+                cols: depth,
+                stride: depth,
+            },
+            lines,
+        );
     }
 }
 
@@ -50,16 +57,20 @@ pub(crate) fn plain(x: Rows<'_>, lines: &mut [Line]) {
 /// As [`plain`], with pairs of neighbouring rows rounded to bf16 in a lane, the first in the lower half.
 pub(crate) fn plain_pairs(x: Rows<'_>, lines: &mut [Line]) {
     let depth = x.rows.div_ceil(2);
+    let mut halves = vec![bf16::ZERO; 2 * x.cols];
     for k in 0..depth {
-        let first = &x.data[2 * k * x.stride..][..x.cols];
-        let second = if 2 * k + 1 < x.rows {
-            &x.data[(2 * k + 1) * x.stride..][..x.cols]
+        let (first, second) = halves.split_at_mut(x.cols);
+        narrow_operand(&x.data[2 * k * x.stride..][..x.cols], first);
+        if 2 * k + 1 < x.rows {
+            narrow_operand(&x.data[(2 * k + 1) * x.stride..][..x.cols], second);
         } else {
-            &[]
-        };
-        for c in 0..x.cols {
-            let line = &mut lines[c / LANES * depth + k];
-            line.0[c % LANES] = pair(first[c], second.get(c).copied().unwrap_or(0.0));
+            second.fill(bf16::ZERO);
+        }
+        for (panel, (low, high)) in first.chunks(LANES).zip(second.chunks(LANES)).enumerate() {
+            let line = &mut lines[panel * depth + k];
+            for (word, (low, high)) in line.0.iter_mut().zip(low.iter().zip(high)) {
+                *word = u32::from(low.to_bits()) | u32::from(high.to_bits()) << 16;
+            }
         }
     }
 }
@@ -112,8 +123,4 @@ fn copy(part: &[f32], line: &mut Line) {
     } else {
         line.0[..part.len()].copy_from_slice(bytemuck::cast_slice(part));
     }
-}
-
-fn pair(low: f32, high: f32) -> u32 {
-    u32::from(bf16::from_f32(low).to_bits()) | u32::from(bf16::from_f32(high).to_bits()) << 16
 }

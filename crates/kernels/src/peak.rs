@@ -14,9 +14,10 @@ pub fn measured_peak(precision: Precision, time: Duration) -> f64 {
     let mut best = 0.0f64;
     loop {
         let start = Instant::now();
-        let operations = dispatch::<true, _>(Chains {
-            pairs: precision == Precision::Bf16,
-        });
+        let operations = match precision {
+            Precision::F32 => dispatch::<false, _>(Chains::<false>),
+            Precision::Bf16 => dispatch::<true, _>(Chains::<true>),
+        };
         best = best.max(operations / start.elapsed().as_secs_f64());
         if begin.elapsed() >= time {
             return best;
@@ -25,23 +26,18 @@ pub fn measured_peak(precision: Precision, time: Duration) -> f64 {
 }
 
 /// Independent chains of multiply-adds.
-struct Chains {
-    pairs: bool,
-}
+struct Chains<const PAIRS: bool>;
 
-impl Kernel for Chains {
+impl<const PAIRS: bool> Kernel for Chains<PAIRS> {
     type Output = f64;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f64 {
         // Enough chains to hide the latency, few enough to stay in registers.
-        match (self.pairs, S::TILE_ROWS * S::TILE_PANELS) {
-            (true, 24..) => chains::<S, true, 12>(simd),
-            (false, 24..) => chains::<S, false, 12>(simd),
-            (true, 6..) => chains::<S, true, 5>(simd),
-            (false, 6..) => chains::<S, false, 5>(simd),
-            (true, _) => chains::<S, true, 3>(simd),
-            (false, _) => chains::<S, false, 3>(simd),
+        if S::TILE_PANELS > 1 {
+            chains::<S, PAIRS, 12>(simd)
+        } else {
+            chains::<S, PAIRS, 5>(simd)
         }
     }
 }

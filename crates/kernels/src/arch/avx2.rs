@@ -70,7 +70,6 @@ impl Avx2 {
 
 impl Simd for Avx2 {
     type V = [__m256; 2];
-    const TILE_ROWS: usize = 6;
     const TILE_PANELS: usize = 1;
 
     #[inline(always)]
@@ -107,6 +106,14 @@ impl Simd for Avx2 {
             _mm256_storeu_ps(x, v[0]);
             _mm256_storeu_ps(x.add(8), v[1]);
         });
+    }
+    #[inline(always)]
+    fn prefetch(self, x: *const f32) {
+        avx2!(_mm_prefetch::<_MM_HINT_T1>(x.cast()));
+    }
+    #[inline(always)]
+    fn prefetch_write(self, x: *const f32) {
+        avx2!(_mm_prefetch::<_MM_HINT_ET0>(x.cast()));
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
@@ -233,5 +240,5 @@ impl Simd for Avx2 {
         both!(_mm256_and_ps(mask, v))
     }
 
-    tiles!([1 2 3 4 5 6] [1]);
+    tiles!([6 4 2 1] [1]);
 }

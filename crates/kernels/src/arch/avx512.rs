@@ -41,7 +41,6 @@ macro_rules! avx512 {
 
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = __m512;
-    const TILE_ROWS: usize = 6;
     const TILE_PANELS: usize = 4;
 
     #[inline(always)]
@@ -71,6 +70,14 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     #[inline(always)]
     unsafe fn write(self, v: Self::V, x: *mut f32) {
         avx512!(_mm512_storeu_ps(x, v));
+    }
+    #[inline(always)]
+    fn prefetch(self, x: *const f32) {
+        avx512!(_mm_prefetch::<_MM_HINT_T1>(x.cast()));
+    }
+    #[inline(always)]
+    fn prefetch_write(self, x: *const f32) {
+        avx512!(_mm_prefetch::<_MM_HINT_ET0>(x.cast()));
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
@@ -178,6 +185,17 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         });
     }
     #[inline(always)]
+    fn store_bf16_normal(self, v: Self::V, x: &mut [bf16; LANES]) {
+        if BF16 {
+            avx512!({
+                let narrow = transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(v));
+                _mm256_storeu_si256(x.as_mut_ptr().cast(), narrow);
+            });
+        } else {
+            self.store_bf16(v, x);
+        }
+    }
+    #[inline(always)]
     fn low_half(self, v: Self::V) -> Self::V {
         avx512!(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(
             _mm512_castps_si512(v)
@@ -204,7 +222,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
 
-    tiles!([1 2 3 4 5 6] [1 2 3 4]);
+    tiles!([6 4 2 1] [1 2 3 4]);
 }
 
 /// The mask of the first `count` lanes.

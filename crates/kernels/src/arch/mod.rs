@@ -29,8 +29,6 @@ pub(crate) const LANES: usize = 16;
 pub(crate) trait Simd: Copy {
     /// Sixteen `f32`.
     type V: Copy;
-    /// Rows of the largest register tile.
-    const TILE_ROWS: usize;
     /// Panels (of sixteen columns) of the largest register tile.
     const TILE_PANELS: usize;
 
@@ -47,6 +45,13 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// Sixteen numbers can be written at `x`.
     unsafe fn write(self, v: Self::V, x: *mut f32);
+
+    /// Asks for the cache line at `x` to be brought into the second cache; any address will do.
+    #[inline(always)]
+    fn prefetch(self, _x: *const f32) {}
+    /// Asks for the cache line at `x` to be brought into the first cache for writing; any address will do.
+    #[inline(always)]
+    fn prefetch_write(self, _x: *const f32) {}
 
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -75,6 +80,11 @@ pub(crate) trait Simd: Copy {
     fn load_bf16(self, x: &[bf16; LANES]) -> Self::V;
     /// Rounds to nearest even.
     fn store_bf16(self, v: Self::V, x: &mut [bf16; LANES]);
+    /// As [`store_bf16`](Self::store_bf16), but numbers below the normal range may become zero.
+    #[inline(always)]
+    fn store_bf16_normal(self, v: Self::V, x: &mut [bf16; LANES]) {
+        self.store_bf16(v, x);
+    }
     /// Each lane as a pair of bf16: the lower one, widened.
     fn low_half(self, v: Self::V) -> Self::V;
     /// Each lane as a pair of bf16: the upper one, widened.
@@ -86,16 +96,27 @@ pub(crate) trait Simd: Copy {
         self.fma(self.high_half(a), self.high_half(b), c)
     }
 
-    /// [`crate::gemm::tile`] of `rows` by `panels`, at most the largest of this path.
+    /// The rows of the largest tile of at most `rows`.
+    fn high(rows: usize) -> usize;
+
+    /// [`crate::gemm::tile`] of `rows`, which [`high`](Self::high) answered, by `panels`, at most `TILE_PANELS`.
     ///
     /// # Safety
     /// As [`crate::gemm::tile`].
     unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &Tile);
 }
 
-/// Implements [`Simd::tile`] by one compiled tile for each size.
+/// Implements [`Simd::tile`] by one compiled tile for each size: so many rows, the largest first, by so many panels.
 macro_rules! tiles {
     ([$($rows:literal)*] $panels:tt) => {
+        #[inline(always)]
+        fn high(rows: usize) -> usize {
+            match rows {
+                $($rows.. => $rows,)*
+                0 => 0,
+            }
+        }
+
         #[inline(always)]
         unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &crate::gemm::Tile) {
             // SAFETY: what the caller promises is what `gemm::tile` asks for.

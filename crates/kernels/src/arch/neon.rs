@@ -40,7 +40,6 @@ macro_rules! each {
 
 impl Simd for Neon {
     type V = [float32x4_t; 4];
-    const TILE_ROWS: usize = 6;
     const TILE_PANELS: usize = 1;
 
     #[inline(always)]
@@ -198,5 +197,5 @@ impl Simd for Neon {
         ])
     }
 
-    tiles!([1 2 3 4 5 6] [1]);
+    tiles!([6 4 2 1] [1]);
 }

@@ -21,7 +21,6 @@ macro_rules! lanes {
 
 impl Simd for Portable {
     type V = [f32; LANES];
-    const TILE_ROWS: usize = 3;
     const TILE_PANELS: usize = 1;
 
     #[inline(always)]
@@ -157,5 +156,5 @@ impl Simd for Portable {
         lanes!(i => f32::from_bits(v[i].to_bits() & 0xffff_0000))
     }
 
-    tiles!([1 2 3] [1]);
+    tiles!([3 2 1] [1]);
 }

@@ -2,8 +2,8 @@
 
 use crate::support::{gelu, max_difference, numbers, on_each_path, product};
 use emobox_kernels::{
-    Activation, Conv1d, ConvShape, Epilogue, MatRef, PackedLinear, Precision, Rows, conv1d, linear,
-    matmul,
+    Activation, Affine, Conv1d, ConvNorm, ConvShape, Epilogue, MatRef, PackedLinear, Precision,
+    Rows, conv1d, group_norm, linear, matmul, relu,
 };
 use half::f16;
 
@@ -215,6 +215,58 @@ fn grouped_padded_convolution_agrees_with_its_definition() {
             );
             let worst = max_difference(&out, &expected);
             assert!(worst < 2e-5, "{path}: {shape:?} differs by {worst:e}");
+        });
+    }
+}
+
+#[test]
+fn a_folded_convolution_is_convolution_and_norm() {
+    for (inputs, kernel, stride, offset) in [(1, 10, 5, 0.0), (3, 4, 2, 50.0)] {
+        let (frames, outputs) = (701, 37);
+        let shape = ConvShape {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            groups: 1,
+            padding: (0, 0),
+        };
+        let x: Vec<f32> = numbers(12, frames * inputs)
+            .iter()
+            .map(|v| v + offset)
+            .collect();
+        let weight = numbers(13, outputs * inputs * kernel);
+        let (scale, shift) = (numbers(14, outputs), numbers(15, outputs));
+        let affine = Affine {
+            weight: &scale,
+            bias: &shift,
+        };
+        let rows = shape.frames(frames);
+        on_each_path(|path| {
+            let mut expected = vec![0.0; rows * outputs];
+            conv1d(
+                &x,
+                &Conv1d::new(&weight, shape, Precision::F32),
+                &Epilogue::default(),
+                &mut expected,
+            );
+            group_norm(&mut expected, outputs, outputs, Some(affine), 1e-5);
+            relu(&mut expected);
+            let folded = ConvNorm::new(&weight, shape, affine, 1e-5, Precision::F32).fold(&x);
+            let epilogue = Epilogue {
+                bias: Some(&folded.bias),
+                activation: Activation::Relu,
+                residual: None,
+            };
+            let mut got = vec![f32::NAN; rows * outputs];
+            conv1d(&x, &folded.conv, &epilogue, &mut got);
+            let expected: Vec<f64> = expected.iter().map(|&v| f64::from(v)).collect();
+            let worst = max_difference(&got, &expected);
+            let allowed = if offset == 0.0 { 3e-6 } else { 2e-4 };
+            assert!(
+                worst < allowed,
+                "{path}: offset {offset} differs by {worst:e}"
+            );
         });
     }
 }
