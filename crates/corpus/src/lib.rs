@@ -5,6 +5,7 @@
 //! folder or the number of threads.
 
 mod audit;
+mod balanced;
 mod card;
 mod card_text;
 mod custom;
@@ -24,6 +25,10 @@ mod utterance;
 pub use audit::{
     Absent, AudioAudit, Audit, Flagged, FoldAudit, LabelConflict, Overlap, Shared, Sound, Twins,
     audit, scan_audio,
+};
+pub use balanced::{
+    Balance, BalanceOptions, BalancedItem, BalancedSet, Joined, PUBLISHED_SETS, PublishedItem,
+    PublishedSet, SpeakerChoice, balanced_set, published_classes, read_pseudo_labels,
 };
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use card_text::cards_markdown;

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 ///
 /// SHA-256 of a version tag, the seed, the purpose and the item, so that a draw depends on content alone and an item's place
 /// does not change when other items come or go.
-pub(super) fn place(seed: u64, purpose: &str, item: &str) -> [u8; 32] {
+pub(crate) fn place(seed: u64, purpose: &str, item: &str) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(b"emobox partition 1\0");
     hasher.update(seed.to_le_bytes());
@@ -15,7 +15,7 @@ pub(super) fn place(seed: u64, purpose: &str, item: &str) -> [u8; 32] {
 }
 
 /// Items in their drawn order.
-pub(super) fn shuffled<'a>(
+pub(crate) fn shuffled<'a>(
     seed: u64,
     purpose: &str,
     items: impl IntoIterator<Item = &'a str>,

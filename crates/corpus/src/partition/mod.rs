@@ -1,7 +1,7 @@
 //! Which utterance is train, valid or test in which fold: three schemes that are never mixed silently.
 
 mod cpython_random;
-mod draw;
+pub(crate) mod draw;
 mod metadata;
 mod official;
 mod paper;

@@ -52,5 +52,6 @@ fn read(fields: &Fields<'_>) -> Outcome {
     Row::new(fields.file.stem(), fields["emotion"].to_ascii_lowercase())
         .speaker(speaker)
         .gender(Gender::parse(&speaker[..1]))
+        .text(&fields["number"])
         .into()
 }

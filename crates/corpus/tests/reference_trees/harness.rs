@@ -110,6 +110,7 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
     right_by_default(corpus, &ours);
     crate::folds::published(corpus, &rows, &ours.manifest, folder.path());
     crate::folds::no_speaker_on_both_sides(&ours.manifest);
+    crate::balanced::check(corpus, &ours.manifest, folder.path());
     without_folder_above(corpus, &root, rows.len());
 }
 

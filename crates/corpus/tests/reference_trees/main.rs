@@ -3,6 +3,7 @@
 //!
 //! A corpus is one line below; a corpus with side files has a file here that writes them from the rows.
 
+mod balanced;
 mod emns;
 mod emozionalmente;
 mod folds;
