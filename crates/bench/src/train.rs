@@ -18,41 +18,41 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Everything a training needs besides the machine: one corpus, its partition, its features.
 #[derive(Debug, Clone, Copy)]
-pub struct Assignment<'a> {
+pub(crate) struct Assignment<'a> {
     /// The corpus.
-    pub corpus: &'a Corpus,
+    pub(crate) corpus: &'a Corpus,
     /// How it is cut.
-    pub split: &'a Split,
+    pub(crate) split: &'a Split,
     /// The features of its utterances.
-    pub store: &'a Store,
+    pub(crate) store: &'a Store,
     /// How probes are trained and selected.
-    pub protocol: &'a Protocol,
+    pub(crate) protocol: &'a Protocol,
     /// Where the encoder's checkpoint lies, for predicting with the probe later.
-    pub checkpoint: Option<&'a Path>,
+    pub(crate) checkpoint: Option<&'a Path>,
 }
 
 /// `job.json`: what the results in a folder were made from. Its digest names the folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JobIdentity {
+pub(crate) struct JobIdentity {
     /// Format version, 1.
-    pub schema: u32,
+    pub(crate) schema: u32,
     /// The corpus.
-    pub corpus: String,
+    pub(crate) corpus: String,
     /// Digest of its manifest.
-    pub manifest: Sha256,
+    pub(crate) manifest: Sha256,
     /// Digest of its partition.
-    pub partition: Sha256,
+    pub(crate) partition: Sha256,
     /// The header of the feature store.
-    pub features: serde_json::Value,
+    pub(crate) features: serde_json::Value,
     /// Utterances without features; with other ones the training would be another.
-    pub without_features: Vec<String>,
+    pub(crate) without_features: Vec<String>,
     /// Every constant of the protocol.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
 }
 
 impl JobIdentity {
     /// What decides the results of an assignment.
-    pub fn of(assignment: &Assignment<'_>) -> Self {
+    pub(crate) fn of(assignment: &Assignment<'_>) -> Self {
         let mut header = serde_json::to_value(assignment.store.header()).unwrap_or_default();
         if let Some(fields) = header.as_object_mut() {
             // For people; another version with the same revision gives the same numbers.
@@ -71,7 +71,7 @@ impl JobIdentity {
     }
 
     /// The digest that names the folder of the results.
-    pub fn digest(&self) -> Sha256 {
+    pub(crate) fn digest(&self) -> Sha256 {
         sha256_bytes(&serde_json::to_vec(self).unwrap_or_default())
     }
 }

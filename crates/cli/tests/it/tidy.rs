@@ -157,8 +157,10 @@ fn no_silenced_lint_without_a_reason() {
         if path.ends_with("tests/it/tidy.rs") {
             continue;
         }
-        assert!(!text.contains("#[allow("), "{path}: use #[expect(…, reason = …)]");
-        assert!(!text.contains("#![allow("), "{path}: use #![expect(…, reason = …)]");
+        // A module that several test binaries include cannot expect what only some of them see.
+        let shared = path.ends_with("tests/common/mod.rs") && text.contains("reason = ");
+        let silenced = text.contains("#[allow(") || text.contains("#![allow(");
+        assert!(shared || !silenced, "{path}: use #[expect(…, reason = …)]");
     }
 }
 
