@@ -30,7 +30,7 @@ pub(super) const ENTRY: Entry = Entry {
         access: Access::Open {
             page: "https://github.com/Ethio2021/ASED_V1",
             archives: &[Archive {
-                address: "https://github.com/Ethio2021/ASED_V1/archive/HEAD.zip",
+                address: "https://github.com/Ethio2021/ASED_V1/archive/refs/heads/main.zip",
                 bytes: None,
                 checksum: None,
             }],

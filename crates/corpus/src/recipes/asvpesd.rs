@@ -8,7 +8,7 @@ pub(super) const ENTRY: Entry = Entry {
         name: "asvpesd",
         title: "ASVP-ESD",
         full_name: "Audio, Speech and Vision Processing Lab Emotional Sound database",
-        languages: &["Mandarin", "English", "French", "Russian", "others"],
+        languages: &["Mandarin", "English", "others"],
         source: Source::Media,
         recording: "Speech and non-speech sounds (laughs, cries, sighs) from films, shows and the web, labelled by vote of \
                     several annotators at the South China University of Technology.",
@@ -44,7 +44,7 @@ pub(super) const ENTRY: Entry = Entry {
             }],
         },
         homepage: "https://zenodo.org/record/7132783",
-        citation: "Tientcheu Touko Landry, He, Yan, Li: ASVP-ESD: A dataset and its benchmark for emotion recognition using both speech and non-speech utterances. Global Scientific Journals 8 (5), 2020",
+        citation: "Tientcheu Touko Landry, He, Yan, Li: ASVP-ESD: A dataset and its benchmark for emotion recognition using both speech and non-speech utterances. Global Scientific Journals 8, 2020",
         layout: "Audio/\n  actor_36/\n    03-01-09-01-06-36-02-02-02.wav   01 speech (02 not speech), emotion 09, actor 36\n  actor_/                            without a number: the name says which actor\nBonus/\n  actor_150/\n  actor_200/",
         audio: "wav, 16 kHz, 16 bit, mono; 0.14 s to 86 s",
         expected: &[("Audio", 12_625), ("Bonus", 1339)],

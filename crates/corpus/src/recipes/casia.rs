@@ -32,7 +32,7 @@ pub(super) const ENTRY: Entry = Entry {
             how: "the full corpus is licensed by the Chinese Linguistic Data Consortium; the part used here has no official page",
         },
         homepage: "http://www.chineseldc.org/",
-        citation: "Institute of Automation, Chinese Academy of Sciences: CASIA Chinese emotional speech corpus. 2005",
+        citation: "Institute of Automation, Chinese Academy of Sciences: CASIA Chinese emotional speech corpus",
         layout: "liuchanhg/\n  angry/201.wav    sentence 201 to 250\n  fear/  happy/  neutral/  sad/  surprise/\nwangzhe/\nzhaoquanyin/\nzhaozuoxiang/",
         audio: "wav, 16 kHz, 16 bit, mono",
         expected: &[
