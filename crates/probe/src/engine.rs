@@ -49,12 +49,13 @@ impl<'a> Engine<'a> {
     pub(crate) fn initial(
         head: &Head,
         protocol: &Protocol,
-        dim: usize,
+        source: &dyn FeatureSource,
         classes: usize,
     ) -> Vec<Weights> {
         let weights = |point: &Point| {
             let sizes = Sizes {
-                dim,
+                layers: source.layers(),
+                dim: source.dim(),
                 hidden: point.hidden,
                 classes,
             };
@@ -70,7 +71,8 @@ impl<'a> Engine<'a> {
         data: EngineData<'a>,
         points: Vec<Weights>,
     ) -> Self {
-        let sweep = (head.build)(&Setup {
+        let sweep = head.sweep(&Setup {
+            layers: data.source.layers(),
             dim: data.source.dim(),
             classes: data.classes,
             hidden,

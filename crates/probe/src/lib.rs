@@ -13,6 +13,8 @@ mod batch;
 mod engine;
 mod error;
 pub mod heads;
+mod layers;
+mod logs;
 mod loss;
 mod oracle;
 mod outcome;
@@ -30,6 +32,8 @@ mod team;
 mod train;
 
 pub use error::ProbeError;
+pub use layers::{LayerCurveTask, layer_curve};
+pub use logs::{curves_csv, tensorboard_events};
 pub use outcome::{Curve, EpochRecord, FoldOutcome, Oracle, Predicted, Selected};
 pub use protocol::{ClassWeighting, Point, Protocol, ValidationRule, ValidationScheme};
 pub use saved::{FeatureDescription, Probe, ProbeDescription, ProbeOrigin};

@@ -1,4 +1,4 @@
-use crate::ProbeError;
+use crate::{ProbeError, heads};
 use emobox_files::{Sha256, sha256_bytes};
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,12 @@ pub struct Protocol {
     pub name: String,
     /// The head's name in [`crate::heads`].
     pub head: String,
+    /// Whether the head reads a softmax-weighted sum of all stored layers, with learnt weights that
+    /// begin equal (Yang et al., "SUPERB", Interspeech 2021, section 3).
+    pub layer_sum: bool,
     /// Maximum learning rates of the sweep.
     pub learning_rates: Vec<f64>,
-    /// Widths of the hidden layer of the sweep.
+    /// Widths of the hidden layer of the sweep; heads without one ignore them.
     pub hidden_sizes: Vec<usize>,
     /// Seeds of the initial weights. Selection happens within a seed; every seed gives a result.
     pub seeds: Vec<u64>,
@@ -90,7 +93,7 @@ pub struct Point {
     pub seed: u64,
     /// Maximum learning rate.
     pub learning_rate: f64,
-    /// Width of the hidden layer.
+    /// Width of the hidden layer; 0 for heads without one.
     pub hidden: usize,
 }
 
@@ -112,7 +115,8 @@ impl Protocol {
     pub fn paper() -> Self {
         Self {
             name: "paper".into(),
-            head: crate::heads::DEFAULT.into(),
+            head: heads::DEFAULT.into(),
+            layer_sum: false,
             learning_rates: vec![1e-3, 1e-4],
             hidden_sizes: vec![128, 256],
             seeds: vec![1],
@@ -153,10 +157,16 @@ impl Protocol {
     /// All points of the sweep: seeds outermost, then learning rates, then hidden sizes. "The
     /// earlier point" of the selection rule is the earlier in this order.
     pub fn points(&self) -> Vec<Point> {
+        let has_hidden = heads::find(&self.head).is_ok_and(|head| head.has_hidden);
+        let hidden_sizes = if has_hidden {
+            &self.hidden_sizes[..]
+        } else {
+            &[0]
+        };
         let mut points = Vec::new();
         for &seed in &self.seeds {
             for &learning_rate in &self.learning_rates {
-                for &hidden in &self.hidden_sizes {
+                for &hidden in hidden_sizes {
                     points.push(Point {
                         seed,
                         learning_rate,

@@ -137,6 +137,7 @@ impl Probe {
 
     fn sizes(&self) -> Sizes {
         Sizes {
+            layers: self.description.features.layers.len(),
             dim: self.description.features.dim,
             hidden: self.description.point.hidden,
             classes: self.description.classes.len(),
@@ -158,7 +159,7 @@ impl Probe {
         let unwritable = |e: safetensors::SafeTensorError| unreadable(path, e.to_string());
         let mut views = Vec::new();
         let mut rest = self.weights.as_slice();
-        for tensor in (self.head()?.layout)(&self.sizes()) {
+        for tensor in self.head()?.layout(&self.sizes()) {
             let Some((mine, others)) = rest.split_at_checked(tensor.len()) else {
                 return Err(unreadable(
                     path,
@@ -186,7 +187,8 @@ impl Probe {
         }
         description.protocol.check()?;
         let hidden = description.point.hidden;
-        let sane = (1..=65_536).contains(&hidden)
+        let sane = hidden <= 65_536
+            && (1..=1_024).contains(&description.features.layers.len())
             && (1..=65_536).contains(&description.features.dim)
             && (2..=65_536).contains(&description.classes.len());
         if !sane {
@@ -219,7 +221,7 @@ impl Probe {
     fn parse_weights(&self, path: &Path, bytes: &[u8]) -> Result<Vec<f32>, ProbeError> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| unreadable(path, e.to_string()))?;
         let mut weights = Vec::new();
-        for tensor in (self.head()?.layout)(&self.sizes()) {
+        for tensor in self.head()?.layout(&self.sizes()) {
             let found = file.tensor(tensor.name).map_err(|_| {
                 let names = file.names().join(", ");
                 unreadable(
@@ -246,6 +248,12 @@ impl Probe {
     pub fn predict(&self, frames: &FrameView<'_>) -> Result<Vec<f64>, ProbeError> {
         let problem = if frames.frames == 0 {
             Some("no frames, at least 1 is needed".to_owned())
+        } else if frames.layers != self.description.features.layers.len() {
+            let wanted = &self.description.features.layers;
+            Some(format!(
+                "{} layers, the probe reads {wanted:?}",
+                frames.layers
+            ))
         } else if frames.dim != self.description.features.dim {
             let wanted = self.description.features.dim;
             Some(format!(

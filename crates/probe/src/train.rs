@@ -95,6 +95,18 @@ pub fn train_fold(
     protocol.check()?;
     task.check()?;
     let head = heads::find(&protocol.head)?;
+    let layers = task.source.layers();
+    if (layers > 1) != protocol.layer_sum {
+        return Err(task.refuse(format!(
+            "the features hold {layers} layers, and the protocol {} sum layers: name one layer of \
+             the store, or use layer_sum with a store of several",
+            if protocol.layer_sum {
+                "does"
+            } else {
+                "does not"
+            }
+        )));
+    }
     let split = validation_split(task, &protocol.validation)?;
     let team = Team::new(options.threads);
     let fold = Fold {
@@ -154,12 +166,12 @@ struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     fn begin(&self, identity: String) -> TrainState {
-        let (dim, classes) = (self.task.source.dim(), self.task.classes.len());
+        let classes = self.task.classes.len();
         let seeds = self.protocol.seeds.len();
         TrainState {
             identity,
             epoch: 0,
-            points: Engine::initial(self.head, self.protocol, dim, classes),
+            points: Engine::initial(self.head, self.protocol, self.task.source, classes),
             curves: vec![Vec::new(); self.points.len()],
             best: vec![None; seeds],
             oracle: vec![None; seeds],

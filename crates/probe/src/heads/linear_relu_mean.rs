@@ -6,9 +6,7 @@
 //! features need no gradient. With several threads the rows of the tall matrix are shared out; a
 //! row's arithmetic does not see the others, so the result is the same to the bit.
 
-use super::{
-    Head, Setup, Sizes, SmallGradients, Sweep, Tensor, small_linear, small_linear_backward,
-};
+use super::{Setup, Sizes, SmallGradients, Sweep, small_linear, small_linear_backward};
 use crate::ProbeError;
 use crate::batch::{BLOCK, Batch, Piece};
 use emobox_kernels::{
@@ -16,36 +14,10 @@ use emobox_kernels::{
 };
 use std::ops::Range;
 
-pub(super) const HEAD: Head = Head {
-    name: super::DEFAULT,
-    summary: "linear, ReLU, mean over frames, linear: the paper's",
-    layout,
-    build: |setup| Box::new(Stack::new(setup)),
-};
-
-fn layout(sizes: &Sizes) -> Vec<Tensor> {
-    let &Sizes {
-        dim,
-        hidden,
-        classes,
-    } = sizes;
-    let tensor = |name, shape: &[usize], fan_in| Tensor {
-        name,
-        shape: shape.to_vec(),
-        fan_in,
-    };
-    vec![
-        tensor("hidden.weight", &[hidden, dim], dim),
-        tensor("hidden.bias", &[hidden], dim),
-        tensor("output.weight", &[classes, hidden], hidden),
-        tensor("output.bias", &[classes], hidden),
-    ]
-}
-
 /// Rows of the tall matrix are shared out in multiples of this, the kernels' register tile.
 const TILE: usize = 64;
 
-struct Stack {
+pub(super) struct Stack {
     dim: usize,
     classes: usize,
     points: Vec<Pooled>,
@@ -89,7 +61,7 @@ struct Part {
 }
 
 impl Stack {
-    fn new(setup: &Setup<'_>) -> Self {
+    pub(super) fn new(setup: &Setup<'_>) -> Self {
         let rows = setup.hidden.iter().sum::<usize>();
         let groups = split_rows(rows.div_ceil(TILE), setup.team.size())
             .into_iter()
@@ -112,6 +84,7 @@ impl Stack {
 
     fn sizes(&self, point: usize) -> Sizes {
         Sizes {
+            layers: 1,
             dim: self.dim,
             hidden: self.points[point].hidden,
             classes: self.classes,
@@ -265,7 +238,7 @@ impl Group {
     fn load(&mut self, weights: &[&[f32]], utterances: usize) {
         let dim = self.weight.len() / self.rows();
         for part in &self.parts {
-            // The hidden layer's weight and bias lead a point's flat weights; see `layout`.
+            // The hidden layer's weight and bias lead a point's flat weights; see `Head::layout`.
             let flat = weights[part.point];
             let rows = part.at..part.at + part.units.len();
             self.weight[rows.start * dim..rows.end * dim]

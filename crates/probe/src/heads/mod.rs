@@ -1,30 +1,41 @@
 //! The heads, by name. A head is one file here and one line in [`all`].
 
+mod attentive;
+mod linear;
 mod linear_relu_mean;
+mod machine;
+mod mean;
+mod statistics;
+#[cfg(test)]
+mod tests;
 
 use crate::ProbeError;
 use crate::batch::Batch;
 use crate::random::{Purpose, stream, uniform};
 use crate::team::Team;
+pub(crate) use machine::Pooling;
 
 /// The paper's head.
 pub const DEFAULT: &str = "linear-relu-mean-linear";
 
-/// A kind of probe.
+/// A kind of probe: an optional rectified hidden layer on every frame, a pooling over frames, and a
+/// linear layer on the outcome.
 #[derive(Debug)]
 pub struct Head {
     /// The name it is asked for by.
     pub name: &'static str,
     /// What it computes, in one line.
     pub summary: &'static str,
-    /// Its tensors for a dimension, a hidden size and a number of classes.
-    pub layout: fn(&Sizes) -> Vec<Tensor>,
-    pub(crate) build: fn(&Setup<'_>) -> Box<dyn Sweep>,
+    /// Whether there is a hidden layer, so that hidden sizes mean something.
+    pub has_hidden: bool,
+    pub(crate) pooling: fn() -> Box<dyn Pooling>,
+    /// A way to train all points together, for one layer of features.
+    pub(crate) fused: Option<fn(&Setup<'_>) -> Box<dyn Sweep>>,
 }
 
 /// All heads.
 pub fn all() -> &'static [Head] {
-    &[linear_relu_mean::HEAD]
+    &[mean::HEAD, statistics::HEAD, attentive::HEAD, linear::HEAD]
 }
 
 /// The head of that name.
@@ -39,9 +50,11 @@ pub fn find(name: &str) -> Result<&'static Head, ProbeError> {
 /// What the tensors' shapes depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
+    /// Layers of features; more than one are summed with learnt weights.
+    pub layers: usize,
     /// The width of a frame.
     pub dim: usize,
-    /// The width of the hidden layer.
+    /// The width of the hidden layer, where there is one.
     pub hidden: usize,
     /// The number of classes.
     pub classes: usize,
@@ -54,36 +67,83 @@ pub struct Tensor {
     pub name: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Initial values are uniform within ±1/√fan_in, PyTorch's default for linear layers.
+    /// Initial values are uniform within ±1/√fan_in, PyTorch's default for linear layers; 0 stands
+    /// for initial values of zero.
     pub fan_in: usize,
 }
 
 impl Tensor {
+    pub(crate) fn new(name: &'static str, shape: &[usize], fan_in: usize) -> Self {
+        Self {
+            name,
+            shape: shape.to_vec(),
+            fan_in,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.shape.iter().product()
     }
 }
 
 impl Head {
+    /// The head's tensors, in the order of its flat weights.
+    pub fn layout(&self, sizes: &Sizes) -> Vec<Tensor> {
+        let &Sizes {
+            layers,
+            dim,
+            hidden,
+            classes,
+        } = sizes;
+        let mut tensors = Vec::new();
+        if layers > 1 {
+            tensors.push(Tensor::new("layers.weight", &[layers], 0));
+        }
+        let width = if self.has_hidden {
+            tensors.push(Tensor::new("hidden.weight", &[hidden, dim], dim));
+            tensors.push(Tensor::new("hidden.bias", &[hidden], dim));
+            hidden
+        } else {
+            dim
+        };
+        let pooling = (self.pooling)();
+        tensors.extend(pooling.tensors(width));
+        let pooled = pooling.width(width);
+        tensors.push(Tensor::new("output.weight", &[classes, pooled], pooled));
+        tensors.push(Tensor::new("output.bias", &[classes], pooled));
+        tensors
+    }
+
     /// How many numbers a head of these sizes has.
     pub fn parameters(&self, sizes: &Sizes) -> usize {
-        (self.layout)(sizes).iter().map(Tensor::len).sum()
+        self.layout(sizes).iter().map(Tensor::len).sum()
     }
 
     /// Initial values, all tensors one after the other. They depend on the sizes and the seed alone.
     pub fn initial(&self, sizes: &Sizes, seed: u64) -> Vec<f32> {
         let mut values = Vec::with_capacity(self.parameters(sizes));
-        for (tensor, number) in (self.layout)(sizes).iter().zip(0..) {
-            let bound = 1.0 / (tensor.fan_in.max(1) as f32).sqrt();
+        for (tensor, number) in self.layout(sizes).iter().zip(0..) {
+            let bound = match tensor.fan_in {
+                0 => 0.0,
+                fan_in => 1.0 / (fan_in as f32).sqrt(),
+            };
             let mut rng = stream(seed, Purpose::Tensor(number));
             values.extend((0..tensor.len()).map(|_| uniform(&mut rng, bound)));
         }
         values
     }
+
+    pub(crate) fn sweep(&self, setup: &Setup<'_>) -> Box<dyn Sweep> {
+        match self.fused {
+            Some(fused) if setup.layers == 1 => fused(setup),
+            _ => Box::new(machine::Machines::new(self, setup)),
+        }
+    }
 }
 
 /// What a sweep of one head is built from.
 pub(crate) struct Setup<'a> {
+    pub(crate) layers: usize,
     pub(crate) dim: usize,
     pub(crate) classes: usize,
     /// The hidden size of every point.

@@ -1,8 +1,6 @@
 //! Training's promises: the same result however it is run, and a selection that never sees the test.
 
-mod common;
-
-use common::{DIM, Dummy, dummy, short};
+use crate::dummy::{DIM, Dummy, dummy, short};
 use emobox_features::{
     ComputePrecision, FrameData, FrameView, Normalisation, SCHEMA, StoreHeader, StorePrecision,
 };

@@ -1,0 +1,12 @@
+//! A linear probe on the mean over frames.
+
+use super::mean::Mean;
+use super::{Head, Pooling};
+
+pub(super) const HEAD: Head = Head {
+    name: "mean-linear",
+    summary: "mean over frames, linear: logistic regression on pooled features",
+    has_hidden: false,
+    pooling: || Box::new(Mean) as Box<dyn Pooling>,
+    fused: None,
+};
