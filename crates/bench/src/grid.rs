@@ -10,7 +10,7 @@ use crate::{BenchError, BenchRun, Context, Corpus, Experiment, Home, Share};
 use emobox_encoder::Encoder;
 use emobox_features::{ComputePrecision, Store};
 use emobox_probe::{FoldOutcome, Predicted, Protocol};
-use emobox_report::ReportData;
+use emobox_report::{MapItem, ReportData, UtteranceMap, utterance_maps};
 use emobox_score::{
     BootstrapOptions, Prediction, Provenance, RunLabels, ScoreRequest, Skipped, Source,
     score_folds,
@@ -203,6 +203,7 @@ impl<'a> Grid<'a> {
         run.data_mut().scores.runs.extend(runs);
         let training = outcomes.iter().map(|o| training_of(&corpus.name, &encoder, o));
         run.data_mut().training.extend(training);
+        run.data_mut().maps.extend(maps(cell)?);
         run.add_skipped(plan.left_out.iter().map(|(_, count)| count).sum());
         run.add_folder(plan.folder);
         run.add_predictions(PredictionSet {
@@ -258,6 +259,30 @@ impl<'a> Grid<'a> {
         }
         notes
     }
+}
+
+/// The corpus in the plane, by the mean over frames of the layer that the probes read.
+fn maps(cell: &Cell<'_>) -> Result<Vec<UtteranceMap>, BenchError> {
+    let (corpus, store) = (cell.corpus, &cell.store);
+    let layer = store.header().layers.last().copied().unwrap_or(0);
+    let mut rows = Vec::new();
+    for utterance in &corpus.manifest.utterances {
+        if store.contains(&utterance.key)
+            && let Some(pooled) = store.pooled(&utterance.key)?
+        {
+            rows.push((utterance, pooled.mean(layer)));
+        }
+    }
+    let items: Vec<MapItem<'_>> = rows
+        .iter()
+        .map(|(utterance, features)| MapItem {
+            key: &utterance.key,
+            label: &utterance.label,
+            speaker: utterance.speaker.as_deref(),
+            features,
+        })
+        .collect();
+    Ok(utterance_maps(&corpus.name, &cell.encoder.info().name, &items))
 }
 
 /// What tells this configuration from others of the same encoder.

@@ -65,7 +65,7 @@ impl Home {
 }
 
 /// Whether `name` can be a folder name and a column of a table: letters, digits, `.`, `_`, `-`, `+`.
-pub fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 100
         && !name.starts_with(['.', '-'])

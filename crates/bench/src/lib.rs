@@ -15,6 +15,7 @@ mod lists;
 mod predict;
 mod prepare;
 mod progress;
+mod report;
 mod results;
 mod run;
 mod split;
@@ -34,6 +35,10 @@ pub use lists::{
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};
+pub use emobox_report::PaperSource;
+pub use report::{
+    ReportFormat, compare_files, comparison_text, read_run, render, write_figures,
+};
 pub use run::{BenchRun, PredictionSet};
 pub use split::{Split, SplitRequest, split};
 pub use emobox_corpus::Scheme;

@@ -7,7 +7,10 @@ use emobox_report::{AuditFindings, Fact, Training, TrainingPoint, html};
 use emobox_score::write_predictions;
 use std::path::Path;
 
-/// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl` and `report.html`.
+/// What `emobox report` reads: everything that the page shows.
+pub(crate) const REPORT_DATA: &str = "report.json";
+
+/// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl`, `report.json` and `report.html`.
 pub(crate) fn write_results(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     for set in run.predictions() {
         let name = format!("{}.jsonl", set.encoder);
@@ -15,6 +18,7 @@ pub(crate) fn write_results(run: &BenchRun, out: &Path) -> Result<(), BenchError
         write_atomic_with(path, |to| write_predictions(to, &set.items))?;
     }
     write_json(out.join("scores.json"), run.scores())?;
+    write_json(out.join(REPORT_DATA), run.data())?;
     write_atomic(out.join("report.html"), html(run.data()).as_bytes())?;
     Ok(())
 }

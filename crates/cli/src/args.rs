@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Run corpora × encoders from raw audio to the table; resumes
     Bench(BenchArgs),
+    /// Compare two systems by their predictions on the same items
+    Compare(CompareArgs),
+    /// Print a finished run again: tables, the page, figures, the paper's scores beside
+    Report(ReportArgs),
     /// Recognise the emotion of recordings with a trained probe
     Predict(PredictArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
@@ -261,4 +265,58 @@ pub(crate) struct DemoArgs {
     /// Seed of the voices, the partition and the training
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// predictions.jsonl of the first system
+    pub(crate) a: PathBuf,
+    /// predictions.jsonl of the second system
+    pub(crate) b: PathBuf,
+    /// A manifest, for the speakers that intervals are drawn over
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Seed of the bootstrap
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// An output folder of `emobox bench`
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) format: ReportFormatArgs,
+    /// Set the published figures beside the scores
+    #[arg(long, value_enum)]
+    pub(crate) beside: Option<Beside>,
+    /// Also write every figure as an SVG file into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) figures: Option<PathBuf>,
+}
+
+/// At most one of these; tables for a terminal without any.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct ReportFormatArgs {
+    /// The self-contained page
+    #[arg(long)]
+    pub(crate) html: bool,
+    /// A LaTeX document with booktabs tables
+    #[arg(long)]
+    pub(crate) latex: bool,
+    /// Markdown tables
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// One line a run, every score
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Beside {
+    /// Tables 4 and 5 as the paper's text has them; 40 cells are cut there
+    Paper,
+    /// The same, completed from the picture in the published repository
+    PaperWithSupplement,
 }

@@ -5,6 +5,7 @@ mod corpora;
 mod encoders;
 mod evaluate;
 mod predict;
+mod report;
 mod stages;
 
 use crate::args::{Cli, Command, Grid, PartitionHow, ProtocolName, Scheme};
@@ -41,6 +42,8 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Train(args) => stages::train(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Bench(args) => bench::run(&session, args),
+        Command::Compare(args) => report::compare(&session, args),
+        Command::Report(args) => report::run(&session, args),
         Command::Predict(args) => predict::run(&session, args),
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {

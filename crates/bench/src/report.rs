@@ -1,0 +1,131 @@
+use crate::evaluate::{add_speakers, scores_file};
+use crate::results::REPORT_DATA;
+use crate::{BenchError, BenchRun};
+use emobox_corpus::Manifest;
+use emobox_files::{FileError, read_json, write_atomic};
+use emobox_report::{
+    Metric, PaperSource, ReportData, Table, comparison_table, figures, html, intra_table,
+    latex_document, runs_csv, scores_table,
+};
+use emobox_score::{
+    BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare,
+    read_predictions,
+};
+use std::path::{Path, PathBuf};
+
+/// The forms a finished run can be printed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// Tables for a terminal.
+    Terminal,
+    /// The self-contained page.
+    Html,
+    /// Markdown tables.
+    Markdown,
+    /// A LaTeX document with booktabs tables.
+    Latex,
+    /// One line a run, every score.
+    Csv,
+}
+
+/// A run as `emobox bench` left it in its output folder.
+pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
+    let path = folder.join(REPORT_DATA);
+    if !path.exists() {
+        return Err(BenchError::Call(format!(
+            "{} is no output folder of `emobox bench`: there is no {REPORT_DATA} in it",
+            folder.display()
+        )));
+    }
+    Ok(BenchRun::of(read_json(&path)?))
+}
+
+/// Prints a run in the form asked for; with `beside`, the published figures stand next to its own.
+pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>) -> String {
+    let mut data = run.data().clone();
+    data.beside = beside.or(data.beside);
+    match format {
+        ReportFormat::Terminal => texts(&tables(&data), Table::terminal),
+        ReportFormat::Html => html(&data),
+        ReportFormat::Markdown => texts(&tables(&data), Table::markdown),
+        ReportFormat::Latex => latex_document(&tables(&data)),
+        ReportFormat::Csv => runs_csv(&data),
+    }
+}
+
+/// Writes every figure of a run as an SVG file into `folder`, and names them.
+pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    let mut paths = Vec::new();
+    for figure in figures(run.data()) {
+        let path = folder.join(format!("{}.svg", figure.id));
+        write_atomic(&path, figure.svg_file().as_bytes())?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+/// The scores with intervals; and, where there is more than one cell, the paper's form.
+fn tables(data: &ReportData) -> Vec<Table> {
+    let mut tables = vec![scores_table(data)];
+    if data.headline().len() > 1 || data.beside.is_some() {
+        tables.push(intra_table(data, &Metric::ALL));
+    }
+    if !data.scores.comparisons.is_empty() {
+        tables.push(comparison_table(data));
+    }
+    tables
+}
+
+fn texts(tables: &[Table], text: fn(&Table) -> String) -> String {
+    tables.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// Compares two systems by their predictions on the same items: the difference with its interval and
+/// p value, McNemar's test, and the smallest difference these items could show.
+pub fn compare_files(
+    a: &Path,
+    b: &Path,
+    manifest: Option<&Path>,
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let manifest = manifest.map(Manifest::read).transpose()?;
+    let read = |path: &Path| -> Result<Vec<Prediction>, BenchError> {
+        let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
+        let name = path.display().to_string();
+        let mut items = read_predictions(std::io::BufReader::new(file), &name)?;
+        if let Some(manifest) = &manifest {
+            add_speakers(&mut items, manifest);
+        }
+        Ok(items)
+    };
+    let (items_a, items_b) = (read(a)?, read(b)?);
+    let classes = classes_of(items_a.iter().chain(&items_b));
+    let [name_a, name_b] = names(a, b);
+    let comparison = compare(&CompareRequest {
+        corpus: manifest.as_ref().map_or("–", |manifest| &manifest.corpus),
+        a: (&name_a, &items_a),
+        b: (&name_b, &items_b),
+        classes: &classes,
+        bootstrap: BootstrapOptions {
+            seed,
+            ..BootstrapOptions::default()
+        },
+    })?;
+    let mut scores = scores_file(Provenance::default(), Vec::new());
+    scores.comparisons.push(comparison);
+    Ok(BenchRun::of(ReportData::new("comparison", scores)))
+}
+
+/// The file stems, or the whole paths where the stems are the same.
+fn names(a: &Path, b: &Path) -> [String; 2] {
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    match (stem(a), stem(b)) {
+        (Some(one), Some(other)) if one != other => [one, other],
+        _ => [a.display().to_string(), b.display().to_string()],
+    }
+}
+
+/// The table of a comparison for a terminal.
+pub fn comparison_text(run: &BenchRun) -> String {
+    comparison_table(run.data()).terminal()
+}

@@ -1,0 +1,45 @@
+//! `report` and `compare`: finished runs and predictions, printed.
+
+use super::Session;
+use crate::args::{Beside, CompareArgs, ReportArgs};
+use crate::exit::Outcome;
+use crate::output;
+use emobox_bench::{PaperSource, ReportFormat};
+
+pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
+    let run = emobox_bench::read_run(&args.run)?;
+    let beside = args.beside.map(|beside| match beside {
+        Beside::Paper => PaperSource::Text,
+        Beside::PaperWithSupplement => PaperSource::WithSupplement,
+    });
+    if let Some(folder) = &args.figures {
+        for path in emobox_bench::write_figures(&run, folder)? {
+            output::note(&format!("wrote {}", path.display()));
+        }
+    }
+    let choice = &args.format;
+    let format = match (choice.html, choice.latex, choice.markdown, choice.csv) {
+        (true, ..) => ReportFormat::Html,
+        (_, true, ..) => ReportFormat::Latex,
+        (_, _, true, _) => ReportFormat::Markdown,
+        (_, _, _, true) => ReportFormat::Csv,
+        _ => ReportFormat::Terminal,
+    };
+    if session.json {
+        output::json(run.scores())?;
+    } else {
+        output::result(&emobox_bench::render(&run, format, beside));
+    }
+    Ok(Outcome::Complete)
+}
+
+pub(super) fn compare(session: &Session<'_>, args: &CompareArgs) -> anyhow::Result<Outcome> {
+    let manifest = args.manifest.as_deref();
+    let run = emobox_bench::compare_files(&args.a, &args.b, manifest, args.seed)?;
+    if session.json {
+        output::json(&run.scores().comparisons)?;
+    } else {
+        output::result(&emobox_bench::comparison_text(&run));
+    }
+    Ok(Outcome::Complete)
+}
