@@ -1,6 +1,8 @@
 use crate::grid::Grid;
 use crate::results::write_results;
-use crate::{BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Extracted, Home, Share};
+use crate::{
+    BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Extracted, Home, Share,
+};
 use emobox_files::{DirLock, FileError};
 use std::path::Path;
 

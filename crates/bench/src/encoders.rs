@@ -7,7 +7,11 @@ use emobox_encoder::{
 use std::path::{Path, PathBuf};
 
 /// Opens an encoder of an experiment.
-pub fn open_encoder(choice: &EncoderChoice, precision: &str) -> Result<Encoder, BenchError> {
+pub fn open_encoder(
+    choice: &EncoderChoice,
+    precision: &str,
+    device: &str,
+) -> Result<Encoder, BenchError> {
     let source = match &choice.path {
         Some(path) => EncoderSource::Local {
             name: choice.name.clone(),
@@ -25,7 +29,9 @@ pub fn open_encoder(choice: &EncoderChoice, precision: &str) -> Result<Encoder, 
                 )));
             }
         },
-        ..EncoderOptions::default()
+        device: device
+            .parse()
+            .map_err(|e| BenchError::encoder(&choice.name, e))?,
     };
     Encoder::open(&source, &options).map_err(|e| BenchError::encoder(&choice.name, e))
 }
@@ -44,7 +50,11 @@ pub fn pull_encoder(name: &str, context: Context<'_>) -> Result<PathBuf, BenchEr
             BenchError::encoder(&name.clone(), EncoderError::FetchByHand { name, url })
         })?,
         None if name.contains('/') => hub::HubRequest::new(name),
-        None => return Err(crate::encoder_card(name).err().unwrap_or_else(|| built_in(name))),
+        None => {
+            return Err(crate::encoder_card(name)
+                .err()
+                .unwrap_or_else(|| built_in(name)));
+        }
     };
     let mut bar = PullBar {
         context,
@@ -81,7 +91,9 @@ impl PullBar<'_> {
                     });
                     self.file = Some((*file).to_owned());
                 } else {
-                    self.context.progress.advance(done.saturating_sub(self.done));
+                    self.context
+                        .progress
+                        .advance(done.saturating_sub(self.done));
                 }
                 self.done = *done;
             }
@@ -90,7 +102,9 @@ impl PullBar<'_> {
                 self.context.progress.note(&note);
             }
             Progress::Retrying { file, reason, .. } => {
-                self.context.progress.note(&format!("{file}: {reason}; going on from there"));
+                self.context
+                    .progress
+                    .note(&format!("{file}: {reason}; going on from there"));
             }
             Progress::CacheInstead { reason } => {
                 let note = format!("{reason}; the copy in the cache is used");

@@ -1,6 +1,7 @@
-use crate::{BenchError, BenchRun};
+use crate::{BenchError, BenchRun, Corpus};
 use emobox_corpus::Manifest;
 use emobox_files::FileError;
+use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
     BootstrapOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
@@ -18,7 +19,8 @@ pub fn evaluate(
     manifest: Option<&Path>,
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
-    let file = std::fs::File::open(predictions).map_err(|e| FileError::io("read", predictions, e))?;
+    let file =
+        std::fs::File::open(predictions).map_err(|e| FileError::io("read", predictions, e))?;
     let name = predictions.display().to_string();
     let mut items = read_predictions(std::io::BufReader::new(file), &name)?;
     let mut classes = classes_of(&items);
@@ -55,6 +57,25 @@ pub fn evaluate(
     })?;
     let scores = scores_file(Provenance::default(), runs);
     Ok(BenchRun::of(ReportData::new(name, scores)))
+}
+
+/// A probe's answer as a line of `predictions.jsonl`.
+pub(crate) fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicted) -> Prediction {
+    let utterance = corpus.utterance(&item.key);
+    Prediction {
+        key: item.key.clone(),
+        fold: outcome.fold,
+        label: outcome.classes[item.label].clone(),
+        prediction: outcome.classes[item.prediction].clone(),
+        scores: outcome
+            .classes
+            .iter()
+            .cloned()
+            .zip(item.log_probabilities.iter().copied())
+            .collect(),
+        speaker: utterance.and_then(|u| u.speaker.clone()),
+        gender: utterance.and_then(|u| u.gender.clone()),
+    }
 }
 
 /// `scores.json` of one benchmark: no cross-corpus matrices, no comparisons.
@@ -109,7 +130,10 @@ fn check_keys(items: &[Prediction], manifest: &Manifest, name: &str) -> Result<(
         None => Ok(()),
         Some(item) => Err(BenchError::Call(format!(
             "{name}: {:?} has label {:?}, the manifest of {} says {:?}",
-            item.key, item.label, manifest.corpus, labels[item.key.as_str()]
+            item.key,
+            item.label,
+            manifest.corpus,
+            labels[item.key.as_str()]
         ))),
     }
 }

@@ -1,6 +1,7 @@
 use crate::BenchError;
 use crate::home::is_plain_name;
 use emobox_corpus::Scheme;
+use emobox_features::Normalisation;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// ```toml
 /// scheme = "paper"        # or "speaker", "published"
 /// protocol = "strict"     # or "paper"
+/// layers = "last"         # or "all", "0,4,7-9"
 /// seed = 0
 ///
 /// [[corpus]]
@@ -54,6 +56,21 @@ pub struct Experiment {
     /// Arithmetic of the encoder: `f32` or `bf16`.
     #[serde(default = "default_precision")]
     pub precision: String,
+    /// Where the encoder computes: `cpu`, `cuda`, `cuda:N` or `metal`.
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// Which hidden states the probe reads: `last`, `all` (summed with learnt weights), or `0,4,7-9`.
+    #[serde(default = "default_layers")]
+    pub layers: String,
+    /// Layer normalisation of the features before the probe: over the `utterance`, each `frame`, or `none`.
+    #[serde(default)]
+    pub normalisation: Normalisation,
+    /// The probe's head by name; the protocol's own without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// Also train a small probe on every layer, to see which one carries emotion.
+    #[serde(default)]
+    pub layer_curve: bool,
 }
 
 /// A corpus of an experiment.
@@ -86,6 +103,14 @@ fn default_precision() -> String {
     "f32".to_owned()
 }
 
+fn default_device() -> String {
+    "cpu".to_owned()
+}
+
+fn default_layers() -> String {
+    "last".to_owned()
+}
+
 impl Default for Experiment {
     fn default() -> Self {
         Self {
@@ -98,6 +123,11 @@ impl Default for Experiment {
             allow_missing: false,
             as_published: false,
             precision: default_precision(),
+            device: default_device(),
+            layers: default_layers(),
+            normalisation: Normalisation::default(),
+            head: None,
+            layer_curve: false,
         }
     }
 }
@@ -149,10 +179,7 @@ impl Experiment {
     }
 }
 
-fn check_names<'a>(
-    what: &str,
-    names: impl Iterator<Item = &'a str>,
-) -> Result<(), BenchError> {
+fn check_names<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<(), BenchError> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
         check_name(name)?;
@@ -171,4 +198,48 @@ pub fn check_name(name: &str) -> Result<(), BenchError> {
     Err(BenchError::Call(format!(
         "{name:?} cannot be the name of a corpus or encoder: use letters, digits, '.', '_', '-', '+'"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_with_paths_relative_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("experiment.toml");
+        let text = "scheme = \"speaker\"\nnormalisation = \"frame\"\n\
+                    [[corpus]]\nname = \"emodb\"\nraw = \"raw/emodb\"\n\
+                    [[encoder]]\nname = \"fbank\"\n";
+        std::fs::write(&path, text).unwrap();
+        let experiment = Experiment::read(&path).unwrap();
+        experiment.check().unwrap();
+        assert_eq!(experiment.scheme, Scheme::Speaker);
+        assert_eq!(experiment.normalisation, Normalisation::Frame);
+        let raw = experiment.corpora[0].raw.as_deref();
+        assert_eq!(raw, Some(folder.path().join("raw/emodb").as_path()));
+        let again: Experiment = toml::from_str(&toml::to_string(&experiment).unwrap()).unwrap();
+        assert_eq!(again, experiment);
+    }
+
+    #[test]
+    fn doubled_and_impossible_names_are_refused() {
+        let choice = |name: &str| CorpusChoice {
+            name: name.to_owned(),
+            raw: None,
+        };
+        let mut experiment = Experiment {
+            corpora: vec![choice("a"), choice("a")],
+            encoders: vec![EncoderChoice {
+                name: "fbank".to_owned(),
+                path: None,
+            }],
+            ..Experiment::default()
+        };
+        let message = experiment.check().unwrap_err().to_string();
+        assert!(message.contains("named twice"), "{message}");
+        experiment.corpora[1].name = "../b".to_owned();
+        let message = experiment.check().unwrap_err().to_string();
+        assert!(message.contains("../b"), "{message}");
+    }
 }

@@ -1,11 +1,11 @@
 use crate::{BenchError, Context, Corpus, Stage};
+use emobox_audio::{LoadOptions, SampleRate, Seconds};
 use emobox_encoder::{Encoder, LayerSelection};
 use emobox_features::{
     Claim, ComputePrecision, Failure, HiddenView, Normalisation, Outcome, SCHEMA, Shard,
     ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision, StoredItem,
     WorkItem, write_shard,
 };
-use emobox_audio::{LoadOptions, SampleRate, Seconds};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +32,26 @@ pub struct ExtractOptions {
     pub share: Option<Share>,
     /// Try utterances again whose extraction failed before.
     pub retry_failed: bool,
+}
+
+impl ExtractOptions {
+    /// What tells a store apart from the default one, for its folder's name; empty for the default.
+    pub(crate) fn variant(&self) -> String {
+        let mut text = String::new();
+        if self.layers != LayerSelection::Last {
+            text.push_str(&format!("+layers-{}", self.layers).replace(',', "_"));
+        }
+        if self.normalisation != Normalisation::default() {
+            text.push_str(&format!("+norm-{:?}", self.normalisation).to_lowercase());
+        }
+        if self.compute != ComputePrecision::default() {
+            text.push_str(&format!("+{:?}", self.compute).to_lowercase());
+        }
+        if self.precision != StorePrecision::default() {
+            text.push_str(&format!("+stored-{:?}", self.precision).to_lowercase());
+        }
+        text
+    }
 }
 
 /// What an extraction did.
@@ -63,7 +83,11 @@ impl Extracted {
         if let Some((key, reason)) = self.failed.first() {
             let more = self.failed.len() - 1;
             line.push_str(&format!(", {} without features ({key}: {reason}", more + 1));
-            line.push_str(&if more > 0 { format!("; and {more} more)") } else { ")".to_owned() });
+            line.push_str(&if more > 0 {
+                format!("; and {more} more)")
+            } else {
+                ")".to_owned()
+            });
         }
         line
     }
@@ -154,7 +178,12 @@ pub fn extract(
         };
         let encoded = round.run()?;
         extracted.encoded += encoded;
-        failures.extend(round.failures.into_inner().unwrap_or_else(PoisonError::into_inner));
+        failures.extend(
+            round
+                .failures
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         retry_failed = false;
         if encoded == 0 && !plan.missing_shards(dir, share, false).is_empty() {
             // Another process is making what is left.
@@ -211,11 +240,25 @@ struct ShardJob<'a> {
 impl<'a> Round<'a> {
     /// Returns how many utterances were encoded.
     fn run(&self) -> Result<usize, BenchError> {
-        let all: u64 = self.plan.shards().iter().map(|s| s.items.len() as u64).sum();
-        let waiting = self.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.clone();
+        let all: u64 = self
+            .plan
+            .shards()
+            .iter()
+            .map(|s| s.items.len() as u64)
+            .sum();
+        let waiting = self
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .waiting
+            .clone();
         let left: u64 = waiting.map(|s| s.items.len() as u64).sum();
         self.context.progress.begin(&Stage {
-            label: format!("encoding {} with {}", self.corpus.name, self.encoder.info().name),
+            label: format!(
+                "encoding {} with {}",
+                self.corpus.name,
+                self.encoder.info().name
+            ),
             total: all,
             unit: "utterances",
             already: all - left,
@@ -233,7 +276,11 @@ impl<'a> Round<'a> {
             }
         });
         self.context.progress.end();
-        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = self
+            .error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         match error {
             Some(error) => Err(error),
             None => Ok(encoded.into_inner()),

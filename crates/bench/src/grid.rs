@@ -1,21 +1,21 @@
 use crate::encoders::open_encoder;
-use crate::evaluate::scores_file;
+use crate::evaluate::{prediction, scores_file};
 use crate::extract::{ExtractOptions, Extracted, extract, open_store};
+use crate::layers::layer_curve_of;
 use crate::prepare::{PrepareHow, corpus_of};
 use crate::results::{audit_findings, protocol_facts, training_of};
+use crate::run::PredictionSet;
 use crate::split::{Split, SplitRequest, split};
 use crate::train::{Assignment, Jobs, jobs, train_jobs};
-use crate::run::PredictionSet;
 use crate::{BenchError, BenchRun, Context, Corpus, Experiment, Home, Share};
 use emobox_encoder::Encoder;
 use emobox_features::{ComputePrecision, Store};
-use emobox_probe::{FoldOutcome, Predicted, Protocol};
+use emobox_probe::{FoldOutcome, Protocol};
 use emobox_report::{MapItem, ReportData, UtteranceMap, utterance_maps};
 use emobox_score::{
-    BootstrapOptions, Prediction, Provenance, RunLabels, ScoreRequest, Skipped, Source,
-    score_folds,
+    BootstrapOptions, Provenance, RunLabels, ScoreRequest, Skipped, Source, score_folds,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An experiment with its corpora prepared and its encoders open.
 pub(crate) struct Grid<'a> {
@@ -48,10 +48,18 @@ impl<'a> Grid<'a> {
         protocol.seeds = vec![experiment.seed];
         protocol.order_seed = experiment.seed;
         protocol.validation.seed = experiment.seed;
+        if let Some(head) = &experiment.head {
+            protocol.head.clone_from(head);
+        }
+        emobox_probe::heads::find(&protocol.head)?;
+        let layers = experiment
+            .layers
+            .parse()
+            .map_err(|e| BenchError::Call(format!("layers: {e}")))?;
         let encoders = experiment
             .encoders
             .iter()
-            .map(|choice| open_encoder(choice, &experiment.precision))
+            .map(|choice| open_encoder(choice, &experiment.precision, &experiment.device))
             .collect::<Result<_, _>>()?;
         let how = PrepareHow {
             allow_missing: experiment.allow_missing,
@@ -73,7 +81,9 @@ impl<'a> Grid<'a> {
             corpora,
             encoders,
             options: ExtractOptions {
+                layers,
                 compute,
+                normalisation: experiment.normalisation,
                 ..ExtractOptions::default()
             },
         })
@@ -92,7 +102,7 @@ impl<'a> Grid<'a> {
         let mut all = Vec::new();
         for encoder in &self.encoders {
             for corpus in &self.corpora {
-                let folder = self.home.features(&corpus.name, &encoder.info().name);
+                let folder = self.store(corpus, encoder);
                 all.push(extract(corpus, encoder, &folder, &options, context)?);
             }
         }
@@ -105,7 +115,7 @@ impl<'a> Grid<'a> {
         let mut cells = Vec::new();
         for (encoder, choice) in self.encoders.iter().zip(&self.experiment.encoders) {
             for (corpus, split) in self.corpora.iter().zip(&splits) {
-                let folder = self.home.features(&corpus.name, &encoder.info().name);
+                let folder = self.store(corpus, encoder);
                 cells.push(Cell {
                     corpus,
                     encoder,
@@ -138,9 +148,15 @@ impl<'a> Grid<'a> {
         run.add_skipped(self.corpora.iter().map(|corpus| corpus.skipped).sum());
         for (cell, plan) in cells.iter().zip(plans) {
             let outcomes: Vec<FoldOutcome> = outcomes.by_ref().take(plan.jobs.len()).collect();
-            self.add_cell(&mut run, cell, plan, &outcomes)?;
+            self.add_cell(&mut run, cell, plan, &outcomes, context)?;
         }
         Ok(run)
+    }
+
+    /// Where the features of a corpus under an encoder lie; other ways to make them, other folders.
+    fn store(&self, corpus: &Corpus, encoder: &Encoder) -> PathBuf {
+        let name = format!("{}{}", encoder.info().name, self.options.variant());
+        self.home.features(&corpus.name, &name)
     }
 
     fn splits(&self, context: Context<'_>) -> Result<Vec<Split>, BenchError> {
@@ -162,13 +178,20 @@ impl<'a> Grid<'a> {
         cell: &Cell<'_>,
         plan: Jobs<'_>,
         outcomes: &[FoldOutcome],
+        context: Context<'_>,
     ) -> Result<(), BenchError> {
         let (corpus, encoder) = (cell.corpus, cell.encoder.info().name.clone());
         let mut selected = Vec::new();
         let mut oracle = Vec::new();
         for outcome in outcomes {
             let line = |item| prediction(corpus, outcome, item);
-            selected.extend(outcome.selected.iter().flat_map(|s| &s.predictions).map(line));
+            selected.extend(
+                outcome
+                    .selected
+                    .iter()
+                    .flat_map(|s| &s.predictions)
+                    .map(line),
+            );
             oracle.extend(outcome.oracle.iter().flat_map(|o| &o.predictions).map(line));
         }
         let labels = RunLabels {
@@ -176,7 +199,7 @@ impl<'a> Grid<'a> {
             encoder: encoder.clone(),
             protocol: self.protocol.name.clone(),
             partition: self.experiment.scheme.to_string(),
-            config: config(&cell.store),
+            config: self.config(cell),
         };
         let mut runs = score_folds(&ScoreRequest {
             labels: &labels,
@@ -201,9 +224,16 @@ impl<'a> Grid<'a> {
             scored.skipped.clone_from(&skipped);
         }
         run.data_mut().scores.runs.extend(runs);
-        let training = outcomes.iter().map(|o| training_of(&corpus.name, &encoder, o));
+        let training = outcomes
+            .iter()
+            .map(|o| training_of(&corpus.name, &encoder, o));
         run.data_mut().training.extend(training);
         run.data_mut().maps.extend(maps(cell)?);
+        if self.experiment.layer_curve {
+            let seed = self.experiment.seed;
+            let curve = layer_curve_of(corpus, &encoder, &plan.jobs, seed, context)?;
+            run.data_mut().layers.push(curve);
+        }
         run.add_skipped(plan.left_out.iter().map(|(_, count)| count).sum());
         run.add_folder(plan.folder);
         run.add_predictions(PredictionSet {
@@ -212,6 +242,24 @@ impl<'a> Grid<'a> {
             items: selected,
         });
         Ok(())
+    }
+
+    /// What tells this configuration from others of the same encoder.
+    fn config(&self, cell: &Cell<'_>) -> String {
+        let header = cell.store.header();
+        let layers: Vec<String> = header.layers.iter().map(usize::to_string).collect();
+        let mut text = format!(
+            "layer {}, {:?} norm, {:?}",
+            layers.join("+"),
+            header.normalisation,
+            header.compute
+        )
+        .to_lowercase();
+        if self.protocol.head != emobox_probe::heads::DEFAULT {
+            text.push_str(", ");
+            text.push_str(&self.protocol.head);
+        }
+        text
     }
 
     fn provenance(&self, cells: &[Cell<'_>]) -> Provenance {
@@ -235,7 +283,11 @@ impl<'a> Grid<'a> {
             let info = cell.encoder.info();
             add("checkpoint", &info.name, &info.weights_digest);
         }
-        add("protocol", &self.protocol.name, self.protocol.digest().as_str());
+        add(
+            "protocol",
+            &self.protocol.name,
+            self.protocol.digest().as_str(),
+        );
         provenance
     }
 
@@ -282,37 +334,9 @@ fn maps(cell: &Cell<'_>) -> Result<Vec<UtteranceMap>, BenchError> {
             features,
         })
         .collect();
-    Ok(utterance_maps(&corpus.name, &cell.encoder.info().name, &items))
-}
-
-/// What tells this configuration from others of the same encoder.
-fn config(store: &Store) -> String {
-    let header = store.header();
-    let layers: Vec<String> = header.layers.iter().map(usize::to_string).collect();
-    format!(
-        "layer {}, {:?} norm, {:?}",
-        layers.join("+"),
-        header.normalisation,
-        header.compute
-    )
-    .to_lowercase()
-}
-
-/// A probe's answer as a line of `predictions.jsonl`.
-fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicted) -> Prediction {
-    let utterance = corpus.utterance(&item.key);
-    Prediction {
-        key: item.key.clone(),
-        fold: outcome.fold,
-        label: outcome.classes[item.label].clone(),
-        prediction: outcome.classes[item.prediction].clone(),
-        scores: outcome
-            .classes
-            .iter()
-            .cloned()
-            .zip(item.log_probabilities.iter().copied())
-            .collect(),
-        speaker: utterance.and_then(|u| u.speaker.clone()),
-        gender: utterance.and_then(|u| u.gender.clone()),
-    }
+    Ok(utterance_maps(
+        &corpus.name,
+        &cell.encoder.info().name,
+        &items,
+    ))
 }

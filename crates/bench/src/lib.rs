@@ -11,6 +11,7 @@ mod experiment;
 mod extract;
 mod grid;
 mod home;
+mod layers;
 mod lists;
 mod predict;
 mod prepare;
@@ -21,8 +22,10 @@ mod run;
 mod split;
 mod train;
 
-pub use emobox_features::Share;
 pub use bench::{bench, demo, extract_all, train_all};
+pub use emobox_corpus::Scheme;
+pub use emobox_features::{Normalisation, Share};
+pub use emobox_report::PaperSource;
 pub use encoders::{check_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
 pub use evaluate::evaluate;
@@ -35,13 +38,9 @@ pub use lists::{
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};
-pub use emobox_report::PaperSource;
-pub use report::{
-    ReportFormat, compare_files, comparison_text, read_run, render, write_figures,
-};
+pub use report::{ReportFormat, compare_files, comparison_text, read_run, render, write_figures};
 pub use run::{BenchRun, PredictionSet};
 pub use split::{Split, SplitRequest, split};
-pub use emobox_corpus::Scheme;
 
 /// Sets how many worker threads all stages use; none means all cores. Call it once, first.
 pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {

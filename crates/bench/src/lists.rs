@@ -35,7 +35,8 @@ pub fn corpora_table() -> String {
             card.languages.join(", "),
             card.source.to_string(),
             size.classes.to_string(),
-            size.speakers.map_or_else(|| "–".to_owned(), |n| n.to_string()),
+            size.speakers
+                .map_or_else(|| "–".to_owned(), |n| n.to_string()),
             size.utterances.to_string(),
             format!("{:.1}", size.hours),
             card.folds.count().to_string(),
@@ -93,7 +94,9 @@ pub fn encoders() -> Vec<EncoderRow> {
         dim: entry.dim,
         licence: entry.licence,
         paper: entry.paper,
-        here: entry.hub_request().is_some_and(|request| cached(&request).is_some()),
+        here: entry
+            .hub_request()
+            .is_some_and(|request| cached(&request).is_some()),
     });
     std::iter::once(built_in).chain(of_zoo).collect()
 }

@@ -52,7 +52,7 @@ pub(crate) const ENCODER_PLACE: &str = "encoder.json";
 impl Predictor {
     /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else where it
     /// was at training, else by its name. An encoder with other weights is refused.
-    pub fn open(probe: &Path, encoder: Option<&Path>) -> Result<Self, BenchError> {
+    pub fn open(probe: &Path, encoder: Option<&Path>, device: &str) -> Result<Self, BenchError> {
         let folder = if probe.is_dir() {
             probe
         } else {
@@ -61,9 +61,11 @@ impl Predictor {
         let probe = Probe::load(folder)?;
         let features = &probe.description().features;
         let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
-        let path = encoder
-            .map(Path::to_owned)
-            .or_else(|| place.and_then(|place| place.path).filter(|path| path.exists()));
+        let path = encoder.map(Path::to_owned).or_else(|| {
+            place
+                .and_then(|place| place.path)
+                .filter(|path| path.exists())
+        });
         let choice = EncoderChoice {
             name: features.encoder.clone(),
             path,
@@ -72,7 +74,7 @@ impl Predictor {
             ComputePrecision::F32 => "f32",
             ComputePrecision::Bf16 => "bf16",
         };
-        let encoder = open_encoder(&choice, precision)?;
+        let encoder = open_encoder(&choice, precision, device)?;
         let found = &encoder.info().weights_digest;
         if *found != features.weights_digest {
             return Err(BenchError::Call(format!(
@@ -124,8 +126,9 @@ impl Predictor {
         let name = file.display().to_string();
         let scores = self.probe.predict_hidden(&name, &view)?;
         let classes = self.probe.classes().iter().cloned();
-        let mut probabilities: Vec<(String, f64)> =
-            classes.zip(scores.iter().map(|score| score.exp())).collect();
+        let mut probabilities: Vec<(String, f64)> = classes
+            .zip(scores.iter().map(|score| score.exp()))
+            .collect();
         // A stable sort: the earlier class first at a tie, as in the benchmark.
         probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(Answer {

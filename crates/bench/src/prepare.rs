@@ -166,7 +166,11 @@ pub(crate) fn corpus_of(
 /// Digest of what is below `raw`: names, sizes and times of change, not contents.
 fn listing_digest(raw: &Path) -> Result<Sha256, BenchError> {
     use std::fmt::Write;
-    let root = if raw.is_dir() { raw } else { raw.parent().unwrap_or(raw) };
+    let root = if raw.is_dir() {
+        raw
+    } else {
+        raw.parent().unwrap_or(raw)
+    };
     let mut lines = Vec::new();
     for entry in walkdir::WalkDir::new(root).follow_links(true) {
         // What cannot be listed now is reported by the recipe; it only must not look unchanged later.

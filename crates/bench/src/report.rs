@@ -8,8 +8,7 @@ use emobox_report::{
     latex_document, runs_csv, scores_table,
 };
 use emobox_score::{
-    BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare,
-    read_predictions,
+    BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare, read_predictions,
 };
 use std::path::{Path, PathBuf};
 

@@ -57,16 +57,24 @@ pub(crate) fn audit_findings(split: &Split) -> AuditFindings {
         partition: split.partition.info.scheme.to_string(),
         verdict: split.audit.verdict.clone(),
         clean: is_clean(&split.audit),
-        findings: split.audit.to_string().lines().skip(1).map(str::to_owned).collect(),
+        findings: split
+            .audit
+            .to_string()
+            .lines()
+            .skip(1)
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
 /// Whether speakers are known and neither a speaker nor a recording is on both sides. Texts are: in
 /// acted corpora everybody reads the same sentences.
 fn is_clean(audit: &Audit) -> bool {
-    let leaks = audit.folds.iter().flat_map(|fold| &fold.overlaps).any(|o| {
-        o.seen == "train" && o.judged == "test" && o.what != Shared::Texts
-    });
+    let leaks = audit
+        .folds
+        .iter()
+        .flat_map(|fold| &fold.overlaps)
+        .any(|o| o.seen == "train" && o.judged == "test" && o.what != Shared::Texts);
     let known = audit.folds.iter().all(|fold| fold.test_speakers.is_some());
     known && !leaks
 }

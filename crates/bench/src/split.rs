@@ -1,5 +1,7 @@
 use crate::{BenchError, Context, Corpus, Home, Stage};
-use emobox_corpus::{Audit, Partition, PartitionOptions, Scheme, Sound, audit, partition, scan_audio};
+use emobox_corpus::{
+    Audit, Partition, PartitionOptions, Scheme, Sound, audit, partition, scan_audio,
+};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -39,7 +41,10 @@ impl Split {
             info.seed
         );
         for (fold, sizes) in (1..).zip(self.partition.sizes()) {
-            let sizes: Vec<String> = sizes.iter().map(|(role, n)| format!("{role} {n}")).collect();
+            let sizes: Vec<String> = sizes
+                .iter()
+                .map(|(role, n)| format!("{role} {n}"))
+                .collect();
             let _ = writeln!(text, "fold {fold}: {}", sizes.join(", "));
         }
         if info.in_no_fold > 0 {

@@ -5,7 +5,8 @@ use emobox_features::Store;
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
     Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin, Progress,
-    Protocol, StreamSource, TrainOptions, TrainState, Training, train_fold,
+    Protocol, StreamSource, TrainOptions, TrainState, Training, curves_csv, tensorboard_events,
+    train_fold,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ pub(crate) struct JobIdentity {
     pub(crate) without_features: Vec<String>,
     /// Every constant of the protocol.
     pub(crate) protocol: Protocol,
+    /// The program: another version may train in another way.
+    pub(crate) program_version: String,
 }
 
 impl JobIdentity {
@@ -67,6 +70,7 @@ impl JobIdentity {
             features: header,
             without_features: failures.map(|failure| failure.key.clone()).collect(),
             protocol: assignment.protocol.clone(),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 
@@ -78,11 +82,11 @@ impl JobIdentity {
 
 /// One fold to train, and where its results go.
 pub(crate) struct FoldJob<'a> {
-    assignment: Assignment<'a>,
-    fold: u32,
-    folder: PathBuf,
-    items: Vec<Item>,
-    classes: Vec<String>,
+    pub(crate) assignment: Assignment<'a>,
+    pub(crate) fold: u32,
+    pub(crate) folder: PathBuf,
+    pub(crate) items: Vec<Item>,
+    pub(crate) classes: Vec<String>,
     frames: usize,
 }
 
@@ -179,7 +183,9 @@ pub(crate) fn train_jobs(
     for job in jobs {
         outcomes.push(job.finished());
     }
-    let mut open: Vec<usize> = (0..jobs.len()).filter(|&at| outcomes[at].is_none()).collect();
+    let mut open: Vec<usize> = (0..jobs.len())
+        .filter(|&at| outcomes[at].is_none())
+        .collect();
     open.sort_by_key(|&at| (std::cmp::Reverse(jobs[at].frames), at));
     let epochs = |at: &usize| jobs[*at].assignment.protocol.epochs as u64;
     let total: u64 = (0..jobs.len()).map(|at| epochs(&at)).sum();
@@ -286,6 +292,11 @@ impl FoldJob<'_> {
             write_json(folder.join(ENCODER_PLACE), &place)?;
             Probe::new(selected, &origin)?.save(&folder)?;
         }
+        write_atomic(
+            self.folder.join("curves.csv"),
+            curves_csv(&outcome.curves).as_bytes(),
+        )?;
+        self.write_tensorboard(&outcome)?;
         // Last: where the outcome is, everything is.
         write_json(self.outcome_path(), &outcome)?;
         let state = self.state_path();
@@ -293,6 +304,17 @@ impl FoldJob<'_> {
             std::fs::remove_file(&state).map_err(|e| FileError::io("remove", &state, e))?;
         }
         Ok(outcome)
+    }
+
+    /// One event file a sweep point, as TensorBoard wants them: a folder each. The time in them is
+    /// that of the epoch 1970, so that the same training writes the same bytes.
+    fn write_tensorboard(&self, outcome: &FoldOutcome) -> Result<(), BenchError> {
+        for (at, curve) in outcome.curves.iter().enumerate() {
+            let folder = self.folder.join("tensorboard").join(format!("point{at}"));
+            let path = folder.join("events.out.tfevents.0.emobox");
+            write_atomic(path, &tensorboard_events(curve, 0.0))?;
+        }
+        Ok(())
     }
 
     /// Where a killed run was. A state that cannot be used costs time, not correctness.

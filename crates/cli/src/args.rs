@@ -182,12 +182,31 @@ pub(crate) struct Grid {
     /// Arithmetic of the encoder's products: f32 [default], or bf16 where the CPU has it
     #[arg(long, value_parser = ["f32", "bf16"])]
     pub(crate) precision: Option<String>,
+    /// Where encoders compute: cpu [default], cuda, cuda:N or metal
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+    /// Hidden states that the probe reads: last [default], all (summed with learnt weights), or 0,4,7-9
+    #[arg(long, value_name = "LAYERS")]
+    pub(crate) layers: Option<String>,
+    /// Layer normalisation of features over the whole utterance [default], each frame, or none
+    #[arg(long, value_enum)]
+    pub(crate) norm: Option<Norm>,
     /// Go on with what is there when files of a corpus are missing
     #[arg(long)]
     pub(crate) allow_missing: bool,
     /// Take published labels and speakers even where they are known to be wrong
     #[arg(long)]
     pub(crate) as_published: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Norm {
+    /// Over all frames and dimensions jointly, as the published recipe does
+    Utterance,
+    /// Over the dimensions of each frame
+    Frame,
+    /// As the encoder gives them
+    None,
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +227,9 @@ pub(crate) struct TrainArgs {
     /// How probes are trained and selected
     #[arg(long, value_enum, default_value_t = ProtocolName::Strict)]
     pub(crate) protocol: ProtocolName,
+    /// The probe's head, by name [default: the paper's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) head: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +244,12 @@ pub(crate) struct BenchArgs {
     /// How probes are trained and selected [default: the experiment's, else strict]
     #[arg(long, value_enum)]
     pub(crate) protocol: Option<ProtocolName>,
+    /// The probe's head, by name [default: the experiment's, else the paper's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) head: Option<String>,
+    /// Also train a small probe on every layer and draw which one carries emotion
+    #[arg(long)]
+    pub(crate) layer_curve: bool,
     /// Seed of every random choice [default: the experiment's, else 0]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -255,6 +283,9 @@ pub(crate) struct PredictArgs {
     /// Where the probe's encoder lies, when it is not where it was at training
     #[arg(long, value_name = "DIR")]
     pub(crate) encoder: Option<PathBuf>,
+    /// Where the encoder computes: cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub(crate) device: String,
 }
 
 #[derive(Debug, Args)]

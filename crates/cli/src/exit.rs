@@ -25,7 +25,11 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// [`Outcome::WithSkips`] when `count` is not zero.
     pub(crate) fn from_skips(count: usize) -> Self {
-        if count == 0 { Self::Complete } else { Self::WithSkips }
+        if count == 0 {
+            Self::Complete
+        } else {
+            Self::WithSkips
+        }
     }
 }
 

@@ -33,7 +33,9 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
             // Asked twice: leave at once. Whole files are renamed into place, so nothing is damaged.
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
-        output::note("stopping at the next point that resumes; press Ctrl-C again to leave at once");
+        output::note(
+            "stopping at the next point that resumes; press Ctrl-C again to leave at once",
+        );
     })?;
     emobox_bench::use_threads(cli.global.threads)?;
     Ok(())

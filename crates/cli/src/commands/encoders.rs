@@ -29,7 +29,10 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             return if report.complete() {
                 Ok(Outcome::Complete)
             } else {
-                Err(anyhow::anyhow!("{} cannot be used as an encoder", path.display()))
+                Err(anyhow::anyhow!(
+                    "{} cannot be used as an encoder",
+                    path.display()
+                ))
             };
         }
     }

@@ -8,7 +8,7 @@ mod predict;
 mod report;
 mod stages;
 
-use crate::args::{Cli, Command, Grid, PartitionHow, ProtocolName, Scheme};
+use crate::args::{Cli, Command, Grid, Norm, PartitionHow, ProtocolName, Scheme};
 use crate::exit::Outcome;
 use crate::{output, progress};
 use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home};
@@ -82,6 +82,15 @@ impl Grid {
         if let Some(precision) = &self.precision {
             experiment.precision.clone_from(precision);
         }
+        if let Some(device) = &self.device {
+            experiment.device.clone_from(device);
+        }
+        if let Some(layers) = &self.layers {
+            experiment.layers.clone_from(layers);
+        }
+        if let Some(norm) = self.norm {
+            experiment.normalisation = norm.into();
+        }
         experiment.allow_missing |= self.allow_missing;
         experiment.as_published |= self.as_published;
     }
@@ -103,6 +112,16 @@ impl From<Scheme> for emobox_bench::Scheme {
             Scheme::Paper => Self::Paper,
             Scheme::Published => Self::Published,
             Scheme::Speaker => Self::Speaker,
+        }
+    }
+}
+
+impl From<Norm> for emobox_bench::Normalisation {
+    fn from(norm: Norm) -> Self {
+        match norm {
+            Norm::Utterance => Self::Utterance,
+            Norm::Frame => Self::Frame,
+            Norm::None => Self::None,
         }
     }
 }

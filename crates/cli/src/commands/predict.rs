@@ -7,7 +7,7 @@ use crate::output;
 use emobox_bench::Predictor;
 
 pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<Outcome> {
-    let predictor = Predictor::open(&args.probe, args.encoder.as_deref())?;
+    let predictor = Predictor::open(&args.probe, args.encoder.as_deref(), &args.device)?;
     let mut answers = Vec::new();
     let mut skipped = 0;
     for file in &args.files {

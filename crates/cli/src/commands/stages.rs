@@ -62,6 +62,7 @@ pub(super) fn train(session: &Session<'_>, args: &TrainArgs) -> anyhow::Result<O
     args.grid.add_to(&mut experiment);
     args.partition.add_to(&mut experiment);
     experiment.protocol = args.protocol.word().to_owned();
+    experiment.head.clone_from(&args.head);
     experiment.check()?;
     let run = emobox_bench::train_all(&session.home, &experiment, session.context)?;
     if session.json {

@@ -4,7 +4,15 @@ use crate::program::{Program, float_wav, shared, tone, tones, wav};
 
 fn bench(program: &Program, corpus: &str) -> crate::program::Transcript {
     let corpus = format!("mine={corpus}");
-    program.run(&["bench", "--corpus", &corpus, "--encoder", "fbank", "--out", "out"])
+    program.run(&[
+        "bench",
+        "--corpus",
+        &corpus,
+        "--encoder",
+        "fbank",
+        "--out",
+        "out",
+    ])
 }
 
 #[test]
@@ -52,13 +60,26 @@ fn the_wrong_corpus_is_recognised() {
 fn tables_are_checked_line_by_line() {
     let program = Program::new();
     tones(&program, "corpus");
-    program.write("corpus/label_map.json", br#"{"angry": "Angry", "sad": "Sad"}"#);
+    program.write(
+        "corpus/label_map.json",
+        br#"{"angry": "Angry", "sad": "Sad"}"#,
+    );
     program.write(
         "corpus/labels.csv",
         b"path,label\nangry/0.wav,angry\nsad/0.wav,melancholic\nsad/absent.wav,sad\n../climb.wav,sad\n",
     );
     let transcript = program.run(&["prepare", "mine", "--raw", "corpus/labels.csv"]);
-    transcript.fails_with(1, &["labels.csv", "line 3", "melancholic", "line 4", "absent.wav", "line 5"]);
+    transcript.fails_with(
+        1,
+        &[
+            "labels.csv",
+            "line 3",
+            "melancholic",
+            "line 4",
+            "absent.wav",
+            "line 5",
+        ],
+    );
 }
 
 #[test]
@@ -68,7 +89,15 @@ fn checkpoints_are_checked_before_any_work() {
     let corpus = format!("mine={}", corpus.display());
     program.write("bert/config.json", br#"{"model_type": "bert"}"#);
     program.write("bert/model.safetensors", b"\x02\0\0\0\0\0\0\0{}");
-    let call = ["bench", "--corpus", &corpus, "--encoder", "other=bert", "--out", "out"];
+    let call = [
+        "bench",
+        "--corpus",
+        &corpus,
+        "--encoder",
+        "other=bert",
+        "--out",
+        "out",
+    ];
     program.run(&call).fails_with(1, &["bert", "whisper"]);
 
     let Some(weights) = shared("weights/whisper-tiny.en") else {
@@ -81,7 +110,15 @@ fn checkpoints_are_checked_before_any_work() {
         );
     }
     let whole = std::fs::read(weights.join("model.safetensors")).unwrap();
-    let call = ["bench", "--corpus", &corpus, "--encoder", "w=cut", "--out", "out"];
+    let call = [
+        "bench",
+        "--corpus",
+        &corpus,
+        "--encoder",
+        "w=cut",
+        "--out",
+        "out",
+    ];
     program.write("cut/model.safetensors", &whole[..whole.len() / 2]);
     program.run(&call).fails_with(1, &["model.safetensors"]);
 
@@ -132,7 +169,9 @@ fn wrong_calls_exit_with_two_and_say_what_would_be_right() {
     program
         .run(&["bench", "bad.toml"])
         .fails_with(2, &["bad.toml", "sead"]);
-    program.run(&["corpora", "show", "nope"]).fails_with(1, &["nope", "emodb"]);
+    program
+        .run(&["corpora", "show", "nope"])
+        .fails_with(1, &["nope", "emodb"]);
     program.run(&["frobnicate"]).fails_with(2, &["frobnicate"]);
 }
 
@@ -143,10 +182,19 @@ fn an_output_folder_that_cannot_be_written_is_found_first() {
     let corpus = format!("mine={}", corpus.display());
     program.write("file", b"not a folder");
     let transcript = program.run(&[
-        "bench", "--corpus", &corpus, "--encoder", "fbank", "--out", "file/out",
+        "bench",
+        "--corpus",
+        &corpus,
+        "--encoder",
+        "fbank",
+        "--out",
+        "file/out",
     ]);
     transcript.fails_with(1, &["file/out"]);
-    assert!(!program.path("home").exists(), "work began before the check");
+    assert!(
+        !program.path("home").exists(),
+        "work began before the check"
+    );
 }
 
 #[test]

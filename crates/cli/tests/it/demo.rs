@@ -27,11 +27,26 @@ fn the_demo_prints_a_table_and_writes_a_report() {
     assert_eq!(scores(&program, "out"), first);
 
     // One thread or two, and an undisturbed home or one whose run was killed: the same bytes.
-    program.succeed(&["demo", "--out", "single", "--home", "single-home", "--threads", "1"]);
+    program.succeed(&[
+        "demo",
+        "--out",
+        "single",
+        "--home",
+        "single-home",
+        "--threads",
+        "1",
+    ]);
     assert_eq!(scores(&program, "single"), first);
     for milliseconds in [150, 700, 1800, 4000] {
         let mut child = program
-            .command(&["demo", "--out", "killed", "--home", "killed-home", "--quiet"])
+            .command(&[
+                "demo",
+                "--out",
+                "killed",
+                "--home",
+                "killed-home",
+                "--quiet",
+            ])
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
@@ -60,6 +75,10 @@ fn a_second_run_in_the_same_home_waits() {
     assert_eq!(second.code, Some(0), "{}", second.stderr);
     let first = program.transcript(&first.wait_with_output().unwrap());
     assert_eq!(first.code, Some(0), "{}", first.stderr);
-    assert!(second.stderr.contains("another emobox run"), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("another emobox run"),
+        "{}",
+        second.stderr
+    );
     assert_eq!(scores(&program, "a"), scores(&program, "b"));
 }

@@ -12,7 +12,10 @@ fn help_names_every_command_and_exit_code() {
 #[test]
 fn a_card_tells_what_a_corpus_is() {
     let program = Program::new();
-    insta::assert_snapshot!("card", program.succeed(&["corpora", "show", "emodb"]).stdout);
+    insta::assert_snapshot!(
+        "card",
+        program.succeed(&["corpora", "show", "emodb"]).stdout
+    );
 }
 
 #[test]
@@ -29,6 +32,9 @@ fn completions_are_scripts() {
     let program = Program::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = program.succeed(&["completions", shell]).stdout;
-        assert!(script.contains("emobox") && script.contains("predict"), "{shell}");
+        assert!(
+            script.contains("emobox") && script.contains("predict"),
+            "{shell}"
+        );
     }
 }
