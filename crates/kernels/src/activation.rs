@@ -80,23 +80,19 @@ fn gelu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
     let z = simd.abs(x);
     let one = simd.splat(1.0);
     let t = simd.div(one, simd.fma(z, simd.splat(TAIL_SLOPE), one));
-    let mut p = simd.splat(TAIL[7]);
-    p = simd.fma(p, t, simd.splat(TAIL[6]));
-    p = simd.fma(p, t, simd.splat(TAIL[5]));
-    p = simd.fma(p, t, simd.splat(TAIL[4]));
-    p = simd.fma(p, t, simd.splat(TAIL[3]));
-    p = simd.fma(p, t, simd.splat(TAIL[2]));
-    p = simd.fma(p, t, simd.splat(TAIL[1]));
-    p = simd.fma(p, t, simd.splat(TAIL[0]));
+    let mut p = simd.splat(-TAIL[7]);
+    p = simd.fma(p, t, simd.splat(-TAIL[6]));
+    p = simd.fma(p, t, simd.splat(-TAIL[5]));
+    p = simd.fma(p, t, simd.splat(-TAIL[4]));
+    p = simd.fma(p, t, simd.splat(-TAIL[3]));
+    p = simd.fma(p, t, simd.splat(-TAIL[2]));
+    p = simd.fma(p, t, simd.splat(-TAIL[1]));
+    p = simd.fma(p, t, simd.splat(-TAIL[0]));
     // Beyond 14 the tail is below 1e-44; without the limit infinity times zero would be no number.
     let z = simd.min(simd.splat(14.0), z);
-    let tail = simd.mul(
+    let minus_tail = simd.mul(
         simd.mul(p, t),
         exp(simd, simd.mul(simd.mul(z, simd.splat(-0.5)), z)),
     );
-    simd.fma(
-        simd.sub(simd.splat(0.0), z),
-        tail,
-        simd.max(simd.splat(0.0), x),
-    )
+    simd.fma(z, minus_tail, simd.max(simd.splat(0.0), x))
 }

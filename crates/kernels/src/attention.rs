@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 
-use crate::arch::{Kernel, LANES, Simd, dispatch};
+use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
 use crate::exp::exp;
 use crate::gemm::{self, Block, Line};
 use crate::left;
 use crate::linear::Precision;
 use crate::matrix::Rows;
 use crate::pack;
+use crate::softmax;
 
 /// The operands of [`attention`]. Head `h` is columns `h * cols / heads..` of query, key and value.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,13 @@ pub enum AttentionBias<'a> {
     Alibi {
         /// `[head]`
         scales: &'a [f32],
+    },
+    /// ALiBi among the positions after the first `tokens`; those neither get nor give a bias (data2vec 2.0's extra tokens).
+    AlibiAfter {
+        /// `[head]`
+        scales: &'a [f32],
+        /// How many positions come before the first frame, among queries and keys alike.
+        tokens: usize,
     },
 }
 
@@ -232,7 +240,10 @@ enum HeadBias<'a> {
         table: &'a [f32],
         span: usize,
     },
-    Alibi(f32),
+    Alibi {
+        slope: f32,
+        tokens: usize,
+    },
 }
 
 impl<'a> HeadBias<'a> {
@@ -244,7 +255,14 @@ impl<'a> HeadBias<'a> {
                 table: &table[head * (2 * span - 1)..][..2 * span - 1],
                 span,
             },
-            AttentionBias::Alibi { scales } => Self::Alibi(scales[head]),
+            AttentionBias::Alibi { scales } => Self::Alibi {
+                slope: scales[head],
+                tokens: 0,
+            },
+            AttentionBias::AlibiAfter { scales, tokens } => Self::Alibi {
+                slope: scales[head],
+                tokens,
+            },
         }
     }
 }
@@ -274,19 +292,22 @@ impl Kernel for Update<'_> {
             // The lanes behind the last key become weights of zero.
             row[self.count..].fill(f32::NEG_INFINITY);
             let query = self.first_query + r;
-            let largest = match self.bias {
-                HeadBias::None => scaled(simd, row, self.scale),
+            // Without a bias the scale waits for the exponential: it is positive, so the largest score stays the largest.
+            let (largest, scale) = match self.bias {
+                HeadBias::None => (self.scale * softmax::largest(simd, row), self.scale),
                 HeadBias::Relative { gate, table, span } => {
                     let table = &table[self.first_key + span - 1 - query..][..self.count];
-                    with_table(simd, row, self.scale, gate[query], table)
+                    (with_table(simd, row, self.scale, gate[query], table), 1.0)
                 }
-                HeadBias::Alibi(slope) => with_distance(
-                    simd,
-                    row,
-                    self.scale,
-                    -slope,
-                    self.first_key as f32 - query as f32,
-                ),
+                HeadBias::Alibi { slope, tokens } => {
+                    let distances = Distances {
+                        slope,
+                        query,
+                        tokens,
+                        first_key: self.first_key,
+                    };
+                    (with_distances(simd, row, self.scale, &distances), 1.0)
+                }
             };
             let max = if largest > running.max {
                 largest
@@ -294,10 +315,11 @@ impl Kernel for Update<'_> {
                 running.max
             };
             // Without a finite score there is nothing to shift by; all weights are zero then.
-            let shift = if max == f32::NEG_INFINITY { 0.0 } else { max };
+            let shift = simd.splat(if max == f32::NEG_INFINITY { 0.0 } else { -max });
+            let scale = simd.splat(scale);
             let mut sum = simd.splat(0.0);
             for x in row.as_chunks_mut::<LANES>().0 {
-                let e = exp(simd, simd.sub(simd.load(x), simd.splat(shift)));
+                let e = exp(simd, simd.fma(simd.load(x), scale, shift));
                 sum = simd.add(sum, e);
                 simd.store(e, x);
             }
@@ -309,7 +331,7 @@ impl Kernel for Update<'_> {
                     (running.max - max).exp()
                 };
                 running.sum *= shrink;
-                crate::softmax::multiply(
+                softmax::multiply(
                     simd,
                     &mut self.out[r * self.out_stride..][..self.dim],
                     shrink,
@@ -319,19 +341,6 @@ impl Kernel for Update<'_> {
             running.max = max;
         }
     }
-}
-
-/// `x = x * scale`; answers the largest.
-#[inline(always)]
-fn scaled<S: Simd>(simd: S, row: &mut [f32], scale: f32) -> f32 {
-    let scale = simd.splat(scale);
-    let mut max = simd.splat(f32::NEG_INFINITY);
-    for x in row.as_chunks_mut::<LANES>().0 {
-        let v = simd.mul(simd.load(x), scale);
-        max = simd.max(v, max);
-        simd.store(v, x);
-    }
-    simd.largest(max)
 }
 
 /// `x = x * scale + gate * table`; answers the largest.
@@ -345,7 +354,7 @@ fn with_table<S: Simd>(simd: S, row: &mut [f32], scale: f32, gate: f32, table: &
         .iter_mut()
         .zip(table.chunks(LANES))
     {
-        let bias = simd.mul(gate, crate::arch::load_upto(simd, table));
+        let bias = simd.mul(gate, load_upto(simd, table));
         let v = simd.fma(simd.load(x), scale, bias);
         max = simd.max(v, max);
         simd.store(v, x);
@@ -353,21 +362,40 @@ fn with_table<S: Simd>(simd: S, row: &mut [f32], scale: f32, gate: f32, table: &
     simd.largest(max)
 }
 
-/// `x = x * scale + slope * |distance + i|`; answers the largest.
+/// Where a row of scores lies in an ALiBi.
+struct Distances {
+    slope: f32,
+    query: usize,
+    tokens: usize,
+    first_key: usize,
+}
+
+/// `x = x * scale + bias`; answers the largest.
 #[inline(always)]
-fn with_distance<S: Simd>(simd: S, row: &mut [f32], scale: f32, slope: f32, distance: f32) -> f32 {
+fn with_distances<S: Simd>(simd: S, row: &mut [f32], scale: f32, distances: &Distances) -> f32 {
     const STEPS: [f32; LANES] = [
         0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0,
     ];
-    let (scale, slope) = (simd.splat(scale), simd.splat(slope));
-    let mut distance = simd.add(simd.splat(distance), simd.load(&STEPS));
+    let &Distances {
+        slope,
+        query,
+        tokens,
+        first_key,
+    } = distances;
+    let slope = simd.splat(if query < tokens { 0.0 } else { -slope });
+    let (scale, query, tokens) = (
+        simd.splat(scale),
+        simd.splat(query as f32),
+        simd.splat(tokens as f32),
+    );
+    let mut key = simd.add(simd.splat(first_key as f32), simd.load(&STEPS));
     let mut max = simd.splat(f32::NEG_INFINITY);
     for x in row.as_chunks_mut::<LANES>().0 {
-        let bias = simd.mul(slope, simd.abs(distance));
-        let v = simd.fma(simd.load(x), scale, bias);
+        let bias = simd.mul(slope, simd.abs(simd.sub(key, query)));
+        let v = simd.fma(simd.load(x), scale, simd.zero_below(bias, key, tokens));
         max = simd.max(v, max);
         simd.store(v, x);
-        distance = simd.add(distance, simd.splat(LANES as f32));
+        key = simd.add(key, simd.splat(LANES as f32));
     }
     simd.largest(max)
 }
@@ -391,7 +419,7 @@ impl Kernel for Divide<'_> {
             } else {
                 1.0 / running.sum
             };
-            crate::softmax::multiply(
+            softmax::multiply(
                 simd,
                 &mut self.out[r * self.out_stride..][..self.dim],
                 factor,
@@ -458,8 +486,8 @@ fn check(args: &Attention<'_>, out: usize) {
                 "attention: table of [head, 2 * span - 1]"
             );
         }
-        AttentionBias::Alibi { scales } => {
-            assert_eq!(scales.len(), heads, "attention: scales of [head]")
+        AttentionBias::Alibi { scales } | AttentionBias::AlibiAfter { scales, .. } => {
+            assert_eq!(scales.len(), heads, "attention: scales of [head]");
         }
     }
 }

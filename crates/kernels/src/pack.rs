@@ -2,19 +2,46 @@
 
 use half::bf16;
 
-use crate::arch::LANES;
+use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
 use crate::convert::narrow_operand;
 use crate::gemm::Line;
 use crate::matrix::{Element, MatRef, Rows};
 
 /// Fills panels of `[cols, 16]` from the rows of `x` (a transposition), in squares that stay in the first cache.
 pub(crate) fn transposed(x: Rows<'_>, lines: &mut [Line]) {
-    for (panel, lines) in lines.chunks_exact_mut(x.cols.max(1)).enumerate() {
-        for (square, lines) in lines.chunks_mut(LANES).enumerate() {
-            for lane in 0..LANES.min(x.rows - panel * LANES) {
-                let row = &x.data[(panel * LANES + lane) * x.stride..][..x.cols];
-                for (line, w) in lines.iter_mut().zip(&row[square * LANES..]) {
-                    line.0[lane] = w.to_bits();
+    dispatch::<false, _>(Transposed { x, lines });
+}
+
+struct Transposed<'a> {
+    x: Rows<'a>,
+    lines: &'a mut [Line],
+}
+
+impl Kernel for Transposed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { x, lines } = self;
+        for (panel, lines) in lines.chunks_exact_mut(x.cols.max(1)).enumerate() {
+            let rows = LANES.min(x.rows - panel * LANES);
+            for (square, lines) in lines.chunks_mut(LANES).enumerate() {
+                let start = panel * LANES * x.stride + square * LANES;
+                if rows == LANES && lines.len() == LANES {
+                    let mut vectors = [simd.splat(0.0); LANES];
+                    for (lane, v) in vectors.iter_mut().enumerate() {
+                        *v = load_upto(simd, &x.data[start + lane * x.stride..][..LANES]);
+                    }
+                    for (line, v) in lines.iter_mut().zip(simd.transpose(vectors)) {
+                        simd.store(v, bytemuck::cast_mut(&mut line.0));
+                    }
+                } else {
+                    for lane in 0..rows {
+                        let row = &x.data[start + lane * x.stride..][..lines.len()];
+                        for (line, w) in lines.iter_mut().zip(row) {
+                            line.0[lane] = w.to_bits();
+                        }
+                    }
                 }
             }
         }

@@ -153,6 +153,38 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         })
     }
     #[inline(always)]
+    fn transpose(self, rows: [Self::V; LANES]) -> [Self::V; LANES] {
+        let mut four = rows;
+        // Squares of four by four within the quarters of each group of four rows …
+        for r in (0..LANES).step_by(4) {
+            avx512!({
+                let low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[r], rows[r + 1]));
+                let high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[r], rows[r + 1]));
+                let low_next = _mm512_castps_pd(_mm512_unpacklo_ps(rows[r + 2], rows[r + 3]));
+                let high_next = _mm512_castps_pd(_mm512_unpackhi_ps(rows[r + 2], rows[r + 3]));
+                four[r] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, low_next));
+                four[r + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, low_next));
+                four[r + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, high_next));
+                four[r + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, high_next));
+            });
+        }
+        // … then the quarters themselves.
+        let mut columns = rows;
+        for j in 0..4 {
+            avx512!({
+                let even = _mm512_shuffle_f32x4::<0x88>(four[j], four[4 + j]);
+                let odd = _mm512_shuffle_f32x4::<0xdd>(four[j], four[4 + j]);
+                let even_next = _mm512_shuffle_f32x4::<0x88>(four[8 + j], four[12 + j]);
+                let odd_next = _mm512_shuffle_f32x4::<0xdd>(four[8 + j], four[12 + j]);
+                columns[j] = _mm512_shuffle_f32x4::<0x88>(even, even_next);
+                columns[4 + j] = _mm512_shuffle_f32x4::<0x88>(odd, odd_next);
+                columns[8 + j] = _mm512_shuffle_f32x4::<0xdd>(even, even_next);
+                columns[12 + j] = _mm512_shuffle_f32x4::<0xdd>(odd, odd_next);
+            });
+        }
+        columns
+    }
+    #[inline(always)]
     fn load_f16(self, x: &[f16; LANES]) -> Self::V {
         avx512!(_mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast())))
     }

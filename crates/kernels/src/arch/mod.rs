@@ -75,6 +75,24 @@ pub(crate) trait Simd: Copy {
     /// The largest lane.
     fn largest(self, v: Self::V) -> f32;
 
+    /// Rows become columns.
+    #[inline(always)]
+    fn transpose(self, rows: [Self::V; LANES]) -> [Self::V; LANES] {
+        let mut numbers = [[0.0; LANES]; LANES];
+        for (v, numbers) in rows.into_iter().zip(&mut numbers) {
+            self.store(v, numbers);
+        }
+        let mut columns = rows;
+        for (c, column) in columns.iter_mut().enumerate() {
+            let mut all = [0.0; LANES];
+            for (x, numbers) in all.iter_mut().zip(&numbers) {
+                *x = numbers[c];
+            }
+            *column = self.load(&all);
+        }
+        columns
+    }
+
     fn load_f16(self, x: &[f16; LANES]) -> Self::V;
     fn store_f16(self, v: Self::V, x: &mut [f16; LANES]);
     fn load_bf16(self, x: &[bf16; LANES]) -> Self::V;

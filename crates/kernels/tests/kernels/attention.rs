@@ -22,7 +22,11 @@ fn reference(args: &Attention<'_>) -> Vec<f64> {
                             gate[h * args.query.rows + q]
                                 * table[h * (2 * span - 1) + k + span - 1 - q]
                         }
-                        AttentionBias::Alibi { scales } => -scales[h] * (q as f32 - k as f32).abs(),
+                        AttentionBias::AlibiAfter { tokens, .. } if q < tokens || k < tokens => 0.0,
+                        AttentionBias::Alibi { scales }
+                        | AttentionBias::AlibiAfter { scales, .. } => {
+                            -scales[h] * (q as f32 - k as f32).abs()
+                        }
                     };
                     dot * f64::from(args.scale) + f64::from(bias)
                 })
@@ -76,6 +80,10 @@ fn attention_agrees_with_double_precision() {
                 span,
             },
             AttentionBias::Alibi { scales: &scales },
+            AttentionBias::AlibiAfter {
+                scales: &scales,
+                tokens: 5,
+            },
         ] {
             let args = Attention {
                 query: view(0, queries),
