@@ -173,6 +173,35 @@ fn safetensors_written_by_the_reference_crate_read_back() {
     assert_eq!(checkpoint.dtype("b"), Some(&Dtype::F32));
 }
 
+/// Programs wrap their state dict in different ways and put other things beside it.
+#[test]
+fn the_state_dict_is_found_in_its_wrapping() {
+    let tensor = |pickle: Pickle| pickle.tensor("0", 1, 0, &[1], &[1]);
+    let open_dict = |pickle: Pickle, key: &str| pickle.text(key).op(b"}");
+    let start = || Pickle::new().op(b"}");
+    let names = |pickle: Pickle| {
+        let checkpoint = open(&archive(&pickle.finish(), &[("0", &floats(&[1.0]))])).unwrap();
+        checkpoint.names().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // {"state_dict": {"model.w": …}}: a prefix in a name is no wrapper.
+    let lightning = tensor(open_dict(start(), "state_dict").text("model.w")).op(b"ss");
+    assert_eq!(names(lightning), ["model.w"]);
+    // {"best_loss": tensor, "model": {"w": …, "ema": {"w": …}}}.
+    let counted = tensor(start().text("best_loss")).op(b"s");
+    let counted = tensor(open_dict(counted, "model").text("w")).op(b"s");
+    let counted = tensor(open_dict(counted, "ema").text("w")).op(b"sss");
+    assert_eq!(names(counted), ["ema.w", "w"]);
+    // {"model": {"size": 1}, "model_state_dict": {"w": …}}: a configuration under the first key.
+    let config_first = open_dict(start(), "model").text("size").op(b"K\x01ss");
+    let config_first = tensor(open_dict(config_first, "model_state_dict").text("w")).op(b"ss");
+    assert_eq!(names(config_first), ["w"]);
+    // {"model": {"encoder": {"w": …}}} and {"encoder": {"w": …}}: nested, without a wrapper's name.
+    let nested = tensor(open_dict(open_dict(start(), "model"), "encoder").text("w")).op(b"sss");
+    assert_eq!(names(nested), ["encoder.w"]);
+    let bare = tensor(open_dict(start(), "encoder").text("w")).op(b"ss");
+    assert_eq!(names(bare), ["encoder.w"]);
+}
+
 /// `_rebuild_tensor_v3` on an untyped storage, which newer PyTorch writes for unsigned types.
 #[test]
 fn an_untyped_storage_takes_the_type_of_its_tensor() {

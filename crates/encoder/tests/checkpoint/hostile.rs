@@ -275,6 +275,52 @@ fn deep_cyclic_and_self_multiplying_pickles_end() {
     assert!(matches!(refusal(&file), Error::Limit { .. }));
 }
 
+/// Work that grows with the square of a pickle is refused as much as memory is.
+#[test]
+fn a_long_value_that_is_looked_at_again_and_again_is_refused() {
+    let head = || {
+        let start = Pickle::new().op(b"}").text("w");
+        start.tensor("0", 1, 0, &[1], &[1]).op(b"s").text("cfg")
+    };
+    let refused = |pickle: Pickle| {
+        let file = archive(&pickle.op(b"s").finish(), &[("0", &floats(&[1.0]))]);
+        matches!(refusal(&file), Error::Limit { .. })
+    };
+    // A hundred thousand records that share one state of ten thousand items.
+    let state = b"}q\x00("
+        .iter()
+        .copied()
+        .chain(b"K\x01N".repeat(10_000))
+        .chain(*b"u0");
+    let record = b"h\x01)\x81h\x00b".repeat(100_000);
+    let records = head()
+        .class("omegaconf.nodes", "AnyNode")
+        .op(b"q\x010")
+        .op(&state.collect::<Vec<_>>())
+        .op(b"](");
+    assert!(refused(records.op(&record).op(b"e")));
+    // Keys inside keys, whose quotation marks would double at every level.
+    let mut nested = head().text("\"").op(b"q\x000");
+    for level in 1..25 {
+        nested = nested.op(&[b'}', b'h', level - 1, b'N', b's', 0x85, b'q', level, b'0']);
+    }
+    let file = nested.op(b"}h\x18Nss").finish();
+    let opened = open(&archive(&file, &[("0", &floats(&[1.0]))])).unwrap();
+    assert_eq!(opened.config().unwrap()["cfg"], serde_json::json!({}));
+    // The same empty-handed dictionary at every step of a search.
+    let nothing = b"}q\x00("
+        .iter()
+        .copied()
+        .chain(b"K\x01N".repeat(10_000))
+        .chain(*b"u0");
+    let wide = Pickle::new().op(&nothing.collect::<Vec<_>>()).op(b"](");
+    let wide = wide.op(&b"h\x00".repeat(100_000)).op(b"e");
+    assert!(matches!(
+        refusal(&archive(&wide.finish(), &[])),
+        Error::Limit { .. }
+    ));
+}
+
 #[test]
 fn a_pickle_of_too_many_values_is_refused() {
     let values = Pickle::new().op(&b"N".repeat(4_000_001)).finish();

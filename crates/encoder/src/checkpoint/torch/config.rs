@@ -3,7 +3,7 @@
 use crate::checkpoint::pickle::{Arena, Id, Node, Record};
 use crate::checkpoint::{CheckpointError, limits};
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Top-level keys under which programs save what they were called with.
 const KEYS: [&str; 6] = [
@@ -47,13 +47,8 @@ struct Reader<'p, 'a> {
 
 impl Reader<'_, '_> {
     fn value(&mut self, id: Id, depth: usize) -> Result<Value, CheckpointError> {
-        self.values += 1;
         self.limit("the nesting of the configuration", limits::DEPTH, depth)?;
-        self.limit(
-            "the number of values in the configuration",
-            limits::TREE_VALUES,
-            self.values,
-        )?;
+        self.charge(1)?;
         let arena = self.arena;
         Ok(match arena.get(id) {
             Node::None | Node::Long(_) | Node::Bytes(_) | Node::Storage(_) => Value::Null,
@@ -62,7 +57,7 @@ impl Reader<'_, '_> {
             Node::Float(value) => Value::from(*value),
             Node::Text(text) => {
                 // Shared texts are copied each time they are met.
-                self.values += text.len() / 64;
+                self.charge(text.len() / 64)?;
                 Value::from(text.as_ref())
             }
             Node::Class(name) => Value::from(name.as_ref()),
@@ -71,6 +66,13 @@ impl Reader<'_, '_> {
             Node::Dict(pairs) => Value::Object(self.object(pairs, depth)?),
             Node::Record(record) => self.record(record, depth)?,
         })
+    }
+
+    /// Accounts for values that are looked at, since a shared one is looked at again and again.
+    fn charge(&mut self, values: usize) -> Result<(), CheckpointError> {
+        self.values = self.values.saturating_add(values);
+        let what = "the number of values in the configuration";
+        self.limit(what, limits::TREE_VALUES, self.values)
     }
 
     fn list(&mut self, items: &[Id], depth: usize) -> Result<Value, CheckpointError> {
@@ -90,7 +92,9 @@ impl Reader<'_, '_> {
         for (key, value) in pairs {
             let key = match self.value(*key, depth + 1)? {
                 Value::String(key) => key,
-                other => other.to_string(),
+                // No configuration has such keys, and keys inside keys would grow with every level.
+                Value::Array(_) | Value::Object(_) => continue,
+                scalar => scalar.to_string(),
             };
             map.insert(key, self.value(*value, depth + 1)?);
         }
@@ -102,6 +106,8 @@ impl Reader<'_, '_> {
         let arena = self.arena;
         let mut class = arena.class(record.class).unwrap_or_default();
         let mut arguments = arena.items(record.arguments).unwrap_or_default();
+        let state_pairs = record.state.and_then(|state| arena.pairs(state));
+        self.charge(arguments.len() + state_pairs.map_or(0, <[_]>::len))?;
         // `copyreg._reconstructor(class, base, state)` of protocols 0 and 1.
         if class.ends_with("._reconstructor")
             && let [inner, _base, rest @ ..] = arguments
@@ -124,10 +130,11 @@ impl Reader<'_, '_> {
             return Ok(number);
         }
         if class.starts_with("pathlib.") {
-            let parts = arguments.iter().filter_map(|part| arena.text(*part));
-            return Ok(Value::from(
-                parts.collect::<Vec<_>>().join("/").replace("//", "/"),
-            ));
+            let mut path = PathBuf::new();
+            for part in arguments {
+                path.extend(self.value(*part, depth + 1)?.as_str());
+            }
+            return Ok(Value::from(path.to_string_lossy()));
         }
         let bare = record.pairs.is_empty() && record.items.is_empty();
         if let ([only], None, true) = (arguments, record.state, bare)

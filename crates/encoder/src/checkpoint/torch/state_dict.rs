@@ -35,17 +35,7 @@ pub(super) fn tensors(
         name_bytes: 0,
         found: Vec::new(),
     };
-    let mut dict = root;
-    for _ in 0..WRAPPERS.len() {
-        match inner(arena, dict) {
-            Some(inner) => dict = inner,
-            None => break,
-        }
-    }
-    flat.walk("", dict, 0)?;
-    if flat.found.is_empty() && dict != root {
-        flat.walk("", root, 0)?;
-    }
+    flat.search(root, 0)?;
     if flat.found.is_empty() {
         let pairs = arena.pairs(root).unwrap_or_default();
         let keys = pairs.iter().filter_map(|(key, _)| key_text(arena, *key));
@@ -66,21 +56,6 @@ pub(super) fn tensors(
     Ok(tensors)
 }
 
-/// The dictionary under the first wrapping key, unless `dict` itself has tensors.
-fn inner(arena: &Arena<'_>, dict: Id) -> Option<Id> {
-    let pairs = arena.pairs(dict)?;
-    if pairs
-        .iter()
-        .any(|(_, value)| matches!(arena.get(*value), Node::Tensor(_)))
-    {
-        return None;
-    }
-    WRAPPERS
-        .iter()
-        .filter_map(|key| arena.value(dict, key))
-        .find(|value| arena.pairs(*value).is_some_and(|pairs| !pairs.is_empty()))
-}
-
 struct Flat<'p, 'a> {
     path: &'p Path,
     arena: &'p Arena<'a>,
@@ -90,6 +65,27 @@ struct Flat<'p, 'a> {
 }
 
 impl Flat<'_, '_> {
+    /// Collects the tensors of the first wrapper that has any, and otherwise those of `dict` itself.
+    fn search(&mut self, dict: Id, level: usize) -> Result<(), CheckpointError> {
+        let arena = self.arena;
+        let pairs = arena.pairs(dict).unwrap_or_default();
+        self.charge(pairs.len())?;
+        let is_tensor = |value: Id| matches!(arena.get(value), Node::Tensor(_));
+        // At the top a tensor may be a counter beside the state dict; further in it is a weight.
+        let is_state = level > 0 && pairs.iter().any(|(_, value)| is_tensor(*value));
+        if !is_state && level < WRAPPERS.len() {
+            for value in WRAPPERS.iter().filter_map(|key| arena.value(dict, key)) {
+                if !is_tensor(value) {
+                    self.search(value, level + 1)?;
+                }
+                if !self.found.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+        self.walk("", dict, 0)
+    }
+
     fn walk(&mut self, prefix: &str, id: Id, depth: usize) -> Result<(), CheckpointError> {
         let arena = self.arena;
         let join = |key: &str| {
@@ -99,13 +95,8 @@ impl Flat<'_, '_> {
                 format!("{prefix}.{key}")
             }
         };
-        self.visits += 1;
         self.limit("the nesting of the state dict", limits::DEPTH, depth)?;
-        self.limit(
-            "the number of values in the state dict",
-            limits::TREE_VALUES,
-            self.visits,
-        )?;
+        self.charge(1)?;
         self.limit(
             "the length of a tensor's name",
             limits::NAME_BYTES,
@@ -122,7 +113,9 @@ impl Flat<'_, '_> {
                 self.limit("the number of tensors", limits::TENSORS, self.found.len())?;
                 self.found.push((prefix.to_owned(), tensor));
             }
-            Node::Dict(pairs) => {
+            Node::Dict(_) | Node::Record(_) => {
+                let pairs = arena.pairs(id).unwrap_or_default();
+                self.charge(pairs.len())?;
                 for (key, value) in pairs {
                     if self.holds_values(*value)
                         && let Some(key) = key_text(arena, *key)
@@ -131,16 +124,8 @@ impl Flat<'_, '_> {
                     }
                 }
             }
-            Node::Record(record) => {
-                for (key, value) in &record.pairs {
-                    if self.holds_values(*value)
-                        && let Some(key) = key_text(arena, *key)
-                    {
-                        self.walk(&join(&key), *value, depth + 1)?;
-                    }
-                }
-            }
             Node::List(items) | Node::Tuple(items) => {
+                self.charge(items.len())?;
                 for (index, value) in items.iter().enumerate() {
                     if self.holds_values(*value) {
                         self.walk(&join(&index.to_string()), *value, depth + 1)?;
@@ -150,6 +135,13 @@ impl Flat<'_, '_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Accounts for values that are looked at, since a shared one is looked at again and again.
+    fn charge(&mut self, values: usize) -> Result<(), CheckpointError> {
+        self.visits = self.visits.saturating_add(values);
+        let what = "the number of values in the state dict";
+        self.limit(what, limits::TREE_VALUES, self.visits)
     }
 
     /// Whether a value is a tensor or may hold one, so that names are made for no others.
