@@ -1,5 +1,3 @@
-use crate::{RawFile, RawTree};
-use rayon::prelude::*;
 use std::path::Path;
 
 /// What a manifest needs to know of an audio file.
@@ -15,24 +13,6 @@ pub struct AudioHeader {
 
 /// Reads the header of one file; the error is a message without the file's name.
 pub type HeaderReader<'a> = dyn Fn(&Path) -> Result<AudioHeader, String> + Sync + 'a;
-
-/// Reads headers in parallel, in the order of `files`, whatever the number of threads.
-pub(crate) fn read_headers(
-    tree: &RawTree,
-    files: &[&RawFile],
-    threads: Option<usize>,
-    read: &HeaderReader<'_>,
-) -> Vec<Result<AudioHeader, String>> {
-    // Chunks, because a tiny header costs about as much as handing one item to a thread.
-    let work = || {
-        files
-            .par_iter()
-            .with_min_len(64)
-            .map(|file| read(&tree.locate(file)))
-            .collect()
-    };
-    in_pool(threads, work)
-}
 
 /// Runs `work` on a pool of `threads`, or on the common one.
 pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> T {

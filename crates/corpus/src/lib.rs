@@ -4,6 +4,7 @@
 //! A [`Card`] holds what is known of a corpus. Everything here is deterministic: no result depends on the order of a
 //! folder or the number of threads.
 
+mod assemble;
 mod audit;
 mod balanced;
 mod card;

@@ -22,6 +22,9 @@ pub fn encode(path: &Path) -> String {
 
 /// The inverse of [`encode`].
 pub fn decode(text: &str) -> PathBuf {
+    if text.is_ascii() {
+        return PathBuf::from(text);
+    }
     text.split('/').map(decode_part).collect()
 }
 

@@ -247,7 +247,7 @@ pub struct Harvest<'a> {
     entry: &'a Entry,
     tree: &'a RawTree,
     patterns: Vec<Regex>,
-    pub(crate) rows: Vec<(&'a RawFile, Row)>,
+    pub(crate) rows: Vec<(&'a RawFile, Box<Row>)>,
     pub(crate) left_out: Vec<(String, &'static str)>,
     pub(crate) contradictions: Vec<(String, String)>,
     pub(crate) missing: Vec<(String, String)>,
@@ -274,7 +274,7 @@ impl<'a> Harvest<'a> {
                         continue;
                     };
                     match read(&fields) {
-                        Outcome::Row(row) => harvest.row(file, *row),
+                        Outcome::Row(row) => harvest.boxed_row(file, row),
                         Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
                         Outcome::Contradiction(message) => harvest.contradiction(file, message),
                     }
@@ -310,6 +310,10 @@ impl<'a> Harvest<'a> {
 
     /// Adds an utterance.
     pub fn row(&mut self, file: &'a RawFile, row: Row) {
+        self.boxed_row(file, Box::new(row));
+    }
+
+    fn boxed_row(&mut self, file: &'a RawFile, row: Box<Row>) {
         self.mentioned.insert(file.path());
         self.rows.push((file, row));
     }

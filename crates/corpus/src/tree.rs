@@ -12,6 +12,7 @@ const AUDIO_EXTENSIONS: [&str; 20] = [
 /// One file below the raw folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawFile {
+    index: usize,
     path: String,
     composed: Option<String>,
 }
@@ -19,10 +20,20 @@ pub struct RawFile {
 impl RawFile {
     fn new(path: String) -> Self {
         let composed = match is_nfc_quick(path.chars()) {
+            _ if path.is_ascii() => None,
             IsNormalized::Yes => None,
             _ => Some(path.nfc().collect::<String>()).filter(|composed| *composed != path),
         };
-        Self { path, composed }
+        Self {
+            index: 0,
+            path,
+            composed,
+        }
+    }
+
+    /// The place of the file in its tree.
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 
     /// The path on disk, relative to the raw folder, as [`path_text`] writes it. This is a manifest's `wav`.
@@ -91,6 +102,15 @@ impl RawFile {
     }
 }
 
+/// Sorts by path and writes down each file's place.
+fn number(files: &mut [RawFile]) {
+    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    files
+        .iter_mut()
+        .enumerate()
+        .for_each(|(index, file)| file.index = index);
+}
+
 fn same_letters(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || fold(a) == fold(b)
 }
@@ -148,7 +168,7 @@ impl RawTree {
                 }
             }
         }
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        number(&mut files);
         unreadable.sort();
         Ok(Self {
             root: root.to_owned(),
@@ -163,7 +183,7 @@ impl RawTree {
             .into_iter()
             .map(|path| RawFile::new(path.to_owned()))
             .collect();
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        number(&mut files);
         Self {
             root: root.to_owned(),
             files,

@@ -110,7 +110,7 @@ pub(super) fn gather<'a>(
             Err(message) => bad(message),
             Ok(row) => match keys.insert(row.id.clone(), line) {
                 Some(first) => bad(format!("key {:?} is already on line {first}", row.id)),
-                None => gathered.rows.push((file, row)),
+                None => gathered.rows.push((file, Box::new(row))),
             },
         }
     }

@@ -3,7 +3,8 @@
 mod folders;
 mod listing;
 
-use crate::prepare::{Style, by_reason, finish, note, utterances};
+use crate::assemble::{Style, utterances};
+use crate::prepare::{by_reason, finish, note};
 use crate::{
     CorpusError, HeaderReader, PrepareOptions, PrepareReport, Prepared, RawFile, RawTree, Row,
     entry, looks_like, prepare_with,
@@ -22,7 +23,7 @@ pub const CUSTOM_LAYOUT: &str = "one of\n  \
 /// What a listing or a folder tree says, before audio headers are read.
 #[derive(Debug, Default)]
 struct Gathered<'a> {
-    rows: Vec<(&'a RawFile, Row)>,
+    rows: Vec<(&'a RawFile, Box<Row>)>,
     /// Harmonised classes that rows name themselves, by raw label.
     classes: BTreeMap<String, String>,
     left_out: Vec<(String, &'static str)>,

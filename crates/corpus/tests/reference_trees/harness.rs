@@ -108,7 +108,8 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
     as_published(corpus, &rows, &prepare(true));
     let ours = prepare(false);
     right_by_default(corpus, &ours);
-    crate::folds::published(corpus, &rows, &ours.manifest, folder.path());
+    let published = crate::folds::published(corpus, &rows, &ours.manifest, folder.path());
+    crate::table::check(&ours.manifest, &published);
     crate::folds::no_speaker_on_both_sides(&ours.manifest);
     crate::balanced::check(corpus, &ours.manifest, folder.path());
     without_folder_above(corpus, &root, rows.len());

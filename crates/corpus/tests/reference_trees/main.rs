@@ -16,6 +16,8 @@ mod msppodcast;
 mod pavoque;
 mod real;
 mod resd;
+mod shemo;
+mod table;
 
 macro_rules! reference_trees {
     ($($corpus:ident $(=> $side_files:path)?;)*) => {
@@ -45,12 +47,23 @@ reference_trees! {
     enterface;
     esd;
     iemocap => iemocap::write;
+    jlcorpus;
     m3ed => m3ed::write;
+    mead;
     meld => meld::write;
     mer2023 => mer2023::write;
+    mesd;
     msppodcast => msppodcast::write;
+    oreau;
     pavoque => pavoque::write;
+    polish;
+    ravdess;
     resd => resd::write;
+    savee;
+    shemo => shemo::write;
+    subesco;
+    tess;
+    turevdb;
     urdu;
 }
 

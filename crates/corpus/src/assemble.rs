@@ -1,0 +1,178 @@
+//! Rows and audio headers to utterances.
+
+use crate::header::in_pool;
+use crate::prepare::note;
+use crate::{
+    AudioHeader, Channel, Duplicate, HeaderReader, PrepareReport, RawFile, RawTree, Row, Utterance,
+};
+use rayon::prelude::*;
+
+/// How rows become utterances: under which names and label map, and ours or as published.
+pub(crate) struct Style<'a> {
+    pub(crate) corpus: &'a str,
+    /// Goes before every row's id.
+    pub(crate) prefix: &'a str,
+    /// The language of rows that name none.
+    pub(crate) language: Option<&'a str>,
+    /// The harmonised class of a raw label.
+    pub(crate) class_of: &'a (dyn Fn(&str) -> Result<String, String> + Sync),
+    pub(crate) as_published: bool,
+}
+
+/// Joins rows and audio headers, sorts by key, and notes what cannot be used.
+pub(crate) fn utterances(
+    style: &Style<'_>,
+    tree: &RawTree,
+    mut rows: Vec<(&RawFile, Box<Row>)>,
+    threads: Option<usize>,
+    read_header: &HeaderReader<'_>,
+    report: &mut PrepareReport,
+) -> Vec<Utterance> {
+    rows.sort_by(|a, b| a.1.id.cmp(&b.1.id).then_with(|| a.0.path().cmp(b.0.path())));
+    let mut wanted = vec![false; tree.files().len()];
+    for (file, _) in &rows {
+        wanted[file.index()] = true;
+    }
+    let (headers, made) = in_pool(threads, || {
+        let header = |file: &RawFile| wanted[file.index()].then(|| read_header(&tree.locate(file)));
+        // Chunks, because a tiny header costs about as much as handing one item to a thread.
+        let headers: Vec<_> = tree
+            .files()
+            .par_iter()
+            .with_min_len(64)
+            .map(header)
+            .collect();
+        let make = |(file, row): (&RawFile, Box<Row>)| match headers[file.index()] {
+            Some(Ok(header)) if header.frames > 0 && header.sample_rate > 0 => Some(
+                utterance(style, file, *row, header)
+                    .map_err(|unusable| (file.path().to_owned(), unusable)),
+            ),
+            _ => None,
+        };
+        let made: Vec<_> = rows
+            .into_par_iter()
+            .with_min_len(64)
+            .filter_map(make)
+            .collect();
+        (headers, made)
+    });
+    for (file, header) in tree.files().iter().zip(headers) {
+        match header {
+            Some(Ok(header)) if header.frames == 0 || header.sample_rate == 0 => {
+                report.broken.push(note(file.path(), "holds no samples"));
+            }
+            Some(Err(message)) => report.broken.push(note(file.path(), &message)),
+            _ => {}
+        }
+    }
+    let mut list: Vec<Utterance> = Vec::with_capacity(made.len());
+    for item in made {
+        match item {
+            Ok(utterance) => match list.last() {
+                Some(kept) if kept.key == utterance.key => duplicate(report, kept, &utterance),
+                _ => list.push(utterance),
+            },
+            Err((path, Unusable::Audio(message))) => report.broken.push(note(&path, &message)),
+            Err((path, Unusable::Label(message))) => {
+                report.contradictions.push(note(&path, &message))
+            }
+        }
+    }
+    report
+        .broken
+        .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+    report
+        .contradictions
+        .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+    list
+}
+
+fn duplicate(report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {
+    let name = |u: &Utterance| match (u.start_time, u.end_time) {
+        (Some(start), Some(end)) => format!("{} {start}..{end} s", u.wav),
+        _ => u.wav.clone(),
+    };
+    match report.duplicated.last_mut() {
+        Some(last) if last.key == other.key => last.dropped.push(name(other)),
+        _ => report.duplicated.push(Duplicate {
+            key: other.key.clone(),
+            kept: name(kept),
+            dropped: vec![name(other)],
+        }),
+    }
+}
+
+/// A segment may end so many seconds after its file, as the audio room's `load` allows.
+const END_SLACK: f64 = 0.1;
+
+enum Unusable {
+    Audio(String),
+    Label(String),
+}
+
+fn utterance(
+    style: &Style<'_>,
+    file: &RawFile,
+    row: Row,
+    header: AudioHeader,
+) -> Result<Utterance, Unusable> {
+    let emo = row
+        .published_emo
+        .filter(|_| style.as_published)
+        .unwrap_or(row.emo);
+    let label = (style.class_of)(&emo).map_err(Unusable::Label)?;
+    let channel = match row.channel {
+        Channel::Number(number) => number,
+        Channel::FrontCentre if header.channels > 2 => 3,
+        Channel::FrontCentre => 1,
+    };
+    if channel == 0 || channel > header.channels {
+        return Err(Unusable::Audio(format!(
+            "channel {channel} wanted, the file has {}",
+            header.channels
+        )));
+    }
+    let rate = f64::from(header.sample_rate);
+    let (num_frame, length) = match row.segment {
+        None => (header.frames, header.frames as f64 / rate),
+        Some((start, end)) => {
+            let (first, last) = ((start * rate) as u64, (end * rate) as u64);
+            if !(start >= 0.0 && last > first) {
+                return Err(Unusable::Audio(format!(
+                    "segment {start}..{end} s is empty"
+                )));
+            }
+            if last > header.frames + (END_SLACK * rate) as u64 {
+                let seconds = header.frames as f64 / rate;
+                return Err(Unusable::Audio(format!(
+                    "segment {start}..{end} s ends after the file ({seconds:.3} s)"
+                )));
+            }
+            (last - first, end - start)
+        }
+    };
+    let speaker = row
+        .published_speaker
+        .filter(|_| style.as_published)
+        .or(row.speaker);
+    Ok(Utterance {
+        key: format!("{}{}", style.prefix, row.id),
+        dataset: style.corpus.to_owned(),
+        wav: file.path().to_owned(),
+        r#type: "raw".to_owned(),
+        sample_rate: header.sample_rate,
+        num_frame,
+        task: "category".to_owned(),
+        length,
+        emo,
+        channel,
+        start_time: row.segment.map(|(start, _)| start),
+        end_time: row.segment.map(|(_, end)| end),
+        label,
+        speaker,
+        gender: row.gender,
+        language: row.language.or_else(|| style.language.map(str::to_owned)),
+        text: row.text,
+        split: row.split,
+    })
+}
