@@ -1,7 +1,6 @@
-//! The demo from nothing to the report: reproducible, resumable, independent of threads.
+//! The demo from nothing to the report, and the same command again.
 
 use crate::program::Program;
-use std::time::Duration;
 
 fn scores(program: &Program, out: &str) -> String {
     std::fs::read_to_string(program.path(out).join("scores.json")).unwrap()
@@ -26,59 +25,6 @@ fn the_demo_prints_a_table_and_writes_a_report() {
     assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
     assert_eq!(scores(&program, "out"), first);
 
-    // One thread or two, and an undisturbed home or one whose run was killed: the same bytes.
-    program.succeed(&[
-        "demo",
-        "--out",
-        "single",
-        "--home",
-        "single-home",
-        "--threads",
-        "1",
-    ]);
-    assert_eq!(scores(&program, "single"), first);
-    for milliseconds in [150, 700, 1800, 4000] {
-        let mut child = program
-            .command(&[
-                "demo",
-                "--out",
-                "killed",
-                "--home",
-                "killed-home",
-                "--quiet",
-            ])
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    program.succeed(&["demo", "--out", "killed", "--home", "killed-home"]);
-    assert_eq!(scores(&program, "killed"), first);
-}
-
-#[test]
-fn a_second_run_in_the_same_home_waits() {
-    let program = Program::new();
-    let first = program
-        .command(&["demo", "--out", "a"])
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Until the first one holds the home.
-    while !program.path("home/.emobox.lock").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    std::thread::sleep(Duration::from_millis(200));
-    let second = program.run(&["demo", "--out", "b"]);
-    assert_eq!(second.code, Some(0), "{}", second.stderr);
-    let first = program.transcript(&first.wait_with_output().unwrap());
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
-    assert!(
-        second.stderr.contains("another emobox run"),
-        "{}",
-        second.stderr
-    );
-    assert_eq!(scores(&program, "a"), scores(&program, "b"));
+    let page = std::fs::read_to_string(program.path("out/report.html")).unwrap();
+    assert!(!page.contains("src=\"http") && !page.contains("href=\"http"));
 }

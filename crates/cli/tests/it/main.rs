@@ -4,5 +4,6 @@ mod bad_input;
 mod demo;
 mod program;
 mod real_speech;
+mod resume;
 mod tidy;
 mod transcripts;

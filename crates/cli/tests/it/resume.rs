@@ -1,0 +1,98 @@
+//! The same scores, byte for byte, whatever happened on the way: threads, kills, a second run.
+
+use crate::program::{Program, tones};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// A bench call on 18 tones with a home and an output folder of that name.
+fn call<'a>(corpus: &'a str, home: &'a str, out: &'a str) -> Vec<&'a str> {
+    vec![
+        "bench", "--corpus", corpus, "--encoder", "fbank", "--home", home, "--out", out,
+    ]
+}
+
+fn scores(program: &Program, out: &str) -> String {
+    std::fs::read_to_string(program.path(out).join("scores.json")).unwrap()
+}
+
+#[test]
+fn threads_kills_and_repetition_change_nothing() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    program.succeed(&call(&corpus, "home", "out"));
+    let first = scores(&program, "out");
+
+    let again = program.succeed(&call(&corpus, "home", "out"));
+    assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
+    assert_eq!(scores(&program, "out"), first);
+
+    let mut single = call(&corpus, "single-home", "single");
+    single.extend(["--threads", "1"]);
+    program.succeed(&single);
+    assert_eq!(scores(&program, "single"), first);
+
+    // `Child::kill` is SIGKILL. The moments cover reading, encoding and training.
+    for milliseconds in [15, 30, 60, 120, 200, 300, 450, 600] {
+        let mut child = program
+            .command(&call(&corpus, "killed-home", "killed"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    program.succeed(&call(&corpus, "killed-home", "killed"));
+    assert_eq!(scores(&program, "killed"), first);
+}
+
+#[test]
+fn a_second_run_in_the_same_home_waits_and_damages_nothing() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let first = program
+        .command(&call(&corpus, "home", "a"))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until the first one works in the home.
+    while !program.path("home/corpora").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let second = program.succeed(&call(&corpus, "home", "b"));
+    let first = program.transcript(&first.wait_with_output().unwrap());
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert!(
+        second.stderr.contains("another emobox run"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(scores(&program, "a"), scores(&program, "b"));
+}
+
+#[test]
+fn shards_of_two_processes_merge_by_being_in_one_folder() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let extract = |home: &str, share: &str| {
+        program.succeed(&[
+            "extract", "--corpus", &corpus, "--encoder", "fbank", "--home", home, "--shard", share,
+        ]);
+    };
+    extract("parts", "2/2");
+    extract("parts", "1/2");
+    extract("whole", "1/1");
+    let read = |home: &str| {
+        let folder = program.path(home).join("features/tones/fbank/frames");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        let bytes: Vec<Vec<u8>> = files.iter().map(|path| std::fs::read(path).unwrap()).collect();
+        bytes
+    };
+    assert_eq!(read("parts"), read("whole"));
+}
