@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 
+use half::bf16;
+
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
 use crate::exp::exp;
-use crate::gemm::{self, Block, Line};
+use crate::gemm::{self, Block, Left, Line};
 use crate::left;
 use crate::linear::Precision;
 use crate::matrix::Rows;
@@ -61,11 +63,14 @@ pub enum AttentionBias<'a> {
 }
 
 /// Queries whose scores are in the cache together.
-const QUERY_BLOCK: usize = 48;
+const QUERY_BLOCK: usize = 24;
 /// Keys between two corrections of the running softmax. Up to this many keys there is none.
 const KEY_BLOCK: usize = 512;
 /// From one row of scores to the next: not a power of two, which would put all rows of a tile into one set of the cache.
 const SCORE_STRIDE: usize = KEY_BLOCK + LANES;
+
+/// The same for weights in bf16, counted in those.
+const NARROW_STRIDE: usize = KEY_BLOCK + 2 * LANES;
 
 /// `out[q, h * head_dim..] = softmax_k(scale * query_h[q] · key_h[k] + bias[h, q, k]) · value_h`, `out` dense
 /// `[query, head * head_dim]`.
@@ -135,6 +140,7 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
         pack::plain(value, values);
     }
     scores.resize(QUERY_BLOCK * SCORE_STRIDE, 0.0);
+    narrow.resize(QUERY_BLOCK * NARROW_STRIDE / 2, 0.0);
     for first_query in (0..query.rows).step_by(QUERY_BLOCK) {
         let rows = QUERY_BLOCK.min(query.rows - first_query);
         let block = columns(query, head * dim, dim).slice(first_query..first_query + rows);
@@ -165,7 +171,7 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
                     finish: None,
                 },
             );
-            dispatch::<false, _>(Update {
+            let update = Update {
                 scores,
                 count,
                 scale: args.scale,
@@ -176,17 +182,25 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
                 out,
                 out_stride: query.cols,
                 dim,
-            });
-            let weights = Rows {
-                data: scores,
-                rows,
-                cols: count,
-                stride: SCORE_STRIDE,
+                halves: bytemuck::cast_slice_mut(narrow),
             };
-            let left = if pairs {
-                left::pairs(weights, narrow)
+            if pairs {
+                dispatch::<true, _>(Updated::<true>(update));
             } else {
-                left::numbers(weights, narrow)
+                dispatch::<false, _>(Updated::<false>(update));
+            }
+            let left = if pairs {
+                Left {
+                    data: narrow,
+                    row: NARROW_STRIDE / 2,
+                    col: 1,
+                }
+            } else {
+                Left {
+                    data: scores,
+                    row: SCORE_STRIDE,
+                    col: 1,
+                }
             };
             gemm::run(
                 pairs,
@@ -280,33 +294,38 @@ struct Update<'a> {
     out: &'a mut [f32],
     out_stride: usize,
     dim: usize,
+    /// In bf16 the weights come here, `[query, key]` at `NARROW_STRIDE`.
+    halves: &'a mut [bf16],
 }
 
-impl Kernel for Update<'_> {
+struct Updated<'a, const PAIRS: bool>(Update<'a>);
+
+impl<const PAIRS: bool> Kernel for Updated<'_, PAIRS> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for (r, running) in self.running.iter_mut().enumerate() {
-            let row = &mut self.scores[r * SCORE_STRIDE..][..self.count.next_multiple_of(LANES)];
+        let Self(this) = self;
+        for (r, running) in this.running.iter_mut().enumerate() {
+            let row = &mut this.scores[r * SCORE_STRIDE..][..this.count.next_multiple_of(LANES)];
             // The lanes behind the last key become weights of zero.
-            row[self.count..].fill(f32::NEG_INFINITY);
-            let query = self.first_query + r;
+            row[this.count..].fill(f32::NEG_INFINITY);
+            let query = this.first_query + r;
             // Without a bias the scale waits for the exponential: it is positive, so the largest score stays the largest.
-            let (largest, scale) = match self.bias {
-                HeadBias::None => (self.scale * softmax::largest(simd, row), self.scale),
+            let (largest, scale) = match this.bias {
+                HeadBias::None => (this.scale * softmax::largest(simd, row), this.scale),
                 HeadBias::Relative { gate, table, span } => {
-                    let table = &table[self.first_key + span - 1 - query..][..self.count];
-                    (with_table(simd, row, self.scale, gate[query], table), 1.0)
+                    let table = &table[this.first_key + span - 1 - query..][..this.count];
+                    (with_table(simd, row, this.scale, gate[query], table), 1.0)
                 }
                 HeadBias::Alibi { slope, tokens } => {
                     let distances = Distances {
                         slope,
                         query,
                         tokens,
-                        first_key: self.first_key,
+                        first_key: this.first_key,
                     };
-                    (with_distances(simd, row, self.scale, &distances), 1.0)
+                    (with_distances(simd, row, this.scale, &distances), 1.0)
                 }
             };
             let max = if largest > running.max {
@@ -318,13 +337,23 @@ impl Kernel for Update<'_> {
             let shift = simd.splat(if max == f32::NEG_INFINITY { 0.0 } else { -max });
             let scale = simd.splat(scale);
             let mut sum = simd.splat(0.0);
+            let halves = if PAIRS {
+                &mut this.halves[r * NARROW_STRIDE..]
+            } else {
+                &mut []
+            };
+            let mut halves = halves.as_chunks_mut::<LANES>().0.iter_mut();
             for x in row.as_chunks_mut::<LANES>().0 {
                 let e = exp(simd, simd.fma(simd.load(x), scale, shift));
                 sum = simd.add(sum, e);
-                simd.store(e, x);
+                if !PAIRS {
+                    simd.store(e, x);
+                } else if let Some(halves) = halves.next() {
+                    simd.store_bf16_normal(e, halves);
+                }
             }
             let sum = simd.sum(sum);
-            if self.first_key > 0 && max > running.max {
+            if this.first_key > 0 && max > running.max {
                 let shrink = if running.max == f32::NEG_INFINITY {
                     0.0
                 } else {
@@ -333,7 +362,7 @@ impl Kernel for Update<'_> {
                 running.sum *= shrink;
                 softmax::multiply(
                     simd,
-                    &mut self.out[r * self.out_stride..][..self.dim],
+                    &mut this.out[r * this.out_stride..][..this.dim],
                     shrink,
                 );
             }

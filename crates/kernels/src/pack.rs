@@ -1,9 +1,6 @@
 //! The right operand of a product as the kernels read it: panels of sixteen columns, `[k, 16]` each.
 
-use half::bf16;
-
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
-use crate::convert::narrow_operand;
 use crate::gemm::Line;
 use crate::matrix::{Element, MatRef, Rows};
 
@@ -50,24 +47,43 @@ impl Kernel for Transposed<'_> {
 
 /// As [`transposed`], with pairs of neighbouring columns rounded to bf16 in a lane, the first in the lower half.
 pub(crate) fn transposed_pairs(x: Rows<'_>, lines: &mut [Line]) {
-    let depth = x.cols.div_ceil(2);
-    let mut words = vec![0.0f32; LANES * depth];
-    for (panel, lines) in lines.chunks_exact_mut(depth.max(1)).enumerate() {
-        let rows = LANES.min(x.rows - panel * LANES);
-        let halves: &mut [bf16] = bytemuck::cast_slice_mut(&mut words);
-        for (lane, halves) in halves.chunks_exact_mut(2 * depth).take(rows).enumerate() {
-            let row = &x.data[(panel * LANES + lane) * x.stride..][..x.cols];
-            narrow_operand(row, &mut halves[..x.cols]);
+    dispatch::<true, _>(TransposedPairs { x, lines });
+}
+
+struct TransposedPairs<'a> {
+    x: Rows<'a>,
+    lines: &'a mut [Line],
+}
+
+impl Kernel for TransposedPairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { x, lines } = self;
+        for (panel, lines) in lines
+            .chunks_exact_mut(x.cols.div_ceil(2).max(1))
+            .enumerate()
+        {
+            let rows = LANES.min(x.rows - panel * LANES);
+            for (square, lines) in lines.chunks_mut(LANES).enumerate() {
+                let col = square * 2 * LANES;
+                let width = (x.cols - col).min(2 * LANES);
+                let mut vectors = [simd.splat(0.0); LANES];
+                for (lane, v) in vectors.iter_mut().take(rows).enumerate() {
+                    let row = &x.data[(panel * LANES + lane) * x.stride + col..][..width];
+                    let mut words = [0.0; LANES];
+                    let (halves, _) = bytemuck::cast_slice_mut(&mut words).as_chunks_mut();
+                    for (part, halves) in row.chunks(LANES).zip(halves) {
+                        simd.store_bf16_normal(load_upto(simd, part), halves);
+                    }
+                    *v = simd.load(&words);
+                }
+                for (line, v) in lines.iter_mut().zip(simd.transpose(vectors)) {
+                    simd.store(v, bytemuck::cast_mut(&mut line.0));
+                }
+            }
         }
-        transposed(
-            Rows {
-                data: &words,
-                rows,
-                cols: depth,
-                stride: depth,
-            },
-            lines,
-        );
     }
 }
 
@@ -83,20 +99,34 @@ pub(crate) fn plain(x: Rows<'_>, lines: &mut [Line]) {
 
 /// As [`plain`], with pairs of neighbouring rows rounded to bf16 in a lane, the first in the lower half.
 pub(crate) fn plain_pairs(x: Rows<'_>, lines: &mut [Line]) {
-    let depth = x.rows.div_ceil(2);
-    let mut halves = vec![bf16::ZERO; 2 * x.cols];
-    for k in 0..depth {
-        let (first, second) = halves.split_at_mut(x.cols);
-        narrow_operand(&x.data[2 * k * x.stride..][..x.cols], first);
-        if 2 * k + 1 < x.rows {
-            narrow_operand(&x.data[(2 * k + 1) * x.stride..][..x.cols], second);
-        } else {
-            second.fill(bf16::ZERO);
-        }
-        for (panel, (low, high)) in first.chunks(LANES).zip(second.chunks(LANES)).enumerate() {
-            let line = &mut lines[panel * depth + k];
-            for (word, (low, high)) in line.0.iter_mut().zip(low.iter().zip(high)) {
-                *word = u32::from(low.to_bits()) | u32::from(high.to_bits()) << 16;
+    dispatch::<true, _>(PlainPairs { x, lines });
+}
+
+struct PlainPairs<'a> {
+    x: Rows<'a>,
+    lines: &'a mut [Line],
+}
+
+impl Kernel for PlainPairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { x, lines } = self;
+        let depth = x.rows.div_ceil(2);
+        for k in 0..depth {
+            let first = &x.data[2 * k * x.stride..][..x.cols];
+            let second = x
+                .data
+                .get((2 * k + 1) * x.stride..)
+                .filter(|_| 2 * k + 1 < x.rows);
+            for (panel, low) in first.chunks(LANES).enumerate() {
+                let high = match second {
+                    Some(row) => load_upto(simd, &row[panel * LANES..][..low.len()]),
+                    None => simd.splat(0.0),
+                };
+                let words = simd.pair(load_upto(simd, low), high);
+                simd.store(words, bytemuck::cast_mut(&mut lines[panel * depth + k].0));
             }
         }
     }

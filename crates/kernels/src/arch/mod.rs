@@ -103,6 +103,18 @@ pub(crate) trait Simd: Copy {
     fn store_bf16_normal(self, v: Self::V, x: &mut [bf16; LANES]) {
         self.store_bf16(v, x);
     }
+    /// Pairs of bf16, each lane of `low` with that of `high`.
+    #[inline(always)]
+    fn pair(self, low: Self::V, high: Self::V) -> Self::V {
+        let (mut lows, mut highs) = ([bf16::ZERO; LANES], [bf16::ZERO; LANES]);
+        self.store_bf16_normal(low, &mut lows);
+        self.store_bf16_normal(high, &mut highs);
+        let mut words = [0.0; LANES];
+        for (word, (low, high)) in words.iter_mut().zip(lows.iter().zip(&highs)) {
+            *word = f32::from_bits(u32::from(low.to_bits()) | u32::from(high.to_bits()) << 16);
+        }
+        self.load(&words)
+    }
     /// Each lane as a pair of bf16: the lower one, widened.
     fn low_half(self, v: Self::V) -> Self::V;
     /// Each lane as a pair of bf16: the upper one, widened.

@@ -58,7 +58,7 @@ fn attention_agrees_with_double_precision() {
         let cols = heads * dim;
         let fused = numbers(1, queries.max(keys) * cols * 3)
             .iter()
-            .map(|v| v * 3.0)
+            .map(|v| half::bf16::from_f32(v * 3.0).to_f32())
             .collect::<Vec<_>>();
         let view = |part: usize, rows| Rows {
             data: &fused[part * cols..],
@@ -100,6 +100,17 @@ fn attention_agrees_with_double_precision() {
                 let mut out = vec![f32::NAN; queries * cols];
                 attention(&args, &mut out);
                 let worst = max_difference(&out, &expected);
+                let narrow = Attention {
+                    precision: Precision::Bf16,
+                    ..args
+                };
+                attention(&narrow, &mut out);
+                let worst_narrow = max_difference(&out, &expected);
+                // Query, key and value are bf16 already, so what is rounded are the weights, by at most 2^-9 of each.
+                assert!(
+                    worst_narrow < 3.0 / 512.0 + 2e-5,
+                    "{path}: in bf16 {bias:?} differs by {worst_narrow:e}"
+                );
                 assert!(
                     worst < 2e-5,
                     "{path}: {queries} × {key_count}, {bias:?} differs by {worst:e}"

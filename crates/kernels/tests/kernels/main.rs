@@ -4,5 +4,6 @@ mod attention;
 mod elementwise;
 mod functions;
 mod invariance;
+mod paths;
 mod products;
 mod support;

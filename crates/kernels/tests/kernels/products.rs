@@ -270,3 +270,57 @@ fn a_folded_convolution_is_convolution_and_norm() {
         });
     }
 }
+
+/// In bf16 the operands are rounded and nothing else: against the exact product of the rounded numbers only the sums'
+/// rounding is left.
+#[test]
+fn bf16_products_round_the_operands_alone() {
+    let round = |x: &[f32]| -> Vec<f32> {
+        x.iter()
+            .map(|&v| half::bf16::from_f32(v).to_f32())
+            .collect()
+    };
+    for (rows, inputs, outputs, stride) in [
+        (7, 33, 20, 33),
+        (50, 768, 70, 768),
+        (12, 40, 48, 8),
+        (9, 10, 16, 5),
+    ] {
+        let x = numbers(16, (rows - 1) * stride + inputs);
+        let weight = numbers(17, outputs * inputs);
+        let expected = product(&round(&x), rows, stride, &round(&weight), outputs);
+        on_each_path(|path| {
+            let packed = PackedLinear::new(&weight, outputs, inputs, Precision::Bf16);
+            let mut out = vec![f32::NAN; rows * outputs];
+            let view = Rows {
+                data: &x,
+                rows,
+                cols: inputs,
+                stride,
+            };
+            linear(view, &packed, &Epilogue::default(), &mut out);
+            let worst = max_difference(&out, &expected);
+            assert!(
+                worst < tolerance(inputs),
+                "{path}: [{rows}, {inputs}, {outputs}] differs by {worst:e}"
+            );
+        });
+    }
+}
+
+#[test]
+fn weights_are_repacked_in_place() {
+    let (first, second) = (numbers(18, 30 * 20), numbers(19, 30 * 20));
+    let x = numbers(20, 4 * 20);
+    for precision in [Precision::F32, Precision::Bf16] {
+        let mut packed = PackedLinear::new(&first, 30, 20, precision);
+        packed.repack(&second);
+        let fresh = PackedLinear::new(&second, 30, 20, precision);
+        let run = |weight: &PackedLinear| {
+            let mut out = vec![0.0; 4 * 30];
+            linear(Rows::new(&x, 4, 20), weight, &Epilogue::default(), &mut out);
+            out
+        };
+        assert_eq!(run(&packed), run(&fresh));
+    }
+}
