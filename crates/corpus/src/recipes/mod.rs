@@ -31,12 +31,23 @@ registered! {
     mod enterface;
     mod esd;
     mod iemocap;
+    mod jlcorpus;
     mod m3ed;
+    mod mead;
     mod meld;
     mod mer2023;
+    mod mesd;
     mod msppodcast;
+    mod oreau;
     mod pavoque;
+    mod polish;
+    mod ravdess;
     mod resd;
+    mod savee;
+    mod shemo;
+    mod subesco;
+    mod tess;
+    mod turevdb;
     mod urdu;
 }
 
