@@ -1,25 +1,21 @@
 use crate::harness::{Published, put};
-use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Writes `shemo.json` as a list with ids; the miniature release has the other form, a map by id.
 pub(crate) fn write(rows: &[Published], root: &Path) {
-    let mut samples: BTreeMap<String, serde_json::Value> = rows
+    let mut samples: Vec<serde_json::Value> = rows
         .iter()
         .map(|row| {
-            let id = row.key.trim_start_matches("shemo-").to_owned();
-            let sample = serde_json::json!({
-                "speaker_id": row.speaker,
+            let id = row.key.trim_start_matches("shemo-");
+            serde_json::json!({
+                "id": id,
                 "emotion": row.raw_label,
                 "transcript": format!("\u{feff}{id}"),
-            });
-            (id, sample)
+            })
         })
         .collect();
     // Listed, but neither published nor there.
-    samples.insert(
-        "F01N12".to_owned(),
-        serde_json::json!({"emotion": "neutral"}),
-    );
+    samples.push(serde_json::json!({"id": "F01N12", "emotion": "neutral"}));
     put(root, "shemo.json", serde_json::to_string(&samples).unwrap());
     // There, but not listed.
     put(root, "female/F99N01.wav", "");
