@@ -8,6 +8,7 @@
 //! * [`score_folds`] → the `runs` of [`ScoresFile`] with 95 % intervals from a bootstrap over speakers
 //! * [`calibration`], [`group_scores`] — log-loss, Brier score, calibration error; speakers and genders
 //! * [`compare`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — what of a difference can be believed
+//! * [`Submission`], [`verify`] — scores that anybody can recompute
 //! * [`CrossMatrix`] — training on one corpus, testing on another
 //! * [`read_published_list`], [`Mismatch`] — the published toolkit's two lists, and keys that do not match
 //!
@@ -27,6 +28,7 @@ mod matching;
 mod prediction;
 mod ranking;
 mod run;
+mod submission;
 
 pub use bootstrap::{
     BootstrapOptions, Interval, IntervalUnit, Intervals, PooledAndMean, Resampling,
@@ -43,3 +45,6 @@ pub use matching::{Mismatch, join_published_lists, read_published_list};
 pub use prediction::{Prediction, read_predictions, write_predictions};
 pub use ranking::{Ranking, descending_ranks, rank};
 pub use run::{RunLabels, ScoreRequest, score_folds};
+pub use submission::{
+    Reference, ReferenceItem, Refusal, Submission, SubmissionEntry, Verified, verify,
+};

@@ -7,6 +7,10 @@ pub(crate) const CHART_CSS: &str = include_str!("chart.css");
 /// Width of a character of the charts' small type, near enough to keep labels apart.
 pub(crate) const CHARACTER: f64 = 6.3;
 
+/// Above this strength of colour, text on a heat map takes the other ink; contrast is then 3.5 or more on
+/// either side, in light and dark.
+pub(crate) const STRONG: f64 = 0.58;
+
 /// Where a text stands relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
@@ -68,6 +72,25 @@ impl Canvas {
         } else {
             let _ = write!(self.body, "><title>{}</title></circle>", escape(tip));
         }
+        self
+    }
+
+    /// A closed, filled area.
+    pub(crate) fn area(
+        &mut self,
+        points: impl IntoIterator<Item = [f64; 2]>,
+        class: &str,
+    ) -> &mut Self {
+        let corners: Vec<String> = points
+            .into_iter()
+            .filter(|[x, y]| x.is_finite() && y.is_finite())
+            .map(|[x, y]| format!("{},{}", one_decimal(x), one_decimal(y)))
+            .collect();
+        let _ = write!(
+            self.body,
+            "<polygon points=\"{}\" class=\"{class}\"/>",
+            corners.join(" ")
+        );
         self
     }
 
@@ -135,6 +158,53 @@ impl Canvas {
     pub(crate) fn finish(self) -> String {
         self.body
     }
+}
+
+/// A linear axis.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
+    /// Values at the two ends.
+    pub(crate) values: [f64; 2],
+    /// Their places in pixels.
+    pub(crate) pixels: [f64; 2],
+}
+
+impl Scale {
+    pub(crate) fn at(&self, value: f64) -> f64 {
+        let [low, high] = self.values;
+        let share = if high == low {
+            0.5
+        } else {
+            (value - low) / (high - low)
+        };
+        self.pixels[0] + share * (self.pixels[1] - self.pixels[0])
+    }
+}
+
+/// Draws coloured names in rows from `[left, top]` and returns the height they end at.
+pub(crate) fn legend<'a>(
+    canvas: &mut Canvas,
+    names: impl IntoIterator<Item = &'a str>,
+    [left, top]: [f64; 2],
+    right: f64,
+) -> f64 {
+    let (mut x, mut y) = (left, top);
+    for (i, name) in names.into_iter().enumerate() {
+        let name = fit(name, 40);
+        let width = 22.0 + name.chars().count() as f64 * CHARACTER;
+        if x > left && x + width > right {
+            (x, y) = (left, y + 18.0);
+        }
+        canvas.circle(
+            [x + 6.0, y - 4.0],
+            5.0,
+            &format!("dot f{}", i % super::PALETTE),
+            "",
+        );
+        canvas.text([x + 16.0, y], Anchor::Start, "", &name);
+        x += width + 12.0;
+    }
+    y + 12.0
 }
 
 /// Half a pixel is all that a curve needs; pages with hundreds of curves stay small.

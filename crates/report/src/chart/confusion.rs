@@ -1,11 +1,9 @@
-use super::canvas::{Anchor, CHARACTER, Canvas, fit};
+use super::canvas::{Anchor, CHARACTER, Canvas, STRONG, fit};
 use super::{Drawing, Figure, FigureTable, Section};
 use crate::format::percent;
 use emobox_score::Run;
 
 const CELL: f64 = 36.0;
-/// Above this strength of colour, text on a cell takes the other ink.
-const DARK: f64 = 0.55;
 
 /// The confusion of a run: rows are the reference and sum to 100 %.
 pub(super) fn figure(run: &Run) -> Figure {
@@ -54,7 +52,7 @@ pub(super) fn figure(run: &Run) -> Figure {
             );
             canvas.heat([x, y, CELL, CELL], share, &tip);
             if count > 0 {
-                let class = if share > DARK { "on" } else { "" };
+                let class = if share > STRONG { "on" } else { "" };
                 let text = format!("{:.0}", 100.0 * share);
                 canvas.text(
                     [x + CELL / 2.0, y + CELL / 2.0 + 4.0],

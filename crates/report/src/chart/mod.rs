@@ -1,7 +1,14 @@
 //! Figures: SVG drawn by hand, each with a title, a description and its data as a table.
 
+mod calibration;
 mod canvas;
 mod confusion;
+mod cross;
+mod layers;
+mod map;
+mod overview;
+mod ranking;
+mod speakers;
 mod training;
 
 use crate::ReportData;
@@ -35,6 +42,20 @@ pub struct Figure {
 /// The parts of the report that hold figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    /// All scores with their intervals.
+    Overview,
+    /// Encoders over corpora.
+    Ranking,
+    /// Speakers apart.
+    Speakers,
+    /// What probabilities are worth.
+    Calibration,
+    /// Which layer of an encoder.
+    Layers,
+    /// From one corpus to another.
+    Cross,
+    /// Utterances in the plane.
+    Map,
     /// Which emotion is taken for which.
     Confusion,
     /// Loss and accuracy over epochs.
@@ -53,8 +74,21 @@ pub struct FigureTable {
 /// Every figure of a report, in reading order.
 pub fn figures(data: &ReportData) -> Vec<Figure> {
     let mut figures = Vec::new();
-    figures.extend(data.headline().into_iter().map(confusion::figure));
+    figures.extend(overview::figure(data));
+    figures.extend(ranking::figure(data));
+    let with_counts = |run: &&emobox_score::Run| !run.confusion.is_empty();
+    figures.extend(
+        data.headline()
+            .into_iter()
+            .filter(with_counts)
+            .map(confusion::figure),
+    );
+    figures.extend(speakers::figures(data));
+    figures.extend(calibration::figures(data));
     figures.extend(training::figures(data));
+    figures.extend(layers::figures(data));
+    figures.extend(cross::figures(data));
+    figures.extend(map::figures(data));
     make_unique(&mut figures);
     figures
 }
@@ -114,7 +148,7 @@ impl Figure {
         };
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" role=\"img\" viewBox=\"0 0 {w} {h}\" \
-             width=\"{w}\" height=\"{h}\" aria-labelledby=\"{id}-title {id}-desc\">{style}\
+             width=\"{w}\" height=\"{h}\" style=\"--w:{w}px\" aria-labelledby=\"{id}-title {id}-desc\">{style}\
              <title id=\"{id}-title\">{}</title><desc id=\"{id}-desc\">{}</desc>{}</svg>",
             escape(&self.title),
             escape(&self.description),
@@ -125,10 +159,12 @@ impl Figure {
     /// The chart with its caption and its numbers.
     pub(crate) fn html(&self) -> String {
         let mut out = format!(
-            "<figure id=\"{}\"><figcaption>{}</figcaption><div class=\"scroll\">{}</div>",
+            "<figure id=\"{}\"><figcaption>{}</figcaption><div class=\"scroll\">{}</div>\
+             <p class=\"note\" aria-hidden=\"true\">{}</p>",
             self.id,
             escape(&self.title),
-            self.svg(None)
+            self.svg(None),
+            escape(&self.description)
         );
         if !self.table.rows.is_empty() {
             out.push_str(

@@ -1,11 +1,11 @@
-use super::canvas::{Anchor, Canvas, ticks};
+use super::canvas::{Anchor, Canvas, legend, ticks};
 use super::{Drawing, Figure, FigureTable, PALETTE, Section};
 use crate::{ReportData, Training, TrainingPoint};
 
-const PANEL: [f64; 2] = [300.0, 170.0];
+const PANEL: [f64; 2] = [235.0, 150.0];
 const LEFT: f64 = 40.0;
 const TOP: f64 = 24.0;
-const GAP: f64 = 56.0;
+const GAP: f64 = 52.0;
 
 /// One figure for each corpus and encoder: all folds and sweep points, loss left, accuracy right.
 pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
@@ -103,7 +103,7 @@ fn figure(corpus: &str, encoder: &str, folds: &[&Training]) -> Figure {
     let mut canvas = Canvas::default();
     loss.axes(
         &mut canvas,
-        "cross-entropy: training solid, validation dashed",
+        "cross-entropy (validation dashed)",
         crate::format::coordinate,
     );
     ua.axes(&mut canvas, "validation UA %", |v| {
@@ -121,7 +121,12 @@ fn figure(corpus: &str, encoder: &str, folds: &[&Training]) -> Figure {
         }
     }
     mark_selected(&mut canvas, &ua, folds, &names);
-    let height = legend(&mut canvas, &names, TOP + PANEL[1] + 52.0);
+    let height = legend(
+        &mut canvas,
+        names.iter().copied(),
+        [LEFT, TOP + PANEL[1] + 52.0],
+        LEFT + 2.0 * PANEL[0] + GAP,
+    );
     Figure::new(Drawing {
         section: Section::Training,
         name: format!("training {corpus} {encoder}"),
@@ -129,7 +134,7 @@ fn figure(corpus: &str, encoder: &str, folds: &[&Training]) -> Figure {
         description: format!(
             "Loss and validation accuracy over {epochs} epochs, {} and {}. {}",
             crate::format::count(folds.len(), "fold"),
-            crate::format::count(names.len(), "point of the sweep").replace("sweeps", "sweep"),
+            crate::format::count(names.len(), "sweep point"),
             chosen_sentence(folds)
         ),
         size: [x + PANEL[0] + 12.0, height],
@@ -167,25 +172,6 @@ fn mark_selected(canvas: &mut Canvas, panel: &Panel, folds: &[&Training], names:
             canvas.circle(panel.place(epoch as f64, value), 4.0, &class, &tip);
         }
     }
-}
-
-/// Draws the names of the sweep points in rows and returns the height they end at.
-fn legend(canvas: &mut Canvas, names: &[&str], top: f64) -> f64 {
-    let (mut x, mut y) = (LEFT, top);
-    for (i, name) in names.iter().enumerate() {
-        let width = 34.0 + name.chars().count() as f64 * super::canvas::CHARACTER;
-        if x > LEFT && x + width > LEFT + 2.0 * PANEL[0] + GAP {
-            (x, y) = (LEFT, y + 18.0);
-        }
-        canvas.line(
-            [x, y - 4.0],
-            [x + 18.0, y - 4.0],
-            &format!("whisker l{}", i % PALETTE),
-        );
-        canvas.text([x + 24.0, y], Anchor::Start, "", name);
-        x += width + 12.0;
-    }
-    y + 12.0
 }
 
 fn chosen_sentence(folds: &[&Training]) -> String {

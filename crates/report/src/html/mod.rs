@@ -1,71 +1,58 @@
 //! The self-contained page.
 
-use crate::chart::{CHART_CSS, Figure, Section, figures};
+mod parts;
+
+use crate::chart::{CHART_CSS, figures};
 use crate::format::{count, escape};
-use crate::{Fact, ReportData, scores_table};
+use crate::{Fact, ReportData};
+use emobox_score::Run;
+use parts::Part;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const PAGE_CSS: &str = include_str!("page.css");
 const PAGE_JS: &str = include_str!("page.js");
 
-/// One HTML file that needs nothing else: styles, script and charts are inside it.
+/// One HTML file that needs nothing else: styles, script and charts are inside it, and a content security
+/// policy keeps the browser from fetching anything.
 pub fn html(data: &ReportData) -> String {
-    let figures = figures(data);
-    let sections = sections(data, &figures);
-    let mut out = String::with_capacity(1 << 16);
-    let _ = write!(
-        out,
+    let parts = parts::parts(data, &figures(data));
+    let mut body = String::with_capacity(1 << 16);
+    header(&mut body, data, &parts);
+    body.push_str("<main id=\"main\">\n");
+    for part in &parts {
+        let _ = writeln!(
+            body,
+            "<section id=\"{}\" aria-labelledby=\"{0}-heading\">",
+            part.id
+        );
+        let _ = writeln!(body, "<h2 id=\"{}-heading\">{}</h2>", part.id, part.heading);
+        if !part.lead.is_empty() {
+            let _ = writeln!(body, "<p class=\"intro\">{}</p>", part.lead);
+        }
+        let _ = writeln!(body, "{}</section>", part.body);
+    }
+    body.push_str("</main>\n");
+    document(&data.title, &body)
+}
+
+/// A page of this look around `body`, which is markup already.
+pub(crate) fn document(title: &str, body: &str) -> String {
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'; img-src data:\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<style>\n{PAGE_CSS}{CHART_CSS}</style>\n</head>\n<body>\n",
-        escape(&data.title)
-    );
-    header(&mut out, data, &sections);
-    out.push_str("<main>\n");
-    for section in &sections {
-        let _ = write!(
-            out,
-            "<section id=\"{}\">\n<h2>{}</h2>\n{}</section>\n",
-            section.id, section.heading, section.body
-        );
-    }
-    let _ = write!(
-        out,
-        "</main>\n<script>\n{PAGE_JS}</script>\n</body>\n</html>\n"
-    );
-    out
+         script-src 'unsafe-inline'; img-src data: blob:\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<style>\n{PAGE_CSS}</style>\n\
+         <style id=\"chart-style\">\n{CHART_CSS}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">Skip to the scores</a>\n{body}\
+         <script>\n{PAGE_JS}</script>\n</body>\n</html>\n",
+        escape(title)
+    )
 }
 
-struct Part {
-    id: &'static str,
-    heading: &'static str,
-    body: String,
-}
-
-/// The parts that have something to show.
-fn sections(data: &ReportData, figures: &[Figure]) -> Vec<Part> {
-    let parts = [
-        ("scores", "Scores", scores_table(data).html()),
-        (
-            "confusion",
-            "What is taken for what",
-            charts(figures, Section::Confusion),
-        ),
-        ("training", "Training", charts(figures, Section::Training)),
-        ("audit", "Audit of the partitions", audits(data)),
-        ("protocol", "Protocol", facts(&data.protocol)),
-        ("provenance", "Versions and digests", provenance(data)),
-    ];
-    parts
-        .into_iter()
-        .filter(|(_, _, body)| !body.is_empty())
-        .map(|(id, heading, body)| Part { id, heading, body })
-        .collect()
-}
-
-fn header(out: &mut String, data: &ReportData, sections: &[Part]) {
+fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
     let _ = write!(
         out,
         "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
@@ -80,11 +67,11 @@ fn header(out: &mut String, data: &ReportData, sections: &[Part]) {
         );
     }
     out.push_str("<nav aria-label=\"Sections\"><ul>");
-    for section in sections {
+    for part in parts {
         let _ = write!(
             out,
             "<li><a href=\"#{}\">{}</a></li>",
-            section.id, section.heading
+            part.id, part.heading
         );
     }
     out.push_str("</ul></nav>\n</header>\n");
@@ -92,62 +79,28 @@ fn header(out: &mut String, data: &ReportData, sections: &[Part]) {
 
 fn summary(data: &ReportData) -> String {
     let runs = data.headline();
-    let distinct = |names: Vec<&str>| {
-        let mut names = names;
-        names.sort_unstable();
-        names.dedup();
-        names.len()
+    let distinct =
+        |pick: fn(&Run) -> &String| runs.iter().map(|run| pick(run)).collect::<BTreeSet<_>>();
+    let encoders = count(distinct(|run| &run.encoder).len(), "encoder");
+    let corpora = match distinct(|run| &run.corpus).len() {
+        1 => "1 corpus".to_owned(),
+        n => format!("{n} corpora"),
     };
-    let corpora = distinct(runs.iter().map(|r| r.corpus.as_str()).collect());
-    let encoders = distinct(runs.iter().map(|r| r.encoder.as_str()).collect());
-    format!(
-        "{} on {}.",
-        count(encoders, "encoder"),
-        if corpora == 1 {
-            "1 corpus".to_owned()
-        } else {
-            format!("{corpora} corpora")
+    let mut text = format!("{encoders} on {corpora}");
+    let shared = [
+        ("partition", distinct(|run| &run.partition)),
+        ("protocol", distinct(|run| &run.protocol)),
+    ];
+    for (what, names) in shared {
+        if let Some(name) = names.first().filter(|_| names.len() == 1) {
+            let _ = write!(text, ", {what} {name}");
         }
-    )
-}
-
-fn charts(figures: &[Figure], section: Section) -> String {
-    let charts: String = figures
-        .iter()
-        .filter(|figure| figure.section == section)
-        .map(Figure::html)
-        .collect();
-    if charts.is_empty() {
-        charts
-    } else {
-        format!("<div class=\"charts\">\n{charts}</div>\n")
     }
+    text + "."
 }
 
-fn audits(data: &ReportData) -> String {
-    let mut out = String::new();
-    for audit in &data.audits {
-        let class = if audit.clean { "clean" } else { "leak" };
-        let _ = write!(
-            out,
-            "<article class=\"audit {class}\"><h3>{} <small>{}</small></h3><p>{}</p>",
-            escape(&audit.corpus),
-            escape(&audit.partition),
-            escape(&audit.verdict)
-        );
-        if !audit.findings.is_empty() {
-            out.push_str("<ul>");
-            for finding in &audit.findings {
-                let _ = write!(out, "<li>{}</li>", escape(finding));
-            }
-            out.push_str("</ul>");
-        }
-        out.push_str("</article>\n");
-    }
-    out
-}
-
-fn facts(facts: &[Fact]) -> String {
+/// Names and values side by side.
+pub(crate) fn facts(facts: &[Fact]) -> String {
     if facts.is_empty() {
         return String::new();
     }
@@ -161,39 +114,5 @@ fn facts(facts: &[Fact]) -> String {
         );
     }
     out.push_str("</dl>\n");
-    out
-}
-
-fn provenance(data: &ReportData) -> String {
-    let provenance = &data.scores.provenance;
-    let mut out = String::new();
-    if let Some(command) = &provenance.command {
-        let _ = writeln!(out, "<pre><code>{}</code></pre>", escape(command));
-    }
-    let versions: Vec<Fact> = provenance
-        .versions
-        .iter()
-        .map(|(name, value)| Fact {
-            name: name.clone(),
-            value: value.clone(),
-        })
-        .collect();
-    out.push_str(&facts(&versions));
-    if !provenance.sources.is_empty() {
-        out.push_str(
-            "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">what</th>\
-             <th scope=\"col\">of</th><th scope=\"col\">SHA-256</th></tr></thead><tbody>",
-        );
-        for source in &provenance.sources {
-            let _ = write!(
-                out,
-                "<tr><td>{}</td><td>{}</td><td><code>{}</code></td></tr>",
-                escape(&source.kind),
-                escape(&source.name),
-                escape(&source.digest)
-            );
-        }
-        out.push_str("</tbody></table></div>\n");
-    }
     out
 }

@@ -4,6 +4,8 @@ use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Ranking, rank};
 
+/// Fewer systems or corpora are compared in pairs, not ranked.
+const RANKABLE: usize = 3;
 /// Level of the critical difference.
 const ALPHA: f64 = 0.05;
 
@@ -38,7 +40,7 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
         table
             .footer
             .extend(footer(&grid, &layout, *metric, several));
-        if let Some(ranking) = ranking(data, *metric) {
+        if let Some(ranking) = ranked(&grid, *metric) {
             table.notes.push(ranking_note(&ranking, *metric));
         }
     }
@@ -55,10 +57,15 @@ pub(super) fn paper_note() -> String {
         .to_owned()
 }
 
-/// The encoders ranked over corpora by one metric; `None` with fewer than two encoders or two complete corpora.
+/// The encoders ranked over corpora by one metric; `None` with fewer than three encoders or complete corpora.
 pub fn ranking(data: &ReportData, metric: Metric) -> Option<Ranking> {
     let grid = Grid::of(data);
-    rank(&grid.systems, &values(&grid, metric), ALPHA).ok()
+    ranked(&grid, metric)
+}
+
+fn ranked(grid: &Grid<'_>, metric: Metric) -> Option<Ranking> {
+    let ranking = rank(&grid.systems, &values(grid, metric), ALPHA).ok()?;
+    (grid.systems.len() >= RANKABLE && ranking.corpora >= RANKABLE).then_some(ranking)
 }
 
 /// `[corpus][system]`.
@@ -176,11 +183,7 @@ fn footer(grid: &Grid<'_>, layout: &Layout, metric: Metric, several: bool) -> Ve
     let mut average = head(format!("average of {corpora} corpora"));
     average.extend(layout.own_row(cells));
     let mut rows = vec![average];
-    let scores: Vec<Vec<Option<f64>>> = complete
-        .iter()
-        .map(|row| row.iter().copied().map(Some).collect())
-        .collect();
-    if let Ok(ranking) = rank(&grid.systems, &scores, ALPHA) {
+    if let Some(ranking) = ranked(grid, metric) {
         let mut ranks = head("mean rank".to_owned());
         let cells = ranking
             .mean_ranks

@@ -3,6 +3,7 @@
 mod comparison;
 mod cross;
 mod grid;
+mod groups;
 mod intra;
 mod runs;
 mod scores;
@@ -11,7 +12,8 @@ use emobox_score::Run;
 
 pub use comparison::comparison_table;
 pub use cross::{cross_average_table, cross_table};
-use grid::Grid;
+pub(crate) use grid::Grid;
+pub use groups::{calibration_table, gender_table};
 pub use intra::{intra_table, ranking};
 pub use runs::runs_csv;
 pub use scores::scores_table;

@@ -1,14 +1,17 @@
 //! A small report with everything in it.
 
 use emobox_report::{
-    AuditFindings, Fact, PaperScore, PaperSource, ReportData, Training, TrainingPoint,
+    AuditFindings, Fact, LayerCurve, LayerPoint, MapItem, PaperScore, PaperSource, ReportData,
+    Training, TrainingPoint, UtteranceMap, utterance_maps,
 };
 use emobox_score::{
-    BootstrapOptions, CrossCell, CrossMatrix, Prediction, Provenance, Run, RunLabels, ScoreRequest,
-    ScoresFile, Source, score_folds,
+    BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, Prediction, Provenance,
+    Run, RunLabels, ScoreRequest, ScoresFile, Source, compare, score_folds,
 };
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+const FOUR: [&str; 4] = ["angry", "happy", "neutral", "sad"];
 const CLASSES: [&str; 7] = [
     "angry",
     "bored",
@@ -34,31 +37,44 @@ pub(crate) fn predictions(corpus: &str, classes: &[String], skill: f64) -> Vec<P
             let label = (i / 10) % classes.len();
             let near = (label + 1 + (random() * 2.0) as usize) % classes.len();
             let right = random() < skill + 0.02 * speaker as f64 - 0.1;
+            let predicted = if right { label } else { near };
+            let confidence = 0.35 + 0.6 * random();
             Prediction {
                 key: format!("{corpus}-{i:04}"),
                 fold: (speaker % 4) as u32 + 1,
                 label: classes[label].clone(),
-                prediction: classes[if right { label } else { near }].clone(),
-                scores: BTreeMap::new(),
+                prediction: classes[predicted].clone(),
+                scores: probabilities(classes, predicted, confidence),
                 speaker: Some(format!("{speaker:02}")),
-                gender: None,
+                gender: Some(if speaker < 5 { "female" } else { "male" }.to_owned()),
             }
         })
         .collect()
 }
 
+fn probabilities(classes: &[String], predicted: usize, confidence: f64) -> BTreeMap<String, f64> {
+    let rest = (1.0 - confidence) / (classes.len() - 1) as f64;
+    let of = |i| if i == predicted { confidence } else { rest };
+    classes
+        .iter()
+        .enumerate()
+        .map(|(i, class)| (class.clone(), of(i).ln()))
+        .collect()
+}
+
 pub(crate) fn report() -> ReportData {
+    // The maps take a second, and every test wants the whole.
+    static REPORT: LazyLock<ReportData> = LazyLock::new(make_report);
+    REPORT.clone()
+}
+
+fn make_report() -> ReportData {
     let mut runs = Vec::new();
     let mut training = Vec::new();
     let corpora = [("emodb", 7), ("urdu", 4)];
     for (corpus, size) in corpora {
         for (encoder, skill) in [("whisper-tiny.en", 0.8), ("fbank", 0.55)] {
-            let names = if size == 7 {
-                &CLASSES[..]
-            } else {
-                &["angry", "happy", "neutral", "sad"]
-            };
-            let classes: Vec<String> = names.iter().map(|&c| c.to_owned()).collect();
+            let classes = classes(size);
             let predictions = predictions(corpus, &classes, skill);
             let mut scored = score_folds(&ScoreRequest {
                 labels: &RunLabels {
@@ -90,6 +106,14 @@ pub(crate) fn report() -> ReportData {
     };
     let mut data = ReportData::new("EmoBox: two corpora, two encoders", scores);
     data.training = training;
+    data.layers = layers();
+    data.maps = maps();
+    data.scores.cross = ["whisper-tiny.en", "fbank"].map(cross).to_vec();
+    data.scores.comparisons = corpora
+        .map(|(corpus, size)| comparison(corpus, size))
+        .to_vec();
+    data.notes
+        .push("These scores are made up, to show what a report looks like.".to_owned());
     data.audits = corpora.map(|(corpus, _)| audit(corpus)).to_vec();
     data.protocol = [
         ("name", "strict"),
@@ -218,4 +242,98 @@ fn bare_run(corpus: &str, model: &str, score: &PaperScore) -> Run {
         "confusion": [], "classes": [],
     });
     serde_json::from_value(run).unwrap()
+}
+
+fn classes(size: usize) -> Vec<String> {
+    let names = if size == 7 { &CLASSES[..] } else { &FOUR[..] };
+    names.iter().map(|&c| c.to_owned()).collect()
+}
+
+fn layers() -> Vec<LayerCurve> {
+    [("whisper-tiny.en", 5, 0.5), ("wavlm-base", 13, 0.55)]
+        .map(|(encoder, layers, base)| LayerCurve {
+            corpus: "emodb".into(),
+            encoder: encoder.into(),
+            points: (0..layers)
+                .map(|layer| {
+                    let depth = layer as f64 / (layers - 1) as f64;
+                    let ua = base + 0.9 * depth * (1.2 - depth);
+                    LayerPoint {
+                        layer,
+                        ua,
+                        ua_ci: Some([ua - 0.04, ua + 0.03]),
+                    }
+                })
+                .collect(),
+        })
+        .to_vec()
+}
+
+fn maps() -> Vec<UtteranceMap> {
+    let classes = classes(7);
+    let predictions = predictions("emodb", &classes, 0.8);
+    let features: Vec<Vec<f32>> = predictions
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            let class = classes.iter().position(|c| *c == p.label).unwrap();
+            let speaker = i % 10;
+            let noise = |k: usize| {
+                let seed = (i * 24 + k) as u32;
+                let mixed = (seed ^ (seed >> 3)).wrapping_mul(2_654_435_761);
+                (mixed.wrapping_mul(mixed | 1) >> 8) as f32 / (1u32 << 24) as f32 - 0.5
+            };
+            let signal = |k: usize| {
+                2.0 * f32::from(u8::from(k == class)) + 1.2 * f32::from(u8::from(k == 10 + speaker))
+            };
+            (0..24).map(|k| 2.0 * noise(k) + signal(k)).collect()
+        })
+        .collect();
+    let items: Vec<MapItem<'_>> = predictions
+        .iter()
+        .zip(&features)
+        .map(|(p, features)| MapItem {
+            key: &p.key,
+            label: &p.label,
+            speaker: p.speaker.as_deref(),
+            features,
+        })
+        .collect();
+    utterance_maps("emodb", "whisper-tiny.en", &items)
+}
+
+fn cross(encoder: &str) -> CrossMatrix {
+    let corpora = ["emodb", "urdu", "ravdess"].map(String::from).to_vec();
+    let classes = classes(4);
+    let mut cells = Vec::new();
+    for (i, train) in corpora.iter().enumerate() {
+        for (j, test) in corpora.iter().enumerate().filter(|(j, _)| *j != i) {
+            let skill = 0.35 + 0.06 * (i + 2 * j) as f64 + 0.02 * encoder.len() as f64 / 3.0;
+            let predictions = predictions(test, &classes, skill);
+            let options = BootstrapOptions::default();
+            cells.push(CrossCell::score(train, test, &predictions, &classes, &options).unwrap());
+        }
+    }
+    CrossMatrix {
+        encoder: encoder.into(),
+        classes,
+        corpora,
+        cells,
+    }
+}
+
+fn comparison(corpus: &str, size: usize) -> Comparison {
+    let classes = classes(size);
+    let (a, b) = (
+        predictions(corpus, &classes, 0.8),
+        predictions(corpus, &classes, 0.55),
+    );
+    compare(&CompareRequest {
+        corpus,
+        a: ("whisper-tiny.en", &a),
+        b: ("fbank", &b),
+        classes: &classes,
+        bootstrap: BootstrapOptions::default(),
+    })
+    .unwrap()
 }

@@ -1,5 +1,6 @@
 //! Everything about reports that can be said from outside.
 
 mod common;
+mod leaderboard;
 mod page;
 mod tables;

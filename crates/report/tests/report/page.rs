@@ -77,7 +77,7 @@ fn nothing_a_user_names_becomes_markup() {
 fn every_figure_has_a_name_a_text_and_its_numbers() {
     let data = common::report();
     let figures = figures(&data);
-    assert_eq!(figures.len(), 6);
+    assert_eq!(figures.len(), 21);
     let page = html(&data);
     for figure in &figures {
         assert!(!figure.title.is_empty() && !figure.description.is_empty());

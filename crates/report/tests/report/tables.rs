@@ -153,6 +153,7 @@ fn a_comparison_ends_in_a_verdict() {
     let good = common::predictions("c", &classes, 0.9);
     let poor = common::predictions("c", &classes, 0.4);
     let mut data = common::report();
+    data.scores.comparisons.clear();
     for (name, predictions) in [("poor", &poor), ("itself", &good)] {
         let mut comparison = compare(&CompareRequest {
             corpus: "c",

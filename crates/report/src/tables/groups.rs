@@ -1,0 +1,100 @@
+use super::Grid;
+use crate::format::percent;
+use crate::{Cell, Column, ReportData, Table};
+use emobox_score::{Calibration, GroupScores, Grouping, Run};
+
+/// Scores of each gender, where the manifest knows it; `None` where it does not.
+pub fn gender_table(data: &ReportData) -> Option<Table> {
+    let rows: Vec<Vec<Cell>> = each_run(data)
+        .flat_map(|(system, run)| {
+            let groups = data.siblings(run).flat_map(|sibling| &sibling.groups);
+            let genders = groups.filter(|group| group.by == Grouping::Gender);
+            genders
+                .map(move |group| row(run, &system, group))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: "Scores by gender, over all test items".to_owned(),
+        columns: [
+            Column::left("corpus"),
+            Column::left("encoder"),
+            Column::left("gender"),
+            Column::right("n"),
+            Column::right("UA %"),
+            Column::right("WA %"),
+            Column::right("macro F1 %"),
+        ]
+        .to_vec(),
+        rows,
+        ..Table::default()
+    })
+}
+
+fn row(run: &Run, system: &str, group: &GroupScores) -> Vec<Cell> {
+    vec![
+        Cell::text(&run.corpus),
+        Cell::text(system),
+        Cell::text(&group.group),
+        Cell::number(group.n.to_string(), group.n as f64),
+        Cell::score(group.ua),
+        Cell::score(group.wa),
+        Cell::score(group.macro_f1),
+    ]
+}
+
+/// Log-loss, Brier score and calibration error, where predictions carry probabilities; `None` where none do.
+pub fn calibration_table(data: &ReportData) -> Option<Table> {
+    let rows: Vec<Vec<Cell>> = each_run(data)
+        .filter_map(|(system, run)| {
+            let calibration = data
+                .siblings(run)
+                .find_map(|sibling| sibling.calibration.as_ref())?;
+            Some(calibration_row(run, &system, calibration))
+        })
+        .collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: "What the probabilities are worth, over all test items".to_owned(),
+        columns: [
+            Column::left("corpus"),
+            Column::left("encoder"),
+            Column::right("log-loss"),
+            Column::right("Brier score"),
+            Column::right("calibration error %"),
+        ]
+        .to_vec(),
+        rows,
+        notes: vec![
+            "Log-loss in nats; Brier score summed over classes, 0 to 2; expected calibration error over 15 bins of \
+             confidence. Less is better in all three."
+                .to_owned(),
+        ],
+        ..Table::default()
+    })
+}
+
+fn calibration_row(run: &Run, system: &str, calibration: &Calibration) -> Vec<Cell> {
+    let plain = |value: f64| Cell::number(format!("{value:.3}"), value);
+    vec![
+        Cell::text(&run.corpus),
+        Cell::text(system),
+        plain(calibration.log_loss),
+        plain(calibration.brier),
+        Cell::number(percent(calibration.ece), calibration.ece),
+    ]
+}
+
+/// Headline runs with the name of their system.
+fn each_run(data: &ReportData) -> impl Iterator<Item = (String, &Run)> {
+    let grid = Grid::of(data);
+    let corpora = 0..grid.corpora.len();
+    let cells = corpora.flat_map(|c| {
+        (0..grid.systems.len())
+            .map(move |s| (c, s))
+            .collect::<Vec<_>>()
+    });
+    cells
+        .filter_map(|(c, s)| Some((grid.systems[s].clone(), grid.run(c, s)?)))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
