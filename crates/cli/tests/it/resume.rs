@@ -7,7 +7,15 @@ use std::time::Duration;
 /// A bench call on 18 tones with a home and an output folder of that name.
 fn call<'a>(corpus: &'a str, home: &'a str, out: &'a str) -> Vec<&'a str> {
     vec![
-        "bench", "--corpus", corpus, "--encoder", "fbank", "--home", home, "--out", out,
+        "bench",
+        "--corpus",
+        corpus,
+        "--encoder",
+        "fbank",
+        "--home",
+        home,
+        "--out",
+        out,
     ]
 }
 
@@ -78,7 +86,15 @@ fn shards_of_two_processes_merge_by_being_in_one_folder() {
     let corpus = format!("tones={}", tones(&program, "corpus").display());
     let extract = |home: &str, share: &str| {
         program.succeed(&[
-            "extract", "--corpus", &corpus, "--encoder", "fbank", "--home", home, "--shard", share,
+            "extract",
+            "--corpus",
+            &corpus,
+            "--encoder",
+            "fbank",
+            "--home",
+            home,
+            "--shard",
+            share,
         ]);
     };
     extract("parts", "2/2");
@@ -91,7 +107,10 @@ fn shards_of_two_processes_merge_by_being_in_one_folder() {
             .map(|entry| entry.unwrap().path())
             .collect();
         files.sort();
-        let bytes: Vec<Vec<u8>> = files.iter().map(|path| std::fs::read(path).unwrap()).collect();
+        let bytes: Vec<Vec<u8>> = files
+            .iter()
+            .map(|path| std::fs::read(path).unwrap())
+            .collect();
         bytes
     };
     assert_eq!(read("parts"), read("whole"));
