@@ -179,16 +179,16 @@ pub(crate) struct Grid {
     /// An encoder: NAME, or NAME=DIR with a local checkpoint; repeatable
     #[arg(long = "encoder", value_name = "NAME[=DIR]")]
     pub(crate) encoders: Vec<String>,
-    /// Arithmetic of the encoder's products: f32 [default], or bf16 where the CPU has it
+    /// Arithmetic of the encoder's products: f32 (default), or bf16 where the CPU has it
     #[arg(long, value_parser = ["f32", "bf16"])]
     pub(crate) precision: Option<String>,
-    /// Where encoders compute: cpu [default], cuda, cuda:N or metal
+    /// Where encoders compute: cpu (default), cuda, cuda:N or metal
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Hidden states that the probe reads: last [default], all (summed with learnt weights), or 0,4,7-9
+    /// Hidden states that the probe reads: last (default), all (summed with learnt weights), or 0,4,7-9
     #[arg(long, value_name = "LAYERS")]
     pub(crate) layers: Option<String>,
-    /// Layer normalisation of features over the whole utterance [default], each frame, or none
+    /// Layer normalisation of features over the whole utterance (default), each frame, or none
     #[arg(long, value_enum)]
     pub(crate) norm: Option<Norm>,
     /// Go on with what is there when files of a corpus are missing

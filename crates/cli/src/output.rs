@@ -1,11 +1,5 @@
 //! The one place that prints: results to stdout, everything else to stderr.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this module is where printing lives"
-)]
-
 use serde::Serialize;
 use std::io::Write;
 

@@ -74,7 +74,7 @@ pub(crate) fn utterances(
             },
             Err((path, Unusable::Audio(message))) => report.broken.push(note(&path, &message)),
             Err((path, Unusable::Label(message))) => {
-                report.contradictions.push(note(&path, &message))
+                report.contradictions.push(note(&path, &message));
             }
         }
     }

@@ -50,6 +50,7 @@ pub struct ZooEntry {
 }
 
 /// The shape that rows of one architecture share.
+#[derive(Clone, Copy)]
 struct Shape {
     family: &'static str,
     parameters: Option<u64>,

@@ -50,7 +50,7 @@ fn dependencies(room: &str) -> Vec<String> {
         {
             let name: String = rest
                 .chars()
-                .take_while(|c| c.is_ascii_alphanumeric())
+                .take_while(char::is_ascii_alphanumeric)
                 .collect();
             found.push(name);
         }

@@ -296,8 +296,7 @@ fn attention_after(attend: &Attend<'_, Plane>, scales: &[f32], tokens: usize) ->
     let mut out = Plane::zeros(query.rows(), dim);
     let mut scores = vec![0.0; QUERY_BLOCK * keys];
     let mut mixed = vec![0.0; QUERY_BLOCK * head_dim];
-    for head in 0..heads {
-        let slope = scales[head];
+    for (head, &slope) in scales.iter().enumerate().take(heads) {
         let key = MatRef {
             data: &key_value.values[head * head_dim..],
             rows: head_dim,

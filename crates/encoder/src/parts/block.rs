@@ -122,6 +122,10 @@ impl<P: Prepare> Block<P> {
 }
 
 impl<O: Ops> Block<O> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the input is given up, so that a block holds no more than it needs"
+    )]
     /// `[frame, dim]` to `[queries, dim]`: the first `queries` rows alone are computed, from all frames.
     pub(crate) fn forward(
         &self,

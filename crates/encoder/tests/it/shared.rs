@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 /// A path inside the shared folder, or `None` (with a word about it) where that is absent.
+#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let full = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")

@@ -35,6 +35,10 @@ pub(crate) fn open_with(folder: &Path, options: &EncoderOptions) -> Encoder {
 }
 
 /// Compares every hidden state of every utterance, and the frame counts.
+#[expect(
+    clippy::print_stderr,
+    reason = "the measured difference is worth seeing"
+)]
 pub(crate) fn compare(golden: &Golden, encoder: &Encoder, variant: &str) {
     assert_eq!(encoder.info().hidden_states, golden.states(), "{variant}");
     let mut worst = 0.0f32;

@@ -37,7 +37,6 @@ fn a_path_that_the_machine_lacks_is_refused() {
 
 /// Run by the test below in a process of its own, because the environment is read once a process.
 #[test]
-#[expect(clippy::print_stderr, reason = "the parent reads it")]
 fn child() {
     match active_path() {
         Ok(path) => eprintln!("path {path}"),

@@ -30,8 +30,11 @@ pub struct Head {
     pub has_hidden: bool,
     pub(crate) pooling: fn() -> Box<dyn Pooling>,
     /// A way to train all points together, for one layer of features.
-    pub(crate) fused: Option<fn(&Setup<'_>) -> Box<dyn Sweep>>,
+    pub(crate) fused: Option<Fused>,
 }
+
+/// Makes the machinery that trains a whole sweep.
+pub(crate) type Fused = fn(&Setup<'_>) -> Box<dyn Sweep>;
 
 /// All heads.
 pub fn all() -> &'static [Head] {
