@@ -29,7 +29,7 @@ pub struct Shard {
     pub number: usize,
     /// The file's name in `frames/` and in `pooled/`.
     pub file: String,
-    /// The utterances, as a range of [`StorePlan::work`].
+    /// The utterances, as a range of the sorted work list.
     pub items: Range<usize>,
 }
 
