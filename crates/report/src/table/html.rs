@@ -2,13 +2,21 @@ use super::{Align, Cell, Column, Table};
 use crate::format::{escape, interval};
 use std::fmt::Write;
 
+/// Above this many rows a table scrolls in a window of its own, below its headings.
+const TALL: usize = 40;
+
 impl Table {
     /// A sortable HTML table; the page's script does the sorting, and without it the table still reads.
     pub fn html(&self) -> String {
         let caption = escape(&self.caption);
         let mut out = format!(
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\
-             <table class=\"sortable\"><caption>{caption}</caption><thead><tr>"
+            "<div class=\"{}\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\
+             <table class=\"sortable\"><caption>{caption}</caption><thead><tr>",
+            if self.rows.len() > TALL {
+                "scroll tall"
+            } else {
+                "scroll"
+            }
         );
         for column in &self.columns {
             let class = class(column.align, None);

@@ -24,7 +24,10 @@ pub fn scores_table(data: &ReportData) -> Table {
             if extras.words {
                 row.push(Cell::text(differing.words(run)));
             }
-            row.push(Cell::number(run.n.to_string(), run.n as f64));
+            row.push(match run.n {
+                0 => Cell::missing(),
+                n => Cell::number(n.to_string(), n as f64),
+            });
             let intervals = [run.ua_ci, run.wa_ci, run.macro_f1_ci];
             for (metric, interval) in Metric::ALL.into_iter().zip(intervals) {
                 row.push(Cell::score(metric.of(run)).with_interval(interval));
