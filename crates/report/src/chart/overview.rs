@@ -17,10 +17,10 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         return None;
     }
     let roomy = rows <= ROOMY;
-    let step = if roomy { 19.0 } else { 8.0 };
+    let step = if roomy { 19.0 } else { 6.0 };
     let longest = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0).min(24) as f64;
     let corpus_width =
-        longest(&mut grid.corpora.iter().map(|c| c.chars().count())) * CHARACTER + 14.0;
+        longest(&mut grid.corpora.iter().map(|c| c.chars().count())) * 1.1 * CHARACTER + 14.0;
     let system_width = if roomy {
         longest(&mut grid.systems.iter().map(|s| s.chars().count())) * CHARACTER + 12.0
     } else {
@@ -46,6 +46,9 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         if tick % 2 == 0 {
             let label = (tick * 10).to_string();
             canvas.text([at, bottom + 16.0], Anchor::Middle, "soft", &label);
+            if !roomy {
+                canvas.text([at, top - 5.0], Anchor::Middle, "soft", &label);
+            }
         }
     }
     canvas.text([x.at(1.0), bottom + 32.0], Anchor::End, "soft", "UA %");
@@ -94,7 +97,7 @@ fn legend_above(canvas: &mut Canvas, grid: &Grid<'_>) -> f64 {
         grid.systems.iter().map(String::as_str),
         [0.0, 14.0],
         WIDTH,
-    ) + 6.0
+    ) + 20.0
 }
 
 fn mark(canvas: &mut Canvas, x: &Scale, y: f64, colour: usize, run: &Run, roomy: bool) {

@@ -67,7 +67,13 @@ pub fn cross_table(data: &ReportData) -> Table {
 /// Equation 1 for each encoder, with the recall of each class over all pairs.
 pub fn cross_average_table(data: &ReportData) -> Table {
     let matrices = &data.scores.cross;
+    let scored = |class: &&String| {
+        matrices
+            .iter()
+            .any(|matrix| recall(matrix, class).is_some())
+    };
     let classes = matrices.first().map_or(&[][..], |matrix| &matrix.classes);
+    let classes: Vec<&String> = classes.iter().filter(scored).collect();
     let beside = data.beside.is_some()
         && matrices
             .iter()
