@@ -25,6 +25,14 @@ pub enum BenchError {
         /// The working folder.
         home: PathBuf,
     },
+    /// A submission whose scores do not stand.
+    #[error("{} is refused:\n{}", file.display(), lines(reasons))]
+    Refused {
+        /// The submission.
+        file: PathBuf,
+        /// Every reason.
+        reasons: Vec<emobox_score::Refusal>,
+    },
     /// Ctrl-C.
     #[error("stopped; the same command goes on from here")]
     Interrupted,
@@ -65,6 +73,11 @@ pub enum BenchError {
     /// Predictions and scores.
     #[error(transparent)]
     Score(#[from] emobox_score::ScoreError),
+}
+
+fn lines(reasons: &[emobox_score::Refusal]) -> String {
+    let lines: Vec<String> = reasons.iter().map(|r| format!("  {r}")).collect();
+    lines.join("\n")
 }
 
 impl BenchError {

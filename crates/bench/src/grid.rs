@@ -6,10 +6,11 @@ use crate::prepare::{PrepareHow, corpus_of};
 use crate::results::{audit_findings, protocol_facts, training_of};
 use crate::run::PredictionSet;
 use crate::split::{Split, SplitRequest, split};
-use crate::train::{Assignment, Jobs, jobs, train_jobs};
+use crate::train::{Assignment, Jobs, features_identity, jobs, train_jobs};
 use crate::{BenchError, BenchRun, Context, Corpus, Experiment, Home, Share};
 use emobox_encoder::Encoder;
 use emobox_features::{ComputePrecision, Store};
+use emobox_files::sha256_bytes;
 use emobox_probe::{FoldOutcome, Protocol};
 use emobox_report::{MapItem, ReportData, UtteranceMap, utterance_maps};
 use emobox_score::{
@@ -282,6 +283,9 @@ impl<'a> Grid<'a> {
             add("partition", corpus, cell.split.partition.digest().as_str());
             let info = cell.encoder.info();
             add("checkpoint", &info.name, &info.weights_digest);
+            let identity = features_identity(&cell.store).to_string();
+            let store = format!("{corpus}/{}", info.name);
+            add("store", &store, sha256_bytes(identity.as_bytes()).as_str());
         }
         add(
             "protocol",

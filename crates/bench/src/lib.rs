@@ -20,6 +20,7 @@ mod report;
 mod results;
 mod run;
 mod split;
+mod submission;
 mod train;
 
 pub use bench::{bench, demo, extract_all, train_all};
@@ -41,6 +42,9 @@ pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{ReportFormat, compare_files, comparison_text, read_run, render, write_figures};
 pub use run::{BenchRun, PredictionSet};
 pub use split::{Split, SplitRequest, split};
+pub use submission::{
+    Verifier, read_submission, submission_of, verified_run, write_leaderboard, write_submission,
+};
 
 /// Sets how many worker threads all stages use; none means all cores. Call it once, first.
 pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {

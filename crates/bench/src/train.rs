@@ -56,18 +56,13 @@ pub(crate) struct JobIdentity {
 impl JobIdentity {
     /// What decides the results of an assignment.
     pub(crate) fn of(assignment: &Assignment<'_>) -> Self {
-        let mut header = serde_json::to_value(assignment.store.header()).unwrap_or_default();
-        if let Some(fields) = header.as_object_mut() {
-            // For people; another version with the same revision gives the same numbers.
-            fields.remove("program_version");
-        }
         let failures = assignment.store.failures().iter();
         Self {
             schema: 1,
             corpus: assignment.corpus.name.clone(),
             manifest: assignment.corpus.digest.clone(),
             partition: assignment.split.partition.digest(),
-            features: header,
+            features: features_identity(assignment.store),
             without_features: failures.map(|failure| failure.key.clone()).collect(),
             protocol: assignment.protocol.clone(),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -78,6 +73,16 @@ impl JobIdentity {
     pub(crate) fn digest(&self) -> Sha256 {
         sha256_bytes(&serde_json::to_vec(self).unwrap_or_default())
     }
+}
+
+/// The header of a store without what is for people alone: stores that agree in it hold the same features.
+pub(crate) fn features_identity(store: &Store) -> serde_json::Value {
+    let mut header = serde_json::to_value(store.header()).unwrap_or_default();
+    if let Some(fields) = header.as_object_mut() {
+        // Another version with the same revision gives the same numbers.
+        fields.remove("program_version");
+    }
+    header
 }
 
 /// One fold to train, and where its results go.

@@ -56,6 +56,12 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Print a finished run again: tables, the page, figures, the paper's scores beside
     Report(ReportArgs),
+    /// Pack a finished run into one file that every score can be recomputed from
+    Submit(SubmitArgs),
+    /// Recompute the scores of a submission and check them against your own manifests and partitions
+    Verify(VerifyArgs),
+    /// Make a leaderboard page from submissions; what cannot be verified is left out
+    Leaderboard(LeaderboardArgs),
     /// Recognise the emotion of recordings with a trained probe
     Predict(PredictArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
@@ -350,4 +356,53 @@ pub(crate) enum Beside {
     Paper,
     /// The same, completed from the picture in the published repository
     PaperWithSupplement,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// An output folder of `emobox bench`
+    pub(crate) run: PathBuf,
+    /// Name of the system on a leaderboard
+    #[arg(long, value_name = "NAME")]
+    pub(crate) system: String,
+    /// A sentence about it
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) description: String,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "submission.json")]
+    pub(crate) out: PathBuf,
+}
+
+/// The partitions that submissions are checked against, made from the manifests in the home.
+#[derive(Debug, Args)]
+pub(crate) struct AgainstArgs {
+    /// Seed of the partitions
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// A copy of the published metadata (its `data/` folder), for the scheme `published`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// What `emobox submit` has written
+    pub(crate) submission: PathBuf,
+    #[command(flatten)]
+    pub(crate) against: AgainstArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LeaderboardArgs {
+    /// Files of `emobox submit`
+    #[arg(required = true)]
+    pub(crate) submissions: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) against: AgainstArgs,
+    /// Its heading
+    #[arg(long, default_value = "emobox leaderboard", value_name = "TEXT")]
+    pub(crate) title: String,
+    /// The page to write
+    #[arg(long, value_name = "FILE", default_value = "leaderboard.html")]
+    pub(crate) out: PathBuf,
 }

@@ -50,7 +50,7 @@ pub struct Source {
     pub kind: String,
     /// Corpus or encoder, or both as `emodb/whisper-tiny.en`.
     pub name: String,
-    /// SHA-256 in hexadecimal.
+    /// SHA-256 in hexadecimal; of a store, that of its header, which says how its features were made.
     pub digest: String,
 }
 

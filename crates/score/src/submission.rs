@@ -71,6 +71,8 @@ pub struct Reference {
     pub corpus: String,
     /// The partition scheme.
     pub partition: String,
+    /// The protocol whose test items these are: one may leave out long clips.
+    pub protocol: String,
     /// SHA-256 of the manifest.
     pub manifest_digest: String,
     /// SHA-256 of the partition.
@@ -94,6 +96,8 @@ pub struct ReferenceItem {
     pub label: String,
     /// Who speaks, where known.
     pub speaker: Option<String>,
+    /// The speaker's gender as the manifest writes it, where known.
+    pub gender: Option<String>,
 }
 
 /// Why a submission is refused: the entry, then what was expected and what was found.
@@ -229,11 +233,13 @@ fn verify_entry(
     entry: &SubmissionEntry,
     references: &[Reference],
 ) -> Result<Vec<Run>, Vec<String>> {
-    let is_it = |r: &&Reference| r.corpus == entry.corpus && r.partition == entry.partition;
+    let is_it = |r: &&Reference| {
+        r.corpus == entry.corpus && r.partition == entry.partition && r.protocol == entry.protocol
+    };
     let Some(reference) = references.iter().find(is_it) else {
         return Err(vec![format!(
-            "no manifest and partition {:?} of this corpus to check against",
-            entry.partition
+            "no manifest and partition {:?} of this corpus under protocol {:?} to check against",
+            entry.partition, entry.protocol
         )]);
     };
     let mut reasons = Vec::new();
@@ -334,6 +340,13 @@ fn item_problems(entry: &SubmissionEntry, reference: &Reference) -> Vec<String> 
         problems.push(format!(
             "speaker of {at}: expected {:?}, got {:?}",
             item.speaker, p.speaker
+        ));
+    }
+    if let Some((p, item)) = pairs().find(|(p, item)| p.gender != item.gender) {
+        let at = name(&p.key, p.fold);
+        problems.push(format!(
+            "gender of {at}: expected {:?}, got {:?}",
+            item.gender, p.gender
         ));
     }
     problems

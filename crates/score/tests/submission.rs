@@ -30,10 +30,12 @@ fn reference() -> Reference {
         fold: p.fold,
         label: p.label,
         speaker: p.speaker,
+        gender: p.gender,
     };
     Reference {
         corpus: "demo".into(),
         partition: "paper".into(),
+        protocol: "strict".into(),
         manifest_digest: "aa".repeat(32),
         partition_digest: "bb".repeat(32),
         classes: classes(),

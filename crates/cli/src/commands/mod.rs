@@ -7,6 +7,7 @@ mod evaluate;
 mod predict;
 mod report;
 mod stages;
+mod submission;
 
 use crate::args::{Cli, Command, Grid, Norm, PartitionHow, ProtocolName, Scheme};
 use crate::exit::Outcome;
@@ -44,6 +45,9 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Bench(args) => bench::run(&session, args),
         Command::Compare(args) => report::compare(&session, args),
         Command::Report(args) => report::run(&session, args),
+        Command::Submit(args) => submission::submit(&session, args),
+        Command::Verify(args) => submission::verify(&session, args),
+        Command::Leaderboard(args) => submission::leaderboard(&session, args),
         Command::Predict(args) => predict::run(&session, args),
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {

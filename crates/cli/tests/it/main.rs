@@ -5,5 +5,6 @@ mod demo;
 mod program;
 mod real_speech;
 mod resume;
+mod submission;
 mod tidy;
 mod transcripts;

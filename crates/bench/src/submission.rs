@@ -1,0 +1,247 @@
+use crate::evaluate::scores_file;
+use crate::report::read_run;
+use crate::{BenchError, BenchRun, Context, Home, SplitRequest, check_name, open_corpus, split};
+use emobox_corpus::{Role, Scheme};
+use emobox_files::{FileError, read_json, write_atomic, write_json};
+use emobox_probe::Protocol;
+use emobox_report::{Fact, ReportData, leaderboard};
+use emobox_score::{
+    BootstrapOptions, FoldName, Prediction, Provenance, Reference, ReferenceItem, Refusal, Run,
+    SCHEMA, Submission, SubmissionEntry, Verified, read_predictions, verify,
+};
+use std::path::{Path, PathBuf};
+
+/// Packs the output folder of a finished run: predictions, claimed scores, and the digests of the
+/// manifests, partitions and stores that they were made from.
+///
+/// # Errors
+/// A folder without a run, scores without their predictions, or without the digests that a verifier needs.
+pub fn submission_of(
+    folder: &Path,
+    system: &str,
+    description: &str,
+) -> Result<Submission, BenchError> {
+    if system.trim().is_empty() {
+        return Err(BenchError::Call("the system needs a name".to_owned()));
+    }
+    let run = read_run(folder)?;
+    let data = run.data();
+    let means = data.scores.runs.iter().filter(|r| r.fold == FoldName::Mean);
+    let mut entries = Vec::new();
+    for mean in means {
+        let same = |r: &&Run| {
+            (&r.corpus, &r.encoder, &r.config) == (&mean.corpus, &mean.encoder, &mean.config)
+        };
+        let interval = mean.interval.as_ref().ok_or_else(|| {
+            BenchError::Call(format!(
+                "{}: the scores of {} on {} have no intervals; only runs of `emobox bench` can be packed",
+                folder.display(),
+                mean.encoder,
+                mean.corpus
+            ))
+        })?;
+        let digest = |kind: &str, name: &str| digest_of(&data.scores.provenance, kind, name);
+        let missing = |kind: &str| {
+            BenchError::Call(format!(
+                "{}: no digest of the {kind} of {} in scores.json; run `emobox bench` again with this version",
+                folder.display(),
+                mean.corpus
+            ))
+        };
+        entries.push(SubmissionEntry {
+            corpus: mean.corpus.clone(),
+            encoder: mean.encoder.clone(),
+            protocol: mean.protocol.clone(),
+            protocol_details: constants(&data.protocol),
+            partition: mean.partition.clone(),
+            config: mean.config.clone(),
+            classes: mean.classes.clone(),
+            manifest_digest: digest("manifest", &mean.corpus).ok_or_else(|| missing("manifest"))?,
+            partition_digest: digest("partition", &mean.corpus)
+                .ok_or_else(|| missing("partition"))?,
+            store_digest: digest("store", &format!("{}/{}", mean.corpus, mean.encoder)),
+            bootstrap: BootstrapOptions {
+                replicates: interval.replicates,
+                seed: interval.seed,
+                level: interval.level,
+            },
+            predictions: predictions_of(folder, &mean.corpus, &mean.encoder)?,
+            scores: data.scores.runs.iter().filter(same).cloned().collect(),
+        });
+    }
+    if entries.is_empty() {
+        return Err(BenchError::Call(format!(
+            "{}: no scores to pack",
+            folder.display()
+        )));
+    }
+    Ok(Submission {
+        schema: SCHEMA,
+        system: system.to_owned(),
+        description: description.to_owned(),
+        provenance: data.scores.provenance.clone(),
+        entries,
+        digest: String::new(),
+    }
+    .seal())
+}
+
+/// Writes a submission, whole or not at all.
+pub fn write_submission(submission: &Submission, to: &Path) -> Result<(), BenchError> {
+    Ok(write_json(to, submission)?)
+}
+
+/// Reads a submission; nothing in it is believed yet.
+pub fn read_submission(file: &Path) -> Result<Submission, BenchError> {
+    Ok(read_json(file)?)
+}
+
+/// Writes the static leaderboard page. It takes verified submissions alone.
+pub fn write_leaderboard(
+    title: &str,
+    submissions: &[Verified],
+    to: &Path,
+) -> Result<(), BenchError> {
+    Ok(write_atomic(
+        to,
+        leaderboard(title, submissions).as_bytes(),
+    )?)
+}
+
+/// The recomputed scores of a submission, to be shown.
+pub fn verified_run(verified: &Verified) -> BenchRun {
+    let scores = scores_file(Provenance::default(), verified.runs().to_vec());
+    BenchRun::of(ReportData::new(verified.system(), scores))
+}
+
+/// Checks submissions against the manifests of one home and the partitions made from them.
+#[derive(Debug, Clone, Copy)]
+pub struct Verifier<'a> {
+    /// Where the corpora are prepared.
+    pub home: &'a Home,
+    /// Seed of the partitions that scores must come from.
+    pub seed: u64,
+    /// A copy of the published metadata, for the scheme `published`.
+    pub metadata: Option<&'a Path>,
+}
+
+impl Verifier<'_> {
+    /// Recomputes every score of a submission.
+    ///
+    /// # Errors
+    /// [`BenchError::Refused`] with every reason; a corpus that is not prepared here is one of them.
+    pub fn check(&self, file: &Path, context: Context<'_>) -> Result<Verified, BenchError> {
+        let submission = read_submission(file)?;
+        let mut references: Vec<Reference> = Vec::new();
+        let mut reasons: Vec<Refusal> = Vec::new();
+        for entry in &submission.entries {
+            let known = references.iter().any(|reference| {
+                reference.corpus == entry.corpus
+                    && reference.partition == entry.partition
+                    && reference.protocol == entry.protocol
+            });
+            if known {
+                continue;
+            }
+            match self.reference(entry, context) {
+                Ok(reference) => references.push(reference),
+                Err(error) if error.is_interruption() => return Err(error),
+                Err(error) => reasons.push(Refusal {
+                    entry: format!("{}, {}", entry.corpus, entry.encoder),
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        let refusals = match verify(&submission, &references) {
+            Ok(verified) => return Ok(verified),
+            Err(refusals) => refusals,
+        };
+        // What could not be checked is said once, in the words of the cause.
+        let said: Vec<String> = reasons.iter().map(|r| r.entry.clone()).collect();
+        let new = refusals.into_iter().filter(|r| !said.contains(&r.entry));
+        reasons.extend(new);
+        Err(BenchError::Refused {
+            file: file.to_owned(),
+            reasons,
+        })
+    }
+
+    /// What the test items of an entry must be.
+    fn reference(
+        &self,
+        entry: &SubmissionEntry,
+        context: Context<'_>,
+    ) -> Result<Reference, BenchError> {
+        let scheme: Scheme = serde_json::from_value(entry.partition.as_str().into())
+            .map_err(|_| BenchError::Call(format!("no partition scheme {:?}", entry.partition)))?;
+        check_name(&entry.corpus)?;
+        let corpus = open_corpus(self.home, &entry.corpus)?;
+        let request = SplitRequest {
+            scheme,
+            seed: self.seed,
+            metadata: self.metadata,
+            listen: false,
+        };
+        let split = split(self.home, &corpus, &request, context)?;
+        // A protocol of somebody's own has to answer for every test item.
+        let longest = Protocol::named(&entry.protocol)
+            .ok()
+            .and_then(|protocol| protocol.max_seconds)
+            .unwrap_or(f64::INFINITY);
+        let tested = split
+            .partition
+            .assignments
+            .iter()
+            .filter(|a| a.role == Role::Test);
+        let items = tested.filter_map(|assignment| {
+            let utterance = corpus.utterance(&assignment.key)?;
+            (utterance.length <= longest).then(|| ReferenceItem {
+                key: utterance.key.clone(),
+                fold: assignment.fold,
+                label: utterance.label.clone(),
+                speaker: utterance.speaker.clone(),
+                gender: utterance.gender.clone(),
+            })
+        });
+        Ok(Reference {
+            corpus: entry.corpus.clone(),
+            partition: entry.partition.clone(),
+            protocol: entry.protocol.clone(),
+            manifest_digest: corpus.digest.to_string(),
+            partition_digest: split.partition.digest().to_string(),
+            classes: corpus.manifest.classes(),
+            items: items.collect(),
+            audit: Some(split.audit.verdict.clone()),
+        })
+    }
+}
+
+fn digest_of(provenance: &Provenance, kind: &str, name: &str) -> Option<String> {
+    let is_it = |source: &&emobox_score::Source| source.kind == kind && source.name == name;
+    Some(provenance.sources.iter().find(is_it)?.digest.clone())
+}
+
+fn constants(facts: &[Fact]) -> serde_json::Value {
+    facts
+        .iter()
+        .map(|fact| {
+            (
+                fact.name.clone(),
+                serde_json::Value::from(fact.value.as_str()),
+            )
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn predictions_of(
+    folder: &Path,
+    corpus: &str,
+    encoder: &str,
+) -> Result<Vec<Prediction>, BenchError> {
+    let name = format!("{encoder}.jsonl");
+    let path: PathBuf = folder.join("predictions").join(corpus).join(name);
+    let file = std::fs::File::open(&path).map_err(|e| FileError::io("read", &path, e))?;
+    let reader = std::io::BufReader::new(file);
+    Ok(read_predictions(reader, &path.display().to_string())?)
+}
