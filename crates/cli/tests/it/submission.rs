@@ -78,7 +78,7 @@ fn what_was_changed_is_named() {
     );
 
     changed("digest.json", &|entry| {
-        entry["manifest_digest"] = "0".repeat(64).into()
+        entry["manifest_digest"] = "0".repeat(64).into();
     });
     refused(
         "digest.json",
@@ -87,7 +87,7 @@ fn what_was_changed_is_named() {
     );
 
     changed("score.json", &|entry| {
-        entry["scores"][0]["ua"] = 0.999.into()
+        entry["scores"][0]["ua"] = 0.999.into();
     });
     refused(
         "score.json",
@@ -101,7 +101,7 @@ fn what_was_changed_is_named() {
         &["another partition: expected digest"],
     );
     changed("scheme.json", &|entry| {
-        entry["partition"] = "speaker".into()
+        entry["partition"] = "speaker".into();
     });
     refused("scheme.json", &[], &["no speaker partition"]);
 }
