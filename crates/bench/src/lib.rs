@@ -13,12 +13,14 @@ mod grid;
 mod home;
 mod layers;
 mod lists;
+mod memory;
 mod predict;
 mod prepare;
 mod progress;
 mod report;
 mod results;
 mod run;
+mod speed;
 mod split;
 mod train;
 
@@ -35,11 +37,13 @@ pub use home::Home;
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };
+pub use memory::parse_memory;
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{ReportFormat, compare_files, comparison_text, read_run, render, write_figures};
 pub use run::{BenchRun, PredictionSet};
+pub use speed::{Speed, SpeedRequest, encoder_speed};
 pub use split::{Split, SplitRequest, split};
 
 /// Sets how many worker threads all stages use; none means all cores. Call it once, first.
