@@ -22,6 +22,9 @@ import time
 
 import numpy as np
 import torch
+
+# torchaudio refuses to load beside a PyTorch built for another CUDA; nothing here runs on one.
+torch.version.cuda = None
 from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel, WhisperConfig, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 

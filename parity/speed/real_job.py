@@ -19,6 +19,9 @@ START = time.perf_counter()
 
 import numpy as np
 import torch
+
+# torchaudio refuses to load beside a PyTorch built for another CUDA; nothing here runs on one.
+torch.version.cuda = None
 from scipy.signal import resample_poly
 from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder

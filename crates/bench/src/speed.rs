@@ -105,7 +105,8 @@ pub fn encoder_speed(
     let operations = since(&before, encoder.timings());
     let median = median(&rounds);
     let calls = (threads * request.rounds) as f64;
-    let flops: f64 = operations.iter().map(|row| row.flops).sum();
+    // The sum of nothing is minus zero.
+    let flops = operations.iter().map(|row| row.flops).sum::<f64>() + 0.0;
     let inside: f64 = operations.iter().map(|row| row.seconds).sum();
     let busy = rounds.iter().sum::<f64>() * threads as f64;
     Ok(Speed {
@@ -236,6 +237,9 @@ impl fmt::Display for Speed {
             self.real_time_factor,
             1.0 / self.real_time_factor
         )?;
+        if self.gflop == 0.0 {
+            return write!(f, "  work              no products to count");
+        }
         writeln!(
             f,
             "  work              {:.1} GFLOP an utterance",
