@@ -19,13 +19,14 @@ pub fn bench(
     check_writable(out)?;
     let _lock = lock(home, context)?;
     let grid = Grid::open(home, experiment, context)?;
-    grid.extract(None, context)?;
+    grid.extract(None, None, context)?;
     let run = grid.train("emobox benchmark", context)?;
     write_results(&run, out)?;
     Ok(run)
 }
 
-/// Encodes every corpus of an experiment with every encoder, or a share of the work.
+/// Encodes every corpus of an experiment with every encoder, or a share of the work; `memory` is
+/// [`ExtractOptions::memory`](crate::ExtractOptions::memory).
 ///
 /// Takes no lock: several processes and machines may work on one home, each on the shards that no
 /// other has in hand.
@@ -33,10 +34,11 @@ pub fn extract_all(
     home: &Home,
     experiment: &Experiment,
     share: Option<Share>,
+    memory: Option<usize>,
     context: Context<'_>,
 ) -> Result<Vec<Extracted>, BenchError> {
     experiment.check()?;
-    Grid::open(home, experiment, context)?.extract(share, context)
+    Grid::open(home, experiment, context)?.extract(share, memory, context)
 }
 
 /// Trains on stores that are already there, and scores. Nothing is encoded.

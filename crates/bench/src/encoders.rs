@@ -12,6 +12,35 @@ pub fn open_encoder(
     precision: &str,
     device: &str,
 ) -> Result<Encoder, BenchError> {
+    open(choice, precision, device, false)
+}
+
+/// [`open_encoder`] with a stopwatch around every operation.
+pub(crate) fn open_encoder_timed(
+    choice: &EncoderChoice,
+    precision: &str,
+    device: &str,
+) -> Result<Encoder, BenchError> {
+    open(choice, precision, device, true)
+}
+
+/// Says so where `precision` costs time on this machine instead of saving it.
+pub(crate) fn warn_of_emulation(precision: &str, device: &str, context: Context<'_>) {
+    if precision == "bf16" && device == "cpu" && !emobox_encoder::bf16_is_native() {
+        context.progress.note(&format!(
+            "warning: this processor (kernels: {}) has no bf16 products: bf16 is emulated, with the \
+             results of bf16 and slower than f32; --precision f32 is the faster choice here",
+            emobox_encoder::kernels()
+        ));
+    }
+}
+
+fn open(
+    choice: &EncoderChoice,
+    precision: &str,
+    device: &str,
+    timings: bool,
+) -> Result<Encoder, BenchError> {
     let source = match &choice.path {
         Some(path) => EncoderSource::Local {
             name: choice.name.clone(),
@@ -32,6 +61,7 @@ pub fn open_encoder(
         device: device
             .parse()
             .map_err(|e| BenchError::encoder(&choice.name, e))?,
+        timings,
     };
     Encoder::open(&source, &options).map_err(|e| BenchError::encoder(&choice.name, e))
 }

@@ -1,3 +1,4 @@
+use crate::memory::{MemoryBudget, half_of_free};
 use crate::{BenchError, Context, Corpus, Stage};
 use emobox_audio::{LoadOptions, SampleRate, Seconds};
 use emobox_encoder::{Encoder, LayerSelection};
@@ -32,6 +33,9 @@ pub struct ExtractOptions {
     pub share: Option<Share>,
     /// Try utterances again whose extraction failed before.
     pub retry_failed: bool,
+    /// Bytes that the utterances in hand may take beside the encoder's weights; none means half of
+    /// what is free at the start. One that needs more is encoded alone.
+    pub memory: Option<usize>,
 }
 
 impl ExtractOptions {
@@ -147,6 +151,7 @@ pub fn extract(
     let plan = plan_extraction(corpus, encoder, options)?;
     plan.begin(dir)?;
     let share = options.share.unwrap_or(Share::ALL);
+    let budget = MemoryBudget::new(options.memory.unwrap_or_else(half_of_free));
     let mut extracted = Extracted {
         corpus: corpus.name.clone(),
         encoder: encoder.info().name.clone(),
@@ -167,6 +172,7 @@ pub fn extract(
             plan: &plan,
             dir,
             retry_failed,
+            budget: &budget,
             context,
             queue: Mutex::new(Queue {
                 waiting: missing.into_iter(),
@@ -215,6 +221,7 @@ struct Round<'a> {
     plan: &'a StorePlan,
     dir: &'a Path,
     retry_failed: bool,
+    budget: &'a MemoryBudget,
     context: Context<'a>,
     queue: Mutex<Queue<'a>>,
     failures: Mutex<Vec<Failure>>,
@@ -373,6 +380,15 @@ impl<'a> Round<'a> {
             .corpus
             .utterance(key)
             .ok_or_else(|| "not in the manifest".to_owned())?;
+        let bytes = self.encoder.working_bytes(samples_at_16k(utterance));
+        if bytes > self.budget.all() {
+            self.context.progress.note(&format!(
+                "{key} needs about {} MiB, more than the budget of {} MiB (--memory): it is encoded alone",
+                bytes >> 20,
+                self.budget.all() >> 20
+            ));
+        }
+        let _held = self.budget.hold(bytes);
         let samples = load_utterance(self.corpus, utterance).map_err(|e| e.to_string())?;
         let hidden = self
             .encoder

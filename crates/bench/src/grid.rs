@@ -1,4 +1,4 @@
-use crate::encoders::open_encoder;
+use crate::encoders::{open_encoder, warn_of_emulation};
 use crate::evaluate::{prediction, scores_file};
 use crate::extract::{ExtractOptions, Extracted, extract, open_store};
 use crate::layers::layer_curve_of;
@@ -57,6 +57,7 @@ impl<'a> Grid<'a> {
             .layers
             .parse()
             .map_err(|e| BenchError::Call(format!("layers: {e}")))?;
+        warn_of_emulation(&experiment.precision, &experiment.device, context);
         let encoders = experiment
             .encoders
             .iter()
@@ -94,10 +95,12 @@ impl<'a> Grid<'a> {
     pub(crate) fn extract(
         &self,
         share: Option<Share>,
+        memory: Option<usize>,
         context: Context<'_>,
     ) -> Result<Vec<Extracted>, BenchError> {
         let options = ExtractOptions {
             share,
+            memory,
             ..self.options.clone()
         };
         let mut all = Vec::new();

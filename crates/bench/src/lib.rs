@@ -13,12 +13,14 @@ mod grid;
 mod home;
 mod layers;
 mod lists;
+mod memory;
 mod predict;
 mod prepare;
 mod progress;
 mod report;
 mod results;
 mod run;
+mod speed;
 mod split;
 mod submission;
 mod train;
@@ -36,11 +38,13 @@ pub use home::Home;
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };
+pub use memory::parse_memory;
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{ReportFormat, compare_files, comparison_text, read_run, render, write_figures};
 pub use run::{BenchRun, PredictionSet};
+pub use speed::{Speed, SpeedRequest, encoder_speed};
 pub use split::{Split, SplitRequest, split};
 pub use submission::{
     Verifier, read_submission, submission_of, verified_run, write_leaderboard, write_submission,

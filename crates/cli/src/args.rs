@@ -107,6 +107,26 @@ pub(crate) enum EncodersAction {
         /// Its name in the list, or `organisation/name`
         name: String,
     },
+    /// Time an encoder on this machine: real-time factor, GFLOP/s, share of the measured peak
+    Bench {
+        /// Its name in the list, or NAME=DIR with a local checkpoint
+        name: String,
+        /// Seconds of audio of each utterance; every thread encodes one at the same time
+        #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+        seconds: f64,
+        /// Rounds, of which the median is told
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        rounds: usize,
+        /// Arithmetic of the encoder's products
+        #[arg(long, value_parser = ["f32", "bf16"], default_value = "f32")]
+        precision: String,
+        /// Where it computes: cpu, cuda, cuda:N or metal
+        #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+        device: String,
+        /// Also print what every kind of operation takes
+        #[arg(long)]
+        timings: bool,
+    },
     /// Say what a local checkpoint folder holds, which architecture it is, and what is missing
     Check {
         /// The folder or file
@@ -222,6 +242,9 @@ pub(crate) struct ExtractArgs {
     /// Do only part I of N of the work, for several machines on one home (I from 1)
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
+    /// Memory for the utterances in hand beside the encoder's weights, as 512M or 8G [default: half of what is free]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@ use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
 use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
-use crate::ops::Cpu;
+use crate::ops::{Cpu, OpTiming, Ops, Tally, Timed};
 use crate::weights::{Loader, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
@@ -12,6 +12,7 @@ use crate::{
 use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
 use emobox_files::sha256_bytes;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The encoder that needs no weights.
@@ -26,6 +27,7 @@ pub struct Encoder {
     info: EncoderInfo,
     network: Box<dyn Network>,
     head: Option<EmotionHead>,
+    tally: Option<Arc<Tally>>,
 }
 
 impl Encoder {
@@ -62,6 +64,7 @@ impl Encoder {
             info,
             network,
             head: None,
+            tally: None,
         }
     }
 
@@ -77,7 +80,8 @@ impl Encoder {
         model.take_census(&mut census)?;
         require(&census.needs)?;
         let mut loader = Loader::reading(&checkpoint, naming);
-        let network = network(&model, normalisation, &mut loader, options)?;
+        let tally = options.timings.then(Arc::<Tally>::default);
+        let network = network(&model, normalisation, &mut loader, options, tally.as_ref())?;
         let head = match model {
             ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
             _ => None,
@@ -105,6 +109,7 @@ impl Encoder {
             info,
             network,
             head,
+            tally,
         })
     }
 
@@ -116,6 +121,32 @@ impl Encoder {
     /// The classifier that a fine-tuned emotion2vec carries.
     pub fn head(&self) -> Option<&EmotionHead> {
         self.head.as_ref()
+    }
+
+    /// What each operation has taken so far, the slowest first; empty unless the encoder was opened
+    /// with [`EncoderOptions::timings`].
+    pub fn timings(&self) -> Vec<OpTiming> {
+        self.tally
+            .as_ref()
+            .map_or_else(Vec::new, |tally| tally.rows())
+    }
+
+    /// About how many bytes encoding so many samples at 16 kHz needs beside the weights while all
+    /// hidden states are kept: those, one block's intermediate planes and the front end's output.
+    /// Meant to be at or above what is measured, so that a budget of memory holds.
+    pub fn working_bytes(&self, samples: usize) -> usize {
+        /// Planes of `[frame, dim]` alive at once within a block: its input, queries, keys and values,
+        /// the inner layer of the feed-forward (four), and copies in hand.
+        const PLANES: usize = 12;
+        let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
+        let frames = self.network.computed_frames(seen);
+        let planes = self.info.hidden_states + PLANES;
+        let states = frames.saturating_mul(self.info.dim).saturating_mul(planes);
+        // The waveform as decoded, resampled and normalised.
+        let waveforms = samples.saturating_mul(4);
+        states
+            .saturating_add(waveforms)
+            .saturating_mul(size_of::<f32>())
     }
 
     /// The frames that so many samples at 16 kHz yield; zero when they are too few for one.
@@ -233,14 +264,15 @@ fn network(
     normalisation: Normalisation,
     loader: &mut Loader<'_>,
     options: &EncoderOptions,
+    tally: Option<&Arc<Tally>>,
 ) -> Result<Box<dyn Network>, EncoderError> {
     let precision = options.precision;
     match options.device {
-        Device::Cpu => model.build(normalisation, loader, Cpu { precision }),
+        Device::Cpu => build(model, normalisation, loader, Cpu { precision }, tally),
         #[cfg(feature = "candle")]
         device => {
             let device = crate::ops::Candle::open(device, precision)?;
-            model.build(normalisation, loader, device)
+            build(model, normalisation, loader, device, tally)
         }
         #[cfg(not(feature = "candle"))]
         device => Err(EncoderError::DeviceUnavailable {
@@ -254,5 +286,25 @@ fn network(
                 }
             ),
         }),
+    }
+}
+
+/// The model on a device, with a stopwatch where one is asked for.
+fn build<D: Ops + 'static>(
+    model: &ModelConfig,
+    normalisation: Normalisation,
+    loader: &mut Loader<'_>,
+    device: D,
+    tally: Option<&Arc<Tally>>,
+) -> Result<Box<dyn Network>, EncoderError>
+where
+    D::Tensor: 'static,
+{
+    match tally {
+        None => model.build(normalisation, loader, device),
+        Some(tally) => {
+            let device = Timed::new(device, Arc::clone(tally));
+            model.build(normalisation, loader, device)
+        }
     }
 }

@@ -36,5 +36,17 @@ pub use hidden_states::HiddenStates;
 pub use info::EncoderInfo;
 pub use layers::LayerSelection;
 pub use normalise::Normalisation;
+pub use ops::OpTiming;
 pub use options::{Device, EncoderOptions, EncoderSource};
+
+/// The instructions that the CPU's kernels use: `avx2`, `avx512`, …; `unknown` where
+/// `EMOBOX_KERNELS` asks for some that are not here.
+pub fn kernels() -> &'static str {
+    emobox_kernels::active_path().map_or("unknown", emobox_kernels::Path::name)
+}
+
+/// Whether the CPU computes bf16 products itself; elsewhere they are emulated, slower than f32.
+pub use emobox_kernels::bf16_is_native;
+/// Floating-point operations a second of one core, measured on registers alone for so long.
+pub use emobox_kernels::measured_peak as core_peak;
 pub use zoo::{Published, ZooEntry, zoo, zoo_entry, zoo_markdown};

@@ -92,6 +92,8 @@ pub struct EncoderOptions {
     pub precision: Precision,
     /// Where.
     pub device: Device,
+    /// Whether to time every operation, for [`Encoder::timings`](crate::Encoder::timings).
+    pub timings: bool,
 }
 
 impl Default for EncoderOptions {
@@ -99,6 +101,7 @@ impl Default for EncoderOptions {
         Self {
             precision: Precision::F32,
             device: Device::Cpu,
+            timings: false,
         }
     }
 }

@@ -151,7 +151,8 @@ impl StorePlan {
             .collect()
     }
 
-    /// Shard files in `dir` that belong to no shard of this plan: left over from another work list.
+    /// Files in `dir` that belong to no shard of this plan: left over from another work list, or by a
+    /// process that was killed while it wrote. Call it only when no shard is left to make.
     pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
         let mut strays = Vec::new();
         for kind in [Kind::Frames, Kind::Pooled] {
@@ -167,7 +168,10 @@ impl StorePlan {
                 let is_shard = Path::new(&name)
                     .extension()
                     .is_some_and(|e| e == "safetensors");
-                if is_shard && !self.shards.iter().any(|shard| name == *shard.file) {
+                // What a killed process was writing. Nobody else is: every shard is claimed or done.
+                let text = name.to_string_lossy();
+                let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp");
+                if is_torn || is_shard && !self.shards.iter().any(|shard| name == *shard.file) {
                     strays.push(entry.path());
                 }
             }

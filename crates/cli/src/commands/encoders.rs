@@ -4,6 +4,7 @@ use super::Session;
 use crate::args::{EncodersAction, EncodersArgs};
 use crate::exit::Outcome;
 use crate::output;
+use emobox_bench::{EncoderChoice, SpeedRequest};
 
 pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Outcome> {
     match (&args.action, session.json) {
@@ -18,6 +19,35 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
         (Some(EncodersAction::Pull { name }), _) => {
             let folder = emobox_bench::pull_encoder(name, session.context)?;
             output::result(&folder.display().to_string());
+        }
+        (
+            Some(EncodersAction::Bench {
+                name,
+                seconds,
+                rounds,
+                precision,
+                device,
+                timings,
+            }),
+            json,
+        ) => {
+            let (name, path) = super::name_and_path(name);
+            let request = SpeedRequest {
+                seconds: *seconds,
+                rounds: *rounds,
+                precision: precision.clone(),
+                device: device.clone(),
+            };
+            let choice = EncoderChoice { name, path };
+            let speed = emobox_bench::encoder_speed(&choice, &request, session.context)?;
+            if json {
+                output::json(&speed)?;
+            } else {
+                output::result(&speed.to_string());
+                if *timings {
+                    output::result(&speed.operations_table());
+                }
+            }
         }
         (Some(EncodersAction::Check { path }), json) => {
             let report = emobox_bench::check_encoder(path)?;

@@ -4,7 +4,7 @@ use super::{Session, checked_name};
 use crate::args::{ExtractArgs, PrepareArgs, SplitArgs, TrainArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{Experiment, PrepareHow, Share, SplitRequest};
+use emobox_bench::{Experiment, PrepareHow, Share, SplitRequest, parse_memory};
 
 pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Outcome> {
     let how = PrepareHow {
@@ -44,7 +44,9 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
     args.grid.add_to(&mut experiment);
     experiment.check()?;
     let share: Option<Share> = args.shard.as_deref().map(str::parse).transpose()?;
-    let done = emobox_bench::extract_all(&session.home, &experiment, share, session.context)?;
+    let memory = args.memory.as_deref().map(parse_memory).transpose()?;
+    let done =
+        emobox_bench::extract_all(&session.home, &experiment, share, memory, session.context)?;
     if session.json {
         output::json(&done)?;
     } else {

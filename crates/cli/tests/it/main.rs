@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod demo;
+mod extraction;
 mod program;
 mod real_speech;
 mod resume;

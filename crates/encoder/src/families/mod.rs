@@ -17,6 +17,11 @@ pub(crate) trait Network: Send + Sync {
     /// The frames of so many samples; zero when they are too few for one.
     fn frames(&self, samples: usize) -> usize;
 
+    /// The frames that are computed for so many samples, which may be more than are kept.
+    fn computed_frames(&self, samples: usize) -> usize {
+        self.frames(samples)
+    }
+
     /// The most samples that are looked at.
     fn longest(&self) -> Option<usize> {
         None

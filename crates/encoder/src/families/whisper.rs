@@ -204,6 +204,10 @@ impl<O: Ops> Network for Whisper<O> {
         (samples.min(WHISPER_SAMPLES) / HOP).clamp(1, POSITIONS)
     }
 
+    fn computed_frames(&self, _: usize) -> usize {
+        POSITIONS
+    }
+
     fn longest(&self) -> Option<usize> {
         Some(WHISPER_SAMPLES)
     }

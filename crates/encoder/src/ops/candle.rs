@@ -159,6 +159,10 @@ impl Ops for Candle {
         x.dims()[0]
     }
 
+    fn columns(&self, x: &Tensor) -> usize {
+        x.dims()[1]
+    }
+
     fn first_rows(&self, x: &Tensor, rows: usize) -> OpResult<Tensor> {
         Ok(x.narrow(0, 0, rows)?.contiguous()?)
     }

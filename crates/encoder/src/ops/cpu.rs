@@ -119,6 +119,10 @@ impl Ops for Cpu {
         x.rows()
     }
 
+    fn columns(&self, x: &Plane) -> usize {
+        x.columns
+    }
+
     fn first_rows(&self, x: &Plane, rows: usize) -> OpResult<Plane> {
         Ok(Plane {
             values: x.values[..rows * x.columns].to_vec(),

@@ -9,11 +9,14 @@
 mod candle;
 mod census;
 mod cpu;
+mod timed;
 
 #[cfg(feature = "candle")]
 pub(crate) use candle::Candle;
 pub(crate) use census::Census;
 pub(crate) use cpu::Cpu;
+pub use timed::OpTiming;
+pub(crate) use timed::{Tally, Timed};
 
 pub(crate) use emobox_kernels::{Activation, ConvShape};
 
@@ -106,6 +109,7 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     /// `[row, column]` back as row-major values.
     fn download(&self, x: &Self::Tensor) -> OpResult<Vec<f32>>;
     fn rows(&self, x: &Self::Tensor) -> usize;
+    fn columns(&self, x: &Self::Tensor) -> usize;
     /// The first `rows` rows.
     fn first_rows(&self, x: &Self::Tensor, rows: usize) -> OpResult<Self::Tensor>;
     /// The rows of the first, then those of the second, and so on; at least one.

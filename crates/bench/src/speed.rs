@@ -1,0 +1,300 @@
+//! How fast an encoder runs on this machine, and how near that is to what the machine can do.
+
+use crate::encoders::{open_encoder_timed, warn_of_emulation};
+use crate::{BenchError, Context, EncoderChoice};
+use emobox_encoder::{Encoder, LayerSelection, OpTiming, Precision};
+use serde::Serialize;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Hours of noise are asked for by nobody; it keeps a slip of the finger from filling the memory.
+const LONGEST: f64 = 900.0;
+
+/// What `encoders bench` measures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpeedRequest {
+    /// Seconds of audio of each utterance.
+    pub seconds: f64,
+    /// Rounds; the median is told.
+    pub rounds: usize,
+    /// `f32` or `bf16`.
+    pub precision: String,
+    /// `cpu`, `cuda`, `cuda:N` or `metal`.
+    pub device: String,
+}
+
+/// The speed of an encoder: every thread encodes an utterance of its own at the same time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Speed {
+    /// The encoder.
+    pub encoder: String,
+    /// `f32` or `bf16`.
+    pub precision: String,
+    /// Where it computed.
+    pub device: String,
+    /// The instructions of the CPU's kernels: `avx2`, `avx512`, …
+    pub kernels: &'static str,
+    /// Threads, one utterance each.
+    pub threads: usize,
+    /// Seconds of audio an utterance.
+    pub seconds: f64,
+    /// Wall clock of every round, in seconds.
+    pub rounds: Vec<f64>,
+    /// Seconds of computing for a second of audio, all threads together (the median round).
+    pub real_time_factor: f64,
+    /// Floating-point operations of the products of one utterance, in 10⁹.
+    pub gflop: f64,
+    /// 10⁹ floating-point operations a second, all threads together (the median round).
+    pub gflops: f64,
+    /// What the machine's multiply-add units reached on registers alone on as many threads, measured
+    /// just before; none on a GPU.
+    pub peak_gflops: Option<f64>,
+    /// All operations over the timed rounds, the slowest first.
+    pub operations: Vec<OpTiming>,
+    /// Seconds outside the operations (log-mel, waveform statistics), summed over threads.
+    pub other_seconds: f64,
+}
+
+/// Measures `choice` on seeded noise.
+///
+/// # Errors
+/// An encoder that cannot be opened, or a length that it cannot encode.
+pub fn encoder_speed(
+    choice: &EncoderChoice,
+    request: &SpeedRequest,
+    context: Context<'_>,
+) -> Result<Speed, BenchError> {
+    if !(request.seconds > 0.0 && request.seconds <= LONGEST) || request.rounds == 0 {
+        return Err(BenchError::Call(format!(
+            "cannot time {} s of audio over {} rounds: expected 0 to {LONGEST} s and at least one round",
+            request.seconds, request.rounds
+        )));
+    }
+    warn_of_emulation(&request.precision, &request.device, context);
+    let encoder = open_encoder_timed(choice, &request.precision, &request.device)?;
+    let samples = noise((request.seconds * 16_000.0).round() as usize);
+    let on_cpu = request.device == "cpu";
+    // A GPU takes one utterance at a time.
+    let threads = if on_cpu {
+        rayon::current_num_threads()
+    } else {
+        1
+    };
+    let precision = match request.precision.as_str() {
+        "bf16" => Precision::Bf16,
+        _ => Precision::F32,
+    };
+    let warm = Instant::now();
+    encode_on_all(&encoder, &samples, threads)?;
+    let expected = warm.elapsed().as_secs_f64() * request.rounds as f64;
+    if expected > 5.0 {
+        let note = format!("timing {} takes about {expected:.0} s", choice.name);
+        context.progress.note(&note);
+    }
+    let peak_gflops = on_cpu.then(|| peak(threads, precision) / 1e9);
+    let before = encoder.timings();
+    let mut rounds = Vec::new();
+    for _ in 0..request.rounds {
+        if context.stopped() {
+            return Err(BenchError::Interrupted);
+        }
+        let start = Instant::now();
+        encode_on_all(&encoder, &samples, threads)?;
+        rounds.push(start.elapsed().as_secs_f64());
+    }
+    let operations = since(&before, encoder.timings());
+    let median = median(&rounds);
+    let calls = (threads * request.rounds) as f64;
+    // The sum of nothing is minus zero.
+    let flops = operations.iter().map(|row| row.flops).sum::<f64>() + 0.0;
+    let inside: f64 = operations.iter().map(|row| row.seconds).sum();
+    let busy = rounds.iter().sum::<f64>() * threads as f64;
+    Ok(Speed {
+        encoder: choice.name.clone(),
+        precision: request.precision.clone(),
+        device: request.device.clone(),
+        kernels: emobox_encoder::kernels(),
+        threads,
+        seconds: request.seconds,
+        real_time_factor: median / (threads as f64 * request.seconds),
+        gflop: flops / calls / 1e9,
+        gflops: flops / request.rounds as f64 / median / 1e9,
+        peak_gflops,
+        other_seconds: (busy - inside).max(0.0),
+        operations,
+        rounds,
+    })
+}
+
+/// One utterance a thread, all at once, as extraction does.
+fn encode_on_all(encoder: &Encoder, samples: &[f32], threads: usize) -> Result<(), BenchError> {
+    let waveforms = vec![samples; threads];
+    for result in encoder.encode_batch(&waveforms, &LayerSelection::Last, threads) {
+        result.map_err(|e| BenchError::encoder(&encoder.info().name, e))?;
+    }
+    Ok(())
+}
+
+/// The arithmetic limit of so many threads at once: cores that share units or heat are slower together.
+fn peak(threads: usize, precision: Precision) -> f64 {
+    std::thread::scope(|scope| {
+        let measuring: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| emobox_encoder::core_peak(precision, Duration::from_millis(300)))
+            })
+            .collect();
+        measuring
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or(0.0))
+            .sum()
+    })
+}
+
+fn since(before: &[OpTiming], mut after: Vec<OpTiming>) -> Vec<OpTiming> {
+    for row in &mut after {
+        if let Some(old) = before.iter().find(|old| old.operation == row.operation) {
+            row.calls -= old.calls;
+            row.seconds -= old.seconds;
+            row.flops -= old.flops;
+        }
+    }
+    after.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    after
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() % 2 {
+        1 => sorted[middle],
+        _ => (sorted[middle - 1] + sorted[middle]) / 2.0,
+    }
+}
+
+/// Noise of a twentieth of full scale, the same on every call (a linear congruential generator).
+fn noise(samples: usize) -> Vec<f32> {
+    let mut state = 1u32;
+    (0..samples)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((state >> 8) as f32 / (1 << 23) as f32 - 1.0) * 0.05
+        })
+        .collect()
+}
+
+impl Speed {
+    /// The operations as a table: share of the busy time, speed of the products.
+    pub fn operations_table(&self) -> String {
+        let busy = self.rounds.iter().sum::<f64>() * self.threads as f64;
+        let calls = (self.threads * self.rounds.len()) as f64;
+        let mut text = format!(
+            "{:14} {:>6} {:>12} {:>7} {:>9}\n",
+            "operation", "calls", "ms", "share", "GFLOP/s"
+        );
+        let other = OpTiming {
+            operation: "outside",
+            seconds: self.other_seconds,
+            ..OpTiming::default()
+        };
+        for row in self.operations.iter().chain([&other]) {
+            let speed = match row.flops > 0.0 {
+                true => format!("{:.1}", row.flops / row.seconds / 1e9),
+                false => "–".to_owned(),
+            };
+            text.push_str(&format!(
+                "{:14} {:>6.0} {:>12.2} {:>6.1}% {:>9}\n",
+                row.operation,
+                row.calls as f64 / calls,
+                row.seconds / calls * 1e3,
+                row.seconds / busy * 100.0,
+                speed
+            ));
+        }
+        text.push_str("Calls and milliseconds are those of one utterance on one thread.");
+        text
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounds = self.rounds.len();
+        let slowest = self.rounds.iter().copied().fold(0.0, f64::max);
+        let fastest = self.rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        writeln!(
+            f,
+            "{}, {}, {} ({}), {} threads with {} s of audio each, {rounds} rounds",
+            self.encoder, self.precision, self.device, self.kernels, self.threads, self.seconds
+        )?;
+        writeln!(
+            f,
+            "  seconds a round   {:.3} (median; {fastest:.3} to {slowest:.3})",
+            median(&self.rounds)
+        )?;
+        writeln!(
+            f,
+            "  real-time factor  {:.5}, {:.0} x real time",
+            self.real_time_factor,
+            1.0 / self.real_time_factor
+        )?;
+        if self.gflop == 0.0 {
+            return write!(f, "  work              no products to count");
+        }
+        writeln!(
+            f,
+            "  work              {:.1} GFLOP an utterance",
+            self.gflop
+        )?;
+        write!(f, "  achieved          {:.1} GFLOP/s", self.gflops)?;
+        if let Some(peak) = self.peak_gflops {
+            write!(
+                f,
+                ", {:.0}% of the measured peak of {peak:.1}",
+                self.gflops / peak * 100.0
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use std::sync::atomic::AtomicBool;
+
+    fn request(seconds: f64, rounds: usize) -> SpeedRequest {
+        SpeedRequest {
+            seconds,
+            rounds,
+            precision: "f32".to_owned(),
+            device: "cpu".to_owned(),
+        }
+    }
+
+    #[test]
+    fn lengths_and_rounds_that_make_no_sense_are_refused() {
+        let stop = AtomicBool::new(false);
+        let context = Context {
+            progress: &Silent,
+            stop: &stop,
+        };
+        let choice = EncoderChoice {
+            name: "fbank".to_owned(),
+            path: None,
+        };
+        for (seconds, rounds) in [(0.0, 1), (f64::NAN, 1), (901.0, 1), (1.0, 0)] {
+            let error = encoder_speed(&choice, &request(seconds, rounds), context).unwrap_err();
+            assert!(error.is_wrong_call(), "{error}");
+        }
+        let speed = encoder_speed(&choice, &request(1.0, 2), context).unwrap();
+        assert_eq!(speed.rounds.len(), 2);
+        assert!(speed.real_time_factor > 0.0 && speed.peak_gflops.unwrap() > 0.0);
+    }
+
+    #[test]
+    fn medians_are_medians() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+}

@@ -1,0 +1,128 @@
+//! Extraction under bad circumstances: kills, a full disk, company, little memory.
+
+use crate::program::{Program, tones};
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+
+fn extract<'a>(corpus: &'a str, home: &'a str) -> Vec<&'a str> {
+    vec![
+        "extract",
+        "--corpus",
+        corpus,
+        "--encoder",
+        "fbank",
+        "--home",
+        home,
+    ]
+}
+
+/// Every file below the features of `home`, by its path.
+fn store(program: &Program, home: &str) -> BTreeMap<String, Vec<u8>> {
+    let root = program.path(home).join("features");
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&root).unwrap().display().to_string();
+                files.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// The whole folder, so temporary files and claims that a kill leaves behind would show too.
+#[test]
+fn twenty_kills_leave_the_store_of_an_undisturbed_run() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    program.succeed(&extract(&corpus, "home"));
+    for kill in 0..20u64 {
+        let mut child = program
+            .command(&extract(&corpus, "killed"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Spread over the whole run by the golden ratio.
+        std::thread::sleep(Duration::from_millis(2 + kill * 61 % 97));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    program.succeed(&extract(&corpus, "killed"));
+    let (whole, resumed) = (store(&program, "home"), store(&program, "killed"));
+    assert_eq!(
+        whole.keys().collect::<Vec<_>>(),
+        resumed.keys().collect::<Vec<_>>()
+    );
+    assert!(whole == resumed, "a file differs");
+}
+
+#[test]
+fn two_processes_on_one_store_share_the_work() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    program.succeed(&extract(&corpus, "home"));
+    let prepare = ["prepare", "tones", "--raw", &corpus[6..], "--home", "both"];
+    program.succeed(&prepare);
+    let mut call = extract(&corpus, "both");
+    call.push("--json");
+    let other = program
+        .command(&call)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let first = program.succeed(&call);
+    let second = program.transcript(&other.wait_with_output().unwrap());
+    let encoded = |stdout: &str| {
+        let done: serde_json::Value = serde_json::from_str(stdout).unwrap();
+        done[0]["encoded"].as_u64().unwrap()
+    };
+    // One shard: whoever claims it encodes all of it, the other one nothing.
+    assert_eq!(encoded(&first.stdout) + encoded(&second.stdout), 18);
+    assert!(store(&program, "home") == store(&program, "both"));
+}
+
+#[test]
+fn a_budget_below_an_utterance_is_told_and_changes_nothing() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    program.write(
+        "corpus/sad/long.wav",
+        &crate::program::wav(&crate::program::tone(2, 1, 20.0)),
+    );
+    program.succeed(&extract(&corpus, "home"));
+    let mut call = extract(&corpus, "small");
+    call.extend(["--memory", "1M"]);
+    let run = program.succeed(&call);
+    assert!(run.stderr.contains("encoded alone"), "{}", run.stderr);
+    assert!(store(&program, "home") == store(&program, "small"));
+    call.pop();
+    call.push("much");
+    program.run(&call).fails_with(2, &["memory", "512M"]);
+}
+
+#[test]
+fn bench_tells_speed_and_operations() {
+    let program = Program::new();
+    let call = [
+        "encoders",
+        "bench",
+        "fbank",
+        "--seconds",
+        "1",
+        "--rounds",
+        "2",
+        "--timings",
+    ];
+    let text = program.succeed(&call).stdout;
+    for part in ["real-time factor", "no products", "operation"] {
+        assert!(text.contains(part), "{text}");
+    }
+}

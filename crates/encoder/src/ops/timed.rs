@@ -1,0 +1,199 @@
+//! Any device with a stopwatch around its operations.
+
+use super::{
+    Activation, Attend, ConvShape, ConvWeights, GateWeights, LinearWeights, NormWeights, OpResult,
+    Ops, Prepare,
+};
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What one kind of operation took since the encoder was opened, all threads together.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct OpTiming {
+    /// The operation: `linear`, `conv`, `grouped conv`, `attention`, `norm`, …
+    pub operation: &'static str,
+    /// How often it was called.
+    pub calls: u64,
+    /// Seconds of wall clock inside it, summed over threads.
+    pub seconds: f64,
+    /// Floating-point operations of its products (two a multiply-add); zero where it has none.
+    pub flops: f64,
+}
+
+/// The sums of all operations so far, shared with the encoder that shows them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<Vec<OpTiming>>);
+
+impl Tally {
+    fn add(&self, operation: &'static str, time: Duration, flops: f64) {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = match rows.iter().position(|row| row.operation == operation) {
+            Some(at) => at,
+            None => {
+                rows.push(OpTiming {
+                    operation,
+                    ..OpTiming::default()
+                });
+                rows.len() - 1
+            }
+        };
+        let row = &mut rows[at];
+        row.calls += 1;
+        row.seconds += time.as_secs_f64();
+        row.flops += flops;
+    }
+
+    /// The sums, the slowest operation first.
+    pub(crate) fn rows(&self) -> Vec<OpTiming> {
+        let mut rows = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        rows
+    }
+}
+
+/// A device, timed. It computes exactly what the device computes.
+pub(crate) struct Timed<D> {
+    device: D,
+    tally: Arc<Tally>,
+}
+
+impl<D> Timed<D> {
+    pub(crate) fn new(device: D, tally: Arc<Tally>) -> Self {
+        Self { device, tally }
+    }
+
+    fn timed<T>(
+        &self,
+        operation: &'static str,
+        flops: f64,
+        run: impl FnOnce(&D) -> OpResult<T>,
+    ) -> OpResult<T> {
+        let start = Instant::now();
+        let result = run(&self.device);
+        self.tally.add(operation, start.elapsed(), flops);
+        result
+    }
+}
+
+impl<D: Prepare> Prepare for Timed<D> {
+    /// With the floating-point operations a row.
+    type Linear = (D::Linear, f64);
+    type Conv = (D::Conv, ConvShape);
+    type Norm = D::Norm;
+    type Gate = D::Gate;
+    type Tensor = D::Tensor;
+
+    fn linear_weights(&self, weights: LinearWeights) -> OpResult<Self::Linear> {
+        let flops = 2.0 * weights.out as f64 * weights.inp as f64;
+        Ok((self.device.linear_weights(weights)?, flops))
+    }
+
+    fn conv_weights(&self, weights: ConvWeights) -> OpResult<Self::Conv> {
+        let shape = weights.shape;
+        Ok((self.device.conv_weights(weights)?, shape))
+    }
+
+    fn norm_weights(&self, weights: NormWeights) -> OpResult<Self::Norm> {
+        self.device.norm_weights(weights)
+    }
+
+    fn gate_weights(&self, weights: GateWeights) -> OpResult<Self::Gate> {
+        self.device.gate_weights(weights)
+    }
+
+    fn upload(&self, values: Vec<f32>, columns: usize) -> OpResult<Self::Tensor> {
+        self.device.upload(values, columns)
+    }
+}
+
+impl<D: Ops> Ops for Timed<D> {
+    fn front_end_frames(&self) -> usize {
+        self.device.front_end_frames()
+    }
+
+    fn download(&self, x: &Self::Tensor) -> OpResult<Vec<f32>> {
+        self.timed("download", 0.0, |device| device.download(x))
+    }
+
+    fn rows(&self, x: &Self::Tensor) -> usize {
+        self.device.rows(x)
+    }
+
+    fn columns(&self, x: &Self::Tensor) -> usize {
+        self.device.columns(x)
+    }
+
+    fn first_rows(&self, x: &Self::Tensor, rows: usize) -> OpResult<Self::Tensor> {
+        self.timed("copy", 0.0, |device| device.first_rows(x, rows))
+    }
+
+    fn concat(&self, parts: &[&Self::Tensor]) -> OpResult<Self::Tensor> {
+        self.timed("copy", 0.0, |device| device.concat(parts))
+    }
+
+    fn add(&self, x: Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor> {
+        self.timed("add", 0.0, |device| device.add(x, y))
+    }
+
+    fn linear(
+        &self,
+        x: &Self::Tensor,
+        (weights, flops): &Self::Linear,
+        activation: Activation,
+        residual: Option<&Self::Tensor>,
+    ) -> OpResult<Self::Tensor> {
+        let flops = flops * self.rows(x) as f64;
+        self.timed("linear", flops, |device| {
+            device.linear(x, weights, activation, residual)
+        })
+    }
+
+    fn conv(
+        &self,
+        x: &Self::Tensor,
+        (weights, shape): &Self::Conv,
+        activation: Activation,
+    ) -> OpResult<Self::Tensor> {
+        let operation = match (shape.inputs, shape.groups) {
+            (1, _) => "first conv",
+            (_, 1) => "conv",
+            _ => "grouped conv",
+        };
+        let window = shape.inputs / shape.groups * shape.kernel;
+        let outputs = shape.frames(self.rows(x)) * shape.outputs;
+        let flops = 2.0 * window as f64 * outputs as f64;
+        self.timed(operation, flops, |device| {
+            device.conv(x, weights, activation)
+        })
+    }
+
+    fn norm_rows(
+        &self,
+        x: Self::Tensor,
+        weights: &Self::Norm,
+        activation: Activation,
+    ) -> OpResult<Self::Tensor> {
+        self.timed("norm", 0.0, |device| {
+            device.norm_rows(x, weights, activation)
+        })
+    }
+
+    fn scale_shift(&self, x: Self::Tensor, weights: &Self::Norm) -> OpResult<Self::Tensor> {
+        self.timed("norm", 0.0, |device| device.scale_shift(x, weights))
+    }
+
+    fn attention(&self, attend: &Attend<'_, Self::Tensor>) -> OpResult<Self::Tensor> {
+        let (queries, keys) = (self.rows(attend.query), self.rows(attend.key_value));
+        let flops = 4.0 * queries as f64 * keys as f64 * self.columns(attend.query) as f64;
+        self.timed("attention", flops, |device| device.attention(attend))
+    }
+
+    fn gate(&self, x: &Self::Tensor, weights: &Self::Gate) -> OpResult<Self::Tensor> {
+        self.timed("gate", 0.0, |device| device.gate(x, weights))
+    }
+}
