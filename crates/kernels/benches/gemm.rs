@@ -7,9 +7,10 @@
 use std::time::{Duration, Instant};
 
 use emobox_kernels::{
-    Activation, Affine, Attention, AttentionBias, Conv1d, ConvShape, Epilogue, MatRef,
-    PackedLinear, Path, Precision, Rows, attention, available_paths, conv1d, gelu, group_norm,
-    layer_norm, linear, matmul, measured_peak, softmax_rows, with_path,
+    Activation, Affine, Attention, AttentionBias, Conv1d, ConvShape, Epilogue, GATE_COLUMNS,
+    GATE_FRAMES, Gate, GateTable, MatRef, PackedLinear, Path, Precision, Rows, attention,
+    available_paths, conv1d, gelu, group_norm, layer_norm, linear, matmul, measured_peak,
+    softmax_rows, with_path,
 };
 use half::f16;
 
@@ -197,6 +198,34 @@ fn main() {
                     &mut || {
                         let gradient = MatRef::new(&gradient, frames, hidden).transposed();
                         matmul(gradient, MatRef::new(&x, frames, dim), false, &mut out);
+                    },
+                );
+                // The same gradient behind a rectifier, by looking sums up; in operations of the product.
+                let mut gates = vec![Gate::default(); frames.div_ceil(GATE_FRAMES)];
+                let mut total = vec![0.0; hidden];
+                let mut count = vec![0.0; hidden];
+                let pieces = gradient.chunks(GATE_FRAMES * hidden);
+                for (gate, z) in gates.iter_mut().zip(pieces) {
+                    gate.read(z, z.len() / hidden, &mut total, &mut count);
+                }
+                let mut table = GateTable::default();
+                let mut out = vec![0.0; hidden * GATE_COLUMNS];
+                measure(
+                    &format!("gate-f16 {hidden}x{frames}x{dim}"),
+                    operations,
+                    &mut || {
+                        for column in (0..dim).step_by(GATE_COLUMNS) {
+                            out.fill(0.0);
+                            for (at, gate) in gates.iter().enumerate() {
+                                table.fill(Rows {
+                                    data: &x[at * GATE_FRAMES * dim + column..],
+                                    rows: gate.frames(),
+                                    cols: GATE_COLUMNS,
+                                    stride: dim,
+                                });
+                                table.add(gate, &total, &mut out);
+                            }
+                        }
                     },
                 );
                 // One operation a number, so the share of the peak is that of numbers a multiply-add.

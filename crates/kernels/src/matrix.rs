@@ -11,6 +11,9 @@ pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
     /// The numbers themselves, if they are single precision already.
     #[doc(hidden)]
     fn singles(x: &[Self]) -> Option<&[f32]>;
+    /// The numbers themselves, if they are half precision.
+    #[doc(hidden)]
+    fn halves(x: &[Self]) -> Option<&[f16]>;
     /// `out[i] = x[i]` for slices of one length.
     #[doc(hidden)]
     fn widen(x: &[Self], out: &mut [f32]);
@@ -30,6 +33,9 @@ impl Element for f32 {
     fn singles(x: &[Self]) -> Option<&[f32]> {
         Some(x)
     }
+    fn halves(_: &[Self]) -> Option<&[f16]> {
+        None
+    }
     fn widen(x: &[Self], out: &mut [f32]) {
         out.copy_from_slice(x);
     }
@@ -42,6 +48,9 @@ impl Element for f16 {
     }
     fn singles(_: &[Self]) -> Option<&[f32]> {
         None
+    }
+    fn halves(x: &[Self]) -> Option<&[f16]> {
+        Some(x)
     }
     fn widen(x: &[Self], out: &mut [f32]) {
         widen_f16(x, out);

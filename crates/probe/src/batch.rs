@@ -1,5 +1,7 @@
 use crate::team::Team;
 use crate::{FeatureSource, Item, ProbeError};
+use emobox_features::FrameView;
+use emobox_kernels::GATE_FRAMES;
 use std::ops::Range;
 
 /// Frames held at once. A batch beyond that is gone through in several slabs, so memory is bounded
@@ -19,7 +21,7 @@ pub(crate) struct Batch<'a> {
 }
 
 /// A run of frames of one utterance inside a slab.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Piece {
     /// The utterance, as a row of the batch.
     pub(crate) row: usize,
@@ -29,7 +31,13 @@ pub(crate) struct Piece {
     pub(crate) start: usize,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
+    /// The frames of a piece of a single layer where the source has them in place.
+    pub(crate) fn view(&self, piece: &Piece) -> Option<FrameView<'a>> {
+        let view = self.source.view(self.rows[piece.row])?;
+        Some(view.part(0, piece.frames.clone()))
+    }
+
     /// Frames of a row.
     pub(crate) fn frames(&self, row: usize) -> usize {
         self.source.frames(self.rows[row])
@@ -94,9 +102,15 @@ impl Batch<'_> {
 
 /// Frames summed together before they join an utterance's sum: keeps rounding errors of long
 /// utterances small, and is counted from the utterance's first frame.
-pub(crate) const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = GATE_FRAMES;
 
-fn finite(item: &Item, piece: &Piece, numbers: &[f32], dim: usize) -> Result<(), ProbeError> {
+/// Refuses frames with numbers that are not finite.
+pub(crate) fn finite(
+    item: &Item,
+    piece: &Piece,
+    numbers: &[f32],
+    dim: usize,
+) -> Result<(), ProbeError> {
     if numbers.iter().all(|x| x.is_finite()) {
         return Ok(());
     }

@@ -6,6 +6,10 @@ use crate::select::{ValidRecord, unweighted_accuracy};
 use crate::team::Team;
 use crate::{FeatureSource, Item, Point, ProbeError, Protocol};
 
+/// Utterances that are evaluated together at least: the weights are laid out anew for each batch, and the
+/// scores of an utterance do not depend on the others.
+const EVALUATED_TOGETHER: usize = 256;
+
 /// The sweep points of one fold, their weights, and the arithmetic of one step. Knows nothing of
 /// epochs, selection or roles.
 pub(crate) struct Engine<'a> {
@@ -176,7 +180,7 @@ impl<'a> Engine<'a> {
         &self.gradients
     }
 
-    /// How every point sees the utterances `rows`, in batches of `batch`.
+    /// How every point sees the utterances `rows`, in batches of at least `batch`.
     pub(crate) fn evaluate(
         &mut self,
         rows: &[usize],
@@ -184,7 +188,7 @@ impl<'a> Engine<'a> {
     ) -> Result<Vec<Evaluation>, ProbeError> {
         let classes = self.classes;
         let mut scores = vec![Vec::with_capacity(rows.len() * classes); self.points.len()];
-        for part in rows.chunks(batch) {
+        for part in rows.chunks(batch.max(EVALUATED_TOGETHER)) {
             self.forward(part)?;
             for (logits, scores) in self.logits.iter().zip(&mut scores) {
                 let start = scores.len();

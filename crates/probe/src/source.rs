@@ -18,6 +18,11 @@ pub trait FeatureSource: Sync {
         range: Range<usize>,
         out: &mut [f32],
     ) -> Result<(), ProbeError>;
+    /// The frames of an utterance where they lie, for sources that have them in memory.
+    fn view(&self, item: usize) -> Option<FrameView<'_>> {
+        let _ = item;
+        None
+    }
 }
 
 /// Views of frames that lie somewhere in memory, or in mapped files.
@@ -78,6 +83,10 @@ impl FeatureSource for ViewSource<'_> {
     ) -> Result<(), ProbeError> {
         self.views[item].part(layer, range).widen(out);
         Ok(())
+    }
+
+    fn view(&self, item: usize) -> Option<FrameView<'_>> {
+        Some(self.views[item])
     }
 }
 

@@ -3,6 +3,7 @@
 mod attention;
 mod elementwise;
 mod functions;
+mod gate;
 mod invariance;
 mod paths;
 mod products;

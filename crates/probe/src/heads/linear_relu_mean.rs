@@ -1,83 +1,103 @@
 //! The paper's head, for all sweep points at once.
 //!
-//! The points read the same frames in the same order, so their hidden layers are rows of one tall
-//! weight matrix: one product of the ragged frames with it serves them all, and one product of the
-//! frames with the gradient behind the rectifier gives all weight gradients. Nothing is padded. The
-//! features need no gradient. With several threads the rows of the tall matrix are shared out; a
-//! row's arithmetic does not see the others, so the result is the same to the bit.
+//! The points read the same frames in the same order. Forty-eight frames at a time are widened into the second cache and
+//! go through the hidden layers of all points; nothing is padded, and of the hidden layer only what the gradient needs is
+//! kept: one bit a frame and unit. The mean over frames gives every frame of an utterance the same gradient, so the weight
+//! gradient is a sum of those frames in which a unit was above zero, and [`GateTable`] adds it up without a product. The
+//! features need no gradient. Threads share out pieces of utterances going forward and columns going backward; neither
+//! sees the others, so the result is the same to the bit.
 
 use super::{Setup, Sizes, SmallGradients, Sweep, small_linear, small_linear_backward};
 use crate::ProbeError;
-use crate::batch::{BLOCK, Batch, Piece};
+use crate::batch::{BLOCK, Batch, Piece, finite};
+use emobox_features::FrameData;
 use emobox_kernels::{
-    Activation, Epilogue, MatRef, PackedLinear, Precision, Rows, linear, matmul, split_rows,
+    Epilogue, GATE_COLUMNS, Gate, GateTable, PackedLinear, Precision, Rows, linear, widen_f16,
 };
 use std::ops::Range;
-
-/// Rows of the tall matrix are shared out in multiples of this, the kernels' register tile.
-const TILE: usize = 64;
+use std::sync::{Mutex, PoisonError};
 
 pub(super) struct Stack {
     dim: usize,
     classes: usize,
-    points: Vec<Pooled>,
-    groups: Vec<Group>,
-    /// Frames of the slab in hand, `[frame, dim]`.
+    points: Vec<Layer>,
+    workers: Vec<Worker>,
+    columns: Vec<Columns>,
+    /// The batch in hand, slab by slab.
+    chunks: Vec<Chunk>,
+    /// Where each slab's chunks lie.
+    slabs: Vec<Range<usize>>,
+    /// Frames of the slab in hand, `[frame, dim]`, where the source has no view of them.
     x: Vec<f32>,
 }
 
-/// What one point keeps of a batch.
-struct Pooled {
+/// The hidden layer of one point, and what it keeps of a batch.
+struct Layer {
     hidden: usize,
+    packed: PackedLinear,
     /// Mean over frames of the hidden layer, `[utterance, hidden]`.
     mean: Vec<f32>,
-    /// Its gradient.
+    /// Frames above zero, `[utterance, hidden]`.
+    count: Vec<f32>,
+    /// The gradient that each frame's hidden layer receives, `[utterance, hidden]`.
     gradient: Vec<f32>,
 }
 
-/// Consecutive rows of the tall matrix, done by one thread.
-struct Group {
-    parts: Vec<Part>,
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    packed: PackedLinear,
-    /// Hidden layer of the slab in hand, `[frame, row]`; going backward, its gradient.
-    z: Vec<f32>,
-    /// Sums over frames, `[utterance, row]`; going backward, the gradient of each frame.
-    pooled: Vec<f32>,
-    weight_gradient: Vec<f32>,
-    bias_gradient: Vec<f32>,
+/// At most [`BLOCK`] frames of an utterance.
+#[derive(Default)]
+struct Chunk {
+    piece: Piece,
+    /// One a point.
+    gates: Vec<Gate>,
+    /// Sums over the frames and frames above zero, `[unit]`, point after point.
+    total: Vec<f32>,
+    count: Vec<f32>,
+    problem: Option<ProbeError>,
 }
 
-/// Hidden units of one point inside a group.
-#[derive(Clone, Debug)]
-struct Part {
-    point: usize,
-    /// The width of the point's hidden layer.
-    hidden: usize,
-    units: Range<usize>,
-    /// The group's row of the first of them.
-    at: usize,
+/// Room of one thread.
+#[derive(Default)]
+struct Worker {
+    x: Vec<f32>,
+    z: Vec<f32>,
+}
+
+/// The weight gradients of some columns.
+struct Columns {
+    range: Range<usize>,
+    table: GateTable,
+    /// `[unit, GATE_COLUMNS]`, point after point.
+    gradient: Vec<f32>,
 }
 
 impl Stack {
     pub(super) fn new(setup: &Setup<'_>) -> Self {
-        let rows = setup.hidden.iter().sum::<usize>();
-        let groups = split_rows(rows.div_ceil(TILE), setup.team.size())
-            .into_iter()
-            .map(|tiles| tiles.start * TILE..(tiles.end * TILE).min(rows))
-            .map(|rows| Group::new(&rows, setup))
-            .collect();
-        let points = setup.hidden.iter().map(|&hidden| Pooled {
+        let units: usize = setup.hidden.iter().sum();
+        let layer = |&hidden: &usize| Layer {
             hidden,
+            packed: PackedLinear::new(
+                &vec![0.0; hidden * setup.dim],
+                hidden,
+                setup.dim,
+                Precision::F32,
+            ),
             mean: Vec::new(),
+            count: Vec::new(),
             gradient: Vec::new(),
+        };
+        let columns = (0..setup.dim).step_by(GATE_COLUMNS).map(|from| Columns {
+            range: from..setup.dim.min(from + GATE_COLUMNS),
+            table: GateTable::default(),
+            gradient: vec![0.0; units * GATE_COLUMNS],
         });
         Self {
             dim: setup.dim,
             classes: setup.classes,
-            points: points.collect(),
-            groups,
+            points: setup.hidden.iter().map(layer).collect(),
+            workers: (0..setup.team.size()).map(|_| Worker::default()).collect(),
+            columns: columns.collect(),
+            chunks: Vec::new(),
+            slabs: Vec::new(),
             x: Vec::new(),
         }
     }
@@ -88,6 +108,55 @@ impl Stack {
             dim: self.dim,
             hidden: self.points[point].hidden,
             classes: self.classes,
+        }
+    }
+
+    /// Cuts the slabs of a batch into chunks, counted from an utterance's first frame.
+    fn cut(&mut self, slabs: &[Vec<Piece>]) {
+        let mut used = 0;
+        self.slabs.clear();
+        for slab in slabs {
+            let first = used;
+            for piece in slab {
+                for from in piece.frames.clone().step_by(BLOCK) {
+                    if used == self.chunks.len() {
+                        self.chunks.push(Chunk::default());
+                    }
+                    self.chunks[used].piece = Piece {
+                        row: piece.row,
+                        frames: from..piece.frames.end.min(from + BLOCK),
+                        start: piece.start + from - piece.frames.start,
+                    };
+                    used += 1;
+                }
+            }
+            self.slabs.push(first..used);
+        }
+    }
+
+    /// Adds the chunks up to means over frames.
+    fn pool(&mut self, batch: &Batch<'_>) {
+        let mut first = 0;
+        let used = self.slabs.last().map_or(0, |slab| slab.end);
+        for point in &mut self.points {
+            let hidden = point.hidden;
+            for numbers in [&mut point.mean, &mut point.count] {
+                numbers.clear();
+                numbers.resize(batch.rows.len() * hidden, 0.0);
+            }
+            for chunk in &self.chunks[..used] {
+                let row = chunk.piece.row * hidden..(chunk.piece.row + 1) * hidden;
+                add(
+                    &mut point.mean[row.clone()],
+                    &chunk.total[first..first + hidden],
+                );
+                add(&mut point.count[row], &chunk.count[first..first + hidden]);
+            }
+            for (row, mean) in point.mean.chunks_exact_mut(hidden).enumerate() {
+                let scale = 1.0 / batch.frames(row) as f32;
+                mean.iter_mut().for_each(|x| *x *= scale);
+            }
+            first += hidden;
         }
     }
 }
@@ -112,33 +181,28 @@ impl Sweep for Stack {
         batch: &Batch<'_>,
         logits: &mut [Vec<f32>],
     ) -> Result<(), ProbeError> {
-        let rows = batch.rows.len();
-        batch.team.each(&mut self.groups, |group| {
-            group.load(weights, rows);
+        let dim = self.dim;
+        let mut points: Vec<_> = self.points.iter_mut().zip(weights).collect();
+        batch.team.each(&mut points, |(point, weights)| {
+            point.packed.repack(&weights[..point.hidden * dim]);
         });
-        for slab in batch.slabs() {
-            batch.load(&slab, 0, &mut self.x)?;
-            let x = &self.x;
-            batch.team.each(&mut self.groups, |group| {
-                group.forward(x, &slab);
-                group.add_up(&slab);
-            });
-        }
-        for (index, point) in self.points.iter_mut().enumerate() {
-            point.mean.resize(rows * point.hidden, 0.0);
-            for group in &self.groups {
-                for part in group.parts.iter().filter(|part| part.point == index) {
-                    for row in 0..rows {
-                        let scale = 1.0 / batch.frames(row) as f32;
-                        let sums = &group.pooled[row * group.rows() + part.at..];
-                        let to = &mut point.mean[row * point.hidden..][part.units.clone()];
-                        for (to, sum) in to.iter_mut().zip(sums) {
-                            *to = sum * scale;
-                        }
-                    }
+        let slabs = batch.slabs();
+        self.cut(&slabs);
+        for (slab, range) in slabs.iter().zip(&self.slabs) {
+            load(batch, slab, &mut self.x)?;
+            let (x, points) = (&self.x, &self.points);
+            let queue = Mutex::new(self.chunks[range.clone()].iter_mut());
+            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            batch.team.each(&mut self.workers, |worker| {
+                while let Some(chunk) = next() {
+                    worker.forward(batch, x, points, weights, chunk);
                 }
+            });
+            for chunk in &mut self.chunks[range.clone()] {
+                chunk.problem.take().map_or(Ok(()), Err)?;
             }
         }
+        self.pool(batch);
         for (index, (out, weights)) in logits.iter_mut().zip(weights).enumerate() {
             let [_, _, weight, bias] = offsets(&self.sizes(index)).map(|range| &weights[range]);
             small_linear(&self.points[index].mean, weight, bias, out);
@@ -154,174 +218,154 @@ impl Sweep for Stack {
         gradients: &mut [Vec<f32>],
     ) -> Result<(), ProbeError> {
         for (index, gradient) in gradients.iter_mut().enumerate() {
-            let [_, _, weight, bias] = offsets(&self.sizes(index));
+            let [_, hidden_bias, weight, _] = offsets(&self.sizes(index));
             let point = &mut self.points[index];
-            gradient[weight.start..].fill(0.0);
-            let (weight_gradient, bias_gradient) =
-                gradient[weight.start..].split_at_mut(weight.len());
-            debug_assert_eq!(bias.len(), bias_gradient.len());
+            gradient[hidden_bias.start..].fill(0.0);
+            let (bias_gradient, rest) = gradient[hidden_bias.start..].split_at_mut(point.hidden);
+            let (weight_gradient, output_bias) = rest.split_at_mut(weight.len());
             let into = SmallGradients {
                 weight: weight_gradient,
-                bias: bias_gradient,
+                bias: output_bias,
                 input: &mut point.gradient,
             };
             small_linear_backward(&point.mean, &weights[index][weight], &logits[index], into);
-        }
-        let (points, dim) = (&self.points, self.dim);
-        batch.team.each(&mut self.groups, |group| {
-            group.spread(points, batch);
-        });
-        let slabs = batch.slabs();
-        for slab in &slabs {
-            if slabs.len() > 1 {
-                // The slab in hand is the last one; the others are made again.
-                batch.load(slab, 0, &mut self.x)?;
-            }
-            let x = &self.x;
-            batch.team.each(&mut self.groups, |group| {
-                if slabs.len() > 1 {
-                    group.forward(x, slab);
+            let rows = point.gradient.chunks_exact_mut(point.hidden);
+            for (row, (g, count)) in rows.zip(point.count.chunks_exact(point.hidden)).enumerate() {
+                let scale = 1.0 / batch.frames(row) as f32;
+                for ((g, count), total) in g.iter_mut().zip(count).zip(&mut *bias_gradient) {
+                    *g *= scale;
+                    *total += *g * count;
                 }
-                group.backward(x, slab, dim);
+            }
+        }
+        let (dim, slabs) = (self.dim, batch.slabs());
+        for (number, (slab, range)) in slabs.iter().zip(&self.slabs).enumerate() {
+            if slabs.len() > 1 {
+                // The slab in hand is the last one; the others are read again.
+                load(batch, slab, &mut self.x)?;
+            }
+            let (x, points, chunks) = (&self.x, &self.points, &self.chunks[range.clone()]);
+            batch.team.each(&mut self.columns, |columns| {
+                if number == 0 {
+                    columns.gradient.fill(0.0);
+                }
+                for chunk in chunks {
+                    columns.add(frames(batch, x, dim, &chunk.piece), dim, points, chunk);
+                }
             });
         }
-        for group in &self.groups {
-            for part in &group.parts {
-                let sizes = self.sizes(part.point);
-                let [weight, bias, _, _] = offsets(&sizes);
-                let gradient = &mut gradients[part.point];
-                let rows = part.at..part.at + part.units.len();
-                gradient[weight][part.units.start * dim..part.units.end * dim]
-                    .copy_from_slice(&group.weight_gradient[rows.start * dim..rows.end * dim]);
-                gradient[bias][part.units.clone()].copy_from_slice(&group.bias_gradient[rows]);
-            }
+        let mut first = 0;
+        let mut parts = Vec::new();
+        for (point, gradient) in self.points.iter().zip(gradients) {
+            parts.push((first * GATE_COLUMNS, &mut gradient[..point.hidden * dim]));
+            first += point.hidden;
         }
+        let columns = &self.columns;
+        batch.team.each(&mut parts, |(first, gradient)| {
+            for (unit, row) in gradient.chunks_exact_mut(dim).enumerate() {
+                for part in columns {
+                    let from = *first + unit * GATE_COLUMNS;
+                    let values = &part.gradient[from..from + part.range.len()];
+                    row[part.range.clone()].copy_from_slice(values);
+                }
+            }
+        });
         Ok(())
     }
 }
 
-impl Group {
-    /// The rows `wanted` of the tall matrix.
-    fn new(wanted: &Range<usize>, setup: &Setup<'_>) -> Self {
-        let (mut parts, mut first) = (Vec::new(), 0);
-        for (point, &hidden) in setup.hidden.iter().enumerate() {
-            let (from, to) = (wanted.start.max(first), wanted.end.min(first + hidden));
-            if from < to {
-                parts.push(Part {
-                    point,
-                    hidden,
-                    units: from - first..to - first,
-                    at: from - wanted.start,
-                });
+/// Reads a slab into `x` unless the source has views of its utterances.
+fn load(batch: &Batch<'_>, slab: &[Piece], x: &mut Vec<f32>) -> Result<(), ProbeError> {
+    if slab.iter().all(|piece| batch.view(piece).is_some()) {
+        x.clear();
+        return Ok(());
+    }
+    batch.load(slab, 0, x)
+}
+
+/// The frames of a piece: a view, or from the slab in hand.
+fn frames<'f>(batch: &Batch<'f>, x: &'f [f32], dim: usize, piece: &Piece) -> FrameData<'f> {
+    match batch.view(piece) {
+        Some(view) if x.is_empty() => view.data,
+        _ => FrameData::F32(&x[piece.start * dim..(piece.start + piece.frames.len()) * dim]),
+    }
+}
+
+impl Worker {
+    /// The hidden layers of a chunk, of which it keeps the sums and the gates.
+    fn forward(
+        &mut self,
+        batch: &Batch<'_>,
+        slab: &[f32],
+        points: &[Layer],
+        weights: &[&[f32]],
+        chunk: &mut Chunk,
+    ) {
+        let dim = batch.source.dim();
+        let count = chunk.piece.frames.len();
+        let x = match frames(batch, slab, dim, &chunk.piece) {
+            FrameData::F32(x) => x,
+            FrameData::F16(narrow) => {
+                self.x.resize(narrow.len(), 0.0);
+                widen_f16(narrow, &mut self.x);
+                &self.x
             }
+        };
+        if batch.check && slab.is_empty() {
+            let item = &batch.items[batch.rows[chunk.piece.row]];
+            chunk.problem = finite(item, &chunk.piece, x, dim).err();
+        }
+        let units = points.iter().map(|point| point.hidden).sum();
+        chunk.gates.resize_with(points.len(), Gate::default);
+        chunk.total.resize(units, 0.0);
+        chunk.count.resize(units, 0.0);
+        let mut first = 0;
+        for ((point, weights), gate) in points.iter().zip(weights).zip(&mut chunk.gates) {
+            let hidden = point.hidden;
+            self.z.resize(count * hidden, 0.0);
+            let epilogue = Epilogue {
+                bias: Some(&weights[hidden * dim..][..hidden]),
+                ..Epilogue::default()
+            };
+            linear(
+                Rows::new(x, count, dim),
+                &point.packed,
+                &epilogue,
+                &mut self.z,
+            );
+            let units = first..first + hidden;
+            let total = &mut chunk.total[units.clone()];
+            gate.read(&self.z, count, total, &mut chunk.count[units]);
             first += hidden;
         }
-        let (rows, dim) = (wanted.len(), setup.dim);
-        let weight = vec![0.0; rows * dim];
-        Self {
-            parts,
-            packed: PackedLinear::new(&weight, rows, dim, Precision::F32),
-            weight_gradient: weight.clone(),
-            weight,
-            bias: vec![0.0; rows],
-            bias_gradient: vec![0.0; rows],
-            z: Vec::new(),
-            pooled: Vec::new(),
+    }
+}
+
+impl Columns {
+    /// Adds the weight gradients of a chunk.
+    fn add(&mut self, x: FrameData<'_>, dim: usize, points: &[Layer], chunk: &Chunk) {
+        let (rows, from, cols) = (chunk.piece.frames.len(), self.range.start, self.range.len());
+        match x {
+            FrameData::F16(x) => self.table.fill(columns_of(&x[from..], rows, cols, dim)),
+            FrameData::F32(x) => self.table.fill(columns_of(&x[from..], rows, cols, dim)),
+        }
+        let mut rest = self.gradient.as_mut_slice();
+        for (point, gate) in points.iter().zip(&chunk.gates) {
+            let (mine, others) = rest.split_at_mut(point.hidden * GATE_COLUMNS);
+            rest = others;
+            let row = chunk.piece.row * point.hidden;
+            self.table
+                .add(gate, &point.gradient[row..row + point.hidden], mine);
         }
     }
+}
 
-    fn rows(&self) -> usize {
-        self.bias.len()
-    }
-
-    /// Takes up the points' present weights and clears the sums.
-    fn load(&mut self, weights: &[&[f32]], utterances: usize) {
-        let dim = self.weight.len() / self.rows();
-        for part in &self.parts {
-            // The hidden layer's weight and bias lead a point's flat weights; see `Head::layout`.
-            let flat = weights[part.point];
-            let rows = part.at..part.at + part.units.len();
-            self.weight[rows.start * dim..rows.end * dim]
-                .copy_from_slice(&flat[part.units.start * dim..part.units.end * dim]);
-            self.bias[rows].copy_from_slice(&flat[part.hidden * dim..][part.units.clone()]);
-        }
-        self.packed.repack(&self.weight);
-        self.pooled.clear();
-        self.pooled.resize(utterances * self.rows(), 0.0);
-        self.weight_gradient.fill(0.0);
-        self.bias_gradient.fill(0.0);
-    }
-
-    /// The hidden layer of every frame of a slab.
-    fn forward(&mut self, x: &[f32], slab: &[Piece]) {
-        let (rows, dim) = (self.rows(), self.packed.inputs());
-        let frames = x.len() / dim;
-        self.z.resize(frames * rows, 0.0);
-        let epilogue = Epilogue {
-            bias: Some(&self.bias),
-            activation: Activation::Relu,
-            residual: None,
-        };
-        for piece in slab {
-            let range = piece.start..piece.start + piece.frames.len();
-            let frames = Rows::new(&x[range.start * dim..range.end * dim], range.len(), dim);
-            let out = &mut self.z[range.start * rows..range.end * rows];
-            linear(frames, &self.packed, &epilogue, out);
-        }
-    }
-
-    /// Adds the hidden layer of a slab to the sums over frames.
-    fn add_up(&mut self, slab: &[Piece]) {
-        let rows = self.rows();
-        let mut block_sum = vec![0f32; rows];
-        for piece in slab {
-            let z = &self.z[piece.start * rows..(piece.start + piece.frames.len()) * rows];
-            let total = &mut self.pooled[piece.row * rows..(piece.row + 1) * rows];
-            for block in z.chunks(BLOCK * rows) {
-                block_sum.fill(0.0);
-                for frame in block.chunks_exact(rows) {
-                    add(&mut block_sum, frame);
-                }
-                add(total, &block_sum);
-            }
-        }
-    }
-
-    /// Replaces the sums over frames by the gradient that every frame's hidden layer receives.
-    fn spread(&mut self, points: &[Pooled], batch: &Batch<'_>) {
-        let rows = self.rows();
-        for (row, to) in self.pooled.chunks_exact_mut(rows).enumerate() {
-            let scale = 1.0 / batch.frames(row) as f32;
-            for part in &self.parts {
-                let from = &points[part.point].gradient[row * part.hidden..][part.units.clone()];
-                for (to, from) in to[part.at..].iter_mut().zip(from) {
-                    *to = from * scale;
-                }
-            }
-        }
-    }
-
-    /// Adds the gradients of a slab, whose hidden layer is in `z`.
-    fn backward(&mut self, x: &[f32], slab: &[Piece], dim: usize) {
-        let rows = self.rows();
-        for piece in slab {
-            let z = &mut self.z[piece.start * rows..(piece.start + piece.frames.len()) * rows];
-            let gradient = &self.pooled[piece.row * rows..(piece.row + 1) * rows];
-            for frame in z.chunks_exact_mut(rows) {
-                for ((z, &g), total) in frame.iter_mut().zip(gradient).zip(&mut self.bias_gradient)
-                {
-                    *z = if *z > 0.0 { g } else { 0.0 };
-                    *total += *z;
-                }
-            }
-        }
-        let frames = x.len() / dim;
-        matmul(
-            MatRef::new(&self.z, frames, rows).transposed(),
-            MatRef::new(x, frames, dim),
-            true,
-            &mut self.weight_gradient,
-        );
+fn columns_of<T>(data: &[T], rows: usize, cols: usize, stride: usize) -> Rows<'_, T> {
+    Rows {
+        data,
+        rows,
+        cols,
+        stride,
     }
 }
 
