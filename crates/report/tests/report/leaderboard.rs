@@ -35,10 +35,12 @@ fn verified(system: &str, skill: f64) -> Verified {
         fold: p.fold,
         label: p.label.clone(),
         speaker: p.speaker.clone(),
+        gender: p.gender.clone(),
     });
     let reference = Reference {
         corpus: "demo".into(),
         partition: "paper".into(),
+        protocol: "strict".into(),
         manifest_digest: "m".into(),
         partition_digest: "p".into(),
         classes: classes.clone(),
