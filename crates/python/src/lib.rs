@@ -6,7 +6,8 @@
 
 #![expect(
     clippy::needless_pass_by_value,
-    reason = "PyO3 hands converted arguments over by value"
+    clippy::too_many_arguments,
+    reason = "PyO3 hands converted arguments over by value, and Python calls by name"
 )]
 
 mod bench;

@@ -87,10 +87,6 @@ struct How {
 /// Encodes the utterances below `root` into the store at `path`; what was done, as JSON.
 #[pyfunction]
 #[pyo3(signature = (corpus, utterances, root, encoder, path, how, progress=None))]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "called by name from one place in the package"
-)]
 pub(crate) fn extract(
     py: Python<'_>,
     corpus: String,
