@@ -63,8 +63,8 @@ fn listen(
             Err(RecvTimeoutError::Disconnected) => return raised,
         };
         let events = first.into_iter().chain(receiver.try_iter());
-        let told = tell(events, &mut stage, callback)
-            .and_then(|()| Python::attach(Python::check_signals));
+        let told =
+            tell(events, &mut stage, callback).and_then(|()| Python::attach(Python::check_signals));
         if let Err(error) = told {
             stop.store(true, Ordering::Relaxed);
             raised.get_or_insert(error);

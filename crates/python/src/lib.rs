@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here. Structures cross the border as JSON in the formats of the files (a
 //! manifest as its jsonl), arrays as bytes of little-endian f32; the package in `python/emobox` makes
-//! Python classes and NumPy arrays of them. Long work runs without the interpreter, see [`job`].
+//! Python classes and NumPy arrays of them. Long work runs without the interpreter, see `job.rs`.
 
 #![expect(
     clippy::needless_pass_by_value,
