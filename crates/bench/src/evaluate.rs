@@ -22,21 +22,32 @@ pub fn evaluate(
     let file =
         std::fs::File::open(predictions).map_err(|e| FileError::io("read", predictions, e))?;
     let name = predictions.display().to_string();
-    let mut items = read_predictions(std::io::BufReader::new(file), &name)?;
+    let items = read_predictions(std::io::BufReader::new(file), &name)?;
+    let manifest = manifest.map(Manifest::read).transpose()?;
+    evaluate_items(&name, items, manifest.as_ref(), seed)
+}
+
+/// As [`evaluate`], of predictions in memory; `name` stands for the file in messages.
+pub fn evaluate_items(
+    name: &str,
+    mut items: Vec<Prediction>,
+    manifest: Option<&Manifest>,
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
     let mut classes = classes_of(&items);
-    let mut corpus = predictions
-        .file_stem()
-        .map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
-    if let Some(path) = manifest {
-        let manifest = Manifest::read(path)?;
-        check_keys(&items, &manifest, &name)?;
-        add_speakers(&mut items, &manifest);
+    let mut corpus = Path::new(name).file_stem().map_or_else(
+        || name.to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
+    if let Some(manifest) = manifest {
+        check_keys(&items, manifest, name)?;
+        add_speakers(&mut items, manifest);
         let mut all = manifest.classes();
         all.extend(classes);
         all.sort();
         all.dedup();
         classes = all;
-        corpus = manifest.corpus;
+        corpus.clone_from(&manifest.corpus);
     }
     let labels = RunLabels {
         corpus,

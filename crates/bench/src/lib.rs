@@ -31,7 +31,7 @@ pub use emobox_features::{Normalisation, Share};
 pub use emobox_report::PaperSource;
 pub use encoders::{check_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, evaluate_items};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use home::Home;
@@ -42,7 +42,9 @@ pub use memory::parse_memory;
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};
-pub use report::{ReportFormat, compare_files, comparison_text, read_run, render, write_figures};
+pub use report::{
+    ReportFormat, compare_files, compare_items, comparison_text, read_run, render, write_figures,
+};
 pub use run::{BenchRun, PredictionSet};
 pub use speed::{Speed, SpeedRequest, encoder_speed};
 pub use split::{Split, SplitRequest, split};

@@ -34,6 +34,19 @@ impl Corpus {
         }
     }
 
+    /// Utterances from elsewhere, below `root`: a part of a prepared corpus, a manifest of another program.
+    pub fn of(manifest: Manifest, root: impl Into<PathBuf>) -> Self {
+        let keys = manifest.utterances.iter().map(|u| u.key.clone());
+        Self {
+            name: manifest.corpus.clone(),
+            root: root.into(),
+            digest: manifest.digest(),
+            skipped: 0,
+            by_key: keys.zip(0..).collect(),
+            manifest,
+        }
+    }
+
     /// The utterance of a key.
     pub fn utterance(&self, key: &str) -> Option<&Utterance> {
         self.by_key

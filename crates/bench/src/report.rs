@@ -98,12 +98,23 @@ pub fn compare_files(
         Ok(items)
     };
     let (items_a, items_b) = (read(a)?, read(b)?);
-    let classes = classes_of(items_a.iter().chain(&items_b));
     let [name_a, name_b] = names(a, b);
+    let corpus = manifest.as_ref().map_or("–", |manifest| &manifest.corpus);
+    compare_items(corpus, (&name_a, &items_a), (&name_b, &items_b), seed)
+}
+
+/// As [`compare_files`], of predictions in memory, each with the name of its system.
+pub fn compare_items(
+    corpus: &str,
+    a: (&str, &[Prediction]),
+    b: (&str, &[Prediction]),
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let classes = classes_of(a.1.iter().chain(b.1));
     let comparison = compare(&CompareRequest {
-        corpus: manifest.as_ref().map_or("–", |manifest| &manifest.corpus),
-        a: (&name_a, &items_a),
-        b: (&name_b, &items_b),
+        corpus,
+        a,
+        b,
         classes: &classes,
         bootstrap: BootstrapOptions {
             seed,

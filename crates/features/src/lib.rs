@@ -44,5 +44,5 @@ pub use normalise::{EPSILON, normalise};
 pub use plan::{Shard, ShardState, Share, StorePlan, WorkItem};
 pub use pooled::{PooledView, pool_frames};
 pub use shard::{Failure, write_shard};
-pub use store::Store;
+pub use store::{FrameLocation, Store};
 pub use view::{FrameData, FrameView};

@@ -19,6 +19,23 @@ pub struct Store {
     failures: Vec<Failure>,
 }
 
+/// Where frames lie: little-endian numbers `[layer, frame, dim]` without gaps, from `offset` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameLocation<'a> {
+    /// The shard file.
+    pub path: &'a Path,
+    /// Bytes before the first number.
+    pub offset: usize,
+    /// Hidden states stored of the utterance.
+    pub layers: usize,
+    /// Frames of each.
+    pub frames: usize,
+    /// The width of a frame.
+    pub dim: usize,
+    /// The numbers.
+    pub precision: StorePrecision,
+}
+
 /// One kind of shards: the mapped files and where each key lies, sorted by key.
 #[derive(Debug)]
 struct Table {
@@ -125,6 +142,20 @@ impl Store {
             frames: frames_of(tensor),
             dim: self.header.dim,
             data: data.map_err(|e| self.damaged(key, &format!("numbers are not aligned: {e}")))?,
+        })
+    }
+
+    /// Where the frames of an utterance lie, for a reader that maps the file itself.
+    pub fn location(&self, key: &str) -> Result<FrameLocation<'_>, FeatureError> {
+        let place = self.frames.find(key).ok_or_else(|| self.unknown(key))?;
+        let (_, tensor) = self.frames.tensor(place);
+        Ok(FrameLocation {
+            path: &self.frames.shards[place.shard].0,
+            offset: tensor.offset,
+            layers: self.header.layers.len(),
+            frames: frames_of(tensor),
+            dim: self.header.dim,
+            precision: self.header.precision,
         })
     }
 

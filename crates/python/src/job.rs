@@ -1,0 +1,157 @@
+use crate::errors::exception;
+use emobox_bench::{BenchError, Context, Progress, Stage};
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// How long Ctrl-C may go unnoticed, and how seldom a callback hears of units done.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// Does long work on a thread of its own, while the calling thread, without holding the interpreter,
+/// passes progress to `callback` and looks for Ctrl-C.
+///
+/// `callback(kind, label, done, total, unit)` is called on the calling thread alone, with `kind`
+/// `begin`, `advance`, `end` or (with the note as `label`) `note`. What it raises stops the work and
+/// is raised again; so is `KeyboardInterrupt`.
+pub(crate) fn run<T: Send>(
+    py: Python<'_>,
+    callback: Option<&Py<PyAny>>,
+    work: impl FnOnce(Context<'_>) -> Result<T, BenchError> + Send,
+) -> PyResult<T> {
+    let stop = AtomicBool::new(false);
+    let (sender, receiver) = channel();
+    let teller = Teller(sender);
+    let stop = &stop;
+    let (raised, result) = py.detach(move || {
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(move || {
+                let result = work(Context {
+                    progress: &teller,
+                    stop,
+                });
+                // Ends the listening.
+                drop(teller);
+                result
+            });
+            let raised = listen(&receiver, callback, stop);
+            (raised, worker.join())
+        })
+    });
+    match result {
+        Err(panic) => std::panic::resume_unwind(panic),
+        Ok(_) if raised.is_some() => Err(raised
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| exception(BenchError::Interrupted))),
+        Ok(result) => result.map_err(exception),
+    }
+}
+
+/// Until the worker is done; returns what was raised on the way.
+fn listen(
+    receiver: &Receiver<Event>,
+    callback: Option<&Py<PyAny>>,
+    stop: &AtomicBool,
+) -> Option<PyErr> {
+    let mut raised = None;
+    let mut stage = None;
+    loop {
+        let first = match receiver.recv_timeout(BEAT) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return raised,
+        };
+        let events = first.into_iter().chain(receiver.try_iter());
+        let told =
+            tell(events, &mut stage, callback).and_then(|()| Python::attach(Python::check_signals));
+        if let Err(error) = told {
+            stop.store(true, Ordering::Relaxed);
+            raised.get_or_insert(error);
+        }
+        if stage.is_some() {
+            // Many utterances a second are told in one call.
+            std::thread::sleep(BEAT / 2);
+        }
+    }
+}
+
+fn tell(
+    events: impl Iterator<Item = Event>,
+    current: &mut Option<(Stage, u64)>,
+    callback: Option<&Py<PyAny>>,
+) -> PyResult<()> {
+    let call = |kind: &str, stage: &Stage, done: u64| -> PyResult<()> {
+        let Some(callback) = callback else {
+            return Ok(());
+        };
+        Python::attach(|py| {
+            callback.call1(py, (kind, &stage.label, done, stage.total, stage.unit))?;
+            Ok(())
+        })
+    };
+    let mut moved = false;
+    for event in events {
+        match event {
+            Event::Begin(stage) => {
+                call("begin", &stage, stage.already)?;
+                let already = stage.already;
+                *current = Some((stage, already));
+                moved = false;
+            }
+            Event::Advance(units) => {
+                if let Some((_, done)) = current {
+                    *done += units;
+                    moved = true;
+                }
+            }
+            Event::End => {
+                if let Some((stage, done)) = current.take() {
+                    call("end", &stage, done)?;
+                }
+                moved = false;
+            }
+            Event::Note(label) => {
+                let stage = Stage {
+                    label,
+                    total: 0,
+                    unit: "",
+                    already: 0,
+                };
+                call("note", &stage, 0)?;
+            }
+        }
+    }
+    match current {
+        Some((stage, done)) if moved => call("advance", stage, *done),
+        _ => Ok(()),
+    }
+}
+
+enum Event {
+    Begin(Stage),
+    Advance(u64),
+    End,
+    Note(String),
+}
+
+/// Sends what happens to the listening thread. Nobody listens only after the work is over.
+struct Teller(Sender<Event>);
+
+impl Progress for Teller {
+    fn begin(&self, stage: &Stage) {
+        let _ = self.0.send(Event::Begin(stage.clone()));
+    }
+
+    fn advance(&self, units: u64) {
+        let _ = self.0.send(Event::Advance(units));
+    }
+
+    fn end(&self) {
+        let _ = self.0.send(Event::End);
+    }
+
+    fn note(&self, message: &str) {
+        let _ = self.0.send(Event::Note(message.to_owned()));
+    }
+}

@@ -1,0 +1,70 @@
+use crate::errors::{exception, wrong};
+use emobox_audio::{LoadOptions, SampleRate, Seconds, load};
+use pyo3::prelude::*;
+use pyo3::types::PyByteArray;
+use std::path::PathBuf;
+
+/// One channel (from 1) of a segment of an audio file, as bytes of f32 at `sample_rate`.
+#[pyfunction]
+#[pyo3(signature = (path, channel=1, start=None, end=None, sample_rate=16_000))]
+pub(crate) fn load_audio(
+    py: Python<'_>,
+    path: PathBuf,
+    channel: u16,
+    start: Option<f64>,
+    end: Option<f64>,
+    sample_rate: u32,
+) -> PyResult<Py<PyByteArray>> {
+    let options = LoadOptions {
+        channel,
+        start: start.map(Seconds),
+        end: end.map(Seconds),
+        sample_rate: rate(sample_rate)?,
+        ..LoadOptions::default()
+    };
+    let samples = py.detach(|| load(&path, &options)).map_err(exception)?;
+    Ok(bytes(py, &samples))
+}
+
+/// A waveform at another rate, by torchaudio's default method.
+#[pyfunction]
+pub(crate) fn resample(
+    py: Python<'_>,
+    samples: &[u8],
+    from_: u32,
+    to: u32,
+) -> PyResult<Py<PyByteArray>> {
+    let samples = floats(samples)?;
+    let (from, to) = (rate(from_)?, rate(to)?);
+    let made = py.detach(|| emobox_audio::resample(&samples, from, to));
+    Ok(bytes(py, &made))
+}
+
+fn rate(rate: u32) -> PyResult<SampleRate> {
+    let rate = SampleRate(rate);
+    if rate.is_plausible() {
+        return Ok(rate);
+    }
+    Err(wrong(format!(
+        "sample rate {}: expected {} to {} samples a second",
+        rate.0,
+        SampleRate::LOWEST.0,
+        SampleRate::HIGHEST.0
+    )))
+}
+
+/// The numbers of a NumPy array's `tobytes()`.
+pub(crate) fn floats(bytes: &[u8]) -> PyResult<Vec<f32>> {
+    if !bytes.len().is_multiple_of(size_of::<f32>()) {
+        return Err(wrong(format!(
+            "{} bytes are no array of float32",
+            bytes.len()
+        )));
+    }
+    Ok(bytemuck::pod_collect_to_vec(bytes))
+}
+
+/// What `numpy.frombuffer` takes without a further copy, and may write to.
+pub(crate) fn bytes<T: bytemuck::NoUninit>(py: Python<'_>, numbers: &[T]) -> Py<PyByteArray> {
+    PyByteArray::new(py, bytemuck::cast_slice(numbers)).unbind()
+}

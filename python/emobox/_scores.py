@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Union
+
+from . import _emobox
+from ._html import table
+from ._manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One scored utterance: a line of ``predictions.jsonl``."""
+
+    key: str
+    """Key of the utterance in its manifest."""
+    label: str
+    """The reference class."""
+    prediction: str
+    """The predicted class."""
+    fold: int = 1
+    """Fold whose test part holds the utterance."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Natural-log probability of each class, where known."""
+    speaker: str | None = None
+    """Who speaks, where known: intervals are drawn over speakers."""
+    gender: str | None = None
+    """The speaker's gender, where known."""
+
+
+Predictions = Union[str, "PathLike[str]", Iterable[Union[Prediction, Mapping[str, Any]]]]
+"""The path of a ``predictions.jsonl``, or its lines as `Prediction` or dictionaries."""
+
+
+class Scores:
+    """The scores of predictions. Fractions 0 to 1; intervals are 95 %, from a bootstrap over speakers."""
+
+    def __init__(self, run: _emobox.Run) -> None:
+        self._run = run
+        self.details: dict[str, Any] = json.loads(run.scores())
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """A row for each fold, their mean and their pool: scores, intervals, classes and confusion."""
+        return list(self.details["runs"])
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """The row to report: the pool of all folds, or the only one."""
+        runs = self.runs
+        pooled = [run for run in runs if run["fold"] == "pooled"]
+        return (pooled or runs)[0]
+
+    @property
+    def ua(self) -> float:
+        """Unweighted accuracy of the headline row: mean recall over the classes present."""
+        return float(self.headline["ua"])
+
+    @property
+    def wa(self) -> float:
+        """Weighted accuracy of the headline row: the share that is right."""
+        return float(self.headline["wa"])
+
+    @property
+    def macro_f1(self) -> float:
+        """Macro F1 of the headline row over all classes."""
+        return float(self.headline["macro_f1"])
+
+    def render(self, format: str = "terminal") -> str:
+        """The tables as ``terminal``, ``markdown``, ``latex`` or ``csv``, or the whole page as ``html``."""
+        return self._run.render(format)
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def _repr_html_(self) -> str:
+        names = ("corpus", "encoder", "fold", "n", "ua", "wa", "macro_f1")
+        rows = [[_cell(run, name) for name in names] for run in self.runs]
+        return table(("corpus", "encoder", "fold", "n", "UA %", "WA %", "macro F1 %"), rows)
+
+
+class Comparison:
+    """Two systems on the same items: differences with intervals and p values, McNemar's test, and the smallest
+    difference that these items could show."""
+
+    def __init__(self, run: _emobox.Run) -> None:
+        self._run = run
+        self.details: dict[str, Any] = json.loads(run.scores())["comparisons"][0]
+
+    def __str__(self) -> str:
+        return self._run.render("terminal")
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, title in (("ua", "UA"), ("wa", "WA"), ("macro_f1", "macro F1")):
+            d = self.details[name]
+            low, high = d["ci"]
+            rows.append(
+                (
+                    title,
+                    f"{100 * d['a']:.2f}",
+                    f"{100 * d['b']:.2f}",
+                    f"{100 * d['difference']:+.2f} [{100 * low:.2f}, {100 * high:.2f}]",
+                    f"{d['p']:.4f}",
+                    f"{100 * d['smallest_detectable']:.2f}",
+                )
+            )
+        columns = ("%", self.details["a"], self.details["b"], "difference", "p", "smallest detectable")
+        return table(columns, rows, f"{self.details['corpus']}, {self.details['n']} items")
+
+
+def evaluate(predictions: Predictions, manifest: Manifest | None = None, *, seed: int = 0) -> Scores:
+    """Scores predictions of any origin. With a manifest, intervals are drawn over its speakers, the classes are all
+    of the manifest's, and keys or labels that it does not have are refused (`ValueError`)."""
+    name, lines = _lines(predictions, "predictions")
+    if manifest is None:
+        return Scores(_emobox.evaluate(name, lines, seed=seed))
+    return Scores(_emobox.evaluate(name, lines, manifest.corpus, manifest._json(), seed))
+
+
+def compare(
+    a: Predictions,
+    b: Predictions,
+    *,
+    names: tuple[str, str] = ("a", "b"),
+    corpus: str = "–",
+    seed: int = 0,
+) -> Comparison:
+    """Compares two systems by their predictions of the same items. Raises `ScoreError` where the items differ."""
+    (path_a, lines_a), (path_b, lines_b) = _lines(a, names[0]), _lines(b, names[1])
+    if names == ("a", "b") and path_a != path_b:
+        names = (path_a, path_b)
+    return Comparison(_emobox.compare(corpus, (names[0], lines_a), (names[1], lines_b), seed))
+
+
+def _lines(predictions: Predictions, name: str) -> tuple[str, str]:
+    if isinstance(predictions, (str, PathLike)):
+        path = Path(predictions)
+        return fspath(path), path.read_text(encoding="utf-8")
+    lines = []
+    for one in predictions:
+        row = dict(one.__dict__ if isinstance(one, Prediction) else one)
+        lines.append(json.dumps({k: v for k, v in row.items() if v is not None}))
+    return name, "\n".join(lines)
+
+
+def _cell(run: dict[str, Any], name: str) -> object:
+    value = run.get(name, "")
+    if not isinstance(value, float):
+        return value
+    interval = (run.get("ci") or {}).get(name)
+    text = f"{100 * value:.2f}"
+    return f"{text} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else text
