@@ -8,6 +8,7 @@ mod checksum;
 mod client;
 mod error;
 mod file;
+mod git_tree;
 mod transfer;
 #[cfg(feature = "unpack")]
 mod unpack;
@@ -16,6 +17,7 @@ pub use checksum::Checksum;
 pub use client::{Answer, Client, Credential, Method, Settings, origin, percent, without_query};
 pub use error::FetchError;
 pub use file::{Wanted, fetch_file};
+pub use git_tree::git_tree;
 pub use transfer::{Continue, Transfer};
 #[cfg(feature = "unpack")]
-pub use unpack::{Limits, UnpackError, Unpacked, is_archive, unpack};
+pub use unpack::{Limits, Skipped, UnpackError, Unpacked, has_archive_name, stem_folder, unpack};

@@ -103,11 +103,6 @@ pub fn unpack(
     Ok(budget.result)
 }
 
-/// Whether a file is an archive that [`unpack`] opens, by its first bytes.
-pub fn is_archive(path: &Path) -> Result<bool, FileError> {
-    Ok(kind(path)?.is_some())
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Zip,
@@ -144,8 +139,8 @@ fn open(archive: &Path, sink: &mut Sink<'_, '_>) -> Result<(), UnpackError> {
     }
 }
 
-/// `train.tar.gz` becomes `train`, beside it.
-fn stem_folder(archive: &Path) -> PathBuf {
+/// The folder that an archive is unpacked into where there are several: `train.tar.gz` becomes `train`, beside it.
+pub fn stem_folder(archive: &Path) -> PathBuf {
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_ascii_lowercase();
     let ending = [".tar.gz", ".tar.xz", ".tgz", ".txz", ".tar", ".zip"]
@@ -281,8 +276,8 @@ impl Sink<'_, '_> {
     }
 }
 
-/// Only files that say they are archives are opened: a document that happens to be a zip (a `.docx`) is left alone.
-fn has_archive_name(path: &Path) -> bool {
+/// Whether a file says that it is an archive. A document that happens to be a zip (a `.docx`) is left alone.
+pub fn has_archive_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();
     [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz"]
