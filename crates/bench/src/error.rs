@@ -64,6 +64,24 @@ pub enum BenchError {
     /// Fetching a checkpoint.
     #[error(transparent)]
     Hub(#[from] emobox_encoder::hub::HubError),
+    /// Fetching a corpus.
+    #[error(transparent)]
+    Fetch(emobox_fetch::FetchError),
+    /// Unpacking a corpus.
+    #[error(transparent)]
+    Unpack(emobox_fetch::UnpackError),
+    /// What was unpacked is not the content that the address stands for.
+    #[error(
+        "{} is not what was published: git tree expected {expected}, got {found}; it was thrown away", folder.display()
+    )]
+    NotAsPublished {
+        /// The folder inside the archive.
+        folder: PathBuf,
+        /// Its published name.
+        expected: String,
+        /// The name of what arrived.
+        found: String,
+    },
     /// Feature stores.
     #[error(transparent)]
     Feature(#[from] emobox_features::FeatureError),
@@ -78,6 +96,24 @@ pub enum BenchError {
 fn lines(reasons: &[emobox_score::Refusal]) -> String {
     let lines: Vec<String> = reasons.iter().map(|r| format!("  {r}")).collect();
     lines.join("\n")
+}
+
+impl From<emobox_fetch::FetchError> for BenchError {
+    fn from(error: emobox_fetch::FetchError) -> Self {
+        match error {
+            emobox_fetch::FetchError::Stopped { .. } => Self::Interrupted,
+            error => Self::Fetch(error),
+        }
+    }
+}
+
+impl From<emobox_fetch::UnpackError> for BenchError {
+    fn from(error: emobox_fetch::UnpackError) -> Self {
+        match error {
+            emobox_fetch::UnpackError::Stopped { .. } => Self::Interrupted,
+            error => Self::Unpack(error),
+        }
+    }
 }
 
 impl BenchError {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 ///
 /// ```text
 /// HOME/corpora/<corpus>/manifest.jsonl, prepare.json, partitions/<scheme>-seed<n>/
+/// HOME/downloads/<corpus>/
 /// HOME/features/<corpus>/<encoder>/
 /// HOME/runs/<corpus>/<encoder>/<job digest>/fold<k>/
 /// ```
@@ -51,6 +52,11 @@ impl Home {
         self.corpus(corpus)
             .join("partitions")
             .join(format!("{scheme}-seed{seed}"))
+    }
+
+    /// What `emobox download` brought for a corpus.
+    pub fn download(&self, name: &str) -> PathBuf {
+        self.0.join("downloads").join(name)
     }
 
     /// The feature store of a corpus under an encoder.

@@ -4,6 +4,7 @@
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
 mod bench;
+mod download;
 mod encoders;
 mod error;
 mod evaluate;
@@ -26,6 +27,9 @@ mod submission;
 mod train;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use download::{
+    DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
+};
 pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
 pub use emobox_report::PaperSource;

@@ -38,6 +38,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// List the corpora that emobox knows, or show one card
     Corpora(ListArgs),
+    /// Fetch and unpack a corpus whose release is open, or say where to request it
+    Download(DownloadArgs),
     /// Turn a raw corpus into a manifest, and say what is missing, extra, broken or doubled
     Prepare(PrepareArgs),
     /// Cut a prepared corpus into train, validation and test parts
@@ -132,6 +134,24 @@ pub(crate) enum EncodersAction {
         /// The folder or file
         path: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownloadArgs {
+    /// A registered corpus, or `published-metadata` for the fold lists of the scheme `published`
+    pub(crate) name: String,
+    /// Accept the licence that is shown, without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Where it goes [default: downloads/NAME in the working folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Fetch the files of the same names from this address of a mirror instead
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: Option<String>,
+    /// Keep the archives beside the unpacked folder, in DIR.incoming
+    #[arg(long)]
+    pub(crate) keep_archives: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod corpora;
+mod download;
 mod encoders;
 mod evaluate;
 mod predict;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
     };
     match &cli.command {
         Command::Corpora(args) => corpora::run(&session, args),
+        Command::Download(args) => download::run(&session, args),
         Command::Prepare(args) => stages::prepare(&session, args),
         Command::Split(args) => stages::split(&session, args),
         Command::Encoders(args) => encoders::run(&session, args),

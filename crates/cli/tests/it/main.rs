@@ -2,10 +2,13 @@
 
 mod bad_input;
 mod demo;
+mod download;
 mod extraction;
 mod program;
 mod real_speech;
 mod resume;
+#[path = "../../../fetch/tests/fetch/server.rs"]
+mod server;
 mod submission;
 mod tidy;
 mod transcripts;

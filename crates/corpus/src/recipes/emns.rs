@@ -1,6 +1,6 @@
 //! EMNS: clips named at random, everything else in `metadata.csv`.
 
-use crate::card::{Access, Card, PublishedFolds, Source, Table1};
+use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Gender, Harvest, Recipe, Row};
 use crate::{CorpusError, RawFile};
 use std::collections::BTreeMap;
@@ -32,7 +32,18 @@ pub(super) const ENTRY: Entry = Entry {
         licence: "unknown (its recording tool is under Apache-2.0)",
         access: Access::Open {
             page: "https://www.openslr.org/136/",
-            archives: &[],
+            archives: &[
+                Archive {
+                    address: "https://www.openslr.org/resources/136/cleaned_webm.tar.xz",
+                    bytes: None,
+                    checksum: None,
+                },
+                Archive {
+                    address: "https://www.openslr.org/resources/136/metadata.csv",
+                    bytes: None,
+                    checksum: None,
+                },
+            ],
         },
         homepage: "https://www.openslr.org/136/",
         citation: "Noriy, Yang, Zhang: EMNS /Imz/ Corpus: An emotive single-speaker dataset for narrative storytelling in games, television and graphic novels. arXiv:2305.13137, 2023",

@@ -1,6 +1,6 @@
 //! Emozionalmente: clips named by a time stamp, everything else in `metadata/samples.csv` and `metadata/users.csv`.
 
-use crate::card::{Access, Card, PublishedFolds, Source, Table1};
+use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Gender, Harvest, Recipe, Row};
 use crate::{CorpusError, RawFile, RawTree};
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +32,11 @@ pub(super) const ENTRY: Entry = Entry {
         licence: "unknown",
         access: Access::Open {
             page: "https://zenodo.org/records/6569824/latest",
-            archives: &[],
+            archives: &[Archive {
+                address: "https://zenodo.org/record/6569824/files/emozionalmente_dataset.zip",
+                bytes: None,
+                checksum: None,
+            }],
         },
         homepage: "https://zenodo.org/records/6569824/latest",
         citation: "Catania, Wilke, Garzotto: Emozionalmente: A Crowdsourced Corpus of Simulated Emotional Speech in Italian. IEEE Transactions on Audio, Speech and Language Processing 33, 2025",

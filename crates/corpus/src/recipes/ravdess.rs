@@ -34,7 +34,7 @@ pub(super) const ENTRY: Entry = Entry {
             archives: &[Archive {
                 address: "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
                 bytes: None,
-                checksum: None,
+                checksum: Some("md5:bc696df654c87fed845eb13823edef8a"),
             }],
         },
         homepage: "https://zenodo.org/records/1188976",

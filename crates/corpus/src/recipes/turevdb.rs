@@ -1,6 +1,6 @@
 //! TurEV-DB: everything is in the file name, `1984_sk_eger.wav`; the emotion is a folder too.
 
-use crate::card::{Access, Card, PublishedFolds, Source, Table1};
+use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -26,7 +26,11 @@ pub(super) const ENTRY: Entry = Entry {
         licence: "unknown",
         access: Access::Open {
             page: "https://github.com/Xeonen/TurEV-DB",
-            archives: &[],
+            archives: &[Archive {
+                address: "https://github.com/Xeonen/TurEV-DB/archive/8a998e44fc3dbc7a9e6328e83a2e3aa9a2c22c2f.zip",
+                bytes: None,
+                checksum: None,
+            }],
         },
         homepage: "https://github.com/Xeonen/TurEV-DB",
         citation: "Canpolat, Ormanoğlu, Zeyrek: Turkish Emotion Voice Database (TurEV-DB). SLTU-CCURL 2020",

@@ -140,6 +140,49 @@ pub enum HubError {
     },
 }
 
+/// A failed transfer, with the advice that helps where the server is a hub.
+#[cfg(feature = "hub")]
+impl From<emobox_fetch::FetchError> for HubError {
+    fn from(error: emobox_fetch::FetchError) -> Self {
+        use emobox_fetch::FetchError;
+        match error {
+            FetchError::File(error) => Self::File(error),
+            FetchError::Unreachable { url, detail } => Self::Unreachable { url, detail },
+            FetchError::Status { url, status } => Self::Status { url, status },
+            FetchError::Malformed { url, detail } => Self::Malformed { url, detail },
+            FetchError::Interrupted {
+                file,
+                done,
+                total,
+                detail,
+            } => Self::Interrupted {
+                file,
+                done,
+                total,
+                detail,
+            },
+            FetchError::Corrupt {
+                file,
+                what,
+                expected,
+                found,
+            } => Self::Corrupt {
+                file,
+                what,
+                expected,
+                found,
+            },
+            // Nothing here stops a transfer; were it so, what has arrived is kept as after a cut.
+            other => Self::Interrupted {
+                file: String::new(),
+                done: 0,
+                total: None,
+                detail: other.to_string(),
+            },
+        }
+    }
+}
+
 fn advice(found: &[String]) -> String {
     if found.is_empty() {
         "; check the spelling".to_owned()

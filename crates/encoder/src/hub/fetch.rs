@@ -2,8 +2,12 @@ use super::cache::RepositoryCache;
 use super::client::{Client, Remote};
 use super::{DESCRIPTIONS, HubError, HubRequest, Progress, cached};
 use crate::checkpoint::folder::{Choice, choose, shard_names};
-use emobox_files::{FileError, join_inside, sha256_file, write_atomic};
+use emobox_fetch::{Checksum, Continue, Transfer, Wanted, fetch_file};
+use emobox_files::{join_inside, write_atomic};
 use std::path::{Path, PathBuf};
+
+/// Bytes of a file whose size the hub does not tell; all large files have one.
+const UNKNOWN_BYTES: u64 = 64 << 20;
 
 /// Brings the weights of a repository and what describes them into the hub cache and gives the
 /// snapshot folder.
@@ -145,54 +149,34 @@ impl Download<'_> {
 
     /// Fetches a blob beside its place, checks it, and gives it its name.
     fn blob(&mut self, name: &str, remote: &Remote, blob: &Path) -> Result<(), HubError> {
-        let partial = blob.with_extension("incomplete");
-        let mut continued = partial.metadata().is_ok_and(|metadata| metadata.len() > 0);
-        loop {
-            self.client
-                .download(remote, name, &partial, self.progress)?;
-            match verify(name, remote, &partial) {
-                Ok(()) => break,
-                Err(error) => {
-                    std::fs::remove_file(&partial)
-                        .map_err(|e| FileError::io("remove", &partial, e))?;
-                    // The beginning may have been another program's; once more from nothing.
-                    if !std::mem::take(&mut continued) {
-                        return Err(error);
-                    }
-                    let reason = error.to_string();
-                    (self.progress)(Progress::Retrying {
-                        file: name,
-                        done: 0,
-                        reason: &reason,
-                    });
-                }
+        let is_sha256 = Checksum::parse(&format!("sha256:{}", remote.etag));
+        let wanted = Wanted {
+            url: remote.url.clone(),
+            name: name.to_owned(),
+            bytes: remote.size,
+            limit: UNKNOWN_BYTES,
+            checksum: is_sha256,
+            // A blob's name is its etag.
+            named_by_content: true,
+        };
+        let progress = &mut *self.progress;
+        let mut watch = |event: Transfer<'_>| {
+            match event {
+                Transfer::Bytes { done, .. } => progress(Progress::Bytes {
+                    file: name,
+                    done,
+                    total: remote.size,
+                }),
+                Transfer::Retrying { done, reason } => progress(Progress::Retrying {
+                    file: name,
+                    done,
+                    reason,
+                }),
+                _ => {}
             }
-        }
-        std::fs::rename(&partial, blob).map_err(|e| FileError::io("rename into place", blob, e))?;
-        Ok(())
+            Continue::Yes
+        };
+        fetch_file(&self.client.http, &wanted, blob, &mut watch)
+            .map_err(|error| self.client.explain(error, self.commit, name))
     }
-}
-
-fn verify(name: &str, remote: &Remote, path: &Path) -> Result<(), HubError> {
-    let corrupt = |what, expected: String, found: String| HubError::Corrupt {
-        file: name.to_owned(),
-        what,
-        expected,
-        found,
-    };
-    let size = path
-        .metadata()
-        .map_err(|e| FileError::io("read", path, e))?
-        .len();
-    if let Some(expected) = remote.size.filter(|expected| *expected != size) {
-        return Err(corrupt("bytes", expected.to_string(), size.to_string()));
-    }
-    let is_sha256 = remote.etag.len() == 64 && remote.etag.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_sha256 {
-        let found = sha256_file(path)?;
-        if !found.as_str().eq_ignore_ascii_case(&remote.etag) {
-            return Err(corrupt("sha256", remote.etag.clone(), found.to_string()));
-        }
-    }
-    Ok(())
 }

@@ -7,8 +7,6 @@
 mod cache;
 #[cfg(feature = "hub")]
 mod client;
-#[cfg(feature = "hub")]
-mod download;
 mod error;
 #[cfg(feature = "hub")]
 mod fetch;

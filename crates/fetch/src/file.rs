@@ -1,0 +1,93 @@
+use crate::transfer::{Watch, validator_path};
+use crate::{Checksum, Client, Continue, FetchError, Transfer};
+use emobox_files::FileError;
+use std::path::{Path, PathBuf};
+
+/// A file that is wanted, and what is known of it beforehand.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its address.
+    pub url: String,
+    /// What messages call it.
+    pub name: String,
+    /// Its size in bytes, where published.
+    pub bytes: Option<u64>,
+    /// Bytes that are taken at most where the size is not known.
+    pub limit: u64,
+    /// Its checksum, where published.
+    pub checksum: Option<Checksum>,
+    /// Whether the place on disk already says which content it is, so that any beginning found there can be continued.
+    /// Else, and without a checksum, a beginning is continued only if the server says that the file is still the same.
+    pub named_by_content: bool,
+}
+
+/// Brings a file to `place`: continues `<place>.incomplete` where an earlier attempt left one, checks size and
+/// checksum, and renames. What is wrong is thrown away and, if it had been continued, fetched once more from nothing.
+///
+/// The caller holds whatever lock keeps two processes from fetching to the same place.
+pub fn fetch_file(
+    client: &Client,
+    wanted: &Wanted,
+    place: &Path,
+    watch: &mut Watch<'_>,
+) -> Result<(), FetchError> {
+    let partial = partial_path(place);
+    let mut continued = partial.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    loop {
+        client.download(wanted, &partial, watch)?;
+        match verify(wanted, &partial) {
+            Ok(()) => break,
+            Err(error) => {
+                std::fs::remove_file(&partial).map_err(|e| FileError::io("remove", &partial, e))?;
+                // The beginning may have been another program's; once more from nothing.
+                if !std::mem::take(&mut continued) {
+                    return Err(error);
+                }
+                let reason = error.to_string();
+                let event = Transfer::Retrying {
+                    done: 0,
+                    reason: &reason,
+                };
+                if watch(event) == Continue::No {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    std::fs::rename(&partial, place).map_err(|e| FileError::io("rename into place", place, e))?;
+    // Of no use any more, and absent for most files.
+    let _ = std::fs::remove_file(validator_path(&partial));
+    Ok(())
+}
+
+/// Where the bytes of a file are until it is whole.
+fn partial_path(place: &Path) -> PathBuf {
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(".incomplete");
+    place.with_file_name(name)
+}
+
+/// Checks size and checksum, as far as they are published.
+fn verify(wanted: &Wanted, path: &Path) -> Result<(), FetchError> {
+    let corrupt = |what, expected: String, found: String| FetchError::Corrupt {
+        file: wanted.name.clone(),
+        what,
+        expected,
+        found,
+    };
+    let size = path
+        .metadata()
+        .map_err(|e| FileError::io("read", path, e))?
+        .len();
+    if let Some(expected) = wanted.bytes.filter(|expected| *expected != size) {
+        return Err(corrupt("bytes", expected.to_string(), size.to_string()));
+    }
+    if let Some(checksum) = &wanted.checksum {
+        let found = checksum.of_file(path)?;
+        if found != checksum.digits() {
+            let expected = checksum.digits().to_owned();
+            return Err(corrupt(checksum.kind(), expected, found));
+        }
+    }
+    Ok(())
+}

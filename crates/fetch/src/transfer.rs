@@ -1,0 +1,297 @@
+//! A file that arrives in pieces: each request asks for what is still missing.
+
+use crate::client::{Answer, Client, Method, Range};
+use crate::{FetchError, Wanted};
+use emobox_files::{FileError, write_atomic};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Attempts in all for one file, however little each of them brings.
+const ATTEMPTS: u32 = 100;
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest validator that is kept; real ones are a few dozen bytes.
+const VALIDATOR_BYTES: usize = 256;
+
+/// What a fetch is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transfer<'a> {
+    /// Bytes have arrived.
+    Bytes {
+        /// Bytes on disk, those of earlier attempts included.
+        done: u64,
+        /// Bytes in all, where known.
+        total: Option<u64>,
+    },
+    /// The connection broke, or what had arrived was wrong; the rest is asked for after a pause.
+    Retrying {
+        /// Bytes on disk.
+        done: u64,
+        /// What happened.
+        reason: &'a str,
+    },
+}
+
+/// Whether a fetch goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continue {
+    /// On with it.
+    Yes,
+    /// Keep what has arrived and stop.
+    No,
+}
+
+/// Told what happens, asked whether to go on.
+pub(crate) type Watch<'a> = dyn FnMut(Transfer<'_>) -> Continue + 'a;
+
+impl Client {
+    /// Brings the file at `path` to its full size, from wherever an earlier attempt stopped.
+    pub(crate) fn download(
+        &self,
+        wanted: &Wanted,
+        path: &Path,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), FetchError> {
+        let mut partial = Partial::open(wanted, path)?;
+        let mut fruitless = 0;
+        for _ in 0..ATTEMPTS {
+            if wanted.bytes.is_some_and(|size| partial.done > size) {
+                // Not a beginning of this file.
+                partial.done = 0;
+            }
+            if wanted.bytes == Some(partial.done) && partial.done > 0 {
+                break;
+            }
+            let before = partial.done;
+            let Some(failure) = self.stream(wanted, &mut partial, watch)? else {
+                break;
+            };
+            let done = partial.done;
+            fruitless = if done > before { 0 } else { fruitless + 1 };
+            if fruitless >= self.settings.attempts {
+                return Err(interrupted(wanted, done, failure));
+            }
+            let event = Transfer::Retrying {
+                done,
+                reason: &failure,
+            };
+            if watch(event) == Continue::No {
+                return Err(stopped(wanted, done));
+            }
+            let pause = self.settings.pause.saturating_mul(1 << fruitless.min(10));
+            std::thread::sleep(pause.min(LONGEST_PAUSE));
+        }
+        partial.finish()?;
+        if wanted.bytes.is_some_and(|size| size != partial.done) {
+            let detail = "too many attempts".to_owned();
+            return Err(interrupted(wanted, partial.done, detail));
+        }
+        Ok(())
+    }
+
+    /// One request for the rest of a file. `Ok(Some(_))` is a failure that another attempt may mend.
+    fn stream(
+        &self,
+        wanted: &Wanted,
+        partial: &mut Partial<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<String>, FetchError> {
+        let range = Range {
+            from: partial.done,
+            if_unchanged: partial.validator.as_deref(),
+        };
+        let answer = match self.send_range(Method::Get, &wanted.url, range) {
+            Ok(answer) => answer,
+            Err(FetchError::Unreachable { detail, .. }) => return Ok(Some(detail)),
+            Err(other) => return Err(other),
+        };
+        let status = answer.status();
+        match status {
+            206 if range_start(&answer) == Some(partial.done) => {}
+            // The server does not do ranges, or the file has changed: from the beginning.
+            200 => partial.begin(&answer)?,
+            206 | 416 => {
+                partial.done = 0;
+                return Ok(Some(format!("status {status} for the wrong range")));
+            }
+            408 | 429 | 500..=599 => return Ok(Some(format!("status {status}"))),
+            _ => {
+                return Err(FetchError::Status {
+                    url: crate::without_query(&wanted.url),
+                    status,
+                });
+            }
+        }
+        partial.cut_to_done()?;
+        let limit = wanted.bytes.unwrap_or(wanted.limit);
+        let promised = answer.content_length();
+        let promised = promised.map(|length| length.saturating_add(partial.done));
+        let mut body = answer.into_reader();
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let n = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => return Ok(Some(e.to_string())),
+            };
+            if partial.done + n as u64 > limit {
+                // Nothing of this can be trusted.
+                partial.done = 0;
+                partial.cut_to_done()?;
+                return Err(FetchError::Corrupt {
+                    file: wanted.name.clone(),
+                    what: "bytes",
+                    expected: limit.to_string(),
+                    found: format!("more than {limit}"),
+                });
+            }
+            partial.write(&buffer[..n])?;
+            let event = Transfer::Bytes {
+                done: partial.done,
+                total: wanted.bytes.or(promised),
+            };
+            if watch(event) == Continue::No {
+                partial.finish()?;
+                return Err(stopped(wanted, partial.done));
+            }
+        }
+        let whole = wanted.bytes.or(promised);
+        let short = whole.is_some_and(|size| partial.done < size);
+        Ok(short.then(|| "the connection was closed early".to_owned()))
+    }
+}
+
+/// A file on its way to its full size.
+struct Partial<'p> {
+    path: &'p Path,
+    file: File,
+    /// Bytes that count; what lies behind them is cut off before the next write.
+    done: u64,
+    /// What the server calls the content that the bytes are of, where that is needed to go on with it.
+    validator: Option<String>,
+    /// Whether nothing but the validator tells one content from another.
+    unnamed: bool,
+}
+
+impl<'p> Partial<'p> {
+    fn open(wanted: &Wanted, path: &'p Path) -> Result<Self, FetchError> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(|e| FileError::io("open", path, e))?;
+        let metadata = file
+            .metadata()
+            .map_err(|e| FileError::io("read", path, e))?;
+        let unnamed = wanted.checksum.is_none() && !wanted.named_by_content;
+        let validator = unnamed
+            .then(|| std::fs::read_to_string(validator_path(path)).ok())
+            .flatten()
+            .filter(|text| is_validator(text));
+        // A beginning of nobody knows what cannot be continued when nothing would show the mistake.
+        let usable = !unnamed || validator.is_some();
+        Ok(Self {
+            path,
+            file,
+            done: if usable { metadata.len() } else { 0 },
+            validator,
+            unnamed,
+        })
+    }
+
+    /// The content comes from its first byte; notes what the server calls it.
+    fn begin(&mut self, answer: &Answer) -> Result<(), FetchError> {
+        self.done = 0;
+        if !self.unnamed {
+            return Ok(());
+        }
+        // A weak etag does not promise the same bytes.
+        let etag = answer.header("etag").filter(|etag| !etag.starts_with("W/"));
+        let validator = etag.or_else(|| answer.header("last-modified"));
+        self.validator = validator.filter(|text| is_validator(text));
+        // The bytes of an earlier content go first: a crash must not leave them beside the new name.
+        self.cut_to_done()?;
+        write_atomic(
+            validator_path(self.path),
+            self.validator.as_deref().unwrap_or_default().as_bytes(),
+        )?;
+        Ok(())
+    }
+
+    fn cut_to_done(&mut self) -> Result<(), FetchError> {
+        let cut = self.file.set_len(self.done);
+        cut.and_then(|()| self.file.seek(SeekFrom::Start(self.done)))
+            .map_err(|e| FileError::io("write", self.path, e))?;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), FetchError> {
+        self.file
+            .write_all(bytes)
+            .map_err(|e| FileError::io("write", self.path, e))?;
+        self.done += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), FetchError> {
+        self.cut_to_done()?;
+        self.file
+            .sync_all()
+            .map_err(|e| FileError::io("flush", self.path, e))?;
+        Ok(())
+    }
+}
+
+/// Where the validator of a partial file is kept.
+pub(crate) fn validator_path(partial: &Path) -> PathBuf {
+    let mut name = partial.file_name().unwrap_or_default().to_owned();
+    name.push(".validator");
+    partial.with_file_name(name)
+}
+
+fn is_validator(text: &str) -> bool {
+    let visible = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    !text.is_empty() && text.len() <= VALIDATOR_BYTES && text.bytes().all(visible)
+}
+
+fn interrupted(wanted: &Wanted, done: u64, detail: String) -> FetchError {
+    FetchError::Interrupted {
+        file: wanted.name.clone(),
+        done,
+        total: wanted.bytes,
+        detail,
+    }
+}
+
+fn stopped(wanted: &Wanted, done: u64) -> FetchError {
+    FetchError::Stopped {
+        file: wanted.name.clone(),
+        done,
+    }
+}
+
+/// The first byte of `Content-Range: bytes 5-9/10`.
+fn range_start(answer: &Answer) -> Option<u64> {
+    first_of_range(&answer.header("content-range")?)
+}
+
+fn first_of_range(range: &str) -> Option<u64> {
+    let (start, _) = range.strip_prefix("bytes ")?.split_once('-')?;
+    start.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_begins_where_its_header_says() {
+        assert_eq!(first_of_range("bytes 5-9/10"), Some(5));
+        assert_eq!(first_of_range("bytes */10"), None);
+        assert_eq!(first_of_range(""), None);
+    }
+}
