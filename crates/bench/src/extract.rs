@@ -32,6 +32,9 @@ pub struct ExtractOptions {
     pub share: Option<Share>,
     /// Try utterances again whose extraction failed before.
     pub retry_failed: bool,
+    /// Make shards without claiming them: no file is locked, and who works on the same shard writes the
+    /// same bytes. For file systems whose locks outlive the machine that took them.
+    pub without_claims: bool,
 }
 
 impl ExtractOptions {
@@ -167,6 +170,7 @@ pub fn extract(
             plan: &plan,
             dir,
             retry_failed,
+            without_claims: options.without_claims,
             context,
             queue: Mutex::new(Queue {
                 waiting: missing.into_iter(),
@@ -215,6 +219,7 @@ struct Round<'a> {
     plan: &'a StorePlan,
     dir: &'a Path,
     retry_failed: bool,
+    without_claims: bool,
     context: Context<'a>,
     queue: Mutex<Queue<'a>>,
     failures: Mutex<Vec<Failure>>,
@@ -234,7 +239,7 @@ struct ShardJob<'a> {
     /// The shard's items, the longest first.
     order: Vec<&'a WorkItem>,
     outcomes: Mutex<Vec<Outcome>>,
-    _claim: ShardClaim,
+    _claim: Option<ShardClaim>,
 }
 
 impl<'a> Round<'a> {
@@ -325,9 +330,13 @@ impl<'a> Round<'a> {
             let Some(shard) = queue.waiting.next() else {
                 return Ok(None);
             };
-            let claim = match ShardClaim::take(self.dir, shard)? {
-                Claim::Ours(claim) => claim,
-                Claim::Busy => continue,
+            let claim = if self.without_claims {
+                None
+            } else {
+                match ShardClaim::take(self.dir, shard)? {
+                    Claim::Ours(claim) => Some(claim),
+                    Claim::Busy => continue,
+                }
             };
             if let ShardState::Done { failed } = self.plan.inspect(self.dir, shard)
                 && !(self.retry_failed && failed > 0)

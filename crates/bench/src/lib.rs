@@ -4,15 +4,18 @@
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
 mod bench;
+mod cluster;
 mod encoders;
 mod error;
 mod evaluate;
 mod experiment;
 mod extract;
 mod grid;
+mod grid_parts;
 mod home;
 mod layers;
 mod lists;
+mod plan;
 mod predict;
 mod prepare;
 mod progress;
@@ -23,6 +26,7 @@ mod split;
 mod train;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
 pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
 pub use emobox_report::PaperSource;
@@ -34,6 +38,9 @@ pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extractio
 pub use home::Home;
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
+};
+pub use plan::{
+    EncoderSpeed, FileStamp, Job, JobStage, Machine, Part, Plan, Receipt, SpeedSource, Work, run_job,
 };
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};

@@ -42,6 +42,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Train(args) => stages::train(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Bench(args) => bench::run(&session, args),
+        Command::Job(args) => bench::job(&session, args),
         Command::Compare(args) => report::compare(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Predict(args) => predict::run(&session, args),

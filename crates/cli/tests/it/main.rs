@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod demo;
+mod plan;
 mod program;
 mod real_speech;
 mod resume;
