@@ -37,7 +37,9 @@ pub enum BenchError {
     #[error("{0}")]
     Cluster(String),
     /// Ctrl-C while a cluster works.
-    #[error("left the cluster at its work; the same command with --attach joins it again, with --cancel ends it")]
+    #[error(
+        "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
+    )]
     Left,
     /// Ctrl-C.
     #[error("stopped; the same command goes on from here")]

@@ -40,7 +40,8 @@ pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };
 pub use plan::{
-    EncoderSpeed, FileStamp, Job, JobStage, Machine, Part, Plan, Receipt, SpeedSource, Work, run_job,
+    EncoderSpeed, FileStamp, Job, JobStage, Machine, Part, Plan, Receipt, SpeedSource, Work,
+    run_job,
 };
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};

@@ -90,7 +90,13 @@ impl<'a> Client<'a> {
     }
 
     fn follow(&mut self) -> Result<(), BenchError> {
-        let poll = self.plan.experiment.slurm.clone().unwrap_or_default().poll();
+        let poll = self
+            .plan
+            .experiment
+            .slurm
+            .clone()
+            .unwrap_or_default()
+            .poll();
         let mut lost = 0;
         loop {
             // The queue first: a task that ends between the two looks is then still taken for running.
@@ -166,7 +172,9 @@ impl<'a> Client<'a> {
             *failures += 1;
             if *failures > options.retries {
                 let tries = *failures;
-                self.tell(format!("{why}\n  given up after {tries} tries; the others go on"));
+                self.tell(format!(
+                    "{why}\n  given up after {tries} tries; the others go on"
+                ));
                 self.state.given_up.insert(at, why);
             } else {
                 let (now, all) = (*failures, options.retries);

@@ -24,7 +24,8 @@ pub(super) fn refused(program: &str, said: &str) -> BenchError {
         let names = slurm::partitions().unwrap_or_else(|| "see `sinfo`".to_owned());
         format!("change `partition` in [slurm]; this cluster has: {names}")
     } else if has("account") && has("invalid") {
-        "change `account` in [slurm]; `sacctmgr show associations user=$USER` lists yours".to_owned()
+        "change `account` in [slurm]; `sacctmgr show associations user=$USER` lists yours"
+            .to_owned()
     } else if has("time limit") {
         "change `time` in [slurm]; `sinfo -o '%R %l'` lists what each partition allows".to_owned()
     } else if has("node configuration") || has("memory") || has("cpu count") || has("gres") {
@@ -71,13 +72,17 @@ pub(super) fn explain(plan: &Plan, state: &State, job: usize) -> String {
     let resources = slurm.resources(plan.jobs[job].stage);
     let why = match verdict(end.as_deref(), &text) {
         Verdict::Time => {
-            let now = resources.time.unwrap_or_else(|| "the partition's default".to_owned());
+            let now = resources
+                .time
+                .unwrap_or_else(|| "the partition's default".to_owned());
             format!(
                 "ran over its time limit; raise `time` in [slurm] (now {now}), or make tasks smaller with `audio_hours`"
             )
         }
         Verdict::Memory => {
-            let now = resources.memory.unwrap_or_else(|| "the partition's default".to_owned());
+            let now = resources
+                .memory
+                .unwrap_or_else(|| "the partition's default".to_owned());
             format!("needed more memory; raise `memory` in [slurm] (now {now})")
         }
         Verdict::Cancelled => "was cancelled".to_owned(),
@@ -152,13 +157,20 @@ mod tests {
         let log = "job a begins\nslurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026 DUE TO TIME LIMIT ***\n";
         assert_eq!(verdict(None, log), Verdict::Time);
         assert_eq!(verdict(Some("OUT_OF_MEMORY"), ""), Verdict::Memory);
-        assert_eq!(verdict(Some("FAILED"), "error: no such file"), Verdict::Failed);
+        assert_eq!(
+            verdict(Some("FAILED"), "error: no such file"),
+            Verdict::Failed
+        );
     }
 
     #[test]
     fn refusals_say_which_key_to_change() {
-        let message = refused("sbatch", "sbatch: error: invalid partition specified: x").to_string();
-        assert!(message.contains("change `partition` in [slurm]"), "{message}");
+        let message =
+            refused("sbatch", "sbatch: error: invalid partition specified: x").to_string();
+        assert!(
+            message.contains("change `partition` in [slurm]"),
+            "{message}"
+        );
         let message = refused("sbatch", "Requested time limit is invalid").to_string();
         assert!(message.contains("`time`"), "{message}");
     }

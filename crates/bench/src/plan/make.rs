@@ -120,7 +120,10 @@ impl Jobs {
                 corpus: choice.name.clone(),
             },
             needs: Vec::new(),
-            inputs: raw.map(|raw| raw.display().to_string()).into_iter().collect(),
+            inputs: raw
+                .map(|raw| raw.display().to_string())
+                .into_iter()
+                .collect(),
             outputs: vec![home.manifest(&choice.name).display().to_string()],
             audio_seconds: size.seconds,
             // Headers are read, not audio.

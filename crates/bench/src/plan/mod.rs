@@ -10,11 +10,11 @@ mod receipt;
 mod run;
 mod text;
 
+pub(crate) use cost::record as record_speed;
 pub use cost::{EncoderSpeed, Machine, SpeedSource};
 pub use receipt::{FileStamp, Receipt};
-pub use run::run_job;
-pub(crate) use cost::record as record_speed;
 pub(crate) use run::run_here;
+pub use run::run_job;
 pub(crate) use text::ranges;
 
 use crate::{BenchError, Experiment, Home};
@@ -225,7 +225,10 @@ fn name(experiment: &Experiment, out: &Path) -> String {
         serde_json::to_string(&computed).unwrap_or_default(),
         out.display(),
         // Where the work is cut.
-        experiment.slurm.as_ref().and_then(|slurm| slurm.audio_hours)
+        experiment
+            .slurm
+            .as_ref()
+            .and_then(|slurm| slurm.audio_hours)
     );
     sha256_bytes(text.as_bytes()).short().to_owned()
 }

@@ -246,7 +246,9 @@ fn folds_of(encoder: &str, parts: &[Part], folders: &[PathBuf]) -> Vec<PathBuf> 
     for part in parts {
         let cell = Path::new(&part.corpus).join(encoder);
         let ours = folders.iter().find(|folder| {
-            folder.parent().is_some_and(|parent| parent.ends_with(&cell))
+            folder
+                .parent()
+                .is_some_and(|parent| parent.ends_with(&cell))
         });
         let Some(folder) = ours else { continue };
         for fold in 1.. {

@@ -26,7 +26,11 @@ fn the_whole_paper_is_planned_from_the_cards_at_once() {
     assert!((100..=400).contains(&jobs.len()), "{} tasks", jobs.len());
     let speeds = plan["speeds"].as_array().unwrap();
     assert_eq!(speeds.len(), 10);
-    assert!(speeds.iter().all(|speed| speed["hours"].as_f64().unwrap() > 0.0));
+    assert!(
+        speeds
+            .iter()
+            .all(|speed| speed["hours"].as_f64().unwrap() > 0.0)
+    );
     for (at, job) in jobs.iter().enumerate() {
         let needs = job["needs"].as_array().unwrap();
         assert!(needs.iter().all(|need| need.as_u64().unwrap() < at as u64));
