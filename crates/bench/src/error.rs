@@ -25,22 +25,6 @@ pub enum BenchError {
         /// The working folder.
         home: PathBuf,
     },
-    /// A job of a plan whose inputs are not there.
-    #[error("job {job} reads what these make, and they are not finished: {needs}")]
-    NotReady {
-        /// The job.
-        job: String,
-        /// The jobs that it needs.
-        needs: String,
-    },
-    /// A cluster that refuses or loses work; says what to change.
-    #[error("{0}")]
-    Cluster(String),
-    /// Ctrl-C while a cluster works.
-    #[error(
-        "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
-    )]
-    Left,
     /// Ctrl-C.
     #[error("stopped; the same command goes on from here")]
     Interrupted,
@@ -81,6 +65,22 @@ pub enum BenchError {
     /// Predictions and scores.
     #[error(transparent)]
     Score(#[from] emobox_score::ScoreError),
+    /// A job of a plan whose inputs are not there.
+    #[error("job {job} reads what these make, and they are not finished: {needs}")]
+    NotReady {
+        /// The job.
+        job: String,
+        /// The jobs that it needs.
+        needs: String,
+    },
+    /// A cluster that refuses or loses work; says what to change.
+    #[error("{0}")]
+    Cluster(String),
+    /// Ctrl-C while a cluster works.
+    #[error(
+        "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
+    )]
+    Left,
 }
 
 impl BenchError {
