@@ -4,7 +4,7 @@
 #
 #   tools/slurm_end_to_end.sh EMOBOX [WORK]
 #
-# Runs on EmoDB where ../shared has it, else on the demo corpus, which EMOBOX writes.
+# Runs on the demo corpus, which EMOBOX writes; with EMODB=DIR on EmoDB, which takes minutes longer.
 set -euo pipefail
 emobox=$(readlink -f "$1")
 work=${2:-target/slurm-test}
@@ -13,7 +13,6 @@ mkdir -p "$work"
 work=$(cd "$work" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 cluster="$here/slurm_test_cluster.sh"
-shared="$here/../../shared"
 experiment=$work/experiment.toml
 step() { printf -- '-- %s (%s s)\n' "$1" "$SECONDS"; }
 fail() { echo "FAILED: $1" >&2; tail -n 5 "$work"/*.log >&2 || true; exit 1; }
@@ -25,8 +24,8 @@ finish() {
 }
 trap finish EXIT
 
-if [ -d "$shared/corpora/emodb" ]; then
-  corpus=emodb raw=$(cd "$shared/corpora/emodb" && pwd)
+if [ -n "${EMODB:-}" ]; then
+  corpus=emodb raw=$(cd "$EMODB" && pwd)
 else
   "$emobox" demo --home "$work/demo-home" --out "$work/demo-out" --quiet >/dev/null
   corpus=demo raw=$work/demo-home/demo-recordings/seed0
