@@ -89,6 +89,21 @@ family() {
   for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do family "$child"; done
 }
 
+# The step daemons of a node, which call themselves `slurmstepd: [job.step]` and know the node by its spool folder,
+# and whatever runs for it.
+steps() {
+  {
+    grep -lsz "SLURMD_NODENAME=$1" /proc/[0-9]*/environ 2>/dev/null || true
+    for file in /proc/[0-9]*/cmdline; do
+      case $(tr '\0' ' ' <"$file" 2>/dev/null) in
+      *slurmstepd*)
+        if ls -l "${file%/cmdline}/fd" 2>/dev/null | grep -q "slurmd-$1.log"; then echo "$file"; fi
+        ;;
+      esac
+    done
+  } | cut -d/ -f3
+}
+
 kill_files() {
   local file pid
   for file in "$@"; do
@@ -125,8 +140,10 @@ stop)
   ;;
 kill-node)
   # slurmstepd has left its parent; it is found by the node's name in its command line and in its spool folder.
-  for pid in $(cat "$dir/slurmd-$3.pid") $(grep -lsz "SLURMD_NODENAME=$3" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
-    for one in $(family "$pid"); do kill -9 "$one" 2>/dev/null || true; done
+  # All are stopped first, lest one reports the end of another: a power cut reports nothing.
+  all=$(for pid in $(cat "$dir/slurmd-$3.pid") $(steps "$3"); do family "$pid"; done)
+  for signal in STOP KILL; do
+    for pid in $all; do kill -"$signal" "$pid" 2>/dev/null || true; done
   done
   ;;
 start-node)
