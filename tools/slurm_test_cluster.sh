@@ -95,7 +95,7 @@ steps() {
   {
     grep -lsz "SLURMD_NODENAME=$1" /proc/[0-9]*/environ 2>/dev/null || true
     for file in /proc/[0-9]*/cmdline; do
-      case $(tr '\0' ' ' <"$file" 2>/dev/null) in
+      case $(cat "$file" 2>/dev/null | tr '\0' ' ') in
       *slurmstepd*)
         if ls -l "${file%/cmdline}/fd" 2>/dev/null | grep -q "slurmd-$1.log"; then echo "$file"; fi
         ;;

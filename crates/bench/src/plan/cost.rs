@@ -148,7 +148,7 @@ impl ExtractCost {
         let entry = zoo_entry(&choice.name);
         let parameters = parameters(entry);
         let frame = 2.0 * parameters / machine.speed();
-        if entry.is_some_and(|entry| entry.family.starts_with("whisper")) {
+        if entry.is_some_and(|entry| entry.family == "Whisper") {
             // Utterances are shorter than a window nearly everywhere, so each costs one.
             cost.per_utterance += frame * FRAMES * WINDOW;
         } else {
