@@ -44,7 +44,8 @@ pub fn cancel(plan: &Plan) -> Result<usize, BenchError> {
     // First the mark, lest a client that still follows takes the end of the tasks for failures.
     mark_cancelled(plan, true)?;
     let tasks = slurm::queue(plan)?;
-    slurm::cancel_tasks(&tasks)?;
+    // Whole arrays: their tasks that start between the two calls end too.
+    slurm::cancel_tasks(tasks.values().map(|task| task.slurm.to_string()))?;
     if let Some(mut state) = State::read(plan) {
         state.submissions.clear();
         state.write(plan)?;
@@ -122,6 +123,7 @@ impl<'a> Client<'a> {
                 ));
             }
             self.judge_the_gone(&queue)?;
+            self.drop_the_hopeless(&queue)?;
             self.warn_of_the_stuck(&queue);
             self.submit_the_open(&queue)?;
             if self.nothing_can_come(&queue) {
@@ -256,6 +258,13 @@ impl<'a> Client<'a> {
         let hopeless = self.hopeless();
         let mut open = (0..self.plan.jobs.len()).filter(|at| !self.finished.contains(at));
         open.all(|at| hopeless.contains(&at) && !queue.contains_key(&at))
+    }
+
+    /// Tasks that would find their needs missing do not wait for a place on a node first.
+    fn drop_the_hopeless(&self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
+        let hopeless = self.hopeless();
+        let tasks = queue.iter().filter(|(at, _)| hopeless.contains(at));
+        slurm::cancel_tasks(tasks.map(|(at, task)| format!("{}_{at}", task.slurm)))
     }
 
     fn farewell(&self) -> String {

@@ -139,16 +139,16 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// Takes everything of a plan out of the queue.
-pub(super) fn cancel_tasks(tasks: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
-    let mut arrays: Vec<u64> = tasks.values().map(|task| task.slurm).collect();
-    arrays.sort_unstable();
-    arrays.dedup();
-    if arrays.is_empty() {
+/// Takes arrays (`12`) or tasks (`12_3`) out of the queue.
+pub(super) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), BenchError> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
         return Ok(());
     }
     let mut command = Command::new("scancel");
-    command.args(arrays.iter().map(u64::to_string));
+    command.args(names);
     output(command).map(drop)
 }
 
