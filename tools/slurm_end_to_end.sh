@@ -134,10 +134,12 @@ step 'a task cancelled, the client killed, a node dead in the middle, the client
 "$emobox" prepare "$corpus" --raw "$raw" --home "$home" --quiet >/dev/null || [ $? = 3 ]
 start --executor slurm
 task=$(wait_for extract)
+sleep 1.5
 scancel "${task%% *}"
 echo "   cancelled ${task}"
 sleep 1
 task=$(wait_for extract)
+sleep 1.5
 kill -9 "$client"
 wait "$client" 2>/dev/null || true
 node=${task##* }
@@ -154,11 +156,12 @@ same "$out"
 [ "$(extra "$home")" = 0 ] || fail 'work that was done was done again'
 # Tasks of later stages that found their needs missing have left at once; these do not count.
 again=$(cat "$(plan_of "$home")"/logs/extract-*.log | grep '^task .* started' | sed 's/ on .*//' | sort | uniq -d | wc -l)
-[ "$again" = 2 ] || fail "$again extraction tasks were started twice, not the cancelled one and that of the dead node"
+# A task that was hit before its first line counts as started once.
+[ "$again" -ge 1 ] && [ "$again" -le 2 ] || fail "$again extraction tasks were started twice, not the cancelled one and that of the dead node"
 encoded() { cat "$(plan_of "$1")"/logs/extract-*.log | awk '/ encoded now/ { s += $4 } END { print s }'; }
 [ "$(encoded "$home")" = "$(encoded "$work/calm")" ] || fail "$(encoded "$home") utterances were encoded, not $(encoded "$work/calm")"
 grep -q 'was cancelled' "$work/disturbed.log" || fail 'the cancelled task was not named'
-echo "   the cancelled task and that of the dead node were started twice, all others once, $(encoded "$home") utterances encoded; scores.json is the same"
+echo "   the cancelled task and that of the dead node were started again ($again had begun their log), all others ran once, $(encoded "$home") utterances encoded; scores.json is the same"
 
 step 'a task over its time limit'
 code=0
