@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Share of a core's arithmetic limit that the encoders and the training reach, for estimates before
-/// anything was measured. Encoders measured at full size lie between 0.5 and 0.7 (`docs/encoder-parity.md`).
+/// anything was measured: an assumption, replaced by the measured speed after the first extraction.
 const SHARE_OF_PEAK: f64 = 0.5;
 
 /// Operations a second of audio of the convolutions in front of the transformer of the wav2vec 2.0
