@@ -1,5 +1,5 @@
 use crate::grid::Grid;
-use crate::results::write_results;
+use crate::plan::{Machine, Plan, run_here};
 use crate::{
     BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Extracted, Home, Share,
 };
@@ -19,10 +19,9 @@ pub fn bench(
     check_writable(out)?;
     let _lock = lock(home, context)?;
     let grid = Grid::open(home, experiment, context)?;
-    grid.extract(None, None, context)?;
-    let run = grid.train("emobox benchmark", context)?;
-    write_results(&run, out)?;
-    Ok(run)
+    let plan = Plan::of(home, experiment, out, &Machine::measure())?;
+    plan.write()?;
+    run_here(&plan, &grid, context)
 }
 
 /// Encodes every corpus of an experiment with every encoder, or a share of the work; `memory` is

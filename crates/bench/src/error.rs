@@ -91,6 +91,22 @@ pub enum BenchError {
     /// Predictions and scores.
     #[error(transparent)]
     Score(#[from] emobox_score::ScoreError),
+    /// A job of a plan whose inputs are not there.
+    #[error("job {job} reads what these make, and they are not finished: {needs}")]
+    NotReady {
+        /// The job.
+        job: String,
+        /// The jobs that it needs.
+        needs: String,
+    },
+    /// A cluster that refuses or loses work; says what to change.
+    #[error("{0}")]
+    Cluster(String),
+    /// Ctrl-C while a cluster works.
+    #[error(
+        "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
+    )]
+    Left,
 }
 
 fn lines(reasons: &[emobox_score::Refusal]) -> String {
@@ -126,7 +142,7 @@ impl BenchError {
 
     /// Whether the user stopped the work.
     pub fn is_interruption(&self) -> bool {
-        matches!(self, Self::Interrupted)
+        matches!(self, Self::Interrupted | Self::Left)
     }
 
     /// Whether the call, not the work, was wrong.

@@ -1,4 +1,5 @@
 use crate::BenchError;
+use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
 use emobox_corpus::Scheme;
 use emobox_features::Normalisation;
@@ -71,6 +72,9 @@ pub struct Experiment {
     /// Also train a small probe on every layer, to see which one carries emotion.
     #[serde(default)]
     pub layer_curve: bool,
+    /// How a Slurm cluster runs it; of no account on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slurm: Option<SlurmOptions>,
 }
 
 /// A corpus of an experiment.
@@ -128,6 +132,7 @@ impl Default for Experiment {
             normalisation: Normalisation::default(),
             head: None,
             layer_curve: false,
+            slurm: None,
         }
     }
 }
@@ -142,21 +147,26 @@ impl Experiment {
             problem: e.to_string(),
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
-        let paths = experiment
-            .corpora
-            .iter_mut()
-            .filter_map(|corpus| corpus.raw.as_mut())
-            .chain(
-                experiment
-                    .encoders
-                    .iter_mut()
-                    .filter_map(|encoder| encoder.path.as_mut()),
-            )
-            .chain(experiment.metadata.as_mut());
-        for path in paths {
+        for path in experiment.paths() {
             *path = base.join(&*path);
         }
         Ok(experiment)
+    }
+
+    /// The same experiment for a process in another folder.
+    pub(crate) fn absolute(&self) -> Result<Self, BenchError> {
+        let mut experiment = self.clone();
+        for path in experiment.paths() {
+            *path = std::path::absolute(&*path)
+                .map_err(|e| emobox_files::FileError::io("find the place of", &*path, e))?;
+        }
+        Ok(experiment)
+    }
+
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let corpora = self.corpora.iter_mut().filter_map(|c| c.raw.as_mut());
+        let encoders = self.encoders.iter_mut().filter_map(|e| e.path.as_mut());
+        corpora.chain(encoders).chain(self.metadata.as_mut())
     }
 
     /// Checks everything that can be checked before any work, and returns the first problem found.
@@ -175,7 +185,8 @@ impl Experiment {
             ));
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
-        check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))
+        check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
+        self.slurm.as_ref().map_or(Ok(()), SlurmOptions::check)
     }
 }
 

@@ -36,6 +36,9 @@ pub struct ExtractOptions {
     /// Bytes that the utterances in hand may take beside the encoder's weights; none means half of
     /// what is free at the start. One that needs more is encoded alone.
     pub memory: Option<usize>,
+    /// Make shards without claiming them: no file is locked, and who works on the same shard writes the
+    /// same bytes. For file systems whose locks outlive the machine that took them.
+    pub without_claims: bool,
 }
 
 impl ExtractOptions {
@@ -173,6 +176,7 @@ pub fn extract(
             dir,
             retry_failed,
             budget: &budget,
+            without_claims: options.without_claims,
             context,
             queue: Mutex::new(Queue {
                 waiting: missing.into_iter(),
@@ -222,6 +226,7 @@ struct Round<'a> {
     dir: &'a Path,
     retry_failed: bool,
     budget: &'a MemoryBudget,
+    without_claims: bool,
     context: Context<'a>,
     queue: Mutex<Queue<'a>>,
     failures: Mutex<Vec<Failure>>,
@@ -241,7 +246,7 @@ struct ShardJob<'a> {
     /// The shard's items, the longest first.
     order: Vec<&'a WorkItem>,
     outcomes: Mutex<Vec<Outcome>>,
-    _claim: ShardClaim,
+    _claim: Option<ShardClaim>,
 }
 
 impl<'a> Round<'a> {
@@ -332,9 +337,13 @@ impl<'a> Round<'a> {
             let Some(shard) = queue.waiting.next() else {
                 return Ok(None);
             };
-            let claim = match ShardClaim::take(self.dir, shard)? {
-                Claim::Ours(claim) => claim,
-                Claim::Busy => continue,
+            let claim = if self.without_claims {
+                None
+            } else {
+                match ShardClaim::take(self.dir, shard)? {
+                    Claim::Ours(claim) => Some(claim),
+                    Claim::Busy => continue,
+                }
             };
             if let ShardState::Done { failed } = self.plan.inspect(self.dir, shard)
                 && !(self.retry_failed && failed > 0)

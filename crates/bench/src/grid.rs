@@ -2,6 +2,7 @@ use crate::encoders::{open_encoder, warn_of_emulation};
 use crate::evaluate::{prediction, scores_file};
 use crate::extract::{ExtractOptions, Extracted, extract, open_store};
 use crate::layers::layer_curve_of;
+use crate::plan::record_speed;
 use crate::prepare::{PrepareHow, corpus_of};
 use crate::results::{audit_findings, protocol_facts, training_of};
 use crate::run::PredictionSet;
@@ -25,11 +26,11 @@ pub(crate) struct Grid<'a> {
     protocol: Protocol,
     corpora: Vec<Corpus>,
     encoders: Vec<Encoder>,
-    options: ExtractOptions,
+    pub(crate) options: ExtractOptions,
 }
 
 /// A corpus under an encoder, with what its training needs.
-struct Cell<'a> {
+pub(crate) struct Cell<'a> {
     corpus: &'a Corpus,
     encoder: &'a Encoder,
     split: &'a Split,
@@ -45,14 +46,7 @@ impl<'a> Grid<'a> {
         experiment: &'a Experiment,
         context: Context<'_>,
     ) -> Result<Self, BenchError> {
-        let mut protocol = Protocol::named(&experiment.protocol)?;
-        protocol.seeds = vec![experiment.seed];
-        protocol.order_seed = experiment.seed;
-        protocol.validation.seed = experiment.seed;
-        if let Some(head) = &experiment.head {
-            protocol.head.clone_from(head);
-        }
-        emobox_probe::heads::find(&protocol.head)?;
+        let protocol = protocol_of(experiment)?;
         let layers = experiment
             .layers
             .parse()
@@ -106,40 +100,37 @@ impl<'a> Grid<'a> {
         let mut all = Vec::new();
         for encoder in &self.encoders {
             for corpus in &self.corpora {
-                let folder = self.store(corpus, encoder);
-                all.push(extract(corpus, encoder, &folder, &options, context)?);
+                all.push(self.extract_cell(corpus, encoder, &options, context)?);
             }
         }
         Ok(all)
     }
 
+    /// Encodes a cell and remembers how fast it went.
+    pub(crate) fn extract_cell(
+        &self,
+        corpus: &Corpus,
+        encoder: &Encoder,
+        options: &ExtractOptions,
+        context: Context<'_>,
+    ) -> Result<Extracted, BenchError> {
+        let begun = std::time::Instant::now();
+        let folder = self.store(corpus, encoder);
+        let extracted = extract(corpus, encoder, &folder, options, context)?;
+        let all: f64 = corpus.manifest.utterances.iter().map(|u| u.length).sum();
+        let seconds = all * extracted.encoded as f64 / extracted.utterances.max(1) as f64;
+        let name = &encoder.info().name;
+        record_speed(self.home, self.experiment, name, seconds, begun.elapsed())?;
+        Ok(extracted)
+    }
+
     /// Trains every fold of every corpus under every encoder, and scores.
     pub(crate) fn train(&self, title: &str, context: Context<'_>) -> Result<BenchRun, BenchError> {
         let splits = self.splits(context)?;
-        let mut cells = Vec::new();
-        for (encoder, choice) in self.encoders.iter().zip(&self.experiment.encoders) {
-            for (corpus, split) in self.corpora.iter().zip(&splits) {
-                let folder = self.store(corpus, encoder);
-                cells.push(Cell {
-                    corpus,
-                    encoder,
-                    split,
-                    store: open_store(corpus, encoder, &folder, &self.options)?,
-                    checkpoint: choice.path.as_deref(),
-                });
-            }
-        }
+        let cells = self.cells(&splits)?;
         let mut plans = Vec::new();
         for cell in &cells {
-            let assignment = Assignment {
-                corpus: cell.corpus,
-                split: cell.split,
-                store: &cell.store,
-                protocol: &self.protocol,
-                checkpoint: cell.checkpoint,
-            };
-            let runs = self.home.runs(&cell.corpus.name, &cell.encoder.info().name);
-            plans.push(jobs(assignment, &runs)?);
+            plans.push(self.jobs(cell)?);
         }
         let all: Vec<_> = plans.iter().flat_map(|plan| &plan.jobs).collect();
         let label = format!("training {} folds", all.len());
@@ -157,13 +148,58 @@ impl<'a> Grid<'a> {
         Ok(run)
     }
 
+    pub(crate) fn cells<'b>(&'b self, splits: &'b [Split]) -> Result<Vec<Cell<'b>>, BenchError> {
+        let mut cells = Vec::new();
+        for (encoder, choice) in self.encoders.iter().zip(&self.experiment.encoders) {
+            for (corpus, split) in self.corpora.iter().zip(splits) {
+                let folder = self.store(corpus, encoder);
+                cells.push(Cell {
+                    corpus,
+                    encoder,
+                    split,
+                    store: open_store(corpus, encoder, &folder, &self.options)?,
+                    checkpoint: choice.path.as_deref(),
+                });
+            }
+        }
+        Ok(cells)
+    }
+
+    pub(crate) fn jobs<'b>(&'b self, cell: &'b Cell<'_>) -> Result<Jobs<'b>, BenchError> {
+        let assignment = Assignment {
+            corpus: cell.corpus,
+            split: cell.split,
+            store: &cell.store,
+            protocol: &self.protocol,
+            checkpoint: cell.checkpoint,
+        };
+        let runs = self.home.runs(&cell.corpus.name, &cell.encoder.info().name);
+        jobs(assignment, &runs)
+    }
+
+    /// The same, working without locks on shards.
+    pub(crate) fn without_claims(mut self) -> Self {
+        self.options.without_claims = true;
+        self
+    }
+
+    pub(crate) fn corpus(&self, name: &str) -> Result<&Corpus, BenchError> {
+        let found = self.corpora.iter().find(|corpus| corpus.name == name);
+        found.ok_or_else(|| BenchError::Call(format!("the experiment has no corpus {name}")))
+    }
+
+    pub(crate) fn encoder(&self, name: &str) -> Result<&Encoder, BenchError> {
+        let found = self.encoders.iter().find(|e| e.info().name == name);
+        found.ok_or_else(|| BenchError::Call(format!("the experiment has no encoder {name}")))
+    }
+
     /// Where the features of a corpus under an encoder lie; other ways to make them, other folders.
-    fn store(&self, corpus: &Corpus, encoder: &Encoder) -> PathBuf {
+    pub(crate) fn store(&self, corpus: &Corpus, encoder: &Encoder) -> PathBuf {
         let name = format!("{}{}", encoder.info().name, self.options.variant());
         self.home.features(&corpus.name, &name)
     }
 
-    fn splits(&self, context: Context<'_>) -> Result<Vec<Split>, BenchError> {
+    pub(crate) fn splits(&self, context: Context<'_>) -> Result<Vec<Split>, BenchError> {
         let request = SplitRequest {
             scheme: self.experiment.scheme,
             seed: self.experiment.seed,
@@ -318,6 +354,19 @@ impl<'a> Grid<'a> {
         }
         notes
     }
+}
+
+/// The protocol with an experiment's own choices in it.
+pub(crate) fn protocol_of(experiment: &Experiment) -> Result<Protocol, BenchError> {
+    let mut protocol = Protocol::named(&experiment.protocol)?;
+    protocol.seeds = vec![experiment.seed];
+    protocol.order_seed = experiment.seed;
+    protocol.validation.seed = experiment.seed;
+    if let Some(head) = &experiment.head {
+        protocol.head.clone_from(head);
+    }
+    emobox_probe::heads::find(&protocol.head)?;
+    Ok(protocol)
 }
 
 /// The corpus in the plane, by the mean over frames of the layer that the probes read.

@@ -4,6 +4,7 @@
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
 mod bench;
+mod cluster;
 mod download;
 mod encoders;
 mod error;
@@ -11,10 +12,12 @@ mod evaluate;
 mod experiment;
 mod extract;
 mod grid;
+mod grid_parts;
 mod home;
 mod layers;
 mod lists;
 mod memory;
+mod plan;
 mod predict;
 mod prepare;
 mod progress;
@@ -30,6 +33,7 @@ pub use bench::{bench, demo, extract_all, train_all};
 pub use download::{
     DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
 };
+pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
 pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
 pub use emobox_report::PaperSource;
@@ -43,6 +47,10 @@ pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };
 pub use memory::parse_memory;
+pub use plan::{
+    EncoderSpeed, FileStamp, Job, JobStage, Machine, Part, Plan, Receipt, SpeedSource, Work,
+    run_job,
+};
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};

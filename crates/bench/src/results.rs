@@ -10,8 +10,8 @@ use std::path::Path;
 /// What `emobox report` reads: everything that the page shows.
 pub(crate) const REPORT_DATA: &str = "report.json";
 
-/// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl`, `report.json` and `report.html`.
-pub(crate) fn write_results(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
+/// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl` and `report.json`.
+pub(crate) fn write_scores(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     for set in run.predictions() {
         let name = format!("{}.jsonl", set.encoder);
         let path = out.join("predictions").join(&set.corpus).join(name);
@@ -19,6 +19,11 @@ pub(crate) fn write_results(run: &BenchRun, out: &Path) -> Result<(), BenchError
     }
     write_json(out.join("scores.json"), run.scores())?;
     write_json(out.join(REPORT_DATA), run.data())?;
+    Ok(())
+}
+
+/// Writes `report.html`.
+pub(crate) fn write_page(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     write_atomic(out.join("report.html"), html(run.data()).as_bytes())?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-use crate::{BenchError, Context, Corpus, Home, Stage};
+use crate::{BenchError, Context, Corpus, Experiment, Home, Stage};
 use emobox_corpus::{
     Audit, Partition, PartitionOptions, Scheme, Sound, audit, partition, scan_audio,
 };
@@ -87,6 +87,17 @@ pub fn split(
     let folder = home.partition(&corpus.name, request.scheme.name(), request.seed);
     partition.write(folder)?;
     Ok(Split { partition, audit })
+}
+
+/// How many folds an experiment makes of a corpus.
+pub(crate) fn folds(corpus: &Corpus, experiment: &Experiment) -> Result<usize, BenchError> {
+    let options = PartitionOptions {
+        scheme: experiment.scheme,
+        seed: experiment.seed,
+        metadata: experiment.metadata.clone(),
+        ..PartitionOptions::default()
+    };
+    Ok(partition(&corpus.manifest, &options)?.info.folds as usize)
 }
 
 fn listen(corpus: &Corpus, context: Context<'_>) -> Vec<Sound> {

@@ -68,6 +68,9 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
     Demo(DemoArgs),
+    /// Run one job of a plan that `bench --plan` shows; what cluster tasks call
+    #[command(hide = true)]
+    Job(JobArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -308,6 +311,41 @@ pub(crate) struct BenchArgs {
     /// Where scores.json, predictions/ and report.html go
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+}
+
+/// How the plan is run: here, at once, without any of these.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Print the jobs, what they need and make, and what they will take; run nothing
+    #[arg(long, conflicts_with_all = ["attach", "cancel"])]
+    pub(crate) plan: bool,
+    /// Who runs the jobs: this process (default), or a Slurm cluster as [slurm] in the experiment says
+    #[arg(long, value_enum, default_value_t = Executor::Local, hide_default_value = true)]
+    pub(crate) executor: Executor,
+    /// Join the jobs that an earlier call gave to the cluster
+    #[arg(long, conflicts_with = "cancel")]
+    pub(crate) attach: bool,
+    /// Take the experiment's jobs off the cluster; what is finished stays
+    #[arg(long)]
+    pub(crate) cancel: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Executor {
+    /// This process
+    Local,
+    /// A Slurm cluster
+    Slurm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    /// The plan's folder below the home
+    pub(crate) plan: PathBuf,
+    /// The job's number in the plan
+    pub(crate) job: usize,
 }
 
 #[derive(Debug, Args)]

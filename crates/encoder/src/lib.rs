@@ -28,7 +28,7 @@ mod yaml;
 mod zoo;
 
 pub use check::{FolderReport, check_dir};
-pub use emobox_kernels::Precision;
+pub use emobox_kernels::{Precision, measured_peak};
 pub use encoder::{Encoder, FBANK};
 pub use error::EncoderError;
 pub use head::EmotionHead;

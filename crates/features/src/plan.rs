@@ -151,6 +151,19 @@ impl StorePlan {
             .collect()
     }
 
+    /// The files of a share of the work, made or not, `store.json` first.
+    pub fn files(&self, dir: &Path, share: Share) -> Vec<PathBuf> {
+        let mut files = vec![dir.join("store.json")];
+        let ours = self.shards.iter().filter(|s| share.contains(s.number));
+        for shard in ours {
+            files.push(shard::path(dir, Kind::Frames, &shard.file));
+            if self.header.pooled_layers > 0 {
+                files.push(shard::path(dir, Kind::Pooled, &shard.file));
+            }
+        }
+        files
+    }
+
     /// Files in `dir` that belong to no shard of this plan: left over from another work list, or by a
     /// process that was killed while it wrote. Call it only when no shard is left to make.
     pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
@@ -228,7 +241,14 @@ impl Share {
     /// All of the work.
     pub const ALL: Self = Self { index: 0, count: 1 };
 
-    fn contains(self, shard: usize) -> bool {
+    /// Part `part` of `count`, counted from 1; none when there is no such part.
+    pub fn new(part: usize, count: usize) -> Option<Self> {
+        let index = part.checked_sub(1)?;
+        (index < count).then_some(Self { index, count })
+    }
+
+    /// Whether the shard (or anything else counted from 0) of this number is in the share.
+    pub fn contains(self, shard: usize) -> bool {
         shard % self.count == self.index
     }
 }

@@ -1,10 +1,10 @@
 //! `bench` and `demo`: from raw audio to the table.
 
 use super::Session;
-use crate::args::{BenchArgs, DemoArgs};
+use crate::args::{BenchArgs, DemoArgs, Executor, JobArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchRun, Experiment};
+use emobox_bench::{BenchRun, Experiment, Machine, Plan};
 use std::path::Path;
 
 pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
@@ -29,8 +29,39 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
     if args.metadata.is_some() {
         experiment.metadata.clone_from(&args.metadata);
     }
-    let run = emobox_bench::bench(&session.home, &experiment, &args.out, session.context)?;
+    let how = &args.plan;
+    let on_cluster = how.attach || how.cancel || how.executor == Executor::Slurm;
+    if !how.plan && !on_cluster {
+        let run = emobox_bench::bench(&session.home, &experiment, &args.out, session.context)?;
+        return finish(session, &run, &args.out);
+    }
+    let plan = Plan::of(&session.home, &experiment, &args.out, &Machine::measure())?;
+    if how.plan {
+        if session.json {
+            output::json(&plan)?;
+        } else {
+            output::result(&plan.text());
+        }
+        return Ok(Outcome::Complete);
+    }
+    if how.cancel {
+        let tasks = emobox_bench::cancel(&plan)?;
+        output::note(&format!("{tasks} tasks cancelled; what is finished stays"));
+        return Ok(Outcome::Complete);
+    }
+    let run = if how.attach {
+        emobox_bench::follow(&plan, session.context)?
+    } else {
+        emobox_bench::submit(&plan, session.context)?
+    };
     finish(session, &run, &args.out)
+}
+
+/// One job of a plan; all it says goes to the task's log.
+pub(super) fn job(session: &Session<'_>, args: &JobArgs) -> anyhow::Result<Outcome> {
+    let done = emobox_bench::run_job(&args.plan, args.job, session.context)?;
+    output::note(&done);
+    Ok(Outcome::Complete)
 }
 
 pub(super) fn demo(session: &Session<'_>, args: &DemoArgs) -> anyhow::Result<Outcome> {

@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod download;
 mod extraction;
+mod plan;
 mod program;
 mod real_speech;
 mod resume;

@@ -1,0 +1,227 @@
+use super::options::SlurmOptions;
+use super::trouble;
+use crate::BenchError;
+use crate::plan::{JobStage, Plan, ranges};
+use emobox_files::write_atomic;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A task in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Queued {
+    /// The array that it belongs to.
+    pub(super) slurm: u64,
+    /// `PENDING`, `RUNNING`, …
+    pub(super) state: String,
+    /// Why it waits.
+    pub(super) reason: String,
+}
+
+/// Whether there is a Slurm to speak to, before anything is written.
+pub(super) fn check() -> Result<(), BenchError> {
+    let mut command = Command::new("sbatch");
+    command.arg("--version");
+    output(command).map(drop)
+}
+
+/// The tasks of a plan that wait or run, by job.
+pub(super) fn queue(plan: &Plan) -> Result<BTreeMap<usize, Queued>, BenchError> {
+    let mut command = Command::new("squeue");
+    command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%r|%j"]);
+    let text = output(command)?;
+    Ok(parse_queue(&text, &array_name(plan, None)))
+}
+
+fn parse_queue(text: &str, prefix: &str) -> BTreeMap<usize, Queued> {
+    let mut tasks = BTreeMap::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.trim().splitn(5, '|').collect();
+        let [slurm, index, state, reason, name] = fields[..] else {
+            continue;
+        };
+        if !name.starts_with(prefix) {
+            continue;
+        }
+        if let (Ok(slurm), Ok(index)) = (slurm.parse(), index.parse()) {
+            let queued = Queued {
+                slurm,
+                state: state.to_owned(),
+                reason: reason.to_owned(),
+            };
+            tasks.insert(index, queued);
+        }
+    }
+    tasks
+}
+
+/// Submits jobs of one stage as an array that starts when the arrays `after` have ended, and returns
+/// its number.
+///
+/// It waits for their end, not for their success: a job whose needs are missing says so and leaves at
+/// once, and all others go on even while no client looks after them.
+pub(super) fn submit_array(
+    plan: &Plan,
+    stage: JobStage,
+    jobs: &[usize],
+    after: &[u64],
+) -> Result<u64, BenchError> {
+    let options = plan.experiment.slurm.clone().unwrap_or_default();
+    let folder = plan.folder();
+    let logs = logs(plan);
+    std::fs::create_dir_all(&logs)
+        .map_err(|e| emobox_files::FileError::io("create folder", &logs, e))?;
+    let script = folder.join(format!("{stage}.sh"));
+    write_atomic(&script, script_text(&options, stage, &folder)?.as_bytes())?;
+    let mut command = Command::new("sbatch");
+    command.arg("--parsable");
+    command.arg(format!("--job-name={}", array_name(plan, Some(stage))));
+    let throttle = options.throttle.map_or(String::new(), |n| format!("%{n}"));
+    command.arg(format!("--array={}{throttle}", ranges(jobs)));
+    command.arg(format!("--output={}/{stage}-%a-%A.log", logs.display()));
+    if !after.is_empty() {
+        let ids: Vec<String> = after.iter().map(u64::to_string).collect();
+        command.arg(format!("--dependency=afterany:{}", ids.join(":")));
+    }
+    let resources = options.resources(stage);
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            command.arg(format!("--{name}={value}"));
+        }
+    };
+    option("partition", resources.partition);
+    option("account", options.account);
+    option("time", resources.time);
+    option("mem", resources.memory);
+    option("cpus-per-task", resources.cpus.map(|n| n.to_string()));
+    option("gres", resources.gpus.map(|n| format!("gpu:{n}")));
+    command.arg(&script);
+    let text = output(command)?;
+    // `number` or `number;cluster`.
+    let number = text.trim().split(';').next().unwrap_or_default();
+    number.parse().map_err(|_| {
+        BenchError::Cluster(format!(
+            "`sbatch --parsable` printed {text:?} instead of a job's number"
+        ))
+    })
+}
+
+/// The script of an array: `#SBATCH` lines of the user, their setup, the program.
+fn script_text(
+    options: &SlurmOptions,
+    stage: JobStage,
+    folder: &Path,
+) -> Result<String, BenchError> {
+    let program = std::env::current_exe()
+        .map_err(|e| emobox_files::FileError::io("find", "the running program", e))?;
+    let mut text = String::from(
+        "#!/bin/bash\n#SBATCH --ntasks=1\n#SBATCH --requeue\n#SBATCH --open-mode=append\n",
+    );
+    for line in options.resources(stage).sbatch {
+        let _ = writeln!(text, "#SBATCH {line}");
+    }
+    text.push_str("set -e\n");
+    for line in &options.setup {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(
+        text,
+        "exec {} job {} \"$SLURM_ARRAY_TASK_ID\" --threads \"${{SLURM_CPUS_PER_TASK:-1}}\"",
+        quoted(&program),
+        quoted(folder)
+    );
+    Ok(text)
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+/// Takes arrays (`12`) or tasks (`12_3`) out of the queue.
+pub(super) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), BenchError> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut command = Command::new("scancel");
+    command.args(names);
+    output(command).map(drop)
+}
+
+/// How Slurm says that a task ended, as far as it still knows: `TIMEOUT`, `OUT_OF_MEMORY`, …
+pub(super) fn end_of(slurm: u64, job: usize) -> Option<String> {
+    let mut command = Command::new("scontrol");
+    command.args(["--oneliner", "show", "job", &format!("{slurm}_{job}")]);
+    if let Ok(text) = output(command) {
+        let mut words = text.split_whitespace();
+        if let Some(state) = words.find_map(|word| word.strip_prefix("JobState=")) {
+            return Some(state.to_owned());
+        }
+    }
+    // The controller forgets after minutes; accounting, where there is any, does not.
+    let mut command = Command::new("sacct");
+    command.args(["-X", "-n", "-P", "-o", "State", "-j"]);
+    command.arg(format!("{slurm}_{job}"));
+    let text = output(command).ok()?;
+    let state = text.lines().last()?.split_whitespace().next()?;
+    Some(state.to_owned())
+}
+
+/// The partitions that this cluster has.
+pub(super) fn partitions() -> Option<String> {
+    let mut command = Command::new("sinfo");
+    command.args(["--noheader", "--format=%R"]);
+    let text = output(command).ok()?;
+    let mut names: Vec<&str> = text.lines().map(str::trim).collect();
+    names.sort_unstable();
+    names.dedup();
+    Some(names.join(", "))
+}
+
+/// Where the logs of a plan's tasks lie: `<stage>-<job>-<array>.log`.
+pub(super) fn logs(plan: &Plan) -> PathBuf {
+    plan.folder().join("logs")
+}
+
+fn array_name(plan: &Plan, stage: Option<JobStage>) -> String {
+    let stage = stage.map_or(String::new(), |stage| stage.to_string());
+    format!("emobox-{}-{stage}", plan.name)
+}
+
+fn output(mut command: Command) -> Result<String, BenchError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| match e.kind() {
+        ErrorKind::NotFound => trouble::no_slurm(&program),
+        _ => BenchError::Cluster(format!("{program} could not be started: {e}")),
+    })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(trouble::refused(&program, said.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_read_and_other_plans_are_left_alone() {
+        let text = "12|3|RUNNING|None|emobox-abc-extract\n\
+                    12|4|PENDING|Dependency|emobox-abc-train\n\
+                    13|5|PENDING|Priority|emobox-def-train\n\
+                    14|N/A|RUNNING|None|shell\n";
+        let tasks = parse_queue(text, "emobox-abc-");
+        assert_eq!(tasks.keys().copied().collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(tasks[&4].reason, "Dependency");
+    }
+
+    #[test]
+    fn paths_of_any_spelling_are_one_word_of_the_shell() {
+        assert_eq!(quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+}

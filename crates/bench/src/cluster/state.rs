@@ -1,0 +1,76 @@
+use crate::plan::Plan;
+use crate::{BenchError, JobStage};
+use emobox_files::{FileError, read_json, write_json};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// `cluster.json` beside the plan: what this client has asked of the cluster. Written whole, by one
+/// client; when it is lost, the queue and the receipts still tell everything but the number of tries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// In their order.
+    pub(super) submissions: Vec<Submission>,
+    /// How often a job has failed.
+    pub(super) failures: BTreeMap<usize, u32>,
+    /// Jobs that are not tried again, and why.
+    pub(super) given_up: BTreeMap<usize, String>,
+}
+
+/// One job array.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Submission {
+    /// Its number in Slurm.
+    pub(super) slurm: u64,
+    /// Its stage.
+    pub(super) stage: JobStage,
+    /// The jobs in it, which are also the array's indices.
+    pub(super) jobs: Vec<usize>,
+}
+
+impl State {
+    pub(super) fn read(plan: &Plan) -> Option<Self> {
+        read_json(path(plan)).ok()
+    }
+
+    pub(super) fn write(&self, plan: &Plan) -> Result<(), BenchError> {
+        Ok(write_json(path(plan), self)?)
+    }
+
+    /// The last array that a job was in.
+    pub(super) fn last(&self, job: usize) -> Option<&Submission> {
+        self.submissions
+            .iter()
+            .rev()
+            .find(|submission| submission.jobs.contains(&job))
+    }
+
+    /// A job that left the queue for no fault of its own is as if it had never been in it.
+    pub(super) fn forget(&mut self, job: usize) {
+        for submission in &mut self.submissions {
+            submission.jobs.retain(|&at| at != job);
+        }
+    }
+}
+
+fn path(plan: &Plan) -> PathBuf {
+    plan.folder().join("cluster.json")
+}
+
+/// Tells every client of a plan that it was cancelled.
+pub(super) fn mark_cancelled(plan: &Plan, cancelled: bool) -> Result<(), BenchError> {
+    let path = plan.folder().join("cancelled.json");
+    if cancelled {
+        return Ok(write_json(path, &true)?);
+    }
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(FileError::io("remove", path, e).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn is_cancelled(plan: &Plan) -> bool {
+    plan.folder().join("cancelled.json").exists()
+}

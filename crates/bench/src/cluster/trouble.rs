@@ -1,0 +1,177 @@
+//! What went wrong on a cluster, and what to change.
+
+use super::slurm;
+use super::state::State;
+use crate::BenchError;
+use crate::plan::Plan;
+use std::path::PathBuf;
+
+/// How many lines of a failed task's log are shown.
+const LOG_LINES: usize = 5;
+
+/// A program of Slurm is not there.
+pub(super) fn no_slurm(program: &str) -> BenchError {
+    BenchError::Cluster(format!(
+        "there is no `{program}` on the path: run this on a login node of the Slurm cluster (perhaps after \
+         `module load slurm`), or leave out `--executor slurm` to compute on this machine"
+    ))
+}
+
+/// A program of Slurm that refused.
+pub(super) fn refused(program: &str, said: &str) -> BenchError {
+    let has = |text: &str| said.to_lowercase().contains(text);
+    let advice = if has("invalid partition") {
+        let names = slurm::partitions().unwrap_or_else(|| "see `sinfo`".to_owned());
+        format!("change `partition` in [slurm]; this cluster has: {names}")
+    } else if has("account") && has("invalid") {
+        "change `account` in [slurm]; `sacctmgr show associations user=$USER` lists yours"
+            .to_owned()
+    } else if has("time limit") {
+        "change `time` in [slurm]; `sinfo -o '%R %l'` lists what each partition allows".to_owned()
+    } else if has("node configuration") || has("memory") || has("cpu count") || has("gres") {
+        "no node of the partition has what a task asks for: change `cpus`, `memory` or `gpus` in [slurm]; \
+         `sinfo -o '%R %c %m %G'` lists what there is"
+            .to_owned()
+    } else if has("array") {
+        "the cluster takes smaller arrays only: raise `audio_hours` in [slurm]".to_owned()
+    } else {
+        format!("see `man {program}`; options of `sbatch` come from [slurm] in the experiment file")
+    };
+    BenchError::Cluster(format!("{program} refused: {said}\n  {advice}"))
+}
+
+/// Why a task waits that will wait for ever.
+pub(super) fn stuck(reason: &str) -> Option<&'static str> {
+    match reason {
+        "PartitionTimeLimit" => {
+            Some("the time asked for is above the partition's limit: change `time` in [slurm]")
+        }
+        "PartitionNodeLimit" | "BadConstraints" => Some(
+            "no node of the partition has what a task asks for: change [slurm], then --cancel and start again",
+        ),
+        "InvalidAccount" | "AssocNotAllowed" => {
+            Some("the account may not run here: change `account` in [slurm]")
+        }
+        _ => None,
+    }
+}
+
+/// What the end of a failed task means.
+pub(super) fn explain(plan: &Plan, state: &State, job: usize) -> String {
+    let name = &plan.jobs[job].name;
+    let end = state
+        .last(job)
+        .and_then(|submission| slurm::end_of(submission.slurm, job));
+    let log = last_log(plan, job);
+    let text = log
+        .as_ref()
+        .and_then(|path| std::fs::read(path).ok())
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let slurm = plan.experiment.slurm.clone().unwrap_or_default();
+    let resources = slurm.resources(plan.jobs[job].stage);
+    let why = match verdict(end.as_deref(), &text) {
+        Verdict::Time => {
+            let now = resources
+                .time
+                .unwrap_or_else(|| "the partition's default".to_owned());
+            format!(
+                "ran over its time limit; raise `time` in [slurm] (now {now}), or make tasks smaller with `audio_hours`"
+            )
+        }
+        Verdict::Memory => {
+            let now = resources
+                .memory
+                .unwrap_or_else(|| "the partition's default".to_owned());
+            format!("needed more memory; raise `memory` in [slurm] (now {now})")
+        }
+        Verdict::Cancelled => "was cancelled".to_owned(),
+        Verdict::Preempted => "was preempted".to_owned(),
+        Verdict::Node => "lost its node".to_owned(),
+        Verdict::Failed => "failed".to_owned(),
+    };
+    let mut message = format!("task {job} ({name}) {why}");
+    if let Some(path) = log {
+        message.push_str(&format!("; the end of {}:", path.display()));
+        let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+        for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
+            message.push_str("\n    ");
+            message.push_str(line);
+        }
+    } else {
+        message.push_str("; it wrote no log: does every node see the folder of --home?");
+    }
+    message
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Time,
+    Memory,
+    Cancelled,
+    Preempted,
+    Node,
+    Failed,
+}
+
+/// From what Slurm says, else from what it wrote into the log.
+fn verdict(end: Option<&str>, log: &str) -> Verdict {
+    let said = end.unwrap_or_default();
+    let last = log.lines().rev().take(LOG_LINES).collect::<String>();
+    if said.starts_with("TIMEOUT") || last.contains("DUE TO TIME LIMIT") {
+        Verdict::Time
+    } else if said.starts_with("OUT_OF_ME") || last.to_lowercase().contains("oom") {
+        Verdict::Memory
+    } else if said.starts_with("PREEMPTED") || last.contains("DUE TO PREEMPTION") {
+        Verdict::Preempted
+    } else if said.starts_with("NODE_FAIL") || last.contains("DUE TO NODE FAILURE") {
+        Verdict::Node
+    } else if said.starts_with("CANCELLED") || last.contains("CANCELLED AT") {
+        Verdict::Cancelled
+    } else {
+        Verdict::Failed
+    }
+}
+
+/// The log of a task's latest try.
+fn last_log(plan: &Plan, job: usize) -> Option<PathBuf> {
+    let stage = plan.jobs[job].stage;
+    let prefix = format!("{stage}-{job}-");
+    let number = |path: &PathBuf| -> Option<u64> {
+        let stem = path.file_stem()?.to_str()?;
+        stem.strip_prefix(&prefix)?.parse().ok()
+    };
+    std::fs::read_dir(slurm::logs(plan))
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| number(path).is_some())
+        .max_by_key(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_what_slurm_has_forgotten() {
+        let log = "job a begins\nslurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026 DUE TO TIME LIMIT ***\n";
+        assert_eq!(verdict(None, log), Verdict::Time);
+        assert_eq!(verdict(Some("OUT_OF_MEMORY"), ""), Verdict::Memory);
+        assert_eq!(
+            verdict(Some("FAILED"), "error: no such file"),
+            Verdict::Failed
+        );
+    }
+
+    #[test]
+    fn refusals_say_which_key_to_change() {
+        let message =
+            refused("sbatch", "sbatch: error: invalid partition specified: x").to_string();
+        assert!(
+            message.contains("change `partition` in [slurm]"),
+            "{message}"
+        );
+        let message = refused("sbatch", "Requested time limit is invalid").to_string();
+        assert!(message.contains("`time`"), "{message}");
+    }
+}

@@ -1,0 +1,126 @@
+//! The plan as data, and its jobs run one by one as a cluster does.
+
+use crate::program::{Program, tones};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The paper's experiment file, as the guide gives it.
+fn paper() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/paper.toml");
+    path.display().to_string()
+}
+
+#[test]
+fn the_whole_paper_is_planned_from_the_cards_at_once() {
+    let program = Program::new();
+    let begun = Instant::now();
+    let printed = program.succeed(&["bench", &paper(), "--plan", "--json"]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    let plan: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(plan["utterances"], 262_020);
+    let jobs = plan["jobs"].as_array().unwrap();
+    assert!((100..=400).contains(&jobs.len()), "{} tasks", jobs.len());
+    let speeds = plan["speeds"].as_array().unwrap();
+    assert_eq!(speeds.len(), 10);
+    assert!(
+        speeds
+            .iter()
+            .all(|speed| speed["hours"].as_f64().unwrap() > 0.0)
+    );
+    let hours = |name: &str| {
+        let speed = speeds.iter().find(|speed| speed["encoder"] == name);
+        speed.unwrap()["core_hours"].as_f64().unwrap()
+    };
+    // Seven times the numbers, on windows of 30 s for utterances of 4 s.
+    assert!(hours("whisper-large-v3") > 7.0 * hours("wav2vec2-base"));
+    for (at, job) in jobs.iter().enumerate() {
+        let needs = job["needs"].as_array().unwrap();
+        assert!(needs.iter().all(|need| need.as_u64().unwrap() < at as u64));
+    }
+    let text = program.succeed(&["bench", &paper(), "--plan"]).stdout;
+    assert!(text.contains("262020 utterances") && text.contains("whisper-large-v3"));
+    assert!(!program.path("home").exists(), "a plan writes nothing");
+}
+
+/// An experiment on tones that a plan cuts into several tasks a stage.
+fn experiment(program: &Program) -> String {
+    let corpus = tones(program, "corpus");
+    let text = format!(
+        "[[corpus]]\nname = \"tones\"\nraw = {:?}\n[[encoder]]\nname = \"fbank\"\n\
+         [slurm]\naudio_hours = 0.0005\nsettle_seconds = 0.0\n",
+        corpus.display().to_string()
+    );
+    let path = program.write("experiment.toml", text.as_bytes());
+    path.display().to_string()
+}
+
+#[test]
+fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
+    let program = Program::new();
+    let file = experiment(&program);
+    let bench = |home: &str, out: &str, more: &[&str]| {
+        let mut call = vec!["bench", &file, "--home", home, "--out", out];
+        call.extend(more);
+        program.succeed(&call)
+    };
+    let raw = program.path("corpus").display().to_string();
+    program.succeed(&["prepare", "tones", "--raw", &raw, "--home", "jobs"]);
+    let call = ["bench", &file, "--home", "jobs", "--out", "jobs-out"];
+    let mut command = program.command(&call);
+    let output = command.args(["--plan", "--json"]).output().unwrap();
+    // Not the transcript: its paths are redacted.
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let jobs = plan["jobs"].as_array().unwrap();
+    let extracts = jobs.iter().filter(|job| job["stage"] == "extract").count();
+    assert!(extracts > 1, "{extracts}");
+    let folder = format!("jobs/plans/{}", plan["name"].as_str().unwrap());
+    program.write(&format!("{folder}/plan.json"), printed.as_bytes());
+    let run = |at: usize| program.run(&["job", &folder, &at.to_string()]);
+
+    let last = jobs.len() - 1;
+    run(last).fails_with(1, &["not finished", "evaluate"]);
+    for at in 0..jobs.len() {
+        let ran = run(at);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stderr.contains("begins"), "{}", ran.stderr);
+        assert!(run(at).stderr.contains("was finished already"));
+    }
+    bench("home", "out", &[]);
+    let scores = |out: &str| std::fs::read(program.path(out).join("scores.json")).unwrap();
+    assert_eq!(scores("jobs-out"), scores("out"));
+
+    // One process finds all of it done, and the other way round.
+    let again = bench("jobs", "jobs-out", &[]);
+    assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
+    let text = bench("home", "out", &["--plan"]).stdout;
+    let all_done = text.lines().skip(3).take(5).all(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == words.next()
+    });
+    assert!(all_done, "{text}");
+
+    // A result that is not what was written is made again.
+    std::fs::write(program.path("jobs-out/report.html"), "half a page").unwrap();
+    assert!(run(last).stderr.contains("begins"));
+    let whole = std::fs::metadata(program.path("jobs-out/report.html")).unwrap();
+    assert!(whole.len() > 1000);
+}
+
+#[test]
+fn without_slurm_the_message_says_where_to_run() {
+    let program = Program::new();
+    let file = experiment(&program);
+    let call = ["bench", &file, "--executor", "slurm"];
+    let output = program.command(&call).env("PATH", "/nonexistent").output();
+    program
+        .transcript(&output.unwrap())
+        .fails_with(1, &["no `sbatch` on the path", "login node"]);
+    program
+        .run(&["bench", &file, "--attach"])
+        .fails_with(2, &["--executor slurm"]);
+}
