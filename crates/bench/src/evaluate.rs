@@ -5,7 +5,7 @@ use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
     BootstrapOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
-    classes_of, read_predictions, score_folds,
+    classes_of, join_published_lists, read_predictions, read_published_list, score_folds,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,7 +22,35 @@ pub fn evaluate(
     let file =
         std::fs::File::open(predictions).map_err(|e| FileError::io("read", predictions, e))?;
     let name = predictions.display().to_string();
-    let mut items = read_predictions(std::io::BufReader::new(file), &name)?;
+    let items = read_predictions(std::io::BufReader::new(file), &name)?;
+    score(items, predictions, manifest, seed)
+}
+
+/// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.
+///
+/// # Errors
+/// Keys that are missing, extra or doubled, all of them.
+pub fn evaluate_lists(
+    predictions: &Path,
+    labels: &Path,
+    manifest: Option<&Path>,
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let read = |path: &Path| -> Result<Vec<(String, String)>, BenchError> {
+        let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
+        Ok(read_published_list(&text, &path.display().to_string())?)
+    };
+    let items = join_published_lists(&read(predictions)?, &read(labels)?)?;
+    score(items, predictions, manifest, seed)
+}
+
+fn score(
+    mut items: Vec<Prediction>,
+    predictions: &Path,
+    manifest: Option<&Path>,
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let name = predictions.display().to_string();
     let mut classes = classes_of(&items);
     let mut corpus = predictions
         .file_stem()

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 /// An experiment with its corpora prepared and its encoders open.
 pub(crate) struct Grid<'a> {
-    home: &'a Home,
-    experiment: &'a Experiment,
-    protocol: Protocol,
-    corpora: Vec<Corpus>,
-    encoders: Vec<Encoder>,
-    options: ExtractOptions,
+    pub(crate) home: &'a Home,
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) protocol: Protocol,
+    pub(crate) corpora: Vec<Corpus>,
+    pub(crate) encoders: Vec<Encoder>,
+    pub(crate) options: ExtractOptions,
 }
 
 /// A corpus under an encoder, with what its training needs.
@@ -155,7 +155,7 @@ impl<'a> Grid<'a> {
     }
 
     /// Where the features of a corpus under an encoder lie; other ways to make them, other folders.
-    fn store(&self, corpus: &Corpus, encoder: &Encoder) -> PathBuf {
+    pub(crate) fn store(&self, corpus: &Corpus, encoder: &Encoder) -> PathBuf {
         let name = format!("{}{}", encoder.info().name, self.options.variant());
         self.home.features(&corpus.name, &name)
     }

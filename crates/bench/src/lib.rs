@@ -4,6 +4,7 @@
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
 mod bench;
+mod cross;
 mod encoders;
 mod error;
 mod evaluate;
@@ -24,12 +25,13 @@ mod submission;
 mod train;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use cross::{CrossRequest, Labeller, cross};
 pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
 pub use emobox_report::PaperSource;
 pub use encoders::{check_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use home::Home;

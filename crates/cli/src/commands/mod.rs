@@ -2,6 +2,7 @@
 
 mod bench;
 mod corpora;
+mod cross;
 mod encoders;
 mod evaluate;
 mod predict;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Train(args) => stages::train(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Bench(args) => bench::run(&session, args),
+        Command::Cross(args) => cross::run(&session, args),
         Command::Compare(args) => report::compare(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Submit(args) => submission::submit(&session, args),
