@@ -112,7 +112,7 @@ fn wrong_calls_say_what_would_be_right() {
     with(&["--class", "tired=Bored"]).fails_with(2, &["two has no class Bored", "Fear"]);
     with(&["--class", "angry"]).fails_with(2, &["SHARED=CLASS"]);
     with(&["--pseudo-labels", "three=x"]).fails_with(2, &["three is no corpus of this run"]);
-    with(&["--per-cell", "3"]).fails_with(1, &["s0 × angry has 2"]);
+    with(&["--per-cell", "3"]).fails_with(1, &["s2 × angry has 2"]);
     let set = "{\"key\":\"nobody\",\"label\":\"angry\",\"speaker\":\"s\"}\n";
     program.write("set.jsonl", set.as_bytes());
     with(&["--balanced-set", "one=set.jsonl"]).fails_with(2, &["nobody is no utterance of one"]);
