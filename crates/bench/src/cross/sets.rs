@@ -123,6 +123,9 @@ fn set(
         request.per_cell,
         request.speakers,
     );
+    if size.is_none() && request.per_cell.is_none() && request.speakers.is_none() {
+        return over_classes(grid, corpus, labels, classes);
+    }
     let options = BalanceOptions {
         classes: classes.clone(),
         // Where nothing fits, the smallest wish makes the error that says what is missing.
@@ -140,6 +143,37 @@ fn set(
         ),
         None => format!("drawn with seed {} from all utterances", options.seed),
     };
+    Ok((set, origin))
+}
+
+/// Nobody speaks every class: as many utterances of each class as the rarest has, whoever speaks.
+fn over_classes(
+    grid: &Grid<'_>,
+    corpus: &Corpus,
+    labels: &Option<PseudoLabels>,
+    classes: &BTreeMap<String, String>,
+) -> Result<(BalancedSet, String), BenchError> {
+    let mut manifest = corpus.manifest.clone();
+    for utterance in &mut manifest.utterances {
+        utterance.speaker = None;
+    }
+    let labels = labels.as_ref().map(|labels| &labels.by_key);
+    let size = largest_balance(&manifest, labels, classes, None, Some(1));
+    let options = BalanceOptions {
+        classes: classes.clone(),
+        per_cell: size.map_or(1, |(per_cell, _)| per_cell),
+        speakers: SpeakerChoice::Any(1),
+        seed: grid.experiment.seed,
+    };
+    let mut set = balanced_set(&manifest, labels, &options)?;
+    for item in &mut set.items {
+        let speaker = corpus.utterance(&item.key).and_then(|u| u.speaker.clone());
+        item.speaker = speaker.unwrap_or_default();
+    }
+    let origin = format!(
+        "no speaker has utterances of every class, so {} of each class are drawn with seed {}, whoever speaks",
+        options.per_cell, options.seed
+    );
     Ok((set, origin))
 }
 

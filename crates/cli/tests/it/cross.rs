@@ -91,6 +91,43 @@ fn two_corpora_are_tested_on_each_other() {
 }
 
 #[test]
+fn where_nobody_speaks_every_class_the_classes_alone_are_balanced() {
+    let program = Program::new();
+    let one = spoken_tones(&program, "one", "Bored");
+    let two = spoken_tones(&program, "two", "Fear");
+    // One speaker an emotion, as nearly in the Urdu corpus.
+    let table = std::fs::read_to_string(program.path("two/labels.csv")).unwrap();
+    let speakers = table.lines().map(|line| {
+        let (rest, _) = line.rsplit_once(',').unwrap();
+        let label = rest.rsplit(',').next().unwrap();
+        let speaker = if label == "label" { "speaker" } else { label };
+        format!("{rest},{speaker}\n")
+    });
+    let table: String = speakers.collect();
+    program.write("two/labels.csv", table.as_bytes());
+    let call = [
+        "cross",
+        "--corpus",
+        &one,
+        "--corpus",
+        &two,
+        "--encoder",
+        "fbank",
+        "--labeller",
+        "none",
+        "--out",
+        "out",
+    ];
+    let transcript = program.succeed(&call);
+    assert!(
+        transcript.stderr.contains("two: 12 test utterances")
+            && transcript.stderr.contains("not balanced over speakers"),
+        "{}",
+        transcript.stderr
+    );
+}
+
+#[test]
 fn wrong_calls_say_what_would_be_right() {
     let program = Program::new();
     let one = spoken_tones(&program, "one", "Bored");
