@@ -20,7 +20,7 @@ trap 'rm -rf "$work"' EXIT
 pages=("$@")
 if [ ${#pages[@]} -eq 0 ]; then
   cargo run --quiet -p emobox-report --example sample -- "$work/sample"
-  pages=("$work/sample/report.html" "$work/sample/published.html")
+  pages=("$work/sample/report.html" "$work/sample/published.html" "$work/sample/leaderboard.html")
 fi
 
 # open ARGUMENT... PAGE: one fresh profile a call, no sandbox inside containers, no name resolution.

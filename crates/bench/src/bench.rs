@@ -87,7 +87,7 @@ pub fn demo(
 
 /// One run at a time trains in a home; a second one waits and says so. Results do not depend on it:
 /// every file is whole or absent, whoever writes it.
-fn lock(home: &Home, context: Context<'_>) -> Result<DirLock, BenchError> {
+pub(crate) fn lock(home: &Home, context: Context<'_>) -> Result<DirLock, BenchError> {
     Ok(DirLock::acquire(home.root(), || {
         context.progress.note(&format!(
             "another emobox run is working in {}; waiting for it to end",
@@ -97,7 +97,7 @@ fn lock(home: &Home, context: Context<'_>) -> Result<DirLock, BenchError> {
 }
 
 /// An output folder that cannot be written is found before hours of work, not after.
-fn check_writable(out: &Path) -> Result<(), BenchError> {
+pub(crate) fn check_writable(out: &Path) -> Result<(), BenchError> {
     std::fs::create_dir_all(out).map_err(|e| FileError::io("create folder", out, e))?;
     let probe = out.join(format!(".emobox-{}.tmp", std::process::id()));
     emobox_files::write_atomic(&probe, b"")?;

@@ -5,7 +5,7 @@ use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
     BootstrapOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
-    classes_of, read_predictions, score_folds,
+    classes_of, join_published_lists, read_predictions, read_published_list, score_folds,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,6 +24,26 @@ pub fn evaluate(
     let name = predictions.display().to_string();
     let items = read_predictions(std::io::BufReader::new(file), &name)?;
     let manifest = manifest.map(Manifest::read).transpose()?;
+    evaluate_items(&name, items, manifest.as_ref(), seed)
+}
+
+/// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.
+///
+/// # Errors
+/// Keys that are missing, extra or doubled, all of them.
+pub fn evaluate_lists(
+    predictions: &Path,
+    labels: &Path,
+    manifest: Option<&Path>,
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let read = |path: &Path| -> Result<Vec<(String, String)>, BenchError> {
+        let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
+        Ok(read_published_list(&text, &path.display().to_string())?)
+    };
+    let items = join_published_lists(&read(predictions)?, &read(labels)?)?;
+    let manifest = manifest.map(Manifest::read).transpose()?;
+    let name = predictions.display().to_string();
     evaluate_items(&name, items, manifest.as_ref(), seed)
 }
 

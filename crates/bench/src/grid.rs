@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 
 /// An experiment with its corpora prepared and its encoders open.
 pub(crate) struct Grid<'a> {
-    home: &'a Home,
-    experiment: &'a Experiment,
-    protocol: Protocol,
-    corpora: Vec<Corpus>,
-    encoders: Vec<Encoder>,
+    pub(crate) home: &'a Home,
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) protocol: Protocol,
+    pub(crate) corpora: Vec<Corpus>,
+    pub(crate) encoders: Vec<Encoder>,
     pub(crate) options: ExtractOptions,
 }
 

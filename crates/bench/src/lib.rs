@@ -5,6 +5,7 @@
 
 mod bench;
 mod cluster;
+mod cross;
 mod download;
 mod encoders;
 mod error;
@@ -30,16 +31,17 @@ mod submission;
 mod train;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
+pub use cross::{CrossRequest, Labeller, cross};
 pub use download::{
     DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
 };
-pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
 pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
 pub use emobox_report::PaperSource;
 pub use encoders::{check_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
-pub use evaluate::{evaluate, evaluate_items};
+pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use home::Home;

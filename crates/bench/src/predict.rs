@@ -91,6 +91,10 @@ impl Predictor {
         })
     }
 
+    pub(crate) fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
     /// The classes it can tell apart.
     pub fn classes(&self) -> &[String] {
         self.probe.classes()
@@ -112,7 +116,8 @@ impl Predictor {
         self.answer(file, &samples)
     }
 
-    fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
+    /// The emotion of 16 kHz samples; `file` is their name.
+    pub(crate) fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
         let hidden = self
             .encoder
             .encode(samples, &self.layers)

@@ -47,6 +47,19 @@ impl Corpus {
         }
     }
 
+    /// The same recordings under another manifest: fewer of them, or other classes.
+    pub(crate) fn with_manifest(&self, manifest: Manifest) -> Self {
+        let keys = manifest.utterances.iter().map(|u| u.key.clone());
+        Self {
+            name: self.name.clone(),
+            root: self.root.clone(),
+            digest: manifest.digest(),
+            skipped: self.skipped,
+            by_key: keys.zip(0..).collect(),
+            manifest,
+        }
+    }
+
     /// The utterance of a key.
     pub fn utterance(&self, key: &str) -> Option<&Utterance> {
         self.by_key

@@ -4,8 +4,9 @@ use crate::{BenchError, BenchRun};
 use emobox_corpus::Manifest;
 use emobox_files::{FileError, read_json, write_atomic};
 use emobox_report::{
-    Metric, PaperSource, ReportData, Table, comparison_table, figures, html, intra_table,
-    latex_document, runs_csv, scores_table,
+    Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
+    cross_pairs_table, cross_table, figures, html, intra_table, latex_document, runs_csv,
+    scores_table,
 };
 use emobox_score::{
     BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare, read_predictions,
@@ -48,6 +49,7 @@ pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>)
         ReportFormat::Html => html(&data),
         ReportFormat::Markdown => texts(&tables(&data), Table::markdown),
         ReportFormat::Latex => latex_document(&tables(&data)),
+        ReportFormat::Csv if data.scores.runs.is_empty() => cross_pairs_table(&data).csv(),
         ReportFormat::Csv => runs_csv(&data),
     }
 }
@@ -65,12 +67,20 @@ pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, Benc
 
 /// The scores with intervals; and, where there is more than one cell, the paper's form.
 fn tables(data: &ReportData) -> Vec<Table> {
-    let mut tables = vec![scores_table(data)];
-    if data.headline().len() > 1 || data.beside.is_some() {
+    let mut tables = Vec::new();
+    if !data.scores.runs.is_empty() {
+        tables.push(scores_table(data));
+    }
+    if data.headline().len() > 1 || (data.beside.is_some() && tables.len() == 1) {
         tables.push(intra_table(data, &Metric::ALL));
     }
     if !data.scores.comparisons.is_empty() {
         tables.push(comparison_table(data));
+    }
+    if !data.scores.cross.is_empty() {
+        tables.push(cross_table(data));
+        tables.push(cross_average_table(data));
+        tables.push(cross_pairs_table(data));
     }
     tables
 }

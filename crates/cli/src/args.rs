@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Run corpora × encoders from raw audio to the table; resumes
     Bench(BenchArgs),
+    /// Train on each corpus, test on the balanced sets of the others: the matrix and its average
+    Cross(CrossArgs),
     /// Compare two systems by their predictions on the same items
     Compare(CompareArgs),
     /// Print a finished run again: tables, the page, figures, the paper's scores beside
@@ -349,9 +351,54 @@ pub(crate) struct JobArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CrossArgs {
+    /// An experiment file; what it names comes before what the options name
+    pub(crate) experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) grid: Grid,
+    /// A shared class and the corpora's classes in it; repeatable [default: every class that all have]
+    #[arg(long = "class", value_name = "SHARED=CLASS,CLASS")]
+    pub(crate) classes: Vec<String>,
+    /// Who labels what the balanced sets are drawn from: an encoder (by its own emotion head, else by
+    /// probes that never heard the speaker), a saved probe, or none [default: the first encoder]
+    #[arg(long, value_name = "NAME[=DIR]")]
+    pub(crate) labeller: Option<String>,
+    /// Pseudo-labels of a corpus from a predictions file; repeatable
+    #[arg(long, value_name = "CORPUS=FILE")]
+    pub(crate) pseudo_labels: Vec<String>,
+    /// A balanced set that exists already: key, label, speaker; repeatable
+    #[arg(long = "balanced-set", value_name = "CORPUS=FILE")]
+    pub(crate) balanced_sets: Vec<String>,
+    /// Utterances of each class from each speaker [default: what makes the largest set]
+    #[arg(long, value_name = "N")]
+    pub(crate) per_cell: Option<usize>,
+    /// Speakers of each balanced set [default: what makes the largest set]
+    #[arg(long, value_name = "N")]
+    pub(crate) speakers: Option<usize>,
+    /// A copy of the published metadata: its balanced sets are taken for the paper's four corpora
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
+    /// How probes are trained and selected [default: the experiment's, else strict]
+    #[arg(long, value_enum)]
+    pub(crate) protocol: Option<ProtocolName>,
+    /// The probe's head, by name [default: the experiment's, else the paper's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) head: Option<String>,
+    /// Seed of every random choice [default: the experiment's, else 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Where scores.json, predictions/, balanced/, pseudo-labels/ and report.html go
+    #[arg(long, value_name = "DIR", default_value = "cross-results")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     /// predictions.jsonl: key, fold, label, prediction, scores
     pub(crate) predictions: PathBuf,
+    /// The second list of the published toolkit (key, label); PREDICTIONS is then the first (key, pred)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
     /// A manifest, for the speakers that intervals are drawn over
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,

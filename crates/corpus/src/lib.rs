@@ -29,7 +29,8 @@ pub use audit::{
 };
 pub use balanced::{
     Balance, BalanceOptions, BalancedItem, BalancedSet, Joined, PUBLISHED_SETS, PublishedItem,
-    PublishedSet, SpeakerChoice, balanced_set, published_classes, read_pseudo_labels,
+    PublishedSet, SpeakerChoice, balanced_set, largest_balance, published_classes,
+    read_pseudo_labels,
 };
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use card_text::cards_markdown;
@@ -38,7 +39,7 @@ pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderReader};
 pub use partition::{
     Assignment, CpythonRandom, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule,
-    Scheme, partition, seeded_test_keys,
+    Scheme, partition, seeded_test_keys, whole_corpus,
 };
 pub use prepare::{PrepareOptions, Prepared, looks_like, prepare, prepare_with};
 pub use recipe::{Channel, Entry, Fields, Gender, Harvest, Outcome, Presence, Recipe, Row};

@@ -5,8 +5,8 @@
 mod common;
 
 use emobox_report::{
-    Metric, PaperSource, Table, cross_average_table, cross_table, figures, html, intra_table,
-    latex_document, scores_table,
+    Metric, PaperSource, Table, cross_average_table, cross_pairs_table, cross_table, figures, html,
+    intra_table, latex_document, leaderboard, scores_table,
 };
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ fn main() -> std::io::Result<()> {
     }
     let published = common::published();
     std::fs::write(folder.join("published.html"), html(&published))?;
+    let board = [common::verified("poor", 0.4), common::verified("good", 0.9)];
+    let board = leaderboard("Leaderboard", &board);
+    std::fs::write(folder.join("leaderboard.html"), board)?;
     let mut beside = published.clone();
     beside.beside = Some(PaperSource::Text);
     let tables = [
@@ -28,6 +31,7 @@ fn main() -> std::io::Result<()> {
         intra_table(&beside, &[Metric::Ua]),
         cross_table(&beside),
         cross_average_table(&beside),
+        cross_pairs_table(&data),
     ];
     std::fs::write(folder.join("tables.tex"), latex_document(&tables))?;
     let text: Vec<String> = tables.iter().map(Table::terminal).collect();

@@ -31,8 +31,8 @@ pub use map::{MAP_LIMIT, MapItem, Pca, TsneOptions, pca, tsne, utterance_maps};
 pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
-    Metric, calibration_table, comparison_table, cross_average_table, cross_table, gender_table,
-    intra_table, ranking, runs_csv, scores_table,
+    Metric, calibration_table, comparison_table, cross_average_table, cross_pairs_table,
+    cross_table, gender_table, intra_table, ranking, runs_csv, scores_table,
 };
 
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's

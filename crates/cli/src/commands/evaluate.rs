@@ -6,8 +6,11 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<Outcome> {
-    let evaluation =
-        emobox_bench::evaluate(&args.predictions, args.manifest.as_deref(), args.seed)?;
+    let (file, manifest) = (&args.predictions, args.manifest.as_deref());
+    let evaluation = match &args.labels {
+        Some(labels) => emobox_bench::evaluate_lists(file, labels, manifest, args.seed)?,
+        None => emobox_bench::evaluate(file, manifest, args.seed)?,
+    };
     if session.json {
         output::json(&evaluation.scores())?;
     } else {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod corpora;
+mod cross;
 mod download;
 mod encoders;
 mod evaluate;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Bench(args) => bench::run(&session, args),
         Command::Job(args) => bench::job(&session, args),
+        Command::Cross(args) => cross::run(&session, args),
         Command::Compare(args) => report::compare(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Submit(args) => submission::submit(&session, args),

@@ -1,9 +1,11 @@
 //! One integration binary: the invariants of ARCHITECTURE.md, and whole transcripts of the program.
 
 mod bad_input;
+mod cross;
 mod demo;
 mod download;
 mod extraction;
+mod lists;
 mod plan;
 mod program;
 mod real_speech;

@@ -114,38 +114,12 @@ pub fn balanced_set(
     options: &BalanceOptions,
 ) -> Result<BalancedSet, CorpusError> {
     let shared: BTreeSet<&str> = options.classes.values().map(String::as_str).collect();
-    let mut cells: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    let mut agreement: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let mut unlabelled = 0;
-    let mut speakers: BTreeSet<&str> = BTreeSet::new();
-    for utterance in &manifest.utterances {
-        let Some(class) = options.classes.get(&utterance.label) else {
-            continue;
-        };
-        let count = agreement.entry(class.clone()).or_default();
-        count.0 += 1;
-        let speaker = utterance.speaker.as_deref();
-        speakers.extend(speaker);
-        if let Some(labels) = pseudo_labels {
-            match labels.get(&utterance.key) {
-                None => {
-                    unlabelled += 1;
-                    continue;
-                }
-                Some(label) if *label != *class && options.classes.get(label) != Some(class) => {
-                    continue;
-                }
-                Some(_) => {}
-            }
-        }
-        count.1 += 1;
-        if let Some(speaker) = speaker {
-            cells
-                .entry((speaker, class))
-                .or_default()
-                .push(&utterance.key);
-        }
-    }
+    let Candidates {
+        cells,
+        speakers,
+        agreement,
+        unlabelled,
+    } = candidates(manifest, pseudo_labels, &options.classes);
     let filled = |speaker: &str| {
         shared.iter().all(|class| {
             cells
@@ -213,7 +187,133 @@ pub fn balanced_set(
     })
 }
 
+/// Cell size and number of speakers of the largest balanced set that a corpus has, given either, both or neither.
+///
+/// A speaker takes part who fills the cell of every shared class; of two sets of the same size the one with more speakers
+/// is taken. `None` where nobody fills the cells.
+pub fn largest_balance(
+    manifest: &Manifest,
+    pseudo_labels: Option<&BTreeMap<String, String>>,
+    classes: &BTreeMap<String, String>,
+    per_cell: Option<usize>,
+    speakers: Option<usize>,
+) -> Option<(usize, usize)> {
+    let shared: BTreeSet<&str> = classes.values().map(String::as_str).collect();
+    let candidates = candidates(manifest, pseudo_labels, classes);
+    let smallest_cell = |speaker: &&str| {
+        let of_class = |class: &&str| {
+            candidates
+                .cells
+                .get(&(*speaker, *class))
+                .map_or(0, Vec::len)
+        };
+        shared.iter().map(of_class).min().unwrap_or(0)
+    };
+    let mut sizes: Vec<usize> = candidates.speakers.iter().map(smallest_cell).collect();
+    sizes.retain(|size| *size > 0);
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    match (per_cell, speakers) {
+        (Some(per_cell), Some(speakers)) => Some((per_cell, speakers)),
+        (Some(per_cell), None) => {
+            let filled = sizes.iter().filter(|size| **size >= per_cell).count();
+            (filled > 0).then_some((per_cell, filled))
+        }
+        (None, Some(speakers)) => {
+            let last = speakers.checked_sub(1)?;
+            sizes.get(last).map(|size| (*size, speakers))
+        }
+        (None, None) => (1..)
+            .zip(&sizes)
+            .map(|(speakers, size)| (*size, speakers))
+            .max_by_key(|(size, speakers)| (size * speakers, *speakers)),
+    }
+}
+
+/// What a balanced set can be drawn from.
+struct Candidates<'a> {
+    /// Keys by speaker and shared class.
+    cells: BTreeMap<(&'a str, &'a str), Vec<&'a str>>,
+    /// Everybody who speaks an utterance of the shared classes.
+    speakers: BTreeSet<&'a str>,
+    agreement: BTreeMap<String, (usize, usize)>,
+    unlabelled: usize,
+}
+
+/// The one voice of a corpus that names no speaker at all.
+const UNKNOWN_SPEAKER: &str = "unknown";
+
+fn candidates<'a>(
+    manifest: &'a Manifest,
+    pseudo_labels: Option<&BTreeMap<String, String>>,
+    classes: &'a BTreeMap<String, String>,
+) -> Candidates<'a> {
+    let nobody = manifest.utterances.iter().all(|u| u.speaker.is_none());
+    let mut found = Candidates {
+        cells: BTreeMap::new(),
+        speakers: BTreeSet::new(),
+        agreement: BTreeMap::new(),
+        unlabelled: 0,
+    };
+    for utterance in &manifest.utterances {
+        let Some(class) = classes.get(&utterance.label) else {
+            continue;
+        };
+        let count = found.agreement.entry(class.clone()).or_default();
+        count.0 += 1;
+        let speaker = utterance.speaker.as_deref();
+        let speaker = speaker.or(nobody.then_some(UNKNOWN_SPEAKER));
+        found.speakers.extend(speaker);
+        if let Some(labels) = pseudo_labels {
+            match labels.get(&utterance.key) {
+                None => {
+                    found.unlabelled += 1;
+                    continue;
+                }
+                Some(label) if label != class && classes.get(label) != Some(class) => continue,
+                Some(_) => {}
+            }
+        }
+        count.1 += 1;
+        if let Some(speaker) = speaker {
+            let cell = found.cells.entry((speaker, class)).or_default();
+            cell.push(&utterance.key);
+        }
+    }
+    found
+}
+
 impl BalancedSet {
+    /// Reads what [`BalancedSet::write`] wrote, or items of the same fields (`key`, `label`, `speaker`) that somebody else
+    /// chose.
+    pub fn read(path: &Path, corpus: &str) -> Result<Self, CorpusError> {
+        let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
+        let (mut items, mut problems) = (Vec::<BalancedItem>::new(), Vec::new());
+        for (line, text) in (1..).zip(text.lines()) {
+            if text.trim().is_empty() {
+                continue;
+            }
+            match serde_json::from_str(text) {
+                Ok(item) => items.push(item),
+                Err(error) => problems.push(LineProblem {
+                    line,
+                    message: error.to_string(),
+                }),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(CorpusError::Lines {
+                path: path.to_owned(),
+                problems,
+            });
+        }
+        Ok(Self {
+            corpus: corpus.to_owned(),
+            items,
+            agreement: BTreeMap::new(),
+            unlabelled: 0,
+        })
+    }
+
     /// Writes one item a line, atomically.
     pub fn write(&self, path: &Path) -> Result<(), CorpusError> {
         write_atomic_with(path, |out| {

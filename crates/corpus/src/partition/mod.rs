@@ -163,6 +163,8 @@ pub enum Rule {
     PublishedLists,
     /// The published seeded draw over the published order.
     PublishedDraw,
+    /// Everything is for training: the test is another corpus.
+    WholeCorpus,
 }
 
 impl Rule {
@@ -177,6 +179,7 @@ impl Rule {
             Self::TextFolds => "text folds",
             Self::PublishedLists => "published lists",
             Self::PublishedDraw => "published draw",
+            Self::WholeCorpus => "everything for training",
         }
     }
 }
@@ -217,6 +220,33 @@ pub struct Partition {
     pub assignments: Vec<Assignment>,
     /// How it was made.
     pub info: PartitionInfo,
+}
+
+/// One fold in which everything is for training: what is tested on lies in another corpus.
+pub fn whole_corpus(manifest: &Manifest) -> Partition {
+    let assignment = |u: &crate::Utterance| Assignment {
+        fold: 1,
+        key: u.key.clone(),
+        role: Role::Train,
+    };
+    let mut assignments: Vec<Assignment> = manifest.utterances.iter().map(assignment).collect();
+    assignments.sort_unstable();
+    Partition {
+        assignments,
+        info: PartitionInfo {
+            schema: 1,
+            corpus: manifest.corpus.clone(),
+            scheme: Scheme::default(),
+            seed: 0,
+            rule: Rule::WholeCorpus,
+            reason: "another corpus is tested on".to_owned(),
+            folds: 1,
+            in_no_fold: 0,
+            not_in_manifest: Vec::new(),
+            manifest: manifest.digest().to_string(),
+            audit: None,
+        },
+    }
 }
 
 /// What a scheme gives back before it is joined to the manifest's facts.

@@ -79,6 +79,20 @@ fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
 
 fn summary(data: &ReportData) -> String {
     let runs = data.headline();
+    if let Some(matrix) = data.scores.cross.first().filter(|_| runs.is_empty()) {
+        return format!(
+            "{} across {}, {}.",
+            count(data.scores.cross.len(), "encoder"),
+            match matrix.corpora.len() {
+                1 => "1 corpus".to_owned(),
+                n => format!("{n} corpora"),
+            },
+            match matrix.classes.len() {
+                1 => "1 class".to_owned(),
+                n => format!("{n} classes"),
+            }
+        );
+    }
     let distinct =
         |pick: fn(&Run) -> &String| runs.iter().map(|run| pick(run)).collect::<BTreeSet<_>>();
     let encoders = count(distinct(|run| &run.encoder).len(), "encoder");

@@ -4,7 +4,7 @@ use crate::format::escape;
 use crate::tables::Grid;
 use crate::{
     Fact, Metric, ReportData, Table, calibration_table, comparison_table, cross_average_table,
-    cross_table, gender_table, intra_table, scores_table,
+    cross_pairs_table, cross_table, gender_table, intra_table, scores_table,
 };
 use emobox_score::Oracle;
 use std::fmt::Write;
@@ -155,7 +155,7 @@ fn cross(data: &ReportData) -> String {
     if data.scores.cross.is_empty() {
         return String::new();
     }
-    cross_average_table(data).html() + &cross_table(data).html()
+    cross_average_table(data).html() + &cross_table(data).html() + &cross_pairs_table(data).html()
 }
 
 fn optional(table: Option<Table>) -> String {

@@ -131,6 +131,47 @@ pub fn cross_average_table(data: &ReportData) -> Table {
     }
 }
 
+/// Every pair in full: size of the test set, accuracy with its interval, UA, macro F1 and the recall of each class.
+pub fn cross_pairs_table(data: &ReportData) -> Table {
+    let matrices = &data.scores.cross;
+    let mut classes: Vec<&String> = Vec::new();
+    for class in matrices.iter().flat_map(|matrix| &matrix.classes) {
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    let mut columns = ["encoder", "trained on", "tested on"]
+        .map(Column::left)
+        .to_vec();
+    columns.extend(["n", "accuracy %", "UA %", "macro F1 %"].map(Column::right));
+    let recalls = classes.iter().map(|c| format!("recall of {c} %"));
+    columns.extend(recalls.map(Column::right));
+    let mut rows = Vec::new();
+    for matrix in matrices {
+        for cell in &matrix.cells {
+            let mut row = [&matrix.encoder, &cell.train, &cell.test]
+                .map(Cell::text)
+                .to_vec();
+            row.push(Cell::number(cell.n.to_string(), cell.n as f64));
+            row.push(Cell::score(cell.accuracy).with_interval(Some(cell.accuracy_ci)));
+            row.push(Cell::score(cell.ua));
+            row.push(Cell::score(cell.macro_f1));
+            row.extend(classes.iter().map(|class| {
+                let scores = cell.per_class.iter();
+                let found = scores.filter(|c| c.class == **class && c.support > 0);
+                Cell::optional_score(found.map(|c| c.recall).next())
+            }));
+            rows.push(row);
+        }
+    }
+    Table {
+        caption: "Pairs of corpora with 95 % intervals".to_owned(),
+        columns,
+        rows,
+        ..Table::default()
+    }
+}
+
 /// Corpora of all matrices, in order of appearance.
 pub(crate) fn corpora(matrices: &[CrossMatrix]) -> Vec<&str> {
     let mut corpora = Vec::new();

@@ -11,7 +11,7 @@ mod scores;
 use emobox_score::Run;
 
 pub use comparison::comparison_table;
-pub use cross::{cross_average_table, cross_table};
+pub use cross::{cross_average_table, cross_pairs_table, cross_table};
 pub(crate) use grid::Grid;
 pub use groups::{calibration_table, gender_table};
 pub use intra::{intra_table, ranking};

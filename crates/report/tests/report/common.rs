@@ -6,7 +6,8 @@ use emobox_report::{
 };
 use emobox_score::{
     BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, Prediction, Provenance,
-    Run, RunLabels, ScoreRequest, ScoresFile, Source, compare, score_folds,
+    Reference, ReferenceItem, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile, Source, Submission,
+    SubmissionEntry, Verified, compare, score_folds, verify,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -336,4 +337,69 @@ fn comparison(corpus: &str, size: usize) -> Comparison {
         bootstrap: BootstrapOptions::default(),
     })
     .unwrap()
+}
+
+/// A submission that verifies; `skill` of its predictions are right.
+pub(crate) fn verified(system: &str, skill: f64) -> Verified {
+    let classes: Vec<String> = FOUR.map(String::from).to_vec();
+    let predictions = predictions("demo", &classes, skill);
+    let bootstrap = BootstrapOptions {
+        replicates: 100,
+        ..BootstrapOptions::default()
+    };
+    let labels = RunLabels {
+        corpus: "demo".into(),
+        encoder: "fbank".into(),
+        protocol: "strict".into(),
+        partition: "paper".into(),
+        config: String::new(),
+    };
+    let scores = score_folds(&ScoreRequest {
+        labels: &labels,
+        classes: &classes,
+        predictions: &predictions,
+        oracle: None,
+        bootstrap,
+    });
+    let items = predictions.iter().map(|p| ReferenceItem {
+        key: p.key.clone(),
+        fold: p.fold,
+        label: p.label.clone(),
+        speaker: p.speaker.clone(),
+        gender: p.gender.clone(),
+    });
+    let reference = Reference {
+        corpus: "demo".into(),
+        partition: "paper".into(),
+        protocol: "strict".into(),
+        manifest_digest: "m".into(),
+        partition_digest: "p".into(),
+        classes: classes.clone(),
+        items: items.collect(),
+        audit: Some("clean: no speaker on both sides".into()),
+    };
+    let entry = SubmissionEntry {
+        corpus: labels.corpus,
+        encoder: labels.encoder,
+        protocol: labels.protocol,
+        protocol_details: serde_json::Value::Null,
+        partition: labels.partition,
+        config: labels.config,
+        classes,
+        manifest_digest: "m".into(),
+        partition_digest: "p".into(),
+        store_digest: None,
+        bootstrap,
+        predictions,
+        scores: scores.unwrap(),
+    };
+    let submission = Submission {
+        schema: SCHEMA,
+        system: system.into(),
+        description: "a head <b>on</b> filter banks".into(),
+        provenance: Provenance::default(),
+        entries: vec![entry],
+        digest: String::new(),
+    };
+    verify(&submission.seal(), &[reference]).unwrap()
 }

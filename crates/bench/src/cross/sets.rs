@@ -1,0 +1,245 @@
+use super::CrossRequest;
+use super::labels::PseudoLabels;
+use crate::grid::Grid;
+use crate::split::Split;
+use crate::{BenchError, Corpus};
+use emobox_corpus::{
+    BalanceOptions, BalancedItem, BalancedSet, Manifest, PUBLISHED_SETS, PublishedSet,
+    SpeakerChoice, audit, balanced_set, largest_balance, whole_corpus,
+};
+use emobox_report::AuditFindings;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A corpus under the shared classes: all of it to train on, its balanced set to be tested on.
+pub(super) struct Pool {
+    /// The utterances of the shared classes, with the shared class as their label.
+    pub(super) corpus: Corpus,
+    /// Everything for training.
+    pub(super) split: Split,
+    /// What other corpora's probes are tested on.
+    pub(super) set: BalancedSet,
+    /// Where the set comes from, one sentence.
+    origin: String,
+}
+
+impl Pool {
+    pub(super) fn new(
+        grid: &Grid<'_>,
+        corpus: &Corpus,
+        labels: &Option<PseudoLabels>,
+        classes: &BTreeMap<String, String>,
+        request: &CrossRequest,
+    ) -> Result<Self, BenchError> {
+        let mut manifest = Manifest {
+            corpus: corpus.manifest.corpus.clone(),
+            utterances: Vec::new(),
+        };
+        for utterance in &corpus.manifest.utterances {
+            if let Some(class) = classes.get(&utterance.label) {
+                let mut utterance = utterance.clone();
+                utterance.label.clone_from(class);
+                manifest.utterances.push(utterance);
+            }
+        }
+        let (set, origin) = set(grid, corpus, labels, classes, request)?;
+        let pool = corpus.with_manifest(manifest);
+        check_set(&set, &pool)?;
+        let partition = whole_corpus(&pool.manifest);
+        let audit = audit(&pool.manifest, &partition, None);
+        Ok(Self {
+            split: Split { partition, audit },
+            corpus: pool,
+            set,
+            origin,
+        })
+    }
+
+    /// The set and how it came about, for the report.
+    pub(super) fn findings(&self) -> AuditFindings {
+        let items = &self.set.items;
+        let mut cells: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for item in items {
+            *cells.entry((&item.speaker, &item.label)).or_default() += 1;
+        }
+        let speakers: BTreeSet<&str> = cells.keys().map(|(speaker, _)| *speaker).collect();
+        let classes: BTreeSet<&str> = cells.keys().map(|(_, class)| *class).collect();
+        let full = speakers.len() * classes.len();
+        let size = cells.values().next().copied().unwrap_or(0);
+        let even = cells.len() == full && cells.values().all(|n| *n == size);
+        let verdict = format!(
+            "{} test utterances: {} speakers × {} classes{}",
+            items.len(),
+            speakers.len(),
+            classes.len(),
+            if even {
+                format!(" × {size}, balanced")
+            } else {
+                ", not balanced over speakers".to_owned()
+            }
+        );
+        let mut findings = vec![self.origin.clone()];
+        for (class, (all, agreed)) in &self.set.agreement {
+            findings.push(format!(
+                "{class}: of {all} utterances the labeller agrees on {agreed}"
+            ));
+        }
+        if self.set.unlabelled > 0 {
+            findings.push(format!("without a pseudo-label: {}", self.set.unlabelled));
+        }
+        findings.push(format!(
+            "to train on: {} utterances of the shared classes",
+            self.corpus.manifest.utterances.len()
+        ));
+        AuditFindings {
+            corpus: self.corpus.name.clone(),
+            partition: "balanced set".to_owned(),
+            verdict,
+            clean: even,
+            findings,
+        }
+    }
+}
+
+fn set(
+    grid: &Grid<'_>,
+    corpus: &Corpus,
+    labels: &Option<PseudoLabels>,
+    classes: &BTreeMap<String, String>,
+    request: &CrossRequest,
+) -> Result<(BalancedSet, String), BenchError> {
+    if let Some(path) = request.set_files.get(&corpus.name) {
+        let set = BalancedSet::read(path, &corpus.name)?;
+        return Ok((set, format!("the set is read from {}", path.display())));
+    }
+    let published = PUBLISHED_SETS.iter().any(|(name, _)| *name == corpus.name);
+    if let Some(metadata) = grid.experiment.metadata.as_deref().filter(|_| published) {
+        return published_set(
+            &PublishedSet::read(metadata, &corpus.name)?,
+            corpus,
+            classes,
+        );
+    }
+    let labels_by_key = labels.as_ref().map(|labels| &labels.by_key);
+    let size = largest_balance(
+        &corpus.manifest,
+        labels_by_key,
+        classes,
+        request.per_cell,
+        request.speakers,
+    );
+    if size.is_none() && request.per_cell.is_none() && request.speakers.is_none() {
+        return over_classes(grid, corpus, labels, classes);
+    }
+    let options = BalanceOptions {
+        classes: classes.clone(),
+        // Where nothing fits, the smallest wish makes the error that says what is missing.
+        per_cell: size.map_or(request.per_cell.unwrap_or(1), |(per_cell, _)| per_cell),
+        speakers: SpeakerChoice::Any(
+            size.map_or(request.speakers.unwrap_or(1), |(_, speakers)| speakers),
+        ),
+        seed: grid.experiment.seed,
+    };
+    let set = balanced_set(&corpus.manifest, labels_by_key, &options)?;
+    let origin = match labels {
+        Some(labels) => format!(
+            "drawn with seed {} from the utterances on which {} agrees with the annotation",
+            options.seed, labels.maker
+        ),
+        None => format!("drawn with seed {} from all utterances", options.seed),
+    };
+    Ok((set, origin))
+}
+
+/// Nobody speaks every class: as many utterances of each class as the rarest has, whoever speaks.
+fn over_classes(
+    grid: &Grid<'_>,
+    corpus: &Corpus,
+    labels: &Option<PseudoLabels>,
+    classes: &BTreeMap<String, String>,
+) -> Result<(BalancedSet, String), BenchError> {
+    let mut manifest = corpus.manifest.clone();
+    for utterance in &mut manifest.utterances {
+        utterance.speaker = None;
+    }
+    let labels = labels.as_ref().map(|labels| &labels.by_key);
+    let size = largest_balance(&manifest, labels, classes, None, Some(1));
+    let options = BalanceOptions {
+        classes: classes.clone(),
+        per_cell: size.map_or(1, |(per_cell, _)| per_cell),
+        speakers: SpeakerChoice::Any(1),
+        seed: grid.experiment.seed,
+    };
+    let mut set = balanced_set(&manifest, labels, &options)?;
+    for item in &mut set.items {
+        let speaker = corpus.utterance(&item.key).and_then(|u| u.speaker.clone());
+        item.speaker = speaker.unwrap_or_default();
+    }
+    let origin = format!(
+        "no speaker has utterances of every class, so {} of each class are drawn with seed {}, whoever speaks",
+        options.per_cell, options.seed
+    );
+    Ok((set, origin))
+}
+
+fn published_set(
+    published: &PublishedSet,
+    corpus: &Corpus,
+    classes: &BTreeMap<String, String>,
+) -> Result<(BalancedSet, String), BenchError> {
+    let joined = published.join(&corpus.manifest);
+    let shared: BTreeSet<&String> = classes.values().collect();
+    let items = joined
+        .items
+        .iter()
+        .filter(|(_, label)| shared.contains(label));
+    let mut items: Vec<BalancedItem> = items
+        .map(|(key, label)| BalancedItem {
+            key: key.clone(),
+            label: label.clone(),
+            speaker: corpus
+                .utterance(key)
+                .and_then(|u| u.speaker.clone())
+                .unwrap_or_default(),
+        })
+        .collect();
+    items.sort_by(|a, b| a.key.cmp(&b.key));
+    let origin = format!(
+        "the published set: {} items found, {} may be several utterances and {} are not in the manifest",
+        joined.items.len(),
+        joined.ambiguous.len(),
+        joined.absent.len()
+    );
+    let set = BalancedSet {
+        corpus: corpus.name.clone(),
+        items,
+        agreement: BTreeMap::new(),
+        unlabelled: 0,
+    };
+    Ok((set, origin))
+}
+
+/// A set of unknown keys, or of labels that are not the annotation's, tests nothing.
+fn check_set(set: &BalancedSet, pool: &Corpus) -> Result<(), BenchError> {
+    let wrong = set
+        .items
+        .iter()
+        .find_map(|item| match pool.utterance(&item.key) {
+            None => Some(format!(
+                "{} is no utterance of {} under the shared classes",
+                item.key, pool.name
+            )),
+            Some(utterance) if utterance.label != item.label => Some(format!(
+                "{} of {} is {:?} in the set and {:?} in the manifest",
+                item.key, pool.name, item.label, utterance.label
+            )),
+            Some(_) => None,
+        });
+    match wrong {
+        Some(problem) => Err(BenchError::Call(format!("balanced set: {problem}"))),
+        None if set.items.is_empty() => Err(BenchError::Call(format!(
+            "the balanced set of {} is empty",
+            pool.name
+        ))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,156 @@
+//! Training on one corpus and testing on another, from recordings to every form of the table.
+
+use crate::program::{Program, tone, wav};
+
+/// Six tones of each of two emotions by three speakers, and one emotion that only this corpus has.
+fn spoken_tones(program: &Program, name: &str, own_class: &str) -> String {
+    let mut table = String::from("path,label,speaker\n");
+    for (class, emotion) in ["Angry", "Sad", own_class].iter().enumerate() {
+        for variation in 0..6 {
+            let file = format!("{emotion}{variation}.wav");
+            let seconds = 0.4 + 0.05 * variation as f32;
+            program.write(
+                &format!("{name}/{file}"),
+                &wav(&tone(class, variation, seconds)),
+            );
+            table.push_str(&format!("{file},{emotion},s{}\n", variation % 3));
+        }
+    }
+    program.write(&format!("{name}/labels.csv"), table.as_bytes());
+    format!("{name}={}", program.path(name).display())
+}
+
+#[test]
+fn two_corpora_are_tested_on_each_other() {
+    let program = Program::new();
+    let one = spoken_tones(&program, "one", "Bored");
+    let two = spoken_tones(&program, "two", "Fear");
+    let call = [
+        "cross",
+        "--corpus",
+        &one,
+        "--corpus",
+        &two,
+        "--encoder",
+        "fbank",
+        "--out",
+        "out",
+    ];
+    let transcript = program.succeed(&call);
+    assert!(
+        transcript.stdout.contains("trained on one") && transcript.stdout.contains("recall of sad"),
+        "{}",
+        transcript.stdout
+    );
+    let text = std::fs::read_to_string(program.path("out/scores.json")).unwrap();
+    let scores: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let matrix = &scores["cross"][0];
+    assert_eq!(matrix["classes"], serde_json::json!(["angry", "sad"]));
+    assert_eq!(matrix["cells"].as_array().unwrap().len(), 2);
+    for file in [
+        "predictions/one-to-two/fbank.jsonl",
+        "balanced/one.jsonl",
+        "pseudo-labels/two.jsonl",
+        "report.html",
+    ] {
+        assert!(program.path("out").join(file).exists(), "{file}");
+    }
+    let set = std::fs::read_to_string(program.path("out/balanced/two.jsonl")).unwrap();
+    assert_eq!(
+        set.matches("\"angry\"").count(),
+        set.matches("\"sad\"").count(),
+        "{set}"
+    );
+    for (form, expected) in [
+        ("--latex", "\\toprule"),
+        ("--markdown", "| fbank"),
+        ("--csv", "trained on"),
+        ("--html", "Across corpora"),
+    ] {
+        let printed = program.succeed(&["report", "out", form]).stdout;
+        assert!(printed.contains(expected), "{form}: {printed}");
+    }
+
+    // The sets and labels that were written can be given back, and the result is the same.
+    let again = [
+        &call[..7],
+        &[
+            "--balanced-set",
+            "one=out/balanced/one.jsonl",
+            "--pseudo-labels",
+            "two=out/pseudo-labels/two.jsonl",
+            "--out",
+            "again",
+        ],
+    ]
+    .concat();
+    program.succeed(&again);
+    let text = std::fs::read_to_string(program.path("again/scores.json")).unwrap();
+    let second: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(second["cross"], scores["cross"]);
+}
+
+#[test]
+fn where_nobody_speaks_every_class_the_classes_alone_are_balanced() {
+    let program = Program::new();
+    let one = spoken_tones(&program, "one", "Bored");
+    let two = spoken_tones(&program, "two", "Fear");
+    // One speaker an emotion, as nearly in the Urdu corpus.
+    let table = std::fs::read_to_string(program.path("two/labels.csv")).unwrap();
+    let speakers = table.lines().map(|line| {
+        let (rest, _) = line.rsplit_once(',').unwrap();
+        let label = rest.rsplit(',').next().unwrap();
+        let speaker = if label == "label" { "speaker" } else { label };
+        format!("{rest},{speaker}\n")
+    });
+    let table: String = speakers.collect();
+    program.write("two/labels.csv", table.as_bytes());
+    let call = [
+        "cross",
+        "--corpus",
+        &one,
+        "--corpus",
+        &two,
+        "--encoder",
+        "fbank",
+        "--labeller",
+        "none",
+        "--out",
+        "out",
+    ];
+    let transcript = program.succeed(&call);
+    assert!(
+        transcript.stderr.contains("two: 12 test utterances")
+            && transcript.stderr.contains("not balanced over speakers"),
+        "{}",
+        transcript.stderr
+    );
+}
+
+#[test]
+fn wrong_calls_say_what_would_be_right() {
+    let program = Program::new();
+    let one = spoken_tones(&program, "one", "Bored");
+    let two = spoken_tones(&program, "two", "Fear");
+    let base = [
+        "cross",
+        "--corpus",
+        &one,
+        "--corpus",
+        &two,
+        "--encoder",
+        "fbank",
+        "--labeller",
+        "none",
+    ];
+    let with = |more: &[&str]| program.run(&[&base[..], more].concat());
+    let alone = ["cross", "--corpus", &one, "--encoder", "fbank"];
+    program.run(&alone).fails_with(2, &["two corpora or more"]);
+    with(&["--class", "tired=Bored"]).fails_with(2, &["two has no class Bored", "Fear"]);
+    with(&["--class", "angry"]).fails_with(2, &["SHARED=CLASS"]);
+    with(&["--pseudo-labels", "three=x"]).fails_with(2, &["three is no corpus of this run"]);
+    with(&["--per-cell", "3"]).fails_with(1, &["s2 × angry has 2"]);
+    let set = "{\"key\":\"nobody\",\"label\":\"angry\",\"speaker\":\"s\"}\n";
+    program.write("set.jsonl", set.as_bytes());
+    with(&["--balanced-set", "one=set.jsonl"]).fails_with(2, &["nobody is no utterance of one"]);
+}
