@@ -2,7 +2,7 @@
 
     python parity/python/whisper.py [CORPORA/emodb] [WEIGHTS/whisper-tiny.en]
 
-Needs emobox, torch, transformers, librosa or torchaudio, soundfile. The peer pads to 30 s, runs the encoder with all
+Needs emobox, torch, transformers, librosa. The peer pads to 30 s, runs the encoder with all
 hidden states, and cuts to floor(samples / 320) frames, as the benchmark's protocol says.
 """
 
@@ -12,6 +12,9 @@ from pathlib import Path
 import librosa
 import numpy as np
 import torch
+
+# Not used here, and a torchaudio of another CUDA than torch's stops transformers from importing.
+sys.modules["torchaudio"] = None
 from transformers import WhisperFeatureExtractor, WhisperModel
 
 import emobox
@@ -23,7 +26,7 @@ weights = Path(sys.argv[2]) if len(sys.argv) > 2 else shared / "weights/whisper-
 BOUND = 1e-3
 
 extractor = WhisperFeatureExtractor.from_pretrained(weights)
-peer = WhisperModel.from_pretrained(weights, torch_dtype=torch.float32).encoder.eval()
+peer = WhisperModel.from_pretrained(weights, dtype=torch.float32).encoder.eval()
 ours = emobox.Encoder("whisper-tiny.en", weights)
 worst_absolute = worst_relative = worst_audio = 0.0
 for path in sorted(corpus.rglob("*.wav"))[:: max(1, len(list(corpus.rglob("*.wav"))) // 10)][:10]:

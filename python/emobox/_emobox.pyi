@@ -9,7 +9,30 @@ _Array = tuple[bytes, int, int, int]
 _States = tuple[bytearray, int, int, int]
 
 __version__: str
-__all__: list[str]
+__all__ = [
+    "Encoder",
+    "FeatureStore",
+    "Probe",
+    "Run",
+    "__version__",
+    "audit",
+    "bench",
+    "compare",
+    "confusion",
+    "corpora",
+    "demo_corpus",
+    "encoders",
+    "evaluate",
+    "extract",
+    "load_audio",
+    "partition",
+    "prepare",
+    "pull_encoder",
+    "read_manifest",
+    "read_run",
+    "resample",
+    "set_threads",
+]
 
 def audit(
     corpus: str, utterances: str, partition: str, root: Path | None = None, progress: _Progress = None

@@ -18,7 +18,7 @@ from ._progress import ProgressLike, callback
 from .errors import CorpusError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as _pandas
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Manifest:
         **values: object,
     ) -> Manifest:
         """The utterances for which ``keep`` holds and whose fields have the values named: one value, or any
-        of a list, tuple or set. ``manifest.filter(label=["angry", "sad"], gender="female")``"""
+        of a list, tuple or set. ``manifest.filter(label=["Angry", "Sad"], gender="female")``"""
         unknown = sorted(set(values) - _FIELDS)
         if unknown:
             raise ValueError(f"utterances have no field {unknown[0]!r}; there are {', '.join(sorted(_FIELDS))}")
@@ -177,7 +177,7 @@ class Manifest:
             sample_rate=sample_rate,
         )
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_pandas(self) -> _pandas.DataFrame:
         """A data frame, one row an utterance, indexed by key. Needs pandas."""
         import pandas
 

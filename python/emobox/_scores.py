@@ -132,6 +132,7 @@ def compare(
 ) -> Comparison:
     """Compares two systems by their predictions of the same items. Raises `ScoreError` where the items differ."""
     (path_a, lines_a), (path_b, lines_b) = _lines(a, names[0]), _lines(b, names[1])
+    lines_b = _speakers_of(lines_a, lines_b)
     if names == ("a", "b") and path_a != path_b:
         names = (path_a, path_b)
     return Comparison(_emobox.compare(corpus, (names[0], lines_a), (names[1], lines_b), seed))
@@ -146,6 +147,17 @@ def _lines(predictions: Predictions, name: str) -> tuple[str, str]:
         row = dict(one.__dict__ if isinstance(one, Prediction) else one)
         lines.append(json.dumps({k: v for k, v in row.items() if v is not None}))
     return name, "\n".join(lines)
+
+
+def _speakers_of(a: str, b: str) -> str:
+    """The lines of ``b`` with the speakers of ``a``: the bootstrap draws the same speakers for both. Lines that
+    are no predictions are left for the reader to name."""
+    try:
+        speakers = {row["key"]: row.get("speaker") for row in map(json.loads, filter(str.strip, a.split("\n")))}
+        rows = [{**row, "speaker": speakers.get(row["key"])} for row in map(json.loads, filter(str.strip, b.split("\n")))]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return b
+    return "\n".join(json.dumps({k: v for k, v in row.items() if v is not None}) for row in rows)
 
 
 def _cell(run: dict[str, Any], name: str) -> object:

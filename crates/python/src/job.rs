@@ -63,8 +63,7 @@ fn listen(
             Err(RecvTimeoutError::Disconnected) => return raised,
         };
         let events = first.into_iter().chain(receiver.try_iter());
-        let told =
-            tell(events, &mut stage, callback).and_then(|()| Python::attach(Python::check_signals));
+        let told = tell(events, &mut stage, callback).and_then(|()| Python::attach(signals));
         if let Err(error) = told {
             stop.store(true, Ordering::Relaxed);
             raised.get_or_insert(error);
@@ -74,6 +73,11 @@ fn listen(
             std::thread::sleep(BEAT / 2);
         }
     }
+}
+
+/// `KeyboardInterrupt` after Ctrl-C, where the calling thread is Python's main one.
+fn signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 fn tell(

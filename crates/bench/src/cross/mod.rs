@@ -7,7 +7,7 @@ mod sets;
 use crate::bench::{check_writable, lock};
 use crate::evaluate::scores_file;
 use crate::grid::Grid;
-use crate::results::{protocol_facts, write_results};
+use crate::results::{protocol_facts, write_page, write_scores};
 use crate::{BenchError, BenchRun, Context, EncoderChoice, Experiment, Home};
 use emobox_files::sha256_bytes;
 use emobox_report::ReportData;
@@ -70,7 +70,7 @@ pub fn cross(
     let classes = class_map(&grid, &request.classes)?;
     let shared: BTreeSet<&String> = classes.values().collect();
     let shared: Vec<String> = shared.into_iter().cloned().collect();
-    grid.extract(None, context)?;
+    grid.extract(None, None, context)?;
     let labels = labels::all(&grid, request, &classes, context)?;
     let mut pools = Vec::new();
     for (corpus, labels) in grid.corpora.iter().zip(&labels) {
@@ -103,7 +103,8 @@ pub fn cross(
             labels.write(&out.join("pseudo-labels").join(&name))?;
         }
     }
-    write_results(&run, out)?;
+    write_scores(&run, out)?;
+    write_page(&run, out)?;
     Ok(run)
 }
 
