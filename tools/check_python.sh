@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Python wheel as a user gets it: built, installed into a fresh environment, tested from there.
-# The release profile and target folder are those of the demo, so little is compiled twice.
+# The dev profile and target folder are those of the tests, so little is compiled twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ rm -rf "$environment" target/ci-wheels
 pip=("$environment/bin/python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" install 'maturin>=1.9,<2' pytest mypy scikit-learn
 
-"$environment/bin/maturin" build --release --out target/ci-wheels
+"$environment/bin/maturin" build --profile dev --out target/ci-wheels
 "${pip[@]}" install target/ci-wheels/emobox-*.whl
 
 # From elsewhere, so that the installed package is tested and not the source folder.

@@ -323,7 +323,7 @@ pub(crate) struct PlanArgs {
     /// Print the jobs, what they need and make, and what they will take; run nothing
     #[arg(long, conflicts_with_all = ["attach", "cancel"])]
     pub(crate) plan: bool,
-    /// Who runs the jobs: this process (default), or a Slurm cluster as [slurm] in the experiment says
+    /// Who runs the jobs: this process (default), or a Slurm cluster, as the table `slurm` of the experiment says
     #[arg(long, value_enum, default_value_t = Executor::Local, hide_default_value = true)]
     pub(crate) executor: Executor,
     /// Join the jobs that an earlier call gave to the cluster
