@@ -5,8 +5,8 @@ use emobox_features::Store;
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
     Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin, Progress,
-    Protocol, StreamSource, TrainOptions, TrainState, Training, curves_csv, tensorboard_events,
-    train_fold,
+    Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState, Training, curves_csv,
+    tensorboard_events, train_fold,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,8 @@ pub(crate) struct JobIdentity {
     pub(crate) without_features: Vec<String>,
     /// Every constant of the protocol.
     pub(crate) protocol: Protocol,
+    /// [`TRAINING_REVISION`]: another one gives other numbers.
+    pub(crate) training_revision: u32,
     /// The program: another version may train in another way.
     pub(crate) program_version: String,
 }
@@ -65,6 +67,7 @@ impl JobIdentity {
             features: features_identity(assignment.store),
             without_features: failures.map(|failure| failure.key.clone()).collect(),
             protocol: assignment.protocol.clone(),
+            training_revision: TRAINING_REVISION,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -42,4 +42,4 @@ pub use source::{FeatureSource, StreamSource, ViewSource};
 pub use split::{ValidationOrigin, ValidationSplit, validation_split};
 pub use state::TrainState;
 pub use task::{FoldTask, Item, Role};
-pub use train::{Flow, Observer, Progress, TrainOptions, Training, train_fold};
+pub use train::{Flow, Observer, Progress, TRAINING_REVISION, TrainOptions, Training, train_fold};

@@ -14,7 +14,7 @@ use crate::{
 use emobox_files::sha256_bytes;
 
 /// Raised whenever the same data and protocol would give other numbers than before.
-const REVISION: u32 = 2;
+pub const TRAINING_REVISION: u32 = 2;
 
 /// How to run a training; nothing here changes its result.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +132,7 @@ pub fn train_fold(
 /// The digest of everything a saved state depends on, apart from the features themselves.
 fn identity(task: &FoldTask<'_>, protocol: &Protocol) -> String {
     let mut text = format!(
-        "{REVISION}\n{}\n{}\n{}\n{:?}\n{} {}\n",
+        "{TRAINING_REVISION}\n{}\n{}\n{}\n{:?}\n{} {}\n",
         protocol.digest(),
         task.corpus,
         task.fold,
