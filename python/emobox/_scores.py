@@ -50,10 +50,10 @@ class Scores:
 
     @property
     def headline(self) -> dict[str, Any]:
-        """The row to report: the pool of all folds, or the only one."""
+        """The row to report, as in the printed table: the mean over folds, or the only row."""
         runs = self.runs
-        pooled = [run for run in runs if run["fold"] == "pooled"]
-        return (pooled or runs)[0]
+        means = [run for run in runs if run["fold"] == "mean"]
+        return (means or runs)[0]
 
     @property
     def ua(self) -> float:
@@ -132,7 +132,6 @@ def compare(
 ) -> Comparison:
     """Compares two systems by their predictions of the same items. Raises `ScoreError` where the items differ."""
     (path_a, lines_a), (path_b, lines_b) = _lines(a, names[0]), _lines(b, names[1])
-    lines_b = _speakers_of(lines_a, lines_b)
     if names == ("a", "b") and path_a != path_b:
         names = (path_a, path_b)
     return Comparison(_emobox.compare(corpus, (names[0], lines_a), (names[1], lines_b), seed))
@@ -149,21 +148,10 @@ def _lines(predictions: Predictions, name: str) -> tuple[str, str]:
     return name, "\n".join(lines)
 
 
-def _speakers_of(a: str, b: str) -> str:
-    """The lines of ``b`` with the speakers of ``a``: the bootstrap draws the same speakers for both. Lines that
-    are no predictions are left for the reader to name."""
-    try:
-        speakers = {row["key"]: row.get("speaker") for row in map(json.loads, filter(str.strip, a.split("\n")))}
-        rows = [{**row, "speaker": speakers.get(row["key"])} for row in map(json.loads, filter(str.strip, b.split("\n")))]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return b
-    return "\n".join(json.dumps({k: v for k, v in row.items() if v is not None}) for row in rows)
-
-
 def _cell(run: dict[str, Any], name: str) -> object:
     value = run.get(name, "")
     if not isinstance(value, float):
         return value
-    interval = (run.get("ci") or {}).get(name)
+    interval = run.get(f"{name}_ci")
     text = f"{100 * value:.2f}"
     return f"{text} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else text

@@ -151,7 +151,8 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, ScoreError> {
     })
 }
 
-/// Both lists in the order of (fold, key), once they are known to be about the same items.
+/// Both lists in the order of (fold, key), once they are known to be about the same items, with the speakers of the
+/// first: the bootstrap draws the same speakers for both.
 fn paired(
     a: (&str, &[Prediction]),
     b: (&str, &[Prediction]),
@@ -170,7 +171,10 @@ fn paired(
             list.iter().map(|p| ((p.fold, &p.key), p)).collect();
         by_item.into_values().cloned().collect::<Vec<_>>()
     };
-    let (x, y) = (ordered(a.1), ordered(b.1));
+    let (x, mut y) = (ordered(a.1), ordered(b.1));
+    for (x, y) in x.iter().zip(&mut y) {
+        y.speaker.clone_from(&x.speaker);
+    }
     match x.iter().zip(&y).find(|(x, y)| x.label != y.label) {
         None => Ok((x, y)),
         Some((x, y)) => Err(ScoreError::Invalid {

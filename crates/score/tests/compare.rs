@@ -52,6 +52,19 @@ fn a_system_does_not_differ_from_itself_and_swapping_turns_the_sign() {
 }
 
 #[test]
+fn speakers_that_only_one_system_names_are_those_of_both() {
+    let spoken: Vec<Prediction> = (0..70).map(|i| item(i, i % 3 > 0)).collect();
+    let mut silent: Vec<Prediction> = (0..70).map(|i| item(i, i % 5 > 1)).collect();
+    let expected = against(&spoken, &silent).unwrap();
+    for item in &mut silent {
+        item.speaker = None;
+    }
+    assert_eq!(against(&spoken, &silent).unwrap(), expected);
+    let utterances = against(&silent, &spoken).unwrap();
+    assert_eq!(utterances.interval.units, 70);
+}
+
+#[test]
 fn other_items_and_other_labels_are_refused_by_name() {
     let a: Vec<Prediction> = (0..4).map(|i| item(i, true)).collect();
     let message = against(&a, &a[1..]).unwrap_err().to_string();
