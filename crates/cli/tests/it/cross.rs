@@ -20,22 +20,26 @@ fn spoken_tones(program: &Program, name: &str, own_class: &str) -> String {
     format!("{name}={}", program.path(name).display())
 }
 
+/// `cross` between two corpora under fbank, and more options.
+fn call<'a>(one: &'a str, two: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let base = [
+        "cross",
+        "--corpus",
+        one,
+        "--corpus",
+        two,
+        "--encoder",
+        "fbank",
+    ];
+    [&base[..], more].concat()
+}
+
 #[test]
 fn two_corpora_are_tested_on_each_other() {
     let program = Program::new();
     let one = spoken_tones(&program, "one", "Bored");
     let two = spoken_tones(&program, "two", "Fear");
-    let call = [
-        "cross",
-        "--corpus",
-        &one,
-        "--corpus",
-        &two,
-        "--encoder",
-        "fbank",
-        "--out",
-        "out",
-    ];
+    let call = call(&one, &two, &["--out", "out"]);
     let transcript = program.succeed(&call);
     assert!(
         transcript.stdout.contains("trained on one") && transcript.stdout.contains("recall of sad"),
@@ -105,19 +109,7 @@ fn where_nobody_speaks_every_class_the_classes_alone_are_balanced() {
     });
     let table: String = speakers.collect();
     program.write("two/labels.csv", table.as_bytes());
-    let call = [
-        "cross",
-        "--corpus",
-        &one,
-        "--corpus",
-        &two,
-        "--encoder",
-        "fbank",
-        "--labeller",
-        "none",
-        "--out",
-        "out",
-    ];
+    let call = call(&one, &two, &["--labeller", "none", "--out", "out"]);
     let transcript = program.succeed(&call);
     assert!(
         transcript.stderr.contains("two: 12 test utterances")
@@ -132,17 +124,7 @@ fn wrong_calls_say_what_would_be_right() {
     let program = Program::new();
     let one = spoken_tones(&program, "one", "Bored");
     let two = spoken_tones(&program, "two", "Fear");
-    let base = [
-        "cross",
-        "--corpus",
-        &one,
-        "--corpus",
-        &two,
-        "--encoder",
-        "fbank",
-        "--labeller",
-        "none",
-    ];
+    let base = call(&one, &two, &["--labeller", "none"]);
     let with = |more: &[&str]| program.run(&[&base[..], more].concat());
     let alone = ["cross", "--corpus", &one, "--encoder", "fbank"];
     program.run(&alone).fails_with(2, &["two corpora or more"]);

@@ -5,10 +5,10 @@ mod published;
 use crate::partition::draw;
 use crate::{CorpusError, LineProblem, Manifest, Utterance};
 use emobox_files::{FileError, write_atomic_with};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 pub use published::{Joined, PUBLISHED_SETS, PublishedItem, PublishedSet, published_classes};
@@ -72,21 +72,29 @@ pub fn read_pseudo_labels(path: &Path) -> Result<BTreeMap<String, String>, Corpu
         key: String,
         prediction: String,
     }
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
     let mut labels: BTreeMap<String, String> = BTreeMap::new();
-    let mut problems = Vec::new();
-    for (line, text) in (1..).zip(BufReader::new(file).lines()) {
-        let text = text.map_err(|e| FileError::io("read", path, e))?;
+    for Line { key, prediction } in read_lines(path)? {
+        let kept = labels.entry(key).or_insert_with(|| prediction.clone());
+        if *kept != prediction {
+            kept.clear();
+        }
+    }
+    Ok(labels)
+}
+
+/// One JSON value a line; blank lines are passed over.
+///
+/// # Errors
+/// A file that cannot be read, or every line that is not such a value.
+fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CorpusError> {
+    let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
+    let (mut items, mut problems) = (Vec::new(), Vec::new());
+    for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
         }
-        match serde_json::from_str::<Line>(&text) {
-            Ok(Line { key, prediction }) => {
-                let kept = labels.entry(key).or_insert_with(|| prediction.clone());
-                if *kept != prediction {
-                    kept.clear();
-                }
-            }
+        match serde_json::from_str(text) {
+            Ok(item) => items.push(item),
             Err(error) => problems.push(LineProblem {
                 line,
                 message: error.to_string(),
@@ -94,7 +102,7 @@ pub fn read_pseudo_labels(path: &Path) -> Result<BTreeMap<String, String>, Corpu
         }
     }
     if problems.is_empty() {
-        Ok(labels)
+        Ok(items)
     } else {
         Err(CorpusError::Lines {
             path: path.to_owned(),
@@ -286,29 +294,9 @@ impl BalancedSet {
     /// Reads what [`BalancedSet::write`] wrote, or items of the same fields (`key`, `label`, `speaker`) that somebody else
     /// chose.
     pub fn read(path: &Path, corpus: &str) -> Result<Self, CorpusError> {
-        let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
-        let (mut items, mut problems) = (Vec::<BalancedItem>::new(), Vec::new());
-        for (line, text) in (1..).zip(text.lines()) {
-            if text.trim().is_empty() {
-                continue;
-            }
-            match serde_json::from_str(text) {
-                Ok(item) => items.push(item),
-                Err(error) => problems.push(LineProblem {
-                    line,
-                    message: error.to_string(),
-                }),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(CorpusError::Lines {
-                path: path.to_owned(),
-                problems,
-            });
-        }
         Ok(Self {
             corpus: corpus.to_owned(),
-            items,
+            items: read_lines(path)?,
             agreement: BTreeMap::new(),
             unlabelled: 0,
         })

@@ -1,6 +1,5 @@
 use super::Balance;
-use crate::{CorpusError, LineProblem, Manifest, Utterance};
-use emobox_files::FileError;
+use crate::{CorpusError, Manifest, Utterance};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -90,30 +89,9 @@ impl PublishedSet {
             .iter()
             .find(|path| path.is_file())
             .unwrap_or(&candidates[0]);
-        let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
-        let mut items = Vec::new();
-        let mut problems = Vec::new();
-        for (line, text) in (1..)
-            .zip(text.lines())
-            .filter(|(_, text)| !text.trim().is_empty())
-        {
-            match serde_json::from_str(text) {
-                Ok(item) => items.push(item),
-                Err(error) => problems.push(LineProblem {
-                    line,
-                    message: error.to_string(),
-                }),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(CorpusError::Lines {
-                path: path.clone(),
-                problems,
-            });
-        }
         Ok(Self {
             corpus: corpus.to_owned(),
-            items,
+            items: super::read_lines(path)?,
         })
     }
 
