@@ -1,5 +1,5 @@
 use crate::grid::Grid;
-use crate::plan::{Machine, Plan, run_here};
+use crate::plan::{Plan, run_here};
 use crate::{
     BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Extracted, Home, Share,
 };
@@ -19,7 +19,7 @@ pub fn bench(
     check_writable(out)?;
     let _lock = lock(home, context)?;
     let grid = Grid::open(home, experiment, context)?;
-    let plan = Plan::of(home, experiment, out, &Machine::measure())?;
+    let plan = Plan::of(home, experiment, out)?;
     plan.write()?;
     run_here(&plan, &grid, context)
 }

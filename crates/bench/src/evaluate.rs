@@ -19,12 +19,17 @@ pub fn evaluate(
     manifest: Option<&Path>,
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
-    let file =
-        std::fs::File::open(predictions).map_err(|e| FileError::io("read", predictions, e))?;
     let name = predictions.display().to_string();
-    let items = read_predictions(std::io::BufReader::new(file), &name)?;
+    let items = predictions_in(predictions)?;
     let manifest = manifest.map(Manifest::read).transpose()?;
     evaluate_items(&name, items, manifest.as_ref(), seed)
+}
+
+/// The lines of a `predictions.jsonl`.
+pub(crate) fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
+    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
+    let reader = std::io::BufReader::new(file);
+    Ok(read_predictions(reader, &path.display().to_string())?)
 }
 
 /// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.

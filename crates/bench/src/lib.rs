@@ -50,8 +50,7 @@ pub use lists::{
 };
 pub use memory::parse_memory;
 pub use plan::{
-    EncoderSpeed, FileStamp, Job, JobStage, Machine, Part, Plan, Receipt, SpeedSource, Work,
-    run_job,
+    EncoderSpeed, FileStamp, Job, JobStage, Part, Plan, Receipt, SpeedSource, Work, run_job,
 };
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};

@@ -22,42 +22,31 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    fn new(record: &PrepareRecord, manifest: Manifest) -> Self {
+    fn new(name: &str, root: impl Into<PathBuf>, manifest: Manifest, skipped: usize) -> Self {
         let keys = manifest.utterances.iter().map(|u| u.key.clone());
         Self {
-            name: record.corpus.clone(),
-            root: record.root.clone(),
+            name: name.to_owned(),
+            root: root.into(),
             digest: manifest.digest(),
-            skipped: record.skipped,
+            skipped,
             by_key: keys.zip(0..).collect(),
             manifest,
         }
+    }
+
+    fn prepared(record: &PrepareRecord, manifest: Manifest) -> Self {
+        Self::new(&record.corpus, &record.root, manifest, record.skipped)
     }
 
     /// Utterances from elsewhere, below `root`: a part of a prepared corpus, a manifest of another program.
     pub fn of(manifest: Manifest, root: impl Into<PathBuf>) -> Self {
-        let keys = manifest.utterances.iter().map(|u| u.key.clone());
-        Self {
-            name: manifest.corpus.clone(),
-            root: root.into(),
-            digest: manifest.digest(),
-            skipped: 0,
-            by_key: keys.zip(0..).collect(),
-            manifest,
-        }
+        let name = manifest.corpus.clone();
+        Self::new(&name, root, manifest, 0)
     }
 
     /// The same recordings under another manifest: fewer of them, or other classes.
     pub(crate) fn with_manifest(&self, manifest: Manifest) -> Self {
-        let keys = manifest.utterances.iter().map(|u| u.key.clone());
-        Self {
-            name: self.name.clone(),
-            root: self.root.clone(),
-            digest: manifest.digest(),
-            skipped: self.skipped,
-            by_key: keys.zip(0..).collect(),
-            manifest,
-        }
+        Self::new(&self.name, &self.root, manifest, self.skipped)
     }
 
     /// The utterance of a key.
@@ -126,7 +115,7 @@ pub fn prepare(
         && let Ok(manifest) = Manifest::read(home.manifest(name))
         && manifest.digest() == record.manifest
     {
-        return Ok((Corpus::new(&record, manifest), record));
+        return Ok((Corpus::prepared(&record, manifest), record));
     }
     context.progress.begin(&Stage {
         label: format!("reading {name}"),
@@ -159,7 +148,7 @@ pub fn prepare(
     };
     prepared.manifest.write(home.manifest(name))?;
     write_json(&record_path, &record)?;
-    Ok((Corpus::new(&record, prepared.manifest), record))
+    Ok((Corpus::prepared(&record, prepared.manifest), record))
 }
 
 /// The corpus of an earlier [`prepare`].
@@ -173,7 +162,7 @@ pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
     }
     let record: PrepareRecord = read_json(&path)?;
     let manifest = Manifest::read(home.manifest(name))?;
-    Ok(Corpus::new(&record, manifest))
+    Ok(Corpus::prepared(&record, manifest))
 }
 
 /// Prepares a corpus when its raw release is named, else opens it.

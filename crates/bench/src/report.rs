@@ -1,16 +1,14 @@
-use crate::evaluate::{add_speakers, scores_file};
+use crate::evaluate::{add_speakers, predictions_in, scores_file};
 use crate::results::REPORT_DATA;
 use crate::{BenchError, BenchRun};
 use emobox_corpus::Manifest;
-use emobox_files::{FileError, read_json, write_atomic};
+use emobox_files::{read_json, write_atomic};
 use emobox_report::{
     Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
     cross_pairs_table, cross_table, figures, html, intra_table, latex_document, runs_csv,
     scores_table,
 };
-use emobox_score::{
-    BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare, read_predictions,
-};
+use emobox_score::{BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare};
 use std::path::{Path, PathBuf};
 
 /// The forms a finished run can be printed in.
@@ -99,9 +97,7 @@ pub fn compare_files(
 ) -> Result<BenchRun, BenchError> {
     let manifest = manifest.map(Manifest::read).transpose()?;
     let read = |path: &Path| -> Result<Vec<Prediction>, BenchError> {
-        let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-        let name = path.display().to_string();
-        let mut items = read_predictions(std::io::BufReader::new(file), &name)?;
+        let mut items = predictions_in(path)?;
         if let Some(manifest) = &manifest {
             add_speakers(&mut items, manifest);
         }

@@ -5,7 +5,7 @@ use emobox_files::{write_atomic, write_atomic_with, write_json};
 use emobox_probe::{FoldOutcome, Point, Protocol};
 use emobox_report::{AuditFindings, Fact, Training, TrainingPoint, html};
 use emobox_score::write_predictions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What `emobox report` reads: everything that the page shows.
 pub(crate) const REPORT_DATA: &str = "report.json";
@@ -13,13 +13,18 @@ pub(crate) const REPORT_DATA: &str = "report.json";
 /// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl` and `report.json`.
 pub(crate) fn write_scores(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     for set in run.predictions() {
-        let name = format!("{}.jsonl", set.encoder);
-        let path = out.join("predictions").join(&set.corpus).join(name);
+        let path = predictions_path(out, &set.corpus, &set.encoder);
         write_atomic_with(path, |to| write_predictions(to, &set.items))?;
     }
     write_json(out.join("scores.json"), run.scores())?;
     write_json(out.join(REPORT_DATA), run.data())?;
     Ok(())
+}
+
+/// Where the predictions of a corpus under an encoder lie in the output folder of a run.
+pub(crate) fn predictions_path(out: &Path, corpus: &str, encoder: &str) -> PathBuf {
+    let name = format!("{encoder}.jsonl");
+    out.join("predictions").join(corpus).join(name)
 }
 
 /// Writes `report.html`.

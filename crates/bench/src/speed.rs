@@ -140,7 +140,7 @@ fn peak(threads: usize, precision: Precision) -> f64 {
     std::thread::scope(|scope| {
         let measuring: Vec<_> = (0..threads)
             .map(|_| {
-                scope.spawn(|| emobox_encoder::core_peak(precision, Duration::from_millis(300)))
+                scope.spawn(|| emobox_encoder::measured_peak(precision, Duration::from_millis(300)))
             })
             .collect();
         measuring

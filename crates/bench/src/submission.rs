@@ -1,15 +1,16 @@
-use crate::evaluate::scores_file;
+use crate::evaluate::{predictions_in, scores_file};
 use crate::report::read_run;
+use crate::results::predictions_path;
 use crate::{BenchError, BenchRun, Context, Home, SplitRequest, check_name, open_corpus, split};
 use emobox_corpus::{Role, Scheme};
-use emobox_files::{FileError, read_json, write_atomic, write_json};
+use emobox_files::{read_json, write_atomic, write_json};
 use emobox_probe::Protocol;
 use emobox_report::{Fact, ReportData, leaderboard};
 use emobox_score::{
-    BootstrapOptions, FoldName, Prediction, Provenance, Reference, ReferenceItem, Refusal, Run,
-    SCHEMA, Submission, SubmissionEntry, Verified, read_predictions, verify,
+    BootstrapOptions, FoldName, Provenance, Reference, ReferenceItem, Refusal, Run, SCHEMA,
+    Submission, SubmissionEntry, Verified, verify,
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Packs the output folder of a finished run: predictions, claimed scores, and the digests of the
 /// manifests, partitions and stores that they were made from.
@@ -65,7 +66,7 @@ pub fn submission_of(
                 seed: interval.seed,
                 level: interval.level,
             },
-            predictions: predictions_of(folder, &mean.corpus, &mean.encoder)?,
+            predictions: predictions_in(&predictions_path(folder, &mean.corpus, &mean.encoder))?,
             scores: data.scores.runs.iter().filter(same).cloned().collect(),
         });
     }
@@ -232,16 +233,4 @@ fn constants(facts: &[Fact]) -> serde_json::Value {
         })
         .collect::<serde_json::Map<_, _>>()
         .into()
-}
-
-fn predictions_of(
-    folder: &Path,
-    corpus: &str,
-    encoder: &str,
-) -> Result<Vec<Prediction>, BenchError> {
-    let name = format!("{encoder}.jsonl");
-    let path: PathBuf = folder.join("predictions").join(corpus).join(name);
-    let file = std::fs::File::open(&path).map_err(|e| FileError::io("read", &path, e))?;
-    let reader = std::io::BufReader::new(file);
-    Ok(read_predictions(reader, &path.display().to_string())?)
 }

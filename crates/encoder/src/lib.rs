@@ -47,6 +47,4 @@ pub fn kernels() -> &'static str {
 
 /// Whether the CPU computes bf16 products itself; elsewhere they are emulated, slower than f32.
 pub use emobox_kernels::bf16_is_native;
-/// Floating-point operations a second of one core, measured on registers alone for so long.
-pub use emobox_kernels::measured_peak as core_peak;
 pub use zoo::{Published, ZooEntry, zoo, zoo_entry, zoo_markdown};

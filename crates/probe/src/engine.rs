@@ -223,11 +223,11 @@ fn judge(scores: Vec<f64>, labels: &[usize], classes: usize) -> Evaluation {
     }
 }
 
-/// The index of the largest score, the first at a tie.
-pub(crate) fn most_probable(row: &[f64]) -> usize {
+/// The index of the largest score, the first at a tie; 0 where there is none.
+pub fn most_probable<T: PartialOrd>(row: &[T]) -> usize {
     let mut best = 0;
     for (at, score) in row.iter().enumerate() {
-        if *score > row[best] {
+        if score > &row[best] {
             best = at;
         }
     }

@@ -31,6 +31,7 @@ mod task;
 mod team;
 mod train;
 
+pub use engine::most_probable;
 pub use error::ProbeError;
 pub use layers::{LayerCurveTask, layer_curve};
 pub use logs::{curves_csv, tensorboard_events};

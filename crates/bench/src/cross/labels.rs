@@ -10,6 +10,7 @@ use emobox_corpus::{
 };
 use emobox_encoder::{Encoder, LayerSelection};
 use emobox_files::{sha256_bytes, write_atomic_with};
+use emobox_probe::most_probable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -200,13 +201,7 @@ fn by_head(encoder: &Encoder, samples: &[f32]) -> Result<String, BenchError> {
     let Some(head) = encoder.head() else {
         return Ok(String::new());
     };
-    let scores = head.scores(&states);
-    let mut best = 0;
-    for (at, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = at;
-        }
-    }
+    let best = most_probable(&head.scores(&states));
     Ok(head.labels().get(best).cloned().unwrap_or_default())
 }
 

@@ -5,7 +5,7 @@ use crate::results::training_of;
 use crate::train::{Assignment, FoldJob, jobs, train_jobs};
 use crate::{BenchError, Context, PredictionSet};
 use emobox_features::Store;
-use emobox_probe::Probe;
+use emobox_probe::{Probe, most_probable};
 use emobox_report::Training;
 use emobox_score::{BootstrapOptions, CrossCell, CrossMatrix, Prediction};
 use rayon::prelude::*;
@@ -123,17 +123,11 @@ fn predict(
         .collect();
     let answer = |utterance: &&emobox_corpus::Utterance| {
         let scores = probe.predict(&store.get(&utterance.key)?)?;
-        let mut best = 0;
-        for (at, score) in scores.iter().enumerate() {
-            if *score > scores[best] {
-                best = at;
-            }
-        }
         Ok(Prediction {
             key: utterance.key.clone(),
             fold: 1,
             label: utterance.label.clone(),
-            prediction: probe.classes()[best].clone(),
+            prediction: probe.classes()[most_probable(&scores)].clone(),
             scores: probe.classes().iter().cloned().zip(scores).collect(),
             speaker: utterance.speaker.clone(),
             gender: utterance.gender.clone(),

@@ -31,16 +31,16 @@ const LEAST_MEASURED: f64 = 20.0;
 
 /// What a plan's estimates are made for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Machine {
+pub(super) struct Machine {
     /// Cores.
-    pub cores: usize,
+    pub(super) cores: usize,
     /// Floating-point operations a second of one core, at most.
-    pub peak: f64,
+    pub(super) peak: f64,
 }
 
 impl Machine {
     /// Measures the machine at hand; takes 30 ms.
-    pub fn measure() -> Self {
+    pub(super) fn measure() -> Self {
         Self {
             cores: rayon::current_num_threads(),
             peak: measured_peak(Precision::F32, Duration::from_millis(30)),

@@ -10,8 +10,9 @@ mod receipt;
 mod run;
 mod text;
 
+use cost::Machine;
 pub(crate) use cost::record as record_speed;
-pub use cost::{EncoderSpeed, Machine, SpeedSource};
+pub use cost::{EncoderSpeed, SpeedSource};
 pub use receipt::{FileStamp, Receipt};
 pub(crate) use run::run_here;
 pub use run::run_job;
@@ -162,12 +163,7 @@ impl fmt::Display for Part {
 impl Plan {
     /// The plan of an experiment: the one written down by an earlier call, else a new one, from the
     /// manifests where corpora are prepared and from the cards where they are not. Writes nothing.
-    pub fn of(
-        home: &Home,
-        experiment: &Experiment,
-        out: &Path,
-        machine: &Machine,
-    ) -> Result<Self, BenchError> {
+    pub fn of(home: &Home, experiment: &Experiment, out: &Path) -> Result<Self, BenchError> {
         experiment.check()?;
         let experiment = experiment.absolute()?;
         let home = absolute(home.root())?;
@@ -179,7 +175,7 @@ impl Plan {
             // How a cluster runs the plan may change from call to call; what it computes is in the name.
             return Ok(Self { experiment, ..plan });
         }
-        make::make(name, &Home::new(home), experiment, out, machine)
+        make::make(name, &Home::new(home), experiment, out, &Machine::measure())
     }
 
     /// Reads the plan in a folder.

@@ -2,7 +2,7 @@ use super::{Job, JobStage, Part, Plan, Receipt, Work};
 use crate::grid::Grid;
 use crate::grid_parts::contains;
 use crate::prepare::{PrepareHow, corpus_of};
-use crate::results::{REPORT_DATA, write_page, write_scores};
+use crate::results::{REPORT_DATA, predictions_path, write_page, write_scores};
 use crate::{BenchError, BenchRun, Context, Experiment, Home, read_run};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -267,8 +267,7 @@ fn folds_of(encoder: &str, parts: &[Part], folders: &[PathBuf]) -> Vec<PathBuf> 
 fn evaluated(plan: &Plan, run: &BenchRun) -> Done {
     let mut outputs = vec![plan.out.join("scores.json"), plan.out.join(REPORT_DATA)];
     for set in run.predictions() {
-        let name = format!("{}.jsonl", set.encoder);
-        outputs.push(plan.out.join("predictions").join(&set.corpus).join(name));
+        outputs.push(predictions_path(&plan.out, &set.corpus, &set.encoder));
     }
     let mut inputs = Vec::new();
     for (_, job) in plan.stage(JobStage::Train) {

@@ -4,7 +4,7 @@ use super::Session;
 use crate::args::{BenchArgs, DemoArgs, Executor, JobArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchRun, Experiment, Machine, Plan};
+use emobox_bench::{BenchRun, Experiment, Plan};
 use std::path::Path;
 
 pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
@@ -35,7 +35,7 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
         let run = emobox_bench::bench(&session.home, &experiment, &args.out, session.context)?;
         return finish(session, &run, &args.out);
     }
-    let plan = Plan::of(&session.home, &experiment, &args.out, &Machine::measure())?;
+    let plan = Plan::of(&session.home, &experiment, &args.out)?;
     if how.plan {
         if session.json {
             output::json(&plan)?;
