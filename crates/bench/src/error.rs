@@ -1,3 +1,4 @@
+use emobox_probe::ProbeError;
 use std::path::PathBuf;
 
 /// Work that could not be done, with the subject it concerns.
@@ -87,7 +88,7 @@ pub enum BenchError {
     Feature(#[from] emobox_features::FeatureError),
     /// Training and prediction.
     #[error(transparent)]
-    Probe(#[from] emobox_probe::ProbeError),
+    Probe(#[from] ProbeError),
     /// Predictions and scores.
     #[error(transparent)]
     Score(#[from] emobox_score::ScoreError),
@@ -149,7 +150,14 @@ impl BenchError {
     pub fn is_wrong_call(&self) -> bool {
         matches!(
             self,
-            Self::Call(_) | Self::Experiment { .. } | Self::NotPrepared { .. }
+            Self::Call(_)
+                | Self::Experiment { .. }
+                | Self::NotPrepared { .. }
+                | Self::Probe(
+                    ProbeError::Protocol { .. }
+                        | ProbeError::UnknownProtocol { .. }
+                        | ProbeError::UnknownHead { .. }
+                )
         )
     }
 }

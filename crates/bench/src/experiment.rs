@@ -3,6 +3,7 @@ use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
 use emobox_corpus::Scheme;
 use emobox_features::Normalisation;
+use emobox_probe::ClassWeighting;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -69,6 +70,12 @@ pub struct Experiment {
     /// The probe's head by name; the protocol's own without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
+    /// What classes weigh in the training loss: `none`, or `balanced` for as much of each.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub class_weighting: ClassWeighting,
+    /// Strength of logit adjustment by the classes' shares in training: 0 is off, 1 the usual.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub logit_adjustment: f64,
     /// Also train a small probe on every layer, to see which one carries emotion.
     #[serde(default)]
     pub layer_curve: bool,
@@ -97,6 +104,10 @@ pub struct EncoderChoice {
     /// A local checkpoint folder or file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_protocol() -> String {
@@ -131,6 +142,8 @@ impl Default for Experiment {
             layers: default_layers(),
             normalisation: Normalisation::default(),
             head: None,
+            class_weighting: ClassWeighting::None,
+            logit_adjustment: 0.0,
             layer_curve: false,
             slurm: None,
         }

@@ -12,7 +12,7 @@ use crate::{BenchError, BenchRun, Context, Corpus, Experiment, Home, Share};
 use emobox_encoder::Encoder;
 use emobox_features::{ComputePrecision, Store};
 use emobox_files::sha256_bytes;
-use emobox_probe::{FoldOutcome, Protocol};
+use emobox_probe::{ClassWeighting, FoldOutcome, Protocol};
 use emobox_report::{MapItem, ReportData, UtteranceMap, utterance_maps};
 use emobox_score::{
     BootstrapOptions, Provenance, RunLabels, ScoreRequest, Skipped, Source, score_folds,
@@ -299,6 +299,13 @@ impl<'a> Grid<'a> {
             text.push_str(", ");
             text.push_str(&self.protocol.head);
         }
+        if self.protocol.class_weighting == ClassWeighting::Balanced {
+            text.push_str(", balanced classes");
+        }
+        if self.protocol.logit_adjustment != 0.0 {
+            let tau = self.protocol.logit_adjustment;
+            text.push_str(&format!(", logit adjustment {tau}"));
+        }
         text
     }
 
@@ -366,6 +373,9 @@ pub(crate) fn protocol_of(experiment: &Experiment) -> Result<Protocol, BenchErro
         protocol.head.clone_from(head);
     }
     emobox_probe::heads::find(&protocol.head)?;
+    protocol.class_weighting = experiment.class_weighting;
+    protocol.logit_adjustment = experiment.logit_adjustment;
+    protocol.check()?;
     Ok(protocol)
 }
 

@@ -16,6 +16,7 @@ mod grid;
 mod grid_parts;
 mod home;
 mod layers;
+mod listen;
 mod lists;
 mod memory;
 mod plan;
@@ -36,8 +37,10 @@ pub use cross::{CrossRequest, Labeller, cross};
 pub use download::{
     DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
 };
+pub use emobox_audio::SampleRate;
 pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
+pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
 pub use encoders::{check_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
@@ -45,6 +48,7 @@ pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use home::Home;
+pub use listen::{Listening, RawFormat, RawSamples, Windows};
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };

@@ -1,12 +1,10 @@
 use crate::encoders::open_encoder;
 use crate::{BenchError, EncoderChoice};
-use emobox_audio::{LoadOptions, load, load_bytes};
 use emobox_encoder::{Encoder, LayerSelection};
 use emobox_features::{ComputePrecision, HiddenView};
 use emobox_probe::Probe;
 use serde::Serialize;
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A trained probe with its encoder, ready to hear recordings.
@@ -16,12 +14,15 @@ pub struct Predictor {
     layers: LayerSelection,
 }
 
-/// The emotion of one recording.
+/// The emotion of one recording, or of a window of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
     /// The file as it was named; `-` for standard input.
     pub file: PathBuf,
-    /// Its length in seconds.
+    /// Where the window begins in it, in seconds, when it is heard in windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<f64>,
+    /// The length of what was heard in seconds.
     pub seconds: f64,
     /// The most probable class.
     pub prediction: String,
@@ -31,7 +32,11 @@ pub struct Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\t{}", self.file.display(), self.prediction)?;
+        write!(f, "{}", self.file.display())?;
+        if let Some(start) = self.start {
+            write!(f, "\t{start:.2}\t{:.2}", start + self.seconds)?;
+        }
+        write!(f, "\t{}", self.prediction)?;
         for (class, probability) in &self.probabilities {
             write!(f, "\t{class} {probability:.3}")?;
         }
@@ -100,22 +105,6 @@ impl Predictor {
         self.probe.classes()
     }
 
-    /// The emotion of an audio file; `-` reads one from standard input.
-    pub fn predict(&self, file: &Path) -> Result<Answer, BenchError> {
-        let options = LoadOptions::default();
-        let samples = if file == Path::new("-") {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|e| emobox_files::FileError::io("read", "standard input", e))?;
-            load_bytes(bytes, "standard input", &options)?
-        } else {
-            load(file, &options)?
-        };
-        self.answer(file, &samples)
-    }
-
     /// The emotion of 16 kHz samples; `file` is their name.
     pub(crate) fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
         let hidden = self
@@ -138,6 +127,7 @@ impl Predictor {
         probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(Answer {
             file: file.to_owned(),
+            start: None,
             seconds: samples.len() as f64 / 16_000.0,
             prediction: probabilities
                 .first()

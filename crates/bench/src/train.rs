@@ -1,12 +1,13 @@
+use crate::memory::half_of_free;
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
 use crate::{BenchError, Context, Corpus, Stage};
 use emobox_features::Store;
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
-    Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin, Progress,
-    Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState, Training, curves_csv,
-    tensorboard_events, train_fold,
+    FeatureSource, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin,
+    Progress, Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState, Training,
+    ViewSource, curves_csv, tensorboard_events, train_fold,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -255,14 +256,24 @@ impl FoldJob<'_> {
     }
 
     fn run(&self, threads: usize, context: Context<'_>) -> Result<FoldOutcome, BenchError> {
-        let keys = self.items.iter().map(|item| item.key.as_str());
-        let source = StreamSource::new(self.assignment.store, keys)?;
+        let store = self.assignment.store;
+        let keys = || self.items.iter().map(|item| item.key.as_str());
+        // All folds look at the same files; a store that would push everything else out of memory is read
+        // as it is needed.
+        let (mapped, streamed);
+        let source: &dyn FeatureSource = if store.frame_bytes() <= half_of_free() as u64 {
+            mapped = ViewSource::mapped(store, keys())?;
+            &mapped
+        } else {
+            streamed = StreamSource::new(store, keys())?;
+            &streamed
+        };
         let task = FoldTask {
             corpus: &self.assignment.corpus.name,
             fold: self.fold,
             classes: &self.classes,
             items: &self.items,
-            source: &source,
+            source,
         };
         let resume = self.saved_state();
         if let Some(state) = &resume {

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, in one place.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use emobox_bench::RawFormat;
 use std::path::PathBuf;
 
 /// Speech emotion recognition made measurable.
@@ -278,12 +279,33 @@ pub(crate) struct TrainArgs {
     pub(crate) grid: Grid,
     #[command(flatten)]
     pub(crate) partition: PartitionHow,
-    /// How probes are trained and selected
-    #[arg(long, value_enum, default_value_t = ProtocolName::Strict)]
-    pub(crate) protocol: ProtocolName,
-    /// The probe's head, by name [default: the paper's]
+    #[command(flatten)]
+    pub(crate) probe: ProbeHow,
+}
+
+/// How probes are trained and selected.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeHow {
+    /// How probes are trained and selected [default: the experiment's, else strict]
+    #[arg(long, value_enum)]
+    pub(crate) protocol: Option<ProtocolName>,
+    /// The probe's head, by name [default: the experiment's, else the paper's]
     #[arg(long, value_name = "NAME")]
     pub(crate) head: Option<String>,
+    /// What classes weigh in the training loss [default: the experiment's, else none]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) class_weighting: Option<Weighting>,
+    /// Strength of logit adjustment by the classes' shares in training; 1 is the usual [default: the experiment's, else 0]
+    #[arg(long, value_name = "TAU")]
+    pub(crate) logit_adjustment: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Weighting {
+    /// Every utterance weighs the same
+    None,
+    /// Every class weighs the same
+    Balanced,
 }
 
 #[derive(Debug, Args)]
@@ -295,12 +317,8 @@ pub(crate) struct BenchArgs {
     /// How to cut [default: the experiment's, else paper]
     #[arg(long, value_enum)]
     pub(crate) scheme: Option<Scheme>,
-    /// How probes are trained and selected [default: the experiment's, else strict]
-    #[arg(long, value_enum)]
-    pub(crate) protocol: Option<ProtocolName>,
-    /// The probe's head, by name [default: the experiment's, else the paper's]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) head: Option<String>,
+    #[command(flatten)]
+    pub(crate) probe: ProbeHow,
     /// Also train a small probe on every layer and draw which one carries emotion
     #[arg(long)]
     pub(crate) layer_curve: bool,
@@ -378,12 +396,8 @@ pub(crate) struct CrossArgs {
     /// A copy of the published metadata: its balanced sets are taken for the paper's four corpora
     #[arg(long, value_name = "DIR")]
     pub(crate) metadata: Option<PathBuf>,
-    /// How probes are trained and selected [default: the experiment's, else strict]
-    #[arg(long, value_enum)]
-    pub(crate) protocol: Option<ProtocolName>,
-    /// The probe's head, by name [default: the experiment's, else the paper's]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) head: Option<String>,
+    #[command(flatten)]
+    pub(crate) probe: ProbeHow,
     /// Seed of every random choice [default: the experiment's, else 0]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -414,6 +428,18 @@ pub(crate) struct PredictArgs {
     /// Audio files of any format; `-` reads one from standard input
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// What is read are samples of one channel without a header, as a recorder writes them into a pipe; they are heard as they come
+    #[arg(long, value_name = "s16le|f32le")]
+    pub(crate) raw: Option<RawFormat>,
+    /// Samples a second of a raw stream
+    #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(1_000..=768_000), requires = "raw")]
+    pub(crate) rate: u32,
+    /// An answer for every window of so many seconds; with --json a line each
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) window: Option<f64>,
+    /// Seconds from the begin of a window to that of the next [default: half a window]
+    #[arg(long, value_name = "SECONDS", requires = "window")]
+    pub(crate) hop: Option<f64>,
     /// Where the probe's encoder lies, when it is not where it was at training
     #[arg(long, value_name = "DIR")]
     pub(crate) encoder: Option<PathBuf>,

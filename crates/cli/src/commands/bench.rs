@@ -16,16 +16,11 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
     if let Some(scheme) = args.scheme {
         experiment.scheme = scheme.into();
     }
-    if let Some(protocol) = args.protocol {
-        experiment.protocol = protocol.word().to_owned();
-    }
+    args.probe.add_to(&mut experiment);
     if let Some(seed) = args.seed {
         experiment.seed = seed;
     }
     experiment.layer_curve |= args.layer_curve;
-    if args.head.is_some() {
-        experiment.head.clone_from(&args.head);
-    }
     if args.metadata.is_some() {
         experiment.metadata.clone_from(&args.metadata);
     }

@@ -14,14 +14,9 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
         None => Experiment::default(),
     };
     args.grid.add_to(&mut experiment);
-    if let Some(protocol) = args.protocol {
-        experiment.protocol = protocol.word().to_owned();
-    }
+    args.probe.add_to(&mut experiment);
     if let Some(seed) = args.seed {
         experiment.seed = seed;
-    }
-    if args.head.is_some() {
-        experiment.head.clone_from(&args.head);
     }
     if args.metadata.is_some() {
         experiment.metadata.clone_from(&args.metadata);

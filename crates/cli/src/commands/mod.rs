@@ -11,10 +11,14 @@ mod report;
 mod stages;
 mod submission;
 
-use crate::args::{Cli, Command, Grid, Norm, PartitionHow, ProtocolName, Scheme};
+use crate::args::{
+    Cli, Command, Grid, Norm, PartitionHow, ProbeHow, ProtocolName, Scheme, Weighting,
+};
 use crate::exit::Outcome;
 use crate::{output, progress};
-use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home};
+use emobox_bench::{
+    BenchError, ClassWeighting, Context, CorpusChoice, EncoderChoice, Experiment, Home,
+};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -135,11 +139,23 @@ impl From<Norm> for emobox_bench::Normalisation {
     }
 }
 
-impl ProtocolName {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Paper => "paper",
+impl ProbeHow {
+    fn add_to(&self, experiment: &mut Experiment) {
+        match self.protocol {
+            None => {}
+            Some(ProtocolName::Strict) => experiment.protocol = "strict".to_owned(),
+            Some(ProtocolName::Paper) => experiment.protocol = "paper".to_owned(),
+        }
+        if self.head.is_some() {
+            experiment.head.clone_from(&self.head);
+        }
+        match self.class_weighting {
+            None => {}
+            Some(Weighting::None) => experiment.class_weighting = ClassWeighting::None,
+            Some(Weighting::Balanced) => experiment.class_weighting = ClassWeighting::Balanced,
+        }
+        if let Some(tau) = self.logit_adjustment {
+            experiment.logit_adjustment = tau;
         }
     }
 }

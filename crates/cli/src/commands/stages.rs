@@ -63,8 +63,7 @@ pub(super) fn train(session: &Session<'_>, args: &TrainArgs) -> anyhow::Result<O
     let mut experiment = Experiment::default();
     args.grid.add_to(&mut experiment);
     args.partition.add_to(&mut experiment);
-    experiment.protocol = args.protocol.word().to_owned();
-    experiment.head.clone_from(&args.head);
+    args.probe.add_to(&mut experiment);
     experiment.check()?;
     let run = emobox_bench::train_all(&session.home, &experiment, session.context)?;
     if session.json {

@@ -7,6 +7,7 @@ mod download;
 mod extraction;
 mod lists;
 mod plan;
+mod predict;
 mod program;
 mod real_speech;
 mod resume;

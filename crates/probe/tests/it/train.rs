@@ -5,9 +5,11 @@ use emobox_features::{
     ComputePrecision, FrameData, FrameView, Normalisation, SCHEMA, StoreHeader, StorePrecision,
 };
 use emobox_probe::{
-    ClassWeighting, Flow, FoldOutcome, FoldTask, Observer, Probe, ProbeError, ProbeOrigin,
-    Progress, Protocol, Role, TrainOptions, TrainState, Training, train_fold,
+    ClassWeighting, FeatureSource, Flow, FoldOutcome, FoldTask, Observer, Probe, ProbeError,
+    ProbeOrigin, Progress, Protocol, Role, TrainOptions, TrainState, Training, ViewSource,
+    train_fold,
 };
+use std::ops::Range;
 
 fn run(
     data: &Dummy,
@@ -67,6 +69,51 @@ fn threads_change_nothing() {
     for count in [2, 3] {
         assert_eq!(run(&data, &short(4), &threads(count)).unwrap(), one);
     }
+}
+
+/// Frames that have to be read, as from a store that does not fit into memory.
+struct Streamed<'a>(ViewSource<'a>);
+
+impl FeatureSource for Streamed<'_> {
+    fn layers(&self) -> usize {
+        self.0.layers()
+    }
+
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn frames(&self, item: usize) -> usize {
+        self.0.frames(item)
+    }
+
+    fn read(
+        &self,
+        item: usize,
+        layer: usize,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), ProbeError> {
+        self.0.read(item, layer, range, out)
+    }
+}
+
+#[test]
+fn frames_in_memory_and_frames_read_give_the_same() {
+    let data = dummy(90);
+    let source = Streamed(data.source());
+    let task = FoldTask {
+        corpus: "dummy",
+        fold: 1,
+        classes: &data.classes,
+        items: &data.items,
+        source: &source,
+    };
+    let streamed = train_fold(&task, &short(4), &threads(2), &mut ()).unwrap();
+    let Training::Done(streamed) = streamed else {
+        panic!("nobody asked to stop");
+    };
+    assert_eq!(*streamed, run(&data, &short(4), &threads(2)).unwrap());
 }
 
 #[test]

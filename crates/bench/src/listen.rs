@@ -1,0 +1,360 @@
+//! Recordings for a predictor: whole, in windows, or from a recorder's pipe while it runs.
+
+use crate::{Answer, BenchError, Context, Predictor};
+use emobox_audio::{LoadOptions, Resampler, SampleRate, load, load_bytes};
+use emobox_files::FileError;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+/// How a recording is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Listening {
+    /// What the file holds is samples without a header.
+    pub raw: Option<RawSamples>,
+    /// An answer a window; one for the whole recording without.
+    pub windows: Option<Windows>,
+}
+
+/// Samples without a header, one channel, little-endian, as recorders write them into a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawSamples {
+    /// What a sample is.
+    pub format: RawFormat,
+    /// Samples a second.
+    pub rate: SampleRate,
+}
+
+/// What a sample without a header is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawFormat {
+    /// 16-bit integers, `s16le`.
+    S16,
+    /// 32-bit floats from −1 to 1, `f32le`.
+    F32,
+}
+
+impl FromStr for RawFormat {
+    type Err = BenchError;
+
+    /// The names that ffmpeg and arecord give them, in any case, with or without underscore.
+    fn from_str(name: &str) -> Result<Self, BenchError> {
+        match name.to_ascii_lowercase().replace('_', "").as_str() {
+            "s16le" => Ok(Self::S16),
+            "f32le" | "floatle" => Ok(Self::F32),
+            _ => Err(BenchError::Call(format!(
+                "raw samples are s16le or f32le, found {name:?}"
+            ))),
+        }
+    }
+}
+
+impl RawFormat {
+    fn bytes(self) -> usize {
+        match self {
+            Self::S16 => 2,
+            Self::F32 => 4,
+        }
+    }
+
+    fn sample(self, bytes: &[u8]) -> f32 {
+        match self {
+            Self::S16 => f32::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 32_768.0,
+            Self::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+        }
+    }
+}
+
+/// Windows of equal length over a recording. The last one ends where the recording ends; a
+/// recording shorter than a window is one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    length: usize,
+    hop: usize,
+}
+
+impl Windows {
+    /// Windows of `length` seconds that begin every `hop` seconds.
+    pub fn new(length: f64, hop: f64) -> Result<Self, BenchError> {
+        let sensible = |seconds: f64| (0.05..=3600.0).contains(&seconds);
+        if !sensible(length) || !sensible(hop) || hop > length {
+            return Err(BenchError::Call(format!(
+                "windows take 0.05 to 3600 s and begin at most their own length apart, found {length} s every {hop} s"
+            )));
+        }
+        let samples = |seconds: f64| (seconds * f64::from(SampleRate::SPEECH.0)).round() as usize;
+        Ok(Self {
+            length: samples(length),
+            hop: samples(hop),
+        })
+    }
+}
+
+/// Cuts samples that arrive in pieces into windows; keeps two windows' worth at most, beside the piece.
+struct Cutter {
+    windows: Windows,
+    /// What later windows need.
+    kept: Vec<f32>,
+    /// Where `kept` begins in the recording.
+    from: usize,
+    /// Where the next window begins.
+    next: usize,
+}
+
+impl Cutter {
+    fn new(windows: Windows) -> Self {
+        Self {
+            windows,
+            kept: Vec::new(),
+            from: 0,
+            next: 0,
+        }
+    }
+
+    /// Calls `window` with the place and the samples of each window that is complete.
+    fn push(
+        &mut self,
+        samples: &[f32],
+        mut window: impl FnMut(usize, &[f32]) -> Result<(), BenchError>,
+    ) -> Result<(), BenchError> {
+        self.kept.extend_from_slice(samples);
+        let Windows { length, hop } = self.windows;
+        let end = self.from + self.kept.len();
+        while self.next + length <= end {
+            let at = self.next - self.from;
+            window(self.next, &self.kept[at..at + length])?;
+            self.next += hop;
+        }
+        // The last window may begin before the next one would.
+        let needed = self.next.min(end.saturating_sub(length));
+        self.kept.drain(..needed - self.from);
+        self.from = needed;
+        Ok(())
+    }
+
+    /// The last window, unless the recording ended with one.
+    fn finish(
+        self,
+        window: impl FnOnce(usize, &[f32]) -> Result<(), BenchError>,
+    ) -> Result<(), BenchError> {
+        let Windows { length, hop } = self.windows;
+        let end = self.from + self.kept.len();
+        let told = self.next.checked_sub(hop).map(|last| last + length);
+        if told == Some(end) {
+            return Ok(());
+        }
+        let start = end.saturating_sub(length);
+        window(start, &self.kept[start - self.from..])
+    }
+}
+
+impl Predictor {
+    /// Hears an audio file, or standard input for `-`, and tells each answer as soon as it is
+    /// known: a raw stream is read as it comes, everything else is decoded first.
+    pub fn listen(
+        &self,
+        file: &Path,
+        how: &Listening,
+        context: Context<'_>,
+        tell: &mut dyn FnMut(&Answer),
+    ) -> Result<(), BenchError> {
+        let Some(windows) = how.windows else {
+            let mut samples = Vec::new();
+            read(file, how.raw, context, &mut |piece| {
+                samples.extend_from_slice(piece);
+                Ok(())
+            })?;
+            tell(&self.answer(file, &samples)?);
+            return Ok(());
+        };
+        let mut window = |start: usize, samples: &[f32]| {
+            let mut answer = self.answer(file, samples)?;
+            answer.start = Some(start as f64 / f64::from(SampleRate::SPEECH.0));
+            tell(&answer);
+            Ok(())
+        };
+        let mut cutter = Cutter::new(windows);
+        read(file, how.raw, context, &mut |piece| {
+            cutter.push(piece, &mut window)
+        })?;
+        cutter.finish(window)
+    }
+}
+
+/// Samples at 16 kHz, piece by piece.
+fn read(
+    file: &Path,
+    raw: Option<RawSamples>,
+    context: Context<'_>,
+    take: &mut dyn FnMut(&[f32]) -> Result<(), BenchError>,
+) -> Result<(), BenchError> {
+    let standard_input = file == Path::new("-");
+    let options = LoadOptions::default();
+    match raw {
+        Some(raw) if standard_input => read_raw(
+            std::io::stdin().lock(),
+            "standard input",
+            raw,
+            context,
+            take,
+        ),
+        Some(raw) => {
+            let input = std::fs::File::open(file).map_err(|e| FileError::io("open", file, e))?;
+            read_raw(input, &file.display().to_string(), raw, context, take)
+        }
+        None if standard_input => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|e| FileError::io("read", "standard input", e))?;
+            take(&load_bytes(bytes, "standard input", &options)?)
+        }
+        None => take(&load(file, &options)?),
+    }
+}
+
+fn read_raw(
+    mut input: impl Read,
+    name: &str,
+    raw: RawSamples,
+    context: Context<'_>,
+    take: &mut dyn FnMut(&[f32]) -> Result<(), BenchError>,
+) -> Result<(), BenchError> {
+    let width = raw.format.bytes();
+    let mut resampler =
+        (raw.rate != SampleRate::SPEECH).then(|| Resampler::new(raw.rate, SampleRate::SPEECH));
+    let mut bytes = vec![0; 1 << 16];
+    // Bytes of a sample that has not arrived whole.
+    let mut held = 0;
+    let mut out = Vec::new();
+    loop {
+        if context.stopped() {
+            return Err(BenchError::Interrupted);
+        }
+        let count = match input.read(&mut bytes[held..]) {
+            Ok(0) => break,
+            Ok(count) => held + count,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(FileError::io("read", name, e).into()),
+        };
+        let whole = count - count % width;
+        let samples = bytes[..whole].chunks_exact(width);
+        let samples: Vec<f32> = samples.map(|bytes| raw.format.sample(bytes)).collect();
+        bytes.copy_within(whole..count, 0);
+        held = count - whole;
+        match &mut resampler {
+            None => take(&samples)?,
+            Some(resampler) => {
+                out.clear();
+                resampler.push(&samples, &mut out);
+                take(&out)?;
+            }
+        }
+    }
+    if held > 0 {
+        return Err(BenchError::Call(format!(
+            "{name} ends within a sample: {held} of {width} bytes; is it really {}?",
+            match raw.format {
+                RawFormat::S16 => "s16le",
+                RawFormat::F32 => "f32le",
+            }
+        )));
+    }
+    if let Some(resampler) = resampler {
+        out.clear();
+        resampler.finish(&mut out);
+        take(&out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use std::sync::atomic::AtomicBool;
+
+    /// Places and samples of all windows of `total` counted samples, pushed in pieces.
+    fn cut(windows: Windows, total: usize, piece: usize) -> Vec<(usize, Vec<f32>)> {
+        let samples: Vec<f32> = (0..total).map(|n| n as f32).collect();
+        let mut cutter = Cutter::new(windows);
+        let mut found = Vec::new();
+        for piece in samples.chunks(piece) {
+            let tell = |at, window: &[f32]| {
+                found.push((at, window.to_vec()));
+                Ok(())
+            };
+            cutter.push(piece, tell).unwrap();
+            assert!(cutter.kept.len() <= 2 * windows.length + piece.len());
+        }
+        let tell = |at, window: &[f32]| {
+            found.push((at, window.to_vec()));
+            Ok(())
+        };
+        cutter.finish(tell).unwrap();
+        found
+    }
+
+    #[test]
+    fn windows_cover_the_recording_and_the_last_ends_with_it() {
+        let windows = Windows { length: 6, hop: 4 };
+        for total in 1..40 {
+            let found = cut(windows, total, total);
+            for piece in [1, 3, 7, 100] {
+                assert_eq!(cut(windows, total, piece), found, "{total} in {piece}s");
+            }
+            let (last, samples) = found.last().unwrap();
+            assert_eq!(last + samples.len(), total);
+            for (number, (at, samples)) in found.iter().enumerate() {
+                assert_eq!(samples.len(), total.min(6));
+                assert_eq!(samples[0], *at as f32);
+                let last = number + 1 == found.len();
+                assert!(last || *at == number * 4, "{total}: {at}");
+            }
+            let places: Vec<usize> = found.iter().map(|(at, _)| *at).collect();
+            assert!(
+                places.windows(2).all(|w| w[0] < w[1]),
+                "{total}: {places:?}"
+            );
+        }
+        assert!(Windows::new(1.0, 2.0).is_err());
+        assert!(Windows::new(f64::NAN, 1.0).is_err());
+        assert!(Windows::new(3.0, 0.0).is_err());
+    }
+
+    #[test]
+    fn a_raw_stream_in_odd_pieces_is_the_recording() {
+        struct Drip<'a>(&'a [u8]);
+        impl Read for Drip<'_> {
+            fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+                let count = self.0.len().min(to.len()).min(777);
+                to[..count].copy_from_slice(&self.0[..count]);
+                self.0 = &self.0[count..];
+                Ok(count)
+            }
+        }
+        let context = Context {
+            progress: &Silent,
+            stop: &AtomicBool::new(false),
+        };
+        let rate = SampleRate(8_000);
+        let wave: Vec<f32> = (0..9_000).map(|n| (n as f32 * 0.05).sin() / 2.0).collect();
+        let expected = emobox_audio::resample(&wave, rate, SampleRate::SPEECH);
+        let bytes: Vec<u8> = wave.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let raw = RawSamples {
+            format: "FLOAT_LE".parse().unwrap(),
+            rate,
+        };
+        let mut heard = Vec::new();
+        let mut take = |piece: &[f32]| {
+            heard.extend_from_slice(piece);
+            Ok(())
+        };
+        read_raw(Drip(&bytes), "drip", raw, context, &mut take).unwrap();
+        assert_eq!(heard, expected);
+        let cut = read_raw(Drip(&bytes[..33]), "drip", raw, context, &mut |_| Ok(()));
+        let message = cut.unwrap_err().to_string();
+        assert!(message.contains("1 of 4 bytes"), "{message}");
+    }
+}
