@@ -125,7 +125,7 @@ fn published_metadata() -> Release {
     Release {
         name: PUBLISHED_METADATA.to_owned(),
         title: "The published EmoBox metadata: full lists and fold lists of the 32 corpora".to_owned(),
-        licence: "unknown (the repository states none)".to_owned(),
+        licence: "MIT by the badge of its README; there is no licence file".to_owned(),
         page: "https://github.com/emo-box/EmoBox".to_owned(),
         citation: "Ma et al.: EmoBox: Multilingual Multi-corpus Speech Emotion Recognition Toolkit and Benchmark. \
                    Interspeech 2024"

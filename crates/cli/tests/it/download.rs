@@ -2,7 +2,9 @@
 
 use crate::program::{Program, wav};
 use crate::server::{Answer, Request, Server, serve};
+use emobox_bench::{Context, DownloadHow, Home, Offer, PUBLISHED_METADATA, Release, Silent};
 use std::io::{Cursor, Write};
+use std::sync::atomic::AtomicBool;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -56,6 +58,99 @@ fn a_release_is_fetched_unpacked_and_ready_to_prepare() {
     prepare.fails_with(1, &["in all: 2 of 535 audio files, 533 missing"]);
     let partial = program.run(&["prepare", "emodb", "--raw", raw, "--allow-missing"]);
     assert_eq!(partial.code, Some(3), "{}", partial.stderr);
+}
+
+/// The published metadata of four utterances of URDU, packed as the git host packs the repository.
+fn metadata(top: &str) -> Vec<u8> {
+    let row = |key: &str, emo: &str| {
+        format!("{{\"key\": \"urdu-{key}\", \"dataset\": \"urdu\", \"emo\": \"{emo}\"}}\n")
+    };
+    let test = row("SM1_F1_A01", "A") + &row("SM2_F2_S02", "S");
+    let train = row("SM3_F3_A03", "A") + &row("SM4_F4_S04", "S");
+    let (all, data) = (test.clone() + &train, format!("{top}/data/urdu"));
+    zipped(&[
+        (&format!("{top}/README.md"), b"beside the data"),
+        (&format!("{data}/urdu.jsonl"), all.as_bytes()),
+        (
+            &format!("{data}/fold_1/urdu_test_fold_1.jsonl"),
+            test.as_bytes(),
+        ),
+        (
+            &format!("{data}/fold_1/urdu_train_fold_1.jsonl"),
+            train.as_bytes(),
+        ),
+    ])
+}
+
+#[test]
+fn the_published_metadata_are_fetched_and_the_scheme_published_reads_them() {
+    let Ok(Offer::Fetch(release)) = emobox_bench::offer(PUBLISHED_METADATA) else {
+        panic!("the metadata are offered");
+    };
+    let (inside, _) = release.git_tree.clone().unwrap();
+    let (top, _) = inside.split_once('/').unwrap();
+    // `git write-tree` of the folder `data` above.
+    let tree = "8bc18a3bab547df09a1bf5cf5dda4070fc69a4e5";
+    let server = server_of(metadata(top));
+    let program = Program::new();
+    // The release as the program has it, but for its digest: only the true lists have the true one.
+    let release = Release {
+        git_tree: Some((inside.clone(), tree.to_owned())),
+        ..release
+    };
+    let how = DownloadHow {
+        mirror: Some(server.url.clone()),
+        ..DownloadHow::default()
+    };
+    let home = Home::new(program.path("home"));
+    let stop = AtomicBool::new(false);
+    let context = Context {
+        progress: &Silent,
+        stop: &stop,
+    };
+    let done = emobox_bench::download(&home, &release, &how, context).unwrap();
+    assert_eq!(
+        done.folder,
+        program
+            .path("home/downloads/published-metadata")
+            .join(&inside)
+    );
+    assert_eq!((done.files, done.unverified.len()), (4, 0));
+
+    for path in [
+        "Angry/SM1_F1_A01",
+        "Sad/SM2_F2_S02",
+        "Angry/SM3_F3_A03",
+        "Sad/SM4_F4_S04",
+    ] {
+        program.write(&format!("raw/{path}.wav"), &wav(&[300; 8000]));
+    }
+    let prepare = ["prepare", "urdu", "--raw", "raw", "--allow-missing"];
+    assert_eq!(program.run(&prepare).code, Some(3));
+    let folder = done.folder.to_str().unwrap();
+    let split = [
+        "split",
+        "urdu",
+        "--scheme",
+        "published",
+        "--metadata",
+        folder,
+    ];
+    let said = program.succeed(&split);
+    assert!(said.stdout.contains("1 fold"), "{}", said.stdout);
+    let list = home.partition("urdu", "published", 0).join("partition.tsv");
+    let list = std::fs::read_to_string(list).unwrap();
+    let mut rows: Vec<&str> = list.lines().skip(1).collect();
+    rows.sort_unstable();
+    assert_eq!(
+        rows,
+        [
+            "urdu-SM1_F1_A01\t1\ttest",
+            "urdu-SM2_F2_S02\t1\ttest",
+            "urdu-SM3_F3_A03\t1\ttrain",
+            "urdu-SM4_F4_S04\t1\ttrain",
+        ]
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod lists;
 mod plan;
 mod predict;
 mod program;
+mod raw_releases;
 mod real_speech;
 mod resume;
 #[path = "../../../fetch/tests/fetch/server.rs"]
