@@ -1,16 +1,19 @@
-//! Seconds from a raw tree of 31,729 tiny wav files (the size of MEAD) to its manifest, beside a Python loop over
-//! `soundfile.info` on the same tree: `cargo bench -p emobox-corpus --bench manifest`.
+//! Seconds from a raw tree as large as MEAD to its written manifest, beside a Python loop over `soundfile.info` on the
+//! same tree: `cargo bench -p emobox-corpus --bench manifest [-- FILES]`.
 //!
-//! `EMOBOX_PYTHON` names a Python with soundfile (default `/opt/parity/bin/python`).
+//! The tree has MEAD's folders and names, 31,729 of them if no other number is given, each a WAV of a few samples. The two
+//! take turns, so that whatever else the machine does meets both; the ratio is that of the medians.
+//!
+//! `EMOBOX_PYTHON` names a Python with soundfile (default `python3`).
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use emobox_corpus::{PrepareOptions, prepare_custom};
+use emobox_corpus::{PrepareOptions, entry, prepare};
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-const FILES: usize = 31_729;
+const ROUNDS: usize = 7;
 
 /// A mono 16-bit wav of a few samples, header first.
 fn tiny_wav(samples: u32) -> Vec<u8> {
@@ -32,16 +35,24 @@ fn tiny_wav(samples: u32) -> Vec<u8> {
     bytes
 }
 
-/// Least seconds of the clock and of the processor over some runs: on a busy machine the two differ.
-fn best_of(times: usize, mut work: impl FnMut()) -> (f64, f64) {
-    let mut best = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..times {
-        let (clock, processor) = (Instant::now(), processor_seconds());
-        work();
-        best.0 = best.0.min(clock.elapsed().as_secs_f64());
-        best.1 = best.1.min(processor_seconds() - processor);
+/// MEAD's folders, filled one clip at a time until there are `files`.
+fn write_tree(root: &Path, files: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let card = &entry("mead")?.card;
+    let mut written = 0;
+    for &(speaker, clips) in card.expected {
+        for clip in 0..(clips as usize).min(files - written) {
+            let (level, emotion) = match clip % 22 {
+                21 => (1, "neutral"),
+                place => (1 + place % 3, card.labels[1 + place / 3].0),
+            };
+            let folder = root.join(format!("{speaker}/{emotion}/level_{level}"));
+            std::fs::create_dir_all(&folder)?;
+            let wav = tiny_wav(160 + clip as u32 % 100);
+            std::fs::write(folder.join(format!("{:03}.m4a", 1 + clip / 22)), wav)?;
+            written += 1;
+        }
     }
-    best
+    Ok(())
 }
 
 /// User and system time of this process, in ticks of 10 ms.
@@ -69,76 +80,86 @@ fn peak_memory() -> Option<f64> {
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir()?;
-    let emotions = [
-        "angry",
-        "contempt",
-        "disgusted",
-        "fear",
-        "happy",
-        "neutral",
-        "sad",
-        "surprised",
-    ];
-    for index in 0..FILES {
-        let place = folder
-            .path()
-            .join(format!("{}/M{:03}", emotions[index % 8], index / 8 % 48));
-        std::fs::create_dir_all(&place)?;
-        std::fs::write(
-            place.join(format!("{index:06}.wav")),
-            tiny_wav(160 + index as u32 % 100),
-        )?;
-    }
-    let mut rows = 0;
-    let mut run = |threads: Option<usize>| {
-        let options = PrepareOptions {
-            threads,
-            ..PrepareOptions::default()
+/// Seconds of every round, by the clock and of the processor.
+#[derive(Default)]
+struct Times(Vec<(f64, f64)>);
+
+impl Times {
+    fn medians(&self) -> (f64, f64) {
+        let median = |of: fn(&(f64, f64)) -> f64| {
+            let mut times: Vec<f64> = self.0.iter().map(of).collect();
+            times.sort_by(f64::total_cmp);
+            times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
         };
-        rows = prepare_custom("speed", folder.path(), &options)
-            .map_or(0, |p| p.manifest.utterances.len());
+        (median(|time| time.0), median(|time| time.1))
+    }
+}
+
+fn emobox(root: &Path, threads: Option<usize>) -> Result<(f64, f64), emobox_corpus::CorpusError> {
+    let (clock, processor) = (Instant::now(), processor_seconds());
+    let options = PrepareOptions {
+        threads,
+        allow_missing: true,
+        ..PrepareOptions::default()
     };
-    let one = best_of(5, || run(Some(1)));
-    let all = best_of(5, || run(None));
-    println!(
-        "emobox, {rows} rows: {:.3} s on one thread ({:.2} s of processor), {:.3} s on all",
-        one.0, one.1, all.0
-    );
-    println!("peak memory {:.0} MiB", peak_memory().unwrap_or(0.0));
-    let python =
-        std::env::var("EMOBOX_PYTHON").unwrap_or_else(|_| "/opt/parity/bin/python".to_owned());
+    let prepared = prepare("mead", root, &options)?;
+    prepared.manifest.write(root.join("../manifest.jsonl"))?;
+    Ok((
+        clock.elapsed().as_secs_f64(),
+        processor_seconds() - processor,
+    ))
+}
+
+fn python(root: &Path) -> Result<(f64, f64), Box<dyn std::error::Error>> {
+    let python = std::env::var("EMOBOX_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../parity/corpus/soundfile_loop.py");
-    let mut best = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..3 {
-        let Ok(output) = Command::new(&python)
-            .arg(&script)
-            .arg(folder.path())
-            .output()
-        else {
-            println!("python: {python} cannot be run");
-            return Ok(());
-        };
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        print!("python: {text}");
-        let number = |index: usize| {
-            text.split_whitespace()
-                .nth(index)
-                .and_then(|s| s.parse::<f64>().ok())
-        };
-        best.0 = number(2).unwrap_or(best.0).min(best.0);
-        best.1 = number(4).unwrap_or(best.1).min(best.1);
+    let output = Command::new(&python).arg(&script).arg(root).output();
+    let output = output.map_err(|e| format!("{python}: {e}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let word = |index| text.split_whitespace().nth(index).unwrap_or_default();
+    match (word(2).parse(), word(4).parse()) {
+        (Ok(clock), Ok(processor)) => Ok((clock, processor)),
+        _ => Err(format!("{python}: {}", String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files = std::env::args().find_map(|argument| argument.parse().ok());
+    let files: usize = files.unwrap_or(31_729);
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().join("raw");
+    write_tree(&root, files)?;
+    let (mut one, mut all, mut loops) = (Times::default(), Times::default(), Times::default());
+    for _ in 0..ROUNDS {
+        one.0.push(emobox(&root, Some(1))?);
+        all.0.push(emobox(&root, None)?);
+        match python(&root) {
+            Ok(times) => loops.0.push(times),
+            Err(error) => println!("no loop in Python: {error}"),
+        }
+    }
+    let manifest = std::fs::read_to_string(folder.path().join("manifest.jsonl"))?;
+    println!(
+        "{} rows, medians of {ROUNDS} rounds:",
+        manifest.lines().count()
+    );
+    for (name, times) in [
+        ("emobox, one thread", &one),
+        ("emobox, all threads", &all),
+        ("soundfile.info in a loop", &loops),
+    ] {
+        let (clock, processor) = times.medians();
+        println!("{name:<26} {clock:.3} s, {processor:.2} s of processor");
     }
     println!(
         "ratio by the clock: {:.1} on one thread, {:.1} on all",
-        best.0 / one.0,
-        best.0 / all.0
+        loops.medians().0 / one.medians().0,
+        loops.medians().0 / all.medians().0
     );
     println!(
-        "ratio by processor time on one thread: {:.1}",
-        best.1 / one.1
+        "peak memory of emobox {:.0} MiB",
+        peak_memory().unwrap_or(0.0)
     );
     Ok(())
 }

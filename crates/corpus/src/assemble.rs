@@ -1,6 +1,5 @@
 //! Rows and audio headers to utterances.
 
-use crate::header::in_pool;
 use crate::prepare::note;
 use crate::{
     AudioHeader, Channel, Duplicate, HeaderReader, PrepareReport, RawFile, RawTree, Row, Utterance,
@@ -24,38 +23,34 @@ pub(crate) fn utterances(
     style: &Style<'_>,
     tree: &RawTree,
     mut rows: Vec<(&RawFile, Box<Row>)>,
-    threads: Option<usize>,
     read_header: &HeaderReader<'_>,
     report: &mut PrepareReport,
 ) -> Vec<Utterance> {
-    rows.sort_by(|a, b| a.1.id.cmp(&b.1.id).then_with(|| a.0.path().cmp(b.0.path())));
+    rows.par_sort_by(|a, b| a.1.id.cmp(&b.1.id).then_with(|| a.0.path().cmp(b.0.path())));
     let mut wanted = vec![false; tree.files().len()];
     for (file, _) in &rows {
         wanted[file.index()] = true;
     }
-    let (headers, made) = in_pool(threads, || {
-        let header = |file: &RawFile| wanted[file.index()].then(|| read_header(&tree.locate(file)));
-        // Chunks, because a tiny header costs about as much as handing one item to a thread.
-        let headers: Vec<_> = tree
-            .files()
-            .par_iter()
-            .with_min_len(64)
-            .map(header)
-            .collect();
-        let make = |(file, row): (&RawFile, Box<Row>)| match headers[file.index()] {
-            Some(Ok(header)) if header.frames > 0 && header.sample_rate > 0 => Some(
-                utterance(style, file, *row, header)
-                    .map_err(|unusable| (file.path().to_owned(), unusable)),
-            ),
-            _ => None,
-        };
-        let made: Vec<_> = rows
-            .into_par_iter()
-            .with_min_len(64)
-            .filter_map(make)
-            .collect();
-        (headers, made)
-    });
+    let header = |file: &RawFile| wanted[file.index()].then(|| read_header(&tree.locate(file)));
+    // Chunks, because a tiny header costs about as much as handing one item to a thread.
+    let headers: Vec<_> = tree
+        .files()
+        .par_iter()
+        .with_min_len(64)
+        .map(header)
+        .collect();
+    let make = |(file, row): (&RawFile, Box<Row>)| match headers[file.index()] {
+        Some(Ok(header)) if header.frames > 0 && header.sample_rate > 0 => Some(
+            utterance(style, file, *row, header)
+                .map_err(|unusable| (file.path().to_owned(), unusable)),
+        ),
+        _ => None,
+    };
+    let made: Vec<_> = rows
+        .into_par_iter()
+        .with_min_len(64)
+        .filter_map(make)
+        .collect();
     for (file, header) in tree.files().iter().zip(headers) {
         match header {
             Some(Ok(header)) if header.frames == 0 || header.sample_rate == 0 => {

@@ -34,7 +34,9 @@ pub struct Card {
     /// Containers and codecs, for people: `wav, 16 kHz, 16 bit, mono`.
     pub audio: &'static str,
     /// Audio files that a complete release has, by folder: `("", n)` counts all, `("Angry", n)` those with that
-    /// folder (or several, `audio/level_1`) anywhere in their path. Fewer is reported as missing.
+    /// folder (or several, `audio/level_1`) anywhere in their path. Fewer is reported as missing. What the recipe leaves
+    /// out as lying beside the corpus does not count, here as there; what it leaves out of the corpus itself
+    /// ([`crate::Harvest::leave_out_expected`]) does.
     pub expected: &'static [(&'static str, u32)],
     /// How the published folds were made.
     pub folds: PublishedFolds,

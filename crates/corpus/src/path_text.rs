@@ -4,12 +4,19 @@
 //! JSON. A byte that does not decode stands as one character U+EF80…U+EFFF (its low byte is the byte), the
 //! scheme that MirBSD calls OPTU-8; every other name is written as it is.
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::path::Path;
 
 const ESCAPES: std::ops::RangeInclusive<u32> = 0xEF80..=0xEFFF;
 
 /// A relative path with `/` between its parts and undecodable bytes escaped.
 pub fn encode(path: &Path) -> String {
+    if let (true, Some(text)) = (cfg!(unix), path.to_str())
+        && text.is_ascii()
+        && !text.split('/').any(|part| part.is_empty() || part == ".")
+    {
+        return text.to_owned();
+    }
     let mut text = String::new();
     for part in path.components() {
         if !text.is_empty() {
@@ -21,11 +28,11 @@ pub fn encode(path: &Path) -> String {
 }
 
 /// The inverse of [`encode`].
-pub fn decode(text: &str) -> PathBuf {
+pub fn decode(text: &str) -> Cow<'_, Path> {
     if text.is_ascii() {
-        return PathBuf::from(text);
+        return Cow::Borrowed(Path::new(text));
     }
-    text.split('/').map(decode_part).collect()
+    Cow::Owned(text.split('/').map(decode_part).collect())
 }
 
 #[cfg(unix)]

@@ -1,4 +1,5 @@
 use crate::assemble::{Style, utterances};
+use crate::header::in_pool;
 use crate::{
     Card, CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, MissingFolder, Noted,
     PrepareReport, Presence, RawFile, RawTree, Row, Utterance, WrongCorpus, entry, recipe,
@@ -44,6 +45,18 @@ pub fn prepare_with(
     read_header: &HeaderReader<'_>,
 ) -> Result<Prepared, CorpusError> {
     let entry = entry(name)?;
+    in_pool(options.threads, || {
+        prepare_entry(entry, raw, options, read_header)
+    })
+}
+
+fn prepare_entry(
+    entry: &Entry,
+    raw: &Path,
+    options: &PrepareOptions,
+    read_header: &HeaderReader<'_>,
+) -> Result<Prepared, CorpusError> {
+    let name = entry.card.name;
     let tree = RawTree::scan(name, raw)?;
     let harvest = match Harvest::gather(entry, &tree) {
         Ok(harvest) if harvest.rows.is_empty() => return Err(nothing_fits(entry, &tree)),
@@ -112,14 +125,7 @@ pub fn prepare_with(
         class_of: &class_of,
         as_published: options.as_published,
     };
-    let utterances = utterances(
-        &style,
-        &tree,
-        rows,
-        options.threads,
-        read_header,
-        &mut report,
-    );
+    let utterances = utterances(&style, &tree, rows, read_header, &mut report);
     Ok(finish(&tree, utterances, report))
 }
 
@@ -137,7 +143,10 @@ pub(crate) fn finish(
     report.seconds = manifest.seconds();
     report.speakers = manifest.speakers().len();
     for utterance in &manifest.utterances {
-        *report.classes.entry(utterance.label.clone()).or_default() += 1;
+        match report.classes.get_mut(&utterance.label) {
+            Some(count) => *count += 1,
+            None => drop(report.classes.insert(utterance.label.clone(), 1)),
+        }
     }
     let root = tree.root().to_owned();
     Prepared {
@@ -190,29 +199,23 @@ pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
 }
 
 fn missing_folders(card: &Card, harvest: &Harvest<'_>) -> Vec<MissingFolder> {
-    // Files that the recipe knows, used or left out. A copy of a file counts no more than a second segment of one.
+    // A copy of a file counts no more than a second segment of one, and what was never published is not expected.
     let mut ids = HashSet::with_capacity(harvest.rows.len());
+    let published = |row: &Row| !matches!(row.presence, Presence::NotAsPublished(_));
     let first_of_id = harvest
         .rows
         .iter()
-        .filter(|(_, row)| ids.insert(row.id.as_str()));
+        .filter(|(_, row)| published(row) && ids.insert(row.id.as_str()));
     let mut known: Vec<&RawFile> = first_of_id.map(|(file, _)| *file).collect();
-    let left_out: HashSet<&str> = harvest
-        .left_out
-        .iter()
-        .map(|(path, _)| path.as_str())
-        .collect();
-    known.extend(
-        harvest
-            .tree()
-            .audio()
-            .filter(|file| left_out.contains(file.path())),
-    );
+    known.extend(&harvest.expected_left_out);
     known.sort_unstable_by(|a, b| a.path().cmp(b.path()));
     known.dedup_by(|a, b| a.path() == b.path());
+    // Files of one folder lie together, and are below the same folders.
+    let folders: Vec<&[&RawFile]> = known.chunk_by(|a, b| a.folder() == b.folder()).collect();
     let mut missing = Vec::new();
     for &(folder, expected) in card.expected {
-        let found = known.iter().filter(|file| file.is_below(folder)).count();
+        let below = folders.iter().filter(|files| files[0].is_below(folder));
+        let found = below.map(|files| files.len()).sum();
         let expected = expected as usize;
         if found < expected {
             missing.push(MissingFolder {

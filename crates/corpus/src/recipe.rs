@@ -1,6 +1,6 @@
 use crate::{Card, CorpusError, RawFile, RawTree};
+use rayon::prelude::*;
 use regex::{Captures, Regex, RegexBuilder};
-use std::collections::HashSet;
 use std::ops::Index;
 
 /// One registered corpus: its card, the grammar of its audio paths, and the recipe that reads it.
@@ -30,7 +30,7 @@ pub enum Recipe {
 pub enum Outcome {
     /// It is an utterance; `Row::new(…).into()` makes one.
     Row(Box<Row>),
-    /// The published corpus leaves it out; the reason is counted.
+    /// It lies beside the corpus (another edition, a copy, a video); the reason is counted.
     LeaveOut(&'static str),
     /// It fits the grammar but contradicts itself (folder says one thing, name another).
     Contradiction(String),
@@ -249,9 +249,11 @@ pub struct Harvest<'a> {
     patterns: Vec<Regex>,
     pub(crate) rows: Vec<(&'a RawFile, Box<Row>)>,
     pub(crate) left_out: Vec<(String, &'static str)>,
+    pub(crate) expected_left_out: Vec<&'a RawFile>,
     pub(crate) contradictions: Vec<(String, String)>,
     pub(crate) missing: Vec<(String, String)>,
-    mentioned: HashSet<&'a str>,
+    /// Whether each file of the tree, by its place, has been mentioned.
+    mentioned: Vec<bool>,
 }
 
 impl<'a> Harvest<'a> {
@@ -263,17 +265,22 @@ impl<'a> Harvest<'a> {
             patterns: compile(entry.grammar),
             rows: Vec::new(),
             left_out: Vec::new(),
+            expected_left_out: Vec::new(),
             contradictions: Vec::new(),
             missing: Vec::new(),
-            mentioned: HashSet::new(),
+            mentioned: vec![false; tree.files().len()],
         };
         match entry.recipe {
             Recipe::Paths(read) => {
-                for file in tree.audio() {
-                    let Some(fields) = harvest.fields(file) else {
-                        continue;
-                    };
-                    match read(&fields) {
+                let files: Vec<_> = tree.audio().collect();
+                // Chunks, because one path costs less than handing it to a thread.
+                let outcomes: Vec<_> = files
+                    .par_iter()
+                    .with_min_len(256)
+                    .filter_map(|&file| Some((file, read(&harvest.fields(file)?))))
+                    .collect();
+                for (file, outcome) in outcomes {
+                    match outcome {
                         Outcome::Row(row) => harvest.boxed_row(file, row),
                         Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
                         Outcome::Contradiction(message) => harvest.contradiction(file, message),
@@ -314,14 +321,21 @@ impl<'a> Harvest<'a> {
     }
 
     fn boxed_row(&mut self, file: &'a RawFile, row: Box<Row>) {
-        self.mentioned.insert(file.path());
+        self.mentioned[file.index()] = true;
         self.rows.push((file, row));
     }
 
-    /// Leaves a file out for a reason that is counted in the report.
+    /// Leaves out a file that lies beside the corpus (another edition, a copy, a video), for a reason that the
+    /// report counts.
     pub fn leave_out(&mut self, file: &'a RawFile, reason: &'static str) {
-        self.mentioned.insert(file.path());
+        self.mentioned[file.index()] = true;
         self.left_out.push((file.path().to_owned(), reason));
+    }
+
+    /// Leaves out a file that `Card::expected` counts: a release without it is not complete.
+    pub fn leave_out_expected(&mut self, file: &'a RawFile, reason: &'static str) {
+        self.expected_left_out.push(file);
+        self.leave_out(file, reason);
     }
 
     /// Leaves out something that is no whole file (a segment, a line of a table), named by `subject`.
@@ -331,7 +345,7 @@ impl<'a> Harvest<'a> {
 
     /// Reports a file whose path, folder or side file contradict each other.
     pub fn contradiction(&mut self, file: &'a RawFile, message: impl Into<String>) {
-        self.mentioned.insert(file.path());
+        self.mentioned[file.index()] = true;
         self.contradictions
             .push((file.path().to_owned(), message.into()));
     }
@@ -345,7 +359,7 @@ impl<'a> Harvest<'a> {
     pub(crate) fn unmatched(&self) -> Vec<&'a RawFile> {
         self.tree
             .audio()
-            .filter(|file| !self.mentioned.contains(file.path()))
+            .filter(|file| !self.mentioned[file.index()])
             .collect()
     }
 }

@@ -1,5 +1,7 @@
 use crate::{CorpusError, path_text};
+use rayon::prelude::*;
 use std::borrow::Cow;
+use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -15,6 +17,7 @@ pub struct RawFile {
     index: usize,
     path: String,
     composed: Option<String>,
+    is_audio: bool,
 }
 
 impl RawFile {
@@ -26,6 +29,7 @@ impl RawFile {
         };
         Self {
             index: 0,
+            is_audio: has_audio_extension(&path),
             path,
             composed,
         }
@@ -44,6 +48,13 @@ impl RawFile {
     /// The same path with composed accents (Unicode NFC): what grammars are matched against.
     pub fn composed(&self) -> &str {
         self.composed.as_deref().unwrap_or(&self.path)
+    }
+
+    /// The folder that holds the file, as a composed path; empty for a file at the top.
+    pub fn folder(&self) -> &str {
+        self.composed()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder)
     }
 
     /// The last part of the composed path.
@@ -69,12 +80,7 @@ impl RawFile {
 
     /// Whether the extension names an audio or video container.
     pub fn is_audio(&self) -> bool {
-        let name = self.name();
-        name.rsplit_once('.').is_some_and(|(_, extension)| {
-            AUDIO_EXTENSIONS
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known))
-        })
+        self.is_audio
     }
 
     /// Whether the path ends with `tail`, at a folder border, whatever the case.
@@ -102,9 +108,17 @@ impl RawFile {
     }
 }
 
+fn has_audio_extension(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| {
+        AUDIO_EXTENSIONS
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
+}
+
 /// Sorts by path and writes down each file's place.
 fn number(files: &mut [RawFile]) {
-    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    files.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
     files
         .iter_mut()
         .enumerate()
@@ -148,24 +162,15 @@ impl RawTree {
         }
         let mut files = Vec::new();
         let mut unreadable = Vec::new();
-        let walk = walkdir::WalkDir::new(root).follow_links(true).into_iter();
-        for item in walk.filter_entry(|item| {
-            item.depth() == 0 || !is_litter(&item.file_name().to_string_lossy())
-        }) {
-            match item {
-                Ok(item) if item.file_type().is_file() => {
-                    if let Ok(relative) = item.path().strip_prefix(root) {
-                        files.push(RawFile::new(path_text::encode(relative)));
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let path = error
-                        .path()
-                        .and_then(|path| path.strip_prefix(root).ok())
-                        .map(path_text::encode);
-                    unreadable.push((path.unwrap_or_default(), error.to_string()));
-                }
+        // One level of folders after another, so that a deep tree needs no deep stack.
+        let mut level = vec![PathBuf::new()];
+        while !level.is_empty() {
+            let listings: Vec<_> = level.par_iter().map(|folder| list(root, folder)).collect();
+            level.clear();
+            for listing in listings {
+                files.extend(listing.files);
+                level.extend(listing.folders);
+                unreadable.extend(listing.unreadable);
             }
         }
         number(&mut files);
@@ -213,7 +218,7 @@ impl RawTree {
 
     /// Where a file lies on disk.
     pub fn locate(&self, file: &RawFile) -> PathBuf {
-        self.root.join(path_text::decode(&file.path))
+        self.root.join(&*path_text::decode(&file.path))
     }
 
     /// The file whose path ends with `tail` (at a folder border, whatever the case); of several the one with the
@@ -227,6 +232,69 @@ impl RawTree {
     pub fn find_all<'a>(&'a self, tail: &'a str) -> impl Iterator<Item = &'a RawFile> {
         self.files.iter().filter(move |file| file.ends_with(tail))
     }
+}
+
+/// What lies in one folder; all paths are relative to the root.
+#[derive(Debug, Default)]
+struct Listing {
+    files: Vec<RawFile>,
+    folders: Vec<PathBuf>,
+    unreadable: Vec<(String, String)>,
+}
+
+fn list(root: &Path, folder: &Path) -> Listing {
+    let mut listing = Listing::default();
+    let entries = match std::fs::read_dir(root.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let note = (path_text::encode(folder), error.to_string());
+            listing.unreadable.push(note);
+            return listing;
+        }
+    };
+    for entry in entries {
+        let (path, kind) = match entry {
+            Ok(entry) if is_litter(&entry.file_name().to_string_lossy()) => continue,
+            Ok(entry) => {
+                let path = folder.join(entry.file_name());
+                let kind = entry.file_type().map_err(|e| e.to_string());
+                (path, kind)
+            }
+            Err(error) => (folder.to_owned(), Err(error.to_string())),
+        };
+        let kind = kind.and_then(|kind| {
+            if kind.is_symlink() {
+                follow(root, &path)
+            } else {
+                Ok(kind)
+            }
+        });
+        match kind {
+            Ok(kind) if kind.is_dir() => listing.folders.push(path),
+            Ok(kind) if kind.is_file() => {
+                listing.files.push(RawFile::new(path_text::encode(&path)));
+            }
+            Ok(_) => {}
+            Err(message) => listing.unreadable.push((path_text::encode(&path), message)),
+        }
+    }
+    listing
+}
+
+/// What a link leads to, unless it is one of the folders that the link itself lies in.
+fn follow(root: &Path, link: &Path) -> Result<FileType, String> {
+    let place = root.join(link);
+    let metadata = std::fs::metadata(&place).map_err(|e| e.to_string())?;
+    if metadata.is_dir() {
+        let real = |path: &Path| std::fs::canonicalize(path).map_err(|e| e.to_string());
+        let target = real(&place)?;
+        for above in link.ancestors().skip(1) {
+            if real(&root.join(above))? == target {
+                return Err(format!("the link leads back to {}", target.display()));
+            }
+        }
+    }
+    Ok(metadata.file_type())
 }
 
 /// Resource forks, folder databases and thumbnails that are no part of any release.
@@ -267,6 +335,30 @@ mod tests {
         let paths: Vec<_> = tree.files().iter().map(RawFile::path).collect();
         assert_eq!(paths, ["a/y.wav", "b/x.WAV", "notes.txt"]);
         assert_eq!(tree.audio().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_but_not_in_circles() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (root, other) = (folder.path().join("raw"), folder.path().join("other"));
+        for path in ["raw/a/x.wav", "other/y.wav"] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        symlink(&other, root.join("a/linked")).unwrap();
+        symlink(&root, other.join("back")).unwrap();
+        symlink(root.join("a"), root.join("a/itself")).unwrap();
+        symlink(root.join("nowhere"), root.join("a/broken")).unwrap();
+        symlink(root.join("a/x.wav"), root.join("z.wav")).unwrap();
+        let tree = RawTree::scan("any", &root).unwrap();
+        let paths: Vec<_> = tree.files().iter().map(RawFile::path).collect();
+        assert_eq!(paths, ["a/linked/y.wav", "a/x.wav", "z.wav"]);
+        let noted: Vec<_> = tree.unreadable().iter().map(|(path, _)| path).collect();
+        assert_eq!(noted, ["a/broken", "a/itself", "a/linked/back"]);
+        assert!(tree.unreadable()[1].1.contains("leads back"));
     }
 
     #[test]

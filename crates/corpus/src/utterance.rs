@@ -1,5 +1,6 @@
 use crate::{CorpusError, LineProblem, path_text};
 use emobox_files::{FileError, Sha256, join_inside, sha256_bytes, write_atomic_with};
+use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -131,10 +132,13 @@ impl Manifest {
 
     /// Writes one JSON object a line, atomically.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), CorpusError> {
+        // A few thousand lines at a time are made by all threads.
         write_atomic_with(path, |out| {
-            for utterance in &self.utterances {
-                serde_json::to_writer(&mut *out, utterance)?;
-                out.write_all(b"\n")?;
+            for part in self.utterances.chunks(PART) {
+                let lines = part.par_chunks(PART / 16).map(json_lines);
+                for lines in lines.collect::<Result<Vec<_>, _>>()? {
+                    out.write_all(&lines)?;
+                }
             }
             Ok(())
         })?;
@@ -168,6 +172,18 @@ impl Manifest {
     pub fn seconds(&self) -> f64 {
         self.utterances.iter().map(|u| u.length).sum()
     }
+}
+
+/// Lines that are held in memory at once when a manifest is written.
+const PART: usize = 1 << 12;
+
+fn json_lines(utterances: &[Utterance]) -> serde_json::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for utterance in utterances {
+        serde_json::to_writer(&mut lines, utterance)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<String> {

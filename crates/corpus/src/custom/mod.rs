@@ -4,6 +4,7 @@ mod folders;
 mod listing;
 
 use crate::assemble::{Style, utterances};
+use crate::header::in_pool;
 use crate::prepare::{by_reason, finish, note};
 use crate::{
     CorpusError, HeaderReader, PrepareOptions, PrepareReport, Prepared, RawFile, RawTree, Row,
@@ -68,6 +69,17 @@ pub fn prepare_custom_with(
         return prepare_with(name, source, options, read_header);
     }
     check_name(name)?;
+    in_pool(options.threads, || {
+        prepare_own(name, source, options, read_header)
+    })
+}
+
+fn prepare_own(
+    name: &str,
+    source: &Path,
+    options: &PrepareOptions,
+    read_header: &HeaderReader<'_>,
+) -> Result<Prepared, CorpusError> {
     let named = source.is_file();
     let root = if named {
         source
@@ -125,14 +137,7 @@ pub fn prepare_custom_with(
         class_of: &class_of,
         as_published: options.as_published,
     };
-    let utterances = utterances(
-        &style,
-        &tree,
-        gathered.rows,
-        options.threads,
-        read_header,
-        &mut report,
-    );
+    let utterances = utterances(&style, &tree, gathered.rows, read_header, &mut report);
     Ok(finish(&tree, utterances, report))
 }
 

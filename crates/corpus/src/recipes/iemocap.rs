@@ -95,7 +95,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
                 let row = text.map_or(row.clone(), |text| row.text(text.as_str()));
                 harvest.row(fields.file, row);
             }
-            Label::LeftOut(reason) => harvest.leave_out(fields.file, reason),
+            Label::LeftOut(reason) => harvest.leave_out_expected(fields.file, reason),
             Label::Unclear(message) => harvest.contradiction(fields.file, message),
         }
     }

@@ -63,6 +63,7 @@ pub(super) const ENTRY: Entry = Entry {
         notes: &[
             "utterances are segments: start and end in seconds, in a file of hours",
             "the yaml files are in the repository, the flac files beside each release",
+            "`emobox download` has five of the six recordings: where pavoque-outtakes.flac lies is not known, so look for it among the releases, or prepare the other five with --allow-missing",
             "of segments with the same prompt and style the published metadata keep the last",
             "one speaker: no partition can be speaker-disjoint; 327 prompts are in train and in test",
         ],

@@ -41,17 +41,22 @@ pub(super) const ENTRY: Entry = Entry {
         differences: &[],
         notes: &[
             "speaker 1157 has no calm and no happy utterance, 7895 has 29 happy ones",
+            "the repository also has filtered copies of recordings (Model Output for Test Data), which are left out by rule",
             "7895_hl_ogul1.wav is the only name with a digit after the word",
             "all six speakers of the published test list are in its train list",
         ],
     },
     grammar: &[
+        r"(?P<output>Model Output for Test Data)/(?:[^/]+/)*[^/]+",
         r"(?:(?P<folder>Angry|Calm|Happy|Sad)/)?(?P<speaker>\d{4})_(?P<code>kz|hl|sk|mt)_(?P<word>[a-z]+)1?\.wav",
     ],
     recipe: Recipe::Paths(read),
 };
 
 fn read(fields: &Fields<'_>) -> Outcome {
+    if fields.has("output") {
+        return Outcome::LeaveOut("Model Output for Test Data: filtered copies of recordings");
+    }
     // The Turkish kızgın, sakin, mutlu and hüzünlü.
     let emo = match fields["code"].to_ascii_lowercase().as_str() {
         "kz" => "Angry",

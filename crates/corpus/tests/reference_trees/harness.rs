@@ -113,6 +113,9 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
     crate::folds::no_speaker_on_both_sides(&ours.manifest);
     crate::balanced::check(corpus, &ours.manifest, folder.path());
     without_folder_above(corpus, &root, rows.len());
+    // A complete release less any one file is not complete.
+    std::fs::remove_file(root.join(path_text::decode(&rows[rows.len() / 2].path))).unwrap();
+    assert!(!prepare(false).report.is_complete(), "{corpus}");
 }
 
 /// The header each file must have for the published row to be true.
