@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A real Slurm on this one machine, for tests: munge, a controller, and three virtual nodes (`slurmd -N`).
+# A real Slurm on this one machine, for tests: munge, a controller, and four virtual nodes (`slurmd -N`), three in
+# the partition `debug` and one in the partition `spare`.
 #
 #   tools/slurm_test_cluster.sh start DIR     installs slurm-wlm and munge from apt where they are missing; runs everything below DIR
 #   tools/slurm_test_cluster.sh stop DIR
@@ -12,7 +13,7 @@ action=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 export SLURM_CONF=$dir/slurm.conf
-nodes="n1 n2 n3"
+nodes="n1 n2 n3 n4"
 
 install_packages() {
   if ! command -v slurmctld >/dev/null || ! command -v slurmd >/dev/null || ! command -v munged >/dev/null; then
@@ -65,6 +66,7 @@ CONF
     echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$port CPUs=1 RealMemory=$memory State=UNKNOWN" >>"$SLURM_CONF"
   done
   echo "PartitionName=debug Nodes=n[1-3] Default=YES MaxTime=1:00:00 State=UP" >>"$SLURM_CONF"
+  echo "PartitionName=spare Nodes=n4 MaxTime=1:00:00 State=UP" >>"$SLURM_CONF"
 }
 
 # Its own munge with its own key and socket: one that the system may run is left alone.
@@ -121,7 +123,7 @@ start)
   slurmctld -f "$SLURM_CONF" -c
   for node in $nodes; do start_node "$node"; done
   for _ in $(seq 60); do
-    if [ "$(sinfo -h -N -o '%t' 2>/dev/null | grep -c '^idle$')" = 3 ]; then
+    if [ "$(sinfo -h -N -o '%t' 2>/dev/null | grep -c '^idle$')" = 4 ]; then
       echo "export SLURM_CONF=$SLURM_CONF"
       exit 0
     fi
@@ -150,7 +152,7 @@ start-node)
   start_node "$3"
   ;;
 *)
-  sed -n '2,10p' "$0" >&2
+  sed -n '2,11p' "$0" >&2
   exit 2
   ;;
 esac
