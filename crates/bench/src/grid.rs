@@ -2,7 +2,7 @@ use crate::encoders::{open_encoder, warn_of_emulation};
 use crate::evaluate::{prediction, scores_file};
 use crate::extract::{ExtractOptions, Extracted, extract, open_store};
 use crate::layers::layer_curve_of;
-use crate::plan::record_speed;
+use crate::plan::Measured;
 use crate::prepare::{PrepareHow, corpus_of};
 use crate::results::{audit_findings, protocol_facts, training_of};
 use crate::run::PredictionSet;
@@ -119,8 +119,13 @@ impl<'a> Grid<'a> {
         let extracted = extract(corpus, encoder, &folder, options, context)?;
         let all: f64 = corpus.manifest.utterances.iter().map(|u| u.length).sum();
         let seconds = all * extracted.encoded as f64 / extracted.utterances.max(1) as f64;
-        let name = &encoder.info().name;
-        record_speed(self.home, self.experiment, name, seconds, begun.elapsed())?;
+        let measured = Measured {
+            utterances: extracted.encoded as f64,
+            audio_seconds: seconds,
+            core_seconds: begun.elapsed().as_secs_f64() * rayon::current_num_threads() as f64,
+        };
+        let (device, precision) = (&self.experiment.device, &self.experiment.precision);
+        measured.record(self.home, &encoder.info().name, device, precision)?;
         Ok(extracted)
     }
 

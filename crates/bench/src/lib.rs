@@ -54,7 +54,8 @@ pub use lists::{
 };
 pub use memory::parse_memory;
 pub use plan::{
-    EncoderSpeed, FileStamp, Job, JobStage, Part, Plan, Receipt, SpeedSource, Work, run_job,
+    Assumed, EncoderSpeed, FileStamp, Job, JobStage, Part, Plan, Receipt, SpeedSource, Work,
+    run_job,
 };
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};

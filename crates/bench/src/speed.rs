@@ -1,7 +1,8 @@
 //! How fast an encoder runs on this machine, and how near that is to what the machine can do.
 
 use crate::encoders::{open_encoder_timed, warn_of_emulation};
-use crate::{BenchError, Context, EncoderChoice};
+use crate::plan::Measured;
+use crate::{BenchError, Context, EncoderChoice, Home};
 use emobox_encoder::{Encoder, LayerSelection, OpTiming, Precision};
 use serde::Serialize;
 use std::fmt;
@@ -184,6 +185,20 @@ fn noise(samples: usize) -> Vec<f32> {
 }
 
 impl Speed {
+    /// Remembers the speed in a home, whose plans then count with it; returns whether it was enough
+    /// audio to say something.
+    pub fn record(&self, home: &Home) -> Result<bool, BenchError> {
+        let utterances = (self.threads * self.rounds.len()) as f64;
+        let elapsed = median(&self.rounds) * self.rounds.len() as f64;
+        let measured = Measured {
+            utterances,
+            audio_seconds: utterances * self.seconds,
+            // A GPU has the whole machine's cores beside it, in an extraction too.
+            core_seconds: elapsed * rayon::current_num_threads() as f64,
+        };
+        measured.record(home, &self.encoder, &self.device, &self.precision)
+    }
+
     /// The operations as a table: share of the busy time, speed of the products.
     pub fn operations_table(&self) -> String {
         let busy = self.rounds.iter().sum::<f64>() * self.threads as f64;

@@ -1,13 +1,13 @@
-use crate::{BenchError, EncoderChoice, Experiment, Home};
+use crate::{BenchError, Experiment, Home};
 use emobox_encoder::{FBANK, Precision, ZooEntry, measured_peak, zoo_entry};
 use emobox_files::{read_json, write_json};
 use emobox_probe::Protocol;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Share of a core's arithmetic limit that the encoders and the training reach, for estimates before
-/// anything was measured: an assumption, replaced by the measured speed after the first extraction.
+/// Share of a core's arithmetic limit that an encoder or the training reaches, where nothing was measured.
 const SHARE_OF_PEAK: f64 = 0.5;
 
 /// Operations a second of audio of the convolutions in front of the transformer of the wav2vec 2.0
@@ -26,7 +26,7 @@ const FBANK_COST: f64 = 2e-3;
 /// Parameters assumed for a checkpoint that no table knows.
 const UNKNOWN_PARAMETERS: f64 = 95e6;
 
-/// An extraction shorter than this says nothing about speed.
+/// Less audio than this says nothing about speed.
 const LEAST_MEASURED: f64 = 20.0;
 
 /// What a plan's estimates are made for.
@@ -45,10 +45,6 @@ impl Machine {
             cores: rayon::current_num_threads(),
             peak: measured_peak(Precision::F32, Duration::from_millis(30)),
         }
-    }
-
-    fn speed(&self) -> f64 {
-        self.peak * SHARE_OF_PEAK
     }
 }
 
@@ -71,10 +67,39 @@ pub struct EncoderSpeed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SpeedSource {
-    /// From extractions in this home.
+    /// From the last extraction in this home, or the last `encoders bench` for it.
     Measured,
-    /// From the encoder's size and the arithmetic speed of this machine.
+    /// From the encoder's size and [`Assumed`].
     Estimated,
+}
+
+/// What estimated speeds rest on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assumed {
+    /// 10⁹ floating-point operations a second that a CPU core of this machine reached on registers alone.
+    pub peak_gflops: f64,
+    /// The share of it that encoders are taken to reach.
+    pub share: f64,
+    /// The encoders of the experiment whose measured speeds gave the share; without any it is a guess.
+    pub measured: Vec<String>,
+}
+
+impl fmt::Display for Assumed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (share, peak) = (self.share * 100.0, self.peak_gflops);
+        write!(
+            f,
+            "estimated: from the encoder's size, at {share:.0}% of the {peak:.0} GFLOP/s just measured on a CPU core, "
+        )?;
+        match &self.measured[..] {
+            [] => write!(f, "a guess"),
+            names => write!(f, "as measured for {}", names.join(", ")),
+        }?;
+        write!(
+            f,
+            ";\n`emobox encoders bench NAME` with this --home measures an encoder"
+        )
+    }
 }
 
 /// How much there is of a corpus.
@@ -85,81 +110,134 @@ pub(super) struct Size {
     pub(super) folds: usize,
 }
 
-/// `HOME/speeds/…json`: the last extraction that was long enough to say something.
+/// An amount of audio and what encoding it took: `HOME/speeds/…json`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Measured {
-    audio_seconds: f64,
-    core_seconds: f64,
+pub(crate) struct Measured {
+    pub(crate) utterances: f64,
+    pub(crate) audio_seconds: f64,
+    /// Wall clock times the cores that worked, or that stood by a GPU.
+    pub(crate) core_seconds: f64,
 }
 
-/// Remembers how long an extraction took.
-pub(crate) fn record(
-    home: &Home,
-    experiment: &Experiment,
-    encoder: &str,
-    audio_seconds: f64,
-    elapsed: Duration,
-) -> Result<(), BenchError> {
-    if audio_seconds < LEAST_MEASURED {
-        return Ok(());
+impl Measured {
+    /// Remembers this as the speed of an encoder, unless it is too little to say anything; returns
+    /// whether it was.
+    pub(crate) fn record(
+        &self,
+        home: &Home,
+        encoder: &str,
+        device: &str,
+        precision: &str,
+    ) -> Result<bool, BenchError> {
+        let says_something = self.audio_seconds >= LEAST_MEASURED;
+        if says_something {
+            write_json(path(home, encoder, device, precision), self)?;
+        }
+        Ok(says_something)
     }
-    let measured = Measured {
-        audio_seconds,
-        core_seconds: elapsed.as_secs_f64() * rayon::current_num_threads() as f64,
-    };
-    Ok(write_json(path(home, experiment, encoder), &measured)?)
+
+    fn read(home: &Home, experiment: &Experiment, encoder: &str) -> Option<Self> {
+        let (device, precision) = (&experiment.device, &experiment.precision);
+        read_json(path(home, encoder, device, precision)).ok()
+    }
 }
 
-fn path(home: &Home, experiment: &Experiment, encoder: &str) -> PathBuf {
-    let device = experiment.device.replace(':', "-");
-    let name = format!("{encoder}+{device}+{}.json", experiment.precision);
+fn path(home: &Home, encoder: &str, device: &str, precision: &str) -> PathBuf {
+    let device = device.replace(':', "-");
+    let name = format!("{encoder}+{device}+{precision}.json");
     home.root().join("speeds").join(name)
 }
 
 /// Core seconds of extraction, as a function of the amount.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ExtractCost {
     per_second: f64,
     per_utterance: f64,
     pub(super) source: SpeedSource,
 }
 
+/// The cost of every encoder of an experiment, and what the unmeasured ones rest on.
+pub(super) fn extract_costs(
+    home: &Home,
+    experiment: &Experiment,
+    machine: &Machine,
+) -> (Vec<ExtractCost>, Assumed) {
+    let names = || experiment.encoders.iter().map(|choice| &choice.name);
+    let records: Vec<_> = names()
+        .map(|name| Measured::read(home, experiment, name))
+        .collect();
+    let mut measured = Vec::new();
+    let mut shares = Vec::new();
+    for (name, record) in names().zip(&records) {
+        // The size of any other is not known.
+        if let (Some(record), Some(_)) = (record, zoo_entry(name)) {
+            let at_peak = ExtractCost::estimated(name, machine.peak);
+            let least = at_peak.core_seconds(record.audio_seconds, record.utterances);
+            shares.push(least / record.core_seconds);
+            measured.push(name.clone());
+        }
+    }
+    let share = match shares.len() {
+        0 => SHARE_OF_PEAK,
+        count => shares.iter().sum::<f64>() / count as f64,
+    };
+    let costs = names().zip(records).map(|(name, record)| match record {
+        Some(record) => ExtractCost::measured(name, record),
+        None => ExtractCost::estimated(name, machine.peak * share),
+    });
+    let assumed = Assumed {
+        peak_gflops: machine.peak / 1e9,
+        share,
+        measured,
+    };
+    (costs.collect(), assumed)
+}
+
 impl ExtractCost {
-    pub(super) fn of(
-        home: &Home,
-        experiment: &Experiment,
-        choice: &EncoderChoice,
-        machine: &Machine,
-    ) -> Self {
-        if let Ok(measured) = read_json::<Measured>(path(home, experiment, &choice.name)) {
-            return Self {
-                per_second: measured.core_seconds / measured.audio_seconds,
-                per_utterance: 0.0,
-                source: SpeedSource::Measured,
-            };
+    fn measured(encoder: &str, record: Measured) -> Self {
+        let by_window = is_by_window(zoo_entry(encoder));
+        Self {
+            per_second: match by_window {
+                true => 0.0,
+                false => record.core_seconds / record.audio_seconds,
+            },
+            per_utterance: match by_window {
+                true => record.core_seconds / record.utterances,
+                false => 0.0,
+            },
+            source: SpeedSource::Measured,
         }
-        let mut cost = Self {
-            per_second: FBANK_COST,
-            per_utterance: 0.0,
-            source: SpeedSource::Estimated,
-        };
-        if choice.name == FBANK {
-            return cost;
-        }
-        let entry = zoo_entry(&choice.name);
-        let parameters = parameters(entry);
-        let frame = 2.0 * parameters / machine.speed();
-        if entry.is_some_and(|entry| entry.family == "Whisper") {
-            // Utterances are shorter than a window nearly everywhere, so each costs one.
-            cost.per_utterance += frame * FRAMES * WINDOW;
-        } else {
-            cost.per_second += frame * FRAMES + CONVOLUTIONS / machine.speed();
-        }
-        cost
     }
 
-    pub(super) fn core_seconds(&self, size: Size) -> f64 {
-        self.per_second * size.seconds + self.per_utterance * size.utterances
+    /// At `speed` operations a second.
+    fn estimated(encoder: &str, speed: f64) -> Self {
+        let entry = zoo_entry(encoder);
+        let frame = 2.0 * parameters(entry);
+        let (per_second, per_utterance) = if encoder == FBANK {
+            (FBANK_COST, 0.0)
+        } else if let Some(entry) = entry.filter(|entry| is_by_window(Some(entry))) {
+            let frames = FRAMES * WINDOW;
+            // Queries with keys, and weights with values.
+            let attention = 4.0 * frames * (entry.dim * entry.layers.unwrap_or(0)) as f64;
+            (0.0, (frame + attention) * frames / speed)
+        } else {
+            ((frame * FRAMES + CONVOLUTIONS) / speed, 0.0)
+        };
+        Self {
+            per_second,
+            per_utterance,
+            source: SpeedSource::Estimated,
+        }
     }
+
+    pub(super) fn core_seconds(&self, seconds: f64, utterances: f64) -> f64 {
+        self.per_second * seconds + self.per_utterance * utterances
+    }
+}
+
+/// Whether an utterance costs a whole window: nearly all are shorter.
+fn is_by_window(entry: Option<&ZooEntry>) -> bool {
+    entry.is_some_and(|entry| entry.family == "Whisper")
 }
 
 fn parameters(entry: Option<&ZooEntry>) -> f64 {
@@ -175,20 +253,98 @@ fn parameters(entry: Option<&ZooEntry>) -> f64 {
 }
 
 /// Core seconds to train one fold of a corpus.
-pub(super) fn train_cost(
-    protocol: &Protocol,
-    encoder: &EncoderChoice,
-    size: Size,
-    machine: &Machine,
-) -> f64 {
-    let dim = match zoo_entry(&encoder.name) {
+pub(super) fn train_cost(protocol: &Protocol, encoder: &str, size: Size, machine: &Machine) -> f64 {
+    let dim = match zoo_entry(encoder) {
         Some(entry) => entry.dim,
-        None if encoder.name == FBANK => 80,
+        None if encoder == FBANK => 80,
         None => 768,
     };
     let hidden: usize = protocol.hidden_sizes.iter().sum();
     let probes = protocol.learning_rates.len() * protocol.seeds.len();
     // Forward and both halves of backward, a multiply and an add each.
     let frame = 6.0 * dim as f64 * hidden as f64 * probes as f64;
-    frame * size.seconds * FRAMES * protocol.epochs as f64 / machine.speed()
+    frame * size.seconds * FRAMES * protocol.epochs as f64 / (machine.peak * SHARE_OF_PEAK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EncoderChoice;
+
+    fn experiment(encoders: &[&str]) -> Experiment {
+        let choice = |name: &&str| EncoderChoice {
+            name: (*name).to_owned(),
+            path: None,
+        };
+        Experiment {
+            encoders: encoders.iter().map(choice).collect(),
+            ..Experiment::default()
+        }
+    }
+
+    #[test]
+    fn a_measured_encoder_says_what_the_others_reach() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let machine = Machine {
+            cores: 2,
+            peak: 50e9,
+        };
+        let experiment = experiment(&["wav2vec2-base", "wav2vec2-large", "whisper-large-v3"]);
+        let (guessed, assumed) = extract_costs(&home, &experiment, &machine);
+        assert_eq!((assumed.share, assumed.measured.len()), (0.5, 0));
+        assert!(
+            assumed.to_string().contains("50% of the 50 GFLOP/s"),
+            "{assumed}"
+        );
+
+        // Half as fast as guessed.
+        let mut record = Measured {
+            utterances: 10.0,
+            audio_seconds: 40.0,
+            core_seconds: 2.0 * guessed[0].core_seconds(40.0, 10.0),
+        };
+        let noted = record.record(&home, "wav2vec2-base", "cpu", "f32");
+        assert!(noted.unwrap());
+        let (costs, assumed) = extract_costs(&home, &experiment, &machine);
+        assert!((assumed.share - 0.25).abs() < 1e-9, "{}", assumed.share);
+        assert_eq!(assumed.measured, ["wav2vec2-base"]);
+        let sources = costs.iter().map(|cost| cost.source);
+        assert_eq!(
+            sources.collect::<Vec<_>>(),
+            [
+                SpeedSource::Measured,
+                SpeedSource::Estimated,
+                SpeedSource::Estimated
+            ]
+        );
+        for (cost, guess) in costs.iter().zip(&guessed) {
+            let ratio = cost.core_seconds(7.0, 3.0) / guess.core_seconds(7.0, 3.0);
+            assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
+        }
+
+        // What was measured on another device or too briefly says nothing.
+        record.audio_seconds = 1.0;
+        let noted = record.record(&home, "wav2vec2-large", "cpu", "f32");
+        assert!(!noted.unwrap());
+        record.audio_seconds = 40.0;
+        record
+            .record(&home, "wav2vec2-large", "cuda:0", "f32")
+            .unwrap();
+        let (costs, _) = extract_costs(&home, &experiment, &machine);
+        assert_eq!(costs[1].source, SpeedSource::Estimated);
+    }
+
+    #[test]
+    fn a_window_costs_the_same_whatever_is_in_it() {
+        let record = Measured {
+            utterances: 10.0,
+            audio_seconds: 100.0,
+            core_seconds: 20.0,
+        };
+        let whisper = ExtractCost::measured("whisper-large-v3", record);
+        assert_eq!(whisper.core_seconds(40.0, 10.0), 20.0);
+        let wavlm = ExtractCost::measured("wavlm-base", record);
+        assert_eq!(wavlm.core_seconds(40.0, 10.0), 8.0);
+    }
 }

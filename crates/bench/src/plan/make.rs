@@ -1,8 +1,6 @@
-use super::cost::{EncoderSpeed, ExtractCost, Machine, Size, train_cost};
-use super::{Job, JobStage, Part, Plan, Work};
-use crate::grid::protocol_of;
-use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
-use std::path::PathBuf;
+use super::cost::Size;
+use super::{Job, JobStage, Part, Work};
+use crate::{CorpusChoice, Experiment, Home};
 
 /// No encoder gets more extraction tasks than this, and none more training tasks, when the experiment
 /// does not say how large a task is: ten encoders then stay at a few hundred tasks.
@@ -11,107 +9,46 @@ const TASKS_PER_ENCODER: f64 = 12.0;
 /// Without an experiment's word, no task is smaller than this many hours of audio.
 const LEAST_HOURS: f64 = 1.0;
 
-/// The plan of a checked experiment with absolute paths.
-pub(super) fn make(
-    name: String,
-    home: &Home,
-    experiment: Experiment,
-    out: PathBuf,
-    machine: &Machine,
-) -> Result<Plan, BenchError> {
-    let protocol = protocol_of(&experiment)?;
-    let mut from_cards = Vec::new();
-    let mut sizes = Vec::new();
-    for choice in &experiment.corpora {
-        sizes.push(size(home, &experiment, choice, &mut from_cards)?);
-    }
+/// The jobs of a checked experiment with absolute paths, before anybody has estimated them.
+pub(super) fn cut(home: &Home, experiment: &Experiment, sizes: &[Size]) -> Vec<Job> {
     let slurm = experiment.slurm.clone().unwrap_or_default();
-    let cores = slurm.cpus.map_or(machine.cores, |cpus| cpus as usize) as f64;
     let mut jobs = Jobs(Vec::new());
-    for (choice, size) in experiment.corpora.iter().zip(&sizes) {
-        jobs.prepare(home, choice, *size);
+    for choice in &experiment.corpora {
+        jobs.prepare(home, choice);
     }
-    let hours: f64 = sizes.iter().map(|size| size.seconds / 3600.0).sum();
-    let mut speeds = Vec::new();
+    let weights: Vec<f64> = sizes.iter().map(|size| size.seconds / 3600.0).collect();
+    let all: f64 = weights.iter().sum();
+    let limit = slurm
+        .audio_hours
+        .unwrap_or((all / TASKS_PER_ENCODER).max(LEAST_HOURS));
+    let packed = pack(&experiment.corpora, &weights, limit, |_| usize::MAX);
     for encoder in &experiment.encoders {
-        let cost = ExtractCost::of(home, &experiment, encoder, machine);
-        let core_seconds: f64 = sizes.iter().map(|size| cost.core_seconds(*size)).sum();
-        speeds.push(EncoderSpeed {
-            encoder: encoder.name.clone(),
-            source: cost.source,
-            audio_hours: hours,
-            core_hours: core_seconds / 3600.0,
-            hours: core_seconds / 3600.0 / machine.cores as f64,
-        });
-        let weights: Vec<f64> = sizes.iter().map(|size| size.seconds / 3600.0).collect();
-        let limit = slurm
-            .audio_hours
-            .unwrap_or((hours / TASKS_PER_ENCODER).max(LEAST_HOURS));
-        for (at, parts) in (1..).zip(pack(&experiment.corpora, &weights, limit, |_| usize::MAX)) {
-            let seconds = |cost: &dyn Fn(usize) -> f64| total(&experiment, &parts, cost);
-            jobs.0.push(Job {
-                name: format!("extract-{}-{at}", encoder.name),
-                stage: JobStage::Extract,
-                needs: jobs.prepares(&parts),
-                inputs: names(&parts, |part| format!("manifest of {}", part.corpus)),
-                outputs: names(&parts, |part| format!("features/{part}/{}", encoder.name)),
-                audio_seconds: seconds(&|c| sizes[c].seconds),
-                seconds: seconds(&|c| cost.core_seconds(sizes[c])) / cores,
-                work: Work::Extract {
-                    encoder: encoder.name.clone(),
-                    parts,
-                },
-            });
+        for (at, parts) in (1..).zip(&packed) {
+            jobs.extract(&encoder.name, at, parts);
         }
     }
+    let weights: Vec<f64> = weights
+        .iter()
+        .zip(sizes)
+        .map(|(hours, size)| hours * size.folds as f64)
+        .collect();
+    let all: f64 = weights.iter().sum();
+    let floor = slurm.audio_hours.unwrap_or(LEAST_HOURS);
+    let limit = (all / TASKS_PER_ENCODER).max(floor);
+    let packed = pack(&experiment.corpora, &weights, limit, |c| sizes[c].folds);
     for encoder in &experiment.encoders {
-        let weights: Vec<f64> = sizes
-            .iter()
-            .map(|size| size.seconds / 3600.0 * size.folds as f64)
-            .collect();
-        let all: f64 = weights.iter().sum();
-        let floor = slurm.audio_hours.unwrap_or(LEAST_HOURS);
-        let limit = (all / TASKS_PER_ENCODER).max(floor);
-        let packed = pack(&experiment.corpora, &weights, limit, |c| sizes[c].folds);
-        for (at, parts) in (1..).zip(packed) {
-            let seconds = |cost: &dyn Fn(usize) -> f64| total(&experiment, &parts, cost);
-            let folds = |c: usize| sizes[c].folds as f64;
-            let fold = |c: usize| train_cost(&protocol, encoder, sizes[c], machine);
-            jobs.0.push(Job {
-                name: format!("train-{}-{at}", encoder.name),
-                stage: JobStage::Train,
-                needs: jobs.extracts(&encoder.name, &parts),
-                inputs: names(&parts, |part| {
-                    format!("features/{}/{}", part.corpus, encoder.name)
-                }),
-                outputs: names(&parts, |part| format!("runs/{part}/{}", encoder.name)),
-                audio_seconds: seconds(&|c| sizes[c].seconds * folds(c)),
-                seconds: seconds(&|c| fold(c) * folds(c)) / cores,
-                work: Work::Train {
-                    encoder: encoder.name.clone(),
-                    parts,
-                },
-            });
+        for (at, parts) in (1..).zip(&packed) {
+            jobs.train(&encoder.name, at, parts);
         }
     }
     jobs.finish();
-    Ok(Plan {
-        schema: 1,
-        name,
-        home: home.root().to_owned(),
-        out,
-        experiment,
-        from_cards,
-        utterances: sizes.iter().map(|size| size.utterances as u64).sum(),
-        speeds,
-        jobs: jobs.0,
-    })
+    jobs.0
 }
 
 struct Jobs(Vec<Job>);
 
 impl Jobs {
-    fn prepare(&mut self, home: &Home, choice: &CorpusChoice, size: Size) {
+    fn prepare(&mut self, home: &Home, choice: &CorpusChoice) {
         let raw = choice.raw.as_ref();
         self.0.push(Job {
             name: format!("prepare-{}", choice.name),
@@ -125,9 +62,40 @@ impl Jobs {
                 .into_iter()
                 .collect(),
             outputs: vec![home.manifest(&choice.name).display().to_string()],
-            audio_seconds: size.seconds,
-            // Headers are read, not audio.
-            seconds: size.utterances * 1e-3,
+            audio_seconds: 0.0,
+            seconds: 0.0,
+        });
+    }
+
+    fn extract(&mut self, encoder: &str, at: usize, parts: &[Part]) {
+        self.0.push(Job {
+            name: format!("extract-{encoder}-{at}"),
+            stage: JobStage::Extract,
+            needs: self.prepares(parts),
+            inputs: names(parts, |part| format!("manifest of {}", part.corpus)),
+            outputs: names(parts, |part| format!("features/{part}/{encoder}")),
+            audio_seconds: 0.0,
+            seconds: 0.0,
+            work: Work::Extract {
+                encoder: encoder.to_owned(),
+                parts: parts.to_vec(),
+            },
+        });
+    }
+
+    fn train(&mut self, encoder: &str, at: usize, parts: &[Part]) {
+        self.0.push(Job {
+            name: format!("train-{encoder}-{at}"),
+            stage: JobStage::Train,
+            needs: self.extracts(encoder, parts),
+            inputs: names(parts, |part| format!("features/{}/{encoder}", part.corpus)),
+            outputs: names(parts, |part| format!("runs/{part}/{encoder}")),
+            audio_seconds: 0.0,
+            seconds: 0.0,
+            work: Work::Train {
+                encoder: encoder.to_owned(),
+                parts: parts.to_vec(),
+            },
         });
     }
 
@@ -166,7 +134,7 @@ impl Jobs {
             inputs: vec![inputs.to_owned()],
             outputs: outputs.iter().map(|&o| o.to_owned()).collect(),
             audio_seconds: 0.0,
-            seconds: 1.0,
+            seconds: 0.0,
         };
         let scores = ["scores.json", "predictions/", "report.json"];
         self.0.push(job(
@@ -188,16 +156,6 @@ impl Jobs {
 
 fn names(parts: &[Part], name: impl Fn(&Part) -> String) -> Vec<String> {
     parts.iter().map(name).collect()
-}
-
-/// The sum over parts of a corpus's cost, each part taking its fraction.
-fn total(experiment: &Experiment, parts: &[Part], cost: &dyn Fn(usize) -> f64) -> f64 {
-    let of_part = |part: &Part| {
-        let corpora = experiment.corpora.iter();
-        let at = corpora.zip(0..).find(|(c, _)| c.name == part.corpus);
-        at.map_or(0.0, |(_, at)| cost(at) / part.of as f64)
-    };
-    parts.iter().map(of_part).sum()
 }
 
 /// Cuts what is larger than `limit` into equal parts, and puts what is smaller together up to it.
@@ -234,40 +192,6 @@ fn pack(
         packed.push(bin);
     }
     packed
-}
-
-/// From the manifest where the corpus is prepared, else from its card.
-fn size(
-    home: &Home,
-    experiment: &Experiment,
-    choice: &CorpusChoice,
-    from_cards: &mut Vec<String>,
-) -> Result<Size, BenchError> {
-    let card = crate::corpus_card(&choice.name).ok();
-    let card_folds = card.map_or(1, |card| card.folds.count().max(1));
-    if let Ok(corpus) = open_corpus(home, &choice.name) {
-        let utterances = &corpus.manifest.utterances;
-        return Ok(Size {
-            utterances: utterances.len() as f64,
-            seconds: utterances.iter().map(|u| u.length).sum(),
-            folds: crate::split::folds(&corpus, experiment).unwrap_or(card_folds),
-        });
-    }
-    let Some(card) = card else {
-        // A corpus of one's own that nobody has looked at yet: one job does all of it.
-        from_cards.push(choice.name.clone());
-        return Ok(Size {
-            utterances: 0.0,
-            seconds: 0.0,
-            folds: 1,
-        });
-    };
-    from_cards.push(choice.name.clone());
-    Ok(Size {
-        utterances: f64::from(card.table1.utterances),
-        seconds: card.table1.hours * 3600.0,
-        folds: card_folds,
-    })
 }
 
 #[cfg(test)]

@@ -5,14 +5,16 @@
 //! receipt is there and everything that the receipt lists is still as it was.
 
 mod cost;
+mod estimate;
 mod make;
 mod receipt;
 mod run;
 mod text;
 
 use cost::Machine;
-pub(crate) use cost::record as record_speed;
-pub use cost::{EncoderSpeed, SpeedSource};
+pub(crate) use cost::Measured;
+pub use cost::{Assumed, EncoderSpeed, SpeedSource};
+use estimate::Sizes;
 pub use receipt::{FileStamp, Receipt};
 pub(crate) use run::run_here;
 pub use run::run_job;
@@ -46,6 +48,9 @@ pub struct Plan {
     pub utterances: u64,
     /// What extraction takes, by encoder.
     pub speeds: Vec<EncoderSpeed>,
+    /// What the estimated speeds rest on.
+    #[serde(default)]
+    pub assumed: Option<Assumed>,
     /// All jobs; a job needs earlier ones only.
     pub jobs: Vec<Job>,
 }
@@ -164,18 +169,47 @@ impl Plan {
     /// The plan of an experiment: the one written down by an earlier call, else a new one, from the
     /// manifests where corpora are prepared and from the cards where they are not. Writes nothing.
     pub fn of(home: &Home, experiment: &Experiment, out: &Path) -> Result<Self, BenchError> {
+        Ok(Self::find(home, experiment, out)?.0)
+    }
+
+    /// The same with what is known by now about sizes and speeds, for one that was written down before.
+    pub fn forecast(home: &Home, experiment: &Experiment, out: &Path) -> Result<Self, BenchError> {
+        let (mut plan, is_new) = Self::find(home, experiment, out)?;
+        if !is_new {
+            let sizes = Sizes::read(home, &plan.experiment);
+            plan.estimate(sizes, &Machine::measure())?;
+        }
+        Ok(plan)
+    }
+
+    /// The plan, and whether it was made now.
+    fn find(home: &Home, experiment: &Experiment, out: &Path) -> Result<(Self, bool), BenchError> {
         experiment.check()?;
         let experiment = experiment.absolute()?;
-        let home = absolute(home.root())?;
+        let home = Home::new(absolute(home.root())?);
         let out = absolute(out)?;
         let name = name(&experiment, &out);
-        let path = folder(&home, &name).join(PLAN);
+        let path = folder(home.root(), &name).join(PLAN);
         if path.exists() {
             let plan: Self = read_json(&path)?;
             // How a cluster runs the plan may change from call to call; what it computes is in the name.
-            return Ok(Self { experiment, ..plan });
+            return Ok((Self { experiment, ..plan }, false));
         }
-        make::make(name, &Home::new(home), experiment, out, &Machine::measure())
+        let sizes = Sizes::read(&home, &experiment);
+        let mut plan = Self {
+            schema: 1,
+            name,
+            jobs: make::cut(&home, &experiment, &sizes.corpora),
+            home: home.root().to_owned(),
+            out,
+            experiment,
+            from_cards: Vec::new(),
+            utterances: 0,
+            speeds: Vec::new(),
+            assumed: None,
+        };
+        plan.estimate(sizes, &Machine::measure())?;
+        Ok((plan, true))
     }
 
     /// Reads the plan in a folder.

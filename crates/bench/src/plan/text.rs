@@ -1,4 +1,4 @@
-use super::{JobStage, Plan, SpeedSource};
+use super::{EncoderSpeed, JobStage, Plan, SpeedSource};
 use crate::lists::align;
 use std::fmt::Write;
 
@@ -47,6 +47,12 @@ impl Plan {
             ]);
         }
         text.push_str(&align(&rows, 2));
+        let is_estimated = |speed: &EncoderSpeed| speed.source == SpeedSource::Estimated;
+        if let Some(assumed) = &self.assumed
+            && self.speeds.iter().any(is_estimated)
+        {
+            let _ = writeln!(text, "{assumed}");
+        }
         text.push('\n');
         let head = ["job", "needs", "reads", "writes", "audio h", "hours"];
         let mut rows = vec![head.map(str::to_owned)];

@@ -30,8 +30,8 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
         let run = emobox_bench::bench(&session.home, &experiment, &args.out, session.context)?;
         return finish(session, &run, &args.out);
     }
-    let plan = Plan::of(&session.home, &experiment, &args.out)?;
     if how.plan {
+        let plan = Plan::forecast(&session.home, &experiment, &args.out)?;
         if session.json {
             output::json(&plan)?;
         } else {
@@ -39,6 +39,7 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
         }
         return Ok(Outcome::Complete);
     }
+    let plan = Plan::of(&session.home, &experiment, &args.out)?;
     if how.cancel {
         let tasks = emobox_bench::cancel(&plan)?;
         output::note(&format!("{tasks} tasks cancelled; what is finished stays"));

@@ -40,6 +40,12 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             };
             let choice = EncoderChoice { name, path };
             let speed = emobox_bench::encoder_speed(&choice, &request, session.context)?;
+            if speed.record(&session.home)? {
+                let home = session.home.root().display();
+                output::note(&format!(
+                    "`bench --plan` with the home {home} counts with this speed from now on"
+                ));
+            }
             if json {
                 output::json(&speed)?;
             } else {

@@ -124,3 +124,64 @@ fn without_slurm_the_message_says_where_to_run() {
         .run(&["bench", &file, "--attach"])
         .fails_with(2, &["--executor slurm"]);
 }
+
+#[test]
+fn a_timed_encoder_has_a_measured_speed_in_the_plan() {
+    let program = Program::new();
+    let file = experiment(&program);
+    let plan = || program.succeed(&["bench", &file, "--plan"]).stdout;
+    let speed = |plan: &str| {
+        let mut lines = plan.lines().skip_while(|line| !line.starts_with("encoder"));
+        let words = lines.nth(1).unwrap().split_whitespace();
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = plan();
+    assert_eq!(speed(&before)[..2], ["fbank", "estimated"], "{before}");
+    assert!(before.contains("a guess") && before.contains("emobox encoders bench NAME"));
+
+    // Too little audio to say anything: nothing is noted.
+    let brief = [
+        "encoders",
+        "bench",
+        "fbank",
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+    ];
+    assert!(!program.succeed(&brief).stderr.contains("bench --plan"));
+    assert!(!program.path("home").exists());
+    let timed = [
+        "encoders",
+        "bench",
+        "fbank",
+        "--seconds",
+        "25",
+        "--rounds",
+        "1",
+    ];
+    assert!(program.succeed(&timed).stderr.contains("bench --plan"));
+    let after = plan();
+    assert_eq!(speed(&after)[..2], ["fbank", "measured"], "{after}");
+    assert!(!after.contains("a guess"), "{after}");
+
+    // Another home knows nothing of it; a plan that was written down before is estimated anew.
+    let out = program.path("out").display().to_string();
+    let there = ["--home", "other", "--out", &out];
+    let call = |more: &[&str]| {
+        let call: Vec<&str> = ["bench", &file]
+            .iter()
+            .chain(&there)
+            .chain(more)
+            .copied()
+            .collect();
+        program.succeed(&call).stdout
+    };
+    call(&[]);
+    std::fs::remove_dir_all(program.path("other/speeds")).ok();
+    assert_eq!(speed(&call(&["--plan"]))[1], "estimated");
+    program.succeed(&[&timed[..], &["--home", "other"]].concat());
+    assert_eq!(speed(&call(&["--plan"]))[1], "measured");
+}
