@@ -209,8 +209,7 @@ wait_while 30 runs "$pid"
 step "cancelled task $task with $(shards_there "$first" | wc -l) of $(shards_of "$first" | wc -l) shards written"
 read -r second pid <<<"$(hold_one_in_the_middle "$first")"
 read -r task node <<<"$(task_of "$second")"
-kill -9 "$client"
-wait "$client" 2>/dev/null || true
+{ kill -9 "$client" && wait "$client"; } 2>/dev/null || true
 client=
 "$cluster" kill-node "$work/cluster" "$node"
 files_of "$home" >"$work/at-the-hit.txt"
