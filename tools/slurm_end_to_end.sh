@@ -202,13 +202,17 @@ is_not_down() { [ "$(sinfo -h -n "$1" -o '%T' | head -n 1 | tr -d '*')" != down 
 step 'a task cancelled, the client killed, a node dead in the middle, the client joined again'
 prepare "$home"
 start --executor slurm
-read -r first pid <<<"$(hold_one_in_the_middle none)"
+held=$(hold_one_in_the_middle none)
+read -r first pid <<<"$held"
 read -r task node <<<"$(task_of "$first")"
+[ -n "$node" ] || fail "Slurm does not know that task $first runs"
 scancel "$task"
 wait_while 30 runs "$pid"
 step "cancelled task $task with $(shards_there "$first" | wc -l) of $(shards_of "$first" | wc -l) shards written"
-read -r second pid <<<"$(hold_one_in_the_middle "$first")"
+held=$(hold_one_in_the_middle "$first")
+read -r second pid <<<"$held"
 read -r task node <<<"$(task_of "$second")"
+[ -n "$node" ] || fail "Slurm does not know that task $second runs"
 { kill -9 "$client" && wait "$client"; } 2>/dev/null || true
 client=
 "$cluster" kill-node "$work/cluster" "$node"
