@@ -61,7 +61,7 @@ case $encoder in *=*) encoder_path="path = \"$(readlink -f "${encoder#*=}")\"" ;
 "$emobox" prepare "$corpus" --raw "$raw" --home "$work/prepared" --quiet >/dev/null || [ $? = 3 ]
 manifest=$work/prepared/corpora/$corpus/manifest.jsonl
 utterances=$(wc -l <"$manifest")
-hours=$(awk -F'"length": *' '{ split($2, v, /[,}]/); s += v[1] } END { printf "%.6f", s / 3600 / 4 }' "$manifest")
+hours=$(awk -F'"length": *' '{ split($2, v, /[,}]/); s += v[1] } END { printf "%.9f", s / 3600 / 4 + 1e-9 }' "$manifest")
 cat >"$experiment" <<TOML
 scheme = "speaker"
 
