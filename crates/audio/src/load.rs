@@ -128,12 +128,13 @@ fn decode_coded(
 
 /// The container by the first bytes, or a message that shows them.
 pub(crate) fn identify(source: &mut Source) -> Result<Container, AudioError> {
-    let path = source.path().to_owned();
     let head = source.peek()?;
-    container::sniff(head).ok_or_else(|| AudioError::NotAudio {
-        path,
-        found: container::describe(head),
-    })
+    if let Some(container) = container::sniff(head) {
+        return Ok(container);
+    }
+    let found = container::describe(head);
+    let path = source.path().to_owned();
+    Err(AudioError::NotAudio { path, found })
 }
 
 fn decode_pcm(

@@ -81,10 +81,14 @@ impl Source {
 
     /// The first bytes, without moving.
     pub(crate) fn peek(&mut self) -> Result<&[u8], AudioError> {
-        let path = self.path().to_owned();
-        self.fill_buf()
-            .map(|bytes| &bytes[..bytes.len().min(HEADER_BYTES)])
-            .map_err(|e| FileError::io("read", path, e).into())
+        let bytes = match &mut self.bytes {
+            Bytes::Disk(file) => file.fill_buf(),
+            Bytes::Memory(memory) => memory.fill_buf(),
+        };
+        match bytes {
+            Ok(bytes) => Ok(&bytes[..bytes.len().min(HEADER_BYTES)]),
+            Err(e) => Err(FileError::io("read", &self.origin.path, e).into()),
+        }
     }
 
     /// Moves forward by `bytes`, staying in the buffer where that is possible.

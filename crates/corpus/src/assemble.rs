@@ -60,19 +60,26 @@ pub(crate) fn utterances(
             _ => {}
         }
     }
-    let mut list: Vec<Utterance> = Vec::with_capacity(made.len());
-    for item in made {
-        match item {
-            Ok(utterance) => match list.last() {
-                Some(kept) if kept.key == utterance.key => duplicate(report, kept, &utterance),
-                _ => list.push(utterance),
-            },
-            Err((path, Unusable::Audio(message))) => report.broken.push(note(&path, &message)),
-            Err((path, Unusable::Label(message))) => {
-                report.contradictions.push(note(&path, &message));
-            }
+    // Nothing is moved: the list takes the place of what it is made from.
+    let usable = |item: Result<Utterance, (String, Unusable)>| match item {
+        Ok(utterance) => Some(utterance),
+        Err((path, Unusable::Audio(message))) => {
+            report.broken.push(note(&path, &message));
+            None
         }
-    }
+        Err((path, Unusable::Label(message))) => {
+            report.contradictions.push(note(&path, &message));
+            None
+        }
+    };
+    let mut list: Vec<Utterance> = made.into_iter().filter_map(usable).collect();
+    list.dedup_by(|other, kept| {
+        let same = kept.key == other.key;
+        if same {
+            duplicate(report, kept, other);
+        }
+        same
+    });
     report
         .broken
         .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));

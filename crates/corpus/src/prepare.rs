@@ -5,7 +5,8 @@ use crate::{
     PrepareReport, Presence, RawFile, RawTree, Row, Utterance, WrongCorpus, entry, recipe,
     registry,
 };
-use std::collections::{BTreeMap, HashSet};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How a raw folder is read.
@@ -200,16 +201,15 @@ pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
 
 fn missing_folders(card: &Card, harvest: &Harvest<'_>) -> Vec<MissingFolder> {
     // A copy of a file counts no more than a second segment of one, and what was never published is not expected.
-    let mut ids = HashSet::with_capacity(harvest.rows.len());
     let published = |row: &Row| !matches!(row.presence, Presence::NotAsPublished(_));
-    let first_of_id = harvest
-        .rows
-        .iter()
-        .filter(|(_, row)| published(row) && ids.insert(row.id.as_str()));
-    let mut known: Vec<&RawFile> = first_of_id.map(|(file, _)| *file).collect();
+    let rows = harvest.rows.iter().filter(|(_, row)| published(row));
+    let mut ids: Vec<(&str, &RawFile)> = rows.map(|(file, row)| (row.id.as_str(), *file)).collect();
+    ids.par_sort_by(|a, b| a.0.cmp(b.0));
+    ids.dedup_by(|a, b| a.0 == b.0);
+    let mut known: Vec<&RawFile> = ids.into_iter().map(|(_, file)| file).collect();
     known.extend(&harvest.expected_left_out);
-    known.sort_unstable_by(|a, b| a.path().cmp(b.path()));
-    known.dedup_by(|a, b| a.path() == b.path());
+    known.sort_unstable_by_key(|file| file.index());
+    known.dedup_by_key(|file| file.index());
     // Files of one folder lie together, and are below the same folders.
     let folders: Vec<&[&RawFile]> = known.chunk_by(|a, b| a.folder() == b.folder()).collect();
     let mut missing = Vec::new();

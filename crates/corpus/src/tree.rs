@@ -1,6 +1,5 @@
 use crate::{CorpusError, path_text};
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -99,12 +98,20 @@ impl RawFile {
         if folder.is_empty() {
             return true;
         }
-        let parts: Vec<&str> = self.composed().split('/').collect();
-        let wanted: Vec<&str> = folder.split('/').collect();
-        let folders = &parts[..parts.len() - 1];
-        folders
-            .windows(wanted.len())
-            .any(|window| window.iter().zip(&wanted).all(|(a, b)| same_letters(a, b)))
+        let borders = folder.matches('/').count();
+        let mut rest = self.folder();
+        loop {
+            // The part of `rest` as long, in names, as `folder`.
+            let border = rest.match_indices('/').nth(borders);
+            let part = border.map_or(rest, |(at, _)| &rest[..at]);
+            if same_letters(part, folder) {
+                return true;
+            }
+            match rest.split_once('/') {
+                Some((_, below)) => rest = below,
+                None => return false,
+            }
+        }
     }
 }
 
@@ -126,15 +133,15 @@ fn number(files: &mut [RawFile]) {
 }
 
 fn same_letters(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || fold(a) == fold(b)
+    if a.is_ascii() && b.is_ascii() {
+        a.eq_ignore_ascii_case(b)
+    } else {
+        fold(a) == fold(b)
+    }
 }
 
-fn fold(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.nfc().collect::<String>().to_lowercase())
-    }
+fn fold(text: &str) -> String {
+    text.nfc().collect::<String>().to_lowercase()
 }
 
 /// Every file below a raw folder, sorted by path, without the litter that file systems and archivers leave.
