@@ -9,7 +9,7 @@ turn, on all cores: the peers one utterance at a time (what the published recipe
 an utterance. With --bf16 also PyTorch under autocast and emobox --precision bf16; meant for CPUs that have bf16
 products, elsewhere emobox says that it emulates them.
 
-requirements.txt has the versions it is meant for; no table of its numbers is published yet.
+requirements.txt has the versions; docs/speed.md has the numbers.
 """
 
 import argparse

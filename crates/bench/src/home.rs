@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// HOME/downloads/<corpus>/
 /// HOME/features/<corpus>/<encoder>/
 /// HOME/runs/<corpus>/<encoder>/<job digest>/fold<k>/
+/// HOME/speeds/<encoder>+<device>+<precision>.json
+/// HOME/plans/<plan digest>/plan.json, receipts/, logs/
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home(PathBuf);
