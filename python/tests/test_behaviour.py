@@ -59,6 +59,8 @@ def test_ctrl_c_stops_a_long_call(tmp_path: Path) -> None:
     code = """
         import os, signal, sys
         import numpy as np, emobox
+        # A background job of a shell inherits an ignored signal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         draw = np.random.default_rng(0)
         arrays = [draw.normal(size=(200, 64)).astype(np.float32) for _ in range(64)]
         def ready(progress):
