@@ -375,9 +375,8 @@ pub(crate) fn protocol_of(experiment: &Experiment) -> Result<Protocol, BenchErro
     protocol.order_seed = experiment.seed;
     protocol.validation.seed = experiment.seed;
     if let Some(head) = &experiment.head {
-        protocol.head.clone_from(head);
+        protocol = protocol.with_head(head)?;
     }
-    emobox_probe::heads::find(&protocol.head)?;
     protocol.class_weighting = experiment.class_weighting;
     protocol.logit_adjustment = experiment.logit_adjustment;
     protocol.check()?;

@@ -139,6 +139,17 @@ impl Protocol {
         }
     }
 
+    /// The same protocol with another head, and the learning rates of that head's sweep: a head without a
+    /// hidden layer has to reach larger weights, and would not get there in these epochs at the paper's.
+    pub fn with_head(self, name: &str) -> Result<Self, ProbeError> {
+        let head = heads::find(name)?;
+        Ok(Self {
+            head: head.name.to_owned(),
+            learning_rates: head.learning_rates.to_vec(),
+            ..self
+        })
+    }
+
     /// The names [`Protocol::named`] knows.
     pub const NAMES: [&'static str; 2] = ["strict", "paper"];
 
@@ -295,6 +306,16 @@ mod tests {
         assert_ne!(Protocol::strict().digest(), Protocol::paper().digest());
         let error = Protocol::named("lax").unwrap_err().to_string();
         assert!(error.contains("strict, paper"));
+    }
+
+    #[test]
+    fn the_paper_s_head_keeps_the_paper_s_rates() {
+        let paper = Protocol::paper();
+        let again = paper.clone().with_head(heads::DEFAULT).unwrap();
+        assert_eq!(again, paper);
+        let linear = paper.with_head("mean-linear").unwrap();
+        assert!(linear.learning_rates[0] > 1e-3);
+        assert_eq!(linear.points().len(), 2);
     }
 
     #[test]

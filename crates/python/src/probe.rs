@@ -45,7 +45,7 @@ impl Request {
         // There is no test part here.
         protocol.oracle = false;
         if let Some(head) = &self.head {
-            protocol.head.clone_from(head);
+            protocol = protocol.with_head(head)?;
         }
         if let Some(epochs) = self.epochs {
             protocol.epochs = epochs;

@@ -10,6 +10,7 @@ pub(super) const HEAD: Head = Head {
     name: "linear-relu-attention-linear",
     summary: "linear, ReLU, attentive mean and standard deviation over frames, linear",
     has_hidden: true,
+    learning_rates: [1e-3, 1e-4],
     pooling: || Box::new(Attentive::default()),
     fused: None,
 };

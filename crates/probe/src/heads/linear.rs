@@ -7,6 +7,7 @@ pub(super) const HEAD: Head = Head {
     name: "mean-linear",
     summary: "mean over frames, linear: logistic regression on pooled features",
     has_hidden: false,
+    learning_rates: [1e-1, 1e-2],
     pooling: || Box::new(Mean) as Box<dyn Pooling>,
     fused: None,
 };

@@ -7,6 +7,7 @@ pub(super) const HEAD: Head = Head {
     name: super::DEFAULT,
     summary: "linear, ReLU, mean over frames, linear: the paper's",
     has_hidden: true,
+    learning_rates: [1e-3, 1e-4],
     pooling: || Box::new(Mean),
     fused: Some(|setup| Box::new(Stack::new(setup))),
 };

@@ -28,6 +28,8 @@ pub struct Head {
     pub summary: &'static str,
     /// Whether there is a hidden layer, so that hidden sizes mean something.
     pub has_hidden: bool,
+    /// Maximum learning rates of its sweep.
+    pub learning_rates: [f64; 2],
     pub(crate) pooling: fn() -> Box<dyn Pooling>,
     /// A way to train all points together, for one layer of features.
     pub(crate) fused: Option<Fused>,

@@ -7,6 +7,7 @@ pub(super) const HEAD: Head = Head {
     name: "linear-relu-statistics-linear",
     summary: "linear, ReLU, mean and standard deviation over frames, linear",
     has_hidden: true,
+    learning_rates: [1e-3, 1e-4],
     pooling: || Box::new(Statistics),
     fused: None,
 };
