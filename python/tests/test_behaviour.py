@@ -117,16 +117,17 @@ def test_two_threads_use_two_cores(whisper: Path) -> None:
             thread.join()
         return time.perf_counter() - wall, time.process_time() - busy
 
-    # On a machine that does other work too the share of a core is less; what must hold is that nothing waits for
-    # the interpreter, so the best of a few runs counts.
-    ratios = []
+    # Seconds of processor a second of the clock: one if a thread waited for the interpreter while the other encodes. How
+    # much faster two threads are depends on the machine's other guests, and is measured by parity/python/threads.py.
+    overlaps = []
     for _ in range(5):
-        one, two = measured(1)[0], measured(2)[0]
-        ratios.append(2 * one / two)
-        if ratios[-1] > 1.7:
+        wall, busy = measured(2)
+        overlaps.append(busy / wall)
+        if overlaps[-1] > 1.3:
             return
-    assert os.getloadavg()[0] > 2, ratios
-    pytest.skip(f"the machine is busy (load {os.getloadavg()[0]:.1f}): two threads did {max(ratios):.2f} times one's work")
+    if os.getloadavg()[0] > 1.5:
+        pytest.skip(f"the machine is busy (load {os.getloadavg()[0]:.1f}): {max(overlaps):.2f} cores at best")
+    pytest.fail(f"two threads never used more than {max(overlaps):.2f} cores")
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
