@@ -81,11 +81,7 @@ impl Source {
 
     /// The first bytes, without moving.
     pub(crate) fn peek(&mut self) -> Result<&[u8], AudioError> {
-        let bytes = match &mut self.bytes {
-            Bytes::Disk(file) => file.fill_buf(),
-            Bytes::Memory(memory) => memory.fill_buf(),
-        };
-        match bytes {
+        match self.bytes.fill_buf() {
             Ok(bytes) => Ok(&bytes[..bytes.len().min(HEADER_BYTES)]),
             Err(e) => Err(FileError::io("read", &self.origin.path, e).into()),
         }
@@ -125,6 +121,15 @@ impl Source {
     }
 }
 
+impl Bytes {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        match self {
+            Self::Disk(file) => file.fill_buf(),
+            Self::Memory(memory) => memory.fill_buf(),
+        }
+    }
+}
+
 impl Read for Source {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         match &mut self.bytes {
@@ -136,10 +141,7 @@ impl Read for Source {
 
 impl BufRead for Source {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        match &mut self.bytes {
-            Bytes::Disk(file) => file.fill_buf(),
-            Bytes::Memory(memory) => memory.fill_buf(),
-        }
+        self.bytes.fill_buf()
     }
 
     fn consume(&mut self, amount: usize) {

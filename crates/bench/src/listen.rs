@@ -3,6 +3,7 @@
 use crate::{Answer, BenchError, Context, Predictor};
 use emobox_audio::{LoadOptions, Resampler, SampleRate, load, load_bytes};
 use emobox_files::FileError;
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
@@ -46,6 +47,15 @@ impl FromStr for RawFormat {
                 "raw samples are s16le or f32le, found {name:?}"
             ))),
         }
+    }
+}
+
+impl fmt::Display for RawFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::S16 => "s16le",
+            Self::F32 => "f32le",
+        })
     }
 }
 
@@ -255,10 +265,7 @@ fn read_raw(
     if held > 0 {
         return Err(BenchError::Call(format!(
             "{name} ends within a sample: {held} of {width} bytes; is it really {}?",
-            match raw.format {
-                RawFormat::S16 => "s16le",
-                RawFormat::F32 => "f32le",
-            }
+            raw.format
         )));
     }
     if let Some(resampler) = resampler {

@@ -48,55 +48,69 @@ pub(super) fn cut(home: &Home, experiment: &Experiment, sizes: &[Size]) -> Vec<J
 struct Jobs(Vec<Job>);
 
 impl Jobs {
-    fn prepare(&mut self, home: &Home, choice: &CorpusChoice) {
-        let raw = choice.raw.as_ref();
+    /// Adds a job that nobody has estimated yet.
+    fn push(
+        &mut self,
+        name: String,
+        work: (JobStage, Work),
+        needs: Vec<usize>,
+        (inputs, outputs): (Vec<String>, Vec<String>),
+    ) {
+        let (stage, work) = work;
         self.0.push(Job {
-            name: format!("prepare-{}", choice.name),
-            stage: JobStage::Prepare,
-            work: Work::Prepare {
-                corpus: choice.name.clone(),
-            },
-            needs: Vec::new(),
-            inputs: raw
-                .map(|raw| raw.display().to_string())
-                .into_iter()
-                .collect(),
-            outputs: vec![home.manifest(&choice.name).display().to_string()],
+            name,
+            stage,
+            work,
+            needs,
+            inputs,
+            outputs,
             audio_seconds: 0.0,
             seconds: 0.0,
         });
+    }
+
+    fn prepare(&mut self, home: &Home, choice: &CorpusChoice) {
+        let corpus = choice.name.clone();
+        let raw = choice.raw.iter().map(|raw| raw.display().to_string());
+        let manifest = home.manifest(&corpus).display().to_string();
+        self.push(
+            format!("prepare-{corpus}"),
+            (JobStage::Prepare, Work::Prepare { corpus }),
+            Vec::new(),
+            (raw.collect(), vec![manifest]),
+        );
     }
 
     fn extract(&mut self, encoder: &str, at: usize, parts: &[Part]) {
-        self.0.push(Job {
-            name: format!("extract-{encoder}-{at}"),
-            stage: JobStage::Extract,
-            needs: self.prepares(parts),
-            inputs: names(parts, |part| format!("manifest of {}", part.corpus)),
-            outputs: names(parts, |part| format!("features/{part}/{encoder}")),
-            audio_seconds: 0.0,
-            seconds: 0.0,
-            work: Work::Extract {
-                encoder: encoder.to_owned(),
-                parts: parts.to_vec(),
-            },
-        });
+        let work = Work::Extract {
+            encoder: encoder.to_owned(),
+            parts: parts.to_vec(),
+        };
+        self.push(
+            format!("extract-{encoder}-{at}"),
+            (JobStage::Extract, work),
+            self.prepares(parts),
+            (
+                names(parts, |part| format!("manifest of {}", part.corpus)),
+                names(parts, |part| format!("features/{part}/{encoder}")),
+            ),
+        );
     }
 
     fn train(&mut self, encoder: &str, at: usize, parts: &[Part]) {
-        self.0.push(Job {
-            name: format!("train-{encoder}-{at}"),
-            stage: JobStage::Train,
-            needs: self.extracts(encoder, parts),
-            inputs: names(parts, |part| format!("features/{}/{encoder}", part.corpus)),
-            outputs: names(parts, |part| format!("runs/{part}/{encoder}")),
-            audio_seconds: 0.0,
-            seconds: 0.0,
-            work: Work::Train {
-                encoder: encoder.to_owned(),
-                parts: parts.to_vec(),
-            },
-        });
+        let work = Work::Train {
+            encoder: encoder.to_owned(),
+            parts: parts.to_vec(),
+        };
+        self.push(
+            format!("train-{encoder}-{at}"),
+            (JobStage::Train, work),
+            self.extracts(encoder, parts),
+            (
+                names(parts, |part| format!("features/{}/{encoder}", part.corpus)),
+                names(parts, |part| format!("runs/{part}/{encoder}")),
+            ),
+        );
     }
 
     fn prepares(&self, parts: &[Part]) -> Vec<usize> {
@@ -125,32 +139,23 @@ impl Jobs {
 
     fn finish(&mut self) {
         let trains = self.positions(|work| matches!(work, Work::Train { .. }));
-        let last = self.0.len();
-        let job = |stage, work, needs, inputs: &str, outputs: &[&str]| Job {
-            name: format!("{stage}"),
-            stage,
-            work,
-            needs,
-            inputs: vec![inputs.to_owned()],
-            outputs: outputs.iter().map(|&o| o.to_owned()).collect(),
-            audio_seconds: 0.0,
-            seconds: 0.0,
-        };
-        let scores = ["scores.json", "predictions/", "report.json"];
-        self.0.push(job(
-            JobStage::Evaluate,
-            Work::Evaluate,
+        let evaluation = self.0.len();
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        self.push(
+            JobStage::Evaluate.to_string(),
+            (JobStage::Evaluate, Work::Evaluate),
             trains,
-            "the outcome of every fold",
-            &scores,
-        ));
-        self.0.push(job(
-            JobStage::Report,
-            Work::Report,
-            vec![last],
-            "report.json",
-            &["report.html"],
-        ));
+            (
+                texts(&["the outcome of every fold"]),
+                texts(&["scores.json", "predictions/", "report.json"]),
+            ),
+        );
+        self.push(
+            JobStage::Report.to_string(),
+            (JobStage::Report, Work::Report),
+            vec![evaluation],
+            (texts(&["report.json"]), texts(&["report.html"])),
+        );
     }
 }
 

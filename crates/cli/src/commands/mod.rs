@@ -139,6 +139,15 @@ impl From<Norm> for emobox_bench::Normalisation {
     }
 }
 
+impl From<Weighting> for ClassWeighting {
+    fn from(weighting: Weighting) -> Self {
+        match weighting {
+            Weighting::None => Self::None,
+            Weighting::Balanced => Self::Balanced,
+        }
+    }
+}
+
 impl ProbeHow {
     fn add_to(&self, experiment: &mut Experiment) {
         match self.protocol {
@@ -149,10 +158,8 @@ impl ProbeHow {
         if self.head.is_some() {
             experiment.head.clone_from(&self.head);
         }
-        match self.class_weighting {
-            None => {}
-            Some(Weighting::None) => experiment.class_weighting = ClassWeighting::None,
-            Some(Weighting::Balanced) => experiment.class_weighting = ClassWeighting::Balanced,
+        if let Some(weighting) = self.class_weighting {
+            experiment.class_weighting = weighting.into();
         }
         if let Some(tau) = self.logit_adjustment {
             experiment.logit_adjustment = tau;

@@ -16,13 +16,21 @@ fn run(
     protocol: &Protocol,
     options: &TrainOptions,
 ) -> Result<FoldOutcome, ProbeError> {
-    let source = data.source();
+    run_from(data, &data.source(), protocol, options)
+}
+
+fn run_from(
+    data: &Dummy,
+    source: &dyn FeatureSource,
+    protocol: &Protocol,
+    options: &TrainOptions,
+) -> Result<FoldOutcome, ProbeError> {
     let task = FoldTask {
         corpus: "dummy",
         fold: 1,
         classes: &data.classes,
         items: &data.items,
-        source: &source,
+        source,
     };
     match train_fold(&task, protocol, options, &mut ())? {
         Training::Done(outcome) => Ok(*outcome),
@@ -102,18 +110,8 @@ impl FeatureSource for Streamed<'_> {
 fn frames_in_memory_and_frames_read_give_the_same() {
     let data = dummy(90);
     let source = Streamed(data.source());
-    let task = FoldTask {
-        corpus: "dummy",
-        fold: 1,
-        classes: &data.classes,
-        items: &data.items,
-        source: &source,
-    };
-    let streamed = train_fold(&task, &short(4), &threads(2), &mut ()).unwrap();
-    let Training::Done(streamed) = streamed else {
-        panic!("nobody asked to stop");
-    };
-    assert_eq!(*streamed, run(&data, &short(4), &threads(2)).unwrap());
+    let streamed = run_from(&data, &source, &short(4), &threads(2)).unwrap();
+    assert_eq!(streamed, run(&data, &short(4), &threads(2)).unwrap());
 }
 
 #[test]
