@@ -77,7 +77,7 @@ def openvino(module, x, _):
 
 def emobox(folder, name, seconds, precision):
     call = [ROOT / "target/release/emobox", "encoders", "bench", f"{name}={folder}", "--seconds", str(seconds)]
-    call += ["--rounds", "1", "--precision", precision, "--json", "--quiet", "--home", ROOT / "target/peers-home"]
+    call += ["--rounds", "3", "--precision", precision, "--json", "--quiet", "--home", ROOT / "target/peers-home"]
 
     def run():
         report = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)

@@ -237,29 +237,14 @@ pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: u
             }
         }
     }
-    let (mut a, mut b, mut next) = (tile.a, tile.b, tile.next);
-    for _ in 0..tile.depth {
-        let mut columns = [simd.splat(0.0); P];
-        for p in 0..P {
-            // SAFETY: the caller's promise for B.
-            columns[p] = unsafe { simd.read(b.add(p * tile.b_panel)) };
+    // SAFETY: the caller's promise for A and B, passed on.
+    unsafe {
+        if tile.a_col == 1 {
+            // Steps at fixed distances need no address arithmetic, which two threads of a core would fight for.
+            steps::<S, PAIRS, R, P, true>(simd, tile, &mut sums);
+        } else {
+            steps::<S, PAIRS, R, P, false>(simd, tile, &mut sums);
         }
-        for r in 0..R {
-            // SAFETY: the caller's promise for A.
-            let x = simd.splat(unsafe { *a.add(r * tile.a_row) });
-            for p in 0..P {
-                sums[r][p] = if PAIRS {
-                    simd.dot_pairs(x, columns[p], sums[r][p])
-                } else {
-                    simd.fma(x, columns[p], sums[r][p])
-                };
-            }
-        }
-        simd.prefetch(next);
-        // After the last step these may leave the operands, but nothing is read there.
-        a = a.wrapping_add(tile.a_col);
-        b = b.wrapping_add(LANES);
-        next = next.wrapping_add(LANES / PREFETCH_STEPS);
     }
     for r in 0..R {
         for p in 0..P {
@@ -272,6 +257,71 @@ pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: u
                     simd.write(sums[r][p], c);
                 }
             }
+        }
+    }
+}
+
+/// Adds all of k to the sums, [`PREFETCH_STEPS`] steps at a time.
+///
+/// # Safety
+/// As [`tile`]; `DENSE` only if `a_col` is 1.
+#[inline(always)]
+unsafe fn steps<S: Simd, const PAIRS: bool, const R: usize, const P: usize, const DENSE: bool>(
+    simd: S,
+    tile: &Tile,
+    sums: &mut [[S::V; P]; R],
+) {
+    let a_col = if DENSE { 1 } else { tile.a_col };
+    let (mut a, mut b, mut next) = (tile.a, tile.b, tile.next);
+    for _ in 0..tile.depth / PREFETCH_STEPS {
+        for k in 0..PREFETCH_STEPS {
+            // SAFETY: the caller's promise, for step `k` from here.
+            unsafe { step::<S, PAIRS, R, P>(simd, tile, a.add(k * a_col), b.add(k * LANES), sums) };
+        }
+        simd.prefetch(next);
+        // After the last step these may leave the operands, but nothing is read there.
+        a = a.wrapping_add(PREFETCH_STEPS * a_col);
+        b = b.wrapping_add(PREFETCH_STEPS * LANES);
+        next = next.wrapping_add(LANES);
+    }
+    for _ in 0..tile.depth % PREFETCH_STEPS {
+        // SAFETY: the caller's promise.
+        unsafe { step::<S, PAIRS, R, P>(simd, tile, a, b, sums) };
+        a = a.wrapping_add(a_col);
+        b = b.wrapping_add(LANES);
+    }
+}
+
+/// Adds one word of k, which lies at `a` and `b`, to the sums.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "the loops are unrolled, and the indices say which register"
+)]
+unsafe fn step<S: Simd, const PAIRS: bool, const R: usize, const P: usize>(
+    simd: S,
+    tile: &Tile,
+    a: *const f32,
+    b: *const f32,
+    sums: &mut [[S::V; P]; R],
+) {
+    let mut columns = [simd.splat(0.0); P];
+    for p in 0..P {
+        // SAFETY: the caller's promise for B.
+        columns[p] = unsafe { simd.read(b.add(p * tile.b_panel)) };
+    }
+    for r in 0..R {
+        // SAFETY: the caller's promise for A.
+        let x = simd.splat(unsafe { *a.add(r * tile.a_row) });
+        for p in 0..P {
+            sums[r][p] = if PAIRS {
+                simd.dot_pairs(x, columns[p], sums[r][p])
+            } else {
+                simd.fma(x, columns[p], sums[r][p])
+            };
         }
     }
 }
