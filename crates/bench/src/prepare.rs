@@ -1,6 +1,6 @@
 use crate::{BenchError, Context, CorpusChoice, Home, Stage};
-use emobox_corpus::{Manifest, PrepareOptions, Utterance, prepare_any};
-use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_json};
+use emobox_corpus::{Manifest, PrepareOptions, Utterance, prepare_to};
+use emobox_files::{FileError, Sha256, read_json, sha256_bytes, sha256_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ pub struct PrepareHow {
     pub as_published: bool,
 }
 
-/// Makes the manifest of a corpus in `home`, or finds it made from the same files.
+/// Makes the manifest of a corpus in `home`, or finds it made from the same files. [`open_corpus`] reads it.
 ///
 /// A name that is not registered is a corpus of the user's own: a folder for each emotion, a CSV or a JSONL.
 pub fn prepare(
@@ -102,20 +102,19 @@ pub fn prepare(
     raw: &Path,
     how: PrepareHow,
     context: Context<'_>,
-) -> Result<(Corpus, PrepareRecord), BenchError> {
+) -> Result<PrepareRecord, BenchError> {
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
     let listing = listing_digest(&raw)?;
-    let record_path = home.prepare_report(name);
+    let (record_path, manifest) = (home.prepare_report(name), home.manifest(name));
     if record_path.exists()
         && let Ok(record) = read_json::<PrepareRecord>(&record_path)
         && record.listing == listing
         && record.as_published == how.as_published
         && record.program_version == env!("CARGO_PKG_VERSION")
         && record.allow_missing == how.allow_missing
-        && let Ok(manifest) = Manifest::read(home.manifest(name))
-        && manifest.digest() == record.manifest
+        && sha256_file(&manifest).is_ok_and(|digest| digest == record.manifest)
     {
-        return Ok((Corpus::prepared(&record, manifest), record));
+        return Ok(record);
     }
     context.progress.begin(&Stage {
         label: format!("reading {name}"),
@@ -128,27 +127,26 @@ pub fn prepare(
         allow_missing: how.allow_missing,
         threads: Some(rayon::current_num_threads()),
     };
-    let prepared = prepare_any(name, &raw, &options);
+    let prepared = prepare_to(name, &raw, &options, &manifest);
     context.progress.advance(1);
     context.progress.end();
-    let prepared = prepared?;
-    let report = &prepared.report;
+    let (root, report) = prepared?;
     let record = PrepareRecord {
         schema: 1,
         corpus: name.to_owned(),
-        root: prepared.root.clone(),
+        root,
         as_published: how.as_published,
         allow_missing: how.allow_missing,
         listing,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        manifest: prepared.manifest.digest(),
+        // The lines lie in order of their keys, so this is the digest of the manifest too.
+        manifest: sha256_file(&manifest)?,
         skipped: report.skipped(),
-        report: serde_json::to_value(report).unwrap_or_default(),
         summary: report.to_string(),
+        report: serde_json::to_value(report).unwrap_or_default(),
     };
-    prepared.manifest.write(home.manifest(name))?;
     write_json(&record_path, &record)?;
-    Ok((Corpus::prepared(&record, prepared.manifest), record))
+    Ok(record)
 }
 
 /// The corpus of an earlier [`prepare`].
@@ -172,10 +170,10 @@ pub(crate) fn corpus_of(
     how: PrepareHow,
     context: Context<'_>,
 ) -> Result<Corpus, BenchError> {
-    match &choice.raw {
-        Some(raw) => Ok(prepare(home, &choice.name, raw, how, context)?.0),
-        None => open_corpus(home, &choice.name),
+    if let Some(raw) = &choice.raw {
+        prepare(home, &choice.name, raw, how, context)?;
     }
+    open_corpus(home, &choice.name)
 }
 
 /// Digest of what is below `raw`: names, sizes and times of change, not contents.

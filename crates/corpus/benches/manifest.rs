@@ -8,7 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use emobox_corpus::{PrepareOptions, entry, prepare};
+use emobox_corpus::{PrepareOptions, entry, prepare_to};
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -102,8 +102,7 @@ fn emobox(root: &Path, threads: Option<usize>) -> Result<(f64, f64), emobox_corp
         allow_missing: true,
         ..PrepareOptions::default()
     };
-    let prepared = prepare("mead", root, &options)?;
-    prepared.manifest.write(root.join("../manifest.jsonl"))?;
+    prepare_to("mead", root, &options, &root.join("../manifest.jsonl"))?;
     Ok((
         clock.elapsed().as_secs_f64(),
         processor_seconds() - processor,

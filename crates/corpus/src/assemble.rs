@@ -2,9 +2,11 @@
 
 use crate::prepare::note;
 use crate::{
-    AudioHeader, Channel, Duplicate, HeaderReader, PrepareReport, RawFile, RawTree, Row, Utterance,
+    AudioHeader, Channel, CorpusError, Duplicate, HeaderReader, PrepareReport, RawFile, RawTree,
+    Row, Utterance,
 };
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 
 /// How rows become utterances: under which names and label map, and ours or as published.
 pub(crate) struct Style<'a> {
@@ -18,75 +20,108 @@ pub(crate) struct Style<'a> {
     pub(crate) as_published: bool,
 }
 
-/// Joins rows and audio headers, sorts by key, and notes what cannot be used.
+/// Takes the utterances of a manifest, a few thousand at a time, in order of their keys.
+pub(crate) type Sink<'a> = dyn FnMut(Vec<Utterance>) -> Result<(), CorpusError> + Send + 'a;
+
+/// Rows that become utterances together: enough to keep all threads busy, few enough not to show in the memory.
+const PART: usize = 1 << 12;
+
+/// Joins rows and audio headers, in order of keys, and notes what cannot be used.
 pub(crate) fn utterances(
     style: &Style<'_>,
     tree: &RawTree,
     mut rows: Vec<(&RawFile, Box<Row>)>,
     read_header: &HeaderReader<'_>,
     report: &mut PrepareReport,
-) -> Vec<Utterance> {
+    sink: &mut Sink<'_>,
+) -> Result<(), CorpusError> {
     rows.par_sort_by(|a, b| a.1.id.cmp(&b.1.id).then_with(|| a.0.path().cmp(b.0.path())));
-    let mut wanted = vec![false; tree.files().len()];
-    for (file, _) in &rows {
-        wanted[file.index()] = true;
-    }
-    let header = |file: &RawFile| wanted[file.index()].then(|| read_header(&tree.locate(file)));
-    // Chunks, because a tiny header costs about as much as handing one item to a thread.
-    let headers: Vec<_> = tree
-        .files()
-        .par_iter()
-        .with_min_len(64)
-        .map(header)
-        .collect();
-    let make = |(file, row): (&RawFile, Box<Row>)| match headers[file.index()] {
-        Some(Ok(header)) if header.frames > 0 && header.sample_rate > 0 => Some(
-            utterance(style, file, *row, header)
-                .map_err(|unusable| (file.path().to_owned(), unusable)),
-        ),
-        _ => None,
+    let headers = headers(tree, &rows, read_header, report);
+    let make = |(file, row): (&RawFile, Box<Row>)| {
+        let made = utterance(style, file, *row, headers[file.index()]?);
+        Some(made.map_err(|unusable| (file.path().to_owned(), unusable)))
     };
-    let made: Vec<_> = rows
-        .into_par_iter()
-        .with_min_len(64)
-        .filter_map(make)
-        .collect();
-    for (file, header) in tree.files().iter().zip(headers) {
-        match header {
-            Some(Ok(header)) if header.frames == 0 || header.sample_rate == 0 => {
-                report.broken.push(note(file.path(), "holds no samples"));
+    let mut speakers = BTreeSet::new();
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let mut part: Vec<_> = rows.by_ref().take(PART).collect();
+        // Rows that claim one key stay together.
+        while let Some(next) =
+            rows.next_if(|next| part.last().is_some_and(|last| last.1.id == next.1.id))
+        {
+            part.push(next);
+        }
+        let made: Vec<_> = part.into_par_iter().with_min_len(64).map(make).collect();
+        let usable = |item: Result<Utterance, (String, Unusable)>| match item {
+            Ok(utterance) => Some(utterance),
+            Err((path, Unusable::Audio(message))) => {
+                report.broken.push(note(&path, &message));
+                None
             }
-            Some(Err(message)) => report.broken.push(note(file.path(), &message)),
-            _ => {}
+            Err((path, Unusable::Label(message))) => {
+                report.contradictions.push(note(&path, &message));
+                None
+            }
+        };
+        let mut list: Vec<Utterance> = made.into_iter().flatten().filter_map(usable).collect();
+        list.dedup_by(|other, kept| {
+            let same = kept.key == other.key;
+            if same {
+                duplicate(report, kept, other);
+            }
+            same
+        });
+        for utterance in &list {
+            report.count(utterance);
+            if let Some(speaker) = &utterance.speaker
+                && !speakers.contains(speaker)
+            {
+                speakers.insert(speaker.clone());
+            }
         }
+        sink(list)?;
     }
-    // Nothing is moved: the list takes the place of what it is made from.
-    let usable = |item: Result<Utterance, (String, Unusable)>| match item {
-        Ok(utterance) => Some(utterance),
-        Err((path, Unusable::Audio(message))) => {
-            report.broken.push(note(&path, &message));
-            None
-        }
-        Err((path, Unusable::Label(message))) => {
-            report.contradictions.push(note(&path, &message));
-            None
-        }
-    };
-    let mut list: Vec<Utterance> = made.into_iter().filter_map(usable).collect();
-    list.dedup_by(|other, kept| {
-        let same = kept.key == other.key;
-        if same {
-            duplicate(report, kept, other);
-        }
-        same
-    });
+    report.speakers = speakers.len();
     report
         .broken
         .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
     report
         .contradictions
         .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
-    list
+    Ok(())
+}
+
+/// The usable header of each file that a row names, by the file's place in the tree.
+fn headers(
+    tree: &RawTree,
+    rows: &[(&RawFile, Box<Row>)],
+    read_header: &HeaderReader<'_>,
+    report: &mut PrepareReport,
+) -> Vec<Option<AudioHeader>> {
+    let mut wanted = vec![false; tree.files().len()];
+    for (file, _) in rows {
+        wanted[file.index()] = true;
+    }
+    let read = |file: &RawFile| {
+        let header = wanted[file.index()].then(|| read_header(&tree.locate(file)))?;
+        Some(
+            header.and_then(|header| match header.frames > 0 && header.sample_rate > 0 {
+                true => Ok(header),
+                false => Err("holds no samples".to_owned()),
+            }),
+        )
+    };
+    // Chunks, because a tiny header costs about as much as handing one item to a thread.
+    let files = tree.files().par_iter().with_min_len(64);
+    let headers: Vec<_> = files.map(read).collect();
+    let mut keep = |(file, header): (&RawFile, Option<Result<AudioHeader, String>>)| match header? {
+        Ok(header) => Some(header),
+        Err(message) => {
+            report.broken.push(note(file.path(), &message));
+            None
+        }
+    };
+    tree.files().iter().zip(headers).map(&mut keep).collect()
 }
 
 fn duplicate(report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {

@@ -1,10 +1,13 @@
-use crate::assemble::{Style, utterances};
+use crate::assemble::{Sink, Style, utterances};
+use crate::custom::{check_name, prepare_own};
 use crate::header::in_pool;
+use crate::utterance::write_lines;
 use crate::{
     Card, CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, MissingFolder, Noted,
     PrepareReport, Presence, RawFile, RawTree, Row, Utterance, WrongCorpus, entry, recipe,
     registry,
 };
+use emobox_files::{FileError, try_write_atomic};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,9 +48,62 @@ pub fn prepare_with(
     options: &PrepareOptions,
     read_header: &HeaderReader<'_>,
 ) -> Result<Prepared, CorpusError> {
-    let entry = entry(name)?;
-    in_pool(options.threads, || {
-        prepare_entry(entry, raw, options, read_header)
+    entry(name)?;
+    collect(name, raw, options, read_header)
+}
+
+/// As [`prepare_any`](crate::prepare_any) straight into a manifest at `path`: only a part of the utterances is in memory at
+/// a time. Returns the folder that every `wav` is relative to. After an error `path` is as it was before.
+pub fn prepare_to(
+    name: &str,
+    source: &Path,
+    options: &PrepareOptions,
+    path: &Path,
+) -> Result<(PathBuf, PrepareReport), CorpusError> {
+    try_write_atomic(path, |out| {
+        let mut sink = |part: Vec<Utterance>| {
+            write_lines(out, &part).map_err(|e| FileError::io("write", path, e).into())
+        };
+        stream(name, source, options, &crate::header::probe, &mut sink)
+    })
+}
+
+/// All utterances in memory.
+pub(crate) fn collect(
+    name: &str,
+    source: &Path,
+    options: &PrepareOptions,
+    read_header: &HeaderReader<'_>,
+) -> Result<Prepared, CorpusError> {
+    let mut utterances = Vec::new();
+    let mut sink = |part: Vec<Utterance>| {
+        utterances.extend(part);
+        Ok(())
+    };
+    let (root, report) = stream(name, source, options, read_header, &mut sink)?;
+    let corpus = report.corpus.clone();
+    Ok(Prepared {
+        root,
+        manifest: Manifest { corpus, utterances },
+        report,
+    })
+}
+
+/// Reads a registered corpus when `name` is one, else the user's own.
+fn stream(
+    name: &str,
+    source: &Path,
+    options: &PrepareOptions,
+    read_header: &HeaderReader<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<(PathBuf, PrepareReport), CorpusError> {
+    let entry = entry(name);
+    if entry.is_err() {
+        check_name(name)?;
+    }
+    in_pool(options.threads, || match entry {
+        Ok(entry) => prepare_entry(entry, source, options, read_header, sink),
+        Err(_) => prepare_own(name, source, options, read_header, sink),
     })
 }
 
@@ -56,7 +112,8 @@ fn prepare_entry(
     raw: &Path,
     options: &PrepareOptions,
     read_header: &HeaderReader<'_>,
-) -> Result<Prepared, CorpusError> {
+    sink: &mut Sink<'_>,
+) -> Result<(PathBuf, PrepareReport), CorpusError> {
     let name = entry.card.name;
     let tree = RawTree::scan(name, raw)?;
     let harvest = match Harvest::gather(entry, &tree) {
@@ -126,35 +183,8 @@ fn prepare_entry(
         class_of: &class_of,
         as_published: options.as_published,
     };
-    let utterances = utterances(&style, &tree, rows, read_header, &mut report);
-    Ok(finish(&tree, utterances, report))
-}
-
-/// Completes the report from the manifest.
-pub(crate) fn finish(
-    tree: &RawTree,
-    utterances: Vec<Utterance>,
-    mut report: PrepareReport,
-) -> Prepared {
-    let manifest = Manifest {
-        corpus: report.corpus.clone(),
-        utterances,
-    };
-    report.utterances = manifest.utterances.len();
-    report.seconds = manifest.seconds();
-    report.speakers = manifest.speakers().len();
-    for utterance in &manifest.utterances {
-        match report.classes.get_mut(&utterance.label) {
-            Some(count) => *count += 1,
-            None => drop(report.classes.insert(utterance.label.clone(), 1)),
-        }
-    }
-    let root = tree.root().to_owned();
-    Prepared {
-        root,
-        manifest,
-        report,
-    }
+    utterances(&style, &tree, rows, read_header, &mut report, sink)?;
+    Ok((tree.root().to_owned(), report))
 }
 
 pub(crate) fn note(path: &str, message: &str) -> Noted {

@@ -1,3 +1,4 @@
+use crate::Utterance;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -79,6 +80,16 @@ pub struct LeftOut {
 }
 
 impl PrepareReport {
+    /// Counts an utterance of the manifest; who speaks is counted elsewhere.
+    pub(crate) fn count(&mut self, utterance: &Utterance) {
+        self.utterances += 1;
+        self.seconds += utterance.length;
+        match self.classes.get_mut(&utterance.label) {
+            Some(count) => *count += 1,
+            None => drop(self.classes.insert(utterance.label.clone(), 1)),
+        }
+    }
+
     /// Whether every file that a complete release has is there.
     pub fn is_complete(&self) -> bool {
         self.missing_folders.is_empty() && self.missing_files.is_empty()

@@ -2,7 +2,7 @@ use crate::{CorpusError, LineProblem, path_text};
 use emobox_files::{FileError, Sha256, join_inside, sha256_bytes, write_atomic_with};
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// One labelled recording, or one labelled segment of a recording.
@@ -132,15 +132,10 @@ impl Manifest {
 
     /// Writes one JSON object a line, atomically.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), CorpusError> {
-        // A few thousand lines at a time are made by all threads.
+        // A few thousand lines at a time are in memory.
         write_atomic_with(path, |out| {
-            for part in self.utterances.chunks(PART) {
-                let lines = part.par_chunks(PART / 16).map(json_lines);
-                for lines in lines.collect::<Result<Vec<_>, _>>()? {
-                    out.write_all(&lines)?;
-                }
-            }
-            Ok(())
+            let mut parts = self.utterances.chunks(1 << 12);
+            parts.try_for_each(|part| write_lines(out, part))
         })?;
         Ok(())
     }
@@ -174,8 +169,14 @@ impl Manifest {
     }
 }
 
-/// Lines that are held in memory at once when a manifest is written.
-const PART: usize = 1 << 12;
+/// Writes one JSON object a line; all threads make lines.
+pub(crate) fn write_lines(out: &mut dyn Write, utterances: &[Utterance]) -> std::io::Result<()> {
+    let lines = utterances.par_chunks(1 << 8).map(json_lines);
+    for lines in lines.collect::<Result<Vec<_>, _>>()? {
+        out.write_all(&lines)?;
+    }
+    Ok(())
+}
 
 fn json_lines(utterances: &[Utterance]) -> serde_json::Result<Vec<u8>> {
     let mut lines = Vec::new();

@@ -1,7 +1,7 @@
 //! Raw folders as people have them: custom corpora, wrong folders, half downloads, names in old code pages.
 
 use emobox_corpus::{
-    AudioHeader, CorpusError, PrepareOptions, Prepared, prepare_custom_with, prepare_with,
+    AudioHeader, CorpusError, PrepareOptions, Prepared, prepare_any_with, prepare_with,
 };
 use std::path::Path;
 
@@ -28,7 +28,7 @@ fn custom(folder: &Path, allow_missing: bool) -> Result<Prepared, CorpusError> {
         allow_missing,
         ..PrepareOptions::default()
     };
-    prepare_custom_with("mine", folder, &options, &header)
+    prepare_any_with("mine", folder, &options, &header)
 }
 
 fn message(files: &[(&str, &str)]) -> String {
@@ -189,7 +189,7 @@ fn a_folder_that_is_no_custom_corpus_says_what_it_looks_like() {
     assert!(text.contains("labels.csv"), "{text}");
     assert!(message(&[("readme.txt", "")]).contains("no audio file below ROOT (1 other files)"));
     let folder = tree(&[]);
-    let bad = prepare_custom_with("../x", folder.path(), &PrepareOptions::default(), &header);
+    let bad = prepare_any_with("../x", folder.path(), &PrepareOptions::default(), &header);
     assert!(
         bad.unwrap_err()
             .to_string()

@@ -13,4 +13,4 @@ pub use digest::{Sha256, sha256_bytes, sha256_file};
 pub use error::FileError;
 pub use lock::{DirLock, LockOutcome};
 pub use safe_path::join_inside;
-pub use write::{read_json, write_atomic, write_atomic_with, write_json};
+pub use write::{read_json, try_write_atomic, write_atomic, write_atomic_with, write_json};

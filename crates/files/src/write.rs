@@ -12,8 +12,19 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileErro
 /// As [`write_atomic`], for content that is streamed by `fill` instead of held in memory.
 pub fn write_atomic_with(
     path: impl AsRef<Path>,
-    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
 ) -> Result<(), FileError> {
+    let path = path.as_ref();
+    try_write_atomic(path, |out| {
+        fill(out).map_err(|e| FileError::io("write", path, e))
+    })
+}
+
+/// As [`write_atomic_with`], for content that can fail for reasons of its own: then `path` is as it was before.
+pub fn try_write_atomic<T, E: From<FileError>>(
+    path: impl AsRef<Path>,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, E>,
+) -> Result<T, E> {
     let path = path.as_ref();
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -32,7 +43,7 @@ pub fn write_atomic_with(
         .tempfile_in(folder)
         .map_err(|e| FileError::io("create a file in", folder, e))?;
     let mut out = BufWriter::with_capacity(1 << 18, temporary);
-    fill(&mut out).map_err(|e| FileError::io("write", path, e))?;
+    let filled = fill(&mut out)?;
     let temporary = out
         .into_inner()
         .map_err(|e| FileError::io("write", path, e.into_error()))?;
@@ -43,7 +54,7 @@ pub fn write_atomic_with(
     temporary
         .persist(path)
         .map_err(|e| FileError::io("rename into place", path, e.error))?;
-    Ok(())
+    Ok(filled)
 }
 
 /// Writes `value` as indented JSON with a final newline, atomically.

@@ -39,7 +39,8 @@ pub(crate) fn prepare(
     };
     let (corpus, record) = run(py, progress.as_ref(), |context| {
         emobox_bench::check_name(&name)?;
-        emobox_bench::prepare(&home, &name, &raw, how, context)
+        let record = emobox_bench::prepare(&home, &name, &raw, how, context)?;
+        Ok((emobox_bench::open_corpus(&home, &name)?, record))
     })?;
     Ok((
         corpus.root,

@@ -12,7 +12,7 @@ pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Resu
         as_published: args.how.as_published,
     };
     let name = checked_name(&args.name)?;
-    let (_, record) = emobox_bench::prepare(&session.home, name, &args.raw, how, session.context)?;
+    let record = emobox_bench::prepare(&session.home, name, &args.raw, how, session.context)?;
     if session.json {
         output::json(&record)?;
     } else {

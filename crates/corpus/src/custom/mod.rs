@@ -3,16 +3,15 @@
 mod folders;
 mod listing;
 
-use crate::assemble::{Style, utterances};
-use crate::header::in_pool;
-use crate::prepare::{by_reason, finish, note};
+use crate::assemble::{Sink, Style, utterances};
+use crate::prepare::{by_reason, collect, note};
 use crate::{
     CorpusError, HeaderReader, PrepareOptions, PrepareReport, Prepared, RawFile, RawTree, Row,
-    entry, looks_like, prepare_with,
+    looks_like,
 };
 use emobox_files::read_json;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a user's own folder should look like, for messages.
 pub const CUSTOM_LAYOUT: &str = "one of\n  \
@@ -32,54 +31,37 @@ struct Gathered<'a> {
     missing: Vec<(String, String)>,
 }
 
-/// Reads a registered corpus when `name` is one, else the user's own corpus in `source`.
+/// Reads a registered corpus when `name` is one, else the user's own corpus in `source`: a folder as [`CUSTOM_LAYOUT`]
+/// says, or a table whose paths are relative to its own folder.
+///
+/// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
+/// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
+/// `allow_missing` turns missing files alone into an entry of the report.
 pub fn prepare_any(
     name: &str,
     source: &Path,
     options: &PrepareOptions,
 ) -> Result<Prepared, CorpusError> {
-    match entry(name) {
-        Ok(_) => crate::prepare(name, source, options),
-        Err(_) => prepare_custom(name, source, options),
-    }
+    prepare_any_with(name, source, options, &crate::header::probe)
 }
 
-/// Reads a user's own corpus: `source` is a folder as [`CUSTOM_LAYOUT`] says, or a table whose paths are relative
-/// to its own folder.
-///
-/// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
-/// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
-/// `allow_missing` turns missing files alone into an entry of the report.
-pub fn prepare_custom(
-    name: &str,
-    source: &Path,
-    options: &PrepareOptions,
-) -> Result<Prepared, CorpusError> {
-    prepare_custom_with(name, source, options, &crate::header::probe)
-}
-
-/// As [`prepare_custom`] with another way to read audio headers.
-pub fn prepare_custom_with(
+/// As [`prepare_any`] with another way to read audio headers.
+pub fn prepare_any_with(
     name: &str,
     source: &Path,
     options: &PrepareOptions,
     read_header: &HeaderReader<'_>,
 ) -> Result<Prepared, CorpusError> {
-    if entry(name).is_ok() {
-        return prepare_with(name, source, options, read_header);
-    }
-    check_name(name)?;
-    in_pool(options.threads, || {
-        prepare_own(name, source, options, read_header)
-    })
+    collect(name, source, options, read_header)
 }
 
-fn prepare_own(
+pub(crate) fn prepare_own(
     name: &str,
     source: &Path,
     options: &PrepareOptions,
     read_header: &HeaderReader<'_>,
-) -> Result<Prepared, CorpusError> {
+    sink: &mut Sink<'_>,
+) -> Result<(PathBuf, PrepareReport), CorpusError> {
     let named = source.is_file();
     let root = if named {
         source
@@ -137,12 +119,12 @@ fn prepare_own(
         class_of: &class_of,
         as_published: options.as_published,
     };
-    let utterances = utterances(&style, &tree, gathered.rows, read_header, &mut report);
-    Ok(finish(&tree, utterances, report))
+    utterances(&style, &tree, gathered.rows, read_header, &mut report, sink)?;
+    Ok((tree.root().to_owned(), report))
 }
 
 /// The name becomes part of keys and of folder names.
-fn check_name(name: &str) -> Result<(), CorpusError> {
+pub(crate) fn check_name(name: &str) -> Result<(), CorpusError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(plain)
