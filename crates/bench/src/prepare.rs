@@ -1,6 +1,6 @@
 use crate::{BenchError, Context, CorpusChoice, Home, Stage};
 use emobox_corpus::{Manifest, PrepareOptions, Utterance, prepare_to};
-use emobox_files::{FileError, Sha256, read_json, sha256_bytes, sha256_file, write_json};
+use emobox_files::{FileError, Sha256, read_json, sha256_file, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -178,37 +178,26 @@ pub(crate) fn corpus_of(
 
 /// Digest of what is below `raw`: names, sizes and times of change, not contents.
 fn listing_digest(raw: &Path) -> Result<Sha256, BenchError> {
-    use std::fmt::Write;
     let root = if raw.is_dir() {
         raw
     } else {
         raw.parent().unwrap_or(raw)
     };
-    let mut lines = Vec::new();
-    for entry in walkdir::WalkDir::new(root).follow_links(true) {
+    let walk = walkdir::WalkDir::new(root).follow_links(true);
+    let lines = walk.sort_by_file_name().into_iter().filter_map(|entry| {
         // What cannot be listed now is reported by the recipe; it only must not look unchanged later.
         let Ok(entry) = entry else {
-            lines.push("unreadable".to_owned());
-            continue;
+            return Some("unreadable\n".to_owned());
         };
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        if metadata.is_file() {
-            let changed = metadata
-                .modified()
-                .ok()
-                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-                .map_or(0, |duration| duration.as_nanos());
-            let path = entry.path().display();
-            lines.push(format!("{path}\t{}\t{changed}", metadata.len()));
-        }
-    }
-    lines.sort_unstable();
-    let mut text = String::new();
-    let _ = writeln!(text, "{}", raw.display());
-    for line in lines {
-        let _ = writeln!(text, "{line}");
-    }
-    Ok(sha256_bytes(text.as_bytes()))
+        let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let changed = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .map_or(0, |duration| duration.as_nanos());
+        let path = entry.path().display();
+        Some(format!("{path}\t{}\t{changed}\n", metadata.len()))
+    });
+    let first = std::iter::once(format!("{}\n", raw.display()));
+    Ok(sha256_parts(first.chain(lines)))
 }

@@ -14,9 +14,9 @@ const AUDIO_EXTENSIONS: [&str; 20] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawFile {
     index: usize,
-    path: String,
-    composed: Option<String>,
     is_audio: bool,
+    path: Box<str>,
+    composed: Option<Box<str>>,
 }
 
 impl RawFile {
@@ -24,12 +24,14 @@ impl RawFile {
         let composed = match is_nfc_quick(path.chars()) {
             _ if path.is_ascii() => None,
             IsNormalized::Yes => None,
-            _ => Some(path.nfc().collect::<String>()).filter(|composed| *composed != path),
+            _ => Some(path.nfc().collect::<String>())
+                .filter(|composed| *composed != path)
+                .map(String::into_boxed_str),
         };
         Self {
             index: 0,
             is_audio: has_audio_extension(&path),
-            path,
+            path: path.into_boxed_str(),
             composed,
         }
     }

@@ -1,5 +1,5 @@
 use crate::{CorpusError, LineProblem, path_text};
-use emobox_files::{FileError, Sha256, join_inside, sha256_bytes, write_atomic_with};
+use emobox_files::{FileError, Sha256, join_inside, sha256_parts, write_atomic_with};
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::io::{BufRead, BufReader, Write};
@@ -144,13 +144,12 @@ impl Manifest {
     pub fn digest(&self) -> Sha256 {
         let mut sorted: Vec<&Utterance> = self.utterances.iter().collect();
         sorted.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut bytes = Vec::new();
-        for utterance in sorted {
-            // Writing plain data to a vector cannot fail; an empty line would still change the digest.
-            let _ = serde_json::to_writer(&mut bytes, utterance);
-            bytes.push(b'\n');
-        }
-        sha256_bytes(&bytes)
+        sha256_parts(sorted.into_iter().map(|utterance| {
+            // Plain data always has a text; an empty line would still change the digest.
+            let mut line = serde_json::to_vec(utterance).unwrap_or_default();
+            line.push(b'\n');
+            line
+        }))
     }
 
     /// The harmonised classes that occur, sorted.

@@ -39,6 +39,15 @@ pub fn sha256_bytes(bytes: &[u8]) -> Sha256 {
     Sha256(hex(&sha2::Sha256::digest(bytes)))
 }
 
+/// The digest of parts one after another, as if they were one.
+pub fn sha256_parts<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> Sha256 {
+    let mut hasher = sha2::Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    Sha256(hex(&hasher.finalize()))
+}
+
 /// The digest of a file, read in pieces.
 pub fn sha256_file(path: impl AsRef<Path>) -> Result<Sha256, FileError> {
     let path = path.as_ref();

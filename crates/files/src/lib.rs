@@ -9,7 +9,7 @@ mod lock;
 mod safe_path;
 mod write;
 
-pub use digest::{Sha256, sha256_bytes, sha256_file};
+pub use digest::{Sha256, sha256_bytes, sha256_file, sha256_parts};
 pub use error::FileError;
 pub use lock::{DirLock, LockOutcome};
 pub use safe_path::join_inside;
