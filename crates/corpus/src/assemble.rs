@@ -1,12 +1,13 @@
 //! Rows and audio headers to utterances.
 
 use crate::prepare::note;
+use crate::recipe::PackedRow;
 use crate::{
     AudioHeader, Channel, CorpusError, Duplicate, HeaderReader, PrepareReport, RawFile, RawTree,
     Row, Utterance,
 };
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// How rows become utterances: under which names and label map, and ours or as published.
 pub(crate) struct Style<'a> {
@@ -30,27 +31,31 @@ const PART: usize = 1 << 12;
 pub(crate) fn utterances(
     style: &Style<'_>,
     tree: &RawTree,
-    mut rows: Vec<(&RawFile, Box<Row>)>,
+    mut rows: Vec<(&RawFile, PackedRow)>,
     read_header: &HeaderReader<'_>,
     report: &mut PrepareReport,
     sink: &mut Sink<'_>,
 ) -> Result<(), CorpusError> {
-    rows.par_sort_by(|a, b| a.1.id.cmp(&b.1.id).then_with(|| a.0.path().cmp(b.0.path())));
-    let headers = headers(tree, &rows, read_header, report);
-    let make = |(file, row): (&RawFile, Box<Row>)| {
-        let made = utterance(style, file, *row, headers[file.index()]?);
-        Some(made.map_err(|unusable| (file.path().to_owned(), unusable)))
-    };
+    rows.par_sort_by(|a, b| {
+        let ids = a.1.id().cmp(b.1.id());
+        ids.then_with(|| a.0.path().cmp(b.0.path()))
+    });
+    let mut broken = vec![false; tree.files().len()];
     let mut speakers = BTreeSet::new();
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut part: Vec<_> = rows.by_ref().take(PART).collect();
         // Rows that claim one key stay together.
         while let Some(next) =
-            rows.next_if(|next| part.last().is_some_and(|last| last.1.id == next.1.id))
+            rows.next_if(|next| part.last().is_some_and(|last| last.1.id() == next.1.id()))
         {
             part.push(next);
         }
+        let headers = headers(tree, &part, read_header, &mut broken, report);
+        let make = |(file, row): (&RawFile, PackedRow)| {
+            let made = utterance(style, file, row.unpack(), *headers.get(&file.index())?);
+            Some(made.map_err(|unusable| (file.path().to_owned(), unusable)))
+        };
         let made: Vec<_> = part.into_par_iter().with_min_len(64).map(make).collect();
         let usable = |item: Result<Utterance, (String, Unusable)>| match item {
             Ok(utterance) => Some(utterance),
@@ -91,37 +96,36 @@ pub(crate) fn utterances(
     Ok(())
 }
 
-/// The usable header of each file that a row names, by the file's place in the tree.
+/// The usable headers of the files that rows name, by the file's place in the tree.
 fn headers(
     tree: &RawTree,
-    rows: &[(&RawFile, Box<Row>)],
+    rows: &[(&RawFile, PackedRow)],
     read_header: &HeaderReader<'_>,
+    broken: &mut [bool],
     report: &mut PrepareReport,
-) -> Vec<Option<AudioHeader>> {
-    let mut wanted = vec![false; tree.files().len()];
-    for (file, _) in rows {
-        wanted[file.index()] = true;
-    }
-    let read = |file: &RawFile| {
-        let header = wanted[file.index()].then(|| read_header(&tree.locate(file)))?;
-        Some(
-            header.and_then(|header| match header.frames > 0 && header.sample_rate > 0 {
-                true => Ok(header),
-                false => Err("holds no samples".to_owned()),
-            }),
-        )
-    };
+) -> HashMap<usize, AudioHeader> {
+    let mut files: Vec<&RawFile> = rows.iter().map(|(file, _)| *file).collect();
+    files.sort_unstable_by_key(|file| file.index());
+    files.dedup_by_key(|file| file.index());
     // Chunks, because a tiny header costs about as much as handing one item to a thread.
-    let files = tree.files().par_iter().with_min_len(64);
-    let headers: Vec<_> = files.map(read).collect();
-    let mut keep = |(file, header): (&RawFile, Option<Result<AudioHeader, String>>)| match header? {
-        Ok(header) => Some(header),
-        Err(message) => {
-            report.broken.push(note(file.path(), &message));
-            None
+    let chunks = files.par_iter().with_min_len(64);
+    let read: Vec<_> = chunks.map(|file| read_header(&tree.locate(file))).collect();
+    let mut headers = HashMap::with_capacity(files.len());
+    for (file, header) in files.into_iter().zip(read) {
+        let problem = match header {
+            Ok(header) if header.frames > 0 && header.sample_rate > 0 => {
+                headers.insert(file.index(), header);
+                continue;
+            }
+            Ok(_) => "holds no samples".to_owned(),
+            Err(message) => message,
+        };
+        // A file of many segments may come again in a later part.
+        if !std::mem::replace(&mut broken[file.index()], true) {
+            report.broken.push(note(file.path(), &problem));
         }
-    };
-    tree.files().iter().zip(headers).map(&mut keep).collect()
+    }
+    headers
 }
 
 fn duplicate(report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {

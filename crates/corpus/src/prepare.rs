@@ -1,11 +1,11 @@
 use crate::assemble::{Sink, Style, utterances};
 use crate::custom::{check_name, prepare_own};
 use crate::header::in_pool;
+use crate::recipe::PackedRow;
 use crate::utterance::write_lines;
 use crate::{
     Card, CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, MissingFolder, Noted,
-    PrepareReport, Presence, RawFile, RawTree, Row, Utterance, WrongCorpus, entry, recipe,
-    registry,
+    PrepareReport, Presence, RawFile, RawTree, Utterance, WrongCorpus, entry, recipe, registry,
 };
 use emobox_files::{FileError, try_write_atomic};
 use rayon::prelude::*;
@@ -231,9 +231,9 @@ pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
 
 fn missing_folders(card: &Card, harvest: &Harvest<'_>) -> Vec<MissingFolder> {
     // A copy of a file counts no more than a second segment of one, and what was never published is not expected.
-    let published = |row: &Row| !matches!(row.presence, Presence::NotAsPublished(_));
+    let published = |row: &PackedRow| !matches!(row.presence, Presence::NotAsPublished(_));
     let rows = harvest.rows.iter().filter(|(_, row)| published(row));
-    let mut ids: Vec<(&str, &RawFile)> = rows.map(|(file, row)| (row.id.as_str(), *file)).collect();
+    let mut ids: Vec<(&str, &RawFile)> = rows.map(|(file, row)| (row.id(), *file)).collect();
     ids.par_sort_by(|a, b| a.0.cmp(b.0));
     ids.dedup_by(|a, b| a.0 == b.0);
     let mut known: Vec<&RawFile> = ids.into_iter().map(|(_, file)| file).collect();
@@ -260,10 +260,10 @@ fn missing_folders(card: &Card, harvest: &Harvest<'_>) -> Vec<MissingFolder> {
 
 /// Drops the rows that the chosen style leaves out, and notes why.
 fn present_rows<'a>(
-    rows: Vec<(&'a RawFile, Box<Row>)>,
+    rows: Vec<(&'a RawFile, PackedRow)>,
     options: &PrepareOptions,
     left_out: &mut Vec<(String, &'static str)>,
-) -> Vec<(&'a RawFile, Box<Row>)> {
+) -> Vec<(&'a RawFile, PackedRow)> {
     let mut kept = Vec::with_capacity(rows.len());
     for (file, row) in rows {
         match row.presence {
@@ -279,8 +279,8 @@ fn present_rows<'a>(
     kept
 }
 
-fn row_name(file: &RawFile, row: &Row) -> String {
-    match row.segment {
+fn row_name(file: &RawFile, row: &PackedRow) -> String {
+    match row.segment() {
         Some((start, end)) => format!("{} {start}..{end} s", file.path()),
         None => file.path().to_owned(),
     }

@@ -104,7 +104,7 @@ pub enum Channel {
 
 /// An utterance as a recipe sees it: no audio header yet, right values by default and published ones beside them
 /// where they differ.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Key without the `<corpus>-` prefix.
     pub id: String,
@@ -240,6 +240,96 @@ impl Row {
     }
 }
 
+/// A [`Row`] in little memory: all rows of a corpus are held like this until their part of the manifest is made.
+#[derive(Debug)]
+pub(crate) struct PackedRow {
+    pub(crate) presence: Presence,
+    channel: Channel,
+    segment: Option<Box<(f64, f64)>>,
+    /// The row's texts one after another, the id first.
+    text: Box<str>,
+    /// Where each ends, [`ABSENT`] for none.
+    ends: [u32; 9],
+}
+
+/// The end of a text that a row has not.
+const ABSENT: u32 = u32::MAX;
+
+impl PackedRow {
+    pub(crate) fn new(row: Row) -> Self {
+        let texts = [
+            Some(row.id),
+            Some(row.emo),
+            row.speaker,
+            row.gender,
+            row.language,
+            row.text,
+            row.split,
+            row.published_speaker,
+            row.published_emo,
+        ];
+        let mut text = String::with_capacity(texts.iter().flatten().map(String::len).sum());
+        let ends = texts.map(|part| {
+            part.map_or(ABSENT, |part| {
+                text.push_str(&part);
+                text.len() as u32
+            })
+        });
+        Self {
+            presence: row.presence,
+            channel: row.channel,
+            segment: row.segment.map(Box::new),
+            text: text.into_boxed_str(),
+            ends,
+        }
+    }
+
+    /// Key without the `<corpus>-` prefix.
+    pub(crate) fn id(&self) -> &str {
+        &self.text[..self.ends[0] as usize]
+    }
+
+    /// Start and end in seconds, for a segment.
+    pub(crate) fn segment(&self) -> Option<(f64, f64)> {
+        self.segment.as_deref().copied()
+    }
+
+    pub(crate) fn unpack(&self) -> Row {
+        let mut start = 0;
+        let [
+            id,
+            emo,
+            speaker,
+            gender,
+            language,
+            text,
+            split,
+            published_speaker,
+            published_emo,
+        ] = self.ends.map(|end| {
+            (end != ABSENT).then(|| {
+                let part = &self.text[start..end as usize];
+                start = end as usize;
+                part.to_owned()
+            })
+        });
+        Row {
+            id: id.unwrap_or_default(),
+            emo: emo.unwrap_or_default(),
+            speaker,
+            gender,
+            language,
+            text,
+            channel: self.channel,
+            segment: self.segment(),
+            split,
+            published_speaker,
+            published_emo,
+            presence: self.presence,
+        }
+    }
+}
+
 /// What a recipe has gathered from a tree. Every audio file ends in exactly one place: in rows, left out,
 /// contradictory, or (by default, when the recipe never mentions it) unmatched.
 #[derive(Debug)]
@@ -247,7 +337,7 @@ pub struct Harvest<'a> {
     entry: &'a Entry,
     tree: &'a RawTree,
     patterns: Vec<Regex>,
-    pub(crate) rows: Vec<(&'a RawFile, Box<Row>)>,
+    pub(crate) rows: Vec<(&'a RawFile, PackedRow)>,
     pub(crate) left_out: Vec<(String, &'static str)>,
     pub(crate) expected_left_out: Vec<&'a RawFile>,
     pub(crate) contradictions: Vec<(String, String)>,
@@ -274,16 +364,20 @@ impl<'a> Harvest<'a> {
             Recipe::Paths(read) => {
                 let files: Vec<_> = tree.audio().collect();
                 // Chunks, because one path costs less than handing it to a thread.
-                let outcomes: Vec<_> = files
-                    .par_iter()
-                    .with_min_len(256)
-                    .filter_map(|&file| Some((file, read(&harvest.fields(file)?))))
-                    .collect();
+                let outcome = |&file| match read(&harvest.fields(file)?) {
+                    Outcome::Row(row) => Some((file, Ok(PackedRow::new(*row)))),
+                    other => Some((file, Err(other))),
+                };
+                let chunks = files.par_iter().with_min_len(256);
+                let outcomes: Vec<_> = chunks.filter_map(outcome).collect();
                 for (file, outcome) in outcomes {
                     match outcome {
-                        Outcome::Row(row) => harvest.boxed_row(file, row),
-                        Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
-                        Outcome::Contradiction(message) => harvest.contradiction(file, message),
+                        Ok(row) => harvest.packed_row(file, row),
+                        Err(Outcome::Row(row)) => harvest.row(file, *row),
+                        Err(Outcome::LeaveOut(reason)) => harvest.leave_out(file, reason),
+                        Err(Outcome::Contradiction(message)) => {
+                            harvest.contradiction(file, message);
+                        }
                     }
                 }
             }
@@ -317,10 +411,10 @@ impl<'a> Harvest<'a> {
 
     /// Adds an utterance.
     pub fn row(&mut self, file: &'a RawFile, row: Row) {
-        self.boxed_row(file, Box::new(row));
+        self.packed_row(file, PackedRow::new(row));
     }
 
-    fn boxed_row(&mut self, file: &'a RawFile, row: Box<Row>) {
+    fn packed_row(&mut self, file: &'a RawFile, row: PackedRow) {
         self.mentioned[file.index()] = true;
         self.rows.push((file, row));
     }
@@ -395,4 +489,30 @@ fn compile(grammar: &[&str]) -> Vec<Regex> {
                 .ok()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_row_is_the_row() {
+        let plain = Row::new("a-1", "W");
+        let full = Row::new("ключ", "")
+            .speaker("03")
+            .published_speaker("3")
+            .published_emo("F")
+            .gender(Gender::Female)
+            .language("Polish")
+            .text("zażółć")
+            .channel(Channel::FrontCentre)
+            .segment(0.5, 1.25)
+            .split("test2")
+            .not_as_published("why");
+        for row in [plain, full.clone().text(""), full] {
+            let packed = PackedRow::new(row.clone());
+            assert_eq!((packed.id(), packed.segment()), (&*row.id, row.segment));
+            assert_eq!(packed.unpack(), row);
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use super::{Gathered, not_custom};
+use crate::recipe::PackedRow;
 use crate::{CorpusError, RawFile, RawTree, Row};
 use std::collections::BTreeSet;
 
@@ -37,7 +38,7 @@ pub(super) fn gather<'a>(name: &str, tree: &'a RawTree) -> Result<Gathered<'a>, 
         labels.insert(label.to_owned());
         let mut row = Row::new(key(name, file.path()), label);
         row.split = split.map(str::to_owned);
-        gathered.rows.push((file, Box::new(row)));
+        gathered.rows.push((file, PackedRow::new(row)));
     }
     if labels.len() < 2 {
         Err(not_custom(name, tree))

@@ -1,4 +1,5 @@
 use super::{Gathered, folders, unknown_label};
+use crate::recipe::PackedRow;
 use crate::{CorpusError, Gender, LineProblem, PrepareOptions, RawFile, RawTree, Row};
 use emobox_files::join_inside;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -110,7 +111,7 @@ pub(super) fn gather<'a>(
             Err(message) => bad(message),
             Ok(row) => match keys.insert(row.id.clone(), line) {
                 Some(first) => bad(format!("key {:?} is already on line {first}", row.id)),
-                None => gathered.rows.push((file, Box::new(row))),
+                None => gathered.rows.push((file, PackedRow::new(row))),
             },
         }
     }

@@ -5,8 +5,9 @@ mod listing;
 
 use crate::assemble::{Sink, Style, utterances};
 use crate::prepare::{by_reason, collect, note};
+use crate::recipe::PackedRow;
 use crate::{
-    CorpusError, HeaderReader, PrepareOptions, PrepareReport, Prepared, RawFile, RawTree, Row,
+    CorpusError, HeaderReader, PrepareOptions, PrepareReport, Prepared, RawFile, RawTree,
     looks_like,
 };
 use emobox_files::read_json;
@@ -23,7 +24,7 @@ pub const CUSTOM_LAYOUT: &str = "one of\n  \
 /// What a listing or a folder tree says, before audio headers are read.
 #[derive(Debug, Default)]
 struct Gathered<'a> {
-    rows: Vec<(&'a RawFile, Box<Row>)>,
+    rows: Vec<(&'a RawFile, PackedRow)>,
     /// Harmonised classes that rows name themselves, by raw label.
     classes: BTreeMap<String, String>,
     left_out: Vec<(String, &'static str)>,
