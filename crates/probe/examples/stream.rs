@@ -4,7 +4,8 @@
 //!
 //! makes a store of synthetic features in FOLDER if there is none (by default the size of MSP-Podcast:
 //! 73,042 utterances of 5.8 s), trains on it by reading the frames from the disk on each pass, and
-//! prints the peak resident set after each epoch.
+//! prints the memory it holds after each epoch, apart from pages of the store's mapped files, which the system takes back
+//! when it needs them.
 
 use emobox_features::{
     ComputePrecision, HiddenView, Normalisation, Outcome, SCHEMA, Share, Store, StoreHeader,
@@ -32,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(folder);
     let plan = plan(utterances, dim)?;
     make(folder, &plan)?;
-    say(&format!("store made; peak so far {} MB", peak_megabytes()?))?;
+    say(&format!("store made; {}", memory()?))?;
 
     let store = Store::open(folder, plan.header())?;
     let gigabytes = store.frame_bytes() as f64 / 1e9;
@@ -75,14 +76,14 @@ impl Observer for Memory {
     fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
         let seconds = self.0.elapsed().as_secs_f64();
         self.0 = Instant::now();
-        let peak = peak_megabytes().unwrap_or_default();
+        let memory = memory().unwrap_or_default();
         let best = progress
             .records
             .iter()
             .map(|r| r.valid.ua)
             .fold(0.0, f64::max);
         let line = format!(
-            "epoch {}: {seconds:.1} s, valid UA {best:.3}, peak {peak} MB",
+            "epoch {}: {seconds:.1} s, valid UA {best:.3}, {memory}",
             progress.epoch
         );
         if say(&line).is_ok() {
@@ -97,11 +98,15 @@ fn say(line: &str) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{line}")
 }
 
-fn peak_megabytes() -> Result<u64, Box<dyn Error>> {
+fn memory() -> Result<String, Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(kilobytes.ok_or("no VmHWM")?.parse::<u64>()? / 1024)
+    let megabytes = |name: &str| -> Result<u64, Box<dyn Error>> {
+        let line = status.lines().find(|line| line.starts_with(name));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(kilobytes.ok_or("no such line")?.parse::<u64>()? / 1024)
+    };
+    let (own, mapped) = (megabytes("RssAnon:")?, megabytes("RssFile:")?);
+    Ok(format!("{own} MB of its own, {mapped} MB of mapped files"))
 }
 
 fn plan(utterances: usize, dim: usize) -> Result<StorePlan, Box<dyn Error>> {
