@@ -5,8 +5,8 @@
 
 MODEL is one of MODELS below, with made weights (seed 0) that FOLDER keeps. In every round each engine runs in
 turn, on all cores: the peers one utterance at a time (what the published recipe does), emobox one utterance a core
-(`emobox encoders bench --json`, a new process that warms up and takes the median of three), counted per utterance. Prints one line of JSON: the medians of the rounds in seconds
-an utterance. With --bf16 also PyTorch under autocast and emobox --precision bf16; meant for CPUs that have bf16
+(`emobox encoders bench --json`, a new process that warms up and takes the median of three), counted per utterance.
+Prints one line of JSON: the medians of the rounds in seconds an utterance. With --bf16 also PyTorch under autocast and emobox --precision bf16; meant for CPUs that have bf16
 products, elsewhere emobox says that it emulates them.
 
 requirements.txt has the versions; docs/speed.md has the numbers.

@@ -158,25 +158,6 @@ def test_predictions_are_scored_and_compared(demo: emobox.Manifest, tmp_path: Pa
         emobox.evaluate(tmp_path / "p.jsonl")
 
 
-def _tensorboard_reads(fold: Path) -> None:
-    """The event files of a fold say what its CSV says, read by the real package, which checks every checksum."""
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    except ImportError:
-        print("tensorboard is not installed: its event files were not read back")
-        return
-    curves: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in csv.DictReader((fold / "curves.csv").open()):
-        curves.setdefault((row["seed"], row["learning_rate"], row["hidden"]), []).append(row)
-    assert len(curves) > 1
-    for number, rows in enumerate(curves.values()):
-        events = EventAccumulator(str(fold / f"tensorboard/point{number}")).Reload()
-        for tag, column in [("loss/train", "train_loss"), ("loss/valid", "valid_loss"), ("ua/valid", "valid_ua")]:
-            found = [(s.step, s.value) for s in events.Scalars(tag)]
-            expected = [(int(row["epoch"]), float(row[column])) for row in rows]
-            np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
 def test_a_benchmark_runs_and_is_read_back(
     tmp_path: Path, demo: emobox.Manifest, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,9 +177,27 @@ def test_a_benchmark_runs_and_is_read_back(
     assert emobox.evaluate(predictions, demo).wa == pytest.approx(result.wa, abs=1e-12)
     assert emobox.read_run(tmp_path / "out").details == result.details
     assert emobox.Probe.load(result.probes[0] / "fold1/probe").classes == demo.classes
-    _tensorboard_reads(result.probes[0] / "fold1")
     assert capfd.readouterr() == ("", "")
     with pytest.raises(ValueError, match="unknown field `colour`"):
         emobox.bench(corpora=["demo"], encoders=["fbank"], colour="blue")
     with pytest.raises(ValueError, match="no encoder is named"):
         emobox.bench(corpora=["demo"], out=tmp_path / "x")
+
+
+def test_tensorboard_reads_the_curves(demo: emobox.Manifest, tmp_path: Path) -> None:
+    """The event files of a fold say what its CSV says; the real package checks every checksum."""
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    result = emobox.bench(
+        out=tmp_path / "out", corpora={"demo": demo.root}, encoders=["fbank"], head="mean-linear", home=tmp_path / "home"
+    )
+    fold = result.probes[0] / "fold1"
+    curves: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in csv.DictReader((fold / "curves.csv").open()):
+        curves.setdefault((row["seed"], row["learning_rate"], row["hidden"]), []).append(row)
+    assert len(curves) > 1
+    for number, rows in enumerate(curves.values()):
+        events = reader.EventAccumulator(str(fold / f"tensorboard/point{number}")).Reload()
+        for tag, column in [("loss/train", "train_loss"), ("loss/valid", "valid_loss"), ("ua/valid", "valid_ua")]:
+            found = [(s.step, s.value) for s in events.Scalars(tag)]
+            expected = [(int(row["epoch"]), float(row[column])) for row in rows]
+            np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -34,8 +34,11 @@ impl Corpus {
         }
     }
 
-    fn prepared(record: &PrepareRecord, manifest: Manifest) -> Self {
-        Self::new(&record.corpus, &record.root, manifest, record.skipped)
+    /// The corpus that [`prepare`] told of.
+    pub fn prepared(home: &Home, record: &PrepareRecord) -> Result<Self, BenchError> {
+        let manifest = Manifest::read(home.manifest(&record.corpus))?;
+        let (name, root) = (&record.corpus, &record.root);
+        Ok(Self::new(name, root, manifest, record.skipped))
     }
 
     /// Utterances from elsewhere, below `root`: a part of a prepared corpus, a manifest of another program.
@@ -93,7 +96,7 @@ pub struct PrepareHow {
     pub as_published: bool,
 }
 
-/// Makes the manifest of a corpus in `home`, or finds it made from the same files. [`open_corpus`] reads it.
+/// Makes the manifest of a corpus in `home`, or finds it made from the same files. [`Corpus::prepared`] reads it.
 ///
 /// A name that is not registered is a corpus of the user's own: a folder for each emotion, a CSV or a JSONL.
 pub fn prepare(
@@ -158,9 +161,7 @@ pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
             home: home.root().to_owned(),
         });
     }
-    let record: PrepareRecord = read_json(&path)?;
-    let manifest = Manifest::read(home.manifest(name))?;
-    Ok(Corpus::prepared(&record, manifest))
+    Corpus::prepared(home, &read_json(&path)?)
 }
 
 /// Prepares a corpus when its raw release is named, else opens it.
@@ -170,10 +171,10 @@ pub(crate) fn corpus_of(
     how: PrepareHow,
     context: Context<'_>,
 ) -> Result<Corpus, BenchError> {
-    if let Some(raw) = &choice.raw {
-        prepare(home, &choice.name, raw, how, context)?;
+    match &choice.raw {
+        Some(raw) => Corpus::prepared(home, &prepare(home, &choice.name, raw, how, context)?),
+        None => open_corpus(home, &choice.name),
     }
-    open_corpus(home, &choice.name)
 }
 
 /// Digest of what is below `raw`: names, sizes and times of change, not contents.

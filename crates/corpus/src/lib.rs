@@ -34,15 +34,20 @@ pub use balanced::{
 };
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use card_text::cards_markdown;
-pub use custom::{CUSTOM_LAYOUT, prepare_any, prepare_any_with};
+pub use custom::CUSTOM_LAYOUT;
 pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderReader};
 pub use partition::{
     Assignment, CpythonRandom, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule,
     Scheme, partition, seeded_test_keys, whole_corpus,
 };
-pub use prepare::{PrepareOptions, Prepared, looks_like, prepare, prepare_to, prepare_with};
-pub use recipe::{Channel, Entry, Fields, Gender, Harvest, Outcome, Presence, Recipe, Row};
+pub use prepare::{
+    PrepareOptions, Prepared, looks_like, prepare, prepare_any, prepare_any_with, prepare_to,
+    prepare_with,
+};
+pub use recipe::{
+    Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,
+};
 pub use recipes::{entry, registry};
 pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};
 pub use side_file::{Table, TableRow};

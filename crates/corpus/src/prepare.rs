@@ -49,27 +49,25 @@ pub fn prepare_with(
     read_header: &HeaderReader<'_>,
 ) -> Result<Prepared, CorpusError> {
     entry(name)?;
-    collect(name, raw, options, read_header)
+    prepare_any_with(name, raw, options, read_header)
 }
 
-/// As [`prepare_any`](crate::prepare_any) straight into a manifest at `path`: only a part of the utterances is in memory at
-/// a time. Returns the folder that every `wav` is relative to. After an error `path` is as it was before.
-pub fn prepare_to(
+/// Reads a registered corpus when `name` is one, else the user's own corpus in `source`: a folder as
+/// [`CUSTOM_LAYOUT`](crate::CUSTOM_LAYOUT) says, or a table whose paths are relative to its own folder.
+///
+/// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
+/// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
+/// `allow_missing` turns missing files alone into an entry of the report.
+pub fn prepare_any(
     name: &str,
     source: &Path,
     options: &PrepareOptions,
-    path: &Path,
-) -> Result<(PathBuf, PrepareReport), CorpusError> {
-    try_write_atomic(path, |out| {
-        let mut sink = |part: Vec<Utterance>| {
-            write_lines(out, &part).map_err(|e| FileError::io("write", path, e).into())
-        };
-        stream(name, source, options, &crate::header::probe, &mut sink)
-    })
+) -> Result<Prepared, CorpusError> {
+    prepare_any_with(name, source, options, &crate::header::probe)
 }
 
-/// All utterances in memory.
-pub(crate) fn collect(
+/// As [`prepare_any`] with another way to read audio headers.
+pub fn prepare_any_with(
     name: &str,
     source: &Path,
     options: &PrepareOptions,
@@ -89,7 +87,23 @@ pub(crate) fn collect(
     })
 }
 
-/// Reads a registered corpus when `name` is one, else the user's own.
+/// As [`prepare_any`] straight into a manifest at `path`: only a part of the utterances is in memory at
+/// a time. Returns the folder that every `wav` is relative to. After an error `path` is as it was before.
+pub fn prepare_to(
+    name: &str,
+    source: &Path,
+    options: &PrepareOptions,
+    path: &Path,
+) -> Result<(PathBuf, PrepareReport), CorpusError> {
+    try_write_atomic(path, |out| {
+        let mut sink = |part: Vec<Utterance>| {
+            write_lines(out, &part).map_err(|e| FileError::io("write", path, e).into())
+        };
+        stream(name, source, options, &crate::header::probe, &mut sink)
+    })
+}
+
+/// The utterances of a registered corpus or of the user's own, part by part.
 fn stream(
     name: &str,
     source: &Path,

@@ -29,7 +29,7 @@ pub enum Recipe {
 #[derive(Debug)]
 pub enum Outcome {
     /// It is an utterance; `Row::new(…).into()` makes one.
-    Row(Box<Row>),
+    Row(PackedRow),
     /// It lies beside the corpus (another edition, a copy, a video); the reason is counted.
     LeaveOut(&'static str),
     /// It fits the grammar but contradicts itself (folder says one thing, name another).
@@ -38,7 +38,7 @@ pub enum Outcome {
 
 impl From<Row> for Outcome {
     fn from(row: Row) -> Self {
-        Self::Row(Box::new(row))
+        Self::Row(PackedRow::new(row))
     }
 }
 
@@ -242,7 +242,7 @@ impl Row {
 
 /// A [`Row`] in little memory: all rows of a corpus are held like this until their part of the manifest is made.
 #[derive(Debug)]
-pub(crate) struct PackedRow {
+pub struct PackedRow {
     pub(crate) presence: Presence,
     channel: Channel,
     segment: Option<Box<(f64, f64)>>,
@@ -364,20 +364,16 @@ impl<'a> Harvest<'a> {
             Recipe::Paths(read) => {
                 let files: Vec<_> = tree.audio().collect();
                 // Chunks, because one path costs less than handing it to a thread.
-                let outcome = |&file| match read(&harvest.fields(file)?) {
-                    Outcome::Row(row) => Some((file, Ok(PackedRow::new(*row)))),
-                    other => Some((file, Err(other))),
-                };
-                let chunks = files.par_iter().with_min_len(256);
-                let outcomes: Vec<_> = chunks.filter_map(outcome).collect();
+                let outcomes: Vec<_> = files
+                    .par_iter()
+                    .with_min_len(256)
+                    .filter_map(|&file| Some((file, read(&harvest.fields(file)?))))
+                    .collect();
                 for (file, outcome) in outcomes {
                     match outcome {
-                        Ok(row) => harvest.packed_row(file, row),
-                        Err(Outcome::Row(row)) => harvest.row(file, *row),
-                        Err(Outcome::LeaveOut(reason)) => harvest.leave_out(file, reason),
-                        Err(Outcome::Contradiction(message)) => {
-                            harvest.contradiction(file, message);
-                        }
+                        Outcome::Row(row) => harvest.packed_row(file, row),
+                        Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
+                        Outcome::Contradiction(message) => harvest.contradiction(file, message),
                     }
                 }
             }

@@ -40,7 +40,7 @@ pub(crate) fn prepare(
     let (corpus, record) = run(py, progress.as_ref(), |context| {
         emobox_bench::check_name(&name)?;
         let record = emobox_bench::prepare(&home, &name, &raw, how, context)?;
-        Ok((emobox_bench::open_corpus(&home, &name)?, record))
+        Ok((emobox_bench::Corpus::prepared(&home, &record)?, record))
     })?;
     Ok((
         corpus.root,

@@ -4,11 +4,10 @@ mod folders;
 mod listing;
 
 use crate::assemble::{Sink, Style, utterances};
-use crate::prepare::{by_reason, collect, note};
+use crate::prepare::{by_reason, note};
 use crate::recipe::PackedRow;
 use crate::{
-    CorpusError, HeaderReader, PrepareOptions, PrepareReport, Prepared, RawFile, RawTree,
-    looks_like,
+    CorpusError, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, looks_like,
 };
 use emobox_files::read_json;
 use std::collections::BTreeMap;
@@ -32,30 +31,7 @@ struct Gathered<'a> {
     missing: Vec<(String, String)>,
 }
 
-/// Reads a registered corpus when `name` is one, else the user's own corpus in `source`: a folder as [`CUSTOM_LAYOUT`]
-/// says, or a table whose paths are relative to its own folder.
-///
-/// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
-/// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
-/// `allow_missing` turns missing files alone into an entry of the report.
-pub fn prepare_any(
-    name: &str,
-    source: &Path,
-    options: &PrepareOptions,
-) -> Result<Prepared, CorpusError> {
-    prepare_any_with(name, source, options, &crate::header::probe)
-}
-
-/// As [`prepare_any`] with another way to read audio headers.
-pub fn prepare_any_with(
-    name: &str,
-    source: &Path,
-    options: &PrepareOptions,
-    read_header: &HeaderReader<'_>,
-) -> Result<Prepared, CorpusError> {
-    collect(name, source, options, read_header)
-}
-
+/// Reads the user's own corpus, as [`prepare_any`](crate::prepare_any) says.
 pub(crate) fn prepare_own(
     name: &str,
     source: &Path,
