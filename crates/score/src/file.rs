@@ -27,6 +27,38 @@ pub struct ScoresFile {
     /// Systems compared on the same items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
+    /// Cells of the experiment that have no scores, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<Absent>,
+}
+
+/// A corpus under an encoder without scores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// The corpus.
+    pub corpus: String,
+    /// The encoder.
+    pub encoder: String,
+    /// The partition scheme that was asked for.
+    pub partition: String,
+    /// `failed`, or `open` while the work on it is not finished.
+    pub state: AbsentState,
+    /// Where it stopped: `prepare`, `extract`, `train`, `score`.
+    pub stage: String,
+    /// Why, for people; one line.
+    pub reason: String,
+}
+
+/// Why a cell has no scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AbsentState {
+    /// It was tried and cannot be done.
+    Failed,
+    /// It is not finished yet.
+    Open,
+    /// It was left out on request: its raw folder is not there.
+    Skipped,
 }
 
 /// Versions and digests of everything that went into the numbers.
@@ -217,6 +249,7 @@ impl Default for ScoresFile {
             runs: Vec::new(),
             cross: Vec::new(),
             comparisons: Vec::new(),
+            absent: Vec::new(),
         }
     }
 }

@@ -39,7 +39,9 @@ pub use confusion::{ClassScores, Confusion, Rates, classes_of};
 pub use correction::{benjamini_hochberg, holm};
 pub use cross::{CrossCell, CrossMatrix};
 pub use error::ScoreError;
-pub use file::{FoldName, Oracle, Provenance, Run, SCHEMA, ScoresFile, Skipped, Source};
+pub use file::{
+    Absent, AbsentState, FoldName, Oracle, Provenance, Run, SCHEMA, ScoresFile, Skipped, Source,
+};
 pub use groups::{GroupScores, Grouping, group_scores};
 pub use matching::{Mismatch, join_published_lists, read_published_list};
 pub use prediction::{Prediction, read_predictions, write_predictions};
