@@ -95,14 +95,14 @@ prepare() { accept "$emobox" prepare "$corpus" --raw "$raw" --home "$1" --quiet 
 
 same() { cmp "$work/local-out/scores.json" "$1/scores.json" || fail "$1/scores.json differs"; }
 plan_of() { echo "$1"/plans/*; }
-jobs_of() { find "$(plan_of "$1")/receipts" -name "$2-*.json" | wc -l; }
+jobs_of() { find "$1/receipts" -name "$2-*.json" | wc -l; }
 # How many times the work of jobs whose name begins so was begun, over all logs of a home.
-begun() { cat "$(plan_of "$1")"/logs/*.log | grep -c "^job $2.* begins" || true; }
+begun() { cat "$(plan_of "$1")"/logs/*.log | grep -c "^task $2.* begins" || true; }
 encoded() { cat "$(plan_of "$1")"/logs/extract-*.log | awk '/ encoded now/ { s += $4 } END { print s + 0 }'; }
 # Every finished file of a home with its inode and its time of change.
 files_of() {
   local folder
-  for folder in "$1/features" "$1/runs" "$(plan_of "$1")/receipts"; do
+  for folder in "$1/features" "$1/runs" "$1/receipts"; do
     [ ! -d "$folder" ] || find "$folder" -type f ! -name '.*' ! -name '*.lock' -printf '%p %i %T@\n'
   done | sort
 }
@@ -152,12 +152,12 @@ home=$work/disturbed
 out=$work/disturbed-out
 start() { "$emobox" bench "$experiment" --home "$home" --out "$out" "$@" >>"$work/disturbed.log" 2>&1 & client=$!; }
 
-# The plan's jobs: 0 prepares, 1 to 4 extract. Job k makes every shard whose number leaves k - 1 when divided by 4,
+# The plan's tasks: 0 prepares, 1 to 4 extract. Task k makes every shard whose number leaves k - 1 when divided by 4,
 # 64 utterances in each but the last.
 of_task() { # JOB, the names of shards on the standard input
   awk -v k="$1" '{ number = $1; sub(/.*\//, "", number); if ((number + 0) % 4 == k - 1) print $1 }'
 }
-shards_there() { find "$home/features" -path '*/pooled/*.safetensors' 2>/dev/null | of_task "$1"; }
+shards_there() { find "$home/features" -path '*/frames/*.safetensors' 2>/dev/null | of_task "$1"; }
 shards_of() { seq -f '%05g' 0 $(((utterances + 63) / 64 - 1)) | of_task "$1"; }
 size_of() { # the utterances of the shards on the standard input
   awk -v all="$utterances" '{ number = $1; sub(/.*\//, "", number); left = all - 64 * (number + 0); s += left < 64 ? left : 64 } END { print s + 0 }'

@@ -130,6 +130,16 @@ pub enum AudioError {
 }
 
 impl AudioError {
+    /// Whether the reason lies outside the file and may pass: a missing program, a permission, a disk that is away.
+    /// Everything else is a fact about the bytes.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::File(error) => error.may_pass(),
+            Self::FfmpegMissing { .. } => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn malformed(
         path: &Path,
         container: impl std::fmt::Display,

@@ -1,14 +1,19 @@
-use crate::grid::Grid;
-use crate::plan::{Plan, run_here};
-use crate::{
-    BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Extracted, Home, Share,
-};
+use crate::cell::Cell;
+use crate::extract::Extracted;
+use crate::plan::{Plan, run_here, train_here};
+use crate::prepare::{PrepareHow, prepare_choice};
+use crate::results::mark_in_progress;
+use crate::workshop::Workshop;
+use crate::{BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Home, Share};
 use emobox_files::{DirLock, FileError};
 use std::path::Path;
 
 /// From raw audio to the table: prepares, splits, extracts, trains, scores, and writes
 /// `scores.json`, `predictions/` and `report.html` to `out`. What an earlier run has finished is
-/// found, not made again.
+/// found, not made again; a cell that cannot be done stays empty with its reason.
+///
+/// # Errors
+/// [`BenchError::NothingScored`] where every cell stays empty; a full disk, Ctrl-C, a wrong call.
 pub fn bench(
     home: &Home,
     experiment: &Experiment,
@@ -18,10 +23,9 @@ pub fn bench(
     experiment.check()?;
     check_writable(out)?;
     let _lock = lock(home, context)?;
-    let grid = Grid::open(home, experiment, context)?;
     let plan = Plan::of(home, experiment, out)?;
-    plan.write()?;
-    run_here(&plan, &grid, context)
+    mark_in_progress(&plan)?;
+    run_here(&plan, context)?.unless_empty()
 }
 
 /// Encodes every corpus of an experiment with every encoder, or a share of the work; `memory` is
@@ -37,10 +41,27 @@ pub fn extract_all(
     context: Context<'_>,
 ) -> Result<Vec<Extracted>, BenchError> {
     experiment.check()?;
-    Grid::open(home, experiment, context)?.extract(share, memory, context)
+    let shop = Workshop::new(home, experiment, context)?.with(|options| options.memory = memory);
+    for choice in &experiment.encoders {
+        shop.description(&choice.name)?;
+    }
+    let how = PrepareHow {
+        allow_missing: experiment.allow_missing,
+        as_published: experiment.as_published,
+    };
+    for choice in &experiment.corpora {
+        prepare_choice(home, choice, how, experiment.skip_absent, context)?;
+    }
+    let mut all = Vec::new();
+    for encoder in &experiment.encoders {
+        for corpus in &experiment.corpora {
+            all.push(Cell::open(&shop, &corpus.name, &encoder.name)?.encode(share)?);
+        }
+    }
+    Ok(all)
 }
 
-/// Trains on stores that are already there, and scores. Nothing is encoded.
+/// Trains on features that are already there, and scores. Nothing is encoded.
 pub fn train_all(
     home: &Home,
     experiment: &Experiment,
@@ -48,7 +69,8 @@ pub fn train_all(
 ) -> Result<BenchRun, BenchError> {
     experiment.check()?;
     let _lock = lock(home, context)?;
-    Grid::open(home, experiment, context)?.train("emobox training", context)
+    let plan = Plan::of(home, experiment, &home.root().join("train"))?;
+    train_here(&plan, context)?.unless_empty()
 }
 
 /// The folder below the home where the demo's recordings are written.

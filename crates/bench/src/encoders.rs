@@ -1,16 +1,17 @@
 use crate::{BenchError, Context, EncoderChoice, Stage};
 use emobox_encoder::hub::{self, Progress};
 use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, FolderReport, Precision, check_dir,
-    zoo_entry,
+    Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource, FolderReport,
+    Precision, check_dir, zoo_entry,
 };
+use emobox_features::ComputePrecision;
 use std::path::{Path, PathBuf};
 
 /// Opens an encoder of an experiment.
 pub fn open_encoder(
     choice: &EncoderChoice,
-    precision: &str,
-    device: &str,
+    precision: ComputePrecision,
+    device: Device,
 ) -> Result<Encoder, BenchError> {
     open(choice, precision, device, false)
 }
@@ -18,15 +19,23 @@ pub fn open_encoder(
 /// [`open_encoder`] with a stopwatch around every operation.
 pub(crate) fn open_encoder_timed(
     choice: &EncoderChoice,
-    precision: &str,
-    device: &str,
+    precision: ComputePrecision,
+    device: Device,
 ) -> Result<Encoder, BenchError> {
     open(choice, precision, device, true)
 }
 
+/// What an encoder of an experiment is, without reading its weights.
+pub fn describe_encoder(choice: &EncoderChoice) -> Result<Description, BenchError> {
+    Encoder::describe(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
+}
+
 /// Says so where `precision` costs time on this machine instead of saving it.
-pub(crate) fn warn_of_emulation(precision: &str, device: &str, context: Context<'_>) {
-    if precision == "bf16" && device == "cpu" && !emobox_encoder::bf16_is_native() {
+pub(crate) fn warn_of_emulation(precision: ComputePrecision, device: Device, context: Context<'_>) {
+    if precision == ComputePrecision::Bf16
+        && device == Device::Cpu
+        && !emobox_encoder::bf16_is_native()
+    {
         context.progress.note(&format!(
             "warning: this processor (kernels: {}) has no bf16 products: bf16 is emulated, with the \
              results of bf16 and slower than f32; --precision f32 is the faster choice here",
@@ -35,35 +44,36 @@ pub(crate) fn warn_of_emulation(precision: &str, device: &str, context: Context<
     }
 }
 
-fn open(
-    choice: &EncoderChoice,
-    precision: &str,
-    device: &str,
-    timings: bool,
-) -> Result<Encoder, BenchError> {
-    let source = match &choice.path {
+/// The kernels' name of a precision.
+pub(crate) fn kernel_precision(precision: ComputePrecision) -> Precision {
+    match precision {
+        ComputePrecision::F32 => Precision::F32,
+        ComputePrecision::Bf16 => Precision::Bf16,
+    }
+}
+
+fn source(choice: &EncoderChoice) -> EncoderSource {
+    match &choice.path {
         Some(path) => EncoderSource::Local {
             name: choice.name.clone(),
             path: path.clone(),
         },
         None => EncoderSource::Named(choice.name.clone()),
-    };
+    }
+}
+
+fn open(
+    choice: &EncoderChoice,
+    precision: ComputePrecision,
+    device: Device,
+    timings: bool,
+) -> Result<Encoder, BenchError> {
     let options = EncoderOptions {
-        precision: match precision {
-            "f32" => Precision::F32,
-            "bf16" => Precision::Bf16,
-            other => {
-                return Err(BenchError::Call(format!(
-                    "precision {other:?} is not known: use f32 or bf16"
-                )));
-            }
-        },
-        device: device
-            .parse()
-            .map_err(|e| BenchError::encoder(&choice.name, e))?,
+        precision: kernel_precision(precision),
+        device,
         timings,
     };
-    Encoder::open(&source, &options).map_err(|e| BenchError::encoder(&choice.name, e))
+    Encoder::open(&source(choice), &options).map_err(|e| BenchError::encoder(&choice.name, e))
 }
 
 /// What a local checkpoint folder or file holds, and what is missing.

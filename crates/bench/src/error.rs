@@ -26,6 +26,46 @@ pub enum BenchError {
         /// The working folder.
         home: PathBuf,
     },
+    /// A raw release that is not where it was said to be.
+    #[error(
+        "the raw folder of {corpus} is not there: {}{}",
+        raw.display(),
+        if *skipped { "; the corpus is left out" } else { " (--skip-absent leaves such corpora out)" }
+    )]
+    RawAbsent {
+        /// The corpus.
+        corpus: String,
+        /// The folder.
+        raw: PathBuf,
+        /// Whether absent corpora are to be left out.
+        skipped: bool,
+    },
+    /// A corpus of which little could be used.
+    #[error("{broken} of {of} audio files of {corpus} cannot be used, the first is {first}")]
+    MostBroken {
+        /// The corpus.
+        corpus: String,
+        /// Files that cannot be used.
+        broken: usize,
+        /// All audio files.
+        of: usize,
+        /// The first of them and why.
+        first: String,
+    },
+    /// No cell of an experiment could be done.
+    #[error("{}", nothing(reasons))]
+    NothingScored {
+        /// Each reason with the first cell or corpus that has it.
+        reasons: Vec<(String, String)>,
+        /// Whether another call is needed, rather than other work.
+        wrong_call: bool,
+    },
+    /// Less disk than the features of an experiment take.
+    #[error("{0}")]
+    TooLittleDisk(String),
+    /// A state that the program itself rules out.
+    #[error("a fault of the program itself: {0}; please report it")]
+    Internal(&'static str),
     /// A submission whose scores do not stand.
     #[error("{} is refused:\n{}", file.display(), lines(reasons))]
     Refused {
@@ -83,6 +123,52 @@ pub enum BenchError {
         /// The name of what arrived.
         found: String,
     },
+    /// An extraction that leaves too little to train on.
+    #[error(
+        "{count} of {of} utterances of {corpus} {}: {first}{}",
+        if *may_pass { "cannot be read now" } else { "have no features" },
+        more(*same)
+    )]
+    NoFeatures {
+        /// The corpus.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+        /// Utterances without features.
+        count: usize,
+        /// Utterances of the corpus.
+        of: usize,
+        /// The reason of the first that has the most frequent one.
+        first: String,
+        /// How many have that reason.
+        same: usize,
+        /// Whether the reason lies outside the files.
+        may_pass: bool,
+    },
+    /// A cell whose features are not made yet.
+    #[error(
+        "{corpus} is not encoded with {encoder} yet: run `emobox extract` with the same options, or `emobox bench`"
+    )]
+    NotExtracted {
+        /// The corpus.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+    },
+    /// A fold that cannot be trained or judged.
+    #[error("fold {fold} of {corpus} with {encoder} has no {part} utterance; {why}")]
+    EmptyPart {
+        /// The corpus.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+        /// The fold.
+        fold: u32,
+        /// `training` or `test`.
+        part: &'static str,
+        /// What was left out.
+        why: String,
+    },
     /// Feature stores.
     #[error(transparent)]
     Feature(#[from] emobox_features::FeatureError),
@@ -108,6 +194,25 @@ pub enum BenchError {
         "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
     )]
     Left,
+}
+
+fn nothing(reasons: &[(String, String)]) -> String {
+    match reasons {
+        [(_, reason)] => reason.clone(),
+        _ => {
+            let lines = reasons
+                .iter()
+                .map(|(cell, why)| format!("\n  {cell}: {why}"));
+            format!("no cell could be done:{}", lines.collect::<String>())
+        }
+    }
+}
+
+fn more(same: usize) -> String {
+    match same {
+        0 | 1 => String::new(),
+        n => format!(" (and {} more for the same reason)", n - 1),
+    }
 }
 
 fn lines(reasons: &[emobox_score::Refusal]) -> String {
@@ -141,6 +246,27 @@ impl BenchError {
         }
     }
 
+    /// Whether another try may go well: the reason lies outside the data and the call.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::File(error) => error.may_pass(),
+            Self::Audio(error) => error.may_pass(),
+            Self::NoFeatures { may_pass, .. } => *may_pass,
+            Self::RawAbsent { .. } | Self::MostBroken { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether every other job would fail in the same way: a full disk.
+    pub(crate) fn stops_everything(&self) -> bool {
+        let file = match self {
+            Self::File(error) | Self::Feature(emobox_features::FeatureError::File(error)) => error,
+            Self::Probe(ProbeError::File(error)) => error,
+            _ => return false,
+        };
+        file.is_disk_full()
+    }
+
     /// Whether the user stopped the work.
     pub fn is_interruption(&self) -> bool {
         matches!(self, Self::Interrupted | Self::Left)
@@ -150,7 +276,10 @@ impl BenchError {
     pub fn is_wrong_call(&self) -> bool {
         matches!(
             self,
-            Self::Call(_)
+            Self::NothingScored {
+                wrong_call: true,
+                ..
+            } | Self::Call(_)
                 | Self::Experiment { .. }
                 | Self::NotPrepared { .. }
                 | Self::Probe(

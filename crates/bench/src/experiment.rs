@@ -1,9 +1,11 @@
-use crate::BenchError;
+use crate::choice::as_text;
 use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
+use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName};
 use emobox_corpus::Scheme;
-use emobox_features::Normalisation;
-use emobox_probe::ClassWeighting;
+use emobox_encoder::{Device, LayerSelection};
+use emobox_features::{ComputePrecision, Normalisation};
+use emobox_probe::{ClassWeighting, Protocol};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -41,8 +43,8 @@ pub struct Experiment {
     #[serde(default)]
     pub scheme: Scheme,
     /// The probe protocol: `strict` or `paper`.
-    #[serde(default = "default_protocol")]
-    pub protocol: String,
+    #[serde(default)]
+    pub protocol: ProtocolName,
     /// Seed of partitions, initial weights, batch orders and bootstrap.
     #[serde(default)]
     pub seed: u64,
@@ -56,14 +58,14 @@ pub struct Experiment {
     #[serde(default)]
     pub as_published: bool,
     /// Arithmetic of the encoder: `f32` or `bf16`.
-    #[serde(default = "default_precision")]
-    pub precision: String,
+    #[serde(default)]
+    pub precision: ComputePrecision,
     /// Where the encoder computes: `cpu`, `cuda`, `cuda:N` or `metal`.
-    #[serde(default = "default_device")]
-    pub device: String,
+    #[serde(default, with = "as_text")]
+    pub device: Device,
     /// Which hidden states the probe reads: `last`, `all` (summed with learnt weights), or `0,4,7-9`.
-    #[serde(default = "default_layers")]
-    pub layers: String,
+    #[serde(default, with = "as_text")]
+    pub layers: LayerSelection,
     /// Layer normalisation of the features before the probe: over the `utterance`, each `frame`, or `none`.
     #[serde(default)]
     pub normalisation: Normalisation,
@@ -79,7 +81,19 @@ pub struct Experiment {
     /// Also train a small probe on every layer, to see which one carries emotion.
     #[serde(default)]
     pub layer_curve: bool,
-    /// How a Slurm cluster runs it; of no account on one machine.
+    /// What becomes of the features of a cell once its folds are trained: `keep` or `discard`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub features: KeepFeatures,
+    /// Which maps of the utterances are drawn: `pca`, `tsne` or `none`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub maps: Maps,
+    /// Leave out corpora whose raw folder is not there, instead of failing their cells.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub skip_absent: bool,
+    /// Train on each corpus and test on the balanced sets of the others, instead of folds within a corpus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross: Option<CrossOptions>,
+    /// How a Slurm cluster runs it; one machine does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slurm: Option<SlurmOptions>,
 }
@@ -110,41 +124,29 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn default_protocol() -> String {
-    "strict".to_owned()
-}
-
-fn default_precision() -> String {
-    "f32".to_owned()
-}
-
-fn default_device() -> String {
-    "cpu".to_owned()
-}
-
-fn default_layers() -> String {
-    "last".to_owned()
-}
-
 impl Default for Experiment {
     fn default() -> Self {
         Self {
             corpora: Vec::new(),
             encoders: Vec::new(),
             scheme: Scheme::default(),
-            protocol: default_protocol(),
+            protocol: ProtocolName::default(),
             seed: 0,
             metadata: None,
             allow_missing: false,
             as_published: false,
-            precision: default_precision(),
-            device: default_device(),
-            layers: default_layers(),
+            precision: ComputePrecision::default(),
+            device: Device::default(),
+            layers: LayerSelection::default(),
             normalisation: Normalisation::default(),
             head: None,
             class_weighting: ClassWeighting::None,
             logit_adjustment: 0.0,
             layer_curve: false,
+            features: KeepFeatures::default(),
+            maps: Maps::default(),
+            skip_absent: false,
+            cross: None,
             slurm: None,
         }
     }
@@ -179,7 +181,29 @@ impl Experiment {
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let corpora = self.corpora.iter_mut().filter_map(|c| c.raw.as_mut());
         let encoders = self.encoders.iter_mut().filter_map(|e| e.path.as_mut());
-        corpora.chain(encoders).chain(self.metadata.as_mut())
+        let cross = self.cross.iter_mut().flat_map(CrossOptions::paths);
+        corpora
+            .chain(encoders)
+            .chain(self.metadata.as_mut())
+            .chain(cross)
+    }
+
+    /// The protocol with the experiment's own choices in it.
+    pub fn resolved_protocol(&self) -> Result<Protocol, BenchError> {
+        let mut protocol = match self.protocol {
+            ProtocolName::Strict => Protocol::strict(),
+            ProtocolName::Paper => Protocol::paper(),
+        };
+        protocol.seeds = vec![self.seed];
+        protocol.order_seed = self.seed;
+        protocol.validation.seed = self.seed;
+        if let Some(head) = &self.head {
+            protocol = protocol.with_head(head)?;
+        }
+        protocol.class_weighting = self.class_weighting;
+        protocol.logit_adjustment = self.logit_adjustment;
+        protocol.check()?;
+        Ok(protocol)
     }
 
     /// Checks everything that can be checked before any work, and returns the first problem found.
@@ -199,6 +223,10 @@ impl Experiment {
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
+        self.resolved_protocol()?;
+        if let Some(cross) = &self.cross {
+            cross.check(self)?;
+        }
         self.slurm.as_ref().map_or(Ok(()), SlurmOptions::check)
     }
 }

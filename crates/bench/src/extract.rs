@@ -1,13 +1,16 @@
 use crate::memory::{MemoryBudget, half_of_free};
 use crate::{BenchError, Context, Corpus, Stage};
 use emobox_audio::{LoadOptions, SampleRate, Seconds};
-use emobox_encoder::{Encoder, LayerSelection};
+use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
-    Claim, ComputePrecision, Failure, HiddenView, Normalisation, Outcome, SCHEMA, Shard,
-    ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision, StoredItem,
-    WorkItem, write_shard,
+    Claim, ComputePrecision, HiddenView, Ledger, Normalisation, Outcome, SCHEMA, Shard, ShardClaim,
+    ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision, StoredItem, WorkItem,
+    write_shard,
 };
-use std::path::Path;
+use emobox_files::Stamp;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,8 +34,8 @@ pub struct ExtractOptions {
     pub normalisation: Normalisation,
     /// Which part of the work is ours; none means all of it.
     pub share: Option<Share>,
-    /// Try utterances again whose extraction failed before.
-    pub retry_failed: bool,
+    /// Keep the mean and standard deviation over frames of every hidden state, for layer curves.
+    pub statistics: bool,
     /// Bytes that the utterances in hand may take beside the encoder's weights; none means half of
     /// what is free at the start. One that needs more is encoded alone.
     pub memory: Option<usize>,
@@ -49,13 +52,16 @@ impl ExtractOptions {
             text.push_str(&format!("+layers-{}", self.layers).replace(',', "_"));
         }
         if self.normalisation != Normalisation::default() {
-            text.push_str(&format!("+norm-{:?}", self.normalisation).to_lowercase());
+            text.push_str(&format!("+norm-{}", self.normalisation.name()));
         }
         if self.compute != ComputePrecision::default() {
-            text.push_str(&format!("+{:?}", self.compute).to_lowercase());
+            text.push_str(&format!("+{}", self.compute.name()));
         }
         if self.precision != StorePrecision::default() {
-            text.push_str(&format!("+stored-{:?}", self.precision).to_lowercase());
+            text.push_str(&format!("+stored-{}", self.precision.name()));
+        }
+        if self.statistics {
+            text.push_str("+statistics");
         }
         text
     }
@@ -72,8 +78,11 @@ pub struct Extracted {
     pub utterances: usize,
     /// Utterances encoded by this call.
     pub encoded: usize,
-    /// Utterances without features, and why.
+    /// Utterances without features because of what is in their files, and why.
     pub failed: Vec<(String, String)>,
+    /// Utterances that could not be read now, and why: a missing program or file, a permission. They are tried
+    /// again at every call.
+    pub unreadable: Vec<(String, String)>,
     /// Shards of the store that are there now.
     pub shards: usize,
     /// Shards that the complete store has.
@@ -96,14 +105,50 @@ impl Extracted {
                 ")".to_owned()
             });
         }
+        if let Some((key, reason)) = self.unreadable.first() {
+            let count = self.unreadable.len();
+            line.push_str(&format!(
+                ", {count} not readable now (the first is {key}: {reason})"
+            ));
+        }
         line
+    }
+
+    /// The error of an extraction that leaves too little to train on; none where the rest is usable.
+    pub(crate) fn trouble(&self) -> Option<BenchError> {
+        let (lines, unreadable) = match self.unreadable.len() {
+            0 if self.failed.len() * 2 > self.utterances => (&self.failed, false),
+            0 => return None,
+            _ => (&self.unreadable, true),
+        };
+        let mut reasons: Vec<(usize, &str)> = Vec::new();
+        for (_, reason) in lines {
+            // What differs from file to file is its path.
+            let reason = reason.split_once(": ").map_or(&**reason, |(_, rest)| rest);
+            match reasons.iter_mut().find(|(_, known)| *known == reason) {
+                Some((count, _)) => *count += 1,
+                None => reasons.push((1, reason)),
+            }
+        }
+        let (count, _) = reasons.iter().max_by_key(|(count, _)| *count)?;
+        let most = reasons.iter().find(|(n, _)| n == count)?.1;
+        let first = lines.iter().find(|(_, reason)| reason.ends_with(most))?;
+        Some(BenchError::NoFeatures {
+            corpus: self.corpus.clone(),
+            encoder: self.encoder.clone(),
+            count: lines.len(),
+            of: self.utterances,
+            first: first.1.clone(),
+            same: *count,
+            may_pass: unreadable,
+        })
     }
 }
 
 /// The extraction of `corpus` by `encoder` as shards, before any of it is done.
 pub fn plan_extraction(
     corpus: &Corpus,
-    encoder: &Encoder,
+    encoder: &Description,
     options: &ExtractOptions,
 ) -> Result<StorePlan, BenchError> {
     let info = encoder.info();
@@ -117,7 +162,10 @@ pub fn plan_extraction(
         encoder: info.name.clone(),
         weights_digest: info.weights_digest.clone(),
         layers,
-        pooled_layers: info.hidden_states,
+        pooled_layers: match options.statistics {
+            true => info.hidden_states,
+            false => 0,
+        },
         dim: info.dim,
         hop: info.hop,
         precision: options.precision,
@@ -151,9 +199,10 @@ pub fn extract(
     options: &ExtractOptions,
     context: Context<'_>,
 ) -> Result<Extracted, BenchError> {
-    let plan = plan_extraction(corpus, encoder, options)?;
+    let plan = plan_extraction(corpus, encoder.description(), options)?;
     plan.begin(dir)?;
     let share = options.share.unwrap_or(Share::ALL);
+    forget_changed(corpus, &plan, dir, share, context)?;
     let budget = MemoryBudget::new(options.memory.unwrap_or_else(half_of_free));
     let mut extracted = Extracted {
         corpus: corpus.name.clone(),
@@ -162,10 +211,8 @@ pub fn extract(
         utterances: plan.shards().iter().map(|s| s.items.len()).sum(),
         ..Extracted::default()
     };
-    let mut retry_failed = options.retry_failed;
-    let mut failures = Vec::new();
     loop {
-        let missing = plan.missing_shards(dir, share, retry_failed);
+        let missing = plan.missing_shards(dir, share);
         if missing.is_empty() {
             break;
         }
@@ -174,7 +221,6 @@ pub fn extract(
             encoder,
             plan: &plan,
             dir,
-            retry_failed,
             budget: &budget,
             without_claims: options.without_claims,
             context,
@@ -182,20 +228,18 @@ pub fn extract(
                 waiting: missing.into_iter(),
                 current: None,
             }),
-            failures: Mutex::new(Vec::new()),
+            unreadable: Mutex::new(Vec::new()),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
         };
         let encoded = round.run()?;
         extracted.encoded += encoded;
-        failures.extend(
-            round
-                .failures
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        retry_failed = false;
-        if encoded == 0 && !plan.missing_shards(dir, share, false).is_empty() {
+        let unreadable = round.unreadable.into_inner();
+        extracted.unreadable = unreadable.unwrap_or_else(PoisonError::into_inner);
+        if !extracted.unreadable.is_empty() {
+            break;
+        }
+        if encoded == 0 && !plan.missing_shards(dir, share).is_empty() {
             // Another process is making what is left.
             if context.stopped() {
                 return Err(BenchError::Interrupted);
@@ -203,17 +247,20 @@ pub fn extract(
             std::thread::sleep(POLL);
         }
     }
-    let left = plan.missing_shards(dir, Share::ALL, false).len();
+    let left = plan.missing_shards(dir, Share::ALL).len();
     if left == 0 {
         for stray in plan.strays(dir)? {
             // Left over from an earlier manifest; nothing refers to it any more.
             std::fs::remove_file(&stray)
                 .map_err(|e| emobox_files::FileError::io("remove", &stray, e))?;
         }
-        let store = Store::open(dir, plan.header())?;
-        failures = store.failures().to_vec();
     }
-    extracted.failed = failures.into_iter().map(|f| (f.key, f.reason)).collect();
+    for shard in plan.shards().iter().filter(|s| share.contains(s.number)) {
+        let items = Ledger::read(dir, shard).map_or_else(Vec::new, |ledger| ledger.items);
+        let failed = items.into_iter().filter_map(|i| Some((i.key, i.failed?)));
+        extracted.failed.extend(failed);
+    }
+    extracted.unreadable.sort();
     extracted.shards = plan.shards().len() - left;
     Ok(extracted)
 }
@@ -224,12 +271,11 @@ struct Round<'a> {
     encoder: &'a Encoder,
     plan: &'a StorePlan,
     dir: &'a Path,
-    retry_failed: bool,
     budget: &'a MemoryBudget,
     without_claims: bool,
     context: Context<'a>,
     queue: Mutex<Queue<'a>>,
-    failures: Mutex<Vec<Failure>>,
+    unreadable: Mutex<Vec<(String, String)>>,
     /// Set with the first error, so that the other threads stop too.
     failed: AtomicBool,
     error: Mutex<Option<BenchError>>,
@@ -245,7 +291,7 @@ struct ShardJob<'a> {
     shard: &'a Shard,
     /// The shard's items, the longest first.
     order: Vec<&'a WorkItem>,
-    outcomes: Mutex<Vec<Outcome>>,
+    results: Mutex<Vec<Result<(Outcome, Stamp), String>>>,
     _claim: Option<ShardClaim>,
 }
 
@@ -302,16 +348,25 @@ impl<'a> Round<'a> {
     fn work(&self, encoded: &std::sync::atomic::AtomicUsize) -> Result<(), BenchError> {
         while let Some((job, index)) = self.next()? {
             let item = job.order[index];
-            let outcome = self.encode(item);
-            encoded.fetch_add(1, Ordering::Relaxed);
+            let result = self.encode(item);
+            if result.is_ok() {
+                encoded.fetch_add(1, Ordering::Relaxed);
+            }
             self.context.progress.advance(1);
             let complete = {
-                let mut outcomes = job.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-                outcomes.push(outcome);
-                (outcomes.len() == job.order.len()).then(|| std::mem::take(&mut *outcomes))
+                let mut results = job.results.lock().unwrap_or_else(PoisonError::into_inner);
+                results.push(result);
+                (results.len() == job.order.len()).then(|| std::mem::take(&mut *results))
             };
-            if let Some(outcomes) = complete {
-                write_shard(self.dir, self.plan, job.shard, &outcomes)?;
+            // A shard with an utterance that could not be read now is not written: it is made when it can.
+            if let Some(results) = complete
+                && let Ok(results) = results.into_iter().collect::<Result<Vec<_>, _>>()
+            {
+                let stamp =
+                    |(outcome, stamp): &(Outcome, Stamp)| (outcome.key().to_owned(), stamp.clone());
+                let audio: HashMap<String, Stamp> = results.iter().map(stamp).collect();
+                let outcomes: Vec<Outcome> = results.into_iter().map(|(o, _)| o).collect();
+                write_shard(self.dir, self.plan, job.shard, &outcomes, &audio)?;
             }
         }
         Ok(())
@@ -345,9 +400,7 @@ impl<'a> Round<'a> {
                     Claim::Busy => continue,
                 }
             };
-            if let ShardState::Done { failed } = self.plan.inspect(self.dir, shard)
-                && !(self.retry_failed && failed > 0)
-            {
+            if let ShardState::Done { .. } = self.plan.inspect(self.dir, shard) {
                 continue;
             }
             let mut order: Vec<&WorkItem> = self.plan.items(shard).iter().collect();
@@ -355,40 +408,47 @@ impl<'a> Round<'a> {
             let job = ShardJob {
                 shard,
                 order,
-                outcomes: Mutex::new(Vec::new()),
+                results: Mutex::new(Vec::new()),
                 _claim: claim,
             };
             queue.current = Some((Arc::new(job), 0));
         }
     }
 
-    fn encode(&self, item: &WorkItem) -> Outcome {
-        let stored = self.stored(&item.key);
-        match stored {
-            Ok(stored) => Outcome::Stored(stored),
-            Err(reason) => {
-                self.context
-                    .progress
-                    .note(&format!("skipped {}: {reason}", item.key));
-                let failure = Failure {
-                    key: item.key.clone(),
-                    reason,
-                };
-                let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(failure.clone());
-                Outcome::Failed {
-                    key: failure.key,
-                    reason: failure.reason,
-                }
+    /// What became of an utterance and the file that it came from; the reason where that could not be read now.
+    fn encode(&self, item: &WorkItem) -> Result<(Outcome, Stamp), String> {
+        let key = &item.key;
+        let stored = self.stored(key);
+        let (path, stored) = match stored {
+            Ok((path, item)) => (path, Outcome::Stored(item)),
+            Err(Trouble::Fact(path, reason)) => {
+                let note = format!("skipped {key}: {reason}");
+                self.context.progress.note(&note);
+                let key = key.clone();
+                (path, Outcome::Failed { key, reason })
             }
+            Err(Trouble::Now(reason)) => return Err(self.unreadable(key, reason)),
+        };
+        match Stamp::of(&path) {
+            Ok(stamp) => Ok((stored, stamp)),
+            Err(error) => Err(self.unreadable(key, error.to_string())),
         }
     }
 
-    fn stored(&self, key: &str) -> Result<StoredItem, String> {
+    fn unreadable(&self, key: &str, reason: String) -> String {
+        let mut all = self
+            .unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push((key.to_owned(), reason.clone()));
+        reason
+    }
+
+    fn stored(&self, key: &str) -> Result<(PathBuf, StoredItem), Trouble> {
         let utterance = self
             .corpus
             .utterance(key)
-            .ok_or_else(|| "not in the manifest".to_owned())?;
+            .ok_or_else(|| Trouble::Now("not in the manifest".to_owned()))?;
         let bytes = self.encoder.working_bytes(samples_at_16k(utterance));
         if bytes > self.budget.all() {
             self.context.progress.note(&format!(
@@ -398,11 +458,25 @@ impl<'a> Round<'a> {
             ));
         }
         let _held = self.budget.hold(bytes);
-        let samples = load_utterance(self.corpus, utterance).map_err(|e| e.to_string())?;
+        let path = utterance
+            .audio_path(&self.corpus.root)
+            .map_err(|e| Trouble::Now(e.to_string()))?;
+        let samples = match load_utterance(self.corpus, utterance) {
+            Ok(samples) => samples,
+            Err(BenchError::Audio(error)) if !error.may_pass() => {
+                return Err(Trouble::Fact(path, error.to_string()));
+            }
+            Err(error) => return Err(Trouble::Now(error.to_string())),
+        };
+        let layers = match self.plan.header().pooled_layers {
+            0 => LayerSelection::List(self.plan.header().layers.clone()),
+            _ => LayerSelection::All,
+        };
+        let fact = |reason: String| Trouble::Fact(path.clone(), reason);
         let hidden = self
             .encoder
-            .encode(&samples, &LayerSelection::All)
-            .map_err(|e| e.to_string())?;
+            .encode(&samples, &layers)
+            .map_err(|e| fact(e.to_string()))?;
         drop(samples);
         let view = HiddenView {
             layers: &hidden.layers,
@@ -410,8 +484,58 @@ impl<'a> Round<'a> {
             dim: hidden.dim,
             data: &hidden.data,
         };
-        StoredItem::new(self.plan.header(), key, &view).map_err(|e| e.to_string())
+        let item = StoredItem::new(self.plan.header(), key, &view);
+        let item = item.map_err(|e| fact(e.to_string()))?;
+        Ok((path, item))
     }
+}
+
+/// Why an utterance has no features.
+enum Trouble {
+    /// Something in this file; it stays so until the file changes.
+    Fact(PathBuf, String),
+    /// Something around it that may be otherwise next time.
+    Now(String),
+}
+
+/// Takes away the features of files that were replaced since. A file that is not there now changes nothing.
+fn forget_changed(
+    corpus: &Corpus,
+    plan: &StorePlan,
+    dir: &Path,
+    share: Share,
+    context: Context<'_>,
+) -> Result<(), BenchError> {
+    let ours = plan.shards().iter().filter(|s| share.contains(s.number));
+    let ours: Vec<&Shard> = ours.collect();
+    let changed: Vec<&Shard> = ours
+        .into_par_iter()
+        .filter(|shard| {
+            Ledger::read(dir, shard).is_some_and(|ledger| !matches_audio(corpus, &ledger))
+        })
+        .collect();
+    for shard in &changed {
+        plan.forget(dir, shard)?;
+    }
+    if !changed.is_empty() {
+        context.progress.note(&format!(
+            "{}: audio files were replaced since they were encoded; {} of {} shards are made again",
+            corpus.name,
+            changed.len(),
+            plan.shards().len()
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the audio that a shard was made from is as it was, as far as it is there.
+pub(crate) fn matches_audio(corpus: &Corpus, ledger: &Ledger) -> bool {
+    ledger.items.iter().all(|item| {
+        let path = corpus
+            .utterance(&item.key)
+            .and_then(|utterance| utterance.audio_path(&corpus.root).ok());
+        path.is_none_or(|path| !path.exists() || item.audio.holds(&path))
+    })
 }
 
 /// The waveform of an utterance: its channel, its segment, 16 kHz.
@@ -433,7 +557,7 @@ pub(crate) fn load_utterance(
 /// The complete store at `dir`, refused when it was made in another way than asked.
 pub fn open_store(
     corpus: &Corpus,
-    encoder: &Encoder,
+    encoder: &Description,
     dir: &Path,
     options: &ExtractOptions,
 ) -> Result<Store, BenchError> {

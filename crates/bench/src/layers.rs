@@ -1,21 +1,22 @@
 use crate::evaluate::prediction;
 use crate::train::FoldJob;
 use crate::{BenchError, Context, Corpus, Stage};
+use emobox_features::Store;
 use emobox_files::{read_json, write_json};
 use emobox_probe::{FoldOutcome, LayerCurveTask, layer_curve};
 use emobox_report::{LayerCurve, LayerPoint};
 use emobox_score::{BootstrapOptions, FoldName, RunLabels, ScoreRequest, score_folds};
+use std::path::PathBuf;
 
-/// Which layer of an encoder carries emotion: a small probe on the pooled statistics of every hidden
-/// state, fold by fold, scored as the benchmark is. Finished folds are found, not trained again.
-pub(crate) fn layer_curve_of(
+/// Trains a small probe on the pooled statistics of every hidden state, fold by fold. Finished folds are found, not
+/// trained again.
+pub(crate) fn train_layers(
     corpus: &Corpus,
     encoder: &str,
-    jobs: &[FoldJob<'_>],
-    seed: u64,
+    jobs: &[&FoldJob<'_>],
+    store: &Store,
     context: Context<'_>,
-) -> Result<LayerCurve, BenchError> {
-    let mut folds: Vec<Vec<FoldOutcome>> = Vec::new();
+) -> Result<(), BenchError> {
     context.progress.begin(&Stage {
         label: format!("layer curve of {encoder} on {}", corpus.name),
         total: jobs.len() as u64,
@@ -26,10 +27,26 @@ pub(crate) fn layer_curve_of(
         if context.stopped() {
             return Err(BenchError::Interrupted);
         }
-        folds.push(fold(corpus, job)?);
+        if !job.has_layers() {
+            train_fold(corpus, job, store)?;
+        }
         context.progress.advance(1);
     }
     context.progress.end();
+    Ok(())
+}
+
+/// Which layer of an encoder carries emotion, scored as the benchmark is; none where a fold is not trained.
+pub(crate) fn layer_curve_of(
+    corpus: &Corpus,
+    encoder: &str,
+    jobs: &[FoldJob<'_>],
+    seed: u64,
+) -> Result<Option<LayerCurve>, BenchError> {
+    let folds: Option<Vec<Vec<FoldOutcome>>> = jobs.iter().map(finished).collect();
+    let Some(folds) = folds else {
+        return Ok(None);
+    };
     let layers = folds.iter().map(Vec::len).min().unwrap_or(0);
     let classes = corpus.manifest.classes();
     let mut points = Vec::new();
@@ -57,24 +74,34 @@ pub(crate) fn layer_curve_of(
             });
         }
     }
-    Ok(LayerCurve {
+    Ok(Some(LayerCurve {
         corpus: corpus.name.clone(),
         encoder: encoder.to_owned(),
         points,
-    })
+    }))
 }
 
-/// An outcome a layer, from an earlier run or trained now.
-fn fold(corpus: &Corpus, job: &FoldJob<'_>) -> Result<Vec<FoldOutcome>, BenchError> {
-    let path = job.folder.join("layers.json");
-    if let Ok(outcomes) = read_json::<Vec<FoldOutcome>>(&path)
-        && outcomes.iter().all(|outcome| outcome.fold == job.fold)
-    {
-        return Ok(outcomes);
+impl FoldJob<'_> {
+    pub(crate) fn layers_path(&self) -> PathBuf {
+        self.folder.join("layers.json")
     }
+
+    pub(crate) fn has_layers(&self) -> bool {
+        finished(self).is_some()
+    }
+}
+
+/// An outcome a layer, from an earlier run.
+fn finished(job: &FoldJob<'_>) -> Option<Vec<FoldOutcome>> {
+    let outcomes = read_json::<Vec<FoldOutcome>>(job.layers_path()).ok()?;
+    let ours = |outcome: &FoldOutcome| outcome.fold == job.fold;
+    outcomes.iter().all(ours).then_some(outcomes)
+}
+
+fn train_fold(corpus: &Corpus, job: &FoldJob<'_>, store: &Store) -> Result<(), BenchError> {
     let mut pooled = Vec::new();
     for item in &job.items {
-        let view = job.assignment.store.pooled(&item.key)?;
+        let view = store.pooled(&item.key)?;
         pooled.extend(view);
     }
     let task = LayerCurveTask {
@@ -86,6 +113,5 @@ fn fold(corpus: &Corpus, job: &FoldJob<'_>) -> Result<Vec<FoldOutcome>, BenchErr
     };
     let protocol = job.assignment.protocol.for_layer_curve();
     let outcomes = layer_curve(&task, &protocol, rayon::current_num_threads())?;
-    write_json(&path, &outcomes)?;
-    Ok(outcomes)
+    Ok(write_json(job.layers_path(), &outcomes)?)
 }

@@ -4,20 +4,23 @@
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
 mod bench;
+mod cell;
+mod check;
+mod choice;
 mod cluster;
 mod cross;
+mod disk;
 mod download;
 mod encoders;
 mod error;
 mod evaluate;
 mod experiment;
 mod extract;
-mod grid;
-mod grid_parts;
 mod home;
 mod layers;
 mod listen;
 mod lists;
+mod maps;
 mod memory;
 mod plan;
 mod predict;
@@ -28,21 +31,27 @@ mod results;
 mod run;
 mod speed;
 mod split;
+mod status;
 mod submission;
 mod train;
+mod workshop;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use check::{Checked, Finding, check};
+pub use choice::{Choice, KeepFeatures, Maps, ProtocolName};
 pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
-pub use cross::{CrossRequest, Labeller, cross};
+pub use cross::{CrossOptions, Labeller, SetShape};
+pub use disk::{DiskForecast, Removable, Usage, disk_usage, removable, removable_text, remove};
 pub use download::{
     DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
 };
 pub use emobox_audio::SampleRate;
 pub use emobox_corpus::Scheme;
-pub use emobox_features::{Normalisation, Share};
+pub use emobox_encoder::{Device, LayerSelection};
+pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision};
 pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
-pub use encoders::{check_encoder, open_encoder, pull_encoder};
+pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
@@ -54,18 +63,20 @@ pub use lists::{
 };
 pub use memory::parse_memory;
 pub use plan::{
-    Assumed, EncoderSpeed, FileStamp, Job, JobStage, Part, Plan, Receipt, SpeedSource, Work,
-    run_job,
+    Assumed, EncoderSpeed, FileStamp, Job, JobFailure, JobStage, JobState, Part, Plan, Receipt,
+    SpeedSource, States, Task, Work, run_task,
 };
 pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{
-    ReportFormat, compare_files, compare_items, comparison_text, read_run, render, write_figures,
+    ReportFormat, compare_files, compare_items, comparison_text, read_run, read_runs, render,
+    write_figures,
 };
 pub use run::{BenchRun, PredictionSet};
 pub use speed::{Speed, SpeedRequest, encoder_speed};
 pub use split::{Split, SplitRequest, split};
+pub use status::{PlanStatus, status};
 pub use submission::{
     Verifier, read_submission, submission_of, verified_run, write_leaderboard, write_submission,
 };

@@ -46,15 +46,17 @@ pub fn corpora_table() -> String {
 }
 
 /// Columns padded to their widest cell; the first `left` columns flush left, the others right.
-pub(crate) fn align<const N: usize>(rows: &[[String; N]], left: usize) -> String {
+pub(crate) fn align<R: AsRef<[String]>>(rows: &[R], left: usize) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
+        let cells = rows.iter().map(|row| row.as_ref()[column].chars().count());
         cells.max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..N).map(width).collect();
+    let columns = rows.first().map_or(0, |row| row.as_ref().len());
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
         let cells: Vec<String> = row
+            .as_ref()
             .iter()
             .enumerate()
             .map(|(column, cell)| {

@@ -1,7 +1,7 @@
 use crate::encoders::open_encoder;
 use crate::{BenchError, EncoderChoice};
-use emobox_encoder::{Encoder, LayerSelection};
-use emobox_features::{ComputePrecision, HiddenView};
+use emobox_encoder::{Device, Encoder, LayerSelection};
+use emobox_features::HiddenView;
 use emobox_probe::Probe;
 use serde::Serialize;
 use std::fmt;
@@ -57,7 +57,7 @@ pub(crate) const ENCODER_PLACE: &str = "encoder.json";
 impl Predictor {
     /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else where it
     /// was at training, else by its name. An encoder with other weights is refused.
-    pub fn open(probe: &Path, encoder: Option<&Path>, device: &str) -> Result<Self, BenchError> {
+    pub fn open(probe: &Path, encoder: Option<&Path>, device: Device) -> Result<Self, BenchError> {
         let folder = if probe.is_dir() {
             probe
         } else {
@@ -75,11 +75,7 @@ impl Predictor {
             name: features.encoder.clone(),
             path,
         };
-        let precision = match features.compute {
-            ComputePrecision::F32 => "f32",
-            ComputePrecision::Bf16 => "bf16",
-        };
-        let encoder = open_encoder(&choice, precision, device)?;
+        let encoder = open_encoder(&choice, features.compute, device)?;
         let found = &encoder.info().weights_digest;
         if *found != features.weights_digest {
             return Err(BenchError::Call(format!(

@@ -52,6 +52,11 @@ impl Corpus {
         Self::new(&self.name, &self.root, manifest, self.skipped)
     }
 
+    /// Seconds of audio.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.manifest.utterances.iter().map(|u| u.length).sum()
+    }
+
     /// The utterance of a key.
     pub fn utterance(&self, key: &str) -> Option<&Utterance> {
         self.by_key
@@ -96,7 +101,7 @@ pub struct PrepareHow {
     pub as_published: bool,
 }
 
-/// Makes the manifest of a corpus in `home`, or finds it made from the same files. [`Corpus::prepared`] reads it.
+/// Makes the manifest of a corpus in `home`, whatever was there before. [`Corpus::prepared`] reads it.
 ///
 /// A name that is not registered is a corpus of the user's own: a folder for each emotion, a CSV or a JSONL.
 pub fn prepare(
@@ -109,16 +114,6 @@ pub fn prepare(
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
     let listing = listing_digest(&raw)?;
     let (record_path, manifest) = (home.prepare_report(name), home.manifest(name));
-    if record_path.exists()
-        && let Ok(record) = read_json::<PrepareRecord>(&record_path)
-        && record.listing == listing
-        && record.as_published == how.as_published
-        && record.program_version == env!("CARGO_PKG_VERSION")
-        && record.allow_missing == how.allow_missing
-        && sha256_file(&manifest).is_ok_and(|digest| digest == record.manifest)
-    {
-        return Ok(record);
-    }
     context.progress.begin(&Stage {
         label: format!("reading {name}"),
         total: 1,
@@ -164,17 +159,99 @@ pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
     Corpus::prepared(home, &read_json(&path)?)
 }
 
-/// Prepares a corpus when its raw release is named, else opens it.
-pub(crate) fn corpus_of(
+/// The record of a corpus that is prepared from these raw files as they are now, with nothing in it that another look
+/// could mend.
+fn current(
     home: &Home,
     choice: &CorpusChoice,
     how: PrepareHow,
-    context: Context<'_>,
-) -> Result<Corpus, BenchError> {
-    match &choice.raw {
-        Some(raw) => Corpus::prepared(home, &prepare(home, &choice.name, raw, how, context)?),
-        None => open_corpus(home, &choice.name),
+) -> Result<Option<PrepareRecord>, BenchError> {
+    let path = home.prepare_report(&choice.name);
+    let Ok(record) = read_json::<PrepareRecord>(&path) else {
+        return Ok(None);
+    };
+    let manifest = home.manifest(&choice.name);
+    let is_same = record.as_published == how.as_published
+        && record.allow_missing == how.allow_missing
+        && record.program_version == env!("CARGO_PKG_VERSION")
+        && sha256_file(&manifest).is_ok_and(|digest| digest == record.manifest);
+    let Some(raw) = choice.raw.as_ref().filter(|_| is_same) else {
+        return Ok((is_same || choice.raw.is_none()).then_some(record));
+    };
+    if !raw.exists() {
+        // What is finished stays finished without its raw files.
+        return Ok(Some(record));
     }
+    let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
+    let is_current = record.listing == listing_digest(&raw)? && !record.has_trouble();
+    Ok(is_current.then_some(record))
+}
+
+/// Whether a corpus need not be prepared again.
+pub(crate) fn is_current(home: &Home, choice: &CorpusChoice, how: PrepareHow) -> bool {
+    matches!(current(home, choice, how), Ok(Some(_)))
+}
+
+/// Prepares a corpus of an experiment, unless it is prepared from the same files.
+///
+/// # Errors
+/// [`BenchError::RawAbsent`] without its raw folder, [`BenchError::NotPrepared`] without one being named, and
+/// [`BenchError::MostBroken`] where most files cannot be used.
+pub(crate) fn prepare_choice(
+    home: &Home,
+    choice: &CorpusChoice,
+    how: PrepareHow,
+    skip_absent: bool,
+    context: Context<'_>,
+) -> Result<PrepareRecord, BenchError> {
+    if let Some(record) = current(home, choice, how)? {
+        return Ok(record);
+    }
+    let corpus = &choice.name;
+    let Some(raw) = &choice.raw else {
+        return Err(BenchError::NotPrepared {
+            corpus: corpus.clone(),
+            home: home.root().to_owned(),
+        });
+    };
+    if !raw.exists() {
+        return Err(BenchError::RawAbsent {
+            corpus: corpus.clone(),
+            raw: raw.clone(),
+            skipped: skip_absent,
+        });
+    }
+    let record = prepare(home, corpus, raw, how, context)?;
+    let broken = record.noted("broken");
+    let usable = usize::try_from(record.report["utterances"].as_u64().unwrap_or(0)).unwrap_or(0);
+    match broken.first() {
+        Some(first) if broken.len() > usable => Err(BenchError::MostBroken {
+            corpus: corpus.clone(),
+            broken: broken.len(),
+            of: broken.len() + usable,
+            first: first.clone(),
+        }),
+        _ => Ok(record),
+    }
+}
+
+impl PrepareRecord {
+    /// Whether files were left out for what another look may find mended.
+    fn has_trouble(&self) -> bool {
+        !self.noted("broken").is_empty() || !self.noted("unreadable").is_empty()
+    }
+
+    /// The messages of a section of the report.
+    fn noted(&self, section: &str) -> Vec<String> {
+        let notes = self.report[section].as_array().into_iter().flatten();
+        notes
+            .map(|note| format!("{}: {}", text(&note["path"]), text(&note["message"])))
+            .collect()
+    }
+}
+
+fn text(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// Digest of what is below `raw`: names, sizes and times of change, not contents.

@@ -1,5 +1,6 @@
 use crate::evaluate::{add_speakers, predictions_in, scores_file};
-use crate::results::REPORT_DATA;
+use crate::plan::States;
+use crate::results::{REPORT_DATA, assemble, in_progress};
 use crate::{BenchError, BenchRun};
 use emobox_corpus::Manifest;
 use emobox_files::{read_json, write_atomic};
@@ -26,8 +27,11 @@ pub enum ReportFormat {
     Csv,
 }
 
-/// A run as `emobox bench` left it in its output folder.
+/// A run as `emobox bench` left it in its output folder, or as far as it is while it still goes on.
 pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
+    if let Some(plan) = in_progress(folder) {
+        return assemble(&plan, &States::of(&plan));
+    }
     let path = folder.join(REPORT_DATA);
     if !path.exists() {
         return Err(BenchError::Call(format!(
@@ -36,6 +40,18 @@ pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
         )));
     }
     Ok(BenchRun::of(read_json(&path)?))
+}
+
+/// Several runs as one table.
+pub fn read_runs(folders: &[PathBuf]) -> Result<BenchRun, BenchError> {
+    if let [one] = folders {
+        return read_run(one);
+    }
+    let mut all = Vec::new();
+    for folder in folders {
+        all.push(read_run(folder)?.data().clone());
+    }
+    Ok(BenchRun::of(all.remove(0)))
 }
 
 /// Prints a run in the form asked for; with `beside`, the published figures stand next to its own.

@@ -1,24 +1,235 @@
+use crate::cell::CellRecord;
+use crate::evaluate::scores_file;
+use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
 use crate::split::Split;
-use crate::{BenchError, BenchRun};
+use crate::{BenchError, BenchRun, Home, PredictionSet};
 use emobox_corpus::{Audit, Shared};
-use emobox_files::{write_atomic, write_atomic_with, write_json};
+use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
 use emobox_probe::{FoldOutcome, Point, Protocol};
-use emobox_report::{AuditFindings, Fact, Training, TrainingPoint, html};
-use emobox_score::write_predictions;
+use emobox_report::{AuditFindings, Fact, ReportData, Training, TrainingPoint, html};
+use emobox_score::{Absent, AbsentState, FoldName, Provenance, Source};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What `emobox report` reads: everything that the page shows.
 pub(crate) const REPORT_DATA: &str = "report.json";
 
+/// Where the plan of a run in progress is, in the output folder.
+const PROGRESS: &str = "progress.json";
+
+/// `progress.json`: by it, `emobox report` shows what a run that is still going has finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct InProgress {
+    /// The plan's folder.
+    plan: PathBuf,
+}
+
+/// Marks an output folder as belonging to a run in progress.
+pub(crate) fn mark_in_progress(plan: &Plan) -> Result<(), BenchError> {
+    let plan_folder = plan.folder();
+    write_json(plan.out.join(PROGRESS), &InProgress { plan: plan_folder })?;
+    Ok(())
+}
+
+/// The plan of the run in progress in a folder.
+pub(crate) fn in_progress(out: &Path) -> Option<Plan> {
+    let mark: InProgress = read_json(out.join(PROGRESS)).ok()?;
+    Plan::read(&mark.plan).ok()
+}
+
+/// Everything that is finished of a plan, and why the rest is not.
+pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchError> {
+    let title = match plan.experiment.cross {
+        Some(_) => "emobox across corpora",
+        None => "emobox benchmark",
+    };
+    let mut run = BenchRun::of(ReportData::new(
+        title,
+        scores_file(Provenance::default(), Vec::new()),
+    ));
+    if plan.experiment.cross.is_some() {
+        crate::cross::assemble(plan, states, &mut run)?;
+    } else {
+        for (at, job) in plan.stage(JobStage::Score) {
+            match record(plan, job, states.get(at)) {
+                Some(record) => add(&mut run, record),
+                None => run.add_absent(absent(plan, at, states), is_wrong_call(plan, at, states)),
+            }
+        }
+    }
+    let protocol = plan.experiment.resolved_protocol()?;
+    let versions = &mut run.data_mut().scores.provenance.versions;
+    versions.insert("emobox".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    run.add_source(Source {
+        kind: "protocol".to_owned(),
+        name: protocol.name.clone(),
+        digest: protocol.digest().to_string(),
+    });
+    run.data_mut().protocol = protocol_facts(&protocol);
+    let notes = notes(plan, states);
+    run.data_mut().notes.extend(notes);
+    Ok(run)
+}
+
+fn record(plan: &Plan, job: &Job, state: &JobState) -> Option<CellRecord> {
+    if *state != JobState::Done {
+        return None;
+    }
+    let receipt = Receipt::read(plan, job)?;
+    read_json(&receipt.outputs.first()?.path).ok()
+}
+
+fn add(run: &mut BenchRun, record: CellRecord) {
+    for source in record.sources {
+        run.add_source(source);
+    }
+    run.count_corpus(&record.corpus, record.corpus_skipped);
+    run.add_skipped(record.left_out);
+    run.add_folder(record.folder);
+    run.add_predictions(PredictionSet {
+        corpus: record.corpus,
+        encoder: record.encoder,
+        path: record.predictions,
+    });
+    let data = run.data_mut();
+    data.scores.runs.extend(record.runs);
+    data.training.extend(record.training);
+    data.maps.extend(record.maps);
+    data.layers.extend(record.layers);
+    if !data.audits.contains(&record.audit) {
+        data.audits.push(record.audit);
+    }
+}
+
+/// Why the cell of a scoring job is empty.
+pub(crate) fn absent(plan: &Plan, at: usize, states: &States) -> Absent {
+    let work = &plan.jobs[at].work;
+    let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    let (state, stage, reason) = match states.failure(plan, at) {
+        Some((stage, failure)) => {
+            let state = match failure.left_out {
+                true => AbsentState::Skipped,
+                false => AbsentState::Failed,
+            };
+            (state, stage, failure.reason.clone())
+        }
+        None => {
+            let stage = first_open(plan, at, states);
+            (AbsentState::Open, stage, "not finished yet".to_owned())
+        }
+    };
+    Absent {
+        corpus: name(work.corpus()),
+        encoder: name(work.encoder()),
+        partition: plan.experiment.scheme.to_string(),
+        state,
+        stage: stage.to_string(),
+        reason,
+    }
+}
+
+/// Whether a cell is empty because the call was wrong.
+pub(crate) fn is_wrong_call(plan: &Plan, at: usize, states: &States) -> bool {
+    states
+        .failure(plan, at)
+        .is_some_and(|(_, failure)| failure.wrong_call)
+}
+
+/// The earliest stage of what a job needs that is not done.
+fn first_open(plan: &Plan, at: usize, states: &States) -> JobStage {
+    let needs = plan.jobs[at].needs.iter();
+    needs
+        .filter(|&&need| *states.get(need) != JobState::Done)
+        .map(|&need| first_open(plan, need, states))
+        .min()
+        .unwrap_or(plan.jobs[at].stage)
+}
+
+/// A finished or empty cell in one line.
+pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
+    let job = &plan.jobs[at];
+    let cell = format!(
+        "{} with {}",
+        job.work.corpus().unwrap_or_default(),
+        job.work.encoder().unwrap_or_default()
+    );
+    let record = record(plan, job, states.get(at));
+    let mean = record.as_ref().and_then(|record| {
+        let mut runs = record.runs.iter();
+        runs.find(|run| run.fold == FoldName::Mean)
+    });
+    match mean {
+        Some(run) => format!(
+            "{cell}: UA {:.2} WA {:.2} macro F1 {:.2}",
+            100.0 * run.ua,
+            100.0 * run.wa,
+            100.0 * run.macro_f1
+        ),
+        None if *states.get(at) == JobState::Done => format!("{cell}: done"),
+        None => {
+            let absent = absent(plan, at, states);
+            format!("{cell}: empty ({}: {})", absent.stage, absent.reason)
+        }
+    }
+}
+
+/// What a reader of the report must know first.
+fn notes(plan: &Plan, states: &States) -> Vec<String> {
+    let mut notes = Vec::new();
+    if plan.experiment.corpora.iter().any(|c| c.name == "demo") {
+        notes.push(
+            "The corpus demo is synthetic speech made by this program: its scores show that \
+             the pipeline works and are no benchmark result."
+                .to_owned(),
+        );
+    }
+    let home = Home::new(&plan.home);
+    for (at, job) in plan.stage(JobStage::Prepare) {
+        let Some(corpus) = job.work.corpus() else {
+            continue;
+        };
+        if let Some((_, failure)) = states.failure(plan, at).filter(|(_, f)| f.left_out) {
+            notes.push(failure.reason.clone());
+            continue;
+        }
+        let record = read_json::<crate::PrepareRecord>(home.prepare_report(corpus));
+        if let Some(record) = record.ok().filter(|record| record.skipped > 0) {
+            notes.push(format!(
+                "{corpus}: {} files were skipped while reading the raw release; {} names them.",
+                record.skipped,
+                home.prepare_report(corpus).display()
+            ));
+        }
+    }
+    notes
+}
+
 /// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl` and `report.json`.
 pub(crate) fn write_scores(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     for set in run.predictions() {
         let path = predictions_path(out, &set.corpus, &set.encoder);
-        write_atomic_with(path, |to| write_predictions(to, &set.items))?;
+        let mut from =
+            std::fs::File::open(&set.path).map_err(|e| FileError::io("read", &set.path, e))?;
+        write_atomic_with(path, |mut to| std::io::copy(&mut from, &mut to).map(drop))?;
     }
     write_json(out.join("scores.json"), run.scores())?;
     write_json(out.join(REPORT_DATA), run.data())?;
     Ok(())
+}
+
+/// What the last job of a plan reads and makes.
+pub(crate) fn report_files(plan: &Plan, run: &BenchRun) -> Done {
+    let out = &plan.out;
+    let mut done = Done::default();
+    for name in ["scores.json", REPORT_DATA, "report.html"] {
+        done.outputs.push(out.join(name));
+    }
+    for set in run.predictions() {
+        done.inputs.push(set.path.clone());
+        let path = predictions_path(out, &set.corpus, &set.encoder);
+        done.outputs.push(path);
+    }
+    done
 }
 
 /// Where the predictions of a corpus under an encoder lie in the output folder of a run.
@@ -30,7 +241,14 @@ pub(crate) fn predictions_path(out: &Path, corpus: &str, encoder: &str) -> PathB
 /// Writes `report.html`.
 pub(crate) fn write_page(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     write_atomic(out.join("report.html"), html(run.data()).as_bytes())?;
-    Ok(())
+    // From here on the folder tells all of it.
+    let mark = out.join(PROGRESS);
+    match std::fs::remove_file(&mark) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(FileError::io("remove", mark, e).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The curves of a fold as the report draws them.
@@ -40,9 +258,9 @@ pub(crate) fn training_of(corpus: &str, encoder: &str, outcome: &FoldOutcome) ->
         TrainingPoint {
             name: point_name(&curve.point),
             selected_epoch: selected.map(|s| s.epoch),
-            train_loss: curve.epochs.iter().map(|e| e.train_loss).collect(),
-            valid_loss: curve.epochs.iter().map(|e| e.valid.loss).collect(),
-            valid_ua: curve.epochs.iter().map(|e| e.valid.ua).collect(),
+            train_loss: curve.epochs.iter().map(|e| drawn(e.train_loss)).collect(),
+            valid_loss: curve.epochs.iter().map(|e| drawn(e.valid.loss)).collect(),
+            valid_ua: curve.epochs.iter().map(|e| drawn(e.valid.ua)).collect(),
         }
     });
     Training {
@@ -51,6 +269,11 @@ pub(crate) fn training_of(corpus: &str, encoder: &str, outcome: &FoldOutcome) ->
         fold: outcome.fold,
         points: points.collect(),
     }
+}
+
+/// As exact as a curve can be drawn; `curves.csv` has every digit.
+fn drawn(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 fn point_name(point: &Point) -> String {

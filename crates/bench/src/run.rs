@@ -1,16 +1,26 @@
+use crate::BenchError;
+use crate::evaluate::predictions_in;
 use emobox_report::{ReportData, terminal_table};
-use emobox_score::{Prediction, ScoresFile};
+use emobox_score::{Absent, AbsentState, Prediction, ScoresFile, Source};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The selected probes' answers on the test parts of all folds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredictionSet {
     /// Corpus that was tested on.
     pub corpus: String,
     /// Encoder of the features.
     pub encoder: String,
-    /// One a test utterance and fold.
-    pub items: Vec<Prediction>,
+    /// One a test utterance and fold, a line each.
+    pub path: PathBuf,
+}
+
+impl PredictionSet {
+    /// Reads them.
+    pub fn read(&self) -> Result<Vec<Prediction>, BenchError> {
+        predictions_in(&self.path)
+    }
 }
 
 /// Finished scores with all that a report shows of them.
@@ -20,6 +30,9 @@ pub struct BenchRun {
     predictions: Vec<PredictionSet>,
     folders: Vec<PathBuf>,
     skipped: usize,
+    counted: BTreeSet<String>,
+    /// Empty cells for which the call was wrong.
+    wrong_calls: usize,
 }
 
 impl BenchRun {
@@ -29,6 +42,8 @@ impl BenchRun {
             predictions: Vec::new(),
             folders: Vec::new(),
             skipped: 0,
+            counted: BTreeSet::new(),
+            wrong_calls: 0,
         }
     }
 
@@ -42,6 +57,47 @@ impl BenchRun {
 
     pub(crate) fn add_skipped(&mut self, count: usize) {
         self.skipped += count;
+    }
+
+    /// Counts the skipped files of a corpus, once.
+    pub(crate) fn count_corpus(&mut self, corpus: &str, skipped: usize) {
+        if self.counted.insert(corpus.to_owned()) {
+            self.skipped += skipped;
+        }
+    }
+
+    /// An empty cell; one that was left out on request is not counted as skipped.
+    pub(crate) fn add_absent(&mut self, absent: Absent, wrong_call: bool) {
+        self.wrong_calls += usize::from(wrong_call);
+        self.skipped += usize::from(absent.state != AbsentState::Skipped);
+        self.data.scores.absent.push(absent);
+    }
+
+    /// A digest of what the scores were made from, once.
+    pub(crate) fn add_source(&mut self, source: Source) {
+        let sources = &mut self.data.scores.provenance.sources;
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+
+    /// The run, unless no cell of it could be done.
+    pub(crate) fn unless_empty(self) -> Result<Self, BenchError> {
+        let scores = &self.data.scores;
+        if !scores.runs.is_empty() || !scores.cross.is_empty() {
+            return Ok(self);
+        }
+        let mut reasons: Vec<(String, String)> = Vec::new();
+        for cell in &scores.absent {
+            if !reasons.iter().any(|(_, reason)| *reason == cell.reason) {
+                let name = format!("{} with {}", cell.corpus, cell.encoder);
+                reasons.push((name, cell.reason.clone()));
+            }
+        }
+        Err(BenchError::NothingScored {
+            reasons,
+            wrong_call: self.wrong_calls == scores.absent.len(),
+        })
     }
 
     /// The predictions behind the scores: a set for each corpus and encoder.

@@ -1,9 +1,10 @@
 //! How fast an encoder runs on this machine, and how near that is to what the machine can do.
 
-use crate::encoders::{open_encoder_timed, warn_of_emulation};
+use crate::encoders::{kernel_precision, open_encoder_timed, warn_of_emulation};
 use crate::plan::Measured;
 use crate::{BenchError, Context, EncoderChoice, Home};
-use emobox_encoder::{Encoder, LayerSelection, OpTiming, Precision};
+use emobox_encoder::{Device, Encoder, LayerSelection, OpTiming, Precision};
+use emobox_features::ComputePrecision;
 use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,10 +19,10 @@ pub struct SpeedRequest {
     pub seconds: f64,
     /// Rounds; the median is told.
     pub rounds: usize,
-    /// `f32` or `bf16`.
-    pub precision: String,
-    /// `cpu`, `cuda`, `cuda:N` or `metal`.
-    pub device: String,
+    /// Arithmetic of the encoder's products.
+    pub precision: ComputePrecision,
+    /// Where it computes.
+    pub device: Device,
 }
 
 /// The speed of an encoder: every thread encodes an utterance of its own at the same time.
@@ -71,20 +72,17 @@ pub fn encoder_speed(
             request.seconds, request.rounds
         )));
     }
-    warn_of_emulation(&request.precision, &request.device, context);
-    let encoder = open_encoder_timed(choice, &request.precision, &request.device)?;
+    warn_of_emulation(request.precision, request.device, context);
+    let encoder = open_encoder_timed(choice, request.precision, request.device)?;
     let samples = noise((request.seconds * 16_000.0).round() as usize);
-    let on_cpu = request.device == "cpu";
+    let on_cpu = request.device == Device::Cpu;
     // A GPU takes one utterance at a time.
     let threads = if on_cpu {
         rayon::current_num_threads()
     } else {
         1
     };
-    let precision = match request.precision.as_str() {
-        "bf16" => Precision::Bf16,
-        _ => Precision::F32,
-    };
+    let precision = kernel_precision(request.precision);
     let warm = Instant::now();
     encode_on_all(&encoder, &samples, threads)?;
     let expected = warm.elapsed().as_secs_f64() * request.rounds as f64;
@@ -112,8 +110,8 @@ pub fn encoder_speed(
     let busy = rounds.iter().sum::<f64>() * threads as f64;
     Ok(Speed {
         encoder: choice.name.clone(),
-        precision: request.precision.clone(),
-        device: request.device.clone(),
+        precision: request.precision.name().to_owned(),
+        device: request.device.to_string(),
         kernels: emobox_encoder::kernels(),
         threads,
         seconds: request.seconds,

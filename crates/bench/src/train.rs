@@ -2,7 +2,7 @@ use crate::memory::half_of_free;
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
 use crate::{BenchError, Context, Corpus, Stage};
-use emobox_features::Store;
+use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
     FeatureSource, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin,
@@ -18,15 +18,18 @@ use std::time::{Duration, Instant};
 /// How often a training saves where it is; a killed run loses no more than this.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Everything a training needs besides the machine: one corpus, its partition, its features.
+/// Everything that decides a training: one corpus, its partition, how its features were made and from which audio.
+/// The features themselves come when it runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Assignment<'a> {
     /// The corpus.
     pub(crate) corpus: &'a Corpus,
     /// How it is cut.
     pub(crate) split: &'a Split,
-    /// The features of its utterances.
-    pub(crate) store: &'a Store,
+    /// How its features are made.
+    pub(crate) header: &'a StoreHeader,
+    /// From which audio they were made.
+    pub(crate) ledgers: &'a Ledgers,
     /// How probes are trained and selected.
     pub(crate) protocol: &'a Protocol,
     /// Where the encoder's checkpoint lies, for predicting with the probe later.
@@ -46,6 +49,8 @@ pub(crate) struct JobIdentity {
     pub(crate) partition: Sha256,
     /// The header of the feature store.
     pub(crate) features: serde_json::Value,
+    /// Digest of the audio files by key.
+    pub(crate) audio: Sha256,
     /// Utterances without features; with other ones the training would be another.
     pub(crate) without_features: Vec<String>,
     /// Every constant of the protocol.
@@ -59,14 +64,18 @@ pub(crate) struct JobIdentity {
 impl JobIdentity {
     /// What decides the results of an assignment.
     pub(crate) fn of(assignment: &Assignment<'_>) -> Self {
-        let failures = assignment.store.failures().iter();
         Self {
             schema: 1,
             corpus: assignment.corpus.name.clone(),
             manifest: assignment.corpus.digest.clone(),
             partition: assignment.split.partition.digest(),
-            features: features_identity(assignment.store),
-            without_features: failures.map(|failure| failure.key.clone()).collect(),
+            features: features_identity(assignment.header),
+            audio: assignment.ledgers.digest(),
+            without_features: assignment
+                .ledgers
+                .failures()
+                .map(|(key, _)| key.to_owned())
+                .collect(),
             protocol: assignment.protocol.clone(),
             training_revision: TRAINING_REVISION,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -80,11 +89,13 @@ impl JobIdentity {
 }
 
 /// The header of a store without what is for people alone: stores that agree in it hold the same features.
-pub(crate) fn features_identity(store: &Store) -> serde_json::Value {
-    let mut header = serde_json::to_value(store.header()).unwrap_or_default();
+pub(crate) fn features_identity(header: &StoreHeader) -> serde_json::Value {
+    let mut header = serde_json::to_value(header).unwrap_or_default();
     if let Some(fields) = header.as_object_mut() {
         // Another version with the same revision gives the same numbers.
         fields.remove("program_version");
+        // Statistics beside the frames do not change them.
+        fields.remove("pooled_layers");
     }
     header
 }
@@ -117,7 +128,7 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
     let (mut no_features, mut too_long) = (0, 0);
     let mut usable = std::collections::HashMap::new();
     for utterance in &assignment.corpus.manifest.utterances {
-        if !assignment.store.contains(&utterance.key) {
+        if assignment.ledgers.frames(&utterance.key).is_none() {
             no_features += 1;
         } else if assignment
             .protocol
@@ -139,7 +150,7 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
             };
             let label = classes.iter().position(|class| *class == utterance.label);
             let Some(label) = label else { continue };
-            frames += assignment.store.frames(&utterance.key)?;
+            frames += assignment.ledgers.frames(&utterance.key).unwrap_or(0);
             items.push(Item {
                 key: utterance.key.clone(),
                 label,
@@ -185,6 +196,7 @@ fn role(role: &emobox_corpus::Role) -> emobox_probe::Role {
 /// outcomes in the order of the jobs.
 pub(crate) fn train_jobs(
     jobs: &[&FoldJob<'_>],
+    store: &Store,
     label: String,
     context: Context<'_>,
 ) -> Result<Vec<FoldOutcome>, BenchError> {
@@ -216,7 +228,7 @@ pub(crate) fn train_jobs(
             let Some(&at) = open.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return;
             };
-            let result = jobs[at].run(threads / workers, context);
+            let result = jobs[at].run(store, threads / workers, context);
             if result.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
@@ -240,7 +252,7 @@ pub(crate) fn train_jobs(
 }
 
 impl FoldJob<'_> {
-    fn outcome_path(&self) -> PathBuf {
+    pub(crate) fn outcome_path(&self) -> PathBuf {
         self.folder.join("outcome.json")
     }
 
@@ -249,14 +261,18 @@ impl FoldJob<'_> {
     }
 
     /// The outcome of an earlier run, if it is whole.
-    fn finished(&self) -> Option<FoldOutcome> {
+    pub(crate) fn finished(&self) -> Option<FoldOutcome> {
         read_json::<FoldOutcome>(self.outcome_path())
             .ok()
             .filter(|outcome| outcome.fold == self.fold && outcome.classes == self.classes)
     }
 
-    fn run(&self, threads: usize, context: Context<'_>) -> Result<FoldOutcome, BenchError> {
-        let store = self.assignment.store;
+    fn run(
+        &self,
+        store: &Store,
+        threads: usize,
+        context: Context<'_>,
+    ) -> Result<FoldOutcome, BenchError> {
         let keys = || self.items.iter().map(|item| item.key.as_str());
         // All folds look at the same files; a store that would push everything else out of memory is read
         // as it is needed.
@@ -293,7 +309,7 @@ impl FoldJob<'_> {
         for selected in &outcome.selected {
             let origin = ProbeOrigin {
                 classes: &self.classes,
-                header: self.assignment.store.header(),
+                header: self.assignment.header,
                 corpus: &self.assignment.corpus.name,
                 fold: self.fold,
                 protocol,

@@ -1,7 +1,11 @@
 //! The command line: what can be asked, in one place.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use emobox_bench::RawFormat;
+use emobox_bench::{
+    Choice, ClassWeighting, ComputePrecision, Device, KeepFeatures, LayerSelection, Maps,
+    Normalisation, ProtocolName, RawFormat, Scheme,
+};
 use std::path::PathBuf;
 
 /// Speech emotion recognition made measurable.
@@ -16,6 +20,14 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// A choice by its name, with every name and what it means in the help.
+fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
+    let values = T::ALL.iter();
+    let values = values.map(|(_, name, about)| PossibleValue::new(*name).help(*about));
+    PossibleValuesParser::new(values)
+        .map(|name| T::named(&name).expect("clap lets known names alone through"))
 }
 
 /// Options of every command.
@@ -57,6 +69,12 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Train on each corpus, test on the balanced sets of the others: the matrix and its average
     Cross(CrossArgs),
+    /// Say what is done, running, failed and open of the experiments in the home
+    Status(StatusArgs),
+    /// Say what the home takes on the disk
+    Du,
+    /// List what can go from the home without loss; with --yes delete it
+    Clean(CleanArgs),
     /// Compare two systems by their predictions on the same items
     Compare(CompareArgs),
     /// Print a finished run again: tables, the page, figures, the paper's scores beside
@@ -71,7 +89,7 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
     Demo(DemoArgs),
-    /// Run one job of a plan that `bench --plan` shows; what cluster tasks call
+    /// Run one task of a plan that `bench --plan` shows; what cluster tasks call
     #[command(hide = true)]
     Job(JobArgs),
     /// Print a completion script for a shell
@@ -126,11 +144,11 @@ pub(crate) enum EncodersAction {
         #[arg(long, value_name = "N", default_value_t = 5)]
         rounds: usize,
         /// Arithmetic of the encoder's products
-        #[arg(long, value_parser = ["f32", "bf16"], default_value = "f32")]
-        precision: String,
+        #[arg(long, value_parser = choice::<ComputePrecision>(), default_value = "f32")]
+        precision: ComputePrecision,
         /// Where it computes: cpu, cuda, cuda:N or metal
         #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-        device: String,
+        device: Device,
         /// Also print what every kind of operation takes
         #[arg(long)]
         timings: bool,
@@ -183,33 +201,15 @@ pub(crate) struct PrepareHow {
 
 #[derive(Debug, Args)]
 pub(crate) struct PartitionHow {
-    /// How to cut: the paper's four rules, the published lists, or no speaker on both sides
-    #[arg(long, value_enum, default_value_t = Scheme::Paper)]
-    pub(crate) scheme: Scheme,
+    /// How to cut [default: the experiment's, else paper]
+    #[arg(long, value_parser = choice::<Scheme>())]
+    pub(crate) scheme: Option<Scheme>,
     /// A copy of the published metadata (its `data/` folder), for the scheme `published`
     #[arg(long, value_name = "DIR")]
     pub(crate) metadata: Option<PathBuf>,
-    /// Seed of every random choice
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scheme {
-    /// The four rules of the paper, from the manifest alone
-    Paper,
-    /// Exactly the published lists
-    Published,
-    /// No speaker on both sides
-    Speaker,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProtocolName {
-    /// Validation shares no speaker with training wherever the corpus allows
-    Strict,
-    /// Validation is drawn at random within each label; clips over 30 s are skipped
-    Paper,
+    /// Seed of every random choice [default: the experiment's, else 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -232,37 +232,32 @@ pub(crate) struct Grid {
     #[arg(long = "encoder", value_name = "NAME[=DIR]")]
     pub(crate) encoders: Vec<String>,
     /// Arithmetic of the encoder's products: f32 (default), or bf16 where the CPU has it
-    #[arg(long, value_parser = ["f32", "bf16"])]
-    pub(crate) precision: Option<String>,
+    #[arg(long, value_parser = choice::<ComputePrecision>())]
+    pub(crate) precision: Option<ComputePrecision>,
     /// Where encoders compute: cpu (default), cuda, cuda:N or metal
     #[arg(long, value_name = "DEVICE")]
-    pub(crate) device: Option<String>,
+    pub(crate) device: Option<Device>,
     /// Hidden states that the probe reads: last (default), all (summed with learnt weights), or 0,4,7-9
     #[arg(long, value_name = "LAYERS")]
-    pub(crate) layers: Option<String>,
+    pub(crate) layers: Option<LayerSelection>,
     /// Layer normalisation of features over the whole utterance (default), each frame, or none
-    #[arg(long, value_enum)]
-    pub(crate) norm: Option<Norm>,
+    #[arg(long, value_parser = choice::<Normalisation>())]
+    pub(crate) norm: Option<Normalisation>,
     /// Go on with what is there when files of a corpus are missing
     #[arg(long)]
     pub(crate) allow_missing: bool,
     /// Take published labels and speakers even where they are known to be wrong
     #[arg(long)]
     pub(crate) as_published: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Norm {
-    /// Over all frames and dimensions jointly, as the published recipe does
-    Utterance,
-    /// Over the dimensions of each frame
-    Frame,
-    /// As the encoder gives them
-    None,
+    /// Leave out corpora whose raw folder is not there
+    #[arg(long)]
+    pub(crate) skip_absent: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExtractArgs {
+    /// An experiment file; what it names comes before what the options name
+    pub(crate) experiment: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) grid: Grid,
     /// Do only part I of N of the work, for several machines on one home (I from 1)
@@ -275,6 +270,8 @@ pub(crate) struct ExtractArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
+    /// An experiment file; what it names comes before what the options name
+    pub(crate) experiment: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) grid: Grid,
     #[command(flatten)]
@@ -287,25 +284,17 @@ pub(crate) struct TrainArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ProbeHow {
     /// How probes are trained and selected [default: the experiment's, else strict]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = choice::<ProtocolName>())]
     pub(crate) protocol: Option<ProtocolName>,
     /// The probe's head, by name [default: the experiment's, else the paper's]
     #[arg(long, value_name = "NAME")]
     pub(crate) head: Option<String>,
     /// What classes weigh in the training loss [default: the experiment's, else none]
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(crate) class_weighting: Option<Weighting>,
+    #[arg(long, value_parser = choice::<ClassWeighting>(), value_name = "HOW")]
+    pub(crate) class_weighting: Option<ClassWeighting>,
     /// Strength of logit adjustment by the classes' shares in training; 1 is the usual [default: the experiment's, else 0]
     #[arg(long, value_name = "TAU")]
     pub(crate) logit_adjustment: Option<f64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Weighting {
-    /// Every utterance weighs the same
-    None,
-    /// Every class weighs the same
-    Balanced,
 }
 
 #[derive(Debug, Args)]
@@ -314,20 +303,19 @@ pub(crate) struct BenchArgs {
     pub(crate) experiment: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) grid: Grid,
-    /// How to cut [default: the experiment's, else paper]
-    #[arg(long, value_enum)]
-    pub(crate) scheme: Option<Scheme>,
+    #[command(flatten)]
+    pub(crate) partition: PartitionHow,
     #[command(flatten)]
     pub(crate) probe: ProbeHow,
     /// Also train a small probe on every layer and draw which one carries emotion
     #[arg(long)]
     pub(crate) layer_curve: bool,
-    /// Seed of every random choice [default: the experiment's, else 0]
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-    /// A copy of the published metadata (its `data/` folder), for the scheme `published`
-    #[arg(long, value_name = "DIR")]
-    pub(crate) metadata: Option<PathBuf>,
+    /// What becomes of the features of a corpus and encoder once their folds are trained [default: the experiment's, else keep]
+    #[arg(long, value_parser = choice::<KeepFeatures>())]
+    pub(crate) features: Option<KeepFeatures>,
+    /// Maps of the utterances on the page [default: the experiment's, else pca]
+    #[arg(long, value_parser = choice::<Maps>())]
+    pub(crate) maps: Option<Maps>,
     /// Where scores.json, predictions/ and report.html go
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(crate) out: PathBuf,
@@ -338,9 +326,12 @@ pub(crate) struct BenchArgs {
 /// How the plan is run: here, at once, without any of these.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Print the jobs, what they need and make, and what they will take; run nothing
+    /// Print the tasks, what they need, and what they will take in hours and gigabytes; run nothing
     #[arg(long, conflicts_with_all = ["attach", "cancel"])]
     pub(crate) plan: bool,
+    /// Look whether everything is there: raw folders, partitions, checkpoints, helper programs, disk; encode nothing
+    #[arg(long, conflicts_with_all = ["plan", "attach", "cancel"])]
+    pub(crate) check: bool,
     /// Who runs the jobs: this process (default), or a Slurm cluster, as the table `slurm` of the experiment says
     #[arg(long, value_enum, default_value_t = Executor::Local, hide_default_value = true)]
     pub(crate) executor: Executor,
@@ -364,8 +355,8 @@ pub(crate) enum Executor {
 pub(crate) struct JobArgs {
     /// The plan's folder below the home
     pub(crate) plan: PathBuf,
-    /// The job's number in the plan
-    pub(crate) job: usize,
+    /// The task's number in the plan
+    pub(crate) task: usize,
 }
 
 #[derive(Debug, Args)]
@@ -404,6 +395,21 @@ pub(crate) struct CrossArgs {
     /// Where scores.json, predictions/, balanced/, pseudo-labels/ and report.html go
     #[arg(long, value_name = "DIR", default_value = "cross-results")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// An output folder of `emobox bench` [default: every experiment of the home]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Delete what is listed
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -445,7 +451,7 @@ pub(crate) struct PredictArgs {
     pub(crate) encoder: Option<PathBuf>,
     /// Where the encoder computes: cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    pub(crate) device: String,
+    pub(crate) device: Device,
 }
 
 #[derive(Debug, Args)]
@@ -474,8 +480,9 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// An output folder of `emobox bench`
-    pub(crate) run: PathBuf,
+    /// Output folders of `emobox bench`, finished or not; several become one table
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) format: ReportFormatArgs,
     /// Set the published figures beside the scores

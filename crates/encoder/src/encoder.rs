@@ -1,16 +1,17 @@
 use crate::check::parameters;
+use crate::checkpoint::Checkpoint;
+use crate::description::Description;
 use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
 use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
 use crate::ops::{Cpu, OpTiming, Ops, Tally, Timed};
-use crate::weights::{Loader, require, unused};
+use crate::weights::{Loader, Naming, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
     LayerSelection, Normalisation, hub, zoo, zoo_entry,
 };
-use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
-use emobox_files::sha256_bytes;
+use emobox_audio::log_mel::FbankOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,104 +19,83 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The encoder that needs no weights.
 pub const FBANK: &str = "fbank";
 
+/// Counted for [`Encoder::opened`].
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
 /// A quarter of an hour. Attention grows with the square: 45,000 frames take minutes, a day would take months.
 const LONGEST: usize = 15 * 60 * 16_000;
 
 /// A pre-trained encoder, ready to run. Shared between threads: every call runs on the thread that
 /// makes it, and what an utterance yields depends on nothing but the utterance.
 pub struct Encoder {
-    info: EncoderInfo,
+    description: Description,
     network: Box<dyn Network>,
     head: Option<EmotionHead>,
     tally: Option<Arc<Tally>>,
 }
 
 impl Encoder {
+    /// What an encoder is, from its configuration and the names and shapes of its tensors: no weight is read.
+    /// The digest of the weights comes from where it was written down while the files stay as they are.
+    ///
+    /// # Errors
+    /// As [`Encoder::open`], but for what only the numbers themselves can show.
+    pub fn describe(source: &EncoderSource) -> Result<Description, EncoderError> {
+        Ok(match path_of(source)? {
+            None => Description::fbank(),
+            Some(path) => Plan::of(source.name(), &path)?.description,
+        })
+    }
+
     /// Opens an encoder and checks every tensor it needs before reading the first.
     ///
     /// # Errors
     /// [`EncoderError`] for a name nobody knows, a configuration of another architecture, a missing
     /// or misshaped tensor, a file that is no checkpoint, a device that is not there.
     pub fn open(source: &EncoderSource, options: &EncoderOptions) -> Result<Self, EncoderError> {
-        match source {
-            EncoderSource::Named(name) if name == FBANK => Ok(Self::fbank()),
-            EncoderSource::Named(name) => Self::open_path(name, &find(name)?, options),
-            EncoderSource::Local { name, path } => Self::open_path(name, path, options),
-        }
-    }
-
-    fn fbank() -> Self {
-        let options = FbankOptions::default();
-        let network = Box::new(Fbank { options });
-        let info = EncoderInfo {
-            name: FBANK.to_owned(),
-            family: "log-mel".to_owned(),
-            hidden_states: 1,
-            dim: options.dim(),
-            hop: FBANK_HOP,
-            longest: None,
-            shortest: network.shortest(),
-            weights_digest: sha256_bytes(format!("{options:?}").as_bytes()).to_string(),
-            parameters: 0,
-            normalisation: Normalisation::None,
-            unused: Vec::new(),
+        OPENED.fetch_add(1, Ordering::Relaxed);
+        let Some(path) = path_of(source)? else {
+            let description = Description::fbank();
+            return Ok(Self {
+                network: Box::new(Fbank {
+                    options: FbankOptions::default(),
+                }),
+                description,
+                head: None,
+                tally: None,
+            });
         };
-        Self {
-            info,
-            network,
-            head: None,
-            tally: None,
-        }
-    }
-
-    fn open_path(name: &str, path: &Path, options: &EncoderOptions) -> Result<Self, EncoderError> {
-        let Detected {
-            checkpoint,
-            model,
-            naming,
-            normalisation,
-            ..
-        } = detect(path)?;
-        let mut census = Loader::census(&checkpoint, naming.clone());
-        model.take_census(&mut census)?;
-        require(&census.needs)?;
-        let mut loader = Loader::reading(&checkpoint, naming);
+        let plan = Plan::of(source.name(), &path)?;
+        let mut loader = Loader::reading(&plan.checkpoint, plan.naming);
         let tally = options.timings.then(Arc::<Tally>::default);
-        let network = network(&model, normalisation, &mut loader, options, tally.as_ref())?;
-        let head = match model {
-            ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
-            _ => None,
-        };
-        let parameters = parameters(&census.needs);
-        let mut needs = census.needs;
-        let head = head.map(|(head, used)| {
-            needs.extend(used);
-            head
-        });
-        let info = EncoderInfo {
-            name: name.to_owned(),
-            family: model.family().to_owned(),
-            hidden_states: model.layers() + 1,
-            dim: model.dim(),
-            hop: model.hop(),
-            longest: network.longest(),
-            shortest: network.shortest(),
-            weights_digest: checkpoint.digest()?.to_string(),
-            parameters,
-            normalisation,
-            unused: unused(&checkpoint, &needs),
-        };
+        let network = network(
+            &plan.description.model,
+            plan.description.info.normalisation,
+            &mut loader,
+            options,
+            tally.as_ref(),
+        )?;
         Ok(Self {
-            info,
             network,
-            head,
+            description: plan.description,
+            head: plan.head,
             tally,
         })
     }
 
+    /// How many encoders this process has opened, weights and all.
+    pub fn opened() -> usize {
+        OPENED.load(Ordering::Relaxed)
+    }
+
     /// What this encoder is.
     pub fn info(&self) -> &EncoderInfo {
-        &self.info
+        &self.description.info
+    }
+
+    /// The same, as [`Encoder::describe`] tells it.
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
     /// The classifier that a fine-tuned emotion2vec carries.
@@ -131,31 +111,14 @@ impl Encoder {
             .map_or_else(Vec::new, |tally| tally.rows())
     }
 
-    /// About how many bytes encoding so many samples at 16 kHz needs beside the weights while all
-    /// hidden states are kept: those, one block's intermediate planes and the front end's output.
-    /// Meant to be at or above what is measured, so that a budget of memory holds.
+    /// [`Description::working_bytes`].
     pub fn working_bytes(&self, samples: usize) -> usize {
-        /// Planes of `[frame, dim]` alive at once within a block: its input, queries, keys and values,
-        /// the inner layer of the feed-forward (four), and copies in hand.
-        const PLANES: usize = 12;
-        let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
-        let frames = self.network.computed_frames(seen);
-        let planes = self.info.hidden_states + PLANES;
-        let states = frames.saturating_mul(self.info.dim).saturating_mul(planes);
-        // The waveform as decoded, resampled and normalised.
-        let waveforms = samples.saturating_mul(4);
-        states
-            .saturating_add(waveforms)
-            .saturating_mul(size_of::<f32>())
+        self.description.working_bytes(samples)
     }
 
-    /// The frames that so many samples at 16 kHz yield; zero when they are too few for one.
+    /// [`Description::frames`].
     pub fn frames(&self, samples: usize) -> usize {
-        if samples < self.info.shortest {
-            0
-        } else {
-            self.network.frames(samples)
-        }
+        self.description.frames(samples)
     }
 
     /// The hidden states of a mono waveform at 16 kHz, on the calling thread. Only the layers asked
@@ -168,15 +131,15 @@ impl Encoder {
         samples_16k: &[f32],
         layers: &LayerSelection,
     ) -> Result<HiddenStates, EncoderError> {
-        let layers = layers.resolve(self.info.hidden_states)?;
+        let layers = layers.resolve(self.description.info.hidden_states)?;
         let samples = samples_16k.len();
-        if samples < self.info.shortest {
+        if samples < self.description.info.shortest {
             return Err(EncoderError::TooShort {
                 samples,
-                minimum: self.info.shortest,
+                minimum: self.description.info.shortest,
             });
         }
-        if samples > LONGEST && self.info.longest.is_none() {
+        if samples > LONGEST && self.description.info.longest.is_none() {
             return Err(EncoderError::TooLong {
                 samples,
                 most: LONGEST,
@@ -191,10 +154,14 @@ impl Encoder {
         let data = self.network.encode(samples_16k, &layers)?;
         Ok(HiddenStates {
             layers,
-            frames: self.network.frames(samples),
-            dim: self.info.dim,
+            frames: self.description.model.frames(samples),
+            dim: self.description.info.dim,
             data,
-            cut_to: self.info.longest.filter(|&longest| samples > longest),
+            cut_to: self
+                .description
+                .info
+                .longest
+                .filter(|&longest| samples > longest),
         })
     }
 
@@ -231,6 +198,71 @@ impl Encoder {
         });
         done.sort_unstable_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+/// A checkpoint that was looked at: everything but the numbers.
+struct Plan {
+    checkpoint: Checkpoint,
+    naming: Naming,
+    head: Option<EmotionHead>,
+    description: Description,
+}
+
+impl Plan {
+    fn of(name: &str, path: &Path) -> Result<Self, EncoderError> {
+        let Detected {
+            checkpoint,
+            model,
+            naming,
+            normalisation,
+            ..
+        } = detect(path)?;
+        let mut census = Loader::census(&checkpoint, naming.clone());
+        model.take_census(&mut census)?;
+        require(&census.needs)?;
+        let head = match model {
+            ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
+            _ => None,
+        };
+        let parameters = parameters(&census.needs);
+        let mut needs = census.needs;
+        let head = head.map(|(head, used)| {
+            needs.extend(used);
+            head
+        });
+        let info = EncoderInfo {
+            name: name.to_owned(),
+            family: model.family().to_owned(),
+            hidden_states: model.layers() + 1,
+            dim: model.dim(),
+            hop: model.hop(),
+            longest: model.longest(),
+            shortest: model.shortest(),
+            weights_digest: checkpoint.digest()?.to_string(),
+            parameters,
+            normalisation,
+            unused: unused(&checkpoint, &needs),
+        };
+        Ok(Self {
+            checkpoint,
+            naming,
+            description: Description {
+                info,
+                model,
+                has_head: head.is_some(),
+            },
+            head,
+        })
+    }
+}
+
+/// Where the weights of an encoder lie; none for one without.
+fn path_of(source: &EncoderSource) -> Result<Option<PathBuf>, EncoderError> {
+    match source {
+        EncoderSource::Named(name) if name == FBANK => Ok(None),
+        EncoderSource::Named(name) => find(name).map(Some),
+        EncoderSource::Local { path, .. } => Ok(Some(path.clone())),
     }
 }
 

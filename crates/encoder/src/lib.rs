@@ -9,6 +9,7 @@ pub mod checkpoint;
 mod check;
 mod config;
 mod conv_spec;
+mod description;
 mod detect;
 mod encoder;
 mod error;
@@ -28,6 +29,7 @@ mod yaml;
 mod zoo;
 
 pub use check::{FolderReport, check_dir};
+pub use description::Description;
 pub use emobox_kernels::{Precision, measured_peak};
 pub use encoder::{Encoder, FBANK};
 pub use error::EncoderError;

@@ -2,11 +2,13 @@
 
 use crate::families::Network;
 use crate::families::data2vec2::{Data2Vec2, Data2Vec2Config};
+use crate::families::fbank::Fbank;
 use crate::families::speech::{Speech, SpeechConfig};
-use crate::families::whisper::{Whisper, WhisperConfig};
+use crate::families::whisper::{self, Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
 use crate::weights::Loader;
 use crate::{EncoderError, Normalisation};
+use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
 
 /// What a checkpoint's configuration says, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +16,8 @@ pub(crate) enum ModelConfig {
     Whisper(WhisperConfig),
     Speech(SpeechConfig),
     Data2Vec2(Data2Vec2Config),
+    /// Log-mel energies, without weights.
+    Fbank(FbankOptions),
 }
 
 impl ModelConfig {
@@ -24,6 +28,7 @@ impl ModelConfig {
             Self::Speech(config) => config.kind.name(),
             Self::Data2Vec2(config) if config.tokens > 0 => "emotion2vec",
             Self::Data2Vec2(_) => "data2vec 2.0",
+            Self::Fbank(_) => "log-mel",
         }
     }
 
@@ -32,6 +37,7 @@ impl ModelConfig {
             Self::Whisper(config) => config.layers,
             Self::Speech(config) => config.layers,
             Self::Data2Vec2(config) => config.layers(),
+            Self::Fbank(_) => 0,
         }
     }
 
@@ -40,6 +46,7 @@ impl ModelConfig {
             Self::Whisper(config) => config.heads,
             Self::Speech(config) => config.heads,
             Self::Data2Vec2(config) => config.heads,
+            Self::Fbank(_) => 0,
         }
     }
 
@@ -48,6 +55,7 @@ impl ModelConfig {
             Self::Whisper(config) => config.dim,
             Self::Speech(config) => config.dim,
             Self::Data2Vec2(config) => config.dim,
+            Self::Fbank(options) => options.dim(),
         }
     }
 
@@ -57,6 +65,42 @@ impl ModelConfig {
             Self::Whisper(_) => 320,
             Self::Speech(config) => config.front_end.hop(),
             Self::Data2Vec2(config) => config.front_end.hop(),
+            Self::Fbank(_) => FBANK_HOP,
+        }
+    }
+
+    /// The frames of so many samples that are at least [`ModelConfig::shortest`].
+    pub(crate) fn frames(&self, samples: usize) -> usize {
+        match self {
+            Self::Whisper(_) => whisper::frames(samples),
+            Self::Speech(config) => config.front_end.frames(samples),
+            Self::Data2Vec2(config) => config.front_end.frames(samples),
+            Self::Fbank(options) => options.frames(samples),
+        }
+    }
+
+    /// The frames that are computed for so many samples, which may be more than are kept.
+    pub(crate) fn computed_frames(&self, samples: usize) -> usize {
+        match self {
+            Self::Whisper(_) => whisper::POSITIONS,
+            _ => self.frames(samples),
+        }
+    }
+
+    /// The most samples that are looked at.
+    pub(crate) fn longest(&self) -> Option<usize> {
+        match self {
+            Self::Whisper(_) => Some(whisper::LONGEST),
+            _ => None,
+        }
+    }
+
+    /// The fewest samples that yield a frame.
+    pub(crate) fn shortest(&self) -> usize {
+        match self {
+            Self::Speech(config) => config.front_end.shortest(),
+            Self::Data2Vec2(config) => config.front_end.shortest(),
+            Self::Whisper(_) | Self::Fbank(_) => 1,
         }
     }
 
@@ -70,6 +114,7 @@ impl ModelConfig {
             Self::Data2Vec2(config) => {
                 Data2Vec2::build(config, Normalisation::None, loader, Census).map(drop)
             }
+            Self::Fbank(_) => Ok(()),
         }
     }
 
@@ -88,6 +133,7 @@ impl ModelConfig {
             Self::Data2Vec2(config) => {
                 Box::new(Data2Vec2::build(config, normalisation, loader, device)?)
             }
+            Self::Fbank(options) => Box::new(Fbank { options: *options }),
         })
     }
 }

@@ -48,6 +48,14 @@ pub enum StorePrecision {
 }
 
 impl StorePrecision {
+    /// As files and folders call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::F32 => "f32",
+        }
+    }
+
     /// Bytes a number takes on disk.
     pub fn bytes(self) -> usize {
         match self {
@@ -68,6 +76,16 @@ pub enum ComputePrecision {
     Bf16,
 }
 
+impl ComputePrecision {
+    /// As files and folders call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 /// Layer normalisation (no affine, epsilon [`crate::EPSILON`]) of the stored frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -79,6 +97,17 @@ pub enum Normalisation {
     Frame,
     /// As the encoder gave them.
     None,
+}
+
+impl Normalisation {
+    /// As files and folders call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utterance => "utterance",
+            Self::Frame => "frame",
+            Self::None => "none",
+        }
+    }
 }
 
 impl StoreHeader {

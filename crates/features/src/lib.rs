@@ -7,7 +7,9 @@
 //! frames/00000-<digest>.safetensors   one tensor an utterance, named by its key:
 //!                                  [frame, dim], or [layer, frame, dim] when several layers are kept
 //! pooled/00000-<digest>.safetensors   one tensor [layer, 2, dim] an utterance: mean and standard
-//!                                  deviation over frames of every hidden state, f32, un-normalised
+//!                                  deviation over frames of every hidden state, f32, un-normalised;
+//!                                  made where a layer curve is asked for
+//! audio/00000-<digest>.json        ledger: from which audio files the shard was made
 //! ```
 //!
 //! **One job is one shard.** [`StorePlan`] cuts the sorted work list into small shards before
@@ -29,6 +31,7 @@ mod claim;
 mod error;
 mod header;
 mod item;
+mod ledger;
 mod normalise;
 mod plan;
 mod pooled;
@@ -40,6 +43,7 @@ pub use claim::{Claim, ShardClaim};
 pub use error::FeatureError;
 pub use header::{ComputePrecision, Normalisation, SCHEMA, StoreHeader, StorePrecision};
 pub use item::{HiddenView, Outcome, StoredItem};
+pub use ledger::{Ledger, LedgerItem, Ledgers};
 pub use normalise::{EPSILON, normalise};
 pub use plan::{Shard, ShardState, Share, StorePlan, WorkItem};
 pub use pooled::{PooledView, pool_frames};

@@ -1,3 +1,4 @@
+use crate::ledger::{self, Ledger};
 use crate::shard::{self, Kind};
 use crate::{FeatureError, StoreHeader};
 use emobox_files::{FileError, read_json, sha256_bytes, write_json};
@@ -122,6 +123,9 @@ impl StorePlan {
 
     /// Looks at the files of one shard; reads headers only.
     pub fn inspect(&self, dir: &Path, shard: &Shard) -> ShardState {
+        if !Ledger::path(dir, shard).exists() {
+            return ShardState::Missing;
+        }
         let kinds = [Kind::Frames, Kind::Pooled];
         let wanted = &kinds[..if self.header.pooled_layers > 0 { 2 } else { 1 }];
         let mut failed = 0;
@@ -138,17 +142,36 @@ impl StorePlan {
         ShardState::Done { failed }
     }
 
-    /// The shards of a share of the work that still have to be made; with `retry_failed`, also those
-    /// with utterances that failed before.
-    pub fn missing_shards(&self, dir: &Path, share: Share, retry_failed: bool) -> Vec<&Shard> {
-        self.shards
-            .iter()
-            .filter(|shard| share.contains(shard.number))
-            .filter(|shard| match self.inspect(dir, shard) {
-                ShardState::Missing | ShardState::Damaged(_) => true,
-                ShardState::Done { failed } => retry_failed && failed > 0,
-            })
+    /// The shards of a share of the work that still have to be made.
+    pub fn missing_shards(&self, dir: &Path, share: Share) -> Vec<&Shard> {
+        let ours = self.shards.iter().filter(|s| share.contains(s.number));
+        ours.filter(|shard| !matches!(self.inspect(dir, shard), ShardState::Done { .. }))
             .collect()
+    }
+
+    /// Takes the features of a shard away, so that they are made again.
+    pub fn forget(&self, dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
+        let frames = shard::path(dir, Kind::Frames, &shard.file);
+        match std::fs::remove_file(&frames) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(FileError::io("remove", frames, e).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes the features, and keeps what says how and from which audio they were made.
+    pub fn discard(&self, dir: &Path) -> Result<(), FeatureError> {
+        for kind in [Kind::Frames, Kind::Pooled] {
+            let folder = dir.join(kind.folder());
+            match std::fs::remove_dir_all(&folder) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FileError::io("remove", folder, e).into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The files of a share of the work, made or not, `store.json` first.
@@ -156,6 +179,7 @@ impl StorePlan {
         let mut files = vec![dir.join("store.json")];
         let ours = self.shards.iter().filter(|s| share.contains(s.number));
         for shard in ours {
+            files.push(Ledger::path(dir, shard));
             files.push(shard::path(dir, Kind::Frames, &shard.file));
             if self.header.pooled_layers > 0 {
                 files.push(shard::path(dir, Kind::Pooled, &shard.file));
@@ -168,8 +192,8 @@ impl StorePlan {
     /// process that was killed while it wrote. Call it only when no shard is left to make.
     pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
         let mut strays = Vec::new();
-        for kind in [Kind::Frames, Kind::Pooled] {
-            let folder = dir.join(kind.folder());
+        for folder in [Kind::Frames.folder(), Kind::Pooled.folder(), ledger::FOLDER] {
+            let folder = dir.join(folder);
             if !folder.exists() {
                 continue;
             }
@@ -178,13 +202,20 @@ impl StorePlan {
             for entry in entries {
                 let entry = entry.map_err(|e| FileError::io("list", &folder, e))?;
                 let name = entry.file_name();
+                let stem = Path::new(&name).with_extension("safetensors");
                 let is_shard = Path::new(&name)
                     .extension()
-                    .is_some_and(|e| e == "safetensors");
+                    .is_some_and(|e| e == "safetensors" || e == "json");
                 // What a killed process was writing. Nobody else is: every shard is claimed or done.
                 let text = name.to_string_lossy();
                 let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp");
-                if is_torn || is_shard && !self.shards.iter().any(|shard| name == *shard.file) {
+                if is_torn
+                    || is_shard
+                        && !self
+                            .shards
+                            .iter()
+                            .any(|shard| stem == Path::new(&shard.file))
+                {
                     strays.push(entry.path());
                 }
             }

@@ -1,6 +1,6 @@
 use crate::item::Stored;
-use crate::{FeatureError, Outcome, Shard, StoreHeader, StorePlan, StoredItem};
-use emobox_files::{FileError, sha256_bytes, write_atomic};
+use crate::{FeatureError, Ledger, LedgerItem, Outcome, Shard, StoreHeader, StorePlan, StoredItem};
+use emobox_files::{FileError, Stamp, sha256_bytes, write_atomic};
 use emobox_kernels::MappedFile;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -48,16 +48,18 @@ pub(crate) struct ShardMeta {
     pub(crate) failed: Vec<Failure>,
 }
 
-/// Writes both files of a shard, each whole or not at all, the frames last: where they are, the
-/// pooled statistics are too. `outcomes` may come in any order and must name every utterance of the
-/// shard once.
+/// Writes the files of a shard, each whole or not at all, the frames last: where they are, the ledger
+/// and the pooled statistics are too. `outcomes` may come in any order and must name every utterance
+/// of the shard once; `audio` is the file of an utterance as it was when it was read.
 pub fn write_shard(
     dir: &Path,
     plan: &StorePlan,
     shard: &Shard,
     outcomes: &[Outcome],
+    audio: &HashMap<String, Stamp>,
 ) -> Result<(), FeatureError> {
     let (stored, failed) = sorted(plan, shard, outcomes)?;
+    ledger(plan, shard, outcomes, audio)?.write(dir, shard)?;
     let header = plan.header();
     if header.pooled_layers > 0 {
         let shape = vec![header.pooled_layers, 2, header.dim];
@@ -93,6 +95,37 @@ pub fn write_shard(
         &failed,
         tensors.collect(),
     )
+}
+
+fn ledger(
+    plan: &StorePlan,
+    shard: &Shard,
+    outcomes: &[Outcome],
+    audio: &HashMap<String, Stamp>,
+) -> Result<Ledger, FeatureError> {
+    let mut items = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let audio = audio
+            .get(outcome.key())
+            .ok_or_else(|| FeatureError::WrongItems {
+                shard: shard.number,
+                problem: "no audio file named for utterance",
+                key: outcome.key().to_owned(),
+            })?;
+        let (frames, failed) = match outcome {
+            Outcome::Stored(item) => (item.frames, None),
+            Outcome::Failed { reason, .. } => (0, Some(reason.clone())),
+        };
+        items.push(LedgerItem {
+            key: outcome.key().to_owned(),
+            frames,
+            failed,
+            audio: audio.clone(),
+        });
+    }
+    items.sort_by(|a, b| a.key.cmp(&b.key));
+    debug_assert_eq!(items.len(), plan.items(shard).len());
+    Ok(Ledger { items })
 }
 
 type Tensor<'a> = (&'a str, Vec<usize>, Dtype, &'a [u8]);

@@ -1,12 +1,13 @@
 //! The store's promises: same bytes whatever happens, nothing half-written, nothing silently reused.
 
 use emobox_features::{
-    Claim, ComputePrecision, FeatureError, HiddenView, Normalisation, Outcome, SCHEMA, Shard,
-    ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision, StoredItem,
-    WorkItem, normalise, write_shard,
+    Claim, ComputePrecision, FeatureError, HiddenView, Ledgers, Normalisation, Outcome, SCHEMA,
+    Shard, ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision,
+    StoredItem, WorkItem, normalise, write_shard,
 };
+use emobox_files::Stamp;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 const LAYERS: [usize; 3] = [0, 1, 2];
@@ -64,6 +65,16 @@ fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
     Outcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
 }
 
+/// The same file for every utterance: what is in it does not matter here.
+fn audio(plan: &StorePlan) -> HashMap<String, Stamp> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store.rs");
+    let stamp = Stamp::of(&file).unwrap();
+    let items = plan.shards().iter().flat_map(|shard| plan.items(shard));
+    items
+        .map(|item| (item.key.clone(), stamp.clone()))
+        .collect()
+}
+
 fn make(dir: &Path, plan: &StorePlan, shard: &Shard) {
     let outcomes: Vec<_> = plan
         .items(shard)
@@ -71,12 +82,12 @@ fn make(dir: &Path, plan: &StorePlan, shard: &Shard) {
         .rev()
         .map(|item| encode(plan.header(), item))
         .collect();
-    write_shard(dir, plan, shard, &outcomes).unwrap();
+    write_shard(dir, plan, shard, &outcomes, &audio(plan)).unwrap();
 }
 
 fn make_all(dir: &Path, plan: &StorePlan) {
     plan.begin(dir).unwrap();
-    for shard in plan.missing_shards(dir, Share::ALL, false) {
+    for shard in plan.missing_shards(dir, Share::ALL) {
         make(dir, plan, shard);
     }
 }
@@ -171,7 +182,7 @@ fn interruptions_and_order_leave_no_trace() {
     let plan = StorePlan::new(header(), shuffled).unwrap();
     // Machine 2 of 3 begins; then a run dies between the two files of a shard, a third goes on.
     plan.begin(rough.path()).unwrap();
-    for shard in plan.missing_shards(rough.path(), "2/3".parse().unwrap(), false) {
+    for shard in plan.missing_shards(rough.path(), "2/3".parse().unwrap()) {
         make(rough.path(), &plan, shard);
     }
     std::fs::remove_file(first_file(rough.path(), "frames")).unwrap();
@@ -304,20 +315,28 @@ fn damage_is_found_named_and_repaired() {
 }
 
 #[test]
-fn failures_are_kept_and_retried_on_request_only() {
+fn failures_are_kept_and_ledgers_outlive_features() {
     let dir = tempfile::tempdir().unwrap();
     let plan = StorePlan::new(header(), work(100)).unwrap();
     make_all(dir.path(), &plan);
-    assert!(
-        plan.missing_shards(dir.path(), Share::ALL, false)
-            .is_empty()
-    );
-    let again = plan.missing_shards(dir.path(), Share::ALL, true);
-    assert_eq!(again.len(), 1);
+    assert!(plan.missing_shards(dir.path(), Share::ALL).is_empty());
+    let states = plan.shards().iter().map(|s| plan.inspect(dir.path(), s));
+    let failed = states.map(|state| match state {
+        ShardState::Done { failed } => failed,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(failed.sum::<usize>(), 1);
+
+    plan.discard(dir.path()).unwrap();
     assert_eq!(
-        plan.inspect(dir.path(), again[0]),
-        ShardState::Done { failed: 1 }
+        plan.missing_shards(dir.path(), Share::ALL).len(),
+        plan.shards().len()
     );
+    let ledgers = Ledgers::read(dir.path(), &plan).unwrap();
+    assert_eq!(ledgers.items.len(), 100);
+    assert_eq!(ledgers.failures().count(), 1);
+    let first = &plan.items(&plan.shards()[0])[0];
+    assert_eq!(ledgers.frames(&first.key), Some(first.frames));
 }
 
 #[test]
@@ -326,9 +345,9 @@ fn a_new_work_list_leaves_old_shards_aside() {
     make_all(dir.path(), &StorePlan::new(header(), work(70)).unwrap());
     let longer = StorePlan::new(header(), work(80)).unwrap();
     longer.begin(dir.path()).unwrap();
-    let missing = longer.missing_shards(dir.path(), Share::ALL, false);
+    let missing = longer.missing_shards(dir.path(), Share::ALL);
     assert_eq!(missing.len(), 1, "the first 64 utterances are unchanged");
-    assert_eq!(longer.strays(dir.path()).unwrap().len(), 2);
+    assert_eq!(longer.strays(dir.path()).unwrap().len(), 3);
     make_all(dir.path(), &longer);
     assert_eq!(Store::open(dir.path(), &header()).unwrap().len(), 79);
 }
@@ -383,7 +402,7 @@ fn wrong_work_is_refused() {
         .iter()
         .map(|i| encode(&header(), i))
         .collect();
-    let error = write_shard(dir.path(), &plan, shard, &outcomes[1..]).unwrap_err();
+    let error = write_shard(dir.path(), &plan, shard, &outcomes[1..], &audio(&plan)).unwrap_err();
     assert!(
         error
             .to_string()
@@ -423,7 +442,7 @@ proptest! {
         let nowhere = Path::new("/nonexistent/emobox");
         let shares: usize = (1..=machines)
             .map(|i| format!("{i}/{machines}").parse::<Share>().unwrap())
-            .map(|share| plan.missing_shards(nowhere, share, false).len())
+            .map(|share| plan.missing_shards(nowhere, share).len())
             .sum();
         prop_assert_eq!(shares, plan.shards().len());
     }

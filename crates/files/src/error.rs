@@ -41,6 +41,12 @@ impl FileError {
         }
     }
 
+    /// Whether the system refused for a reason that may pass: a disk that is away, a missing permission, a file
+    /// that is not there now. What is wrong with the bytes of a file is none.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() != std::io::ErrorKind::UnexpectedEof)
+    }
+
     /// Whether the disk (or the user's quota on it) is full.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_full(source))

@@ -7,10 +7,12 @@ mod digest;
 mod error;
 mod lock;
 mod safe_path;
+mod stamp;
 mod write;
 
 pub use digest::{Sha256, sha256_bytes, sha256_file, sha256_parts};
 pub use error::FileError;
 pub use lock::{DirLock, LockOutcome};
 pub use safe_path::join_inside;
+pub use stamp::Stamp;
 pub use write::{read_json, try_write_atomic, write_atomic, write_atomic_with, write_json};

@@ -11,10 +11,12 @@ use emobox_features::{
     ComputePrecision, HiddenView, Normalisation, Outcome, SCHEMA, Share, Store, StoreHeader,
     StorePlan, StorePrecision, StoredItem, WorkItem, write_shard,
 };
+use emobox_files::Stamp;
 use emobox_probe::{
     Flow, FoldTask, Item, Observer, Progress, Protocol, Role, StreamSource, TrainOptions,
     train_fold,
 };
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
@@ -135,9 +137,11 @@ fn plan(utterances: usize, dim: usize) -> Result<StorePlan, Box<dyn Error>> {
 
 fn make(folder: &Path, plan: &StorePlan) -> Result<(), Box<dyn Error>> {
     plan.begin(folder)?;
+    let program = Stamp::of(&std::env::current_exe()?)?;
     let dim = plan.header().dim;
-    for shard in plan.missing_shards(folder, Share::ALL, false) {
+    for shard in plan.missing_shards(folder, Share::ALL) {
         let mut outcomes = Vec::new();
+        let mut audio = HashMap::new();
         for item in plan.items(shard) {
             let at: usize = item.key[10..].parse()?;
             let mut state = at as u64 + 1;
@@ -161,13 +165,15 @@ fn make(folder: &Path, plan: &StorePlan) -> Result<(), Box<dyn Error>> {
                 dim,
                 data: &data,
             };
+            // There is no audio; every utterance names this program.
+            audio.insert(item.key.clone(), program.clone());
             outcomes.push(Outcome::Stored(StoredItem::new(
                 plan.header(),
                 &item.key,
                 &hidden,
             )?));
         }
-        write_shard(folder, plan, shard, &outcomes)?;
+        write_shard(folder, plan, shard, &outcomes, &audio)?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 use super::slurm::{self, Queued};
 use super::state::{State, Submission, is_cancelled, mark_cancelled};
 use super::trouble;
-use crate::plan::{JobStage, Plan};
+use crate::plan::{JobFailure, JobStage, JobState, Plan, Receipt, States};
+use crate::results::{assemble, mark_in_progress};
 use crate::{BenchError, BenchRun, Context, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,10 +14,10 @@ const LOST_LOOKS: u32 = 30;
 /// earlier client has submitted is joined; what had failed too often gets new tries.
 pub fn submit(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     slurm::check()?;
-    plan.write()?;
+    plan.begin()?;
+    mark_in_progress(plan)?;
     let mut state = State::read(plan).unwrap_or_default();
     state.failures.clear();
-    state.given_up.clear();
     state.write(plan)?;
     mark_cancelled(plan, false)?;
     Client::new(plan, state, context)?.run()
@@ -57,8 +58,9 @@ struct Client<'a> {
     plan: &'a Plan,
     state: State,
     context: Context<'a>,
+    states: States,
     finished: BTreeSet<usize>,
-    /// Since when a job is neither finished nor in the queue, though it was submitted.
+    /// Since when a task is neither finished nor in the queue, though it was submitted.
     gone: BTreeMap<usize, Instant>,
     told: BTreeSet<String>,
 }
@@ -69,25 +71,26 @@ impl<'a> Client<'a> {
             plan,
             state,
             context,
+            states: States::of(plan),
             finished: BTreeSet::new(),
             gone: BTreeMap::new(),
             told: BTreeSet::new(),
         };
-        client.look_for_receipts();
+        client.look_for_receipts()?;
         Ok(client)
     }
 
     fn run(mut self) -> Result<BenchRun, BenchError> {
         self.context.progress.begin(&Stage {
             label: "on the cluster".to_owned(),
-            total: self.plan.jobs.len() as u64,
+            total: self.plan.tasks.len() as u64,
             unit: "tasks",
             already: self.finished.len() as u64,
         });
         let followed = self.follow();
         self.context.progress.end();
         followed?;
-        self.plan.finished_run()
+        assemble(self.plan, &self.states)?.unless_empty()
     }
 
     fn follow(&mut self) -> Result<(), BenchError> {
@@ -112,9 +115,9 @@ impl<'a> Client<'a> {
                 Err(error) => return Err(error),
             };
             lost = 0;
-            let fresh = self.look_for_receipts();
+            let fresh = self.look_for_receipts()?;
             self.context.progress.advance(fresh);
-            if self.finished.len() == self.plan.jobs.len() {
+            if self.finished.len() == self.plan.tasks.len() {
                 return Ok(());
             }
             if is_cancelled(self.plan) {
@@ -123,37 +126,80 @@ impl<'a> Client<'a> {
                 ));
             }
             self.judge_the_gone(&queue)?;
-            self.drop_the_hopeless(&queue)?;
             self.warn_of_the_stuck(&queue);
             self.submit_the_open(&queue)?;
-            if self.nothing_can_come(&queue) {
-                return Err(BenchError::Cluster(self.farewell()));
-            }
             self.pause(poll)?;
         }
     }
 
-    fn look_for_receipts(&mut self) -> u64 {
+    /// Looks which tasks have ended, and returns how many have since the last look. What another node may do, and has
+    /// tries left, is opened again.
+    fn look_for_receipts(&mut self) -> Result<u64, BenchError> {
+        self.states.refresh(self.plan);
         let mut fresh = 0;
-        for (at, job) in self.plan.jobs.iter().enumerate() {
-            // In the order of the plan: what has unfinished needs is not finished either.
-            let needs_are_there = job.needs.iter().all(|need| self.finished.contains(need));
-            if !self.finished.contains(&at) && needs_are_there && self.plan.is_finished(job) {
-                self.finished.insert(at);
-                fresh += 1;
+        for at in 0..self.plan.tasks.len() {
+            if self.finished.contains(&at) || !self.states.task_is_settled(self.plan, at) {
+                continue;
             }
+            if self.open_again(at)? {
+                continue;
+            }
+            self.finished.insert(at);
+            fresh += 1;
         }
-        fresh
+        Ok(fresh)
     }
 
-    /// A job that was submitted, is not in the queue and has no receipt has failed, once the shared
-    /// disk has had its time to show the receipt.
+    /// Whether a task that has ended has failures that may pass, and tries left: these jobs are then open again.
+    fn open_again(&mut self, task: usize) -> Result<bool, BenchError> {
+        let jobs = self.plan.tasks[task].jobs.iter().copied();
+        let passing = |at: &usize| {
+            matches!(
+                self.states.get(*at),
+                JobState::Failed(JobFailure { may_pass: true, .. })
+            )
+        };
+        let passing: Vec<usize> = jobs.filter(passing).collect();
+        // What an earlier client has not submitted is not tried by this one either.
+        if passing.is_empty() || self.state.last(task).is_none() {
+            return Ok(false);
+        }
+        let retries = self
+            .plan
+            .experiment
+            .slurm
+            .clone()
+            .unwrap_or_default()
+            .retries;
+        let failures = self.state.failures.entry(task).or_default();
+        if *failures >= retries {
+            return Ok(false);
+        }
+        *failures += 1;
+        let now = *failures;
+        for at in passing {
+            let job = &self.plan.jobs[at];
+            let reason = self.states.failure(self.plan, at);
+            let reason = reason.map_or_else(String::new, |(_, failure)| failure.reason.clone());
+            self.tell(format!(
+                "{}: {reason}\n  submitted again ({now} of {retries} times)",
+                job.name
+            ));
+            Receipt::drop(self.plan, job)?;
+        }
+        self.state.forget(task);
+        self.state.write(self.plan)?;
+        self.states = States::of(self.plan);
+        Ok(true)
+    }
+
+    /// A task that was submitted, is not in the queue and has no receipts has failed, once the shared
+    /// disk has had its time to show the receipts.
     fn judge_the_gone(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
         let options = self.plan.experiment.slurm.clone().unwrap_or_default();
-        for at in 0..self.plan.jobs.len() {
+        for at in 0..self.plan.tasks.len() {
             let is_gone = !self.finished.contains(&at)
                 && !queue.contains_key(&at)
-                && !self.state.given_up.contains_key(&at)
                 && self.state.last(at).is_some();
             if !is_gone {
                 self.gone.remove(&at);
@@ -164,7 +210,8 @@ impl<'a> Client<'a> {
                 continue;
             }
             self.gone.remove(&at);
-            if self.needs(at).any(|need| !self.finished.contains(&need)) {
+            let needs = self.plan.task_needs(at);
+            if needs.iter().any(|need| !self.finished.contains(need)) {
                 // It found its needs missing and left; that is no failure of its own.
                 self.state.forget(at);
                 continue;
@@ -177,7 +224,7 @@ impl<'a> Client<'a> {
                 self.tell(format!(
                     "{why}\n  given up after {tries} tries; the others go on"
                 ));
-                self.state.given_up.insert(at, why);
+                self.give_up(at, &why)?;
             } else {
                 let (now, all) = (*failures, options.retries);
                 self.tell(format!("{why}\n  submitted again ({now} of {all} times)"));
@@ -188,34 +235,51 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Submits, stage by stage, what is neither finished, in the queue, being judged nor hopeless.
+    /// The cells of a task that nothing came of stay empty, for this reason.
+    fn give_up(&mut self, task: usize, why: &str) -> Result<(), BenchError> {
+        for &at in &self.plan.tasks[task].jobs {
+            if !self.states.get(at).is_settled() {
+                let failure = JobFailure {
+                    reason: why.lines().next().unwrap_or(why).to_owned(),
+                    wrong_call: false,
+                    left_out: false,
+                    may_pass: false,
+                };
+                Receipt::failed(self.plan, &self.plan.jobs[at], failure.clone())?;
+                self.states.set(self.plan, at, JobState::Failed(failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// Submits, stage by stage, what is neither finished, in the queue nor being judged.
     fn submit_the_open(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
-        let hopeless = self.hopeless();
         let mut arrays: BTreeMap<usize, u64> =
             queue.iter().map(|(&at, task)| (at, task.slurm)).collect();
         for stage in JobStage::ALL {
-            let open: Vec<usize> = self
-                .plan
-                .stage(stage)
-                .map(|(at, _)| at)
-                .filter(|at| {
-                    !self.finished.contains(at)
+            let tasks = self.plan.tasks.iter().enumerate();
+            let open: Vec<usize> = tasks
+                .filter(|(at, task)| {
+                    task.stage == stage
+                        && !self.finished.contains(at)
                         && !arrays.contains_key(at)
-                        && !hopeless.contains(at)
                         && self.state.last(*at).is_none()
                 })
                 // A need that is being judged has no array to wait for yet.
-                .filter(|&at| {
-                    let mut needs = self.needs(at);
-                    needs.all(|need| self.finished.contains(&need) || arrays.contains_key(&need))
+                .filter(|(at, _)| {
+                    let needs = self.plan.task_needs(*at);
+                    needs
+                        .iter()
+                        .all(|need| self.finished.contains(need) || arrays.contains_key(need))
                 })
+                .map(|(at, _)| at)
                 .collect();
             if open.is_empty() {
                 continue;
             }
             let mut after: Vec<u64> = open
                 .iter()
-                .flat_map(|&at| self.needs(at))
+                .flat_map(|&at| self.plan.task_needs(at))
                 .filter(|need| !self.finished.contains(need))
                 .filter_map(|need| arrays.get(&need).copied())
                 .collect();
@@ -230,61 +294,18 @@ impl<'a> Client<'a> {
             self.state.submissions.push(Submission {
                 slurm,
                 stage,
-                jobs: open,
+                tasks: open,
             });
             self.state.write(self.plan)?;
         }
         Ok(())
     }
 
-    fn needs(&self, job: usize) -> impl Iterator<Item = usize> + 'a {
-        let plan = self.plan;
-        plan.jobs[job].needs.iter().copied()
-    }
-
-    /// Jobs that are given up, and jobs that need one of these.
-    fn hopeless(&self) -> BTreeSet<usize> {
-        let mut hopeless: BTreeSet<usize> = self.state.given_up.keys().copied().collect();
-        for at in 0..self.plan.jobs.len() {
-            if self.needs(at).any(|need| hopeless.contains(&need)) {
-                hopeless.insert(at);
-            }
-        }
-        hopeless
-    }
-
-    /// Whether all that is not finished is hopeless.
-    fn nothing_can_come(&self, queue: &BTreeMap<usize, Queued>) -> bool {
-        let hopeless = self.hopeless();
-        let mut open = (0..self.plan.jobs.len()).filter(|at| !self.finished.contains(at));
-        open.all(|at| hopeless.contains(&at) && !queue.contains_key(&at))
-    }
-
-    /// Tasks that would find their needs missing do not wait for a place on a node first.
-    fn drop_the_hopeless(&self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
-        let hopeless = self.hopeless();
-        let tasks = queue.iter().filter(|(at, _)| hopeless.contains(at));
-        slurm::cancel_tasks(tasks.map(|(at, task)| format!("{}_{at}", task.slurm)))
-    }
-
-    fn farewell(&self) -> String {
-        let mut text = format!(
-            "{} of {} tasks are finished; the same command goes on from here once this is put right:",
-            self.finished.len(),
-            self.plan.jobs.len()
-        );
-        for why in self.state.given_up.values() {
-            text.push('\n');
-            text.push_str(why);
-        }
-        text
-    }
-
     fn warn_of_the_stuck(&mut self, queue: &BTreeMap<usize, Queued>) {
         for task in queue.values() {
             if let Some(advice) = trouble::stuck(&task.reason) {
                 self.tell(format!(
-                    "job array {} waits for ever ({}): {advice}",
+                    "job array {} cannot start ({}): {advice}",
                     task.slurm, task.reason
                 ));
             }

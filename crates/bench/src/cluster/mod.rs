@@ -11,3 +11,13 @@ mod trouble;
 
 pub use follow::{cancel, follow, submit};
 pub use options::{Resources, SlurmOptions};
+
+use crate::plan::Plan;
+
+/// How many tasks of a plan wait or run on a cluster; none where nothing was submitted or no Slurm answers.
+pub(crate) fn tasks_in_queue(plan: &Plan) -> usize {
+    if state::State::read(plan).is_none() {
+        return 0;
+    }
+    slurm::queue(plan).map_or(0, |tasks| tasks.len())
+}

@@ -27,7 +27,7 @@ pub(super) fn check() -> Result<(), BenchError> {
     output(command).map(drop)
 }
 
-/// The tasks of a plan that wait or run, by job.
+/// The tasks of a plan that wait or run, by their number.
 pub(super) fn queue(plan: &Plan) -> Result<BTreeMap<usize, Queued>, BenchError> {
     let mut command = Command::new("squeue");
     command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%r|%j"]);
@@ -65,7 +65,7 @@ fn parse_queue(text: &str, prefix: &str) -> BTreeMap<usize, Queued> {
 pub(super) fn submit_array(
     plan: &Plan,
     stage: JobStage,
-    jobs: &[usize],
+    tasks: &[usize],
     after: &[u64],
 ) -> Result<u64, BenchError> {
     let options = plan.experiment.slurm.clone().unwrap_or_default();
@@ -79,7 +79,7 @@ pub(super) fn submit_array(
     command.arg("--parsable");
     command.arg(format!("--job-name={}", array_name(plan, Some(stage))));
     let throttle = options.throttle.map_or(String::new(), |n| format!("%{n}"));
-    command.arg(format!("--array={}{throttle}", ranges(jobs)));
+    command.arg(format!("--array={}{throttle}", ranges(tasks)));
     command.arg(format!("--output={}/{stage}-%a-%A.log", logs.display()));
     if !after.is_empty() {
         let ids: Vec<String> = after.iter().map(u64::to_string).collect();
@@ -153,9 +153,9 @@ pub(super) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), Be
 }
 
 /// How Slurm says that a task ended, as far as it still knows: `TIMEOUT`, `OUT_OF_MEMORY`, …
-pub(super) fn end_of(slurm: u64, job: usize) -> Option<String> {
+pub(super) fn end_of(slurm: u64, task: usize) -> Option<String> {
     let mut command = Command::new("scontrol");
-    command.args(["--oneliner", "show", "job", &format!("{slurm}_{job}")]);
+    command.args(["--oneliner", "show", "job", &format!("{slurm}_{task}")]);
     if let Ok(text) = output(command) {
         let mut words = text.split_whitespace();
         if let Some(state) = words.find_map(|word| word.strip_prefix("JobState=")) {
@@ -165,7 +165,7 @@ pub(super) fn end_of(slurm: u64, job: usize) -> Option<String> {
     // The controller forgets after minutes; accounting, where there is any, does not.
     let mut command = Command::new("sacct");
     command.args(["-X", "-n", "-P", "-o", "State", "-j"]);
-    command.arg(format!("{slurm}_{job}"));
+    command.arg(format!("{slurm}_{task}"));
     let text = output(command).ok()?;
     let state = text.lines().last()?.split_whitespace().next()?;
     Some(state.to_owned())

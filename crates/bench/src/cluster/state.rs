@@ -11,10 +11,8 @@ use std::path::PathBuf;
 pub(super) struct State {
     /// In their order.
     pub(super) submissions: Vec<Submission>,
-    /// How often a job has failed.
+    /// How often a task has failed.
     pub(super) failures: BTreeMap<usize, u32>,
-    /// Jobs that are not tried again, and why.
-    pub(super) given_up: BTreeMap<usize, String>,
 }
 
 /// One job array.
@@ -24,8 +22,8 @@ pub(super) struct Submission {
     pub(super) slurm: u64,
     /// Its stage.
     pub(super) stage: JobStage,
-    /// The jobs in it, which are also the array's indices.
-    pub(super) jobs: Vec<usize>,
+    /// The tasks in it, which are also the array's indices.
+    pub(super) tasks: Vec<usize>,
 }
 
 impl State {
@@ -37,18 +35,18 @@ impl State {
         Ok(write_json(path(plan), self)?)
     }
 
-    /// The last array that a job was in.
-    pub(super) fn last(&self, job: usize) -> Option<&Submission> {
+    /// The last array that a task was in.
+    pub(super) fn last(&self, task: usize) -> Option<&Submission> {
         self.submissions
             .iter()
             .rev()
-            .find(|submission| submission.jobs.contains(&job))
+            .find(|submission| submission.tasks.contains(&task))
     }
 
-    /// A job that left the queue for no fault of its own is as if it had never been in it.
-    pub(super) fn forget(&mut self, job: usize) {
+    /// A task that left the queue for no fault of its own is as if it had never been in it.
+    pub(super) fn forget(&mut self, task: usize) {
         for submission in &mut self.submissions {
-            submission.jobs.retain(|&at| at != job);
+            submission.tasks.retain(|&at| at != task);
         }
     }
 }

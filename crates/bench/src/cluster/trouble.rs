@@ -40,7 +40,7 @@ pub(super) fn refused(program: &str, said: &str) -> BenchError {
     BenchError::Cluster(format!("{program} refused: {said}\n  {advice}"))
 }
 
-/// Why a task waits that will wait for ever.
+/// What to change for a task that can never start, by the reason that Slurm gives.
 pub(super) fn stuck(reason: &str) -> Option<&'static str> {
     match reason {
         "PartitionTimeLimit" => {
@@ -57,19 +57,19 @@ pub(super) fn stuck(reason: &str) -> Option<&'static str> {
 }
 
 /// What the end of a failed task means.
-pub(super) fn explain(plan: &Plan, state: &State, job: usize) -> String {
-    let name = &plan.jobs[job].name;
+pub(super) fn explain(plan: &Plan, state: &State, task: usize) -> String {
+    let name = &plan.tasks[task].name;
     let end = state
-        .last(job)
-        .and_then(|submission| slurm::end_of(submission.slurm, job));
-    let log = last_log(plan, job);
+        .last(task)
+        .and_then(|submission| slurm::end_of(submission.slurm, task));
+    let log = last_log(plan, task);
     let text = log
         .as_ref()
         .and_then(|path| std::fs::read(path).ok())
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
     let slurm = plan.experiment.slurm.clone().unwrap_or_default();
-    let resources = slurm.resources(plan.jobs[job].stage);
+    let resources = slurm.resources(plan.tasks[task].stage);
     let why = match verdict(end.as_deref(), &text) {
         Verdict::Time => {
             let now = resources
@@ -90,7 +90,7 @@ pub(super) fn explain(plan: &Plan, state: &State, job: usize) -> String {
         Verdict::Node => "lost its node".to_owned(),
         Verdict::Failed => "failed".to_owned(),
     };
-    let mut message = format!("task {job} ({name}) {why}");
+    let mut message = format!("task {task} ({name}) {why}");
     if let Some(path) = log {
         message.push_str(&format!("; the end of {}:", path.display()));
         let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
@@ -134,9 +134,9 @@ fn verdict(end: Option<&str>, log: &str) -> Verdict {
 }
 
 /// The log of a task's latest try.
-fn last_log(plan: &Plan, job: usize) -> Option<PathBuf> {
-    let stage = plan.jobs[job].stage;
-    let prefix = format!("{stage}-{job}-");
+fn last_log(plan: &Plan, task: usize) -> Option<PathBuf> {
+    let stage = plan.tasks[task].stage;
+    let prefix = format!("{stage}-{task}-");
     let number = |path: &PathBuf| -> Option<u64> {
         let stem = path.file_stem()?.to_str()?;
         stem.strip_prefix(&prefix)?.parse().ok()

@@ -1,16 +1,19 @@
-use super::{CrossRequest, Labeller};
+use super::options::is_probe;
+use crate::cell::Cell;
 use crate::evaluate::prediction;
-use crate::extract::{extract, load_utterance, open_store};
-use crate::grid::Grid;
+use crate::extract::load_utterance;
 use crate::split::Split;
-use crate::train::{Assignment, jobs, train_jobs};
-use crate::{BenchError, Context, Corpus, EncoderChoice, Experiment, Predictor, Stage};
+use crate::train::FoldJob;
+use crate::workshop::Workshop;
+use crate::{BenchError, Corpus, EncoderChoice, Predictor, Stage};
 use emobox_corpus::{
-    GroupBy, Partition, PartitionOptions, Scheme, audit, partition, read_pseudo_labels,
+    GroupBy, Partition, PartitionOptions, Scheme, Utterance, audit, partition, read_pseudo_labels,
 };
 use emobox_encoder::{Encoder, LayerSelection};
-use emobox_files::{sha256_bytes, write_atomic_with};
+use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
 use emobox_probe::most_probable;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -18,8 +21,11 @@ use std::path::Path;
 const ONE_A_FOLD: usize = 6;
 /// Folds of larger corpora.
 const FOLDS: usize = 5;
+/// Utterances that are heard before their labels are written down: what a killed run hears again.
+const PIECE: usize = 64;
 
 /// A class for each utterance from somebody who did not annotate it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PseudoLabels {
     /// Class by key.
     pub(super) by_key: BTreeMap<String, String>,
@@ -28,6 +34,31 @@ pub(super) struct PseudoLabels {
 }
 
 impl PseudoLabels {
+    /// The labels of a corpus from the file or the labeller that the experiment names; none where it names none.
+    pub(super) fn of(
+        shop: &Workshop<'_>,
+        corpus: &str,
+        classes: &BTreeMap<String, String>,
+    ) -> Result<Option<Self>, BenchError> {
+        let cross = super::options(shop)?;
+        if let Some(path) = cross.pseudo_labels.get(corpus) {
+            return Ok(Some(Self {
+                by_key: read_pseudo_labels(path)?,
+                maker: path.display().to_string(),
+            }));
+        }
+        let Some(choice) = cross.labeller(shop.experiment) else {
+            return Ok(None);
+        };
+        if is_probe(choice) {
+            return by_probe(shop, choice, corpus, classes).map(Some);
+        }
+        if shop.description(&choice.name)?.has_head() {
+            return by_its_head(shop, choice, corpus, classes).map(Some);
+        }
+        by_other_speakers(shop, choice, corpus).map(Some)
+    }
+
     /// One `{"key", "prediction"}` a line, as `--pseudo-labels` reads them.
     pub(super) fn write(&self, path: &Path) -> Result<(), BenchError> {
         write_atomic_with(path, |out| {
@@ -41,156 +72,114 @@ impl PseudoLabels {
     }
 }
 
-/// The pseudo-labels of each corpus, in the grid's order; none where none are wanted or needed.
-pub(super) fn all(
-    grid: &Grid<'_>,
-    request: &CrossRequest,
+/// A saved probe on its encoder.
+fn by_probe(
+    shop: &Workshop<'_>,
+    choice: &EncoderChoice,
+    corpus: &str,
     classes: &BTreeMap<String, String>,
-    context: Context<'_>,
-) -> Result<Vec<Option<PseudoLabels>>, BenchError> {
-    let choice = match &request.labeller {
-        Labeller::Nobody => None,
-        Labeller::Named(choice) => Some(choice),
-        Labeller::FirstEncoder => grid.experiment.encoders.first(),
+) -> Result<PseudoLabels, BenchError> {
+    let folder = choice.path.as_deref().unwrap_or(Path::new(""));
+    let predictor = Predictor::open(folder, None, shop.experiment.device)?;
+    let origin = predictor.probe().description();
+    let maker = format!(
+        "a probe on {} trained on {}",
+        origin.features.encoder, origin.corpus
+    );
+    let identity = format!("probe {}", origin.weights_sha256);
+    let hear = |samples: &[f32]| {
+        let answer = predictor.answer(Path::new(corpus), samples)?;
+        Ok(answer.prediction)
     };
-    let mut maker = None;
-    let mut all = Vec::new();
-    for corpus in &grid.corpora {
-        if request.set_files.contains_key(&corpus.name) {
-            all.push(None);
-            continue;
-        }
-        if let Some(path) = request.label_files.get(&corpus.name) {
-            all.push(Some(PseudoLabels {
-                by_key: read_pseudo_labels(path)?,
-                maker: path.display().to_string(),
-            }));
-            continue;
-        }
-        let Some(choice) = choice else {
-            all.push(None);
-            continue;
-        };
-        let maker = match &maker {
-            Some(maker) => maker,
-            None => maker.insert(Maker::open(grid, choice)?),
-        };
-        all.push(Some(maker.label(grid, corpus, classes, context)?));
-    }
-    Ok(all)
+    let by_key = heard(shop, corpus, classes, &identity, hear)?;
+    Ok(PseudoLabels { by_key, maker })
 }
 
-/// Something that labels utterances.
-enum Maker {
-    /// A saved probe on its encoder.
-    Probe(Box<Predictor>),
-    /// An encoder with an emotion head of its own, as emotion2vec+.
-    Head(Box<Encoder>),
-    /// Probes trained on the other speakers of the same corpus.
-    OtherSpeakers(EncoderChoice),
+/// An encoder with an emotion head of its own, as emotion2vec+.
+fn by_its_head(
+    shop: &Workshop<'_>,
+    choice: &EncoderChoice,
+    corpus: &str,
+    classes: &BTreeMap<String, String>,
+) -> Result<PseudoLabels, BenchError> {
+    let encoder = shop.encoder(&choice.name)?;
+    let encoder: &Encoder = &encoder;
+    let identity = format!("head {}", encoder.info().weights_digest);
+    let hear = |samples: &[f32]| by_head(encoder, samples);
+    let by_key = heard(shop, corpus, classes, &identity, hear)?;
+    Ok(PseudoLabels {
+        by_key,
+        maker: choice.name.clone(),
+    })
 }
 
-impl Maker {
-    fn open(grid: &Grid<'_>, choice: &EncoderChoice) -> Result<Self, BenchError> {
-        let probe = choice
-            .path
-            .as_ref()
-            .filter(|path| path.join("probe.json").exists());
-        if let Some(folder) = probe {
-            let predictor = Predictor::open(folder, None, &grid.experiment.device)?;
-            return Ok(Self::Probe(Box::new(predictor)));
-        }
-        let experiment = grid.experiment;
-        let encoder = crate::open_encoder(choice, &experiment.precision, &experiment.device)?;
-        if encoder.head().is_some() {
-            return Ok(Self::Head(Box::new(encoder)));
-        }
-        Ok(Self::OtherSpeakers(choice.clone()))
-    }
-
-    fn label(
-        &self,
-        grid: &Grid<'_>,
-        corpus: &Corpus,
-        classes: &BTreeMap<String, String>,
-        context: Context<'_>,
-    ) -> Result<PseudoLabels, BenchError> {
-        match self {
-            Self::OtherSpeakers(choice) => by_other_speakers(grid, choice, corpus, context),
-            Self::Probe(predictor) => {
-                let origin = predictor.probe().description();
-                let maker = format!(
-                    "a probe on {} trained on {}",
-                    origin.features.encoder, origin.corpus
-                );
-                let identity = format!("probe {}", origin.weights_sha256);
-                let hear = |samples: &[f32]| {
-                    Ok(predictor
-                        .answer(Path::new(&corpus.name), samples)?
-                        .prediction)
-                };
-                let by_key = heard(grid, corpus, classes, &identity, hear, context)?;
-                Ok(PseudoLabels { by_key, maker })
-            }
-            Self::Head(encoder) => {
-                let info = encoder.info();
-                let identity = format!("head {}", info.weights_digest);
-                let hear = |samples: &[f32]| by_head(encoder, samples);
-                let by_key = heard(grid, corpus, classes, &identity, hear, context)?;
-                let maker = info.name.clone();
-                Ok(PseudoLabels { by_key, maker })
-            }
-        }
-    }
-}
-
-/// Labels every utterance of the classes that take part, once: the file in the home is found again.
+/// Labels every utterance of the classes that take part, on all cores. What was heard is written down piece by piece:
+/// a killed run goes on from there, and a finished one is found again.
 fn heard(
-    grid: &Grid<'_>,
-    corpus: &Corpus,
+    shop: &Workshop<'_>,
+    corpus: &str,
     classes: &BTreeMap<String, String>,
     identity: &str,
-    hear: impl Fn(&[f32]) -> Result<String, BenchError>,
-    context: Context<'_>,
+    hear: impl Fn(&[f32]) -> Result<String, BenchError> + Sync,
 ) -> Result<BTreeMap<String, String>, BenchError> {
+    let corpus = shop.corpus(corpus)?;
+    let corpus: &Corpus = &corpus;
     let names: Vec<&String> = classes.keys().collect();
     let identity = format!("{identity} {} {names:?}", corpus.digest.as_str());
-    let name = format!("{}.jsonl", sha256_bytes(identity.as_bytes()).short());
-    let path = grid
+    let name = format!("{}.json", sha256_bytes(identity.as_bytes()).short());
+    let path = shop
         .home
         .corpus(&corpus.name)
         .join("pseudo-labels")
         .join(name);
-    if path.exists() {
-        return Ok(read_pseudo_labels(&path)?);
-    }
+    let mut by_key: BTreeMap<String, Option<String>> = read_json(&path).unwrap_or_default();
     let wanted = corpus.manifest.utterances.iter();
-    let wanted: Vec<_> = wanted.filter(|u| classes.contains_key(&u.label)).collect();
-    context.progress.begin(&Stage {
+    let wanted: Vec<&Utterance> = wanted.filter(|u| classes.contains_key(&u.label)).collect();
+    let open = wanted
+        .iter()
+        .copied()
+        .filter(|u| !by_key.contains_key(&u.key));
+    let open: Vec<&Utterance> = open.collect();
+    let progress = shop.context.progress;
+    progress.begin(&Stage {
         label: format!("labelling {}", corpus.name),
         total: wanted.len() as u64,
         unit: "utterances",
-        already: 0,
+        already: (wanted.len() - open.len()) as u64,
     });
-    let mut by_key = BTreeMap::new();
-    for utterance in wanted {
-        if context.stopped() {
-            return Err(BenchError::Interrupted);
-        }
-        // What cannot be read stays without a label, and is counted as such.
-        if let Ok(samples) = load_utterance(corpus, utterance) {
-            let label = spelled_as_ours(&hear(&samples)?, classes);
-            by_key.insert(utterance.key.clone(), label);
-        }
-        context.progress.advance(1);
-    }
-    context.progress.end();
-    let labels = PseudoLabels {
-        by_key,
-        maker: String::new(),
+    let label = |utterance: &&Utterance| -> Result<(String, Option<String>), BenchError> {
+        let label = match load_utterance(corpus, utterance) {
+            Ok(samples) => Some(spelled_as_ours(&hear(&samples)?, classes)),
+            Err(error) if error.may_pass() => return Err(error),
+            Err(error) => {
+                progress.note(&format!("{} stays without a label: {error}", utterance.key));
+                None
+            }
+        };
+        progress.advance(1);
+        Ok((utterance.key.clone(), label))
     };
-    labels.write(&path)?;
-    Ok(labels.by_key)
+    let mut result = Ok(());
+    for piece in open.chunks(PIECE) {
+        if shop.context.stopped() {
+            result = Err(BenchError::Interrupted);
+            break;
+        }
+        match piece.par_iter().map(label).collect::<Result<Vec<_>, _>>() {
+            Ok(labels) => by_key.extend(labels),
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+        write_json(&path, &by_key)?;
+    }
+    progress.end();
+    result?;
+    let labelled = by_key.into_iter();
+    Ok(labelled
+        .filter_map(|(key, label)| Some((key, label?)))
+        .collect())
 }
 
 fn by_head(encoder: &Encoder, samples: &[f32]) -> Result<String, BenchError> {
@@ -226,37 +215,19 @@ fn spelled_as_ours(word: &str, classes: &BTreeMap<String, String>) -> String {
 /// Each utterance is labelled by a probe that has not heard its speaker (its text, where fewer than three speakers are
 /// known), over all classes of the corpus.
 fn by_other_speakers(
-    grid: &Grid<'_>,
+    shop: &Workshop<'_>,
     choice: &EncoderChoice,
-    corpus: &Corpus,
-    context: Context<'_>,
+    corpus: &str,
 ) -> Result<PseudoLabels, BenchError> {
-    let experiment = Experiment {
-        encoders: vec![choice.clone()],
-        ..grid.experiment.clone()
-    };
-    let labeller = Grid::open(grid.home, &experiment, context)?;
-    let [encoder] = labeller.encoders.as_slice() else {
-        return Err(BenchError::Call("one labeller is needed".to_owned()));
-    };
-    let folder = labeller.store(corpus, encoder);
-    extract(corpus, encoder, &folder, &labeller.options, context)?;
-    let store = open_store(corpus, encoder, &folder, &labeller.options)?;
-    let partition = folds(corpus, experiment.seed)?;
+    let cell = Cell::open(shop, corpus, &choice.name)?;
+    let corpus = &*cell.corpus;
+    let partition = folds(corpus, shop.experiment.seed)?;
     let audit = audit(&corpus.manifest, &partition, None);
     let split = Split { partition, audit };
-    let assignment = Assignment {
-        corpus,
-        split: &split,
-        store: &store,
-        protocol: &labeller.protocol,
-        checkpoint: choice.path.as_deref(),
-    };
-    let name = &encoder.info().name;
-    let plan = jobs(assignment, &grid.home.runs(&corpus.name, name))?;
-    let all: Vec<_> = plan.jobs.iter().collect();
-    let label = format!("labelling {} by its other speakers", corpus.name);
-    let outcomes = train_jobs(&all, label, context)?;
+    let outcomes = cell.with_folds(corpus, &split, |jobs| {
+        let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
+        cell.train_folds(&all)
+    })?;
     let mut by_key = BTreeMap::new();
     for outcome in &outcomes {
         for item in outcome.selected.iter().flat_map(|s| &s.predictions) {
@@ -266,7 +237,7 @@ fn by_other_speakers(
     }
     Ok(PseudoLabels {
         by_key,
-        maker: format!("{name} with probes that never heard the speaker"),
+        maker: format!("{} with probes that never heard the speaker", choice.name),
     })
 }
 

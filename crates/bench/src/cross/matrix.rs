@@ -1,124 +1,156 @@
 use super::sets::Pool;
-use crate::extract::open_store;
-use crate::grid::Grid;
+use super::{class_map, drawn};
+use crate::cell::Cell;
+use crate::plan::Done;
 use crate::results::training_of;
-use crate::train::{Assignment, FoldJob, jobs, train_jobs};
-use crate::{BenchError, Context, PredictionSet};
+use crate::train::FoldJob;
+use crate::workshop::Workshop;
+use crate::{BenchError, Corpus};
+use emobox_corpus::BalancedSet;
 use emobox_features::Store;
+use emobox_files::{write_atomic_with, write_json};
 use emobox_probe::{Probe, most_probable};
 use emobox_report::Training;
-use emobox_score::{BootstrapOptions, CrossCell, CrossMatrix, Prediction};
+use emobox_score::{BootstrapOptions, CrossCell, Prediction, Source, write_predictions};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Everything that was trained and tested.
-#[derive(Default)]
-pub(super) struct Scored {
-    /// One an encoder.
-    pub(super) matrices: Vec<CrossMatrix>,
-    /// One a pair and encoder; the corpus is named `train-to-test`.
-    pub(super) predictions: Vec<PredictionSet>,
-    /// The curves of every training.
-    pub(super) training: Vec<Training>,
-    /// Where the probes are.
-    pub(super) folders: Vec<PathBuf>,
+/// What was trained on a corpus under an encoder, tested on all others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tested {
+    /// The corpus that was trained on.
+    pub(super) corpus: String,
+    /// The encoder.
+    pub(super) encoder: String,
+    /// The shared classes.
+    pub(super) classes: Vec<String>,
+    /// One an other corpus.
+    pub(super) cells: Vec<CrossCell>,
+    /// Predictions, a file an other corpus.
+    pub(super) predictions: Vec<(String, PathBuf)>,
+    /// The curves of the training.
+    pub(super) training: Training,
+    /// Where the probe is.
+    pub(super) folder: PathBuf,
     /// Utterances that could not take part.
     pub(super) left_out: usize,
+    /// Files of the raw corpus that were skipped.
+    pub(super) corpus_skipped: usize,
+    /// Digests of what the scores were made from.
+    pub(super) sources: Vec<Source>,
 }
 
-/// Trains a probe on each pool under each encoder and tests it on the sets of the others.
-pub(super) fn all(
-    grid: &Grid<'_>,
-    pools: &[Pool],
-    classes: &[String],
-    context: Context<'_>,
-) -> Result<Scored, BenchError> {
-    let mut stores: Vec<Vec<Store>> = Vec::new();
-    for encoder in &grid.encoders {
-        let of_corpora = grid
-            .corpora
-            .iter()
-            .map(|corpus| open_store(corpus, encoder, &grid.store(corpus, encoder), &grid.options));
-        stores.push(of_corpora.collect::<Result<_, _>>()?);
-    }
-    let mut plans = Vec::new();
-    let mut scored = Scored::default();
-    for ((encoder, choice), stores) in grid
-        .encoders
-        .iter()
-        .zip(&grid.experiment.encoders)
-        .zip(&stores)
-    {
-        for (pool, store) in pools.iter().zip(stores) {
-            let assignment = Assignment {
-                corpus: &pool.corpus,
-                split: &pool.split,
-                store,
-                protocol: &grid.protocol,
-                checkpoint: choice.path.as_deref(),
-            };
-            let runs = grid.home.runs(&pool.corpus.name, &encoder.info().name);
-            let plan = jobs(assignment, &runs)?;
-            scored.left_out += plan.left_out.iter().map(|(_, count)| count).sum::<usize>();
-            scored.folders.push(plan.folder);
-            plans.extend(plan.jobs);
-        }
-    }
-    let all: Vec<&FoldJob<'_>> = plans.iter().collect();
-    let label = format!("training on {} corpora", pools.len());
-    let outcomes = train_jobs(&all, label, context)?;
+/// Trains on all of a corpus under the shared classes.
+pub(crate) fn train_all(
+    shop: &Workshop<'_>,
+    corpus: &str,
+    encoder: &str,
+) -> Result<Done, BenchError> {
+    let classes = class_map(shop)?;
+    let cell = Cell::open(shop, corpus, encoder)?;
+    let pool = Pool::new(shop, corpus, &classes)?;
+    cell.with_folds(&pool.corpus, &pool.split, |jobs| {
+        let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
+        cell.train_folds(&all)?;
+        Ok(Done {
+            inputs: vec![
+                shop.home.manifest(corpus),
+                shop.home.prepare_report(corpus),
+                jobs.folder.join("job.json"),
+            ],
+            outputs: all.iter().map(|job| job.outcome_path()).collect(),
+        })
+    })
+}
 
-    let mut trained = plans.iter().zip(&outcomes);
-    for (encoder, stores) in grid.encoders.iter().zip(&stores) {
-        let name = &encoder.info().name;
-        let mut matrix = CrossMatrix {
-            encoder: name.clone(),
-            classes: classes.to_vec(),
-            corpora: pools.iter().map(|p| p.corpus.name.clone()).collect(),
-            cells: Vec::new(),
-        };
-        for (train, (job, outcome)) in pools.iter().zip(trained.by_ref()) {
-            let training = training_of(&train.corpus.name, name, outcome);
-            scored.training.push(training);
-            let probe = Probe::load(&job.folder.join("probe"))?;
-            for (test, store) in pools.iter().zip(stores) {
-                if test.corpus.name == train.corpus.name {
-                    continue;
-                }
-                let items = predict(grid, &probe, test, store)?;
-                let [from, to] = [&train.corpus.name, &test.corpus.name];
-                let bootstrap = BootstrapOptions {
-                    seed: grid.experiment.seed,
-                    ..BootstrapOptions::default()
-                };
-                let cell = CrossCell::score(from, to, &items, classes, &bootstrap)?;
-                matrix.cells.push(cell);
-                scored.left_out += test.set.items.len() - items.len();
-                scored.predictions.push(PredictionSet {
-                    corpus: format!("{from}-to-{to}"),
-                    encoder: name.clone(),
-                    items,
-                });
-            }
+/// Tests what was trained on a corpus on the balanced sets of all others.
+pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<Done, BenchError> {
+    let map = class_map(shop)?;
+    let classes: BTreeSet<&String> = map.values().collect();
+    let classes: Vec<String> = classes.into_iter().cloned().collect();
+    let cell = Cell::open(shop, corpus, encoder)?;
+    let pool = Pool::new(shop, corpus, &map)?;
+    let (folder, training, mut left_out) = cell.with_folds(&pool.corpus, &pool.split, |jobs| {
+        let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
+        let outcomes = cell.train_folds(&all)?;
+        let outcome = outcomes.first().ok_or(BenchError::Internal(
+            "a training on a whole corpus has no fold",
+        ))?;
+        let left_out = jobs.left_out.iter().map(|(_, count)| count).sum::<usize>();
+        Ok((
+            all[0].folder.clone(),
+            training_of(corpus, encoder, outcome),
+            left_out,
+        ))
+    })?;
+    let probe = Probe::load(&folder.join("probe"))?;
+    let limit = shop.protocol.max_seconds.unwrap_or(f64::INFINITY);
+    let bootstrap = BootstrapOptions {
+        seed: shop.experiment.seed,
+        ..BootstrapOptions::default()
+    };
+    let (mut cells, mut predictions, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
+    for other in shop.experiment.corpora.iter().map(|c| &c.name) {
+        if other == corpus {
+            continue;
         }
-        scored.matrices.push(matrix);
+        let drawn = drawn(shop, other, &map)?;
+        let store = Cell::open(shop, other, encoder)?.store()?;
+        let pool = Pool::new(shop, other, &map)?;
+        let items = predict(limit, &probe, &drawn.set, &pool.corpus, &store)?;
+        cells.push(CrossCell::score(
+            corpus, other, &items, &classes, &bootstrap,
+        )?);
+        left_out += drawn.set.items.len() - items.len();
+        let path = folder.join(format!("on-{other}.jsonl"));
+        write_atomic_with(&path, |to| write_predictions(to, &items))?;
+        inputs.push(super::drawn_path(shop, other, &map)?);
+        predictions.push((other.clone(), path));
     }
-    Ok(scored)
+    let source = |kind: &str, name: &str, digest: &str| Source {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        digest: digest.to_owned(),
+    };
+    let corpus = shop.corpus(corpus)?;
+    let info = cell.encoder.info();
+    let tested = Tested {
+        corpus: corpus.name.clone(),
+        encoder: encoder.to_owned(),
+        classes,
+        cells,
+        training,
+        left_out,
+        corpus_skipped: corpus.skipped,
+        sources: vec![
+            source("manifest", &corpus.name, corpus.digest.as_str()),
+            source("checkpoint", &info.name, &info.weights_digest),
+        ],
+        predictions,
+        folder: folder.parent().unwrap_or(&folder).to_owned(),
+    };
+    let path = folder.join("tested.json");
+    write_json(&path, &tested)?;
+    let mut outputs = vec![path];
+    outputs.extend(tested.predictions.iter().map(|(_, path)| path.clone()));
+    inputs.push(folder.join("outcome.json"));
+    Ok(Done { inputs, outputs })
 }
 
 /// A probe's answers on a balanced set; utterances without features or beyond the protocol's length are left out.
 fn predict(
-    grid: &Grid<'_>,
+    limit: f64,
     probe: &Probe,
-    test: &Pool,
+    set: &BalancedSet,
+    pool: &Corpus,
     store: &Store,
 ) -> Result<Vec<Prediction>, BenchError> {
-    let limit = grid.protocol.max_seconds.unwrap_or(f64::INFINITY);
-    let items: Vec<_> = test
-        .set
+    let items: Vec<_> = set
         .items
         .iter()
-        .filter_map(|item| test.corpus.utterance(&item.key))
+        .filter_map(|item| pool.utterance(&item.key))
         .filter(|utterance| store.contains(&utterance.key) && utterance.length <= limit)
         .collect();
     let answer = |utterance: &&emobox_corpus::Utterance| {

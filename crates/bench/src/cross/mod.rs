@@ -1,146 +1,190 @@
-//! Training on one corpus, testing on the balanced sets of the others.
+//! Training on one corpus, testing on the balanced sets of the others, as jobs of a plan.
 
 mod labels;
 mod matrix;
+mod options;
 mod sets;
 
-use crate::bench::{check_writable, lock};
-use crate::evaluate::scores_file;
-use crate::grid::Grid;
-use crate::results::{protocol_facts, write_page, write_scores};
-use crate::{BenchError, BenchRun, Context, EncoderChoice, Experiment, Home};
-use emobox_files::sha256_bytes;
-use emobox_report::ReportData;
-use emobox_score::{Provenance, Source};
-use sets::Pool;
+pub(crate) use matrix::{test, train_all};
+pub use options::{CrossOptions, Labeller, SetShape};
+
+use crate::plan::{Done, JobStage, JobState, Plan, Receipt, States};
+use crate::results::{absent, is_wrong_call};
+use crate::workshop::Workshop;
+use crate::{BenchError, BenchRun, Experiment, PredictionSet};
+use emobox_corpus::PUBLISHED_SETS;
+use emobox_files::{read_json, sha256_bytes, write_json};
+use emobox_score::{CrossMatrix, Source};
+use labels::PseudoLabels;
+use matrix::Tested;
+use sets::{Drawn, Pool};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// What a cross-corpus run needs beyond its experiment.
-#[derive(Debug, Clone, Default)]
-pub struct CrossRequest {
-    /// Shared classes with the corpora's own classes that belong to each, as `happy` → `Happy`, `Excited`; empty for
-    /// every class that all corpora have.
-    pub classes: Vec<(String, Vec<String>)>,
-    /// Who says which utterances sound like their label.
-    pub labeller: Labeller,
-    /// Pseudo-labels from predictions files, by corpus; they come before the labeller.
-    pub label_files: BTreeMap<String, PathBuf>,
-    /// Balanced sets that exist already, by corpus: one `{"key", "label", "speaker"}` a line.
-    pub set_files: BTreeMap<String, PathBuf>,
-    /// Utterances of each class from each speaker; none for the largest set.
-    pub per_cell: Option<usize>,
-    /// Speakers of each set; none for the largest set.
-    pub speakers: Option<usize>,
+fn options<'a>(shop: &Workshop<'a>) -> Result<&'a CrossOptions, BenchError> {
+    let cross = shop.experiment.cross.as_ref();
+    cross.ok_or(BenchError::Internal(
+        "a job across corpora in an experiment without [cross]",
+    ))
 }
 
-/// Where pseudo-labels come from.
-#[derive(Debug, Clone, Default)]
-pub enum Labeller {
-    /// The first encoder of the experiment.
-    #[default]
-    FirstEncoder,
-    /// Nobody: every annotation counts.
-    Nobody,
-    /// An encoder (by its own emotion head where it has one, else by probes trained on the other speakers of the
-    /// corpus), or the folder of a saved probe as its path.
-    Named(EncoderChoice),
+/// Whether the balanced set of a corpus is there already, given or published.
+fn has_set(experiment: &Experiment, corpus: &str) -> bool {
+    let given = experiment.cross.iter();
+    let mut given = given.filter(|cross| cross.balanced_sets.contains_key(corpus));
+    let published = PUBLISHED_SETS.iter().any(|(name, _)| *name == corpus);
+    given.next().is_some() || (published && experiment.metadata.is_some())
 }
 
-/// Trains on each corpus of the experiment, tests on the balanced sets of the others, and writes `scores.json`,
-/// `predictions/`, `balanced/`, `pseudo-labels/`, `report.json` and `report.html` to `out`.
-pub fn cross(
-    home: &Home,
-    experiment: &Experiment,
-    request: &CrossRequest,
-    out: &Path,
-    context: Context<'_>,
-) -> Result<BenchRun, BenchError> {
-    experiment.check()?;
-    if experiment.corpora.len() < 2 {
-        return Err(BenchError::Call(
-            "a cross-corpus run needs two corpora or more: add --corpus NAME[=DIR]".to_owned(),
-        ));
-    }
-    check_corpora("--pseudo-labels", experiment, request.label_files.keys())?;
-    check_corpora("--balanced-set", experiment, request.set_files.keys())?;
-    check_writable(out)?;
-    let _lock = lock(home, context)?;
-    let grid = Grid::open(home, experiment, context)?;
-    let classes = class_map(&grid, &request.classes)?;
-    let shared: BTreeSet<&String> = classes.values().collect();
-    let shared: Vec<String> = shared.into_iter().cloned().collect();
-    grid.extract(None, None, context)?;
-    let labels = labels::all(&grid, request, &classes, context)?;
-    let mut pools = Vec::new();
-    for (corpus, labels) in grid.corpora.iter().zip(&labels) {
-        pools.push(Pool::new(&grid, corpus, labels, &classes, request)?);
-    }
-    let scored = matrix::all(&grid, &pools, &shared, context)?;
+/// Labels a corpus where that is needed, and draws its balanced set.
+pub(crate) fn draw(shop: &Workshop<'_>, corpus: &str) -> Result<Done, BenchError> {
+    let classes = class_map(shop)?;
+    let path = drawn_path(shop, corpus, &classes)?;
+    let labels = match has_set(shop.experiment, corpus) {
+        true => None,
+        false => PseudoLabels::of(shop, corpus, &classes)?,
+    };
+    let pool = Pool::new(shop, corpus, &classes)?;
+    let drawn = Drawn::new(shop, &*shop.corpus(corpus)?, labels, &classes)?;
+    drawn.check(&pool)?;
+    write_json(&path, &drawn)?;
+    Ok(Done {
+        inputs: vec![shop.home.manifest(corpus)],
+        outputs: vec![path],
+    })
+}
 
-    let mut data = ReportData::new(
-        "emobox across corpora",
-        scores_file(provenance(&grid, &pools), Vec::new()),
-    );
-    data.scores.cross = scored.matrices;
-    data.protocol = protocol_facts(&grid.protocol);
-    data.training = scored.training;
-    data.audits = pools.iter().map(Pool::findings).collect();
-    data.notes = notes(&labels, request);
-    let mut run = BenchRun::of(data);
-    run.add_skipped(grid.corpora.iter().map(|corpus| corpus.skipped).sum());
-    run.add_skipped(scored.left_out);
-    for set in scored.predictions {
-        run.add_predictions(set);
-    }
-    for folder in scored.folders {
-        run.add_folder(folder);
-    }
-    for (pool, labels) in pools.iter().zip(&labels) {
-        let name = format!("{}.jsonl", pool.corpus.name);
-        pool.set.write(&out.join("balanced").join(&name))?;
-        if let Some(labels) = labels {
-            labels.write(&out.join("pseudo-labels").join(&name))?;
+/// The balanced set of a corpus, as its job has drawn it.
+fn drawn(
+    shop: &Workshop<'_>,
+    corpus: &str,
+    classes: &BTreeMap<String, String>,
+) -> Result<Drawn, BenchError> {
+    Ok(read_json(drawn_path(shop, corpus, classes)?)?)
+}
+
+/// The name holds everything that decides the draw.
+fn drawn_path(
+    shop: &Workshop<'_>,
+    corpus: &str,
+    classes: &BTreeMap<String, String>,
+) -> Result<PathBuf, BenchError> {
+    let cross = options(shop)?;
+    let identity = serde_json::json!([
+        classes,
+        cross.labeller(shop.experiment),
+        cross.pseudo_labels.get(corpus),
+        cross.balanced_sets.get(corpus),
+        shop.experiment.metadata,
+        cross.shape(corpus),
+        shop.experiment.seed,
+        shop.corpus(corpus)?.digest,
+        shop.protocol,
+    ]);
+    let name = sha256_bytes(identity.to_string().as_bytes());
+    let folder = shop.home.corpus(corpus).join("balanced");
+    Ok(folder.join(format!("{}.json", name.short())))
+}
+
+/// The matrices of everything that is tested, and the sets.
+pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Result<(), BenchError> {
+    let mut matrices: Vec<CrossMatrix> = Vec::new();
+    let corpora = plan.experiment.corpora.iter();
+    let corpora: Vec<String> = corpora.map(|choice| choice.name.clone()).collect();
+    for (at, job) in plan.stage(JobStage::Score) {
+        let receipt = Receipt::read(plan, job).filter(|_| *states.get(at) == JobState::Done);
+        let path = receipt.and_then(|receipt| Some(receipt.outputs.first()?.path.clone()));
+        let Some(tested) = path.and_then(|path| read_json::<Tested>(path).ok()) else {
+            run.add_absent(absent(plan, at, states), is_wrong_call(plan, at, states));
+            continue;
+        };
+        let known = matrices.iter_mut().find(|m| m.encoder == tested.encoder);
+        let matrix = match known {
+            Some(matrix) => matrix,
+            None => {
+                matrices.push(CrossMatrix {
+                    encoder: tested.encoder.clone(),
+                    classes: tested.classes.clone(),
+                    corpora: corpora.clone(),
+                    cells: Vec::new(),
+                });
+                let last = matrices.len() - 1;
+                &mut matrices[last]
+            }
+        };
+        matrix.cells.extend(tested.cells);
+        for source in tested.sources {
+            run.add_source(source);
+        }
+        run.count_corpus(&tested.corpus, tested.corpus_skipped);
+        run.add_skipped(tested.left_out);
+        run.add_folder(tested.folder);
+        run.data_mut().training.push(tested.training);
+        for (test, path) in tested.predictions {
+            run.add_predictions(PredictionSet {
+                corpus: format!("{}-to-{test}", tested.corpus),
+                encoder: tested.encoder.clone(),
+                path,
+            });
         }
     }
-    write_scores(&run, out)?;
-    write_page(&run, out)?;
-    Ok(run)
+    let mut makers = BTreeSet::new();
+    let mut everything_annotated = true;
+    for (at, job) in plan.stage(JobStage::Draw) {
+        let receipt = Receipt::read(plan, job).filter(|_| *states.get(at) == JobState::Done);
+        let path = receipt.and_then(|receipt| Some(receipt.outputs.first()?.path.clone()));
+        let Some(drawn) = path.and_then(|path| read_json::<Drawn>(path).ok()) else {
+            continue;
+        };
+        let set = serde_json::to_vec(&drawn.set.items).unwrap_or_default();
+        run.add_source(Source {
+            kind: "balanced set".to_owned(),
+            name: drawn.set.corpus.clone(),
+            digest: sha256_bytes(&set).to_string(),
+        });
+        let name = format!("{}.jsonl", drawn.set.corpus);
+        drawn.set.write(&plan.out.join("balanced").join(&name))?;
+        if let Some(labels) = &drawn.labels {
+            labels.write(&plan.out.join("pseudo-labels").join(&name))?;
+            makers.insert(labels.maker.clone());
+        }
+        everything_annotated &= drawn.labels.is_none() && !drawn.is_given;
+        run.data_mut().audits.push(drawn.findings);
+    }
+    run.data_mut().scores.cross = matrices;
+    let note = note(&makers, everything_annotated);
+    run.data_mut().notes.extend(note);
+    Ok(())
 }
 
-fn check_corpora<'a>(
-    option: &str,
-    experiment: &Experiment,
-    mut names: impl Iterator<Item = &'a String>,
-) -> Result<(), BenchError> {
-    let known = |name: &String| experiment.corpora.iter().any(|c| c.name == *name);
-    match names.find(|name| !known(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let known: Vec<&str> = experiment.corpora.iter().map(|c| c.name.as_str()).collect();
-            Err(BenchError::Call(format!(
-                "{option} {name}=…: {name} is no corpus of this run; these are: {}",
-                known.join(", ")
-            )))
-        }
+/// What a reader must know before believing the matrix.
+fn note(makers: &BTreeSet<String>, everything_annotated: bool) -> Option<String> {
+    let names: Vec<&str> = makers.iter().map(String::as_str).collect();
+    match &names[..] {
+        [] if everything_annotated => Some(
+            "The balanced sets hold what the annotation says; no labeller was asked.".to_owned(),
+        ),
+        [] => None,
+        names => Some(format!(
+            "The balanced sets that were drawn hold only utterances on which {} with the annotation; an encoder that \
+             chose them has an advantage on them.",
+            match names {
+                [one] => format!("{one} agrees"),
+                several => format!("{} agree", several.join(", ")),
+            }
+        )),
     }
 }
 
 /// The shared class of each corpus class that takes part.
-fn class_map(
-    grid: &Grid<'_>,
-    asked: &[(String, Vec<String>)],
-) -> Result<BTreeMap<String, String>, BenchError> {
-    let of_corpora: Vec<(&str, BTreeSet<String>)> = grid
-        .corpora
-        .iter()
-        .map(|c| {
-            (
-                c.name.as_str(),
-                c.manifest.classes().into_iter().collect::<BTreeSet<_>>(),
-            )
-        })
-        .collect();
+fn class_map(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchError> {
+    let asked = &options(shop)?.classes;
+    let mut of_corpora: Vec<(&str, BTreeSet<String>)> = Vec::new();
+    for choice in &shop.experiment.corpora {
+        let corpus = shop.corpus(&choice.name)?;
+        let classes = corpus.manifest.classes().into_iter();
+        of_corpora.push((&choice.name, classes.collect()));
+    }
     let listed = || {
         let lines = of_corpora.iter().map(|(name, classes)| {
             let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
@@ -189,51 +233,4 @@ fn class_map(
         )));
     }
     Ok(map)
-}
-
-fn provenance(grid: &Grid<'_>, pools: &[Pool]) -> Provenance {
-    let mut provenance = Provenance::default();
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    provenance.versions.insert("emobox".to_owned(), version);
-    let mut add = |kind: &str, name: &str, digest: &str| {
-        provenance.sources.push(Source {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            digest: digest.to_owned(),
-        });
-    };
-    for (corpus, pool) in grid.corpora.iter().zip(pools) {
-        add("manifest", &corpus.name, corpus.digest.as_str());
-        let set = serde_json::to_vec(&pool.set.items).unwrap_or_default();
-        add("balanced set", &corpus.name, sha256_bytes(&set).as_str());
-    }
-    for encoder in &grid.encoders {
-        let info = encoder.info();
-        add("checkpoint", &info.name, &info.weights_digest);
-    }
-    let protocol = &grid.protocol;
-    add("protocol", &protocol.name, protocol.digest().as_str());
-    provenance
-}
-
-/// What a reader must know before believing the matrix.
-fn notes(labels: &[Option<labels::PseudoLabels>], request: &CrossRequest) -> Vec<String> {
-    let makers: BTreeSet<&str> = labels.iter().flatten().map(|l| l.maker.as_str()).collect();
-    let mut notes = Vec::new();
-    if !makers.is_empty() {
-        let makers: Vec<&str> = makers.into_iter().collect();
-        notes.push(format!(
-            "The balanced sets hold only utterances on which {} with the annotation; an encoder that chose them \
-             has an advantage on them.",
-            match makers.as_slice() {
-                [one] => format!("{one} agrees"),
-                several => format!("{} agree", several.join(", ")),
-            }
-        ));
-    } else if request.set_files.is_empty() {
-        notes.push(
-            "The balanced sets hold what the annotation says; no labeller was asked.".to_owned(),
-        );
-    }
-    notes
 }

@@ -1,35 +1,30 @@
-use super::CrossRequest;
 use super::labels::PseudoLabels;
-use crate::grid::Grid;
 use crate::split::Split;
+use crate::workshop::Workshop;
 use crate::{BenchError, Corpus};
 use emobox_corpus::{
-    BalanceOptions, BalancedItem, BalancedSet, Manifest, PUBLISHED_SETS, PublishedSet,
-    SpeakerChoice, audit, balanced_set, largest_balance, whole_corpus,
+    BalanceOptions, BalancedItem, BalancedSet, Manifest, PublishedSet, SpeakerChoice, audit,
+    balanced_set, largest_balance, whole_corpus,
 };
 use emobox_report::AuditFindings;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A corpus under the shared classes: all of it to train on, its balanced set to be tested on.
+/// A corpus under the shared classes, all of it to train on.
 pub(super) struct Pool {
     /// The utterances of the shared classes, with the shared class as their label.
     pub(super) corpus: Corpus,
     /// Everything for training.
     pub(super) split: Split,
-    /// What other corpora's probes are tested on.
-    pub(super) set: BalancedSet,
-    /// Where the set comes from, one sentence.
-    origin: String,
 }
 
 impl Pool {
     pub(super) fn new(
-        grid: &Grid<'_>,
-        corpus: &Corpus,
-        labels: &Option<PseudoLabels>,
+        shop: &Workshop<'_>,
+        corpus: &str,
         classes: &BTreeMap<String, String>,
-        request: &CrossRequest,
     ) -> Result<Self, BenchError> {
+        let corpus = shop.corpus(corpus)?;
         let mut manifest = Manifest {
             corpus: corpus.manifest.corpus.clone(),
             utterances: Vec::new(),
@@ -41,133 +36,157 @@ impl Pool {
                 manifest.utterances.push(utterance);
             }
         }
-        let (set, origin) = set(grid, corpus, labels, classes, request)?;
         let pool = corpus.with_manifest(manifest);
-        check_set(&set, &pool)?;
         let partition = whole_corpus(&pool.manifest);
         let audit = audit(&pool.manifest, &partition, None);
         Ok(Self {
             split: Split { partition, audit },
             corpus: pool,
+        })
+    }
+}
+
+/// A balanced set, and how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Drawn {
+    /// What other corpora's probes are tested on.
+    pub(super) set: BalancedSet,
+    /// The labels that it was drawn by.
+    pub(super) labels: Option<PseudoLabels>,
+    /// Whether the set was there already.
+    pub(super) is_given: bool,
+    /// The same for the report.
+    pub(super) findings: AuditFindings,
+}
+
+impl Drawn {
+    pub(super) fn new(
+        shop: &Workshop<'_>,
+        corpus: &Corpus,
+        labels: Option<PseudoLabels>,
+        classes: &BTreeMap<String, String>,
+    ) -> Result<Self, BenchError> {
+        let is_given = super::has_set(shop.experiment, &corpus.name);
+        let (set, origin) = set(shop, corpus, labels.as_ref(), classes)?;
+        let trained = corpus.manifest.utterances.iter();
+        let trained = trained.filter(|u| classes.contains_key(&u.label)).count();
+        Ok(Self {
+            findings: findings(&set, origin, trained),
             set,
-            origin,
+            labels,
+            is_given,
         })
     }
 
-    /// The set and how it came about, for the report.
-    pub(super) fn findings(&self) -> AuditFindings {
-        let items = &self.set.items;
-        let mut cells: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for item in items {
-            *cells.entry((&item.speaker, &item.label)).or_default() += 1;
+    /// A set of unknown keys, or of labels that are not the annotation's, tests nothing.
+    pub(super) fn check(&self, pool: &Pool) -> Result<(), BenchError> {
+        check_set(&self.set, &pool.corpus)
+    }
+}
+
+fn findings(set: &BalancedSet, origin: String, trained: usize) -> AuditFindings {
+    let items = &set.items;
+    let mut cells: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for item in items {
+        *cells.entry((&item.speaker, &item.label)).or_default() += 1;
+    }
+    let speakers: BTreeSet<&str> = cells.keys().map(|(speaker, _)| *speaker).collect();
+    let classes: BTreeSet<&str> = cells.keys().map(|(_, class)| *class).collect();
+    let full = speakers.len() * classes.len();
+    let size = cells.values().next().copied().unwrap_or(0);
+    let even = cells.len() == full && cells.values().all(|n| *n == size);
+    let verdict = format!(
+        "{} test utterances: {} speakers × {} classes{}",
+        items.len(),
+        speakers.len(),
+        classes.len(),
+        if even {
+            format!(" × {size}, balanced")
+        } else {
+            ", not balanced over speakers".to_owned()
         }
-        let speakers: BTreeSet<&str> = cells.keys().map(|(speaker, _)| *speaker).collect();
-        let classes: BTreeSet<&str> = cells.keys().map(|(_, class)| *class).collect();
-        let full = speakers.len() * classes.len();
-        let size = cells.values().next().copied().unwrap_or(0);
-        let even = cells.len() == full && cells.values().all(|n| *n == size);
-        let verdict = format!(
-            "{} test utterances: {} speakers × {} classes{}",
-            items.len(),
-            speakers.len(),
-            classes.len(),
-            if even {
-                format!(" × {size}, balanced")
-            } else {
-                ", not balanced over speakers".to_owned()
-            }
-        );
-        let mut findings = vec![self.origin.clone()];
-        for (class, (all, agreed)) in &self.set.agreement {
-            findings.push(format!(
-                "{class}: of {all} utterances the labeller agrees on {agreed}"
-            ));
-        }
-        if self.set.unlabelled > 0 {
-            findings.push(format!("without a pseudo-label: {}", self.set.unlabelled));
-        }
+    );
+    let mut findings = vec![origin];
+    for (class, (all, agreed)) in &set.agreement {
         findings.push(format!(
-            "to train on: {} utterances of the shared classes",
-            self.corpus.manifest.utterances.len()
+            "{class}: of {all} utterances the labeller agrees on {agreed}"
         ));
-        AuditFindings {
-            corpus: self.corpus.name.clone(),
-            partition: "balanced set".to_owned(),
-            verdict,
-            clean: even,
-            findings,
-        }
+    }
+    if set.unlabelled > 0 {
+        findings.push(format!("without a pseudo-label: {}", set.unlabelled));
+    }
+    findings.push(format!(
+        "to train on: {trained} utterances of the shared classes"
+    ));
+    AuditFindings {
+        corpus: set.corpus.clone(),
+        partition: "balanced set".to_owned(),
+        verdict,
+        clean: even,
+        findings,
     }
 }
 
 fn set(
-    grid: &Grid<'_>,
+    shop: &Workshop<'_>,
     corpus: &Corpus,
-    labels: &Option<PseudoLabels>,
+    labels: Option<&PseudoLabels>,
     classes: &BTreeMap<String, String>,
-    request: &CrossRequest,
 ) -> Result<(BalancedSet, String), BenchError> {
-    if let Some(path) = request.set_files.get(&corpus.name) {
+    let cross = super::options(shop)?;
+    if let Some(path) = cross.balanced_sets.get(&corpus.name) {
         let set = BalancedSet::read(path, &corpus.name)?;
         return Ok((set, format!("the set is read from {}", path.display())));
     }
-    let published = PUBLISHED_SETS.iter().any(|(name, _)| *name == corpus.name);
-    if let Some(metadata) = grid.experiment.metadata.as_deref().filter(|_| published) {
-        return published_set(
-            &PublishedSet::read(metadata, &corpus.name)?,
-            corpus,
-            classes,
-        );
+    let metadata = shop.experiment.metadata.as_deref();
+    if let Some(metadata) = metadata.filter(|_| super::has_set(shop.experiment, &corpus.name)) {
+        let published = PublishedSet::read(metadata, &corpus.name)?;
+        return published_set(&published, corpus, classes);
     }
-    let labels_by_key = labels.as_ref().map(|labels| &labels.by_key);
-    let size = largest_balance(
-        &corpus.manifest,
-        labels_by_key,
-        classes,
-        request.per_cell,
-        request.speakers,
-    );
-    if size.is_none() && request.per_cell.is_none() && request.speakers.is_none() {
-        return over_classes(grid, corpus, labels, classes);
+    let labels_by_key = labels.map(|labels| &labels.by_key);
+    let shape = cross.shape(&corpus.name);
+    let (per_cell, speakers) = (shape.per_cell, shape.speakers);
+    let size = largest_balance(&corpus.manifest, labels_by_key, classes, per_cell, speakers);
+    let seed = shop.experiment.seed;
+    if size.is_none() && per_cell.is_none() && speakers.is_none() {
+        return over_classes(seed, corpus, labels, classes);
     }
     let options = BalanceOptions {
         classes: classes.clone(),
         // Where nothing fits, the smallest wish makes the error that says what is missing.
-        per_cell: size.map_or(request.per_cell.unwrap_or(1), |(per_cell, _)| per_cell),
-        speakers: SpeakerChoice::Any(
-            size.map_or(request.speakers.unwrap_or(1), |(_, speakers)| speakers),
-        ),
-        seed: grid.experiment.seed,
+        per_cell: size.map_or(per_cell.unwrap_or(1), |(per_cell, _)| per_cell),
+        speakers: SpeakerChoice::Any(size.map_or(speakers.unwrap_or(1), |(_, speakers)| speakers)),
+        seed,
     };
     let set = balanced_set(&corpus.manifest, labels_by_key, &options)?;
     let origin = match labels {
         Some(labels) => format!(
-            "drawn with seed {} from the utterances on which {} agrees with the annotation",
-            options.seed, labels.maker
+            "drawn with seed {seed} from the utterances on which {} agrees with the annotation",
+            labels.maker
         ),
-        None => format!("drawn with seed {} from all utterances", options.seed),
+        None => format!("drawn with seed {seed} from all utterances"),
     };
     Ok((set, origin))
 }
 
 /// Nobody speaks every class: as many utterances of each class as the rarest has, whoever speaks.
 fn over_classes(
-    grid: &Grid<'_>,
+    seed: u64,
     corpus: &Corpus,
-    labels: &Option<PseudoLabels>,
+    labels: Option<&PseudoLabels>,
     classes: &BTreeMap<String, String>,
 ) -> Result<(BalancedSet, String), BenchError> {
     let mut manifest = corpus.manifest.clone();
     for utterance in &mut manifest.utterances {
         utterance.speaker = None;
     }
-    let labels = labels.as_ref().map(|labels| &labels.by_key);
+    let labels = labels.map(|labels| &labels.by_key);
     let size = largest_balance(&manifest, labels, classes, None, Some(1));
     let options = BalanceOptions {
         classes: classes.clone(),
         per_cell: size.map_or(1, |(per_cell, _)| per_cell),
         speakers: SpeakerChoice::Any(1),
-        seed: grid.experiment.seed,
+        seed,
     };
     let mut set = balanced_set(&manifest, labels, &options)?;
     for item in &mut set.items {

@@ -104,10 +104,10 @@ impl fmt::Display for Assumed {
 
 /// How much there is of a corpus.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Size {
-    pub(super) utterances: f64,
-    pub(super) seconds: f64,
-    pub(super) folds: usize,
+pub(crate) struct Size {
+    pub(crate) utterances: f64,
+    pub(crate) seconds: f64,
+    pub(crate) folds: usize,
 }
 
 /// An amount of audio and what encoding it took: `HOME/speeds/…json`.
@@ -137,8 +137,8 @@ impl Measured {
     }
 
     fn read(home: &Home, experiment: &Experiment, encoder: &str) -> Option<Self> {
-        let (device, precision) = (&experiment.device, &experiment.precision);
-        read_json(path(home, encoder, device, precision)).ok()
+        let device = experiment.device.to_string();
+        read_json(path(home, encoder, &device, experiment.precision.name())).ok()
     }
 }
 
@@ -252,13 +252,53 @@ fn parameters(entry: Option<&ZooEntry>) -> f64 {
     }
 }
 
-/// Core seconds to train one fold of a corpus.
-pub(super) fn train_cost(protocol: &Protocol, encoder: &str, size: Size, machine: &Machine) -> f64 {
-    let dim = match zoo_entry(encoder) {
-        Some(entry) => entry.dim,
-        None if encoder == FBANK => 80,
-        None => 768,
+/// Width of an encoder's frames, as far as its name tells.
+fn dim_of(experiment: &Experiment, encoder: &str) -> usize {
+    let choice = experiment.encoders.iter().find(|c| c.name == encoder);
+    match (zoo_entry(encoder), choice) {
+        (Some(entry), _) => entry.dim,
+        // A configuration is read, no weight.
+        (None, Some(choice)) => crate::describe_encoder(choice).map_or(768, |d| d.info().dim),
+        (None, None) => 768,
+    }
+}
+
+/// Bytes of the features of so many seconds of audio.
+pub(super) fn feature_bytes(experiment: &Experiment, encoder: &str, seconds: f64) -> f64 {
+    let choice = experiment.encoders.iter().find(|c| c.name == encoder);
+    let known = choice.and_then(|choice| crate::describe_encoder(choice).ok());
+    let states = known.as_ref().map_or_else(
+        || {
+            zoo_entry(encoder)
+                .and_then(|entry| entry.layers)
+                .unwrap_or(12)
+                + 1
+        },
+        |known| known.info().hidden_states,
+    );
+    let layers = experiment.layers.resolve(states).map_or(1, |l| l.len());
+    let rate = known
+        .as_ref()
+        .map_or(FRAMES, |known| 16_000.0 / known.info().hop as f64);
+    let dim = dim_of(experiment, encoder);
+    let frames = seconds * rate * (layers * dim) as f64 * 2.0;
+    // Mean and standard deviation of every hidden state in f32, by an utterance of four seconds.
+    let statistics = match experiment.layer_curve {
+        true => seconds / 4.0 * (states * dim * 8) as f64,
+        false => 0.0,
     };
+    frames + statistics
+}
+
+/// Core seconds to train one fold of a corpus.
+pub(super) fn train_cost(
+    protocol: &Protocol,
+    experiment: &Experiment,
+    encoder: &str,
+    size: Size,
+    machine: &Machine,
+) -> f64 {
+    let dim = dim_of(experiment, encoder);
     let hidden: usize = protocol.hidden_sizes.iter().sum();
     let probes = protocol.learning_rates.len() * protocol.seeds.len();
     // Forward and both halves of backward, a multiply and an add each.

@@ -1,18 +1,17 @@
-use super::cost::{EncoderSpeed, Machine, Size, extract_costs, train_cost};
-use super::{Part, Plan, Work};
-use crate::grid::protocol_of;
+use super::cost::{EncoderSpeed, Machine, Size, extract_costs, feature_bytes, train_cost};
+use super::{Plan, Work};
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
 
 /// How large the corpora of an experiment are, as far as is known now.
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     /// In their order.
-    pub(super) corpora: Vec<Size>,
+    pub(crate) corpora: Vec<Size>,
     /// Those that are not prepared yet.
     from_cards: Vec<String>,
 }
 
 impl Sizes {
-    pub(super) fn read(home: &Home, experiment: &Experiment) -> Self {
+    pub(crate) fn read(home: &Home, experiment: &Experiment) -> Self {
         let mut from_cards = Vec::new();
         let corpora = experiment.corpora.iter();
         Self {
@@ -28,7 +27,7 @@ impl Plan {
     /// What the plan's jobs take on this machine, by what is known now. How the work is cut stays.
     pub(super) fn estimate(&mut self, sizes: Sizes, machine: &Machine) -> Result<(), BenchError> {
         let experiment = &self.experiment;
-        let protocol = protocol_of(experiment)?;
+        let protocol = experiment.resolved_protocol()?;
         let slurm = experiment.slurm.clone().unwrap_or_default();
         let cores = slurm.cpus.map_or(machine.cores, |cpus| cpus as usize) as f64;
         let (costs, assumed) = extract_costs(&Home::new(&self.home), experiment, machine);
@@ -38,43 +37,37 @@ impl Plan {
             named.next().map(|(_, cost)| *cost)
         };
         let sum = |cost: &dyn Fn(&Size) -> f64| sizes.corpora.iter().map(cost).sum::<f64>();
-        let of_parts = |parts: &[Part], cost: &dyn Fn(&Size) -> f64| {
-            let mut total = 0.0;
-            for part in parts {
-                let corpora = experiment.corpora.iter().zip(&sizes.corpora);
-                for (_, size) in corpora.filter(|(choice, _)| choice.name == part.corpus) {
-                    total += cost(size) / part.of as f64;
-                }
-            }
-            total
+        let size_of = |name: &str| {
+            let mut corpora = experiment.corpora.iter().zip(&sizes.corpora);
+            let found = corpora.find(|(choice, _)| choice.name == name);
+            found.map(|(_, size)| *size)
         };
         for job in &mut self.jobs {
-            (job.audio_seconds, job.seconds) = match &job.work {
-                Work::Prepare { corpus } => {
-                    let whole = [Part {
-                        corpus: corpus.clone(),
-                        part: 1,
-                        of: 1,
-                    }];
-                    // Headers are read, not audio.
-                    let seconds = of_parts(&whole, &|size| size.utterances * 1e-3);
-                    (of_parts(&whole, &|size| size.seconds), seconds)
+            let Some(size) = job.work.corpus().and_then(size_of) else {
+                job.seconds = 1.0;
+                continue;
+            };
+            let audio = size.seconds;
+            (job.audio_seconds, job.seconds, job.bytes) = match &job.work {
+                // Headers are read, not audio.
+                Work::Prepare { .. } => (audio, size.utterances * 1e-3, 0.0),
+                Work::Extract { encoder, part, .. } => {
+                    let cost = cost_of(encoder);
+                    let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
+                    let bytes = feature_bytes(experiment, encoder, audio);
+                    let of = part.of as f64;
+                    (audio / of, all / cores / of, bytes / of)
                 }
-                Work::Extract { encoder, parts } => {
-                    let cost = |size: &Size| {
-                        let cost = cost_of(encoder);
-                        cost.map_or(0.0, |c| c.core_seconds(size.seconds, size.utterances))
-                    };
-                    let seconds = of_parts(parts, &cost) / cores;
-                    (of_parts(parts, &|size| size.seconds), seconds)
+                Work::Train { encoder, part, .. } => {
+                    let folds = size.folds as f64 / part.of as f64;
+                    let fold = train_cost(&protocol, experiment, encoder, size, machine);
+                    (audio * folds, fold * folds / cores, 0.0)
                 }
-                Work::Train { encoder, parts } => {
-                    let fold = |size: &Size| train_cost(&protocol, encoder, *size, machine);
-                    let seconds = of_parts(parts, &|size| fold(size) * size.folds as f64) / cores;
-                    let audio = of_parts(parts, &|size| size.seconds * size.folds as f64);
-                    (audio, seconds)
+                Work::TrainAll { encoder, .. } => {
+                    let fold = train_cost(&protocol, experiment, encoder, size, machine);
+                    (audio, fold / cores, 0.0)
                 }
-                Work::Evaluate | Work::Report => (0.0, 1.0),
+                _ => (0.0, 1.0, 0.0),
             };
         }
         let speeds = experiment

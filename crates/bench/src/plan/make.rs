@@ -1,6 +1,9 @@
 use super::cost::Size;
-use super::{Job, JobStage, Part, Work};
-use crate::{CorpusChoice, Experiment, Home};
+use super::{Job, JobStage, Part, Task, Work};
+use crate::Experiment;
+use emobox_files::sha256_bytes;
+use serde_json::{Value, json};
+use std::path::Path;
 
 /// No encoder gets more extraction tasks than this, and none more training tasks, when the experiment
 /// does not say how large a task is: ten encoders then stay at a few hundred tasks.
@@ -9,188 +12,311 @@ const TASKS_PER_ENCODER: f64 = 12.0;
 /// Without an experiment's word, no task is smaller than this many hours of audio.
 const LEAST_HOURS: f64 = 1.0;
 
-/// The jobs of a checked experiment with absolute paths, before anybody has estimated them.
-pub(super) fn cut(home: &Home, experiment: &Experiment, sizes: &[Size]) -> Vec<Job> {
-    let slurm = experiment.slurm.clone().unwrap_or_default();
-    let mut jobs = Jobs(Vec::new());
+/// The jobs and tasks of a checked experiment with absolute paths, before anybody has estimated them.
+pub(super) fn cut(experiment: &Experiment, out: &Path, sizes: &[Size]) -> (Vec<Job>, Vec<Task>) {
+    let mut cut = Cut {
+        experiment,
+        jobs: Vec::new(),
+        tasks: Vec::new(),
+    };
     for choice in &experiment.corpora {
-        jobs.prepare(home, choice);
+        let corpus = choice.name.clone();
+        let at = cut.job(Work::Prepare { corpus }, Vec::new());
+        cut.task(format!("prepare-{}", choice.name), vec![at]);
     }
-    let weights: Vec<f64> = sizes.iter().map(|size| size.seconds / 3600.0).collect();
-    let all: f64 = weights.iter().sum();
-    let limit = slurm
-        .audio_hours
-        .unwrap_or((all / TASKS_PER_ENCODER).max(LEAST_HOURS));
-    let packed = pack(&experiment.corpora, &weights, limit, |_| usize::MAX);
-    for encoder in &experiment.encoders {
-        for (at, parts) in (1..).zip(&packed) {
-            jobs.extract(&encoder.name, at, parts);
-        }
+    cut.extract(sizes);
+    if experiment.cross.is_some() {
+        cut.cross();
+    } else {
+        cut.train(sizes);
+        cut.score();
     }
-    let weights: Vec<f64> = weights
-        .iter()
-        .zip(sizes)
-        .map(|(hours, size)| hours * size.folds as f64)
-        .collect();
-    let all: f64 = weights.iter().sum();
-    let floor = slurm.audio_hours.unwrap_or(LEAST_HOURS);
-    let limit = (all / TASKS_PER_ENCODER).max(floor);
-    let packed = pack(&experiment.corpora, &weights, limit, |c| sizes[c].folds);
-    for encoder in &experiment.encoders {
-        for (at, parts) in (1..).zip(&packed) {
-            jobs.train(&encoder.name, at, parts);
-        }
-    }
-    jobs.finish();
-    jobs.0
+    let scores = cut.positions(|job| job.stage == JobStage::Score);
+    let report = cut.job(Work::Report, scores);
+    cut.jobs[report].key = key(&json!([experiment, out]));
+    cut.task("report".to_owned(), vec![report]);
+    (cut.jobs, cut.tasks)
 }
 
-struct Jobs(Vec<Job>);
+struct Cut<'a> {
+    experiment: &'a Experiment,
+    jobs: Vec<Job>,
+    tasks: Vec<Task>,
+}
 
-impl Jobs {
-    /// Adds a job that nobody has estimated yet.
-    fn push(
-        &mut self,
-        name: String,
-        work: (JobStage, Work),
-        needs: Vec<usize>,
-        (inputs, outputs): (Vec<String>, Vec<String>),
-    ) {
-        let (stage, work) = work;
-        self.0.push(Job {
+impl Cut<'_> {
+    /// Adds a job that nobody has estimated yet, and returns its position.
+    fn job(&mut self, work: Work, needs: Vec<usize>) -> usize {
+        let (stage, name) = match &work {
+            Work::Prepare { corpus } => (JobStage::Prepare, format!("prepare {corpus}")),
+            Work::Extract {
+                corpus,
+                encoder,
+                part,
+            } => (
+                JobStage::Extract,
+                format!("extract {corpus} {encoder}{part}"),
+            ),
+            Work::Train {
+                corpus,
+                encoder,
+                part,
+            } => (JobStage::Train, format!("train {corpus} {encoder}{part}")),
+            Work::Score { corpus, encoder } => {
+                (JobStage::Score, format!("score {corpus} {encoder}"))
+            }
+            Work::Draw { corpus } => (JobStage::Draw, format!("draw {corpus}")),
+            Work::TrainAll { corpus, encoder } => {
+                (JobStage::Train, format!("train {corpus} {encoder}"))
+            }
+            Work::Test { corpus, encoder } => (JobStage::Score, format!("test {corpus} {encoder}")),
+            Work::Report => (JobStage::Report, "report".to_owned()),
+        };
+        let key = key(&json!([work, settings(self.experiment, stage, &work)]));
+        self.jobs.push(Job {
             name,
             stage,
             work,
+            key,
             needs,
-            inputs,
-            outputs,
             audio_seconds: 0.0,
             seconds: 0.0,
+            bytes: 0.0,
         });
+        self.jobs.len() - 1
     }
 
-    fn prepare(&mut self, home: &Home, choice: &CorpusChoice) {
-        let corpus = choice.name.clone();
-        let raw = choice.raw.iter().map(|raw| raw.display().to_string());
-        let manifest = home.manifest(&corpus).display().to_string();
-        self.push(
-            format!("prepare-{corpus}"),
-            (JobStage::Prepare, Work::Prepare { corpus }),
-            Vec::new(),
-            (raw.collect(), vec![manifest]),
-        );
+    fn task(&mut self, name: String, jobs: Vec<usize>) {
+        let stage = self.jobs[jobs[0]].stage;
+        self.tasks.push(Task { name, stage, jobs });
     }
 
-    fn extract(&mut self, encoder: &str, at: usize, parts: &[Part]) {
-        let work = Work::Extract {
-            encoder: encoder.to_owned(),
-            parts: parts.to_vec(),
-        };
-        self.push(
-            format!("extract-{encoder}-{at}"),
-            (JobStage::Extract, work),
-            self.prepares(parts),
-            (
-                names(parts, |part| format!("manifest of {}", part.corpus)),
-                names(parts, |part| format!("features/{part}/{encoder}")),
-            ),
-        );
-    }
-
-    fn train(&mut self, encoder: &str, at: usize, parts: &[Part]) {
-        let work = Work::Train {
-            encoder: encoder.to_owned(),
-            parts: parts.to_vec(),
-        };
-        self.push(
-            format!("train-{encoder}-{at}"),
-            (JobStage::Train, work),
-            self.extracts(encoder, parts),
-            (
-                names(parts, |part| format!("features/{}/{encoder}", part.corpus)),
-                names(parts, |part| format!("runs/{part}/{encoder}")),
-            ),
-        );
-    }
-
-    fn prepares(&self, parts: &[Part]) -> Vec<usize> {
-        self.positions(|work| match work {
-            Work::Prepare { corpus } => parts.iter().any(|part| part.corpus == *corpus),
-            _ => false,
-        })
-    }
-
-    fn extracts(&self, of: &str, wanted: &[Part]) -> Vec<usize> {
-        self.positions(|work| match work {
-            Work::Extract { encoder, parts } => {
-                let corpora = |a: &Part| wanted.iter().any(|b| a.corpus == b.corpus);
-                encoder == of && parts.iter().any(corpora)
+    fn extract(&mut self, sizes: &[Size]) {
+        let slurm = self.experiment.slurm.clone().unwrap_or_default();
+        let weights: Vec<f64> = sizes.iter().map(|size| size.seconds / 3600.0).collect();
+        let all: f64 = weights.iter().sum();
+        let limit = slurm
+            .audio_hours
+            .unwrap_or((all / TASKS_PER_ENCODER).max(LEAST_HOURS));
+        let packed = pack(&weights, limit, |_| usize::MAX);
+        let names = self.names();
+        let mut encoders = names.clone();
+        let labellers = self.labellers();
+        let labeller = labellers.iter().flatten().next();
+        if let Some(labeller) = labeller.filter(|name| !encoders.contains(name)) {
+            encoders.push(labeller.clone());
+        }
+        for encoder in encoders {
+            for (at, parts) in (1..).zip(&packed) {
+                let mut jobs = Vec::new();
+                for &(corpus, part) in parts {
+                    // The labeller hears only what has to be labelled.
+                    let is_labeller = labellers[corpus].as_ref() == Some(&encoder);
+                    if !is_labeller && !names.contains(&encoder) {
+                        continue;
+                    }
+                    let corpus = self.experiment.corpora[corpus].name.clone();
+                    let needs = self.positions(|job| {
+                        job.work.corpus() == Some(&corpus) && job.stage == JobStage::Prepare
+                    });
+                    let encoder = encoder.clone();
+                    let work = Work::Extract {
+                        corpus,
+                        encoder,
+                        part,
+                    };
+                    jobs.push(self.job(work, needs));
+                }
+                if !jobs.is_empty() {
+                    self.task(format!("extract-{encoder}-{at}"), jobs);
+                }
             }
-            _ => false,
+        }
+    }
+
+    fn train(&mut self, sizes: &[Size]) {
+        let slurm = self.experiment.slurm.clone().unwrap_or_default();
+        let weights: Vec<f64> = sizes
+            .iter()
+            .map(|size| size.seconds / 3600.0 * size.folds as f64)
+            .collect();
+        let all: f64 = weights.iter().sum();
+        let floor = slurm.audio_hours.unwrap_or(LEAST_HOURS);
+        let limit = (all / TASKS_PER_ENCODER).max(floor);
+        let packed = pack(&weights, limit, |c| sizes[c].folds);
+        for encoder in self.names() {
+            for (at, parts) in (1..).zip(&packed) {
+                let mut jobs = Vec::new();
+                for &(corpus, part) in parts {
+                    let corpus = self.experiment.corpora[corpus].name.clone();
+                    let needs = self.of_cell(&corpus, &encoder, JobStage::Extract);
+                    let encoder = encoder.clone();
+                    let work = Work::Train {
+                        corpus,
+                        encoder,
+                        part,
+                    };
+                    jobs.push(self.job(work, needs));
+                }
+                self.task(format!("train-{encoder}-{at}"), jobs);
+            }
+        }
+    }
+
+    fn score(&mut self) {
+        for encoder in self.names() {
+            let mut jobs = Vec::new();
+            for choice in &self.experiment.corpora {
+                let corpus = choice.name.clone();
+                let needs = self.of_cell(&corpus, &encoder, JobStage::Train);
+                let encoder = encoder.clone();
+                jobs.push(self.job(Work::Score { corpus, encoder }, needs));
+            }
+            self.task(format!("score-{encoder}"), jobs);
+        }
+    }
+
+    /// Sets and trainings of every corpus, and the tests of each training on the sets of the others.
+    fn cross(&mut self) {
+        let prepares = self.positions(|job| job.stage == JobStage::Prepare);
+        let labellers = self.labellers();
+        for (choice, labeller) in self.experiment.corpora.iter().zip(labellers) {
+            let corpus = choice.name.clone();
+            let mut needs = prepares.clone();
+            if let Some(labeller) = labeller {
+                needs.extend(self.of_cell(&corpus, &labeller, JobStage::Extract));
+            }
+            let at = self.job(Work::Draw { corpus }, needs);
+            self.task(format!("draw-{}", choice.name), vec![at]);
+        }
+        for encoder in self.names() {
+            for choice in &self.experiment.corpora {
+                let corpus = choice.name.clone();
+                let mut needs = prepares.clone();
+                needs.extend(self.of_cell(&corpus, &encoder, JobStage::Extract));
+                let encoder = encoder.clone();
+                let at = self.job(Work::TrainAll { corpus, encoder }, needs);
+                let name = format!(
+                    "{}-{}",
+                    self.jobs[at].work.encoder().unwrap_or(""),
+                    choice.name
+                );
+                self.task(format!("train-{name}"), vec![at]);
+            }
+        }
+        let draws = self.positions(|job| job.stage == JobStage::Draw);
+        for encoder in self.names() {
+            let extracts = self.positions(|job| {
+                job.stage == JobStage::Extract && job.work.encoder() == Some(&encoder)
+            });
+            let mut jobs = Vec::new();
+            for choice in &self.experiment.corpora {
+                let corpus = choice.name.clone();
+                let mut needs = self.of_cell(&corpus, &encoder, JobStage::Train);
+                needs.extend(&draws);
+                needs.extend(&extracts);
+                let encoder = encoder.clone();
+                jobs.push(self.job(Work::Test { corpus, encoder }, needs));
+            }
+            self.task(format!("score-{encoder}"), jobs);
+        }
+    }
+
+    /// For each corpus the encoder whose features label it, if there is one.
+    fn labellers(&self) -> Vec<Option<String>> {
+        let corpora = self.experiment.corpora.iter();
+        let labeller = |corpus: &str| {
+            let cross = self.experiment.cross.as_ref()?;
+            let choice = cross.features_to_label(self.experiment, corpus)?;
+            Some(choice.name.clone())
+        };
+        corpora.map(|choice| labeller(&choice.name)).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let encoders = self.experiment.encoders.iter();
+        encoders.map(|choice| choice.name.clone()).collect()
+    }
+
+    fn of_cell(&self, corpus: &str, encoder: &str, stage: JobStage) -> Vec<usize> {
+        self.positions(|job| {
+            job.stage == stage
+                && job.work.corpus() == Some(corpus)
+                && job.work.encoder() == Some(encoder)
         })
     }
 
-    fn positions(&self, wanted: impl Fn(&Work) -> bool) -> Vec<usize> {
-        let jobs = self.0.iter().enumerate();
-        jobs.filter(|(_, job)| wanted(&job.work))
+    fn positions(&self, wanted: impl Fn(&Job) -> bool) -> Vec<usize> {
+        let jobs = self.jobs.iter().enumerate();
+        jobs.filter(|(_, job)| wanted(job))
             .map(|(at, _)| at)
             .collect()
     }
+}
 
-    fn finish(&mut self) {
-        let trains = self.positions(|work| matches!(work, Work::Train { .. }));
-        let evaluation = self.0.len();
-        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-        self.push(
-            JobStage::Evaluate.to_string(),
-            (JobStage::Evaluate, Work::Evaluate),
-            trains,
-            (
-                texts(&["the outcome of every fold"]),
-                texts(&["scores.json", "predictions/", "report.json"]),
-            ),
-        );
-        self.push(
-            JobStage::Report.to_string(),
-            (JobStage::Report, Work::Report),
-            vec![evaluation],
-            (texts(&["report.json"]), texts(&["report.html"])),
-        );
+/// The settings that decide what a job makes, and no others: jobs of two experiments that agree in them are one.
+fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
+    let corpus = e
+        .corpora
+        .iter()
+        .find(|c| Some(c.name.as_str()) == work.corpus());
+    let prepare = json!([corpus, e.allow_missing, e.as_published]);
+    let encoder = e
+        .encoders
+        .iter()
+        .find(|c| Some(c.name.as_str()) == work.encoder());
+    let extract = json!([
+        encoder,
+        e.layers.to_string(),
+        e.normalisation,
+        e.precision,
+        e.layer_curve
+    ]);
+    let train = json!([
+        e.scheme,
+        e.seed,
+        e.metadata,
+        e.protocol,
+        e.head,
+        e.class_weighting,
+        e.logit_adjustment,
+        e.maps
+    ]);
+    let version = env!("CARGO_PKG_VERSION");
+    // What a test, a draw or a training across corpora makes depends on all corpora.
+    let cross = e.cross.as_ref().map(|cross| json!([cross, e.corpora]));
+    match stage {
+        JobStage::Prepare => json!([version, prepare]),
+        JobStage::Extract => json!([version, prepare, extract]),
+        _ => json!([version, prepare, extract, train, cross]),
     }
 }
 
-fn names(parts: &[Part], name: impl Fn(&Part) -> String) -> Vec<String> {
-    parts.iter().map(name).collect()
+fn key(value: &Value) -> String {
+    sha256_bytes(value.to_string().as_bytes())
+        .short()
+        .to_owned()
 }
 
-/// Cuts what is larger than `limit` into equal parts, and puts what is smaller together up to it.
-fn pack(
-    corpora: &[CorpusChoice],
-    weights: &[f64],
-    limit: f64,
-    most: impl Fn(usize) -> usize,
-) -> Vec<Vec<Part>> {
+/// Cuts what is larger than `limit` into equal parts, and puts what is smaller together up to it: bins of corpora, by
+/// position, and their parts.
+fn pack(weights: &[f64], limit: f64, most: impl Fn(usize) -> usize) -> Vec<Vec<(usize, Part)>> {
     let mut packed = Vec::new();
     let mut bin = Vec::new();
     let mut filled = 0.0;
-    for (at, (corpus, &weight)) in corpora.iter().zip(weights).enumerate() {
-        // A part is cut off by a hair's breadth rather than into two.
+    for (at, &weight) in weights.iter().enumerate() {
+        // What exceeds the limit by rounding alone is not cut in two.
         let wanted = (weight / limit - 1e-6).ceil().max(1.0) as usize;
         let of = wanted.min(most(at).max(1));
-        let part = |part| Part {
-            corpus: corpus.name.clone(),
-            part,
-            of,
-        };
         if of > 1 {
-            packed.extend((1..=of).map(|number| vec![part(number)]));
+            packed.extend((1..=of).map(|part| vec![(at, Part { part, of })]));
             continue;
         }
         if filled + weight > limit && !bin.is_empty() {
             packed.push(std::mem::take(&mut bin));
             filled = 0.0;
         }
-        bin.push(part(1));
+        bin.push((at, Part::WHOLE));
         filled += weight;
     }
     if !bin.is_empty() {
@@ -203,39 +329,25 @@ fn pack(
 mod tests {
     use super::*;
 
-    fn choices(names: &[&str]) -> Vec<CorpusChoice> {
-        let choice = |name: &&str| CorpusChoice {
-            name: (*name).to_owned(),
-            raw: None,
-        };
-        names.iter().map(choice).collect()
-    }
-
     #[test]
     fn large_corpora_are_cut_and_small_ones_put_together() {
-        let packed = pack(
-            &choices(&["a", "b", "c", "d"]),
-            &[0.5, 2.5, 0.4, 0.2],
-            1.0,
-            |_| 99,
-        );
+        let packed = pack(&[0.5, 2.5, 0.4, 0.2], 1.0, |_| 99);
         let texts: Vec<Vec<String>> = packed
             .iter()
-            .map(|parts| parts.iter().map(Part::to_string).collect())
+            .map(|parts| parts.iter().map(|(c, part)| format!("{c}{part}")).collect())
             .collect();
         let expected = [
-            vec!["b 1/3"],
-            vec!["b 2/3"],
-            vec!["b 3/3"],
-            vec!["a", "c"],
-            vec!["d"],
+            vec!["1 1/3"],
+            vec!["1 2/3"],
+            vec!["1 3/3"],
+            vec!["0", "2"],
+            vec!["3"],
         ];
         assert_eq!(texts, expected);
     }
 
     #[test]
     fn no_more_parts_than_folds() {
-        let packed = pack(&choices(&["a"]), &[100.0], 1.0, |_| 5);
-        assert_eq!(packed.len(), 5);
+        assert_eq!(pack(&[100.0], 1.0, |_| 5).len(), 5);
     }
 }

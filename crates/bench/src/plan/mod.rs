@@ -1,24 +1,29 @@
-//! The plan of an experiment as data: jobs with what they need, make and cost.
+//! The plan of an experiment as data: jobs with what they need, make and cost, and the tasks that a cluster bundles them
+//! into.
 //!
-//! Any executor may run any job any number of times: a job writes whole files by renaming them into
-//! place, the same bytes whoever runs it, and last of all its [`Receipt`]. A job is finished when its
-//! receipt is there and everything that the receipt lists is still as it was.
+//! Any executor may run any job any number of times: a job writes whole files by renaming them into place, the same
+//! bytes whoever runs it, and last of all its [`Receipt`]. A job is done when its receipt is there and everything that
+//! the receipt lists is still as it was. A job that cannot be done leaves a receipt with the reason; the cell stays
+//! empty, and everything else goes on. Receipts are named by what the job computes, so plans of one home share them.
 
 mod cost;
 mod estimate;
 mod make;
 mod receipt;
 mod run;
+mod state;
 mod text;
 
 use cost::Machine;
 pub(crate) use cost::Measured;
 pub use cost::{Assumed, EncoderSpeed, SpeedSource};
-use estimate::Sizes;
-pub use receipt::{FileStamp, Receipt};
-pub(crate) use run::run_here;
-pub use run::run_job;
-pub(crate) use text::ranges;
+pub(crate) use estimate::Sizes;
+pub(crate) use receipt::Done;
+pub use receipt::{FileStamp, JobFailure, Receipt};
+pub use run::run_task;
+pub(crate) use run::{prepare_all, run_here, train_here};
+pub use state::{JobState, States};
+pub(crate) use text::{gigabytes, ranges};
 
 use crate::{BenchError, Experiment, Home};
 use emobox_files::{read_json, sha256_bytes, write_json};
@@ -32,7 +37,7 @@ const PLAN: &str = "plan.json";
 /// Everything that an experiment takes, as jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Format version, 1.
+    /// Format version, 2.
     pub schema: u32,
     /// Names the plan: a digest of the experiment, the output folder and the program's version.
     pub name: String,
@@ -53,27 +58,40 @@ pub struct Plan {
     pub assumed: Option<Assumed>,
     /// All jobs; a job needs earlier ones only.
     pub jobs: Vec<Job>,
+    /// The jobs in bundles of one stage, as a cluster runs them.
+    pub tasks: Vec<Task>,
 }
 
-/// A unit of work that one process does.
+/// A unit of work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Unique in the plan, and a file name: `extract-fbank-3`.
+    /// Unique in the plan: `extract emodb fbank`.
     pub name: String,
     /// The stage it belongs to.
     pub stage: JobStage,
     /// What it does.
     pub work: Work,
+    /// Digest of the work and every setting that decides what it makes; names the receipt.
+    pub key: String,
     /// The jobs whose outputs it reads, as positions in the plan.
     pub needs: Vec<usize>,
-    /// What it reads, for people.
-    pub inputs: Vec<String>,
-    /// What it writes, for people; the receipt lists every file.
-    pub outputs: Vec<String>,
     /// Seconds of audio that it encodes or trains on.
     pub audio_seconds: f64,
     /// Estimated seconds on the machine at hand.
     pub seconds: f64,
+    /// Estimated bytes of features that it writes.
+    pub bytes: f64,
+}
+
+/// Jobs of one stage that one process does one after another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Unique in the plan, and a file name: `extract-fbank-3`.
+    pub name: String,
+    /// The stage of its jobs.
+    pub stage: JobStage,
+    /// Positions in the plan.
+    pub jobs: Vec<usize>,
 }
 
 /// The stages, in their order.
@@ -84,83 +102,156 @@ pub enum JobStage {
     Prepare,
     /// Audio to features.
     Extract,
+    /// Balanced sets of a cross-corpus experiment: pseudo-labels and the draw.
+    Draw,
     /// Features to probes and predictions.
     Train,
     /// Predictions to scores.
-    Evaluate,
-    /// Scores to the page.
+    Score,
+    /// Scores to tables and the page.
     Report,
 }
 
 impl JobStage {
     /// All stages in their order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Prepare,
         Self::Extract,
+        Self::Draw,
         Self::Train,
-        Self::Evaluate,
+        Self::Score,
         Self::Report,
     ];
+
+    /// As files and tables call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Extract => "extract",
+            Self::Draw => "draw",
+            Self::Train => "train",
+            Self::Score => "score",
+            Self::Report => "report",
+        }
+    }
 }
 
 impl fmt::Display for JobStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prepare => "prepare",
-            Self::Extract => "extract",
-            Self::Train => "train",
-            Self::Evaluate => "evaluate",
-            Self::Report => "report",
-        })
+        f.write_str(self.name())
     }
 }
 
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "do")]
+#[serde(rename_all = "kebab-case", tag = "do")]
 pub enum Work {
     /// Makes the manifest of a corpus.
     Prepare {
         /// The corpus.
         corpus: String,
     },
-    /// Encodes parts of corpora.
+    /// Encodes a part of a corpus.
     Extract {
+        /// The corpus.
+        corpus: String,
         /// The encoder.
         encoder: String,
-        /// Which parts.
-        parts: Vec<Part>,
+        /// Which part.
+        part: Part,
     },
-    /// Trains folds of corpora.
+    /// Trains a part of the folds of a corpus: fold k is in part 1 + (k - 1) mod `of`.
     Train {
+        /// The corpus.
+        corpus: String,
         /// The encoder whose features are read.
         encoder: String,
-        /// Which folds: fold k is in part 1 + (k - 1) mod `of`.
-        parts: Vec<Part>,
+        /// Which part.
+        part: Part,
     },
-    /// Scores everything.
-    Evaluate,
-    /// Draws the page.
+    /// Scores a corpus under an encoder.
+    Score {
+        /// The corpus.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+    },
+    /// Labels a corpus and draws its balanced set.
+    Draw {
+        /// The corpus.
+        corpus: String,
+    },
+    /// Trains on all of a corpus, for testing on others.
+    TrainAll {
+        /// The corpus.
+        corpus: String,
+        /// The encoder whose features are read.
+        encoder: String,
+    },
+    /// Tests what was trained on a corpus on the balanced sets of the others.
+    Test {
+        /// The corpus that was trained on.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+    },
+    /// Writes the tables and the page.
     Report,
 }
 
-/// One of `of` equal parts of a corpus.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl Work {
+    /// The corpus it is about.
+    pub fn corpus(&self) -> Option<&str> {
+        match self {
+            Self::Prepare { corpus }
+            | Self::Extract { corpus, .. }
+            | Self::Train { corpus, .. }
+            | Self::Score { corpus, .. }
+            | Self::Draw { corpus }
+            | Self::TrainAll { corpus, .. }
+            | Self::Test { corpus, .. } => Some(corpus),
+            Self::Report => None,
+        }
+    }
+
+    /// The encoder it is about.
+    pub fn encoder(&self) -> Option<&str> {
+        match self {
+            Self::Extract { encoder, .. }
+            | Self::Train { encoder, .. }
+            | Self::Score { encoder, .. }
+            | Self::TrainAll { encoder, .. }
+            | Self::Test { encoder, .. } => Some(encoder),
+            Self::Prepare { .. } | Self::Draw { .. } | Self::Report => None,
+        }
+    }
+}
+
+/// One of `of` equal parts, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The corpus.
-    pub corpus: String,
-    /// Which part, from 1.
+    /// Which part.
     pub part: usize,
     /// How many parts there are.
     pub of: usize,
 }
 
+impl Part {
+    /// All of it.
+    pub const WHOLE: Self = Self { part: 1, of: 1 };
+
+    pub(crate) fn share(self) -> Result<crate::Share, BenchError> {
+        crate::Share::new(self.part, self.of).ok_or(BenchError::Internal(
+            "a plan names a part that there is not",
+        ))
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.of == 1 {
-            f.write_str(&self.corpus)
-        } else {
-            write!(f, "{} {}/{}", self.corpus, self.part, self.of)
+        match self.of {
+            1 => Ok(()),
+            of => write!(f, " {}/{of}", self.part),
         }
     }
 }
@@ -196,10 +287,12 @@ impl Plan {
             return Ok((Self { experiment, ..plan }, false));
         }
         let sizes = Sizes::read(&home, &experiment);
+        let (jobs, tasks) = make::cut(&experiment, &out, &sizes.corpora);
         let mut plan = Self {
-            schema: 1,
+            schema: 2,
             name,
-            jobs: make::cut(&home, &experiment, &sizes.corpora),
+            jobs,
+            tasks,
             home: home.root().to_owned(),
             out,
             experiment,
@@ -222,7 +315,7 @@ impl Plan {
         Ok(write_json(self.folder().join(PLAN), self)?)
     }
 
-    /// Where the plan, the receipts and the logs lie.
+    /// Where the plan and the logs lie.
     pub fn folder(&self) -> PathBuf {
         folder(&self.home, &self.name)
     }
@@ -233,9 +326,15 @@ impl Plan {
         jobs.filter(move |(_, job)| job.stage == stage)
     }
 
-    /// Whether a job need not be run.
-    pub fn is_finished(&self, job: &Job) -> bool {
-        Receipt::read(self, job).is_some_and(|receipt| receipt.holds())
+    /// The tasks whose jobs the jobs of a task need.
+    pub(crate) fn task_needs(&self, task: usize) -> Vec<usize> {
+        let jobs = self.tasks[task].jobs.iter();
+        let needs: Vec<usize> = jobs.flat_map(|&at| self.jobs[at].needs.clone()).collect();
+        let tasks = self.tasks.iter().enumerate();
+        tasks
+            .filter(|(at, other)| *at != task && other.jobs.iter().any(|job| needs.contains(job)))
+            .map(|(at, _)| at)
+            .collect()
     }
 }
 
@@ -249,21 +348,18 @@ fn name(experiment: &Experiment, out: &Path) -> String {
         slurm: None,
         ..experiment.clone()
     };
+    // Where the work is cut.
+    let hours = experiment.slurm.as_ref().and_then(|s| s.audio_hours);
     let text = format!(
-        "{}\n{}\n{}\n{:?}",
+        "2\n{}\n{}\n{}\n{hours:?}",
         env!("CARGO_PKG_VERSION"),
         serde_json::to_string(&computed).unwrap_or_default(),
         out.display(),
-        // Where the work is cut.
-        experiment
-            .slurm
-            .as_ref()
-            .and_then(|slurm| slurm.audio_hours)
     );
     sha256_bytes(text.as_bytes()).short().to_owned()
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, BenchError> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BenchError> {
     Ok(std::path::absolute(path)
         .map_err(|e| emobox_files::FileError::io("find the place of", path, e))?)
 }

@@ -1,58 +1,73 @@
-use super::{Job, JobStage, Part, Plan, Receipt, Work};
-use crate::grid::Grid;
-use crate::grid_parts::contains;
-use crate::prepare::{PrepareHow, corpus_of};
-use crate::results::{REPORT_DATA, predictions_path, write_page, write_scores};
-use crate::{BenchError, BenchRun, Context, Experiment, Home, read_run};
-use std::path::{Path, PathBuf};
+use super::state::{JobState, States};
+use super::{Done, Job, JobFailure, JobStage, Plan, Receipt, Work};
+use crate::cell::Cell;
+use crate::check::check_prepared;
+use crate::cross;
+use crate::prepare::{PrepareHow, is_current, prepare_choice};
+use crate::results::{assemble, report_files, row, write_page, write_scores};
+use crate::workshop::Workshop;
+use crate::{BenchError, BenchRun, Context, Home};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often a job looks for files of other nodes that it cannot see yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Runs one job of the plan in `folder`, unless it is finished, and says what was done.
+/// Runs the jobs of one task of the plan in `folder` that are not done, and returns how many could not be done.
 ///
 /// Takes no lock and shares no file that changes: on a shared file system any number of these may run
 /// at once, of one plan or of several, on any number of machines.
-pub fn run_job(folder: &Path, at: usize, context: Context<'_>) -> Result<String, BenchError> {
+pub fn run_task(folder: &Path, task: usize, context: Context<'_>) -> Result<usize, BenchError> {
     let plan = Plan::read(folder)?;
-    let job = plan.jobs.get(at).ok_or_else(|| {
+    let found = plan.tasks.get(task).ok_or_else(|| {
         BenchError::Call(format!(
-            "plan {} has no job {at}: its jobs are 0 to {}",
+            "plan {} has no task {task}: its tasks are 0 to {}",
             plan.name,
-            plan.jobs.len().saturating_sub(1)
+            plan.tasks.len().saturating_sub(1)
         ))
     })?;
-    if plan.is_finished(job) {
-        return Ok(format!("job {} was finished already", job.name));
+    let mut states = States::of(&plan);
+    wait_for_needs(&plan, task, &mut states, context)?;
+    let home = Home::new(&plan.home);
+    let shop = Workshop::new(&home, &plan.experiment, context)?
+        .with(|options| options.without_claims = true);
+    if !states.task_is_settled(&plan, task) {
+        let note = format!("task {} begins", found.name);
+        context.progress.note(&note);
     }
-    wait_for_needs(&plan, job, context)?;
-    context.progress.note(&format!("job {} begins", job.name));
-    let done = work(&plan, job, context)?;
-    stamp(&plan, job, &done)?;
-    Ok(format!("job {} is done", job.name))
-}
-
-/// The files that a job has read and made.
-struct Done {
-    inputs: Vec<PathBuf>,
-    outputs: Vec<PathBuf>,
-}
-
-fn stamp(plan: &Plan, job: &Job, done: &Done) -> Result<(), BenchError> {
-    Receipt::write(plan, job, &done.inputs, &done.outputs)
+    for &at in &found.jobs {
+        let before = states.get(at).clone();
+        settle(&plan, &shop, at, &mut states)?;
+        let name = &plan.jobs[at].name;
+        context.progress.note(&match (before, states.get(at)) {
+            (JobState::Done, _) => format!("job {name} was done already"),
+            (_, JobState::Done) => format!("job {name} is done"),
+            (_, JobState::Blocked(need)) => {
+                format!("job {name} needs {}", plan.jobs[*need].name)
+            }
+            _ => format!("job {name} could not be done"),
+        });
+    }
+    let undone = |at: &&usize| *states.get(**at) != JobState::Done;
+    Ok(found.jobs.iter().filter(undone).count())
 }
 
 /// Files of another node may take a while to appear on a network disk, though the scheduler says that
 /// the node is done.
-fn wait_for_needs(plan: &Plan, job: &Job, context: Context<'_>) -> Result<(), BenchError> {
+fn wait_for_needs(
+    plan: &Plan,
+    task: usize,
+    states: &mut States,
+    context: Context<'_>,
+) -> Result<(), BenchError> {
     let settle = plan.experiment.slurm.clone().unwrap_or_default().settle();
     let begun = Instant::now();
     loop {
-        let needs = job.needs.iter().filter_map(|&at| plan.jobs.get(at));
+        let needs = plan.tasks[task].jobs.iter();
+        let needs = needs.flat_map(|&at| plan.jobs[at].needs.iter());
         let open: Vec<&str> = needs
-            .filter(|need| !plan.is_finished(need))
-            .map(|need| need.name.as_str())
+            .filter(|need| !states.get(**need).is_settled())
+            .map(|&need| plan.jobs[need].name.as_str())
             .collect();
         if open.is_empty() {
             return Ok(());
@@ -62,225 +77,260 @@ fn wait_for_needs(plan: &Plan, job: &Job, context: Context<'_>) -> Result<(), Be
         }
         if begun.elapsed() >= settle {
             return Err(BenchError::NotReady {
-                job: job.name.clone(),
+                job: plan.tasks[task].name.clone(),
                 needs: open.join(", "),
             });
         }
         std::thread::sleep(LOOK_AGAIN.min(settle));
+        states.refresh(plan);
     }
+}
+
+impl Plan {
+    /// Makes a start: what could not be done before is open again, and so is the preparation of corpora whose raw files
+    /// have changed.
+    pub(crate) fn begin(&self) -> Result<(), BenchError> {
+        self.write()?;
+        let home = Home::new(&self.home);
+        for job in &self.jobs {
+            let Some(receipt) = Receipt::read(self, job) else {
+                continue;
+            };
+            let stale = match &job.work {
+                Work::Prepare { corpus } => {
+                    let mut corpora = self.experiment.corpora.iter();
+                    let choice = corpora.find(|choice| choice.name == *corpus);
+                    choice.is_some_and(|choice| !is_current(&home, choice, how(self)))
+                }
+                // Made while cells were empty: it names the predictions of every finished cell.
+                Work::Report => receipt.inputs.len() < self.stage(JobStage::Score).count(),
+                _ => false,
+            };
+            if receipt.failure.is_some() || stale {
+                Receipt::drop(self, job)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The order for one process: cell by cell, so that an encoder is opened once and a cell is finished before the
+    /// next begins.
+    fn local_order(&self) -> Vec<usize> {
+        let place = |names: Vec<&str>, name: Option<&str>| {
+            let place = name.and_then(|name| names.iter().position(|known| *known == name));
+            place.map_or(0, |at| at + 1)
+        };
+        let encoders = || self.experiment.encoders.iter().map(|e| e.name.as_str());
+        let corpora = || self.experiment.corpora.iter().map(|c| c.name.as_str());
+        let rank = |job: &Job| {
+            let encoder = place(encoders().collect(), job.work.encoder());
+            let corpus = place(corpora().collect(), job.work.corpus());
+            match job.stage {
+                JobStage::Prepare => (0, 0, corpus, job.stage),
+                JobStage::Report => (9, 0, 0, job.stage),
+                // Across corpora every stage needs all of the one before.
+                _ if self.experiment.cross.is_some() => {
+                    (1 + job.stage as usize, encoder, corpus, job.stage)
+                }
+                _ => (1, encoder, corpus, job.stage),
+            }
+        };
+        let mut order: Vec<usize> = (0..self.jobs.len()).collect();
+        order.sort_by_key(|&at| (rank(&self.jobs[at]), at));
+        order
+    }
+}
+
+fn how(plan: &Plan) -> PrepareHow {
+    PrepareHow {
+        allow_missing: plan.experiment.allow_missing,
+        as_published: plan.experiment.as_published,
+    }
+}
+
+/// All jobs of a plan in this process. Cells are told as they are finished.
+pub(crate) fn run_here(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
+    run_stages(plan, &JobStage::ALL, context)
+}
+
+/// The jobs of a plan from the training on, on features that are there.
+pub(crate) fn train_here(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
+    let stages = [JobStage::Prepare, JobStage::Train, JobStage::Score];
+    run_stages(plan, &stages, context)
+}
+
+/// Makes the manifests of a plan.
+pub(crate) fn prepare_all(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    states: &mut States,
+) -> Result<(), BenchError> {
+    for (at, _) in plan.stage(JobStage::Prepare) {
+        settle(plan, shop, at, states)?;
+    }
+    Ok(())
+}
+
+fn run_stages(
+    plan: &Plan,
+    stages: &[JobStage],
+    context: Context<'_>,
+) -> Result<BenchRun, BenchError> {
+    plan.begin()?;
+    let home = Home::new(&plan.home);
+    let shop = Workshop::new(&home, &plan.experiment, context)?;
+    let mut states = States::of(plan);
+    prepare_all(plan, &shop, &mut states)?;
+    let checked = check_prepared(plan, &shop, &states)?;
+    if stages.contains(&JobStage::Extract) {
+        // What cannot be prepared was told already.
+        for finding in &checked.findings {
+            let note = format!("{}: {}", finding.subject, finding.problem);
+            context.progress.note(&note);
+        }
+        checked.fits()?;
+    }
+    let cells = plan.stage(JobStage::Score).count();
+    let mut finished = 0;
+    for at in plan.local_order() {
+        let job = &plan.jobs[at];
+        if !stages.contains(&job.stage) {
+            continue;
+        }
+        settle(plan, &shop, at, &mut states)?;
+        if job.stage == JobStage::Score {
+            finished += 1;
+            if cells > 1 {
+                let row = row(plan, at, &states);
+                context
+                    .progress
+                    .note(&format!("{finished} of {cells}: {row}"));
+            }
+        }
+    }
+    assemble(plan, &states)
+}
+
+/// Does a job unless it is settled, and writes its receipt. What cannot be done is told and written down; only what
+/// would stop every other job too (Ctrl-C, a full disk) is an error.
+fn settle(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    at: usize,
+    states: &mut States,
+) -> Result<(), BenchError> {
+    let job = &plan.jobs[at];
+    if states.get(at).is_settled() {
+        return Ok(());
+    }
+    if shop.context.stopped() {
+        return Err(BenchError::Interrupted);
+    }
+    if job.stage == JobStage::Extract && trained_already(plan, shop, at, states)? {
+        return Ok(());
+    }
+    match work(plan, shop, job, states) {
+        Ok(done) => {
+            Receipt::done(plan, job, &done)?;
+            states.set(plan, at, JobState::Done);
+        }
+        Err(error) if error.is_interruption() || error.stops_everything() => return Err(error),
+        Err(error) => {
+            let failure = JobFailure::of(&error);
+            if failure.left_out {
+                shop.context.progress.note(&failure.reason);
+            } else {
+                let note = format!("{} cannot be done: {}", job.name, failure.reason);
+                shop.context.progress.note(&note);
+            }
+            Receipt::failed(plan, job, failure.clone())?;
+            states.set(plan, at, JobState::Failed(failure));
+        }
+    }
+    Ok(())
+}
+
+/// Before anything is encoded: whether all folds are trained on this very audio, though the features are gone or the
+/// files were touched. Their receipts are then written anew.
+fn trained_already(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    at: usize,
+    states: &mut States,
+) -> Result<bool, BenchError> {
+    let users: Vec<usize> = (0..plan.jobs.len())
+        .filter(|&user| plan.jobs[user].needs.contains(&at))
+        .collect();
+    for user in users {
+        if *states.get(user) == JobState::Done {
+            continue;
+        }
+        let Work::Train {
+            corpus,
+            encoder,
+            part,
+        } = &plan.jobs[user].work
+        else {
+            return Ok(false);
+        };
+        let Ok(cell) = Cell::open(shop, corpus, encoder) else {
+            return Ok(false);
+        };
+        let Some(done) = cell.trained(part.share()?) else {
+            return Ok(false);
+        };
+        Receipt::done(plan, &plan.jobs[user], &done)?;
+        states.set(plan, user, JobState::Done);
+    }
+    Ok(states.get(at).is_settled())
 }
 
 /// Does the work of a job.
-fn work(plan: &Plan, job: &Job, context: Context<'_>) -> Result<Done, BenchError> {
-    let home = Home::new(&plan.home);
-    let experiment = &plan.experiment;
+fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<Done, BenchError> {
+    let experiment = shop.experiment;
     match &job.work {
         Work::Prepare { corpus } => {
-            let how = PrepareHow {
-                allow_missing: experiment.allow_missing,
-                as_published: experiment.as_published,
-            };
-            for choice in experiment.corpora.iter().filter(|c| c.name == *corpus) {
-                corpus_of(&home, choice, how, context)?;
+            shop.forget_corpus();
+            let mut corpora = experiment.corpora.iter();
+            let choice =
+                corpora
+                    .find(|choice| choice.name == *corpus)
+                    .ok_or(BenchError::Internal(
+                        "a plan prepares a corpus that it lacks",
+                    ))?;
+            let skip = experiment.skip_absent;
+            prepare_choice(shop.home, choice, how(plan), skip, shop.context)?;
+            Ok(Done {
+                inputs: Vec::new(),
+                outputs: vec![shop.home.manifest(corpus), shop.home.prepare_report(corpus)],
+            })
+        }
+        Work::Extract {
+            corpus,
+            encoder,
+            part,
+        } => {
+            let cell = Cell::open(shop, corpus, encoder)?;
+            let extracted = cell.extract(Some(part.share()?))?;
+            if extracted.encoded > 0 {
+                shop.context.progress.note(&extracted.line());
             }
-            Ok(prepared(&home, corpus))
+            Ok(cell.extracted(part.share()?))
         }
-        Work::Extract { encoder, parts } => {
-            let part_of = narrowed(experiment, encoder, parts);
-            let grid = Grid::open(&home, &part_of, context)?.without_claims();
-            for part in parts {
-                let extracted = grid.extract_part(encoder, part, context)?;
-                context.progress.note(&extracted.line());
-            }
-            extracted(&grid, &home, encoder, parts)
-        }
-        Work::Train { encoder, parts } => {
-            let part_of = narrowed(experiment, encoder, parts);
-            let grid = Grid::open(&home, &part_of, context)?;
-            let folders = grid.train_parts(parts, context)?;
-            Ok(trained(&home, parts, &folders))
-        }
-        Work::Evaluate => {
-            let prepared = Experiment {
-                corpora: without_raw(experiment),
-                ..experiment.clone()
-            };
-            let grid = Grid::open(&home, &prepared, context)?;
-            let run = grid.train("emobox benchmark", context)?;
-            write_scores(&run, &plan.out)?;
-            emobox_files::write_json(plan.folder().join(SKIPPED), &run.skipped())?;
-            Ok(evaluated(plan, &run))
-        }
+        Work::Train {
+            corpus,
+            encoder,
+            part,
+        } => Cell::open(shop, corpus, encoder)?.train(part.share()?),
+        Work::Score { corpus, encoder } => Cell::open(shop, corpus, encoder)?.score(),
+        Work::Draw { corpus } => cross::draw(shop, corpus),
+        Work::TrainAll { corpus, encoder } => cross::train_all(shop, corpus, encoder),
+        Work::Test { corpus, encoder } => cross::test(shop, corpus, encoder),
         Work::Report => {
-            write_page(&read_run(&plan.out)?, &plan.out)?;
-            Ok(reported(plan))
+            let run = assemble(plan, states)?;
+            write_scores(&run, &plan.out)?;
+            write_page(&run, &plan.out)?;
+            Ok(report_files(plan, &run))
         }
-    }
-}
-
-/// How many inputs the evaluation counted as left out.
-const SKIPPED: &str = "skipped.json";
-
-impl Plan {
-    /// The finished run of a plan whose jobs are all done.
-    pub(crate) fn finished_run(&self) -> Result<BenchRun, BenchError> {
-        let mut run = read_run(&self.out)?;
-        run.add_skipped(emobox_files::read_json(self.folder().join(SKIPPED))?);
-        Ok(run)
-    }
-}
-
-/// All jobs of a plan in this process, several at once, in the order of the stages. The grid looks
-/// for finished work itself, so receipts are written here and not asked for.
-pub(crate) fn run_here(
-    plan: &Plan,
-    grid: &Grid<'_>,
-    context: Context<'_>,
-) -> Result<BenchRun, BenchError> {
-    let home = Home::new(&plan.home);
-    for (_, job) in plan.stage(JobStage::Prepare) {
-        if let Work::Prepare { corpus } = &job.work {
-            stamp_open(plan, job, || Ok(prepared(&home, corpus)))?;
-        }
-    }
-    grid.extract(None, None, context)?;
-    for (_, job) in plan.stage(JobStage::Extract) {
-        if let Work::Extract { encoder, parts } = &job.work {
-            stamp_open(plan, job, || extracted(grid, &home, encoder, parts))?;
-        }
-    }
-    let run = grid.train("emobox benchmark", context)?;
-    let folders: Vec<PathBuf> = run.folders().map(Path::to_owned).collect();
-    for (_, job) in plan.stage(JobStage::Train) {
-        if let Work::Train { encoder, parts } = &job.work {
-            let folds = folds_of(encoder, parts, &folders);
-            stamp_open(plan, job, || Ok(trained(&home, parts, &folds)))?;
-        }
-    }
-    write_scores(&run, &plan.out)?;
-    write_page(&run, &plan.out)?;
-    emobox_files::write_json(plan.folder().join(SKIPPED), &run.skipped())?;
-    for (_, job) in plan.stage(JobStage::Evaluate) {
-        stamp_open(plan, job, || Ok(evaluated(plan, &run)))?;
-    }
-    for (_, job) in plan.stage(JobStage::Report) {
-        stamp_open(plan, job, || Ok(reported(plan)))?;
-    }
-    Ok(run)
-}
-
-fn stamp_open(
-    plan: &Plan,
-    job: &Job,
-    done: impl FnOnce() -> Result<Done, BenchError>,
-) -> Result<(), BenchError> {
-    if plan.is_finished(job) {
-        return Ok(());
-    }
-    stamp(plan, job, &done()?)
-}
-
-/// The experiment as one job sees it: its encoder and its corpora, which are prepared by now.
-fn narrowed(experiment: &Experiment, encoder: &str, parts: &[Part]) -> Experiment {
-    let wanted = |name: &str| parts.iter().any(|part| part.corpus == name);
-    let mut corpora = without_raw(experiment);
-    corpora.retain(|corpus| wanted(&corpus.name));
-    let mut encoders = experiment.encoders.clone();
-    encoders.retain(|choice| choice.name == encoder);
-    Experiment {
-        corpora,
-        encoders,
-        ..experiment.clone()
-    }
-}
-
-fn without_raw(experiment: &Experiment) -> Vec<crate::CorpusChoice> {
-    let mut corpora = experiment.corpora.clone();
-    for corpus in &mut corpora {
-        corpus.raw = None;
-    }
-    corpora
-}
-
-fn prepared(home: &Home, corpus: &str) -> Done {
-    Done {
-        inputs: Vec::new(),
-        outputs: vec![home.manifest(corpus), home.prepare_report(corpus)],
-    }
-}
-
-fn extracted(
-    grid: &Grid<'_>,
-    home: &Home,
-    encoder: &str,
-    parts: &[Part],
-) -> Result<Done, BenchError> {
-    let mut done = Done {
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-    };
-    for part in parts {
-        done.inputs.push(home.manifest(&part.corpus));
-        done.outputs.extend(grid.files_of(encoder, part)?);
-    }
-    Ok(done)
-}
-
-fn trained(home: &Home, parts: &[Part], folders: &[PathBuf]) -> Done {
-    let manifests = parts.iter().map(|part| home.manifest(&part.corpus));
-    let identities = folders.iter().filter_map(|folder| folder.parent());
-    let mut inputs: Vec<PathBuf> = manifests
-        .chain(identities.map(|folder| folder.join("job.json")))
-        .collect();
-    inputs.sort();
-    inputs.dedup();
-    Done {
-        inputs,
-        outputs: folders.iter().map(|f| f.join("outcome.json")).collect(),
-    }
-}
-
-/// The folds of these parts in the folders of a run.
-fn folds_of(encoder: &str, parts: &[Part], folders: &[PathBuf]) -> Vec<PathBuf> {
-    let mut folds = Vec::new();
-    for part in parts {
-        let cell = Path::new(&part.corpus).join(encoder);
-        let ours = folders.iter().find(|folder| {
-            folder
-                .parent()
-                .is_some_and(|parent| parent.ends_with(&cell))
-        });
-        let Some(folder) = ours else { continue };
-        for fold in 1.. {
-            let path = folder.join(format!("fold{fold}"));
-            if !path.exists() {
-                break;
-            }
-            if contains(std::slice::from_ref(part), &part.corpus, fold) {
-                folds.push(path);
-            }
-        }
-    }
-    folds
-}
-
-fn evaluated(plan: &Plan, run: &BenchRun) -> Done {
-    let mut outputs = vec![plan.out.join("scores.json"), plan.out.join(REPORT_DATA)];
-    for set in run.predictions() {
-        outputs.push(predictions_path(&plan.out, &set.corpus, &set.encoder));
-    }
-    let mut inputs = Vec::new();
-    for (_, job) in plan.stage(JobStage::Train) {
-        if let Some(receipt) = Receipt::read(plan, job) {
-            inputs.extend(receipt.outputs.into_iter().map(|stamp| stamp.path));
-        }
-    }
-    Done { inputs, outputs }
-}
-
-fn reported(plan: &Plan) -> Done {
-    Done {
-        inputs: vec![plan.out.join(REPORT_DATA)],
-        outputs: vec![plan.out.join("report.html")],
     }
 }

@@ -1,4 +1,5 @@
-use super::{EncoderSpeed, JobStage, Plan, SpeedSource};
+use super::{EncoderSpeed, Job, JobStage, JobState, Plan, SpeedSource, States};
+use crate::disk::{DiskForecast, free_space};
 use crate::lists::align;
 use std::fmt::Write;
 
@@ -8,24 +9,33 @@ impl Plan {
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "plan {}: {} corpora with {} utterances, {} encoders, {} tasks; files in {}\n",
+            "plan {}: {} corpora with {} utterances, {} encoders, {} tasks with {} jobs; files in {}\n",
             self.name,
             self.experiment.corpora.len(),
             self.utterances,
             self.experiment.encoders.len(),
+            self.tasks.len(),
             self.jobs.len(),
             self.folder().display()
         );
-        let mut rows = vec![["stage", "tasks", "finished", "audio h", "hours"].map(str::to_owned)];
+        let states = States::of(self);
+        let head = ["stage", "tasks", "jobs", "done", "audio h", "hours"];
+        let mut rows = vec![head.map(str::to_owned)];
         for stage in JobStage::ALL {
-            let jobs: Vec<_> = self.stage(stage).map(|(_, job)| job).collect();
-            let finished = jobs.iter().filter(|job| self.is_finished(job)).count();
-            let audio: f64 = jobs.iter().map(|job| job.audio_seconds).sum();
-            let seconds: f64 = jobs.iter().map(|job| job.seconds).sum();
+            let jobs: Vec<_> = self.stage(stage).collect();
+            if jobs.is_empty() {
+                continue;
+            }
+            let done = |(at, _): &&(usize, &Job)| *states.get(*at) == JobState::Done;
+            let done = jobs.iter().filter(done).count();
+            let audio: f64 = jobs.iter().map(|(_, job)| job.audio_seconds).sum();
+            let seconds: f64 = jobs.iter().map(|(_, job)| job.seconds).sum();
+            let tasks = self.tasks.iter().filter(|task| task.stage == stage);
             rows.push([
                 stage.to_string(),
+                tasks.count().to_string(),
                 jobs.len().to_string(),
-                finished.to_string(),
+                done.to_string(),
                 format!("{:.1}", audio / 3600.0),
                 hours(seconds / 3600.0),
             ]);
@@ -54,19 +64,33 @@ impl Plan {
             let _ = writeln!(text, "{assumed}");
         }
         text.push('\n');
-        let head = ["job", "needs", "reads", "writes", "audio h", "hours"];
+        self.disk_text(&mut text);
+        let head = ["task", "needs", "jobs", "audio h", "hours", "GB"];
         let mut rows = vec![head.map(str::to_owned)];
-        for (at, job) in self.jobs.iter().enumerate() {
+        for (at, task) in self.tasks.iter().enumerate() {
+            let sum = |of: &dyn Fn(&Job) -> f64| -> f64 {
+                task.jobs.iter().map(|&job| of(&self.jobs[job])).sum()
+            };
+            let jobs: Vec<String> = task
+                .jobs
+                .iter()
+                .map(|&j| self.jobs[j].name.clone())
+                .collect();
+            let bytes = sum(&|job| job.bytes);
             rows.push([
-                format!("{at} {}", job.name),
-                ranges(&job.needs),
-                short(&job.inputs),
-                short(&job.outputs),
-                format!("{:.2}", job.audio_seconds / 3600.0),
-                hours(job.seconds / 3600.0),
+                format!("{at} {}", task.name),
+                ranges(&self.task_needs(at)),
+                short(&jobs),
+                format!("{:.2}", sum(&|job| job.audio_seconds) / 3600.0),
+                hours(sum(&|job| job.seconds) / 3600.0),
+                if bytes > 0.0 {
+                    gigabytes(bytes)
+                } else {
+                    String::new()
+                },
             ]);
         }
-        text.push_str(&align(&rows, 4));
+        text.push_str(&align(&rows, 3));
         if !self.from_cards.is_empty() {
             let _ = writeln!(
                 text,
@@ -75,6 +99,49 @@ impl Plan {
             );
         }
         text
+    }
+
+    /// Gigabytes of features by corpus and encoder, and what is needed at once.
+    fn disk_text(&self, text: &mut String) {
+        let forecast = DiskForecast::of(self);
+        let mut rows = vec![vec!["features, GB".to_owned()]];
+        let encoders: Vec<&String> = self.experiment.encoders.iter().map(|e| &e.name).collect();
+        rows[0].extend(encoders.iter().map(|name| (*name).clone()));
+        rows[0].push("all".to_owned());
+        let cell = |corpus: &str, encoder: &str| -> f64 {
+            let cells = forecast.cells.iter();
+            let ours = cells.filter(|(c, e, _)| c == corpus && e == encoder);
+            ours.map(|(_, _, bytes)| bytes).sum()
+        };
+        for choice in &self.experiment.corpora {
+            let values: Vec<f64> = encoders.iter().map(|e| cell(&choice.name, e)).collect();
+            let mut row = vec![choice.name.clone()];
+            row.extend(values.iter().map(|bytes| gigabytes(*bytes)));
+            row.push(gigabytes(values.iter().sum()));
+            rows.push(row);
+        }
+        text.push_str(&align(&rows, 1));
+        let free = free_space(&self.home).map_or_else(
+            || "unknown".to_owned(),
+            |bytes| format!("{} GB", gigabytes(bytes as f64)),
+        );
+        let _ = writeln!(
+            text,
+            "{} GB of features in all, {} GB at once ({} features); free below {}: {free}\n",
+            gigabytes(forecast.all()),
+            gigabytes(forecast.at_once),
+            crate::Choice::name(self.experiment.features),
+            self.home.display(),
+        );
+    }
+}
+
+/// Bytes as gigabytes (10⁹), for people.
+pub(crate) fn gigabytes(bytes: f64) -> String {
+    match bytes / 1e9 {
+        g if g >= 99.5 => format!("{g:.0}"),
+        g if g >= 0.095 => format!("{g:.1}"),
+        g => format!("{g:.3}"),
     }
 }
 

@@ -1,63 +1,87 @@
 //! `bench` and `demo`: from raw audio to the table.
 
-use super::Session;
-use crate::args::{BenchArgs, DemoArgs, Executor, JobArgs};
+use super::{Session, experiment};
+use crate::args::{BenchArgs, DemoArgs, Executor, JobArgs, PlanArgs};
 use crate::exit::Outcome;
 use crate::output;
 use emobox_bench::{BenchRun, Experiment, Plan};
 use std::path::Path;
 
 pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
-    let mut experiment = match &args.experiment {
-        Some(path) => Experiment::read(path)?,
-        None => Experiment::default(),
-    };
+    let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment);
-    if let Some(scheme) = args.scheme {
-        experiment.scheme = scheme.into();
-    }
+    args.partition.add_to(&mut experiment);
     args.probe.add_to(&mut experiment);
-    if let Some(seed) = args.seed {
-        experiment.seed = seed;
-    }
     experiment.layer_curve |= args.layer_curve;
-    if args.metadata.is_some() {
-        experiment.metadata.clone_from(&args.metadata);
+    if let Some(features) = args.features {
+        experiment.features = features;
     }
-    let how = &args.plan;
-    let on_cluster = how.attach || how.cancel || how.executor == Executor::Slurm;
-    if !how.plan && !on_cluster {
-        let run = emobox_bench::bench(&session.home, &experiment, &args.out, session.context)?;
-        return finish(session, &run, &args.out);
+    if let Some(maps) = args.maps {
+        experiment.maps = maps;
+    }
+    match execute(session, &experiment, &args.out, &args.plan)? {
+        Executed::Shown(outcome) => Ok(outcome),
+        Executed::Run(run) => finish(session, &run, &args.out),
+    }
+}
+
+/// What became of an experiment.
+pub(super) enum Executed {
+    /// Something was printed; nothing was run to its end.
+    Shown(Outcome),
+    /// It was run to its end.
+    Run(Box<BenchRun>),
+}
+
+/// Runs an experiment as the options say: here, on a cluster, or not at all.
+pub(super) fn execute(
+    session: &Session<'_>,
+    experiment: &Experiment,
+    out: &Path,
+    how: &PlanArgs,
+) -> anyhow::Result<Executed> {
+    let (home, context) = (&session.home, session.context);
+    if how.check {
+        let checked = emobox_bench::check(home, experiment, out, context)?;
+        if session.json {
+            output::json(&checked)?;
+        } else {
+            output::result(&checked.text());
+        }
+        let outcome = Outcome::from_skips(checked.findings.len());
+        return Ok(Executed::Shown(outcome));
     }
     if how.plan {
-        let plan = Plan::forecast(&session.home, &experiment, &args.out)?;
+        let plan = Plan::forecast(home, experiment, out)?;
         if session.json {
             output::json(&plan)?;
         } else {
             output::result(&plan.text());
         }
-        return Ok(Outcome::Complete);
+        return Ok(Executed::Shown(Outcome::Complete));
     }
-    let plan = Plan::of(&session.home, &experiment, &args.out)?;
+    if !how.attach && !how.cancel && how.executor == Executor::Local {
+        let run = emobox_bench::bench(home, experiment, out, context)?;
+        return Ok(Executed::Run(Box::new(run)));
+    }
+    let plan = Plan::of(home, experiment, out)?;
     if how.cancel {
         let tasks = emobox_bench::cancel(&plan)?;
         output::note(&format!("{tasks} tasks cancelled; what is finished stays"));
-        return Ok(Outcome::Complete);
+        return Ok(Executed::Shown(Outcome::Complete));
     }
     let run = if how.attach {
-        emobox_bench::follow(&plan, session.context)?
+        emobox_bench::follow(&plan, context)?
     } else {
-        emobox_bench::submit(&plan, session.context)?
+        emobox_bench::submit(&plan, context)?
     };
-    finish(session, &run, &args.out)
+    Ok(Executed::Run(Box::new(run)))
 }
 
-/// One job of a plan; all it says goes to the task's log.
-pub(super) fn job(session: &Session<'_>, args: &JobArgs) -> anyhow::Result<Outcome> {
-    let done = emobox_bench::run_job(&args.plan, args.job, session.context)?;
-    output::note(&done);
-    Ok(Outcome::Complete)
+/// One task of a plan; all it says goes to the task's log.
+pub(super) fn task(session: &Session<'_>, args: &JobArgs) -> anyhow::Result<Outcome> {
+    let undone = emobox_bench::run_task(&args.plan, args.task, session.context)?;
+    Ok(Outcome::from_skips(undone))
 }
 
 pub(super) fn demo(session: &Session<'_>, args: &DemoArgs) -> anyhow::Result<Outcome> {

@@ -1,18 +1,16 @@
 //! `cross`: training on one corpus, testing on the others.
 
-use super::{Session, name_and_path};
+use super::bench::{Executed, execute};
+use super::{Session, experiment, name_and_path};
 use crate::args::CrossArgs;
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, CrossRequest, EncoderChoice, Experiment, Labeller, ReportFormat};
+use emobox_bench::{BenchError, Labeller, ReportFormat};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Outcome> {
-    let mut experiment = match &args.experiment {
-        Some(path) => Experiment::read(path)?,
-        None => Experiment::default(),
-    };
+    let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment);
     args.probe.add_to(&mut experiment);
     if let Some(seed) = args.seed {
@@ -21,23 +19,26 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
     if args.metadata.is_some() {
         experiment.metadata.clone_from(&args.metadata);
     }
-    let request = CrossRequest {
-        classes: classes(&args.classes)?,
-        labeller: match args.labeller.as_deref() {
-            None => Labeller::FirstEncoder,
-            Some("none") => Labeller::Nobody,
-            Some(text) => {
-                let (name, path) = name_and_path(text);
-                Labeller::Named(EncoderChoice { name, path })
-            }
-        },
-        label_files: files("--pseudo-labels", &args.pseudo_labels)?,
-        set_files: files("--balanced-set", &args.balanced_sets)?,
-        per_cell: args.per_cell,
-        speakers: args.speakers,
-    };
+    let mut cross = experiment.cross.take().unwrap_or_default();
+    cross.classes.extend(classes(&args.classes)?);
+    if let Some(text) = args.labeller.as_deref() {
+        let (name, path) = name_and_path(text);
+        cross.labeller = Labeller::named(&name, path);
+    }
+    cross
+        .pseudo_labels
+        .extend(files("--pseudo-labels", &args.pseudo_labels)?);
+    cross
+        .balanced_sets
+        .extend(files("--balanced-set", &args.balanced_sets)?);
+    cross.per_cell = args.per_cell.or(cross.per_cell);
+    cross.speakers = args.speakers.or(cross.speakers);
+    experiment.cross = Some(cross);
     let out = &args.out;
-    let run = emobox_bench::cross(&session.home, &experiment, &request, out, session.context)?;
+    let run = match execute(session, &experiment, out, &args.plan)? {
+        Executed::Shown(outcome) => return Ok(outcome),
+        Executed::Run(run) => run,
+    };
     if session.json {
         output::json(run.scores())?;
     } else {
@@ -54,8 +55,8 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
 }
 
 /// `SHARED=CLASS,CLASS`.
-fn classes(texts: &[String]) -> Result<Vec<(String, Vec<String>)>, BenchError> {
-    let parse = |text: &String| {
+fn classes(texts: &[String]) -> Result<BTreeMap<String, Vec<String>>, BenchError> {
+    let parse = |text: &String| -> Result<(String, Vec<String>), BenchError> {
         let (shared, own) = text.split_once('=').ok_or_else(|| {
             BenchError::Call(format!(
                 "--class {text}: expected SHARED=CLASS,CLASS, as happy=Happy,Excited"

@@ -6,20 +6,17 @@ mod cross;
 mod download;
 mod encoders;
 mod evaluate;
+mod home;
 mod predict;
 mod report;
 mod stages;
 mod submission;
 
-use crate::args::{
-    Cli, Command, Grid, Norm, PartitionHow, ProbeHow, ProtocolName, Scheme, Weighting,
-};
+use crate::args::{Cli, Command, Grid, PartitionHow, ProbeHow};
 use crate::exit::Outcome;
 use crate::{output, progress};
-use emobox_bench::{
-    BenchError, ClassWeighting, Context, CorpusChoice, EncoderChoice, Experiment, Home,
-};
-use std::path::PathBuf;
+use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What every command gets.
@@ -50,8 +47,11 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Train(args) => stages::train(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Bench(args) => bench::run(&session, args),
-        Command::Job(args) => bench::job(&session, args),
+        Command::Job(args) => bench::task(&session, args),
         Command::Cross(args) => cross::run(&session, args),
+        Command::Status(args) => home::status(&session, args),
+        Command::Du => home::usage(&session),
+        Command::Clean(args) => home::clean(&session, args),
         Command::Compare(args) => report::compare(&session, args),
         Command::Report(args) => report::run(&session, args),
         Command::Submit(args) => submission::submit(&session, args),
@@ -73,6 +73,11 @@ fn completions(shell: clap_complete::Shell) {
     output::result(&String::from_utf8_lossy(&script));
 }
 
+/// The experiment of a file, or an empty one.
+fn experiment(path: Option<&Path>) -> Result<Experiment, BenchError> {
+    path.map_or_else(|| Ok(Experiment::default()), Experiment::read)
+}
+
 /// `NAME` or `NAME=DIR`.
 fn name_and_path(text: &str) -> (String, Option<PathBuf>) {
     match text.split_once('=') {
@@ -92,74 +97,48 @@ impl Grid {
             let (name, path) = name_and_path(text);
             EncoderChoice { name, path }
         }));
-        if let Some(precision) = &self.precision {
-            experiment.precision.clone_from(precision);
+        if let Some(precision) = self.precision {
+            experiment.precision = precision;
         }
-        if let Some(device) = &self.device {
-            experiment.device.clone_from(device);
+        if let Some(device) = self.device {
+            experiment.device = device;
         }
         if let Some(layers) = &self.layers {
             experiment.layers.clone_from(layers);
         }
         if let Some(norm) = self.norm {
-            experiment.normalisation = norm.into();
+            experiment.normalisation = norm;
         }
         experiment.allow_missing |= self.allow_missing;
         experiment.as_published |= self.as_published;
+        experiment.skip_absent |= self.skip_absent;
     }
 }
 
 impl PartitionHow {
     fn add_to(&self, experiment: &mut Experiment) {
-        experiment.scheme = self.scheme.into();
-        experiment.seed = self.seed;
+        if let Some(scheme) = self.scheme {
+            experiment.scheme = scheme;
+        }
+        if let Some(seed) = self.seed {
+            experiment.seed = seed;
+        }
         if self.metadata.is_some() {
             experiment.metadata.clone_from(&self.metadata);
         }
     }
 }
 
-impl From<Scheme> for emobox_bench::Scheme {
-    fn from(scheme: Scheme) -> Self {
-        match scheme {
-            Scheme::Paper => Self::Paper,
-            Scheme::Published => Self::Published,
-            Scheme::Speaker => Self::Speaker,
-        }
-    }
-}
-
-impl From<Norm> for emobox_bench::Normalisation {
-    fn from(norm: Norm) -> Self {
-        match norm {
-            Norm::Utterance => Self::Utterance,
-            Norm::Frame => Self::Frame,
-            Norm::None => Self::None,
-        }
-    }
-}
-
-impl From<Weighting> for ClassWeighting {
-    fn from(weighting: Weighting) -> Self {
-        match weighting {
-            Weighting::None => Self::None,
-            Weighting::Balanced => Self::Balanced,
-        }
-    }
-}
-
 impl ProbeHow {
     fn add_to(&self, experiment: &mut Experiment) {
-        match self.protocol {
-            None => {}
-            Some(ProtocolName::Strict) => experiment.protocol = "strict".to_owned(),
-            Some(ProtocolName::Paper) => experiment.protocol = "paper".to_owned(),
+        if let Some(protocol) = self.protocol {
+            experiment.protocol = protocol;
         }
         if self.head.is_some() {
             experiment.head.clone_from(&self.head);
         }
         if let Some(weighting) = self.class_weighting {
-            experiment.class_weighting = weighting.into();
+            experiment.class_weighting = weighting;
         }
         if let Some(tau) = self.logit_adjustment {
             experiment.logit_adjustment = tau;

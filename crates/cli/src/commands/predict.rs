@@ -18,7 +18,7 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         windows: windows.transpose()?,
     };
     let windowed = how.windows.is_some();
-    let predictor = Predictor::open(&args.probe, args.encoder.as_deref(), &args.device)?;
+    let predictor = Predictor::open(&args.probe, args.encoder.as_deref(), args.device)?;
     let mut answers = Vec::new();
     let mut tell = |answer: &Answer| {
         if !session.json {

@@ -7,7 +7,7 @@ use crate::output;
 use emobox_bench::{PaperSource, ReportFormat};
 
 pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
-    let run = emobox_bench::read_run(&args.run)?;
+    let run = emobox_bench::read_runs(&args.runs)?;
     let beside = args.beside.map(|beside| match beside {
         Beside::Paper => PaperSource::Text,
         Beside::PaperWithSupplement => PaperSource::WithSupplement,

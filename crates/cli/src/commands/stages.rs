@@ -1,10 +1,10 @@
 //! The stages one by one: prepare, split, extract, train.
 
-use super::{Session, checked_name};
+use super::{Session, checked_name, experiment};
 use crate::args::{ExtractArgs, PrepareArgs, SplitArgs, TrainArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{Experiment, PrepareHow, Share, SplitRequest, parse_memory};
+use emobox_bench::{PrepareHow, Share, SplitRequest, parse_memory};
 
 pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Outcome> {
     let how = PrepareHow {
@@ -24,8 +24,8 @@ pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Resu
 
 pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<Outcome> {
     let request = SplitRequest {
-        scheme: args.how.scheme.into(),
-        seed: args.how.seed,
+        scheme: args.how.scheme.unwrap_or_default(),
+        seed: args.how.seed.unwrap_or_default(),
         metadata: args.how.metadata.as_deref(),
         listen: args.audio,
     };
@@ -40,7 +40,7 @@ pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<O
 }
 
 pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Outcome> {
-    let mut experiment = Experiment::default();
+    let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment);
     experiment.check()?;
     let share: Option<Share> = args.shard.as_deref().map(str::parse).transpose()?;
@@ -55,12 +55,14 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
         }
     }
     Ok(Outcome::from_skips(
-        done.iter().map(|extracted| extracted.failed.len()).sum(),
+        done.iter()
+            .map(|extracted| extracted.failed.len() + extracted.unreadable.len())
+            .sum(),
     ))
 }
 
 pub(super) fn train(session: &Session<'_>, args: &TrainArgs) -> anyhow::Result<Outcome> {
-    let mut experiment = Experiment::default();
+    let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment);
     args.partition.add_to(&mut experiment);
     args.probe.add_to(&mut experiment);

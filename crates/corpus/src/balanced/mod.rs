@@ -52,7 +52,7 @@ pub struct BalancedItem {
 }
 
 /// A balanced set and how it came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalancedSet {
     /// The corpus.
     pub corpus: String,

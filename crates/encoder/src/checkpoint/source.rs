@@ -1,5 +1,5 @@
 use super::CheckpointError;
-use emobox_files::{FileError, Sha256, sha256_bytes, sha256_file};
+use emobox_files::{FileError, Sha256, Stamp, read_json, sha256_bytes, write_json};
 use emobox_kernels::MappedFile;
 use std::path::{Path, PathBuf};
 
@@ -43,9 +43,45 @@ impl Source {
 
     pub(super) fn digest(&self) -> Result<Sha256, CheckpointError> {
         Ok(match &self.bytes {
-            // Read in pieces, so that a digest does not bring a whole file into memory.
-            Bytes::Mapped(_) => sha256_file(&self.path)?,
+            Bytes::Mapped(_) => remembered(&self.path)?,
             Bytes::Owned(bytes) => sha256_bytes(bytes),
         })
     }
+}
+
+/// The digest of a file: the one that was written down beside it (or, where that cannot be written to, in the
+/// user's cache) while size, time of change and inode are as they were, else a new one.
+fn remembered(path: &Path) -> Result<Sha256, CheckpointError> {
+    let places = [Some(beside(path)), in_cache(path)];
+    for place in places.iter().flatten() {
+        if let Ok(stamp) = read_json::<Stamp>(place)
+            && stamp.looks_the_same(path)
+        {
+            return Ok(stamp.sha256);
+        }
+    }
+    let stamp = Stamp::of(path)?;
+    // Where neither can be written, the file is read again next time.
+    let _ = places
+        .iter()
+        .flatten()
+        .find(|place| write_json(place, &stamp).is_ok());
+    Ok(stamp.sha256)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".emobox-digest.json");
+    name.into()
+}
+
+fn in_cache(path: &Path) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let cache = set("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")))?;
+    let whole = std::path::absolute(path).ok()?;
+    let name = sha256_bytes(whole.as_os_str().as_encoded_bytes());
+    let name = format!("{}.json", name.short());
+    Some(cache.join("emobox").join("digests").join(name))
 }

@@ -275,14 +275,6 @@ impl<O: Ops> Network for Data2Vec2<O> {
             bias,
         )
     }
-
-    fn frames(&self, samples: usize) -> usize {
-        self.config.front_end.frames(samples)
-    }
-
-    fn shortest(&self) -> usize {
-        self.config.front_end.shortest()
-    }
 }
 
 /// The slopes of every head times their learned scales (never below zero), by block.

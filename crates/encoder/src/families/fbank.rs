@@ -13,12 +13,4 @@ impl Network for Fbank {
     fn encode(&self, samples: &[f32], _layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
         Ok(fbank(samples, &self.options).data)
     }
-
-    fn frames(&self, samples: usize) -> usize {
-        self.options.frames(samples)
-    }
-
-    fn shortest(&self) -> usize {
-        1
-    }
 }

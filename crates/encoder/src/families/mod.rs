@@ -11,22 +11,6 @@ use crate::EncoderError;
 /// A model on a device.
 pub(crate) trait Network: Send + Sync {
     /// The hidden states `layers` (ascending) of a waveform at 16 kHz, `[layer, frame, dim]`, as
-    /// many frames as [`Network::frames`] says.
+    /// many frames as [`ModelConfig::frames`](crate::model::ModelConfig::frames) says.
     fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError>;
-
-    /// The frames of so many samples; zero when they are too few for one.
-    fn frames(&self, samples: usize) -> usize;
-
-    /// The frames that are computed for so many samples, which may be more than are kept.
-    fn computed_frames(&self, samples: usize) -> usize {
-        self.frames(samples)
-    }
-
-    /// The most samples that are looked at.
-    fn longest(&self) -> Option<usize> {
-        None
-    }
-
-    /// The fewest samples that yield a frame.
-    fn shortest(&self) -> usize;
 }

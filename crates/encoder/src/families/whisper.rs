@@ -11,9 +11,17 @@ use emobox_audio::log_mel::{WHISPER_FRAMES, WHISPER_SAMPLES, whisper};
 /// Epsilon of every layer norm: PyTorch's default, which Whisper's configuration cannot change.
 const EPSILON: f64 = 1e-5;
 /// Positions of a 30 s window, two log-mel frames each.
-const POSITIONS: usize = WHISPER_FRAMES / 2;
+pub(crate) const POSITIONS: usize = WHISPER_FRAMES / 2;
 /// Samples of 16 kHz a position.
 const HOP: usize = 320;
+/// Samples of the one window that is heard.
+pub(crate) const LONGEST: usize = WHISPER_SAMPLES;
+
+/// The frames that are kept of so many samples: the rest of the 30 s window is silence, which the benchmark
+/// leaves out.
+pub(crate) fn frames(samples: usize) -> usize {
+    (samples.min(LONGEST) / HOP).clamp(1, POSITIONS)
+}
 
 const NAMES: BlockNames = BlockNames {
     query: "self_attn.q_proj",
@@ -178,7 +186,7 @@ impl<P: Prepare> Whisper<P> {
 
 impl<O: Ops> Network for Whisper<O> {
     fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
-        let frames = self.frames(samples.len());
+        let frames = frames(samples.len());
         let window = &samples[..samples.len().min(WHISPER_SAMPLES)];
         let spectrum = transpose(&whisper(window, self.bins), self.bins);
         let ops = &self.device;
@@ -197,23 +205,6 @@ impl<O: Ops> Network for Whisper<O> {
             },
             |_| BlockBias::None,
         )
-    }
-
-    /// The rest of the 30 s window is silence, which the benchmark leaves out.
-    fn frames(&self, samples: usize) -> usize {
-        (samples.min(WHISPER_SAMPLES) / HOP).clamp(1, POSITIONS)
-    }
-
-    fn computed_frames(&self, _: usize) -> usize {
-        POSITIONS
-    }
-
-    fn longest(&self) -> Option<usize> {
-        Some(WHISPER_SAMPLES)
-    }
-
-    fn shortest(&self) -> usize {
-        1
     }
 }
 

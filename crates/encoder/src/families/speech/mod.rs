@@ -13,8 +13,7 @@ use crate::EncoderError;
 use crate::normalise::Normalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare};
 use crate::parts::{
-    Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, Kept, NormOrder,
-    Positional, Stack,
+    Block, BlockBias, BlockConfig, BlockNames, FrontEnd, Kept, NormOrder, Positional, Stack,
 };
 use crate::weights::Loader;
 use relative::RelativeTable;
@@ -34,7 +33,6 @@ const NAMES: BlockNames = BlockNames {
 pub(crate) struct Speech<P: Prepare> {
     device: P,
     normalisation: Normalisation,
-    front_end_config: FrontEndConfig,
     front_end: FrontEnd<P>,
     projection_norm: Option<P::Norm>,
     projection: P::Linear,
@@ -105,7 +103,6 @@ impl<P: Prepare> Speech<P> {
             .collect::<OpResult<_>>()?;
         Ok(Self {
             normalisation,
-            front_end_config: config.front_end.clone(),
             front_end,
             projection_norm,
             projection,
@@ -148,13 +145,5 @@ impl<O: Ops> Network for Speech<O> {
             },
             bias,
         )
-    }
-
-    fn frames(&self, samples: usize) -> usize {
-        self.front_end_config.frames(samples)
-    }
-
-    fn shortest(&self) -> usize {
-        self.front_end_config.shortest()
     }
 }

@@ -1,0 +1,429 @@
+//! A corpus under an encoder: encoded, trained, scored, and its features thrown away where nobody wants them.
+
+use crate::evaluate::prediction;
+use crate::extract::{Extracted, extract, matches_audio, plan_extraction};
+use crate::layers::{layer_curve_of, train_layers};
+use crate::maps::draw_maps;
+use crate::plan::{Done, Measured};
+use crate::results::{audit_findings, training_of};
+use crate::split::Split;
+use crate::train::{Assignment, FoldJob, Jobs, features_identity, jobs, train_jobs};
+use crate::workshop::Workshop;
+use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
+use emobox_encoder::Description;
+use emobox_features::{Ledger, Ledgers, Store, StorePlan};
+use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
+use emobox_probe::{ClassWeighting, FoldOutcome, Role};
+use emobox_report::{AuditFindings, LayerCurve, Training, UtteranceMap};
+use emobox_score::{
+    BootstrapOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_folds,
+    write_predictions,
+};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// A corpus under an encoder.
+pub(crate) struct Cell<'a> {
+    shop: &'a Workshop<'a>,
+    pub(crate) corpus: Rc<Corpus>,
+    choice: &'a EncoderChoice,
+    pub(crate) encoder: Rc<Description>,
+    plan: StorePlan,
+    /// Where the features lie; other ways to make them, other folders.
+    folder: PathBuf,
+}
+
+/// Everything that tables and pages show of a finished cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CellRecord {
+    pub(crate) corpus: String,
+    pub(crate) encoder: String,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) training: Vec<Training>,
+    pub(crate) maps: Vec<UtteranceMap>,
+    pub(crate) layers: Option<LayerCurve>,
+    pub(crate) audit: AuditFindings,
+    pub(crate) sources: Vec<Source>,
+    /// The folder of the probes.
+    pub(crate) folder: PathBuf,
+    /// One a line.
+    pub(crate) predictions: PathBuf,
+    /// Utterances without features or beyond the protocol's length.
+    pub(crate) left_out: usize,
+    /// Files of the raw corpus that were skipped.
+    pub(crate) corpus_skipped: usize,
+}
+
+impl<'a> Cell<'a> {
+    pub(crate) fn open(
+        shop: &'a Workshop<'a>,
+        corpus: &str,
+        encoder: &str,
+    ) -> Result<Self, BenchError> {
+        Self::of(shop, shop.corpus(corpus)?, encoder)
+    }
+
+    pub(crate) fn of(
+        shop: &'a Workshop<'a>,
+        corpus: Rc<Corpus>,
+        encoder: &str,
+    ) -> Result<Self, BenchError> {
+        let description = shop.description(encoder)?;
+        let plan = plan_extraction(&corpus, &description, &shop.options)?;
+        let name = format!("{encoder}{}", shop.options.variant());
+        Ok(Self {
+            folder: shop.home.features(&corpus.name, &name),
+            choice: shop.choice(encoder)?,
+            encoder: description,
+            shop,
+            corpus,
+            plan,
+        })
+    }
+
+    fn name(&self) -> &str {
+        &self.encoder.info().name
+    }
+
+    /// Encodes a share of the utterances and remembers how fast it went.
+    ///
+    /// # Errors
+    /// [`BenchError::NoFeatures`] where too little is left to train on.
+    pub(crate) fn extract(&self, share: Option<Share>) -> Result<Extracted, BenchError> {
+        let extracted = self.encode(share)?;
+        match extracted.trouble() {
+            None => Ok(extracted),
+            Some(trouble) => Err(trouble),
+        }
+    }
+
+    /// The same, whatever is left.
+    pub(crate) fn encode(&self, share: Option<Share>) -> Result<Extracted, BenchError> {
+        let encoder = self.shop.encoder(self.name())?;
+        let begun = std::time::Instant::now();
+        let mut options = self.shop.options.clone();
+        options.share = share;
+        let context = self.shop.context;
+        let extracted = extract(&self.corpus, &encoder, &self.folder, &options, context)?;
+        let all: f64 = self.corpus.seconds();
+        let measured = Measured {
+            utterances: extracted.encoded as f64,
+            audio_seconds: all * extracted.encoded as f64 / extracted.utterances.max(1) as f64,
+            core_seconds: begun.elapsed().as_secs_f64() * rayon::current_num_threads() as f64,
+        };
+        let experiment = self.shop.experiment;
+        let device = experiment.device.to_string();
+        let precision = experiment.precision.name();
+        measured.record(self.shop.home, self.name(), &device, precision)?;
+        Ok(extracted)
+    }
+
+    /// What the extraction of a share reads and makes.
+    pub(crate) fn extracted(&self, share: Share) -> Done {
+        Done {
+            inputs: self.inputs(),
+            outputs: self.plan.files(&self.folder, share),
+        }
+    }
+
+    fn inputs(&self) -> Vec<PathBuf> {
+        let (home, corpus) = (self.shop.home, &self.corpus.name);
+        vec![home.manifest(corpus), home.prepare_report(corpus)]
+    }
+
+    /// From which audio the features are, or were before they were thrown away.
+    pub(crate) fn ledgers(&self) -> Result<Ledgers, BenchError> {
+        Ledgers::read(&self.folder, &self.plan).ok_or_else(|| BenchError::NotExtracted {
+            corpus: self.corpus.name.clone(),
+            encoder: self.name().to_owned(),
+        })
+    }
+
+    pub(crate) fn store(&self) -> Result<Store, BenchError> {
+        Ok(Store::open(&self.folder, self.plan.header())?)
+    }
+
+    /// What will be trained on a partition of the corpus (or of some of its utterances under other labels).
+    pub(crate) fn with_folds<T>(
+        &self,
+        corpus: &Corpus,
+        split: &Split,
+        then: impl FnOnce(Jobs<'_>) -> Result<T, BenchError>,
+    ) -> Result<T, BenchError> {
+        let ledgers = self.ledgers()?;
+        let assignment = Assignment {
+            corpus,
+            split,
+            header: self.plan.header(),
+            ledgers: &ledgers,
+            protocol: &self.shop.protocol,
+            checkpoint: self.choice.path.as_deref(),
+        };
+        let runs = self.shop.home.runs(&corpus.name, self.name());
+        then(jobs(assignment, &runs)?)
+    }
+
+    /// Trains folds that are not trained yet, and returns the outcomes of all that were asked for.
+    pub(crate) fn train_folds(
+        &self,
+        wanted: &[&FoldJob<'_>],
+    ) -> Result<Vec<FoldOutcome>, BenchError> {
+        let finished: Option<Vec<FoldOutcome>> = wanted.iter().map(|job| job.finished()).collect();
+        if let Some(finished) = finished {
+            return Ok(finished);
+        }
+        let label = format!(
+            "training {} folds of {} with {}",
+            wanted.len(),
+            self.corpus.name,
+            self.name()
+        );
+        train_jobs(wanted, &self.store()?, label, self.shop.context)
+    }
+
+    /// Trains a share of the folds of the experiment's partition; fold k has the number k − 1.
+    pub(crate) fn train(&self, share: Share) -> Result<Done, BenchError> {
+        let split = self.shop.split(&self.corpus)?;
+        self.with_folds(&self.corpus, &split, |jobs| {
+            self.check_parts(&jobs)?;
+            let ours = ours(&jobs, share);
+            self.train_folds(&ours)?;
+            let experiment = self.shop.experiment;
+            if experiment.layer_curve && !ours.iter().all(|job| job.has_layers()) {
+                let context = self.shop.context;
+                train_layers(&self.corpus, self.name(), &ours, &self.store()?, context)?;
+            }
+            let maps = self.maps_path(&jobs);
+            if share.contains(0) && experiment.maps != Maps::None && !maps.exists() {
+                let store = self.store()?;
+                let drawn = draw_maps(&self.corpus, &store, self.name(), experiment.maps)?;
+                write_json(maps, &drawn)?;
+            }
+            let all = jobs.jobs.iter().all(|job| job.outcome_path().exists());
+            if all && experiment.features == KeepFeatures::Discard {
+                self.plan.discard(&self.folder)?;
+            }
+            Ok(self.trained_files(&jobs, share))
+        })
+    }
+
+    /// What a share of the folds reads and makes, where all of it is trained already on this audio; found without the
+    /// features.
+    pub(crate) fn trained(&self, share: Share) -> Option<Done> {
+        let unchanged = self.plan.shards().iter().all(|shard| {
+            Ledger::read(&self.folder, shard)
+                .is_some_and(|ledger| matches_audio(&self.corpus, &ledger))
+        });
+        if !unchanged {
+            return None;
+        }
+        let split = self.shop.split(&self.corpus).ok()?;
+        let found = self.with_folds(&self.corpus, &split, |jobs| {
+            let experiment = self.shop.experiment;
+            let all = ours(&jobs, share).iter().all(|job| {
+                job.finished().is_some() && (!experiment.layer_curve || job.has_layers())
+            });
+            let maps = experiment.maps == Maps::None
+                || !share.contains(0)
+                || self.maps_path(&jobs).exists();
+            Ok((all && maps).then(|| self.trained_files(&jobs, share)))
+        });
+        found.ok().flatten()
+    }
+
+    fn trained_files(&self, jobs: &Jobs<'_>, share: Share) -> Done {
+        let mut inputs = self.inputs();
+        inputs.push(jobs.folder.join("job.json"));
+        let mut outputs = Vec::new();
+        for job in ours(jobs, share) {
+            outputs.push(job.outcome_path());
+            if self.shop.experiment.layer_curve {
+                outputs.push(job.layers_path());
+            }
+        }
+        if share.contains(0) && self.shop.experiment.maps != Maps::None {
+            outputs.push(self.maps_path(jobs));
+        }
+        Done { inputs, outputs }
+    }
+
+    fn maps_path(&self, jobs: &Jobs<'_>) -> PathBuf {
+        let kind = crate::Choice::name(self.shop.experiment.maps);
+        jobs.folder.join(format!("maps-{kind}.json"))
+    }
+
+    /// A fold that nobody could train or judge is found before the others are trained.
+    fn check_parts(&self, jobs: &Jobs<'_>) -> Result<(), BenchError> {
+        for job in &jobs.jobs {
+            for (role, part) in [(Role::Train, "training"), (Role::Test, "test")] {
+                if !job.items.iter().any(|item| item.role == role) {
+                    let why: Vec<String> = jobs
+                        .left_out
+                        .iter()
+                        .map(|(reason, count)| format!("{count} {reason}"))
+                        .collect();
+                    return Err(BenchError::EmptyPart {
+                        corpus: self.corpus.name.clone(),
+                        encoder: self.name().to_owned(),
+                        fold: job.fold,
+                        part,
+                        why: match why.is_empty() {
+                            true => "the partition puts nothing there".to_owned(),
+                            false => format!("left out: {}", why.join(", ")),
+                        },
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Scores the finished folds, and writes the record and the predictions.
+    pub(crate) fn score(&self) -> Result<Done, BenchError> {
+        let split = self.shop.split(&self.corpus)?;
+        self.with_folds(&self.corpus, &split, |jobs| {
+            let mut outcomes = Vec::new();
+            for job in &jobs.jobs {
+                let path = job.outcome_path();
+                outcomes.push(read_json::<FoldOutcome>(&path)?);
+            }
+            let (record, predictions) = self.record(&split, &jobs, &outcomes)?;
+            write_atomic_with(&record.predictions, |to| {
+                write_predictions(to, &predictions)
+            })?;
+            let path = record_path(self.shop, &jobs.folder);
+            write_json(&path, &record)?;
+            let mut inputs = vec![self.shop.home.manifest(&self.corpus.name)];
+            inputs.extend(jobs.jobs.iter().map(FoldJob::outcome_path));
+            Ok(Done {
+                inputs,
+                outputs: vec![path, record.predictions],
+            })
+        })
+    }
+
+    fn record(
+        &self,
+        split: &Split,
+        jobs: &Jobs<'_>,
+        outcomes: &[FoldOutcome],
+    ) -> Result<(CellRecord, Vec<Prediction>), BenchError> {
+        let (corpus, encoder) = (&*self.corpus, self.name().to_owned());
+        let seed = self.shop.experiment.seed;
+        let (mut selected, mut oracle) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            let line = |item| prediction(corpus, outcome, item);
+            let chosen = outcome.selected.iter().flat_map(|s| &s.predictions);
+            selected.extend(chosen.map(line));
+            let best = outcome.oracle.iter().flat_map(|o| &o.predictions);
+            oracle.extend(best.map(line));
+        }
+        let labels = RunLabels {
+            corpus: corpus.name.clone(),
+            encoder: encoder.clone(),
+            protocol: self.shop.protocol.name.clone(),
+            partition: self.shop.experiment.scheme.to_string(),
+            config: self.config(),
+        };
+        let mut runs = score_folds(&ScoreRequest {
+            labels: &labels,
+            classes: &corpus.manifest.classes(),
+            predictions: &selected,
+            oracle: (!oracle.is_empty()).then_some(&oracle),
+            bootstrap: BootstrapOptions {
+                seed,
+                ..BootstrapOptions::default()
+            },
+        })?;
+        let skipped = jobs.left_out.iter().map(|(reason, count)| Skipped {
+            reason: reason.clone(),
+            count: *count as u64,
+        });
+        let skipped: Vec<Skipped> = skipped.collect();
+        for scored in &mut runs {
+            scored.audit = Some(split.audit.verdict.clone());
+            scored.skipped.clone_from(&skipped);
+        }
+        let training = outcomes
+            .iter()
+            .map(|o| training_of(&corpus.name, &encoder, o))
+            .collect();
+        let maps = read_json(self.maps_path(jobs)).unwrap_or_default();
+        let layers = match self.shop.experiment.layer_curve {
+            true => layer_curve_of(corpus, &encoder, &jobs.jobs, seed)?,
+            false => None,
+        };
+        let record = CellRecord {
+            corpus: corpus.name.clone(),
+            encoder,
+            runs,
+            training,
+            maps,
+            layers,
+            audit: audit_findings(split),
+            sources: self.sources(split)?,
+            folder: jobs.folder.clone(),
+            predictions: jobs.folder.join("predictions.jsonl"),
+            left_out: jobs.left_out.iter().map(|(_, count)| count).sum(),
+            corpus_skipped: corpus.skipped,
+        };
+        Ok((record, selected))
+    }
+
+    /// What tells this configuration from others of the same encoder.
+    fn config(&self) -> String {
+        let header = self.plan.header();
+        let layers: Vec<String> = header.layers.iter().map(usize::to_string).collect();
+        let mut text = format!(
+            "layer {}, {} norm, {}",
+            layers.join("+"),
+            header.normalisation.name(),
+            header.compute.name()
+        );
+        let protocol = &self.shop.protocol;
+        if protocol.head != emobox_probe::heads::DEFAULT {
+            text.push_str(", ");
+            text.push_str(&protocol.head);
+        }
+        if protocol.class_weighting == ClassWeighting::Balanced {
+            text.push_str(", balanced classes");
+        }
+        if protocol.logit_adjustment != 0.0 {
+            let tau = protocol.logit_adjustment;
+            text.push_str(&format!(", logit adjustment {tau}"));
+        }
+        text
+    }
+
+    /// Digests of what the scores were made from.
+    fn sources(&self, split: &Split) -> Result<Vec<Source>, BenchError> {
+        let source = |kind: &str, name: &str, digest: &str| Source {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+        };
+        let (corpus, info) = (&self.corpus.name, self.encoder.info());
+        let store = format!("{corpus}/{}", info.name);
+        let identity = features_identity(self.plan.header()).to_string();
+        Ok(vec![
+            source("manifest", corpus, self.corpus.digest.as_str()),
+            source("partition", corpus, split.partition.digest().as_str()),
+            source("checkpoint", &info.name, &info.weights_digest),
+            source("store", &store, sha256_bytes(identity.as_bytes()).as_str()),
+            source("audio", &store, self.ledgers()?.digest().as_str()),
+        ])
+    }
+}
+
+/// Where the record of a cell lies in the folder of its probes.
+fn record_path(shop: &Workshop<'_>, folder: &Path) -> PathBuf {
+    let (scheme, seed) = (shop.experiment.scheme, shop.experiment.seed);
+    folder.join(format!("cell-{scheme}-seed{seed}.json"))
+}
+
+fn ours<'b>(jobs: &'b Jobs<'_>, share: Share) -> Vec<&'b FoldJob<'b>> {
+    let jobs = jobs.jobs.iter();
+    jobs.filter(|job| share.contains(job.fold.saturating_sub(1) as usize))
+        .collect()
+}

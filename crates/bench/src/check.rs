@@ -1,0 +1,191 @@
+//! Looking before leaping: everything that can be known of an experiment before anything is encoded.
+
+use crate::disk::{DiskForecast, free_space};
+use crate::extract::load_utterance;
+use crate::plan::{JobStage, JobState, Plan, States, gigabytes};
+use crate::workshop::Workshop;
+use crate::{BenchError, Context, Corpus, Experiment, Home};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Something that will leave cells of the table empty, or stop the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A corpus, an encoder, or `disk`.
+    pub subject: String,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checked {
+    /// All findings: corpora in their order, then encoders, then the disk.
+    pub findings: Vec<Finding>,
+    /// Corpora that were left out on request.
+    pub left_out: Vec<String>,
+    /// Bytes of features that lie on the disk at once.
+    pub needed: f64,
+    /// Bytes that are free.
+    pub free: Option<u64>,
+}
+
+impl Checked {
+    /// The list for people.
+    pub fn text(&self) -> String {
+        let free = self.free.map_or_else(
+            || "an unknown number of".to_owned(),
+            |bytes| gigabytes(bytes as f64),
+        );
+        let mut text = String::new();
+        for finding in &self.findings {
+            text.push_str(&format!("{}: {}\n", finding.subject, finding.problem));
+        }
+        for corpus in &self.left_out {
+            text.push_str(&format!(
+                "{corpus}: left out, its raw folder is not there\n"
+            ));
+        }
+        text.push_str(&match self.findings.len() {
+            0 => "nothing is missing".to_owned(),
+            1 => "1 finding".to_owned(),
+            n => format!("{n} findings"),
+        });
+        text.push_str(&format!(
+            "; features take {} GB at once, {free} GB are free\n",
+            gigabytes(self.needed)
+        ));
+        text
+    }
+
+    /// Whether there is room for the features.
+    pub(crate) fn fits(&self) -> Result<(), BenchError> {
+        match self.findings.iter().find(|finding| finding.subject == DISK) {
+            None => Ok(()),
+            Some(finding) => Err(BenchError::TooLittleDisk(finding.problem.clone())),
+        }
+    }
+}
+
+const DISK: &str = "disk";
+
+/// Prepares the corpora, cuts them, decodes an utterance of each of their formats, reads the encoders' configurations
+/// and compares the disk that is needed with what is free. Encodes nothing.
+pub fn check(
+    home: &Home,
+    experiment: &Experiment,
+    out: &Path,
+    context: Context<'_>,
+) -> Result<Checked, BenchError> {
+    let plan = Plan::of(home, experiment, out)?;
+    plan.begin()?;
+    let home = Home::new(&plan.home);
+    let shop = Workshop::new(&home, &plan.experiment, context)?;
+    let mut states = States::of(&plan);
+    crate::plan::prepare_all(&plan, &shop, &mut states)?;
+    check_prepared(&plan, &shop, &states)
+}
+
+/// The same once the corpora are prepared.
+pub(crate) fn check_prepared(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    states: &States,
+) -> Result<Checked, BenchError> {
+    let mut findings = Vec::new();
+    let mut left_out = Vec::new();
+    for (at, job) in plan.stage(JobStage::Prepare) {
+        let subject = job.work.corpus().unwrap_or_default();
+        let mut add = |problem: String| {
+            findings.push(Finding {
+                subject: subject.to_owned(),
+                problem,
+            });
+        };
+        match states.get(at) {
+            JobState::Failed(failure) if failure.left_out => left_out.push(subject.to_owned()),
+            JobState::Failed(failure) => add(failure.reason.clone()),
+            _ => match shop.corpus(subject) {
+                Err(error) => add(error.to_string()),
+                Ok(corpus) => {
+                    if plan.experiment.cross.is_none()
+                        && let Err(error) = shop.split(&corpus)
+                    {
+                        add(error.to_string());
+                    }
+                    // A corpus whose cells are all done needs no audio.
+                    if needs_audio(plan, states, subject) {
+                        unreadable_formats(&corpus).into_iter().for_each(add);
+                    }
+                }
+            },
+        }
+    }
+    for choice in &plan.experiment.encoders {
+        if let Err(error) = shop.description(&choice.name) {
+            findings.push(Finding {
+                subject: choice.name.clone(),
+                problem: error.to_string(),
+            });
+        }
+    }
+    let needed = still_needed(plan, states);
+    let free = free_space(&plan.home);
+    if let Some(free) = free.filter(|free| needed > *free as f64) {
+        findings.push(Finding {
+            subject: DISK.to_owned(),
+            problem: format!(
+                "the features take {} GB at once and {} GB are free below {}: free some, name another --home, or take \
+                 --features discard, which keeps the features of one cell at a time",
+                gigabytes(needed),
+                gigabytes(free as f64),
+                plan.home.display()
+            ),
+        });
+    }
+    Ok(Checked {
+        findings,
+        left_out,
+        needed,
+        free,
+    })
+}
+
+/// The forecast less the cells that are encoded.
+fn still_needed(plan: &Plan, states: &States) -> f64 {
+    let done: f64 = plan
+        .stage(JobStage::Extract)
+        .filter(|(at, _)| *states.get(*at) == JobState::Done)
+        .map(|(_, job)| job.bytes)
+        .sum();
+    let forecast = DiskForecast::of(plan);
+    forecast.at_once.min((forecast.all() - done).max(0.0))
+}
+
+fn needs_audio(plan: &Plan, states: &States, corpus: &str) -> bool {
+    plan.stage(JobStage::Extract)
+        .any(|(at, job)| job.work.corpus() == Some(corpus) && *states.get(at) == JobState::Open)
+}
+
+/// Decodes the first utterance of each kind of file (by its ending and its number of channels), as extraction would.
+fn unreadable_formats(corpus: &Corpus) -> Vec<String> {
+    let mut kinds: BTreeMap<(String, u32), &emobox_corpus::Utterance> = BTreeMap::new();
+    for utterance in &corpus.manifest.utterances {
+        let ending = Path::new(&utterance.wav).extension();
+        let ending = ending.map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
+        kinds
+            .entry((ending, u32::from(utterance.channel)))
+            .or_insert(utterance);
+    }
+    let kinds: Vec<_> = kinds.into_values().collect();
+    kinds
+        .into_par_iter()
+        .filter_map(|utterance| match load_utterance(corpus, utterance) {
+            // What is wrong with single files is no finding; what is missing around them is.
+            Err(error) if error.may_pass() => Some(error.to_string()),
+            _ => None,
+        })
+        .collect()
+}

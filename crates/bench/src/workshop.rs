@@ -1,0 +1,123 @@
+use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
+use crate::extract::ExtractOptions;
+use crate::split::{Split, SplitRequest, split};
+use crate::{BenchError, Context, Corpus, EncoderChoice, Experiment, Home, open_corpus};
+use emobox_encoder::{Description, Encoder};
+use emobox_probe::Protocol;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What the jobs of an experiment share while they run one after another in a process: the corpus and the encoder in
+/// hand stay open for the next job that wants them. Never more than one of either.
+pub(crate) struct Workshop<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) protocol: Protocol,
+    pub(crate) options: ExtractOptions,
+    pub(crate) context: Context<'a>,
+    corpus: RefCell<Option<Rc<Corpus>>>,
+    encoder: RefCell<Option<(String, Rc<Encoder>)>>,
+    descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
+    warned: Cell<bool>,
+}
+
+impl<'a> Workshop<'a> {
+    pub(crate) fn new(
+        home: &'a Home,
+        experiment: &'a Experiment,
+        context: Context<'a>,
+    ) -> Result<Self, BenchError> {
+        Ok(Self {
+            home,
+            experiment,
+            protocol: experiment.resolved_protocol()?,
+            options: ExtractOptions {
+                layers: experiment.layers.clone(),
+                compute: experiment.precision,
+                normalisation: experiment.normalisation,
+                statistics: experiment.layer_curve,
+                ..ExtractOptions::default()
+            },
+            context,
+            corpus: RefCell::default(),
+            encoder: RefCell::default(),
+            descriptions: RefCell::default(),
+            warned: Cell::new(false),
+        })
+    }
+
+    /// The same, working without locks on shards and within a budget of memory.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ExtractOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// A prepared corpus.
+    pub(crate) fn corpus(&self, name: &str) -> Result<Rc<Corpus>, BenchError> {
+        let mut held = self.corpus.borrow_mut();
+        if let Some(corpus) = held.as_ref().filter(|corpus| corpus.name == name) {
+            return Ok(Rc::clone(corpus));
+        }
+        *held = None;
+        let corpus = Rc::new(open_corpus(self.home, name)?);
+        *held = Some(Rc::clone(&corpus));
+        Ok(corpus)
+    }
+
+    /// Lets go of a corpus that is about to be made anew.
+    pub(crate) fn forget_corpus(&self) {
+        *self.corpus.borrow_mut() = None;
+    }
+
+    /// The partition of a corpus under the experiment's scheme.
+    pub(crate) fn split(&self, corpus: &Corpus) -> Result<Split, BenchError> {
+        let request = SplitRequest {
+            scheme: self.experiment.scheme,
+            seed: self.experiment.seed,
+            metadata: self.experiment.metadata.as_deref(),
+            listen: false,
+        };
+        split(self.home, corpus, &request, self.context)
+    }
+
+    /// The choice of an encoder by its name.
+    pub(crate) fn choice(&self, name: &str) -> Result<&'a EncoderChoice, BenchError> {
+        let mut named = self.experiment.encoders.iter().chain(
+            self.experiment
+                .cross
+                .iter()
+                .filter_map(|cross| cross.labeller.choice()),
+        );
+        named
+            .find(|choice| choice.name == name)
+            .ok_or_else(|| BenchError::Call(format!("the experiment has no encoder {name}")))
+    }
+
+    /// What an encoder is, without its weights.
+    pub(crate) fn description(&self, name: &str) -> Result<Rc<Description>, BenchError> {
+        if let Some(known) = self.descriptions.borrow().get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let description = Rc::new(describe_encoder(self.choice(name)?)?);
+        let mut known = self.descriptions.borrow_mut();
+        known.insert(name.to_owned(), Rc::clone(&description));
+        Ok(description)
+    }
+
+    /// An encoder, open. The one that was open before is closed first.
+    pub(crate) fn encoder(&self, name: &str) -> Result<Rc<Encoder>, BenchError> {
+        let mut held = self.encoder.borrow_mut();
+        if let Some((_, encoder)) = held.as_ref().filter(|(open, _)| open == name) {
+            return Ok(Rc::clone(encoder));
+        }
+        *held = None;
+        let (precision, device) = (self.experiment.precision, self.experiment.device);
+        if !self.warned.replace(true) {
+            warn_of_emulation(precision, device, self.context);
+        }
+        let encoder = Rc::new(open_encoder(self.choice(name)?, precision, device)?);
+        *held = Some((name.to_owned(), Rc::clone(&encoder)));
+        Ok(encoder)
+    }
+}

@@ -1,0 +1,47 @@
+//! `status`, `du` and `clean`: what is in the home.
+
+use super::Session;
+use crate::args::{CleanArgs, StatusArgs};
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn status(session: &Session<'_>, args: &StatusArgs) -> anyhow::Result<Outcome> {
+    let plans = emobox_bench::status(&session.home, args.out.as_deref())?;
+    if session.json {
+        output::json(&plans)?;
+    } else if plans.is_empty() {
+        output::note("no experiment was started here");
+    } else {
+        let texts: Vec<String> = plans.iter().map(emobox_bench::PlanStatus::text).collect();
+        output::result(&texts.join("\n"));
+    }
+    Ok(Outcome::Complete)
+}
+
+pub(super) fn usage(session: &Session<'_>) -> anyhow::Result<Outcome> {
+    let usage = emobox_bench::disk_usage(&session.home);
+    if session.json {
+        output::json(&usage)?;
+    } else {
+        output::result(&usage.text());
+    }
+    Ok(Outcome::Complete)
+}
+
+pub(super) fn clean(session: &Session<'_>, args: &CleanArgs) -> anyhow::Result<Outcome> {
+    let items = emobox_bench::removable(&session.home)?;
+    if args.yes {
+        emobox_bench::remove(&items)?;
+    }
+    if session.json {
+        output::json(&items)?;
+    } else {
+        output::result(&emobox_bench::removable_text(&items));
+    }
+    output::note(match (items.is_empty(), args.yes) {
+        (true, _) => "nothing to delete",
+        (_, true) => "deleted",
+        (_, false) => "nothing was deleted; --yes deletes what is listed",
+    });
+    Ok(Outcome::Complete)
+}

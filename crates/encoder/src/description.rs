@@ -1,0 +1,73 @@
+use crate::model::ModelConfig;
+use crate::{EncoderInfo, FBANK, Normalisation};
+use emobox_audio::log_mel::FbankOptions;
+use emobox_files::sha256_bytes;
+
+/// What can be said of an encoder without its weights: what it is, and how much it yields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    pub(crate) info: EncoderInfo,
+    pub(crate) model: ModelConfig,
+    pub(crate) has_head: bool,
+}
+
+impl Description {
+    pub(crate) fn fbank() -> Self {
+        let options = FbankOptions::default();
+        let model = ModelConfig::Fbank(options);
+        Self {
+            info: EncoderInfo {
+                name: FBANK.to_owned(),
+                family: model.family().to_owned(),
+                hidden_states: model.layers() + 1,
+                dim: model.dim(),
+                hop: model.hop(),
+                longest: model.longest(),
+                shortest: model.shortest(),
+                weights_digest: sha256_bytes(format!("{options:?}").as_bytes()).to_string(),
+                parameters: 0,
+                normalisation: Normalisation::None,
+                unused: Vec::new(),
+            },
+            model,
+            has_head: false,
+        }
+    }
+
+    /// Name, shape and digest.
+    pub fn info(&self) -> &EncoderInfo {
+        &self.info
+    }
+
+    /// Whether it carries a classifier of emotions.
+    pub fn has_head(&self) -> bool {
+        self.has_head
+    }
+
+    /// The frames that so many samples at 16 kHz yield; zero when they are too few for one.
+    pub fn frames(&self, samples: usize) -> usize {
+        if samples < self.info.shortest {
+            0
+        } else {
+            self.model.frames(samples)
+        }
+    }
+
+    /// About how many bytes encoding so many samples at 16 kHz needs beside the weights while all
+    /// hidden states are kept: those, one block's intermediate planes and the front end's output.
+    /// Meant to be at or above what is measured, so that a budget of memory holds.
+    pub fn working_bytes(&self, samples: usize) -> usize {
+        /// Planes of `[frame, dim]` alive at once within a block: its input, queries, keys and values,
+        /// the inner layer of the feed-forward (four), and copies in hand.
+        const PLANES: usize = 12;
+        let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
+        let frames = self.model.computed_frames(seen);
+        let planes = self.info.hidden_states + PLANES;
+        let states = frames.saturating_mul(self.info.dim).saturating_mul(planes);
+        // The waveform as decoded, resampled and normalised.
+        let waveforms = samples.saturating_mul(4);
+        states
+            .saturating_add(waveforms)
+            .saturating_mul(size_of::<f32>())
+    }
+}
