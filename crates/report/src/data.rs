@@ -30,6 +30,12 @@ pub struct ReportData {
     /// The protocol's constants in reading order.
     #[serde(default)]
     pub protocol: Vec<Fact>,
+    /// Corpora in the order of the tables' rows; those not named follow in order of appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corpora: Vec<String>,
+    /// Encoders in the order of the tables' columns; those not named follow in order of appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encoders: Vec<String>,
 }
 
 /// The training of one fold: every point of the sweep.
@@ -152,6 +158,8 @@ impl ReportData {
             beside: None,
             audits: Vec::new(),
             protocol: Vec::new(),
+            corpora: Vec::new(),
+            encoders: Vec::new(),
         }
     }
 

@@ -35,8 +35,23 @@ pub use tables::{
     cross_table, gender_table, intra_table, ranking, runs_csv, scores_table,
 };
 
+/// Above this many corpora by encoders, a terminal shows the grid of three encoders or more instead of a row for each.
+const ROWS: usize = 24;
+
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's
-/// verdict, and the test-selected score in a column of its own that says so.
+/// verdict, and the test-selected score in a column of its own that says so. Of many corpora and encoders it is the
+/// grid of UA, in groups of columns that fit a terminal.
 pub fn terminal_table(data: &ReportData) -> String {
-    scores_table(data).terminal()
+    let table = scores_table(data);
+    let systems = tables::Grid::of(data).systems.len();
+    if table.rows.len() <= ROWS || systems <= 2 {
+        return table.terminal();
+    }
+    let mut grid = intra_table(data, &[Metric::Ua]);
+    for note in table.notes {
+        if !grid.notes.contains(&note) && !note.starts_with("In brackets") {
+            grid.notes.push(note);
+        }
+    }
+    grid.terminal()
 }
