@@ -13,7 +13,7 @@ use emobox_encoder::Encoder;
 use emobox_features::{ComputePrecision, Store};
 use emobox_files::sha256_bytes;
 use emobox_probe::{ClassWeighting, FoldOutcome, Protocol};
-use emobox_report::{MapItem, ReportData, UtteranceMap, utterance_maps};
+use emobox_report::{MapItem, MapMethod, ReportData, UtteranceMap, utterance_maps};
 use emobox_score::{
     BootstrapOptions, Provenance, RunLabels, ScoreRequest, Skipped, Source, score_folds,
 };
@@ -408,5 +408,6 @@ fn maps(cell: &Cell<'_>) -> Result<Vec<UtteranceMap>, BenchError> {
         &corpus.name,
         &cell.encoder.info().name,
         &items,
+        &[MapMethod::Pca],
     ))
 }

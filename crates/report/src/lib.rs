@@ -3,7 +3,8 @@
 //! * [`scores_table`], [`intra_table`], [`cross_table`], [`cross_average_table`], [`comparison_table`] make a
 //!   [`Table`], which writes itself in each format
 //! * [`figures`] makes every chart as a [`Figure`], which writes itself as an SVG file
-//! * [`html`] joins both into one self-contained page
+//! * [`html`] joins both into one self-contained page, which draws the charts of single cells from compact data when
+//!   they are chosen, so that 32 corpora by ten encoders are a page of a few megabytes
 //! * [`paper`] holds the published figures of Tables 4 and 5
 //!
 //! Everything is a pure function of [`ReportData`], which the bench fills: no clock, no network, no
@@ -11,6 +12,7 @@
 //! are escaped for the medium they are written to.
 
 mod chart;
+mod compact;
 mod data;
 mod format;
 mod html;
@@ -21,13 +23,13 @@ mod table;
 mod tables;
 
 pub use chart::{Figure, FigureTable, Section, figures};
-pub use data::{
-    AuditFindings, Fact, LayerCurve, LayerPoint, MapPoint, ReportData, Training, TrainingPoint,
-    UtteranceMap,
-};
+pub use data::{AuditFindings, Fact, LayerCurve, LayerPoint, ReportData, Training, TrainingPoint};
 pub use html::html;
 pub use leaderboard::leaderboard;
-pub use map::{MAP_LIMIT, MapItem, Pca, TsneOptions, pca, tsne, utterance_maps};
+pub use map::{
+    MAP_GRID, MAP_LIMIT, MapItem, MapMethod, MapPoint, Pca, TsneOptions, UtteranceMap, pca, tsne,
+    utterance_maps,
+};
 pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
