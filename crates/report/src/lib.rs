@@ -5,6 +5,7 @@
 //! * [`figures`] makes every chart as a [`Figure`], which writes itself as an SVG file
 //! * [`html`] joins both into one self-contained page, which draws the charts of single cells from compact data when
 //!   they are chosen, so that 32 corpora by ten encoders are a page of a few megabytes
+//! * [`merge`] makes one report of several runs
 //! * [`paper`] holds the published figures of Tables 4 and 5
 //!
 //! Everything is a pure function of [`ReportData`], which the bench fills: no clock, no network, no
@@ -18,6 +19,7 @@ mod format;
 mod html;
 mod leaderboard;
 mod map;
+mod merge;
 mod paper;
 mod table;
 mod tables;
@@ -30,6 +32,7 @@ pub use map::{
     MAP_GRID, MAP_LIMIT, MapItem, MapMethod, MapPoint, Pca, TsneOptions, UtteranceMap, pca, tsne,
     utterance_maps,
 };
+pub use merge::merge;
 pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
