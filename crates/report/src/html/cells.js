@@ -94,15 +94,17 @@ const drawCalibration = (cell, id) => {
 const drawTraining = (cell, id) => {
   const [left, top, width, height, gap] = [40, 24, 235, 150, 52];
   const rows = [];
-  let legendWidth = 0;
-  const legend = cell.names.map((name) => {
-    const place = legendWidth;
-    legendWidth += 34 + 6.3 * name.length;
-    return place;
-  });
   const full = left + 2 * width + gap + 12;
-  const lines = Math.ceil(legendWidth / (full - left)) + 1;
-  const svg = chart(id, full, top + height + 42 + 18 * lines, title(cell));
+  // The names in rows, each where the last left room.
+  const legend = [];
+  let [legendX, legendY] = [left, top + height + 52];
+  for (const name of cell.names) {
+    const size = 22 + 6.3 * name.length;
+    if (legendX > left && legendX + size > full) [legendX, legendY] = [left, legendY + 18];
+    legend.push([legendX, legendY]);
+    legendX += size + 12;
+  }
+  const svg = chart(id, full, legendY + 12, title(cell));
   const across = (epoch) => (cell.epochs > 1 ? (epoch - 1) / (cell.epochs - 1) : 0.5) * width;
   const panel = (start, heading, ticks, label) => {
     write(svg, start, 14, heading, "start", "head");
@@ -156,13 +158,9 @@ const drawTraining = (cell, id) => {
       draw(dot, "title", {}, `fold ${fold}: ${cell.names[name]}, epoch ${epoch}`);
     }
   }
-  let [x, y] = [left, top + height + 52];
-  cell.names.forEach((name, i) => {
-    const size = 22 + 6.3 * name.length;
-    if (x > left && x + size > full) [x, y] = [left, y + 18];
+  legend.forEach(([x, y], i) => {
     draw(svg, "circle", { cx: x + 6, cy: y - 4, r: 5, class: `dot f${i % COLOURS}` });
-    write(svg, x + 16, y, name);
-    x += size + 12;
+    write(svg, x + 16, y, cell.names[i]);
   });
   const every = cell.every > 1 ? ` One epoch in ${cell.every} is drawn.` : "";
   const note = `Loss and validation accuracy over ${cell.epochs} epochs, folds: ${cell.folds.length}, sweep points: ${cell.names.length}.${every}`;
