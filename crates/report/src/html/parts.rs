@@ -217,7 +217,7 @@ fn audits(data: &ReportData) -> String {
 /// Many audits as rows.
 fn audit_table(data: &ReportData) -> Table {
     let row = |audit: &AuditFindings| {
-        let word = if audit.clean { "clean" } else { "not clean" };
+        let word = if audit.clean { "yes" } else { "no" };
         let findings = audit.findings.iter().map(|finding| finding.trim());
         let findings = findings.collect::<Vec<_>>().join("; ");
         let (corpus, partition, verdict) = (&audit.corpus, &audit.partition, &audit.verdict);
@@ -227,7 +227,7 @@ fn audit_table(data: &ReportData) -> Table {
     };
     Table {
         caption: "Who and what is on both sides of the partitions".to_owned(),
-        columns: ["corpus", "partition", "", "verdict", "findings"]
+        columns: ["corpus", "partition", "clean", "verdict", "findings"]
             .map(Column::left)
             .to_vec(),
         rows: data.audits.iter().map(row).collect(),
