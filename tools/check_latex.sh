@@ -15,10 +15,10 @@ trap 'rm -rf "$work"' EXIT
 files=("$@")
 if [ ${#files[@]} -eq 0 ]; then
   cargo run --quiet --locked -p emobox-report --example sample -- "$work/sample"
-  files=("$work/sample/tables.tex")
+  files=("$work/sample/tables.tex" "$work/sample/large.tex")
 fi
 for file in "${files[@]}"; do
-  if ! pdflatex -halt-on-error -interaction=nonstopmode -output-directory="$work" "$file" >"$work/log"; then
+  if ! pdflatex -halt-on-error -interaction=nonstopmode -output-directory="$work" "$file" >"$work/log" 2>&1; then
     grep -A5 '^!' "$work/log" >&2
     echo "$file does not compile" >&2
     exit 1

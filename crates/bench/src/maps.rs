@@ -1,6 +1,6 @@
 use crate::{BenchError, Corpus, Maps};
 use emobox_features::Store;
-use emobox_report::{MAP_LIMIT, MapItem, UtteranceMap, utterance_maps};
+use emobox_report::{MAP_LIMIT, MapItem, MapMethod, UtteranceMap, utterance_maps};
 
 /// The corpus in the plane, by the mean over frames of what the probes read (its last stored layer).
 pub(crate) fn draw_maps(
@@ -28,9 +28,12 @@ pub(crate) fn draw_maps(
             features,
         })
         .collect();
-    let mut maps = utterance_maps(&corpus.name, encoder, &items);
-    maps.retain(|map| kind == Maps::Tsne || map.method == "PCA");
-    Ok(maps)
+    let methods: &[MapMethod] = match kind {
+        Maps::Pca => &[MapMethod::Pca],
+        Maps::Tsne => &[MapMethod::Pca, MapMethod::Tsne],
+        Maps::None => &[],
+    };
+    Ok(utterance_maps(&corpus.name, encoder, &items, methods))
 }
 
 fn mean_of(store: &Store, key: &str) -> Result<Vec<f32>, BenchError> {

@@ -6,7 +6,7 @@ use emobox_corpus::Manifest;
 use emobox_files::{read_json, write_atomic};
 use emobox_report::{
     Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
-    cross_pairs_table, cross_table, figures, html, intra_table, latex_document, runs_csv,
+    cross_pairs_table, cross_table, figures, html, intra_table, latex_document, merge, runs_csv,
     scores_table,
 };
 use emobox_score::{BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare};
@@ -51,7 +51,7 @@ pub fn read_runs(folders: &[PathBuf]) -> Result<BenchRun, BenchError> {
     for folder in folders {
         all.push(read_run(folder)?.data().clone());
     }
-    Ok(BenchRun::of(all.remove(0)))
+    Ok(BenchRun::of(merge(all)))
 }
 
 /// Prints a run in the form asked for; with `beside`, the published figures stand next to its own.
@@ -63,7 +63,7 @@ pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>)
         ReportFormat::Html => html(&data),
         ReportFormat::Markdown => texts(&tables(&data), Table::markdown),
         ReportFormat::Latex => latex_document(&tables(&data)),
-        ReportFormat::Csv if data.scores.runs.is_empty() => cross_pairs_table(&data).csv(),
+        ReportFormat::Csv if !data.scores.cross.is_empty() => cross_pairs_table(&data).csv(),
         ReportFormat::Csv => runs_csv(&data),
     }
 }
@@ -82,7 +82,9 @@ pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, Benc
 /// The scores with intervals; and, where there is more than one cell, the paper's form.
 fn tables(data: &ReportData) -> Vec<Table> {
     let mut tables = Vec::new();
-    if !data.scores.runs.is_empty() {
+    if !data.scores.runs.is_empty()
+        || (!data.scores.absent.is_empty() && data.scores.cross.is_empty())
+    {
         tables.push(scores_table(data));
     }
     if data.headline().len() > 1 || (data.beside.is_some() && tables.len() == 1) {

@@ -58,6 +58,10 @@ pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchEr
         }
     }
     let protocol = plan.experiment.resolved_protocol()?;
+    let names = plan.experiment.corpora.iter().map(|c| c.name.clone());
+    run.data_mut().corpora = names.collect();
+    let names = plan.experiment.encoders.iter().map(|e| e.name.clone());
+    run.data_mut().encoders = names.collect();
     let versions = &mut run.data_mut().scores.provenance.versions;
     versions.insert("emobox".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     run.add_source(Source {
@@ -213,7 +217,9 @@ pub(crate) fn write_scores(run: &BenchRun, out: &Path) -> Result<(), BenchError>
         write_atomic_with(path, |mut to| std::io::copy(&mut from, &mut to).map(drop))?;
     }
     write_json(out.join("scores.json"), run.scores())?;
-    write_json(out.join(REPORT_DATA), run.data())?;
+    // For programs alone: 320 cells would be half as large again on lines of their own.
+    let data = serde_json::to_vec(run.data()).unwrap_or_default();
+    write_atomic(out.join(REPORT_DATA), &data)?;
     Ok(())
 }
 

@@ -1,3 +1,6 @@
+use crate::UtteranceMap;
+use crate::compact::{read_series, write_series};
+use crate::map::write_maps;
 use crate::paper::PaperSource;
 use emobox_score::{FoldName, Run, ScoresFile};
 use serde::{Deserialize, Serialize};
@@ -19,7 +22,7 @@ pub struct ReportData {
     #[serde(default)]
     pub layers: Vec<LayerCurve>,
     /// Utterances laid out in two dimensions; see [`crate::utterance_maps`].
-    #[serde(default)]
+    #[serde(default, serialize_with = "write_maps")]
     pub maps: Vec<UtteranceMap>,
     /// The published figures to print beside the scores, with the difference.
     #[serde(default)]
@@ -30,6 +33,12 @@ pub struct ReportData {
     /// The protocol's constants in reading order.
     #[serde(default)]
     pub protocol: Vec<Fact>,
+    /// Corpora in the order of the tables' rows; those not named follow in order of appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corpora: Vec<String>,
+    /// Encoders in the order of the tables' columns; those not named follow in order of appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encoders: Vec<String>,
 }
 
 /// The training of one fold: every point of the sweep.
@@ -45,7 +54,8 @@ pub struct Training {
     pub points: Vec<TrainingPoint>,
 }
 
-/// The curves of one point of the sweep; the three lists have one value an epoch.
+/// The curves of one point of the sweep; the three lists have one value an epoch, of which three digits
+/// are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingPoint {
     /// As `learning rate 0.001, hidden 128`.
@@ -54,10 +64,13 @@ pub struct TrainingPoint {
     #[serde(default)]
     pub selected_epoch: Option<usize>,
     /// Mean cross-entropy on the training part.
+    #[serde(serialize_with = "write_series", deserialize_with = "read_series")]
     pub train_loss: Vec<f64>,
     /// Mean cross-entropy on the validation part.
+    #[serde(serialize_with = "write_series", deserialize_with = "read_series")]
     pub valid_loss: Vec<f64>,
     /// Unweighted accuracy on the validation part, 0..1.
+    #[serde(serialize_with = "write_series", deserialize_with = "read_series")]
     pub valid_ua: Vec<f64>,
 }
 
@@ -82,36 +95,6 @@ pub struct LayerPoint {
     /// Its interval.
     #[serde(default)]
     pub ua_ci: Option<[f64; 2]>,
-}
-
-/// Utterances of a corpus as points in a plane, near where their features are alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct UtteranceMap {
-    /// The corpus.
-    pub corpus: String,
-    /// The encoder of the features.
-    pub encoder: String,
-    /// `PCA` or `t-SNE`.
-    pub method: String,
-    /// What a reader must know: variance explained, utterances left out.
-    #[serde(default)]
-    pub note: String,
-    /// The points.
-    pub points: Vec<MapPoint>,
-}
-
-/// One utterance in the plane.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MapPoint {
-    /// Key of the utterance.
-    pub key: String,
-    /// Position.
-    pub at: [f64; 2],
-    /// Its emotion.
-    pub label: String,
-    /// Who speaks, where known.
-    #[serde(default)]
-    pub speaker: Option<String>,
 }
 
 /// The audit of one corpus's partition.
@@ -152,6 +135,8 @@ impl ReportData {
             beside: None,
             audits: Vec::new(),
             protocol: Vec::new(),
+            corpora: Vec::new(),
+            encoders: Vec::new(),
         }
     }
 

@@ -3,7 +3,9 @@
 //! * [`scores_table`], [`intra_table`], [`cross_table`], [`cross_average_table`], [`comparison_table`] make a
 //!   [`Table`], which writes itself in each format
 //! * [`figures`] makes every chart as a [`Figure`], which writes itself as an SVG file
-//! * [`html`] joins both into one self-contained page
+//! * [`html`] joins both into one self-contained page, which draws the charts of single cells from compact data when
+//!   they are chosen, so that 32 corpora by ten encoders are a page of a few megabytes
+//! * [`merge`] makes one report of several runs
 //! * [`paper`] holds the published figures of Tables 4 and 5
 //!
 //! Everything is a pure function of [`ReportData`], which the bench fills: no clock, no network, no
@@ -11,23 +13,26 @@
 //! are escaped for the medium they are written to.
 
 mod chart;
+mod compact;
 mod data;
 mod format;
 mod html;
 mod leaderboard;
 mod map;
+mod merge;
 mod paper;
 mod table;
 mod tables;
 
 pub use chart::{Figure, FigureTable, Section, figures};
-pub use data::{
-    AuditFindings, Fact, LayerCurve, LayerPoint, MapPoint, ReportData, Training, TrainingPoint,
-    UtteranceMap,
-};
+pub use data::{AuditFindings, Fact, LayerCurve, LayerPoint, ReportData, Training, TrainingPoint};
 pub use html::html;
 pub use leaderboard::leaderboard;
-pub use map::{MAP_LIMIT, MapItem, Pca, TsneOptions, pca, tsne, utterance_maps};
+pub use map::{
+    MAP_GRID, MAP_LIMIT, MapItem, MapMethod, MapPoint, Pca, TsneOptions, UtteranceMap, pca, tsne,
+    utterance_maps,
+};
+pub use merge::merge;
 pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
@@ -35,8 +40,23 @@ pub use tables::{
     cross_table, gender_table, intra_table, ranking, runs_csv, scores_table,
 };
 
+/// Above this many corpora by encoders, a terminal shows the grid of three encoders or more instead of a row for each.
+const ROWS: usize = 24;
+
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's
-/// verdict, and the test-selected score in a column of its own that says so.
+/// verdict, and the test-selected score in a column of its own that says so. Of many corpora and encoders it is the
+/// grid of UA, in groups of columns that fit a terminal.
 pub fn terminal_table(data: &ReportData) -> String {
-    scores_table(data).terminal()
+    let table = scores_table(data);
+    let systems = tables::Grid::of(data).systems.len();
+    if table.rows.len() <= ROWS || systems <= 2 {
+        return table.terminal();
+    }
+    let mut grid = intra_table(data, &[Metric::Ua]);
+    for note in table.notes {
+        if !grid.notes.contains(&note) && !note.starts_with("In brackets") {
+            grid.notes.push(note);
+        }
+    }
+    grid.terminal()
 }

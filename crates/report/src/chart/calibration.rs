@@ -2,6 +2,7 @@ use super::canvas::{Anchor, Canvas, Scale};
 use super::{Drawing, Figure, FigureTable, Section};
 use crate::ReportData;
 use crate::format::percent;
+use crate::tables::Grid;
 use emobox_score::{Calibration, Run};
 
 const SIDE: f64 = 190.0;
@@ -10,18 +11,18 @@ const TOP: f64 = 10.0;
 
 /// A reliability diagram for each run with probabilities.
 pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
-    data.headline()
-        .into_iter()
-        .filter_map(|run| {
+    let grid = Grid::of(data);
+    grid.runs()
+        .filter_map(|(_, system, run)| {
             let calibration = data
                 .siblings(run)
                 .find_map(|sibling| sibling.calibration.as_ref())?;
-            Some(figure(run, calibration))
+            Some(figure(run, &grid.systems[system], calibration))
         })
         .collect()
 }
 
-fn figure(run: &Run, calibration: &Calibration) -> Figure {
+fn figure(run: &Run, system: &str, calibration: &Calibration) -> Figure {
     let x = Scale {
         values: [0.0, 1.0],
         pixels: [LEFT, LEFT + SIDE],
@@ -77,7 +78,7 @@ fn figure(run: &Run, calibration: &Calibration) -> Figure {
     Figure::new(Drawing {
         section: Section::Calibration,
         name: format!("calibration {} {} {}", run.corpus, run.encoder, run.config),
-        title: format!("{}, {}", run.corpus, run.encoder),
+        title: format!("{}, {system}", run.corpus),
         description: format!(
             "Share that is right against the probability given to the predicted class, in 15 bins; dashed: as it \
              should be. Log-loss {:.3}, Brier score {:.3}, expected calibration error {} %.",

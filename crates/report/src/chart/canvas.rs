@@ -11,6 +11,15 @@ pub(crate) const CHARACTER: f64 = 6.3;
 /// either side, in light and dark.
 pub(crate) const STRONG: f64 = 0.58;
 
+/// Names longer than this are cut; charts make room for what is shorter.
+pub(crate) const LONGEST: usize = 48;
+
+/// Pixels that the longest of `names` takes.
+pub(crate) fn room<'a>(names: impl IntoIterator<Item = &'a str>) -> f64 {
+    let lengths = names.into_iter().map(|name| name.chars().count());
+    lengths.max().unwrap_or(0).min(LONGEST) as f64 * CHARACTER
+}
+
 /// Where a text stands relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
@@ -117,6 +126,22 @@ impl Canvas {
         self
     }
 
+    /// Many dots without names as one line of points, a tenth of the text that circles take.
+    pub(crate) fn dots(
+        &mut self,
+        points: impl IntoIterator<Item = [f64; 2]>,
+        class: &str,
+    ) -> &mut Self {
+        let mut steps = String::new();
+        for [x, y] in points {
+            if x.is_finite() && y.is_finite() {
+                let _ = write!(steps, "M{} {}h0", one_decimal(x), one_decimal(y));
+            }
+        }
+        let _ = write!(self.body, "<path d=\"{steps}\" class=\"{class}\"/>");
+        self
+    }
+
     pub(crate) fn text(
         &mut self,
         at: [f64; 2],
@@ -190,7 +215,7 @@ pub(crate) fn legend<'a>(
 ) -> f64 {
     let (mut x, mut y) = (left, top);
     for (i, name) in names.into_iter().enumerate() {
-        let name = fit(name, 40);
+        let name = fit(name, LONGEST);
         let width = 22.0 + name.chars().count() as f64 * CHARACTER;
         if x > left && x + width > right {
             (x, y) = (left, y + 18.0);

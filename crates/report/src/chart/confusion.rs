@@ -1,13 +1,24 @@
 use super::canvas::{Anchor, CHARACTER, Canvas, STRONG, fit};
 use super::{Drawing, Figure, FigureTable, Section};
+use crate::ReportData;
 use crate::format::percent;
+use crate::tables::Grid;
 use emobox_score::Run;
 
 const CELL: f64 = 36.0;
 
+/// A figure for each run with counts.
+pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
+    let grid = Grid::of(data);
+    let with_counts = grid.runs().filter(|(.., run)| !run.confusion.is_empty());
+    with_counts
+        .map(|(_, system, run)| figure(run, &grid.systems[system]))
+        .collect()
+}
+
 /// The confusion of a run: rows are the reference and sum to 100 %.
-pub(super) fn figure(run: &Run) -> Figure {
-    let labels: Vec<String> = run.classes.iter().map(|class| fit(class, 14)).collect();
+fn figure(run: &Run, system: &str) -> Figure {
+    let labels: Vec<String> = run.classes.iter().map(|class| fit(class, 20)).collect();
     let longest = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0) as f64;
     let label_width = longest * CHARACTER;
     let (left, top) = (26.0 + label_width, 22.0 + label_width * 0.75);
@@ -67,7 +78,7 @@ pub(super) fn figure(run: &Run) -> Figure {
     Figure::new(Drawing {
         section: Section::Confusion,
         name: format!("confusion {} {} {}", run.corpus, run.encoder, run.config),
-        title: format!("{}, {}", run.corpus, run.encoder),
+        title: format!("{}, {system}", run.corpus),
         description: description(run),
         size,
         body: canvas.finish(),

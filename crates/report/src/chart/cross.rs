@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, CHARACTER, Canvas, STRONG, Scale, fit};
+use super::canvas::{Anchor, Canvas, LONGEST, STRONG, Scale, fit, room};
 use super::{Drawing, Figure, FigureTable, Section};
 use crate::ReportData;
 use crate::format::percent;
@@ -7,6 +7,8 @@ use emobox_score::CrossMatrix;
 
 const CELL: [f64; 2] = [62.0, 40.0];
 const WIDTH: f64 = 520.0;
+/// The least room for the bars themselves.
+const PLOT: f64 = 340.0;
 
 /// Equation 1 for every encoder as bars (Figure 1 of the paper), then the matrix of each encoder.
 pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
@@ -29,16 +31,11 @@ fn bars(data: &ReportData) -> Option<Figure> {
         .collect();
     averages.sort_by(|a, b| b.1.total_cmp(&a.1));
     let first = averages.first()?.0;
-    let longest = averages
-        .iter()
-        .map(|(m, _)| m.encoder.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(26);
-    let left = longest as f64 * CHARACTER + 14.0;
+    let left = room(averages.iter().map(|(m, _)| m.encoder.as_str())) + 14.0;
+    let width = WIDTH.max(left + PLOT);
     let x = Scale {
         values: [0.0, 1.0],
-        pixels: [left, WIDTH - 52.0],
+        pixels: [left, width - 52.0],
     };
     let bottom = 8.0 + 26.0 * averages.len() as f64;
     let mut canvas = Canvas::default();
@@ -59,7 +56,7 @@ fn bars(data: &ReportData) -> Option<Figure> {
                 [left - 8.0, y + 14.0],
                 Anchor::End,
                 "",
-                &fit(&matrix.encoder, 26),
+                &fit(&matrix.encoder, LONGEST),
             )
             .rect([left, y + 2.0, x.at(*average) - left, 16.0], "f0")
             .text(
@@ -98,7 +95,7 @@ fn bars(data: &ReportData) -> Option<Figure> {
             "Accuracy on another corpus than the one trained on, mean over all pairs (Equation 1 of the paper); \
              dashed: chance.{beside}"
         ),
-        size: [WIDTH, bottom + 40.0],
+        size: [width, bottom + 40.0],
         body: canvas.finish(),
         table: FigureTable {
             columns: ["encoder", "average %"].map(String::from).to_vec(),
@@ -109,17 +106,13 @@ fn bars(data: &ReportData) -> Option<Figure> {
 
 fn heat(matrix: &CrossMatrix) -> Figure {
     let corpora = &matrix.corpora;
-    let longest = corpora
-        .iter()
-        .map(|c| c.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(14);
-    let left = 26.0 + longest as f64 * CHARACTER;
+    let names = room(corpora.iter().map(String::as_str));
+    let left = 26.0 + names;
+    let cell = [CELL[0].max(names + 8.0), CELL[1]];
     let top = 38.0;
     let size = [
-        CELL[0] * corpora.len() as f64,
-        CELL[1] * corpora.len() as f64,
+        cell[0] * corpora.len() as f64,
+        cell[1] * corpora.len() as f64,
     ];
     let mut canvas = Canvas::default();
     canvas
@@ -137,35 +130,35 @@ fn heat(matrix: &CrossMatrix) -> Figure {
             "tested on",
         );
     for (j, train) in corpora.iter().enumerate() {
-        let x = left + CELL[0] * (j as f64 + 0.5);
-        canvas.text([x, top - 7.0], Anchor::Middle, "", &fit(train, 10));
+        let x = left + cell[0] * (j as f64 + 0.5);
+        canvas.text([x, top - 7.0], Anchor::Middle, "", &fit(train, LONGEST));
     }
     for (i, test) in corpora.iter().enumerate() {
-        let y = top + CELL[1] * i as f64;
+        let y = top + cell[1] * i as f64;
         canvas.text(
-            [left - 6.0, y + CELL[1] / 2.0 + 4.0],
+            [left - 6.0, y + cell[1] / 2.0 + 4.0],
             Anchor::End,
             "",
-            &fit(test, 14),
+            &fit(test, LONGEST),
         );
         for (j, train) in corpora.iter().enumerate() {
-            let x = left + CELL[0] * j as f64;
-            let middle = [x + CELL[0] / 2.0, y + CELL[1] / 2.0 + 4.0];
-            let Some(cell) = matrix.cell(train, test) else {
+            let x = left + cell[0] * j as f64;
+            let middle = [x + cell[0] / 2.0, y + cell[1] / 2.0 + 4.0];
+            let Some(pair) = matrix.cell(train, test) else {
                 canvas.text(middle, Anchor::Middle, "soft", "–");
                 continue;
             };
             // No colour is chance.
-            let share = (cell.accuracy - chance(matrix)) / (1.0 - chance(matrix));
+            let share = (pair.accuracy - chance(matrix)) / (1.0 - chance(matrix));
             let tip = format!(
                 "trained on {train}, tested on {test}: {} % {} of {}",
-                percent(cell.accuracy),
-                crate::format::interval(cell.accuracy_ci),
-                cell.n
+                percent(pair.accuracy),
+                crate::format::interval(pair.accuracy_ci),
+                pair.n
             );
-            canvas.heat([x, y, CELL[0], CELL[1]], share, &tip);
+            canvas.heat([x, y, cell[0], cell[1]], share, &tip);
             let class = if share > STRONG { "on" } else { "" };
-            canvas.text(middle, Anchor::Middle, class, &percent(cell.accuracy));
+            canvas.text(middle, Anchor::Middle, class, &percent(pair.accuracy));
         }
     }
     canvas.rect([left, top, size[0], size[1]], "frame");

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 pub(crate) use canvas::CHART_CSS;
+pub(crate) use training::{chosen_sentence, training_groups};
 
 /// How many colours the categorical palette has (`chart.css`).
 pub(crate) const PALETTE: usize = 12;
@@ -73,22 +74,30 @@ pub struct FigureTable {
 
 /// Every figure of a report, in reading order.
 pub fn figures(data: &ReportData) -> Vec<Figure> {
+    figures_without(data, &[])
+}
+
+/// Every figure but those of some sections, which are not even made.
+pub(crate) fn figures_without(data: &ReportData, left_out: &[Section]) -> Vec<Figure> {
     let mut figures = Vec::new();
-    figures.extend(overview::figure(data));
-    figures.extend(ranking::figure(data));
-    let with_counts = |run: &&emobox_score::Run| !run.confusion.is_empty();
-    figures.extend(
-        data.headline()
-            .into_iter()
-            .filter(with_counts)
-            .map(confusion::figure),
-    );
-    figures.extend(speakers::figures(data));
-    figures.extend(calibration::figures(data));
-    figures.extend(training::figures(data));
-    figures.extend(layers::figures(data));
-    figures.extend(cross::figures(data));
-    figures.extend(map::figures(data));
+    let mut add = |section: Section, make: &dyn Fn() -> Vec<Figure>| {
+        if !left_out.contains(&section) {
+            figures.extend(make());
+        }
+    };
+    add(Section::Overview, &|| {
+        overview::figure(data).into_iter().collect()
+    });
+    add(Section::Ranking, &|| {
+        ranking::figure(data).into_iter().collect()
+    });
+    add(Section::Confusion, &|| confusion::figures(data));
+    add(Section::Speakers, &|| speakers::figures(data));
+    add(Section::Calibration, &|| calibration::figures(data));
+    add(Section::Training, &|| training::figures(data));
+    add(Section::Layers, &|| layers::figures(data));
+    add(Section::Cross, &|| cross::figures(data));
+    add(Section::Map, &|| map::figures(data));
     make_unique(&mut figures);
     figures
 }

@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, CHARACTER, Canvas, Scale, fit, legend};
+use super::canvas::{Anchor, Canvas, LONGEST, Scale, fit, legend, room};
 use super::{Drawing, Figure, FigureTable, PALETTE, Section};
 use crate::ReportData;
 use crate::format::{interval, percent};
@@ -8,35 +8,34 @@ use emobox_score::{Oracle, Run};
 /// Above this many rows, rows are close together and encoders are told by colour alone.
 const ROOMY: usize = 40;
 const WIDTH: f64 = 620.0;
+/// The least room for the scores themselves.
+const PLOT: f64 = 380.0;
 
 /// Every score with its interval, a row each, corpora together.
 pub(super) fn figure(data: &ReportData) -> Option<Figure> {
     let grid = Grid::of(data);
     let rows: usize = grid.corpora.len() * grid.systems.len();
-    if rows == 0 {
-        return None;
-    }
+    grid.runs().next()?;
     let roomy = rows <= ROOMY;
     let step = if roomy { 19.0 } else { 6.0 };
-    let longest = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0).min(24) as f64;
-    let corpus_width =
-        longest(&mut grid.corpora.iter().map(|c| c.chars().count())) * 1.1 * CHARACTER + 14.0;
+    let corpus_width = room(grid.corpora.iter().copied()) * 1.1 + 14.0;
     let system_width = if roomy {
-        longest(&mut grid.systems.iter().map(|s| s.chars().count())) * CHARACTER + 12.0
+        room(grid.systems.iter().map(String::as_str)) + 12.0
     } else {
         0.0
     };
     let left = corpus_width + system_width;
+    let width = WIDTH.max(left + PLOT);
     let x = Scale {
         values: [0.0, 1.0],
-        pixels: [left, WIDTH - 16.0],
+        pixels: [left, width - 16.0],
     };
 
     let mut canvas = Canvas::default();
     let top = if roomy {
         8.0
     } else {
-        legend_above(&mut canvas, &grid)
+        legend_above(&mut canvas, &grid, width)
     };
     let group = step * grid.systems.len() as f64 + 14.0;
     let bottom = top + group * grid.corpora.len() as f64;
@@ -55,14 +54,19 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
     for (c, corpus) in grid.corpora.iter().enumerate() {
         let from = top + group * c as f64;
         if c > 0 {
-            canvas.line([0.0, from], [WIDTH - 16.0, from], "grid");
+            canvas.line([0.0, from], [width - 16.0, from], "grid");
         }
         let middle = if roomy {
             from + 7.0 + step / 2.0
         } else {
             from + group / 2.0
         };
-        canvas.text([0.0, middle + 4.0], Anchor::Start, "head", &fit(corpus, 24));
+        canvas.text(
+            [0.0, middle + 4.0],
+            Anchor::Start,
+            "head",
+            &fit(corpus, LONGEST),
+        );
         if let Some(chance) = chance(&grid, c) {
             canvas.line(
                 [x.at(chance), from + 2.0],
@@ -73,7 +77,12 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         for (s, system) in grid.systems.iter().enumerate() {
             let y = from + 7.0 + step * (s as f64 + 0.5);
             if roomy {
-                canvas.text([corpus_width, y + 4.0], Anchor::Start, "", &fit(system, 24));
+                canvas.text(
+                    [corpus_width, y + 4.0],
+                    Anchor::Start,
+                    "",
+                    &fit(system, LONGEST),
+                );
             }
             if let Some(run) = grid.run(c, s) {
                 mark(&mut canvas, &x, y, s % PALETTE, run, roomy);
@@ -85,18 +94,18 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         name: "overview".to_owned(),
         title: "Unweighted accuracy and its interval".to_owned(),
         description: description(data),
-        size: [WIDTH, bottom + 40.0],
+        size: [width, bottom + 40.0],
         body: canvas.finish(),
         table: table(&grid),
     }))
 }
 
-fn legend_above(canvas: &mut Canvas, grid: &Grid<'_>) -> f64 {
+fn legend_above(canvas: &mut Canvas, grid: &Grid<'_>, width: f64) -> f64 {
     legend(
         canvas,
         grid.systems.iter().map(String::as_str),
         [0.0, 14.0],
-        WIDTH,
+        width,
     ) + 20.0
 }
 
@@ -151,19 +160,14 @@ fn table(grid: &Grid<'_>) -> FigureTable {
     let columns = ["corpus", "encoder", "UA %", "interval"]
         .map(String::from)
         .to_vec();
-    let mut rows = Vec::new();
-    for (c, corpus) in grid.corpora.iter().enumerate() {
-        for (s, system) in grid.systems.iter().enumerate() {
-            if let Some(run) = grid.run(c, s) {
-                let ci = run.ua_ci.map_or("–".to_owned(), interval);
-                rows.push(vec![
-                    (*corpus).to_owned(),
-                    system.clone(),
-                    percent(run.ua),
-                    ci,
-                ]);
-            }
-        }
-    }
+    let rows = grid.runs().map(|(corpus, system, run)| {
+        vec![
+            grid.corpora[corpus].to_owned(),
+            grid.systems[system].clone(),
+            percent(run.ua),
+            run.ua_ci.map_or("–".to_owned(), interval),
+        ]
+    });
+    let rows = rows.collect();
     FigureTable { columns, rows }
 }

@@ -1,41 +1,45 @@
-use super::canvas::{Anchor, Canvas, Scale, fit};
+use super::canvas::{Anchor, Canvas, LONGEST, Scale, fit, room};
 use super::{Drawing, Figure, FigureTable, PALETTE, Section};
-use crate::tables::{Metric, ranking};
+use crate::tables::{Grid, Metric, ranking};
 use crate::{ReportData, format::p_equals};
 use emobox_score::Ranking;
 
-const WIDTH: f64 = 620.0;
-const SIDE: f64 = 170.0;
+/// Of the line that the ranks stand on.
+const LINE: f64 = 280.0;
 const AXIS: f64 = 52.0;
 
 /// The critical-difference diagram (Demšar 2006, figure 1): mean ranks on a line, bars over systems that cannot
 /// be told apart.
 pub(super) fn figure(data: &ReportData) -> Option<Figure> {
     let ranking = ranking(data, Metric::Ua)?;
+    let grid = Grid::of(data);
     let k = ranking.systems.len();
+    // A name, its rank and the gaps around them.
+    let side = room(ranking.systems.iter().map(String::as_str)) + 60.0;
+    let width = LINE + 2.0 * side;
     let x = Scale {
         values: [1.0, k as f64],
-        pixels: [SIDE, WIDTH - SIDE],
+        pixels: [side, width - side],
     };
     let mut order: Vec<usize> = (0..k).collect();
     order.sort_by(|&a, &b| ranking.mean_ranks[a].total_cmp(&ranking.mean_ranks[b]));
 
     let mut canvas = Canvas::default();
     canvas.text(
-        [SIDE, 12.0],
+        [side, 12.0],
         Anchor::Start,
         "soft",
         "mean rank by UA, best left",
     );
-    canvas.line([SIDE, AXIS], [WIDTH - SIDE, AXIS], "axis");
+    canvas.line([side, AXIS], [width - side, AXIS], "axis");
     for rank in 1..=k {
         let at = x.at(rank as f64);
         canvas.line([at, AXIS - 4.0], [at, AXIS], "axis");
         canvas.text([at, AXIS - 9.0], Anchor::Middle, "soft", &rank.to_string());
     }
-    let length = x.at(1.0 + ranking.critical_difference) - SIDE;
+    let length = x.at(1.0 + ranking.critical_difference) - side;
     let label = format!("critical difference {:.2}", ranking.critical_difference);
-    let bar_end = (WIDTH - SIDE).min(SIDE + length);
+    let bar_end = (width - side).min(side + length);
     for (i, group) in ranking.groups.iter().enumerate() {
         let y = AXIS + 10.0 + 7.0 * i as f64;
         let ends = [group.first(), group.last()].map(|i| i.map_or(1.0, |&i| ranking.mean_ranks[i]));
@@ -52,16 +56,21 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         let left = place < half;
         let row = if left { place } else { k - 1 - place };
         let y = first + 18.0 * row as f64;
-        let colour = format!("l{}", system % PALETTE);
+        // The colour of the encoder's column, which charts of single cells have too.
+        let column = grid
+            .systems
+            .iter()
+            .position(|name| *name == ranking.systems[system]);
+        let colour = format!("l{}", column.unwrap_or(system) % PALETTE);
         let edge = if left {
-            SIDE - 14.0
+            side - 14.0
         } else {
-            WIDTH - SIDE + 14.0
+            width - side + 14.0
         };
         canvas.path([[at, AXIS], [at, y], [edge, y]], &colour);
         let name = format!(
             "{} {:.2}",
-            fit(&ranking.systems[system], 22),
+            fit(&ranking.systems[system], LONGEST),
             ranking.mean_ranks[system]
         );
         let (anchor, at) = if left {
@@ -72,14 +81,14 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         canvas.text([at, y + 4.0], anchor, "", &name);
     }
     let bottom = first + 18.0 * half as f64 + 14.0;
-    canvas.line([SIDE, bottom], [bar_end, bottom], "whisker l0");
+    canvas.line([side, bottom], [bar_end, bottom], "whisker l0");
     canvas.text([bar_end + 8.0, bottom + 4.0], Anchor::Start, "soft", &label);
     Some(Figure::new(Drawing {
         section: Section::Ranking,
         name: "ranking".to_owned(),
         title: "Encoders ranked over corpora".to_owned(),
         description: description(&ranking),
-        size: [WIDTH, bottom + 14.0],
+        size: [width, bottom + 14.0],
         body: canvas.finish(),
         table: table(&ranking, &order),
     }))

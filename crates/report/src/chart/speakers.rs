@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, CHARACTER, Canvas, Scale, fit};
+use super::canvas::{Anchor, Canvas, LONGEST, Scale, fit, room};
 use super::{Drawing, Figure, FigureTable, PALETTE, Section};
 use crate::ReportData;
 use crate::format::percent;
@@ -6,9 +6,13 @@ use crate::tables::Grid;
 use emobox_score::{GroupScores, Grouping};
 
 const WIDTH: f64 = 560.0;
+/// The least room for the scores themselves.
+const PLOT: f64 = 360.0;
 const ROW: f64 = 40.0;
-/// Above this many speakers the table gives quantiles instead of names.
+/// Above this many speakers the table gives quantiles instead of names, and above this many dots they have none.
 const NAMED: usize = 60;
+/// Above this many encoders the description leaves single ones to the table.
+const FEW: usize = 4;
 
 /// One figure for each corpus: every speaker a dot, every encoder a row.
 pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
@@ -50,16 +54,13 @@ fn row<'a>(data: &'a ReportData, grid: &Grid<'a>, corpus: usize, system: usize) 
 }
 
 fn figure(corpus: &str, rows: &[Row<'_>]) -> Figure {
-    let longest = rows
-        .iter()
-        .map(|row| row.system.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(26);
-    let left = longest as f64 * CHARACTER + 16.0;
+    let left = room(rows.iter().map(|row| row.system.as_str())) + 16.0;
+    let width = WIDTH.max(left + PLOT);
+    // Dots with names take a hundred bytes each.
+    let many = rows.iter().map(|row| row.speakers.len()).sum::<usize>() > NAMED;
     let x = Scale {
         values: [0.0, 1.0],
-        pixels: [left, WIDTH - 16.0],
+        pixels: [left, width - 16.0],
     };
     let bottom = 8.0 + ROW * rows.len() as f64;
     let mut canvas = Canvas::default();
@@ -85,21 +86,26 @@ fn figure(corpus: &str, rows: &[Row<'_>]) -> Figure {
             [left - 8.0, y + 4.0],
             Anchor::End,
             "",
-            &fit(&row.system, 26),
+            &fit(&row.system, LONGEST),
         );
-        let many = row.speakers.len() > NAMED;
-        let (radius, look) = if many { (2.5, "faint") } else { (4.5, "dot") };
-        for (j, speaker) in row.speakers.iter().enumerate() {
-            // Apart from each other by place in the list, the same way every time.
-            let jitter = (((j * 5) % 7) as f64 - 3.0) * if many { 4.0 } else { 2.2 };
-            let tip = format!(
-                "{}: UA {} % of {}",
-                speaker.group,
-                percent(speaker.ua),
-                speaker.n
-            );
-            let class = format!("{look} f{}", row.colour);
-            canvas.circle([x.at(speaker.ua), y + jitter], radius, &class, &tip);
+        let jitter = |j: usize, step: f64| (((j * 5) % 7) as f64 - 3.0) * step;
+        // Apart from each other by place in the list, the same way every time.
+        let places = |step: f64| {
+            let speakers = row.speakers.iter().enumerate();
+            speakers.map(move |(j, speaker)| [x.at(speaker.ua), y + jitter(j, step)])
+        };
+        if many {
+            canvas.dots(places(4.0), &format!("many l{}", row.colour));
+        } else {
+            for (speaker, at) in row.speakers.iter().zip(places(2.2)) {
+                let tip = format!(
+                    "{}: UA {} % of {}",
+                    speaker.group,
+                    percent(speaker.ua),
+                    speaker.n
+                );
+                canvas.circle(at, 4.5, &format!("dot f{}", row.colour), &tip);
+            }
         }
         let mean = x.at(row.mean());
         canvas.line([mean, y - 15.0], [mean, y + 15.0], "whisker l7");
@@ -109,13 +115,24 @@ fn figure(corpus: &str, rows: &[Row<'_>]) -> Figure {
         name: format!("speakers {corpus}"),
         title: corpus.to_owned(),
         description: description(rows),
-        size: [WIDTH, bottom + 40.0],
+        size: [width, bottom + 40.0],
         body: canvas.finish(),
         table: table(rows),
     })
 }
 
 fn description(rows: &[Row<'_>]) -> String {
+    if rows.len() > FEW {
+        let values = || rows.iter().flat_map(sorted);
+        let lowest = values().fold(f64::INFINITY, f64::min);
+        let highest = values().fold(f64::NEG_INFINITY, f64::max);
+        return format!(
+            "Unweighted accuracy of each speaker under {} encoders, from {} % to {} %; the lines are their means.",
+            rows.len(),
+            percent(lowest),
+            percent(highest)
+        );
+    }
     let parts: Vec<String> = rows
         .iter()
         .map(|row| {

@@ -1,5 +1,6 @@
 use super::canvas::{Anchor, Canvas, legend, ticks};
 use super::{Drawing, Figure, FigureTable, PALETTE, Section};
+use crate::compact::kept;
 use crate::{ReportData, Training, TrainingPoint};
 
 const PANEL: [f64; 2] = [235.0, 150.0];
@@ -9,6 +10,14 @@ const GAP: f64 = 52.0;
 
 /// One figure for each corpus and encoder: all folds and sweep points, loss left, accuracy right.
 pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
+    training_groups(data)
+        .into_iter()
+        .map(|(corpus, encoder, folds)| figure(corpus, encoder, &folds))
+        .collect()
+}
+
+/// The folds of each corpus and encoder, in order of appearance.
+pub(crate) fn training_groups(data: &ReportData) -> Vec<(&str, &str, Vec<&Training>)> {
     let mut groups: Vec<(&str, &str, Vec<&Training>)> = Vec::new();
     for training in &data.training {
         let (corpus, encoder) = (training.corpus.as_str(), training.encoder.as_str());
@@ -18,9 +27,6 @@ pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
         }
     }
     groups
-        .into_iter()
-        .map(|(corpus, encoder, folds)| figure(corpus, encoder, &folds))
-        .collect()
 }
 
 /// One panel: where it stands and what its axes span.
@@ -65,16 +71,15 @@ impl Panel {
         canvas.text(end, Anchor::End, "soft", "epoch");
     }
 
-    fn curve(&self, canvas: &mut Canvas, values: &[f64], class: &str) {
+    fn curve(&self, canvas: &mut Canvas, values: impl Iterator<Item = f64>, class: &str) {
         let points = values
-            .iter()
             .enumerate()
-            .map(|(i, &value)| self.place(i as f64 + 1.0, value));
+            .map(|(i, value)| self.place(i as f64 + 1.0, value));
         canvas.path(points, class);
     }
 }
 
-fn figure(corpus: &str, encoder: &str, folds: &[&Training]) -> Figure {
+fn figure<'a>(corpus: &str, encoder: &str, folds: &[&'a Training]) -> Figure {
     let names = point_names(folds);
     let all = || folds.iter().flat_map(|fold| &fold.points);
     let epochs = all()
@@ -83,7 +88,7 @@ fn figure(corpus: &str, encoder: &str, folds: &[&Training]) -> Figure {
         .unwrap_or(0);
     let losses = all().flat_map(|p| p.train_loss.iter().chain(&p.valid_loss));
     let highest = losses
-        .copied()
+        .map(|v| kept(*v))
         .filter(|v| v.is_finite())
         .fold(0.0, f64::max);
     let loss = Panel {
@@ -115,9 +120,14 @@ fn figure(corpus: &str, encoder: &str, folds: &[&Training]) -> Figure {
             let colour = names.iter().position(|n| *n == point.name).unwrap_or(0) % PALETTE;
             let weight = if chosen { "bold" } else { "thin" };
             let class = format!("l{colour} {weight}");
-            loss.curve(&mut canvas, &point.train_loss, &class);
-            loss.curve(&mut canvas, &point.valid_loss, &format!("{class} dash"));
-            ua.curve(&mut canvas, &point.valid_ua, &class);
+            let losses = |values: &'a [f64]| values.iter().map(|v| kept(*v));
+            loss.curve(&mut canvas, losses(&point.train_loss), &class);
+            loss.curve(
+                &mut canvas,
+                losses(&point.valid_loss),
+                &format!("{class} dash"),
+            );
+            ua.curve(&mut canvas, point.valid_ua.iter().map(|v| kept(*v)), &class);
         }
     }
     mark_selected(&mut canvas, &ua, folds, &names);
@@ -156,7 +166,7 @@ fn point_names<'a>(folds: &[&'a Training]) -> Vec<&'a str> {
 /// The chosen epoch of a point, where it lies inside its curve.
 fn selected(point: &TrainingPoint) -> Option<(usize, f64)> {
     let epoch = point.selected_epoch?;
-    let value = *point.valid_ua.get(epoch.checked_sub(1)?)?;
+    let value = kept(*point.valid_ua.get(epoch.checked_sub(1)?)?);
     value.is_finite().then_some((epoch, value))
 }
 
@@ -174,13 +184,19 @@ fn mark_selected(canvas: &mut Canvas, panel: &Panel, folds: &[&Training], names:
     }
 }
 
-fn chosen_sentence(folds: &[&Training]) -> String {
+/// Per cent with one decimal, which is what is stored.
+fn tenths(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
+}
+
+/// What validation chose, fold by fold.
+pub(crate) fn chosen_sentence(folds: &[&Training]) -> String {
     let chosen: Vec<String> = folds
         .iter()
         .flat_map(|fold| fold.points.iter().map(move |point| (fold, point)))
         .filter_map(|(fold, point)| {
             let (epoch, value) = selected(point)?;
-            let ua = crate::format::percent(value);
+            let ua = tenths(value);
             Some(format!(
                 "fold {}: {}, epoch {epoch}, validation UA {ua} %",
                 fold.fold, point.name
@@ -209,7 +225,7 @@ fn table(folds: &[&Training]) -> FigureTable {
             let best = point
                 .valid_ua
                 .iter()
-                .copied()
+                .map(|v| kept(*v))
                 .fold(f64::NEG_INFINITY, f64::max);
             vec![
                 fold.fold.to_string(),
@@ -220,9 +236,9 @@ fn table(folds: &[&Training]) -> FigureTable {
                 point
                     .train_loss
                     .last()
-                    .map_or("–".to_owned(), |v| format!("{v:.4}")),
+                    .map_or("–".to_owned(), |v| kept(*v).to_string()),
                 if best.is_finite() {
-                    crate::format::percent(best)
+                    tenths(best)
                 } else {
                     "–".to_owned()
                 },

@@ -1,22 +1,26 @@
 //! The self-contained page.
 
+mod cells;
+mod notices;
 mod parts;
 
-use crate::chart::{CHART_CSS, figures};
+use crate::chart::{CHART_CSS, figures_without};
 use crate::format::{count, escape};
+use crate::tables::Grid;
 use crate::{Fact, ReportData};
-use emobox_score::Run;
 use parts::Part;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const PAGE_CSS: &str = include_str!("page.css");
 const PAGE_JS: &str = include_str!("page.js");
+const CELLS_JS: &str = include_str!("cells.js");
 
 /// One HTML file that needs nothing else: styles, script and charts are inside it, and a content security
 /// policy keeps the browser from fetching anything.
 pub fn html(data: &ReportData) -> String {
-    let parts = parts::parts(data, &figures(data));
+    let drawn = cells::drawn(data);
+    let parts = parts::parts(data, &figures_without(data, &drawn), &drawn);
     let mut body = String::with_capacity(1 << 16);
     header(&mut body, data, &parts);
     body.push_str("<main id=\"main\">\n");
@@ -47,7 +51,7 @@ pub(crate) fn document(title: &str, body: &str) -> String {
          <link rel=\"icon\" href=\"data:,\">\n<style>\n{PAGE_CSS}</style>\n\
          <style id=\"chart-style\">\n{CHART_CSS}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#main\">Skip to the scores</a>\n{body}\
-         <script>\n{PAGE_JS}</script>\n</body>\n</html>\n",
+         <script>\n{PAGE_JS}{CELLS_JS}</script>\n</body>\n</html>\n",
         escape(title)
     )
 }
@@ -59,13 +63,7 @@ fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
         escape(&data.title),
         escape(&summary(data))
     );
-    for note in &data.notes {
-        let _ = writeln!(
-            out,
-            "<p class=\"warning\" role=\"note\">{}</p>",
-            escape(note)
-        );
-    }
+    out.push_str(&notices::notices(&data.notes));
     out.push_str("<nav aria-label=\"Sections\"><ul>");
     for part in parts {
         let _ = write!(
@@ -78,39 +76,43 @@ fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
 }
 
 fn summary(data: &ReportData) -> String {
-    let runs = data.headline();
-    if let Some(matrix) = data.scores.cross.first().filter(|_| runs.is_empty()) {
+    let grid = Grid::of(data);
+    let corpora = |n: usize| match n {
+        1 => "1 corpus".to_owned(),
+        n => format!("{n} corpora"),
+    };
+    if let Some(matrix) = data
+        .scores
+        .cross
+        .first()
+        .filter(|_| grid.corpora.is_empty())
+    {
         return format!(
             "{} across {}, {}.",
             count(data.scores.cross.len(), "encoder"),
-            match matrix.corpora.len() {
-                1 => "1 corpus".to_owned(),
-                n => format!("{n} corpora"),
-            },
+            corpora(matrix.corpora.len()),
             match matrix.classes.len() {
                 1 => "1 class".to_owned(),
                 n => format!("{n} classes"),
             }
         );
     }
-    let distinct =
-        |pick: fn(&Run) -> &String| runs.iter().map(|run| pick(run)).collect::<BTreeSet<_>>();
-    let encoders = count(distinct(|run| &run.encoder).len(), "encoder");
-    let corpora = match distinct(|run| &run.corpus).len() {
-        1 => "1 corpus".to_owned(),
-        n => format!("{n} corpora"),
-    };
-    let mut text = format!("{encoders} on {corpora}");
-    let shared = [
-        ("partition", distinct(|run| &run.partition)),
-        ("protocol", distinct(|run| &run.protocol)),
-    ];
-    for (what, names) in shared {
-        if let Some(name) = names.first().filter(|_| names.len() == 1) {
-            let _ = write!(text, ", {what} {name}");
-        }
+    let encoders: BTreeSet<&str> = (0..grid.systems.len()).map(|s| grid.encoder(s)).collect();
+    let mut text = format!(
+        "{} on {}",
+        count(encoders.len(), "encoder"),
+        corpora(grid.corpora.len())
+    );
+    let shared = grid.naming.shared();
+    if !shared.is_empty() {
+        let _ = write!(text, ", {shared}");
     }
-    text + "."
+    text.push('.');
+    let (runs, cells) = (grid.runs().count(), grid.slots().count());
+    if runs < cells {
+        let _ = write!(text, " {runs} of {cells} cells have scores.");
+    }
+    text
 }
 
 /// Names and values side by side.

@@ -1,5 +1,15 @@
 "use strict";
 
+// The cell of a row that covers a column; empty cells with one reason span several.
+const cellAt = (row, column) => {
+  let at = 0;
+  for (const cell of row.cells) {
+    at += cell.colSpan;
+    if (column < at) return cell;
+  }
+  return row.cells[row.cells.length - 1];
+};
+
 // Sorting: each heading becomes a button; rows that are equal keep their order, footers stay where they are.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
@@ -11,7 +21,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.append(...heading.childNodes);
     heading.append(button);
     const value = (row) => {
-      const cell = row.cells[column];
+      const cell = cellAt(row, column);
       return cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
     };
     button.addEventListener("click", () => {
@@ -50,7 +60,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   table.closest(".scroll").before(field);
 }
 
-// Each chart can be saved as a file of its own, as SVG or as PNG at twice its size.
+// Each chart can be saved as a file of its own: as PNG at twice its size, and as SVG where it is one.
 const chartStyle = document.getElementById("chart-style").textContent;
 const save = (name, url) => {
   const link = document.createElement("a");
@@ -65,33 +75,39 @@ const asFile = (svg) => {
   copy.prepend(style);
   return "data:image/svg+xml;charset=utf-8," + encodeURIComponent(new XMLSerializer().serializeToString(copy));
 };
-for (const figure of document.querySelectorAll("figure")) {
+const addTools = (figure) => {
   const svg = figure.querySelector("svg.chart");
-  if (!svg) continue;
+  const drawn = figure.querySelector("canvas.chart");
+  if (!svg && !drawn) return;
   const tools = document.createElement("span");
   tools.className = "tools";
+  const caption = figure.querySelector("figcaption");
+  const name = caption.firstChild.textContent;
   const add = (kind, action) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = kind;
-    button.setAttribute("aria-label", `save “${figure.querySelector("figcaption").firstChild.textContent}” as ${kind}`);
+    button.setAttribute("aria-label", `save “${name}” as ${kind}`);
     button.addEventListener("click", action);
     tools.append(button);
   };
-  add("SVG", () => save(figure.id + ".svg", asFile(svg)));
+  if (svg) add("SVG", () => save(figure.id + ".svg", asFile(svg)));
   add("PNG", () => {
-    const image = new Image();
-    image.onload = () => {
-      const canvas = document.createElement("canvas");
-      const { width, height } = svg.viewBox.baseVal;
-      [canvas.width, canvas.height] = [2 * width, 2 * height];
-      const context = canvas.getContext("2d");
+    const canvas = document.createElement("canvas");
+    const context = canvas.getContext("2d");
+    const copy = (source, width, height) => {
+      [canvas.width, canvas.height] = [width, height];
       context.fillStyle = getComputedStyle(document.body).backgroundColor;
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      context.drawImage(image, 0, 0, canvas.width, canvas.height);
+      context.fillRect(0, 0, width, height);
+      context.drawImage(source, 0, 0, width, height);
       save(figure.id + ".png", canvas.toDataURL("image/png"));
     };
+    if (!svg) return copy(drawn, drawn.width, drawn.height);
+    const image = new Image();
+    const { width, height } = svg.viewBox.baseVal;
+    image.onload = () => copy(image, 2 * width, 2 * height);
     image.src = asFile(svg);
   });
-  figure.querySelector("figcaption").append(tools);
-}
+  caption.append(tools);
+};
+document.querySelectorAll("figure").forEach(addTools);

@@ -1,15 +1,17 @@
+use super::cells::cells;
 use super::facts;
 use crate::chart::{Figure, Section};
 use crate::format::escape;
 use crate::tables::Grid;
 use crate::{
-    Fact, Metric, ReportData, Table, calibration_table, comparison_table, cross_average_table,
-    cross_pairs_table, cross_table, gender_table, intra_table, scores_table,
+    AuditFindings, Cell, Column, Fact, Metric, ReportData, Table, calibration_table,
+    comparison_table, cross_average_table, cross_pairs_table, cross_table, gender_table,
+    intra_table, scores_table,
 };
 use emobox_score::Oracle;
 use std::fmt::Write;
 
-/// Above this many charts a part shows them on request.
+/// Above this many charts a part shows them on request; above this many audits they are rows of a table.
 const MANY: usize = 12;
 
 /// One part of the page.
@@ -22,40 +24,43 @@ pub(super) struct Part {
     pub(super) body: String,
 }
 
-/// The parts that have something to show, in reading order.
-pub(super) fn parts(data: &ReportData, figures: &[Figure]) -> Vec<Part> {
-    let charts = |section| charts(figures, section);
+/// The parts that have something to show, in reading order: tables of scores first. The charts of `drawn` sections
+/// are made by the page's script.
+pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) -> Vec<Part> {
+    let charts = |section| {
+        if drawn.contains(&section) {
+            cells(data, section)
+        } else {
+            charts(figures, section)
+        }
+    };
+    let words = |text: &str| text.to_owned();
     let all = [
-        (
-            "scores",
-            "Scores",
-            scores_lead(data),
-            scores(data) + &charts(Section::Overview),
-        ),
-        (
-            "encoders",
-            "Corpora by encoders",
-            String::new(),
-            by_encoder(data) + &charts(Section::Ranking),
-        ),
+        ("scores", "Scores", scores_lead(data), scores(data)),
         (
             "comparisons",
             "Comparisons",
             String::new(),
             comparisons(data),
         ),
+        ("cross", "Across corpora", String::new(), cross(data)),
+        (
+            "charts",
+            "Scores as charts",
+            String::new(),
+            charts(Section::Overview) + &charts(Section::Ranking) + &charts(Section::Cross),
+        ),
         (
             "confusion",
             "What is taken for what",
-            "Per cent of each reference class, summed over folds; every row sums to 100."
-                .to_owned(),
+            words("Per cent of each reference class, summed over folds; every row sums to 100."),
             charts(Section::Confusion),
         ),
         (
             "speakers",
             "Speakers",
-            "A mean hides whom a system does not understand.".to_owned(),
-            charts(Section::Speakers) + &optional(gender_table(data)),
+            words("A mean hides whom a system does not understand."),
+            optional(gender_table(data)) + &charts(Section::Speakers),
         ),
         (
             "calibration",
@@ -63,24 +68,17 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure]) -> Vec<Part> {
             String::new(),
             optional(calibration_table(data)) + &charts(Section::Calibration),
         ),
-        (
-            "cross",
-            "Across corpora",
-            String::new(),
-            cross(data) + &charts(Section::Cross),
-        ),
         ("layers", "Layers", String::new(), charts(Section::Layers)),
         (
             "training",
             "Training",
-            "Bold: the point of the sweep that validation chose; dots: the epoch it chose."
-                .to_owned(),
+            words("Bold: the point of the sweep that validation chose; dots: the epoch it chose."),
             charts(Section::Training),
         ),
         (
             "maps",
             "Maps of the utterances",
-            String::new(),
+            maps_lead(data),
             charts(Section::Map),
         ),
         (
@@ -108,6 +106,13 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure]) -> Vec<Part> {
         .collect()
 }
 
+fn maps_lead(data: &ReportData) -> String {
+    if data.maps.is_empty() {
+        return String::new();
+    }
+    "Points that are close sound alike to the encoder.".to_owned()
+}
+
 fn scores_lead(data: &ReportData) -> String {
     let mut lead = "UA is the mean recall over classes, WA the share of utterances that are right, macro F1 the mean \
                     over all classes of the corpus."
@@ -123,24 +128,23 @@ fn scores_lead(data: &ReportData) -> String {
     lead
 }
 
+/// The grids of the three metrics where there is more than one cell, then every cell with its intervals.
 fn scores(data: &ReportData) -> String {
-    scores_table(data).html()
-}
-
-fn by_encoder(data: &ReportData) -> String {
     let grid = Grid::of(data);
-    if grid.corpora.len() < 2 || grid.systems.len() < 2 {
-        return String::new();
+    let rows = scores_table(data);
+    if grid.corpora.len() * grid.systems.len() < 2 {
+        return rows.html();
     }
-    let mut out = intra_table(data, &[Metric::Ua]).html();
-    for metric in [Metric::Wa, Metric::MacroF1] {
-        let table = intra_table(data, &[metric]).html();
-        let _ = writeln!(
-            out,
-            "<details class=\"more\"><summary>The same for {}</summary>{table}</details>",
-            metric.name()
-        );
+    let mut said: Vec<String> = Vec::new();
+    let mut out = String::from("<div class=\"grids\">\n");
+    for metric in Metric::ALL {
+        let mut table = intra_table(data, &[metric]);
+        // What stands below one grid is not repeated below the next.
+        table.notes.retain(|note| !said.contains(note));
+        said.extend(table.notes.iter().cloned());
+        let _ = writeln!(out, "<div>{}</div>", table.html());
     }
+    let _ = writeln!(out, "</div>\n{}", rows.html());
     out
 }
 
@@ -181,6 +185,9 @@ fn charts(figures: &[Figure], section: Section) -> String {
 }
 
 fn audits(data: &ReportData) -> String {
+    if data.audits.len() > MANY {
+        return audit_table(data).html();
+    }
     let mut out = String::new();
     for audit in &data.audits {
         let (class, word) = if audit.clean {
@@ -205,6 +212,27 @@ fn audits(data: &ReportData) -> String {
         out.push_str("</article>\n");
     }
     out
+}
+
+/// Many audits as rows.
+fn audit_table(data: &ReportData) -> Table {
+    let row = |audit: &AuditFindings| {
+        let word = if audit.clean { "yes" } else { "no" };
+        let findings = audit.findings.iter().map(|finding| finding.trim());
+        let findings = findings.collect::<Vec<_>>().join("; ");
+        let (corpus, partition, verdict) = (&audit.corpus, &audit.partition, &audit.verdict);
+        [corpus, partition, word, verdict, &findings]
+            .map(Cell::text)
+            .to_vec()
+    };
+    Table {
+        caption: "Who and what is on both sides of the partitions".to_owned(),
+        columns: ["corpus", "partition", "clean", "verdict", "findings"]
+            .map(Column::left)
+            .to_vec(),
+        rows: data.audits.iter().map(row).collect(),
+        ..Table::default()
+    }
 }
 
 fn provenance(data: &ReportData) -> String {

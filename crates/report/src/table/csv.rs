@@ -35,7 +35,7 @@ impl Table {
 fn value(cell: &Cell) -> String {
     match cell.value {
         Some(_) => field(&cell.text.replace('−', "-")),
-        None if *cell == Cell::missing() => String::new(),
+        None if cell.text == Cell::missing().text => String::new(),
         None => field(&guard(&cell.text)),
     }
 }

@@ -11,7 +11,7 @@ impl Table {
         let caption = escape(&self.caption);
         let mut out = format!(
             "<div class=\"{}\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\
-             <table class=\"sortable\"><caption>{caption}</caption><thead><tr>",
+             <table class=\"sortable\"><caption><span>{caption}</span></caption><thead><tr>",
             if self.rows.len() > TALL {
                 "scroll tall"
             } else {
@@ -23,7 +23,8 @@ impl Table {
             let _ = write!(
                 out,
                 "<th scope=\"col\"{class}>{}</th>",
-                escape(&column.heading)
+                // A browser breaks behind hyphens of its own accord.
+                escape(&column.heading).replace('_', "_<wbr>")
             );
         }
         out.push_str("</tr></thead><tbody>\n");
@@ -48,9 +49,34 @@ impl Table {
 
 fn html_row(out: &mut String, row: &[Cell], columns: &[Column]) {
     out.push_str("<tr>");
+    let mut skip = 0;
     for (i, (cell, column)) in row.iter().zip(columns).enumerate() {
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
         let tag = if i == 0 { "th" } else { "td" };
         let scope = if i == 0 { " scope=\"row\"" } else { "" };
+        if let Some(reason) = &cell.reason {
+            // Neighbours that are empty for the same reason say it once.
+            let same = row[i..]
+                .iter()
+                .take_while(|next| next.reason == cell.reason);
+            let span = same.count();
+            skip = span - 1;
+            let span = if span > 1 {
+                format!(" colspan=\"{span}\"")
+            } else {
+                String::new()
+            };
+            let _ = write!(
+                out,
+                "<{tag}{scope}{span} class=\"absent\">{} <small>{}</small></{tag}>",
+                escape(&cell.text),
+                escape(reason)
+            );
+            continue;
+        }
         let _ = write!(out, "<{tag}{scope}{}", class(column.align, cell.rank));
         if let Some(value) = cell.value.filter(|v| v.is_finite()) {
             let _ = write!(out, " data-sort=\"{value}\"");

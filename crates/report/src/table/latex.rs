@@ -1,41 +1,139 @@
-use super::{Align, Cell, Table};
+use super::{Align, Cell, Column, Table};
 use crate::format::interval;
 use std::fmt::Write;
 
 /// Above this many columns a table spans both columns of a two-column page.
 const WIDE: usize = 8;
+/// Above this many rows a table is a `longtable`, which pages may break.
+const LONG: usize = 40;
+/// Characters of small type across an upright page.
+const UPRIGHT: usize = 105;
+/// The same across a page on its side.
+const ON_ITS_SIDE: usize = 165;
+/// A heading of numbers is turned upright where it is longer than its column by this.
+const TURNED: usize = 4;
 
 impl Table {
-    /// A `table` environment with booktabs rules. The best of a row is bold, the second underlined, the
-    /// third in italics. Needs the packages booktabs and graphicx.
+    /// LaTeX with booktabs rules: a `table` environment where the table fits on a page, else `longtable`s, on
+    /// pages on their side where it is wide, and in groups of columns where it is wider still. The best of a row is
+    /// bold, the second underlined, the third in italics. Needs the packages booktabs and graphicx; a long or
+    /// very wide table also longtable and pdflscape, and a document of one column.
     pub fn latex(&self) -> String {
+        let widths = self.latex_widths();
+        let total: usize = widths.iter().map(|w| w + 2).sum();
+        if self.all_rows().count() <= LONG && (self.keys == 0 || total <= ON_ITS_SIDE) {
+            return self.latex_table();
+        }
+        let limit = if total <= UPRIGHT {
+            UPRIGHT
+        } else {
+            ON_ITS_SIDE
+        };
+        let groups = self.column_groups(&widths, 2, limit);
+        let mut out = String::new();
+        for (i, group) in groups.iter().enumerate() {
+            let width: usize = group.iter().map(|&i| widths[i] + 2).sum();
+            let sideways = width > UPRIGHT;
+            if sideways {
+                out.push_str("\\begin{landscape}\n");
+            }
+            let size = if width <= ON_ITS_SIDE {
+                "footnotesize"
+            } else {
+                "tiny"
+            };
+            let _ = writeln!(
+                out,
+                "\\begingroup\\{size}\\setlength{{\\tabcolsep}}{{4pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}"
+            );
+            self.longtable(&mut out, group, &widths, i, groups.len());
+            if i + 1 == groups.len() {
+                self.latex_notes(&mut out);
+            }
+            out.push_str("\\endgroup\n");
+            if sideways {
+                out.push_str("\\end{landscape}\n");
+            }
+        }
+        out
+    }
+
+    /// A table on one page, scaled down where it is wider than the text, never up.
+    fn latex_table(&self) -> String {
         let wide = self.columns.len() > WIDE;
         let environment = if wide { "table*" } else { "table" };
-        let spec: String = self
-            .columns
-            .iter()
-            .map(|column| match column.align {
-                Align::Left => 'l',
-                Align::Right => 'r',
-            })
-            .collect();
+        let all: Vec<usize> = (0..self.columns.len()).collect();
         let mut out = format!(
             "\\begin{{{environment}}}\n\\centering\n\\caption{{{}}}\n",
             text(&self.caption)
         );
-        // Scaled down where it is wider than the text, never up.
         out.push_str("\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n");
-        let _ = writeln!(out, "\\begin{{tabular}}{{{spec}}}\n\\toprule");
+        let _ = writeln!(out, "\\begin{{tabular}}{{{}}}\n\\toprule", self.spec(&all));
         let headings: Vec<String> = self.columns.iter().map(|c| text(&c.heading)).collect();
         let _ = writeln!(out, "{} \\\\\n\\midrule", headings.join(" & "));
+        self.latex_rows(&mut out, &all);
+        out.push_str("\\bottomrule\n\\end{tabular}}\n");
+        self.latex_notes(&mut out);
+        let _ = writeln!(out, "\\end{{{environment}}}");
+        out
+    }
+
+    fn longtable(
+        &self,
+        out: &mut String,
+        group: &[usize],
+        widths: &[usize],
+        part: usize,
+        parts: usize,
+    ) {
+        let _ = writeln!(out, "\\begin{{longtable}}{{{}}}", self.spec(group));
+        let caption = text(&self.caption);
+        let part_of = if parts > 1 {
+            format!(" ({} of {parts})", part + 1)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "\\caption{{{caption}{part_of}}}\\\\");
+        let heading = |&i: &usize| {
+            let column = &self.columns[i];
+            let words = text(&column.heading);
+            if turned(column, widths[i]) {
+                format!("\\rotatebox{{90}}{{{words}}}")
+            } else {
+                words
+            }
+        };
+        let headings: Vec<String> = group.iter().map(heading).collect();
+        let headings = headings.join(" & ");
+        let _ = writeln!(out, "\\toprule\n{headings} \\\\\n\\midrule\n\\endfirsthead");
+        let _ = writeln!(out, "\\toprule\n{headings} \\\\\n\\midrule\n\\endhead");
+        out.push_str("\\bottomrule\n\\endfoot\n");
+        self.latex_rows(out, group);
+        out.push_str("\\end{longtable}\n");
+    }
+
+    /// Columns as LaTeX sets them.
+    fn spec(&self, group: &[usize]) -> String {
+        let letter = |&i: &usize| match self.columns[i].align {
+            Align::Left => 'l',
+            Align::Right => 'r',
+        };
+        group.iter().map(letter).collect()
+    }
+
+    fn latex_rows(&self, out: &mut String, group: &[usize]) {
+        let reasons = self.reasons();
         for (i, row) in self.all_rows().enumerate() {
             if i == self.rows.len() {
                 out.push_str("\\midrule\n");
             }
-            let cells: Vec<String> = row.iter().map(cell).collect();
+            let cells = group.iter().filter_map(|&i| row.get(i));
+            let cells: Vec<String> = cells.map(|c| cell(c, &reasons)).collect();
             let _ = writeln!(out, "{} \\\\", cells.join(" & "));
         }
-        out.push_str("\\bottomrule\n\\end{tabular}}\n");
+    }
+
+    fn latex_notes(&self, out: &mut String) {
         let mut notes: Vec<String> = self.notes.iter().map(|note| text(note)).collect();
         if let Some(what) = self
             .ranked
@@ -47,23 +145,53 @@ impl Table {
                 format!("{marks}: best, second and third {}.", text(what)),
             );
         }
+        for (i, reason) in self.reasons().iter().enumerate() {
+            notes.push(format!(
+                "\\textsuperscript{{{}}}~{}.",
+                i + 1,
+                text(reason.trim_end_matches('.'))
+            ));
+        }
         if !notes.is_empty() {
             let _ = writeln!(
                 out,
-                "\\par\\smallskip\\raggedright\\footnotesize {}",
+                "\\par\\smallskip{{\\raggedright\\footnotesize {}\\par}}",
                 notes.join(" ")
             );
         }
-        let _ = writeln!(out, "\\end{{{environment}}}");
-        out
     }
+
+    /// The columns' widths in characters, headings of numbers turned where that saves room.
+    fn latex_widths(&self) -> Vec<usize> {
+        let reasons = self.reasons();
+        let cells = |i: usize| {
+            let cells = self.all_rows().filter_map(move |row| row.get(i));
+            let lengths = cells.map(|cell| cell.line(&reasons).chars().count());
+            lengths.max().unwrap_or(0)
+        };
+        let width = |(i, column): (usize, &Column)| {
+            let (cells, heading) = (cells(i), column.heading.chars().count());
+            if turned(column, cells) {
+                cells.max(3)
+            } else {
+                cells.max(heading)
+            }
+        };
+        self.columns.iter().enumerate().map(width).collect()
+    }
+}
+
+/// Whether a heading is turned upright in a long table, above cells of a width.
+fn turned(column: &Column, width: usize) -> bool {
+    column.align == Align::Right && column.heading.chars().count() > width + TURNED
 }
 
 /// A complete document around tables, to compile as it is.
 pub fn latex_document(tables: &[Table]) -> String {
     let mut out = String::from(
         "\\documentclass[10pt]{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n\
-         \\usepackage{textcomp}\n\\usepackage{booktabs}\n\\usepackage{graphicx}\n\
+         \\usepackage{textcomp}\n\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage{longtable}\n\
+         \\usepackage{pdflscape}\n\
          \\usepackage[a4paper,margin=2cm]{geometry}\n\\begin{document}\n",
     );
     for table in tables {
@@ -74,7 +202,7 @@ pub fn latex_document(tables: &[Table]) -> String {
     out
 }
 
-fn cell(cell: &Cell) -> String {
+fn cell(cell: &Cell, reasons: &[&str]) -> String {
     let body = text(&cell.text);
     let body = match cell.rank {
         Some(1) => format!("\\textbf{{{body}}}"),
@@ -82,9 +210,10 @@ fn cell(cell: &Cell) -> String {
         Some(3) => format!("\\textit{{{body}}}"),
         _ => body,
     };
-    match cell.interval {
-        Some(ci) => format!("{body} {{\\footnotesize {}}}", text(&interval(ci))),
-        None => body,
+    match (cell.interval, cell.reason_number(reasons)) {
+        (Some(ci), _) => format!("{body} {{\\footnotesize {}}}", text(&interval(ci))),
+        (None, Some(number)) => format!("{body}\\textsuperscript{{{number}}}"),
+        (None, None) => body,
     }
 }
 

@@ -21,19 +21,20 @@ impl Table {
             headings.join(" | "),
             rules.join(" | ")
         );
+        let reasons = self.reasons();
         for row in self.all_rows() {
-            let cells: Vec<String> = row.iter().map(cell).collect();
+            let cells: Vec<String> = row.iter().map(|c| cell(c, &reasons)).collect();
             let _ = writeln!(out, "| {} |", cells.join(" | "));
         }
-        for note in self.notes_with_legend() {
+        for note in self.notes_with_reasons() {
             let _ = write!(out, "\n{}\n", text(&note));
         }
         out
     }
 }
 
-fn cell(cell: &Cell) -> String {
-    let body = text(&cell.line());
+fn cell(cell: &Cell, reasons: &[&str]) -> String {
+    let body = text(&cell.line(reasons));
     match cell.rank {
         Some(1) => format!("**{body}**{}", superscript(cell.rank)),
         rank => format!("{body}{}", superscript(rank)),

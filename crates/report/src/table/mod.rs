@@ -26,6 +26,9 @@ pub struct Table {
     pub ranked: Option<&'static str>,
     /// Sentences below the table.
     pub notes: Vec<String>,
+    /// How many columns at the left name a row. Where it is not 0, a form of limited width may print the other
+    /// columns in groups, each with these before it.
+    pub keys: usize,
 }
 
 /// A column's heading and alignment.
@@ -35,6 +38,8 @@ pub struct Column {
     pub heading: String,
     /// How its cells stand.
     pub align: Align,
+    /// Whether it belongs to the column before it, from which groups of columns never part it.
+    pub joined: bool,
 }
 
 /// Text to the left, numbers to the right.
@@ -57,6 +62,8 @@ pub struct Cell {
     pub value: Option<f64>,
     /// 1, 2 or 3 where the cell is among the best of its row.
     pub rank: Option<u8>,
+    /// Why there is no value: in the cell on a page, in a numbered note elsewhere.
+    pub reason: Option<String>,
 }
 
 impl Column {
@@ -65,6 +72,7 @@ impl Column {
         Self {
             heading: heading.into(),
             align: Align::Left,
+            joined: false,
         }
     }
 
@@ -73,6 +81,15 @@ impl Column {
         Self {
             heading: heading.into(),
             align: Align::Right,
+            joined: false,
+        }
+    }
+
+    /// A column of numbers that belongs to the column before it.
+    pub fn joined(heading: impl Into<String>) -> Self {
+        Self {
+            joined: true,
+            ..Self::right(heading)
         }
     }
 }
@@ -122,18 +139,36 @@ impl Cell {
         Self::text("–")
     }
 
+    /// No value, and why.
+    pub fn absent(reason: impl Into<String>) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..Self::missing()
+        }
+    }
+
     /// With an interval.
     pub fn with_interval(mut self, interval: Option<[f64; 2]>) -> Self {
         self.interval = interval;
         self
     }
 
-    /// Text and interval in one line.
-    pub(crate) fn line(&self) -> String {
-        match self.interval {
-            Some(ci) => format!("{} {}", self.text, interval(ci)),
-            None => self.text.clone(),
+    /// Text and interval in one line, with the number of the note that says why there is no value.
+    pub(crate) fn line(&self, reasons: &[&str]) -> String {
+        let text = &self.text;
+        if let Some(ci) = self.interval {
+            return format!("{text} {}", interval(ci));
         }
+        match self.reason_number(reasons) {
+            Some(number) => format!("{text} ({number})"),
+            None => text.clone(),
+        }
+    }
+
+    /// The place, from 1, of the cell's reason among a table's.
+    pub(crate) fn reason_number(&self, reasons: &[&str]) -> Option<usize> {
+        let reason = self.reason.as_deref()?;
+        Some(1 + reasons.iter().position(|known| *known == reason)?)
     }
 }
 
@@ -141,6 +176,68 @@ impl Table {
     /// Rows and footer.
     pub(crate) fn all_rows(&self) -> impl Iterator<Item = &Vec<Cell>> {
         self.rows.iter().chain(&self.footer)
+    }
+
+    /// The reasons of cells without a value, each once, in reading order.
+    pub(crate) fn reasons(&self) -> Vec<&str> {
+        let mut reasons = Vec::new();
+        for reason in self
+            .all_rows()
+            .flatten()
+            .filter_map(|c| c.reason.as_deref())
+        {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+
+    /// The columns in groups no wider than `limit`, each group led by the key columns; one group where the table
+    /// has no keys. `widths` are those of the columns, `gap` what stands between two.
+    pub(crate) fn column_groups(
+        &self,
+        widths: &[usize],
+        gap: usize,
+        limit: usize,
+    ) -> Vec<Vec<usize>> {
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let room = |columns: &[usize]| -> usize {
+            columns
+                .iter()
+                .map(|&i| widths.get(i).copied().unwrap_or(0) + gap)
+                .sum()
+        };
+        if self.keys == 0 || self.keys >= all.len() || room(&all) <= limit + gap {
+            return vec![all];
+        }
+        let (keys, rest) = all.split_at(self.keys);
+        let mut groups = vec![keys.to_vec()];
+        let first = |at: &usize| *at == 0 || !self.columns[rest[*at]].joined;
+        let starts: Vec<usize> = (0..rest.len()).filter(first).collect();
+        let ends = starts.iter().skip(1).copied().chain([rest.len()]);
+        for (start, end) in starts.iter().copied().zip(ends) {
+            let columns = &rest[start..end];
+            let last = groups.len() - 1;
+            let full = room(&groups[last]) + room(columns) > limit + gap;
+            if full && groups[last].len() > keys.len() {
+                groups.push(keys.to_vec());
+            }
+            let last = groups.len() - 1;
+            groups[last].extend_from_slice(columns);
+        }
+        groups
+    }
+
+    /// [`Table::notes_with_legend`], then the numbered reasons of empty cells.
+    pub(crate) fn notes_with_reasons(&self) -> impl Iterator<Item = String> {
+        let reasons: Vec<String> = self
+            .reasons()
+            .iter()
+            .enumerate()
+            .map(|(i, reason)| format!("({}) {reason}", i + 1))
+            .collect();
+        self.notes_with_legend().chain(reasons)
     }
 
     /// The notes, with what superscripts mean where there are some.

@@ -19,7 +19,7 @@ pub fn cross_table(data: &ReportData) -> Table {
     for train in &corpora {
         columns.push(Column::right(format!("trained on {train}")));
         if beside {
-            columns.extend(["paper", "difference"].map(Column::right));
+            columns.extend(["paper", "difference"].map(Column::joined));
         }
     }
     let mut rows = Vec::new();
@@ -80,7 +80,7 @@ pub fn cross_average_table(data: &ReportData) -> Table {
             .any(|matrix| paper().model(&matrix.encoder).is_some());
     let mut columns = vec![Column::left("encoder"), Column::right("average %")];
     if beside {
-        columns.extend(["paper", "difference"].map(Column::right));
+        columns.extend(["paper", "difference"].map(Column::joined));
     }
     columns.extend(
         classes

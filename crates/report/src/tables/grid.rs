@@ -1,86 +1,164 @@
+use super::naming::Naming;
 use crate::ReportData;
-use emobox_score::Run;
+use emobox_score::{Absent, AbsentState, Run};
 
 /// Headline runs laid out as corpora by systems.
 pub(crate) struct Grid<'a> {
-    /// Corpora in the file's order.
+    /// Corpora: those the report orders first, then by appearance among the runs, then among the absent cells.
     pub(crate) corpora: Vec<&'a str>,
-    /// Systems in the file's order: an encoder, with what else tells it apart where the report has several.
+    /// Systems in the same order: an encoder, with what else tells it apart where the report has several.
     pub(crate) systems: Vec<String>,
-    runs: Vec<(usize, usize, &'a Run)>,
+    /// How configurations were told apart.
+    pub(crate) naming: Naming,
+    encoders: Vec<&'a str>,
+    cells: Vec<Slot<'a>>,
 }
 
-/// Which parts of a configuration differ within a report.
+/// What is known of a corpus under a system.
 #[derive(Clone, Copy)]
-pub(crate) struct Differing {
-    pub(crate) partition: bool,
-    pub(crate) protocol: bool,
-    pub(crate) config: bool,
-}
-
-impl Differing {
-    pub(crate) fn of(runs: &[&Run]) -> Self {
-        let differs = |pick: fn(&Run) -> &String| runs.iter().any(|run| pick(run) != pick(runs[0]));
-        Self {
-            partition: differs(|run| &run.partition),
-            protocol: differs(|run| &run.protocol),
-            config: differs(|run| &run.config),
-        }
-    }
-
-    /// The parts of `run` that differ, in words; empty where nothing does.
-    pub(crate) fn words(self, run: &Run) -> String {
-        let parts = [
-            (self.partition, &run.partition),
-            (self.protocol, &run.protocol),
-            (self.config, &run.config),
-        ];
-        let named: Vec<&str> = parts
-            .into_iter()
-            .filter(|(differs, part)| *differs && !part.is_empty())
-            .map(|(_, part)| part.as_str())
-            .collect();
-        named.join(", ")
-    }
+pub(crate) enum Slot<'a> {
+    /// Nothing: it is no part of the experiment.
+    Nothing,
+    /// Its scores.
+    Run(&'a Run),
+    /// Why there are none.
+    Absent(&'a Absent),
 }
 
 impl<'a> Grid<'a> {
     pub(crate) fn of(data: &'a ReportData) -> Self {
         let headline = data.headline();
-        let differing = Differing::of(&headline);
-        let mut grid = Self {
-            corpora: Vec::new(),
-            systems: Vec::new(),
-            runs: Vec::new(),
-        };
+        let naming = Naming::of(&headline);
+        let absent = &data.scores.absent;
+        let mut corpora: Vec<&str> = Vec::new();
+        let mut systems: Vec<(&str, String)> = Vec::new();
+        let mut placed = Vec::new();
         for run in headline {
-            let words = differing.words(run);
-            let system = if words.is_empty() {
-                run.encoder.clone()
-            } else {
-                format!("{} ({words})", run.encoder)
-            };
-            let c = place(&mut grid.corpora, run.corpus.as_str());
-            let s = place(&mut grid.systems, system);
-            grid.runs.push((c, s, run));
+            let corpus = place(&mut corpora, run.corpus.as_str());
+            let mut system = place(&mut systems, (run.encoder.as_str(), naming.words(run)));
+            if placed.iter().any(|(c, s, _)| (*c, *s) == (corpus, system)) {
+                // The same clauses in another order: the whole text tells them apart.
+                system = place(&mut systems, (run.encoder.as_str(), run.config.clone()));
+            }
+            placed.push((corpus, system, run));
         }
-        grid
+        for cell in absent {
+            place(&mut corpora, cell.corpus.as_str());
+            if !systems.iter().any(|(encoder, _)| *encoder == cell.encoder) {
+                systems.push((&cell.encoder, String::new()));
+            }
+        }
+        let corpus_order = order(&data.corpora, &corpora);
+        let encoders: Vec<&str> = systems.iter().map(|(encoder, _)| *encoder).collect();
+        let system_order = order(&data.encoders, &encoders);
+        let width = systems.len();
+        let mut cells = vec![Slot::Nothing; corpora.len() * width];
+        let at = |corpus: usize, system: usize| {
+            let row = corpus_order.iter().position(|c| *c == corpus);
+            let column = system_order.iter().position(|s| *s == system);
+            row.zip(column).map(|(row, column)| row * width + column)
+        };
+        for (corpus, system, run) in placed {
+            if let Some(at) = at(corpus, system) {
+                cells[at] = Slot::Run(run);
+            }
+        }
+        for cell in absent {
+            let Some(corpus) = corpora.iter().position(|c| *c == cell.corpus) else {
+                continue;
+            };
+            for (system, encoder) in encoders.iter().enumerate() {
+                if let Some(at) = at(corpus, system).filter(|_| *encoder == cell.encoder)
+                    && matches!(cells[at], Slot::Nothing)
+                {
+                    cells[at] = Slot::Absent(cell);
+                }
+            }
+        }
+        let name = |&i: &usize| match &systems[i] {
+            (encoder, words) if words.is_empty() => (*encoder).to_owned(),
+            (encoder, words) => format!("{encoder} ({words})"),
+        };
+        Self {
+            corpora: corpus_order.iter().map(|&i| corpora[i]).collect(),
+            systems: system_order.iter().map(name).collect(),
+            naming,
+            encoders: system_order.iter().map(|&i| encoders[i]).collect(),
+            cells,
+        }
+    }
+
+    /// What a cell holds.
+    pub(crate) fn slot(&self, corpus: usize, system: usize) -> Slot<'a> {
+        let at = corpus * self.systems.len() + system;
+        self.cells.get(at).copied().unwrap_or(Slot::Nothing)
     }
 
     /// The run in a cell.
     pub(crate) fn run(&self, corpus: usize, system: usize) -> Option<&'a Run> {
-        let is_it = |(c, s, _): &&(usize, usize, &'a Run)| (*c, *s) == (corpus, system);
-        self.runs.iter().find(is_it).map(|(_, _, run)| *run)
+        match self.slot(corpus, system) {
+            Slot::Run(run) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// Every cell that holds something, row by row.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (usize, usize, Slot<'a>)> {
+        let width = self.systems.len().max(1);
+        let slots = self.cells.iter().enumerate();
+        slots
+            .map(move |(i, slot)| (i / width, i % width, *slot))
+            .filter(|(.., slot)| !matches!(slot, Slot::Nothing))
+    }
+
+    /// Every run with the place of its corpus and its system, row by row.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, usize, &'a Run)> {
+        self.slots()
+            .filter_map(|(corpus, system, slot)| match slot {
+                Slot::Run(run) => Some((corpus, system, run)),
+                _ => None,
+            })
     }
 
     /// The encoder of a system's column.
     pub(crate) fn encoder(&self, system: usize) -> &'a str {
-        let is_it = |(_, s, _): &&(usize, usize, &'a Run)| *s == system;
-        self.runs
-            .iter()
-            .find(is_it)
-            .map_or("", |(_, _, run)| run.encoder.as_str())
+        self.encoders.get(system).copied().unwrap_or_default()
     }
+}
+
+/// Why a cell is empty, for people: `failed in train: no training utterances`.
+pub(crate) fn reason(absent: &Absent) -> String {
+    let state = state_name(absent.state);
+    let stage = match absent.stage.as_str() {
+        "" => String::new(),
+        stage => format!(" in {stage}"),
+    };
+    match absent.reason.as_str() {
+        "" => format!("{state}{stage}"),
+        reason => format!("{state}{stage}: {reason}"),
+    }
+}
+
+/// `failed`, `open`, `skipped`.
+pub(crate) fn state_name(state: AbsentState) -> &'static str {
+    match state {
+        AbsentState::Failed => "failed",
+        AbsentState::Open => "open",
+        AbsentState::Skipped => "skipped",
+    }
+}
+
+/// The places of `names`: first those that `wanted` names, in its order, then the others as they stand.
+fn order(wanted: &[String], names: &[&str]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..names.len()).collect();
+    let key = |i: &usize| {
+        wanted
+            .iter()
+            .position(|w| w == names[*i])
+            .unwrap_or(wanted.len())
+    };
+    places.sort_by_key(key);
+    places
 }
 
 /// The place of `item`, which is added where it is new.

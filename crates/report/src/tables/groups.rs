@@ -87,14 +87,9 @@ fn calibration_row(run: &Run, system: &str, calibration: &Calibration) -> Vec<Ce
 /// Headline runs with the name of their system.
 fn each_run(data: &ReportData) -> impl Iterator<Item = (String, &Run)> {
     let grid = Grid::of(data);
-    let corpora = 0..grid.corpora.len();
-    let cells = corpora.flat_map(|c| {
-        (0..grid.systems.len())
-            .map(move |s| (c, s))
-            .collect::<Vec<_>>()
-    });
-    cells
-        .filter_map(|(c, s)| Some((grid.systems[s].clone(), grid.run(c, s)?)))
-        .collect::<Vec<_>>()
-        .into_iter()
+    let runs: Vec<(String, &Run)> = grid
+        .runs()
+        .map(|(_, system, run)| (grid.systems[system].clone(), run))
+        .collect();
+    runs.into_iter()
 }

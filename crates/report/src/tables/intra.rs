@@ -1,3 +1,4 @@
+use super::grid::{Slot, reason};
 use super::{Grid, Metric};
 use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
@@ -8,9 +9,14 @@ use emobox_score::{Ranking, rank};
 const RANKABLE: usize = 3;
 /// Level of the critical difference.
 const ALPHA: f64 = 0.05;
+/// The footer's row of averages that are not over the same corpora.
+const OWN: &str = "average of its own";
+/// Partition schemes on which an average beside the published one means something.
+const COMPARABLE: [&str; 2] = ["published", "paper"];
 
 /// Corpora by encoders, as Table 4 of the paper: a row for each corpus and metric, the best three of a row
 /// marked, and below a rule the average and the mean rank over the corpora that every encoder has a score on.
+/// A cell without a score says why.
 pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     let grid = Grid::of(data);
     let several = metrics.len() > 1;
@@ -21,9 +27,10 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     }
     columns.extend(layout.columns(&grid));
     let mut table = Table {
-        caption: caption(metrics),
+        caption: caption(metrics, &grid),
         columns,
         ranked: Some("of the row"),
+        keys: if several { 2 } else { 1 },
         ..Table::default()
     };
     for corpus in 0..grid.corpora.len() {
@@ -36,13 +43,25 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
             table.rows.push(row);
         }
     }
+    table.notes.extend_from_slice(grid.naming.notes());
     for metric in metrics {
-        table
-            .footer
-            .extend(footer(&grid, &layout, *metric, several));
+        let rows = Footer::new(&grid, &layout, *metric).rows();
+        table.footer.extend(rows.into_iter().map(|(text, cells)| {
+            let mut row = vec![Cell::text(text)];
+            if several {
+                row.push(Cell::text(metric.name()));
+            }
+            row.extend(cells);
+            row
+        }));
         if let Some(ranking) = ranked(&grid, *metric) {
             table.notes.push(ranking_note(&ranking, *metric));
         }
+    }
+    if table.footer.iter().any(|row| row[0].text == OWN) {
+        let sentence = "Shared: corpora on which every encoder has a score; its own: all corpora that an encoder \
+                        has a score on, their number in brackets.";
+        table.notes.push(sentence.to_owned());
     }
     if layout.paper.iter().any(Option::is_some) {
         table.notes.push(paper_note());
@@ -57,32 +76,42 @@ pub(super) fn paper_note() -> String {
         .to_owned()
 }
 
-/// The encoders ranked over corpora by one metric; `None` with fewer than three encoders or complete corpora.
+/// The encoders ranked over corpora by one metric, without those that have no score at all; `None` with fewer than
+/// three encoders or complete corpora.
 pub fn ranking(data: &ReportData, metric: Metric) -> Option<Ranking> {
-    let grid = Grid::of(data);
-    ranked(&grid, metric)
+    ranked(&Grid::of(data), metric)
 }
 
 fn ranked(grid: &Grid<'_>, metric: Metric) -> Option<Ranking> {
-    let ranking = rank(&grid.systems, &values(grid, metric), ALPHA).ok()?;
-    (grid.systems.len() >= RANKABLE && ranking.corpora >= RANKABLE).then_some(ranking)
+    let scored = scored(grid);
+    let names: Vec<String> = scored.iter().map(|&s| grid.systems[s].clone()).collect();
+    let values: Vec<Vec<Option<f64>>> = (0..grid.corpora.len())
+        .map(|c| scored.iter().map(|&s| value(grid, c, s, metric)).collect())
+        .collect();
+    let ranking = rank(&names, &values, ALPHA).ok()?;
+    (names.len() >= RANKABLE && ranking.corpora >= RANKABLE).then_some(ranking)
 }
 
-/// `[corpus][system]`.
-fn values(grid: &Grid<'_>, metric: Metric) -> Vec<Vec<Option<f64>>> {
-    let value = |c, s| {
-        grid.run(c, s)
-            .map(|run| metric.of(run))
-            .filter(|v| v.is_finite())
-    };
-    (0..grid.corpora.len())
-        .map(|c| (0..grid.systems.len()).map(|s| value(c, s)).collect())
+/// The systems that have a score somewhere.
+fn scored(grid: &Grid<'_>) -> Vec<usize> {
+    let corpora = 0..grid.corpora.len();
+    (0..grid.systems.len())
+        .filter(|&s| corpora.clone().any(|c| grid.run(c, s).is_some()))
         .collect()
 }
 
-fn caption(metrics: &[Metric]) -> String {
+fn value(grid: &Grid<'_>, corpus: usize, system: usize, metric: Metric) -> Option<f64> {
+    let score = metric.of(grid.run(corpus, system)?);
+    score.is_finite().then_some(score)
+}
+
+fn caption(metrics: &[Metric], grid: &Grid<'_>) -> String {
     let names: Vec<&str> = metrics.iter().map(|m| m.name()).collect();
-    format!("{} in per cent, within corpora", names.join(", "))
+    let caption = format!("{} in per cent, within corpora", names.join(", "));
+    match grid.naming.shared().as_str() {
+        "" => caption,
+        shared => format!("{caption}: {shared}"),
+    }
 }
 
 /// Which systems have a column of published figures.
@@ -105,36 +134,48 @@ impl Layout {
         for (system, paper) in grid.systems.iter().zip(&self.paper) {
             columns.push(Column::right(system));
             if paper.is_some() {
-                columns.extend(["paper", "difference"].map(Column::right));
+                columns.extend(["paper", "difference"].map(Column::joined));
             }
         }
         columns
     }
 
+    /// The published figure of a cell.
+    fn published(
+        &self,
+        grid: &Grid<'_>,
+        corpus: usize,
+        system: usize,
+        metric: Metric,
+    ) -> Option<f64> {
+        let model = (*self.paper.get(system)?)?;
+        metric.of_paper(&paper().score(model, grid.corpora[corpus], self.beside?))
+    }
+
     fn row(&self, grid: &Grid<'_>, corpus: usize, metric: Metric) -> Vec<Cell> {
-        let own: Vec<Option<f64>> = (0..self.paper.len())
-            .map(|s| grid.run(corpus, s).map(|run| metric.of(run)))
+        let systems = 0..grid.systems.len();
+        let own = |s| grid.run(corpus, s).map(|run| metric.of(run));
+        let mut cells: Vec<Cell> = systems
+            .clone()
+            .map(|s| match grid.slot(corpus, s) {
+                Slot::Run(run) => Cell::score(metric.of(run)),
+                Slot::Absent(absent) => Cell::absent(reason(absent)),
+                Slot::Nothing => Cell::missing(),
+            })
             .collect();
-        let published = self.paper.iter().map(|model| {
-            let source = self.beside?;
-            metric.of_paper(&paper().score((*model)?, grid.corpora[corpus], source))
-        });
-        let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();
         mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
-        self.spread(cells, &own, published)
+        let pairs = systems.map(|s| (own(s), self.published(grid, corpus, s, metric)));
+        self.spread(cells, pairs)
     }
 
     /// Own cells with the published figure and the difference behind each that has a column for them.
     fn spread(
         &self,
         cells: Vec<Cell>,
-        own: &[Option<f64>],
-        published: impl Iterator<Item = Option<f64>>,
+        pairs: impl Iterator<Item = (Option<f64>, Option<f64>)>,
     ) -> Vec<Cell> {
         let mut row = Vec::new();
-        for (((cell, own), published), model) in
-            cells.into_iter().zip(own).zip(published).zip(&self.paper)
-        {
+        for ((cell, (own, published)), model) in cells.into_iter().zip(pairs).zip(&self.paper) {
             row.push(cell);
             if model.is_some() {
                 row.push(Cell::optional_score(published));
@@ -158,42 +199,93 @@ impl Layout {
     }
 }
 
-/// Average and mean rank over the complete corpora.
-fn footer(grid: &Grid<'_>, layout: &Layout, metric: Metric, several: bool) -> Vec<Vec<Cell>> {
-    let complete: Vec<Vec<f64>> = values(grid, metric)
-        .into_iter()
-        .filter_map(|row| row.into_iter().collect())
-        .collect();
-    if complete.len() < 2 {
-        return Vec::new();
-    }
-    let head = |text: String| {
-        let mut row = vec![Cell::text(text)];
-        if several {
-            row.push(Cell::text(metric.name()));
-        }
-        row
-    };
-    let mean = |s: usize| complete.iter().map(|row| row[s]).sum::<f64>() / complete.len() as f64;
-    let mut cells: Vec<Cell> = (0..grid.systems.len())
-        .map(|s| Cell::score(mean(s)))
-        .collect();
-    mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
-    let corpora = complete.len();
-    let mut average = head(format!("average of {corpora} corpora"));
-    average.extend(layout.own_row(cells));
-    let mut rows = vec![average];
-    if let Some(ranking) = ranked(grid, metric) {
-        let mut ranks = head("mean rank".to_owned());
-        let cells = ranking
-            .mean_ranks
-            .iter()
-            .map(|r| Cell::number(format!("{r:.2}"), *r))
+/// The rows below the rule for one metric.
+struct Footer<'a, 'b> {
+    grid: &'b Grid<'a>,
+    layout: &'b Layout,
+    metric: Metric,
+    scored: Vec<usize>,
+    /// Corpora on which every scored system has a score.
+    complete: Vec<usize>,
+}
+
+impl<'a, 'b> Footer<'a, 'b> {
+    fn new(grid: &'b Grid<'a>, layout: &'b Layout, metric: Metric) -> Self {
+        let scored = scored(grid);
+        let whole = |&c: &usize| scored.iter().all(|&s| value(grid, c, s, metric).is_some());
+        let complete = (0..grid.corpora.len())
+            .filter(|c| !scored.is_empty() && whole(c))
             .collect();
-        ranks.extend(layout.own_row(cells));
-        rows.push(ranks);
+        Self {
+            grid,
+            layout,
+            metric,
+            scored,
+            complete,
+        }
     }
-    rows
+
+    fn rows(&self) -> Vec<(String, Vec<Cell>)> {
+        let corpora = self.complete.len();
+        let gaps = corpora < self.grid.corpora.len();
+        let mut rows = Vec::new();
+        if corpora >= 2 {
+            let what = if gaps { "shared" } else { "corpora" };
+            rows.push((format!("average of {corpora} {what}"), self.average()));
+        }
+        if gaps && self.grid.corpora.len() >= 2 {
+            let cells = (0..self.grid.systems.len()).map(|s| self.own_average(s));
+            rows.push((OWN.to_owned(), self.layout.own_row(cells.collect())));
+        }
+        if let Some(ranking) = ranked(self.grid, self.metric) {
+            let mut ranks = vec![Cell::missing(); self.grid.systems.len()];
+            for (&system, &rank) in self.scored.iter().zip(&ranking.mean_ranks) {
+                ranks[system] = Cell::number(format!("{rank:.2}"), rank);
+            }
+            rows.push(("mean rank".to_owned(), self.layout.own_row(ranks)));
+        }
+        rows
+    }
+
+    /// The averages over the complete corpora, with the published ones over the same corpora.
+    fn average(&self) -> Vec<Cell> {
+        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+        let own: Vec<Option<f64>> = (0..self.grid.systems.len())
+            .map(|s| {
+                let values = self.complete.iter().map(|&c| self.value(c, s));
+                values.collect::<Option<Vec<f64>>>().map(mean)
+            })
+            .collect();
+        let published = |s: usize| {
+            let values = self.complete.iter().map(|&c| {
+                let run = self.grid.run(c, s)?;
+                let comparable = COMPARABLE.contains(&run.partition.as_str());
+                let figure = self.layout.published(self.grid, c, s, self.metric);
+                figure.filter(|_| comparable)
+            });
+            values.collect::<Option<Vec<f64>>>().map(mean)
+        };
+        let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();
+        mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
+        let pairs = own.iter().enumerate().map(|(s, own)| (*own, published(s)));
+        self.layout.spread(cells, pairs)
+    }
+
+    /// The average over all corpora that a system has, with how many they are.
+    fn own_average(&self, system: usize) -> Cell {
+        let corpora = 0..self.grid.corpora.len();
+        let values: Vec<f64> = corpora.filter_map(|c| self.value(c, system)).collect();
+        if values.is_empty() {
+            return Cell::missing();
+        }
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let text = format!("{} ({})", crate::format::percent(mean), values.len());
+        Cell::number(text, mean)
+    }
+
+    fn value(&self, corpus: usize, system: usize) -> Option<f64> {
+        value(self.grid, corpus, system, self.metric)
+    }
 }
 
 fn ranking_note(ranking: &Ranking, metric: Metric) -> String {

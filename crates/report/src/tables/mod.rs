@@ -5,6 +5,7 @@ mod cross;
 mod grid;
 mod groups;
 mod intra;
+mod naming;
 mod runs;
 mod scores;
 

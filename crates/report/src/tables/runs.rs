@@ -1,13 +1,15 @@
+use super::grid::state_name;
 use crate::ReportData;
 use crate::table::field;
 use emobox_score::Run;
 use std::fmt::Write;
 
-/// Every run, each fold of it, as comma-separated values: fractions 0..1 in full precision, for programs.
+/// Every run, each fold of it, as comma-separated values: fractions 0..1 in full precision, for programs. Cells
+/// without scores follow, with their state and the reason in the last columns; `done` is the state of the others.
 pub fn runs_csv(data: &ReportData) -> String {
     let mut out = String::from(
         "corpus,encoder,protocol,partition,config,fold,n,ua,ua_low,ua_high,wa,wa_low,wa_high,\
-         macro_f1,macro_f1_low,macro_f1_high,micro_f1,weighted_f1,oracle_ua,audit\r\n",
+         macro_f1,macro_f1_low,macro_f1_high,micro_f1,weighted_f1,oracle_ua,audit,state,stage,reason\r\n",
     );
     for run in &data.scores.runs {
         let words = [
@@ -28,7 +30,16 @@ pub fn runs_csv(data: &ReportData) -> String {
             .map(|o| o.ua.to_string())
             .unwrap_or_default();
         let audit = run.audit.as_deref().unwrap_or_default();
-        let _ = write!(out, ",{oracle},{}\r\n", field(audit));
+        let _ = write!(out, ",{oracle},{},done,,\r\n", field(audit));
+    }
+    for absent in &data.scores.absent {
+        let [corpus, encoder, partition] =
+            [&absent.corpus, &absent.encoder, &absent.partition].map(|word| field(word));
+        // Protocol and config, then what a fold has, are empty.
+        let _ = write!(out, "{corpus},{encoder},,{partition},{}", ",".repeat(15));
+        let state = state_name(absent.state);
+        let [stage, reason] = [&absent.stage, &absent.reason].map(|word| field(word));
+        let _ = write!(out, ",{state},{stage},{reason}\r\n");
     }
     out
 }

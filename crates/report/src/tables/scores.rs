@@ -1,56 +1,55 @@
-use super::Metric;
-use super::grid::Differing;
+use super::grid::{Slot, reason};
 use super::intra::paper_note;
-use crate::format::{coordinate, count};
+use super::{Grid, Metric};
+use crate::format::coordinate;
 use crate::paper::{PaperScore, PaperSource, paper};
 use crate::{Cell, Column, ReportData, Table};
-use emobox_score::{IntervalUnit, Oracle, Run};
+use emobox_score::{Absent, IntervalUnit, Oracle, Run};
+
+/// Above this many rows a terminal gets the table in groups of columns where it is wide.
+const MANY: usize = 24;
 
 /// One row for each corpus and encoder: UA, WA and macro F1 in per cent with their intervals, the
-/// test-selected UA in a column that says what it is, and the audit's verdict.
+/// test-selected UA in a column that says what it is, and the audit's verdict. A row without scores says why.
 pub fn scores_table(data: &ReportData) -> Table {
-    let runs = data.headline();
-    let differing = Differing::of(&runs);
+    let grid = Grid::of(data);
+    let runs: Vec<&Run> = grid.runs().map(|(.., run)| run).collect();
+    let words = |run: &Run| grid.naming.words(run);
     let extras = Extras {
-        words: runs.iter().any(|run| !differing.words(run).is_empty()),
+        words: runs.iter().any(|run| !words(run).is_empty()),
         paper: runs.iter().any(|run| published(run, data.beside).is_some()),
         oracle: runs.iter().any(|run| run.oracle.is_some()),
         audit: runs.iter().any(|run| run.audit.is_some()),
     };
-    let rows = runs
-        .iter()
-        .map(|run| {
-            let mut row = vec![Cell::text(&run.corpus), Cell::text(&run.encoder)];
-            if extras.words {
-                row.push(Cell::text(differing.words(run)));
-            }
-            row.push(match run.n {
-                0 => Cell::missing(),
-                n => Cell::number(n.to_string(), n as f64),
-            });
-            let intervals = [run.ua_ci, run.wa_ci, run.macro_f1_ci];
-            for (metric, interval) in Metric::ALL.into_iter().zip(intervals) {
-                row.push(Cell::score(metric.of(run)).with_interval(interval));
-                if extras.paper {
-                    row.extend(beside(run, metric, data.beside));
-                }
-            }
-            if extras.oracle {
-                row.push(Cell::optional_score(run.oracle.as_ref().map(|o| o.ua)));
-            }
-            if extras.audit {
-                row.push(run.audit.as_ref().map_or_else(Cell::missing, Cell::text));
-            }
-            row
+    let mut rows: Vec<Vec<Cell>> = grid
+        .slots()
+        .filter_map(|(.., slot)| match slot {
+            Slot::Run(run) => Some(extras.row(run, words(run), data.beside)),
+            Slot::Absent(absent) => Some(extras.absent_row(absent)),
+            Slot::Nothing => None,
         })
         .collect();
+    // A cell that is open under one partition and done under another has its scores in the grid.
+    let shown = |absent: &Absent| {
+        let mut slots = grid.slots();
+        slots.any(|(.., slot)| matches!(slot, Slot::Absent(known) if known == absent))
+    };
+    let hidden = data.scores.absent.iter().filter(|absent| !shown(absent));
+    rows.extend(hidden.map(|absent| extras.absent_row(absent)));
     let mut notes = notes(&runs);
+    notes.extend_from_slice(grid.naming.notes());
     if extras.paper {
         notes.push(paper_note());
     }
+    let caption = match grid.naming.shared().as_str() {
+        _ if runs.is_empty() => "Scores".to_owned(),
+        "" => "Scores: mean over folds".to_owned(),
+        shared => format!("Scores: mean over folds, {shared}"),
+    };
     Table {
-        caption: caption(&runs, differing),
+        caption,
         columns: extras.columns(),
+        keys: if rows.len() > MANY { extras.keys() } else { 0 },
         rows,
         notes,
         ..Table::default()
@@ -66,6 +65,47 @@ struct Extras {
 }
 
 impl Extras {
+    /// How many columns name a row.
+    fn keys(&self) -> usize {
+        if self.words { 3 } else { 2 }
+    }
+
+    fn row(&self, run: &Run, words: String, source: Option<PaperSource>) -> Vec<Cell> {
+        let mut row = vec![Cell::text(&run.corpus), Cell::text(&run.encoder)];
+        if self.words {
+            row.push(Cell::text(words));
+        }
+        row.push(match run.n {
+            0 => Cell::missing(),
+            n => Cell::number(n.to_string(), n as f64),
+        });
+        let intervals = [run.ua_ci, run.wa_ci, run.macro_f1_ci];
+        for (metric, interval) in Metric::ALL.into_iter().zip(intervals) {
+            row.push(Cell::score(metric.of(run)).with_interval(interval));
+            if self.paper {
+                row.extend(beside(run, metric, source));
+            }
+        }
+        if self.oracle {
+            row.push(Cell::optional_score(run.oracle.as_ref().map(|o| o.ua)));
+        }
+        if self.audit {
+            row.push(run.audit.as_ref().map_or_else(Cell::missing, Cell::text));
+        }
+        row
+    }
+
+    /// A row whose every number is missing for one reason.
+    fn absent_row(&self, absent: &Absent) -> Vec<Cell> {
+        let mut row = vec![Cell::text(&absent.corpus), Cell::text(&absent.encoder)];
+        let empty = Cell::absent(reason(absent));
+        row.resize(self.columns().len(), empty);
+        if self.words {
+            row[2] = Cell::text("");
+        }
+        row
+    }
+
     fn columns(&self) -> Vec<Column> {
         let mut columns = vec![Column::left("corpus"), Column::left("encoder")];
         if self.words {
@@ -75,7 +115,7 @@ impl Extras {
         for metric in Metric::ALL {
             columns.push(Column::right(format!("{} %", metric.name())));
             if self.paper {
-                columns.extend(["paper", "difference"].map(Column::right));
+                columns.extend(["paper", "difference"].map(Column::joined));
             }
         }
         if self.oracle {
@@ -104,24 +144,6 @@ fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [Cell; 2] {
     ]
 }
 
-fn caption(runs: &[&Run], differing: Differing) -> String {
-    let Some(first) = runs.first() else {
-        return "Scores".to_owned();
-    };
-    let shared = [
-        (differing.partition, "partition ", &first.partition),
-        (differing.protocol, "protocol ", &first.protocol),
-        (differing.config, "", &first.config),
-    ];
-    let mut caption = "Scores: mean over folds".to_owned();
-    for (differs, what, value) in shared {
-        if !differs && !value.is_empty() {
-            caption += &format!(", {what}{value}");
-        }
-    }
-    caption
-}
-
 /// What a reader of the numbers must know: how the intervals were made, and what was left out.
 fn notes(runs: &[&Run]) -> Vec<String> {
     let mut notes = Vec::new();
@@ -142,30 +164,62 @@ fn notes(runs: &[&Run]) -> Vec<String> {
             first.replicates
         ));
     }
-    let mut few: Vec<String> = runs
+    let few = runs
         .iter()
         .filter_map(|run| run.interval.map(|how| (run, how)))
         .filter(|(_, how)| how.unit == IntervalUnit::Speaker && how.units < 10)
-        .map(|(run, how)| format!("{} ({})", run.corpus, how.units))
-        .collect();
-    few.dedup();
+        .map(|(run, how)| format!("{} ({})", run.corpus, how.units));
+    let few = each_once(few);
     if !few.is_empty() {
         notes.push(format!(
             "Fewer than ten speakers, so the interval is likely too narrow: {}.",
             few.join(", ")
         ));
     }
-    for run in runs {
-        for skipped in &run.skipped {
-            let n = usize::try_from(skipped.count).unwrap_or(usize::MAX);
-            let (corpus, encoder) = (&run.corpus, &run.encoder);
-            let utterances = count(n, "utterance");
-            notes.push(format!(
-                "{corpus} with {encoder}: {utterances} left out: {}.",
-                skipped.reason
-            ));
+    notes.extend(left_out(runs));
+    notes
+}
+
+/// What was left out: a sentence a reason, a corpus once where all its encoders lost the same.
+fn left_out(runs: &[&Run]) -> Vec<String> {
+    let reasons = runs
+        .iter()
+        .flat_map(|run| &run.skipped)
+        .map(|s| s.reason.as_str());
+    let reasons = each_once(reasons);
+    let sentence = |reason: &str| {
+        let lost = |run: &Run| -> u64 {
+            let of_it = run.skipped.iter().filter(|s| s.reason == reason);
+            of_it.map(|s| s.count).sum()
+        };
+        let corpora = each_once(
+            runs.iter()
+                .filter(|r| lost(r) > 0)
+                .map(|r| r.corpus.as_str()),
+        );
+        let parts = corpora.into_iter().map(|corpus| {
+            let of_corpus: Vec<&&Run> = runs.iter().filter(|r| r.corpus == corpus).collect();
+            let counts = each_once(of_corpus.iter().map(|run| lost(run)));
+            if let [count] = counts[..] {
+                return format!("{corpus} {count}");
+            }
+            let of_run = |run: &&&Run| format!("{} {}", run.encoder, lost(run));
+            let each = each_once(of_corpus.iter().filter(|r| lost(r) > 0).map(of_run));
+            format!("{corpus} ({})", each.join(", "))
+        });
+        let parts: Vec<String> = parts.collect();
+        format!("Utterances left out, {reason}: {}.", parts.join(", "))
+    };
+    reasons.into_iter().map(sentence).collect()
+}
+
+/// Every item once, in order of appearance.
+fn each_once<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for item in items {
+        if !once.contains(&item) {
+            once.push(item);
         }
     }
-    notes.dedup();
-    notes
+    once
 }

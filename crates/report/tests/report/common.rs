@@ -1,8 +1,8 @@
 //! A small report with everything in it.
 
 use emobox_report::{
-    AuditFindings, Fact, LayerCurve, LayerPoint, MapItem, PaperScore, PaperSource, ReportData,
-    Training, TrainingPoint, UtteranceMap, utterance_maps,
+    AuditFindings, Fact, LayerCurve, LayerPoint, MapItem, MapMethod, PaperScore, PaperSource,
+    ReportData, Training, TrainingPoint, UtteranceMap, utterance_maps,
 };
 use emobox_score::{
     BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, Prediction, Provenance,
@@ -163,7 +163,7 @@ fn provenance() -> Provenance {
     }
 }
 
-fn training_of(corpus: &str, encoder: &str, fold: u32) -> Training {
+pub(crate) fn training_of(corpus: &str, encoder: &str, fold: u32) -> Training {
     let points = ["0.001", "0.0001"]
         .iter()
         .flat_map(|rate| ["128", "256"].map(|hidden| (*rate, hidden)))
@@ -245,7 +245,7 @@ fn bare_run(corpus: &str, model: &str, score: &PaperScore) -> Run {
     serde_json::from_value(run).unwrap()
 }
 
-fn classes(size: usize) -> Vec<String> {
+pub(crate) fn classes(size: usize) -> Vec<String> {
     let names = if size == 7 { &CLASSES[..] } else { &FOUR[..] };
     names.iter().map(|&c| c.to_owned()).collect()
 }
@@ -300,7 +300,7 @@ fn maps() -> Vec<UtteranceMap> {
             features,
         })
         .collect();
-    utterance_maps("emodb", "whisper-tiny.en", &items)
+    utterance_maps("emodb", "whisper-tiny.en", &items, &MapMethod::ALL)
 }
 
 fn cross(encoder: &str) -> CrossMatrix {

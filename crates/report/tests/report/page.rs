@@ -2,7 +2,7 @@
 
 use crate::common;
 
-use emobox_report::{figures, html, terminal_table};
+use emobox_report::{Section, figures, html, terminal_table};
 
 #[test]
 fn the_terminal_table_says_what_each_column_is() {
@@ -89,7 +89,12 @@ fn every_figure_has_a_name_a_text_and_its_numbers() {
                 .iter()
                 .all(|row| row.len() == figure.table.columns.len())
         );
-        assert_eq!(page.matches(&format!("id=\"{}\"", figure.id)).count(), 1);
+        // Maps are drawn by the page's script.
+        let drawn = usize::from(figure.section != Section::Map);
+        assert_eq!(
+            page.matches(&format!("id=\"{}\"", figure.id)).count(),
+            drawn
+        );
         assert!(figure.svg_file().starts_with("<?xml"));
     }
 }
