@@ -75,7 +75,7 @@ impl FileStamp {
 
 impl Receipt {
     /// Stamps the files of a job that is done, and writes the receipt. The last act of every job.
-    pub(crate) fn done(plan: &Plan, job: &Job, done: &Done) -> Result<(), BenchError> {
+    pub(crate) fn done(plan: &Plan, job: &Job, done: &Done) -> Result<Self, BenchError> {
         let receipt = Self {
             schema: 2,
             job: job.clone(),
@@ -83,7 +83,8 @@ impl Receipt {
             outputs: stamps(&done.outputs)?,
             failure: None,
         };
-        Ok(write_json(path(plan, job), &receipt)?)
+        write_json(path(plan, job), &receipt)?;
+        Ok(receipt)
     }
 
     /// Writes down that a job cannot be done.

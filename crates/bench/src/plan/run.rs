@@ -1,5 +1,5 @@
 use super::state::{JobState, States};
-use super::{Done, Job, JobFailure, JobStage, Plan, Receipt, Work};
+use super::{Done, FileStamp, Job, JobFailure, JobStage, Plan, Receipt, Work};
 use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
@@ -231,7 +231,15 @@ fn settle(
     }
     match work(plan, shop, job, states) {
         Ok(done) => {
-            Receipt::done(plan, job, &done)?;
+            let before = Receipt::read(plan, job).map(|receipt| receipt.outputs);
+            let now = Receipt::done(plan, job, &done)?.outputs;
+            if before.is_none_or(|before| !same_content(&before, &now)) {
+                // What was made of other files is made again.
+                for user in states.users(at).to_vec() {
+                    Receipt::drop(plan, &plan.jobs[user])?;
+                    states.reopen(user);
+                }
+            }
             states.set(plan, at, JobState::Done);
         }
         Err(error) if error.is_interruption() || error.stops_everything() => return Err(error),
@@ -250,6 +258,12 @@ fn settle(
     Ok(())
 }
 
+/// Whether two lists name the same files with the same bytes.
+fn same_content(a: &[FileStamp], b: &[FileStamp]) -> bool {
+    let content = |stamp: &FileStamp| (stamp.path.clone(), stamp.stamp.sha256.clone());
+    a.iter().map(content).eq(b.iter().map(content))
+}
+
 /// Before anything is encoded: whether all folds are trained on this very audio, though the features are gone or the
 /// files were touched. Their receipts are then written anew.
 fn trained_already(
@@ -258,10 +272,7 @@ fn trained_already(
     at: usize,
     states: &mut States,
 ) -> Result<bool, BenchError> {
-    let users: Vec<usize> = (0..plan.jobs.len())
-        .filter(|&user| plan.jobs[user].needs.contains(&at))
-        .collect();
-    for user in users {
+    for user in states.users(at).to_vec() {
         if *states.get(user) == JobState::Done {
             continue;
         }

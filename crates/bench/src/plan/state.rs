@@ -64,6 +64,16 @@ impl States {
         &self.jobs[at]
     }
 
+    /// The jobs that need a job.
+    pub(crate) fn users(&self, at: usize) -> &[usize] {
+        &self.users[at]
+    }
+
+    /// What a done or blocked job was made of has changed.
+    pub(crate) fn reopen(&mut self, at: usize) {
+        self.jobs[at] = JobState::Open;
+    }
+
     pub(crate) fn set(&mut self, plan: &Plan, at: usize, state: JobState) {
         self.jobs[at] = state;
         self.settle(plan);

@@ -1,6 +1,7 @@
 //! One integration binary: the invariants of ARCHITECTURE.md, and whole transcripts of the program.
 
 mod bad_input;
+mod cells;
 mod cross;
 mod demo;
 mod download;

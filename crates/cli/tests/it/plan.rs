@@ -23,7 +23,20 @@ fn the_whole_paper_is_planned_from_the_cards_at_once() {
     let plan: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
     assert_eq!(plan["utterances"], 262_020);
     let jobs = plan["jobs"].as_array().unwrap();
-    assert!((100..=400).contains(&jobs.len()), "{} tasks", jobs.len());
+    let tasks = plan["tasks"].as_array().unwrap();
+    assert!((100..=400).contains(&tasks.len()), "{} tasks", tasks.len());
+    let mut bundled: Vec<u64> = tasks
+        .iter()
+        .flat_map(|task| task["jobs"].as_array().unwrap())
+        .map(|job| job.as_u64().unwrap())
+        .collect();
+    bundled.sort_unstable();
+    assert!(bundled.iter().copied().eq(0..jobs.len() as u64));
+    // 320 cells, each scored by a job of its own.
+    let scores = jobs.iter().filter(|job| job["stage"] == "score").count();
+    assert_eq!(scores, 320);
+    let bytes: f64 = jobs.iter().map(|job| job["bytes"].as_f64().unwrap()).sum();
+    assert!((0.8e12..1.2e12).contains(&bytes), "{bytes}");
     let speeds = plan["speeds"].as_array().unwrap();
     assert_eq!(speeds.len(), 10);
     assert!(
@@ -43,6 +56,9 @@ fn the_whole_paper_is_planned_from_the_cards_at_once() {
     }
     let text = program.succeed(&["bench", &paper(), "--plan"]).stdout;
     assert!(text.contains("262020 utterances") && text.contains("whisper-large-v3"));
+    assert!(text.contains("GB at once (keep features)"), "{text}");
+    let sparing = program.succeed(&["bench", &paper(), "--plan", "--features", "discard"]);
+    assert!(sparing.stdout.contains("(discard features)"));
     assert!(!program.path("home").exists(), "a plan writes nothing");
 }
 
@@ -75,20 +91,20 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
     // Not the transcript: its paths are redacted.
     let printed = String::from_utf8(output.stdout).unwrap();
     let plan: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    let jobs = plan["jobs"].as_array().unwrap();
-    let extracts = jobs.iter().filter(|job| job["stage"] == "extract").count();
-    assert!(extracts > 1, "{extracts}");
+    let tasks = plan["tasks"].as_array().unwrap();
+    let extracts = tasks.iter().filter(|task| task["stage"] == "extract");
+    assert!(extracts.count() > 1);
     let folder = format!("jobs/plans/{}", plan["name"].as_str().unwrap());
     program.write(&format!("{folder}/plan.json"), printed.as_bytes());
     let run = |at: usize| program.run(&["job", &folder, &at.to_string()]);
 
-    let last = jobs.len() - 1;
-    run(last).fails_with(1, &["not finished", "evaluate"]);
-    for at in 0..jobs.len() {
+    let last = tasks.len() - 1;
+    run(last).fails_with(1, &["not finished", "score tones fbank"]);
+    for at in 0..tasks.len() {
         let ran = run(at);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("begins"), "{}", ran.stderr);
-        assert!(run(at).stderr.contains("was finished already"));
+        assert!(run(at).stderr.contains("was done already"));
     }
     bench("home", "out", &[]);
     let scores = |out: &str| std::fs::read(program.path(out).join("scores.json")).unwrap();
@@ -99,7 +115,7 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
     assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
     let text = bench("home", "out", &["--plan"]).stdout;
     let all_done = text.lines().skip(3).take(5).all(|line| {
-        let mut words = line.split_whitespace().skip(1);
+        let mut words = line.split_whitespace().skip(2);
         words.next() == words.next()
     });
     assert!(all_done, "{text}");

@@ -15,6 +15,7 @@ mod mer2023;
 mod msppodcast;
 mod pavoque;
 mod real;
+mod releases;
 mod resd;
 mod shemo;
 mod table;
@@ -29,6 +30,19 @@ macro_rules! reference_trees {
             }
         )*
         const TESTED: &[&str] = &[$(stringify!($corpus)),*];
+
+        /// Not a test of its own: with `EMOBOX_RELEASES=DIR` it writes a small release of every corpus below DIR, for
+        /// `tools/paper_in_miniature.sh`.
+        #[test]
+        #[ignore = "writes the releases of tools/paper_in_miniature.sh"]
+        fn write_releases() {
+            let root = std::env::var_os("EMOBOX_RELEASES").expect("EMOBOX_RELEASES=DIR");
+            $(
+                let hook: Option<harness::SideFiles> = None $(.or(Some($side_files)))?;
+                let root_of = std::path::Path::new(&root).join(stringify!($corpus));
+                releases::write(stringify!($corpus), hook, &root_of);
+            )*
+        }
     };
 }
 

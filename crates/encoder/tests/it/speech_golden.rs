@@ -96,3 +96,24 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
         crate::batch::batch_is_one_by_one(&open(folder.path()), variant);
     }
 }
+
+/// Not a test of its own: with `EMOBOX_ENCODERS=DIR` it writes the made models of the paper's families below DIR, for
+/// `tools/paper_in_miniature.sh`.
+#[test]
+#[ignore = "writes the encoders of tools/paper_in_miniature.sh"]
+fn write_encoders() {
+    let root = std::env::var_os("EMOBOX_ENCODERS").expect("EMOBOX_ENCODERS=DIR");
+    for (variant, name) in [
+        ("wav2vec2-base", "wav2vec2-base"),
+        ("hubert-base", "hubert-base"),
+        ("hubert-large", "hubert-large"),
+        ("wavlm-base", "wavlm-base"),
+        ("wavlm-large", "wavlm-large"),
+        ("data2vec-audio", "data2vec-base"),
+        ("data2vec-audio", "data2vec-large"),
+    ] {
+        let folder = Path::new(&root).join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Golden::read(variant).write_folder(&folder, str::to_owned);
+    }
+}

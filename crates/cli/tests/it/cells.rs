@@ -1,0 +1,327 @@
+//! Cells that cannot be done, causes that pass, audio that changes, features that go.
+
+use crate::program::{Program, tone, tones, wav};
+use serde_json::Value;
+use std::path::Path;
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn scores(program: &Program) -> Value {
+    json(&program.path("out/scores.json"))
+}
+
+/// The reasons of the empty cells, as `corpus/encoder stage reason`.
+fn absent(program: &Program) -> Vec<String> {
+    let scores = scores(program);
+    let cells = scores["absent"].as_array().cloned().unwrap_or_default();
+    let text = |cell: &Value, field: &str| cell[field].as_str().unwrap().to_owned();
+    cells
+        .iter()
+        .map(|cell| {
+            let [corpus, encoder] = ["corpus", "encoder"].map(|field| text(cell, field));
+            format!(
+                "{corpus}/{encoder} {} {}",
+                text(cell, "stage"),
+                text(cell, "reason")
+            )
+        })
+        .collect()
+}
+
+/// `bench` on corpora of tones with `fbank`, as few epochs as the protocol allows.
+fn bench<'a>(corpora: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    let mut call = vec![
+        "bench",
+        "--encoder",
+        "fbank",
+        "--head",
+        "mean-linear",
+        "--out",
+        "out",
+    ];
+    for corpus in corpora {
+        call.extend(["--corpus", *corpus]);
+    }
+    call.extend(more);
+    call
+}
+
+#[test]
+fn a_cell_that_cannot_be_done_is_empty_with_its_reason_and_the_others_go_on() {
+    let program = Program::new();
+    tones(&program, "tones");
+    let call = bench(
+        &["tones=tones", "gone=nowhere"],
+        &["--encoder", "none=nothing"],
+    );
+    let ran = program.run(&call);
+    ran.fails_with(
+        3,
+        &[
+            "the raw folder of gone is not there",
+            "tones with fbank: UA",
+        ],
+    );
+    assert_eq!(scores(&program)["runs"][0]["corpus"], "tones");
+    let cells = absent(&program);
+    assert_eq!(cells.len(), 3, "{cells:#?}");
+    assert!(
+        cells
+            .iter()
+            .any(|cell| cell.starts_with("tones/none extract encoder none: "))
+    );
+    assert_eq!(
+        cells
+            .iter()
+            .filter(|cell| cell.starts_with("gone/"))
+            .count(),
+        2
+    );
+    // Every form names the reason.
+    for form in ["--csv", "--markdown", "--latex", "--html"] {
+        let report = program.succeed(&["report", "out", form]).stdout;
+        assert!(
+            report.contains("the raw folder of gone is not there"),
+            "{form}"
+        );
+    }
+    let status = program.succeed(&["status", "out"]).stdout;
+    assert!(
+        status.contains("failed in prepare: the raw folder of gone"),
+        "{status}"
+    );
+
+    // Left out on request: told, and no failure.
+    let ran = program.run(&bench(&["tones=tones", "gone=nowhere"], &["--skip-absent"]));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the corpus is left out"),
+        "{}",
+        ran.stderr
+    );
+
+    // The cause is mended: the same call does the rest, and nothing twice.
+    tones(&program, "nowhere");
+    let ran = program.succeed(&bench(&["tones=tones", "gone=nowhere"], &[]));
+    assert!(
+        !ran.stderr.contains("of tones with fbank"),
+        "{}",
+        ran.stderr
+    );
+    assert!(absent(&program).is_empty());
+}
+
+#[test]
+fn everything_is_looked_at_before_anything_is_encoded() {
+    let program = Program::new();
+    tones(&program, "tones");
+    tones(&program, "other");
+    let call = bench(
+        &["tones=tones", "other=other", "gone=nowhere"],
+        &[
+            "--encoder",
+            "none=nothing",
+            "--check",
+            "--scheme",
+            "published",
+        ],
+    );
+    let ran = program.run(&call);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    for found in [
+        "tones: ",
+        "other: ",
+        "gone: the raw folder",
+        "none: encoder none",
+        "4 findings",
+        "GB at once",
+    ] {
+        assert!(
+            ran.stdout.contains(found),
+            "{found} is not in {}",
+            ran.stdout
+        );
+    }
+    assert!(!program.path("home/features").exists());
+    let ran = program.succeed(&bench(&["tones=tones"], &["--check"]));
+    assert!(ran.stdout.contains("nothing is missing"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_cannot_be_read_now_is_read_when_it_can() {
+    let program = Program::new();
+    let folder = tones(&program, "tones");
+    program.succeed(&["prepare", "tones", "--raw", "tones"]);
+    // A disk that is away for a moment: the corpus is prepared, some of its files are not there.
+    let away = program.path("away");
+    std::fs::rename(folder.join("happy"), &away).unwrap();
+    program.run(&bench(&["tones"], &[])).fails_with(
+        1,
+        &[
+            "6 of 18 utterances of tones cannot be read now",
+            "happy/0.wav",
+        ],
+    );
+    std::fs::rename(&away, folder.join("happy")).unwrap();
+    program.succeed(&bench(&["tones"], &[]));
+    let runs = scores(&program);
+    let pooled = runs["runs"].as_array().unwrap().iter();
+    let mut pooled = pooled.filter(|run| run["fold"] == "mean");
+    let classes = pooled.next().unwrap()["classes"].as_array().unwrap().len();
+    assert_eq!(classes, 3);
+    let store = program.path("home/features/tones/fbank/audio");
+    let ledger = std::fs::read_dir(store).unwrap().next().unwrap().unwrap();
+    assert_eq!(json(&ledger.path())["items"].as_array().unwrap().len(), 18);
+}
+
+#[test]
+fn a_missing_helper_program_is_missed_until_it_is_there() {
+    let program = Program::new();
+    for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
+        for variation in 0..6 {
+            let name = format!("clips/{emotion}/{variation}.wav");
+            program.write(&name, &wav(&tone(class, variation, 0.5)));
+        }
+    }
+    // Files that only ffmpeg reads; a stand-in for it shows that it is asked again.
+    let real = std::process::Command::new("ffmpeg")
+        .arg("-version")
+        .output();
+    if real.is_err() {
+        return;
+    }
+    for entry in walk(&program.path("clips")) {
+        let video = entry.with_extension("webm");
+        let made = std::process::Command::new("ffmpeg")
+            .args(["-v", "error", "-y", "-i"])
+            .args([&entry, &video])
+            .status();
+        assert!(made.unwrap().success());
+        std::fs::remove_file(entry).unwrap();
+    }
+    let call = bench(&["clips=clips"], &[]);
+    let without = |call: &[&str]| {
+        let mut command = program.command(call);
+        command.env("EMOBOX_FFMPEG", "/nonexistent/ffmpeg");
+        program.transcript(&command.output().unwrap())
+    };
+    without(&call).fails_with(
+        1,
+        &["18 of 18 audio files of clips cannot be used", "ffmpeg"],
+    );
+    let with = program.succeed(&call);
+    assert!(with.stdout.contains("clips"), "{}", with.stdout);
+    // The features are there by now, the program is not needed.
+    let again = without(&call);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(walk(&path)),
+            false => files.push(path),
+        }
+    }
+    files
+}
+
+#[test]
+fn replaced_audio_is_encoded_again_and_touched_audio_is_not() {
+    let program = Program::new();
+    let folder = tones(&program, "tones");
+    let call = bench(&["tones=tones"], &[]);
+    program.succeed(&call);
+    let before = std::fs::read(program.path("out/scores.json")).unwrap();
+    // The same bytes, written again.
+    let path = folder.join("happy/0.wav");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes).unwrap();
+    let touched = program.succeed(&call);
+    assert!(!touched.stderr.contains("encoding"), "{}", touched.stderr);
+    assert_eq!(
+        std::fs::read(program.path("out/scores.json")).unwrap(),
+        before
+    );
+    // Other audio of the same length.
+    std::fs::write(&path, wav(&tone(2, 3, 0.4))).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes.len() as u64);
+    let replaced = program.succeed(&call);
+    assert!(
+        replaced.stderr.contains("are made again"),
+        "{}",
+        replaced.stderr
+    );
+    assert!(replaced.stderr.contains("training"), "{}", replaced.stderr);
+    assert_ne!(
+        std::fs::read(program.path("out/scores.json")).unwrap(),
+        before
+    );
+}
+
+#[test]
+fn discarded_features_leave_a_finished_cell_finished() {
+    let program = Program::new();
+    let folder = tones(&program, "tones");
+    let call = bench(&["tones=tones"], &["--features", "discard"]);
+    program.succeed(&call);
+    let scores = std::fs::read(program.path("out/scores.json")).unwrap();
+    let store = program.path("home/features/tones/fbank");
+    assert!(store.join("audio").exists() && !store.join("frames").exists());
+    let again = program.succeed(&call);
+    assert!(!again.stderr.contains("encoding"), "{}", again.stderr);
+    // Touched files and another experiment with the same cell: known by the ledger.
+    let path = folder.join("sad/1.wav");
+    std::fs::write(&path, std::fs::read(&path).unwrap()).unwrap();
+    let touched = program.succeed(&call);
+    assert!(!touched.stderr.contains("encoding"), "{}", touched.stderr);
+    // Without the raw audio either.
+    std::fs::rename(&folder, program.path("elsewhere")).unwrap();
+    let bare = program.succeed(&call);
+    assert!(!bare.stderr.contains("encoding"), "{}", bare.stderr);
+    assert_eq!(
+        std::fs::read(program.path("out/scores.json")).unwrap(),
+        scores
+    );
+}
+
+#[test]
+fn another_encoder_computes_its_own_column_and_clean_takes_what_is_trained() {
+    let program = Program::new();
+    tones(&program, "tones");
+    program.succeed(&bench(&["tones=tones"], &[]));
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../encoder/tests/golden/whisper-80.pt")
+        .display()
+        .to_string();
+    let encoder = format!("tiny={golden}");
+    let both = bench(&["tones=tones"], &["--encoder", &encoder]);
+    let ran = program.succeed(&both);
+    assert!(
+        ran.stderr.contains("encoding tones with tiny"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        !ran.stderr.contains("encoding tones with fbank"),
+        "{}",
+        ran.stderr
+    );
+    let listed = program.succeed(&["clean"]);
+    assert!(
+        listed.stdout.contains("its folds are trained"),
+        "{}",
+        listed.stdout
+    );
+    assert!(program.path("home/features/tones/fbank/frames").exists());
+    program.succeed(&["clean", "--yes"]);
+    assert!(!program.path("home/features/tones/fbank/frames").exists());
+    let again = program.succeed(&both);
+    assert!(!again.stderr.contains("encoding"), "{}", again.stderr);
+    let usage = program.succeed(&["du"]).stdout;
+    assert!(usage.contains("runs/tones/fbank") && usage.contains("free on the disk"));
+}

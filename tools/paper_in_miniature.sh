@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# The paper's benchmark in small: 32 corpora in the layouts and containers of their releases × ten encoders of the
+# paper's families (random weights from the tests) × one quick head, from one experiment file. With a corpus whose test
+# part is broken, one that is absent, an encoder that does not open, ffmpeg taken away and given back, a kill in each
+# stage; in one process and on a Slurm of this machine. Every cell's state and every score is compared.
+#
+#   tools/paper_in_miniature.sh EMOBOX [WORK]
+#
+# Needs ../shared/reference (the rows that the releases are made of), ffmpeg, and for the cluster slurm and munge.
+set -euo pipefail
+emobox=$(readlink -f "$1")
+work=${2:-target/miniature}
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/.."
+if [ ! -d ../shared/reference ]; then
+  echo 'skipped: ../shared/reference is not on this machine'
+  exit 0
+fi
+rm -rf "$work"
+mkdir -p "$work"
+work=$(cd "$work" && pwd)
+step() { printf -- '-- %s (%s s)\n' "$1" "$SECONDS"; }
+fail() {
+  echo "FAILED: $1" >&2
+  tail -n 8 "$work"/*.log >&2 || true
+  exit 1
+}
+cluster=$here/slurm_test_cluster.sh
+# shellcheck disable=SC2317
+finish() { "$cluster" stop "$work/cluster" >/dev/null 2>&1 || true; }
+trap finish EXIT
+
+step 'releases and encoders'
+EMOBOX_RELEASES=$work/raw cargo test -q --locked -p emobox-corpus --test reference_trees write_releases -- --ignored >"$work/releases.log" 2>&1 || fail 'the releases'
+EMOBOX_ENCODERS=$work/encoders cargo test -q --locked -p emobox-encoder --test it write_encoders -- --ignored >"$work/encoders.log" 2>&1 || fail 'the encoders'
+golden=$here/../crates/encoder/tests/golden
+cp "$golden/data2vec2-base.pt" "$golden/data2vec2-large.pt" "$work/encoders"
+cp "$golden/whisper-128.pt" "$work/encoders/whisper-large-v3.pt"
+# One encoder does not open, one corpus is absent, one has a test part of noise instead of audio.
+truncate -s 2000 "$work/encoders/wavlm-large/model.safetensors"
+mv "$work/raw/subesco" "$work/subesco-elsewhere"
+find "$work/raw/mer2023" -path '*test*' -name '*.wav' -exec sh -c 'head -c 4000 /dev/urandom >"$1"' _ {} \;
+
+experiment=$work/experiment.toml
+{
+  printf 'scheme = "paper"\nhead = "mean-linear"\nallow_missing = true\nmaps = "none"\n'
+  for corpus in $(sed -n '/^\[\[corpus\]\]/,/^name/s/^name = "\(.*\)"/\1/p' "$here/../docs/paper.toml"); do
+    printf '[[corpus]]\nname = "%s"\nraw = "raw/%s"\n' "$corpus" "$corpus"
+  done
+  for name in wav2vec2-base hubert-base hubert-large wavlm-base wavlm-large data2vec-base data2vec-large; do
+    printf '[[encoder]]\nname = "%s"\npath = "encoders/%s"\n' "$name" "$name"
+  done
+  for name in data2vec2-base data2vec2-large whisper-large-v3; do
+    printf '[[encoder]]\nname = "%s"\npath = "encoders/%s.pt"\n' "$name" "$name"
+  done
+  printf '[slurm]\npartition = "debug"\ntime = "10:00"\nmemory = "500M"\ncpus = 1\nthrottle = 4\nretries = 1\n'
+  printf 'poll_seconds = 0.5\nsettle_seconds = 2\n'
+} >"$experiment"
+
+bench() { # HOME-AND-OUT OPTIONS...
+  local name=$1
+  shift
+  code=0
+  "$emobox" bench "$experiment" --home "$work/$name" --out "$work/$name-out" --quiet "$@" >"$work/$name.txt" 2>>"$work/$name.log" || code=$?
+}
+cells() { # OUT: one line a cell, `corpus encoder ua` or `corpus encoder stage`
+  python3 - "$work/$1-out/scores.json" <<'PY'
+import json, sys
+scores = json.load(open(sys.argv[1]))
+for run in scores["runs"]:
+    if run["fold"] == "mean":
+        print(run["corpus"], run["encoder"], "scored", run["ua"])
+for cell in scores.get("absent", []):
+    print(cell["corpus"], cell["encoder"], cell["state"], cell["stage"])
+PY
+}
+expect_cells() { # OUT, corpora that cannot be prepared
+  cells "$1" | sort >"$work/$1.cells"
+  [ "$(wc -l <"$work/$1.cells")" = 320 ] || fail "$1: $(wc -l <"$work/$1.cells") cells"
+  awk -v away="$2" '
+    function want(state) { if ($3 " " ($3 == "scored" ? "" : $4) != state) { print "expected " state ": " $0; bad = 1 } }
+    index(" " away " ", " " $1 " ") { want("failed prepare"); next }
+    $2 == "wavlm-large" { want("failed extract"); next }
+    $1 == "mer2023" || $1 == "msppodcast" { want("failed train"); next }
+    { want("scored ") }
+    END { exit bad }' "$work/$1.cells" >"$work/$1.wrong" || fail "$1: $(head -5 "$work/$1.wrong")"
+}
+
+step 'looked at before: everything that is wrong, at once'
+begun=$(date +%s%N)
+code=0
+"$emobox" bench "$experiment" --home "$work/local" --out "$work/local-out" --check >"$work/check.txt" 2>"$work/check.log" || code=$?
+took=$((($(date +%s%N) - begun) / 1000000))
+[ "$code" = 3 ] || fail "--check ended with $code"
+grep -q '^subesco: the raw folder' "$work/check.txt" && grep -q '^wavlm-large: ' "$work/check.txt" || fail "--check found $(cat "$work/check.txt")"
+[ ! -d "$work/local/features" ] || fail '--check has encoded'
+echo "   $took ms"
+
+step 'in one process, without ffmpeg'
+EMOBOX_FFMPEG=/nonexistent/ffmpeg bench local --features discard
+[ "$code" = 3 ] || fail "ended with $code"
+videos='enterface'
+expect_cells local "subesco $videos"
+
+step 'ffmpeg is back'
+bench local --features discard
+[ "$code" = 3 ] || fail "ended with $code"
+expect_cells local subesco
+! find "$work/local/features" -name '*.safetensors' | grep -q . || fail 'features were left behind'
+
+step 'killed in each stage'
+for after in 0.3 1 2 4 8 12; do
+  timeout -s KILL "$after" "$emobox" bench "$experiment" --home "$work/killed" --out "$work/killed-out" --quiet >/dev/null 2>>"$work/killed.log" || true
+  code=0
+  "$emobox" report "$work/killed-out" --csv >"$work/killed.csv" 2>>"$work/killed.log" || [ "$after" = 0.3 ] || fail "no report after $after s"
+done
+bench killed
+expect_cells killed subesco
+cmp "$work/local-out/scores.json" "$work/killed-out/scores.json" || fail 'scores after kills differ'
+
+step 'nothing is left to do'
+bench killed
+! grep -q 'encoding\|training' "$work/killed.txt" || fail 'finished work was done again'
+cmp "$work/local-out/scores.json" "$work/killed-out/scores.json" || fail 'scores of a second run differ'
+
+if command -v slurmctld >/dev/null; then
+  step 'on a Slurm of four virtual nodes'
+  "$cluster" start "$work/cluster" >/dev/null
+  export SLURM_CONF=$work/cluster/slurm.conf
+  bench slurm --executor slurm
+  [ "$code" = 3 ] || fail "the cluster ended with $code"
+  cells slurm | sort >"$work/slurm.cells"
+  cmp "$work/local-out/scores.json" "$work/slurm-out/scores.json" || fail 'the scores of the cluster differ'
+else
+  echo 'no Slurm here: the cluster is left out'
+fi
+
+step 'every form of the table'
+for form in html latex markdown csv; do
+  "$emobox" report "$work/local-out" --"$form" >"$work/report.$form"
+  grep -q 'the raw folder of subesco' "$work/report.$form" || fail "$form does not say why subesco is empty"
+done
+step 'done'
