@@ -1,6 +1,6 @@
 use crate::memory::{MemoryBudget, half_of_free};
 use crate::{BenchError, Context, Corpus, Stage};
-use emobox_audio::{LoadOptions, SampleRate, Seconds};
+use emobox_audio::{Level, LoadOptions, SampleRate, Seconds};
 use emobox_encoder::{Encoder, LayerSelection};
 use emobox_features::{
     Claim, ComputePrecision, Failure, HiddenView, Normalisation, Outcome, SCHEMA, Shard,
@@ -8,7 +8,7 @@ use emobox_features::{
     WorkItem, write_shard,
 };
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -184,6 +184,7 @@ pub fn extract(
             }),
             failures: Mutex::new(Vec::new()),
             failed: AtomicBool::new(false),
+            odd: AtomicUsize::new(0),
             error: Mutex::new(None),
         };
         let encoded = round.run()?;
@@ -232,6 +233,8 @@ struct Round<'a> {
     failures: Mutex<Vec<Failure>>,
     /// Set with the first error, so that the other threads stop too.
     failed: AtomicBool,
+    /// Utterances that were silent, clipped or not scaled to 1.
+    odd: AtomicUsize,
     error: Mutex<Option<BenchError>>,
 }
 
@@ -399,6 +402,19 @@ impl<'a> Round<'a> {
         }
         let _held = self.budget.hold(bytes);
         let samples = load_utterance(self.corpus, utterance).map_err(|e| e.to_string())?;
+        if let Some(problem) = Level::of(&samples).problem() {
+            let text = match self.odd.fetch_add(1, Ordering::Relaxed) {
+                0..5 => format!("{key} is {problem}"),
+                5 => format!(
+                    "more are odd: `emobox split {} --audio` lists all",
+                    self.corpus.name
+                ),
+                _ => String::new(),
+            };
+            if !text.is_empty() {
+                self.context.progress.note(&text);
+            }
+        }
         let hidden = self
             .encoder
             .encode(&samples, &LayerSelection::All)

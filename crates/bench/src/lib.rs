@@ -58,7 +58,7 @@ pub use plan::{
     run_job,
 };
 pub use predict::{Answer, Predictor};
-pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
+pub use prepare::{Corpus, PrepareHow, PrepareRecord, Reading, open_corpus, prepare, prepare_as};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{
     ReportFormat, compare_files, compare_items, comparison_text, read_run, render, write_figures,

@@ -169,6 +169,22 @@ pub(crate) struct PrepareArgs {
     pub(crate) raw: PathBuf,
     #[command(flatten)]
     pub(crate) how: PrepareHow,
+    #[command(flatten)]
+    pub(crate) reading: ReadingHow,
+}
+
+/// How a raw corpus is read where its files leave it open; in an experiment file a corpus has these by the same names.
+#[derive(Debug, Args)]
+pub(crate) struct ReadingHow {
+    /// The channel taken of every file: mix, or a number from 1 [default: what the corpus says, else 1]
+    #[arg(long, value_name = "mix|N")]
+    pub(crate) channel: Option<String>,
+    /// Which columns of your own table hold what, as path=file,label=emotion
+    #[arg(long, value_name = "FIELD=COLUMN,…")]
+    pub(crate) columns: Option<String>,
+    /// It is a corpus of your own, whatever it looks like, with labels and speakers right as written
+    #[arg(long)]
+    pub(crate) custom: bool,
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +265,8 @@ pub(crate) struct Grid {
     /// Take published labels and speakers even where they are known to be wrong
     #[arg(long)]
     pub(crate) as_published: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingHow,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -207,6 +207,7 @@ mod tests {
         let choice = |name: &&str| CorpusChoice {
             name: (*name).to_owned(),
             raw: None,
+            ..CorpusChoice::default()
         };
         names.iter().map(choice).collect()
     }

@@ -12,7 +12,7 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
         Some(path) => Experiment::read(path)?,
         None => Experiment::default(),
     };
-    args.grid.add_to(&mut experiment);
+    args.grid.add_to(&mut experiment)?;
     if let Some(scheme) = args.scheme {
         experiment.scheme = scheme.into();
     }

@@ -13,7 +13,7 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
         Some(path) => Experiment::read(path)?,
         None => Experiment::default(),
     };
-    args.grid.add_to(&mut experiment);
+    args.grid.add_to(&mut experiment)?;
     args.probe.add_to(&mut experiment);
     if let Some(seed) = args.seed {
         experiment.seed = seed;

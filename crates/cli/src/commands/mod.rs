@@ -12,12 +12,12 @@ mod stages;
 mod submission;
 
 use crate::args::{
-    Cli, Command, Grid, Norm, PartitionHow, ProbeHow, ProtocolName, Scheme, Weighting,
+    Cli, Command, Grid, Norm, PartitionHow, ProbeHow, ProtocolName, ReadingHow, Scheme, Weighting,
 };
 use crate::exit::Outcome;
 use crate::{output, progress};
 use emobox_bench::{
-    BenchError, ClassWeighting, Context, CorpusChoice, EncoderChoice, Experiment, Home,
+    BenchError, ClassWeighting, Context, CorpusChoice, EncoderChoice, Experiment, Home, Reading,
 };
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -83,11 +83,19 @@ fn name_and_path(text: &str) -> (String, Option<PathBuf>) {
 
 impl Grid {
     /// Adds what the options name to an experiment.
-    fn add_to(&self, experiment: &mut Experiment) {
+    fn add_to(&self, experiment: &mut Experiment) -> Result<(), BenchError> {
+        let reading = self.reading.reading()?;
         experiment.corpora.extend(self.corpora.iter().map(|text| {
             let (name, raw) = name_and_path(text);
-            CorpusChoice { name, raw }
+            CorpusChoice {
+                name,
+                raw,
+                channel: reading.channel.clone(),
+                columns: reading.columns.clone(),
+                custom: reading.custom,
+            }
         }));
+        experiment.settle_names();
         experiment.encoders.extend(self.encoders.iter().map(|text| {
             let (name, path) = name_and_path(text);
             EncoderChoice { name, path }
@@ -106,6 +114,18 @@ impl Grid {
         }
         experiment.allow_missing |= self.allow_missing;
         experiment.as_published |= self.as_published;
+        Ok(())
+    }
+}
+
+impl ReadingHow {
+    fn reading(&self) -> Result<Reading, BenchError> {
+        let columns = self.columns.as_deref().map(Reading::parse_columns);
+        Ok(Reading {
+            channel: self.channel.clone(),
+            columns: columns.transpose()?.unwrap_or_default(),
+            custom: self.custom,
+        })
     }
 }
 
