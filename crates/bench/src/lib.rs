@@ -15,6 +15,7 @@ mod extract;
 mod grid;
 mod grid_parts;
 mod home;
+mod interchange;
 mod layers;
 mod listen;
 mod lists;
@@ -48,6 +49,7 @@ pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use home::Home;
+pub use interchange::{ExportParts, Form, export};
 pub use listen::{Listening, RawFormat, RawSamples, Windows};
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,

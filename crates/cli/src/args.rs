@@ -1,5 +1,9 @@
 //! The command line: what can be asked, in one place.
 
+mod export;
+
+pub(crate) use export::ExportArgs;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::RawFormat;
 use std::path::PathBuf;
@@ -45,6 +49,8 @@ pub(crate) enum Command {
     Prepare(PrepareArgs),
     /// Cut a prepared corpus into train, validation and test parts
     Split(SplitArgs),
+    /// Write a prepared corpus, with its parts, in a form that other programs read
+    Export(ExportArgs),
     /// List the encoders that emobox knows, show one, or check a local checkpoint
     Encoders(EncodersArgs),
     /// Encode a prepared corpus into a feature store; resumes

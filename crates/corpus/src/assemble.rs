@@ -34,10 +34,14 @@ pub(crate) struct AudioFacts {
     pub(crate) several_channels: usize,
     /// The channels taken of those, with the number of utterances; 0 is the mean.
     pub(crate) channels_taken: BTreeMap<u16, usize>,
+    /// Utterances longer than 30 s.
+    pub(crate) long: usize,
     /// A few utterances from all over the corpus, with the channels of their files, to be listened to.
     pub(crate) sample: Vec<(Utterance, u16)>,
 }
 
+/// Encoders of the Whisper family hear so many seconds at most.
+const LONG: f64 = 30.0;
 /// How many utterances are listened to.
 const SAMPLE: usize = 16;
 
@@ -94,6 +98,7 @@ pub(crate) fn utterances(
                 if channels > 1 {
                     *facts.channels_taken.entry(utterance.channel).or_default() += 1;
                 }
+                facts.long += usize::from(utterance.length > LONG);
                 if number % every == 0 {
                     facts.sample.push((utterance.clone(), channels));
                 }

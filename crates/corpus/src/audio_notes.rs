@@ -27,6 +27,12 @@ impl AudioFacts {
                 taken.join("; ")
             ));
         }
+        if self.long > 0 {
+            notes.push(format!(
+                "utterances longer than 30 s: {}; of these Whisper encoders hear the first 30 s alone",
+                self.long
+            ));
+        }
         notes.extend(self.levels(root));
         notes
     }

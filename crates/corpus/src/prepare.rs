@@ -170,7 +170,9 @@ fn prepare_entry(
     let scanned = RawTree::scan(name, raw)?;
     let (tree, of_others) = release::set_apart(entry, scanned);
     let harvest = match Harvest::gather(entry, &tree) {
-        Ok(harvest) if harvest.rows.is_empty() => return Err(nothing_fits(entry, &tree)),
+        Ok(harvest) if harvest.rows.is_empty() => {
+            return Err(nothing_read(entry, &tree, harvest));
+        }
         // A side file that is absent from a folder of another corpus is best explained by the other corpus.
         Err(CorpusError::SideFileMissing { .. })
             if recipe::fitting_files(entry, tree.audio()) == 0 =>
@@ -257,6 +259,28 @@ pub(crate) fn note(path: &str, message: &str) -> Noted {
     Noted {
         path: path.to_owned(),
         message: message.to_owned(),
+    }
+}
+
+/// The error for a folder of which a recipe has made nothing: another corpus's audio, or the corpus's own without the
+/// side file that belongs to it.
+fn nothing_read(entry: &Entry, tree: &RawTree, harvest: Harvest<'_>) -> CorpusError {
+    let fitting = recipe::fitting_files(entry, tree.audio());
+    if fitting == 0 || !harvest.left_out.is_empty() {
+        return nothing_fits(entry, tree);
+    }
+    let first = harvest.contradictions.first();
+    let cause = match first {
+        Some((path, message)) => format!("{path}: {message}"),
+        None => {
+            "the release's own list does not have them; it is most likely that of another edition"
+                .to_owned()
+        }
+    };
+    CorpusError::NothingUsable {
+        corpus: entry.card.name.to_owned(),
+        root: tree.root().to_owned(),
+        cause: format!("{fitting} audio files are named as the corpus names them, but {cause}"),
     }
 }
 

@@ -6,6 +6,7 @@ mod cross;
 mod download;
 mod encoders;
 mod evaluate;
+mod export;
 mod predict;
 mod report;
 mod stages;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Download(args) => download::run(&session, args),
         Command::Prepare(args) => stages::prepare(&session, args),
         Command::Split(args) => stages::split(&session, args),
+        Command::Export(args) => export::run(&session, args),
         Command::Encoders(args) => encoders::run(&session, args),
         Command::Extract(args) => stages::extract(&session, args),
         Command::Train(args) => stages::train(&session, args),

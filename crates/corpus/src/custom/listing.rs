@@ -104,12 +104,26 @@ fn in_part_folder(table: &RawFile) -> Option<Source<'_>> {
 }
 
 /// One line of a listing, whatever its format: the value of each field, where there is one.
-struct Item {
+#[derive(Default)]
+pub(super) struct Item {
     line: u64,
     values: BTreeMap<&'static str, String>,
 }
 
 impl Item {
+    pub(super) fn new(line: u64) -> Self {
+        Self {
+            line,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn set(&mut self, field: &'static str, value: Option<String>) {
+        if let Some(value) = value {
+            self.values.insert(field, value);
+        }
+    }
+
     fn take(&mut self, field: &str) -> Option<String> {
         self.values.remove(field).filter(|text| !is_nothing(text))
     }
@@ -122,10 +136,25 @@ pub(super) fn gather<'a>(
     map: Option<&BTreeMap<String, String>>,
     options: &PrepareOptions,
 ) -> Result<Gathered<'a>, CorpusError> {
-    let index = Index::new(tree);
     let mut gathered = Gathered::default();
+    let mut read = Vec::new();
     for source in sources {
-        let items = items(tree, source, options, &mut gathered)?;
+        read.push((source, items(tree, source, options, &mut gathered)?));
+    }
+    gather_items(name, tree, read, map, options, gathered)
+}
+
+/// As [`gather`] from lines that are read already.
+pub(super) fn gather_items<'a>(
+    name: &str,
+    tree: &'a RawTree,
+    read: Vec<(&Source<'a>, Vec<Item>)>,
+    map: Option<&BTreeMap<String, String>>,
+    options: &PrepareOptions,
+    mut gathered: Gathered<'a>,
+) -> Result<Gathered<'a>, CorpusError> {
+    let index = Index::new(tree);
+    for (source, items) in read {
         let mut problems = Vec::new();
         for item in items {
             let line = item.line;
@@ -183,8 +212,9 @@ fn take<'a>(
 ) -> Result<(), String> {
     let line = item.line;
     let path = item.take("path").ok_or("the path is empty")?;
+    let written = item.values.get("label").cloned().unwrap_or_default();
     let Some(emo) = item.take("label") else {
-        return Err(match item.values.get("label").map_or("", String::as_str) {
+        return Err(match written.as_str() {
             "" => "the label is empty".to_owned(),
             word => format!("the label is {word:?}, with which programs say that they have none"),
         });

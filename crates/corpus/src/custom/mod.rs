@@ -3,6 +3,7 @@
 mod columns;
 mod emotions;
 mod folders;
+mod interchange;
 mod listing;
 mod parts;
 mod spelling;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub const CUSTOM_LAYOUT: &str = "one of\n  \
     a table labels.csv or labels.tsv with the columns path,label (and, where known, speaker,gender,language,text,split,start,end,channel,key)\n  \
     a manifest.jsonl, ours or a published one\n  \
+    a Kaldi data folder with utt2emo, or Lhotse's recordings and supervisions, or cuts\n  \
     one folder an emotion: angry/x.wav, sad/y.wav, …\n\
     and, if labels are to be renamed, label_map.json: {\"raw label\": \"Class\"}";
 
@@ -129,17 +131,25 @@ pub(crate) fn prepare_own(
         Some(file) => Some(read_json::<BTreeMap<String, String>>(tree.locate(file))?),
         None => None,
     };
+    let passed_on = if named {
+        None
+    } else {
+        interchange::read(name, &tree)?
+    };
     let (sources, unread) = if named {
         let is_it = |file: &&RawFile| tree.locate(file) == *source;
         let table = tree.files().iter().find(is_it);
-        (
-            table.map(listing::Source::whole).into_iter().collect(),
-            Vec::new(),
-        )
+        let table = table.map(listing::Source::whole);
+        (table.into_iter().collect(), Vec::new())
+    } else if passed_on.is_some() {
+        (Vec::new(), Vec::new())
     } else {
         listing::choose(name, &tree)?
     };
-    let mut gathered = if sources.is_empty() {
+    let mut gathered = if let Some((source, items)) = passed_on {
+        let (map, read) = (map.as_ref(), vec![(&source, items)]);
+        listing::gather_items(name, &tree, read, map, options, Gathered::default())?
+    } else if sources.is_empty() {
         let gathered = folders::gather(name, &tree, map.as_ref(), options.custom)?;
         if !options.custom {
             not_a_registered_one(name, &tree, &gathered)?;
