@@ -76,7 +76,7 @@ pub fn export(
     let root = std::path::absolute(&corpus.root)
         .map_err(|e| FileError::io("find the place of", &corpus.root, e))?;
     let clip = |utterance| Clip::new(utterance, &root, &roles);
-    let clips: Vec<Clip<'_>> = corpus
+    let mut clips: Vec<Clip<'_>> = corpus
         .manifest
         .utterances
         .iter()
@@ -84,7 +84,10 @@ pub fn export(
         .collect::<Result<_, BenchError>>()?;
     let files = match form {
         Form::Csv => vec![("labels.csv", csv(&clips, "path", "label"))],
-        Form::Hf => vec![("metadata.csv", csv(&clips, "file_name", "label"))],
+        Form::Hf => {
+            below(&mut clips, out)?;
+            vec![("metadata.csv", csv(&clips, "file_name", "label"))]
+        }
         Form::Lhotse => lhotse(&clips),
         Form::Kaldi => kaldi(&clips)?,
         Form::Audformat => audformat(corpus, &clips),
@@ -96,6 +99,26 @@ pub fn export(
         written.push(path);
     }
     Ok(written)
+}
+
+/// Makes paths relative to the folder of the table: AudioFolder reads nothing that lies elsewhere.
+fn below(clips: &mut [Clip<'_>], out: &Path) -> Result<(), BenchError> {
+    // The root of a prepared corpus is free of links; the folder that is named here may not be.
+    let folder =
+        std::path::absolute(out).map_err(|e| FileError::io("find the place of", out, e))?;
+    let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
+    for clip in clips {
+        let Ok(inside) = Path::new(&clip.path).strip_prefix(&folder) else {
+            return Err(BenchError::Call(format!(
+                "{} does not lie below {}, and AudioFolder reads only what lies beside its metadata.csv: name the folder of \
+                 the audio as --out",
+                clip.path,
+                out.display()
+            )));
+        };
+        clip.path = inside.to_string_lossy().replace('\\', "/");
+    }
+    Ok(())
 }
 
 fn roles(

@@ -171,7 +171,7 @@ fn prepare_entry(
     let (tree, of_others) = release::set_apart(entry, scanned);
     let harvest = match Harvest::gather(entry, &tree) {
         Ok(harvest) if harvest.rows.is_empty() => {
-            return Err(nothing_read(entry, &tree, harvest));
+            return Err(nothing_read(entry, &tree, &harvest));
         }
         // A side file that is absent from a folder of another corpus is best explained by the other corpus.
         Err(CorpusError::SideFileMissing { .. })
@@ -264,7 +264,7 @@ pub(crate) fn note(path: &str, message: &str) -> Noted {
 
 /// The error for a folder of which a recipe has made nothing: another corpus's audio, or the corpus's own without the
 /// side file that belongs to it.
-fn nothing_read(entry: &Entry, tree: &RawTree, harvest: Harvest<'_>) -> CorpusError {
+fn nothing_read(entry: &Entry, tree: &RawTree, harvest: &Harvest<'_>) -> CorpusError {
     let fitting = recipe::fitting_files(entry, tree.audio());
     if fitting == 0 || !harvest.left_out.is_empty() {
         return nothing_fits(entry, tree);

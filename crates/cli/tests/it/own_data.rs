@@ -467,23 +467,13 @@ fn every_form_of_interchange_is_read_back_as_it_was() {
         program.succeed(&["split", "mine", "--scheme", "speaker"]);
         let before = said(&program, "mine");
         for form in ["csv", "hf", "lhotse", "kaldi", "audformat"] {
-            let _ = std::fs::remove_dir_all(program.path("passed"));
-            std::fs::create_dir(program.path("passed")).unwrap();
-            // The audio must lie below the folder that is read.
-            std::fs::rename(program.path("own/wav"), program.path("passed/wav")).unwrap();
-            std::os::unix::fs::symlink(program.path("passed/wav"), program.path("own/wav"))
-                .unwrap();
-            program.succeed(&["export", "mine", "--as", form, "--out", "passed"]);
-            let _ = std::fs::remove_file(program.path("passed/db.yaml"));
-            for name in std::fs::read_dir(program.path("passed")).unwrap() {
-                let path = name.unwrap().path();
-                if path.is_file() {
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    let text = text.replace("/own/wav/", "/passed/wav/");
-                    std::fs::write(&path, text).unwrap();
-                }
-            }
-            let told = program.run(&["prepare", "back", "--raw", "passed"]);
+            // All but AudioFolder's paths are absolute, and the audio must lie below the folder that is read.
+            let table = program.path("own/labels.csv");
+            let original = std::fs::read(&table).unwrap();
+            std::fs::remove_file(&table).unwrap();
+            program.succeed(&["export", "mine", "--as", form, "--out", "own"]);
+            let _ = std::fs::remove_file(program.path("own/db.yaml"));
+            let told = program.run(&["prepare", "back", "--raw", "own"]);
             assert_eq!(told.code, Some(0), "{form}: {}", told.stderr);
             let mut after = said(&program, "back");
             let mut expected = before.clone();
@@ -498,9 +488,17 @@ fn every_form_of_interchange_is_read_back_as_it_was() {
             expected.sort();
             after.sort();
             assert_eq!(after, expected, "{form}");
-            std::fs::remove_file(program.path("own/wav")).unwrap();
-            std::fs::rename(program.path("passed/wav"), program.path("own/wav")).unwrap();
+            for entry in std::fs::read_dir(program.path("own")).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    std::fs::remove_file(path).unwrap();
+                }
+            }
+            std::fs::write(&table, original).unwrap();
         }
+        program
+            .run(&["export", "mine", "--as", "hf", "--out", "elsewhere"])
+            .fails_with(2, &["name the folder of the audio as --out"]);
         // The parts of a fold go with it.
         program.succeed(&[
             "export", "mine", "--as", "csv", "--out", "fold", "--scheme", "speaker", "--fold", "2",

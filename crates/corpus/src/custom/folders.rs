@@ -206,7 +206,7 @@ fn repeats(places: &[Place<'_>], level: usize, other: usize) -> bool {
 
 fn is_of_no_account(names: &BTreeSet<&str>) -> bool {
     let is = |name: &&str| words(name).any(|word| OF_NO_ACCOUNT.contains(&word.as_str()));
-    names.iter().all(|name| is(name))
+    names.iter().all(is)
 }
 
 fn two_readings<'a>(levels: impl Iterator<Item = (usize, BTreeSet<&'a str>)>) -> String {
@@ -242,7 +242,7 @@ fn people_for_emotions(
         .iter()
         .map(|place| place.folders[reading.label])
         .collect();
-    let person = |name: &&str| {
+    let person = |name: &str| {
         let mut words = words(name);
         name.ends_with(|c: char| c.is_ascii_digit())
             && words
@@ -251,7 +251,7 @@ fn people_for_emotions(
             && words.next().is_none()
             && !known(name)
     };
-    if names.iter().all(|name| person(&name)) {
+    if names.iter().all(|name| person(name)) {
         return Err(format!(
             "the folders {} are named as people or sittings are, and no folder as an emotion",
             some(names)

@@ -60,7 +60,7 @@ pub(super) fn choose<'a>(
             .filter_map(in_part_folder)
             .collect()
     } else {
-        at_top.iter().filter_map(|file| of_part(file)).collect()
+        at_top.iter().filter_map(of_part).collect()
     };
     let distinct: BTreeSet<&Option<String>> = of_parts.iter().map(|source| &source.part).collect();
     if distinct.len() == of_parts.len() && of_parts.len() > 1 {
@@ -154,11 +154,12 @@ pub(super) fn gather_items<'a>(
     mut gathered: Gathered<'a>,
 ) -> Result<Gathered<'a>, CorpusError> {
     let index = Index::new(tree);
+    let asked = Asked { name, map, options };
     for (source, items) in read {
         let mut problems = Vec::new();
         for item in items {
             let line = item.line;
-            if let Err(message) = take(name, source, item, &index, map, options, &mut gathered) {
+            if let Err(message) = take(&asked, source, item, &index, &mut gathered) {
                 problems.push(LineProblem { line, message });
             }
         }
@@ -200,14 +201,19 @@ fn parts_of_folders(gathered: &mut Gathered<'_>) {
     }
 }
 
+/// What is asked for of every line.
+struct Asked<'a> {
+    name: &'a str,
+    map: Option<&'a BTreeMap<String, String>>,
+    options: &'a PrepareOptions,
+}
+
 /// Adds one line of a listing.
 fn take<'a>(
-    name: &str,
+    asked: &Asked<'_>,
     source: &Source<'_>,
     mut item: Item,
     index: &Index<'a>,
-    map: Option<&BTreeMap<String, String>>,
-    options: &PrepareOptions,
     gathered: &mut Gathered<'a>,
 ) -> Result<(), String> {
     let line = item.line;
@@ -219,11 +225,11 @@ fn take<'a>(
             word => format!("the label is {word:?}, with which programs say that they have none"),
         });
     };
-    if let Some(map) = map.filter(|map| !map.contains_key(&emo)) {
+    if let Some(map) = asked.map.filter(|map| !map.contains_key(&emo)) {
         return Err(unknown_label(&emo, map));
     }
     let Some(file) = index.find(&source.folder, &path)? else {
-        if options.allow_missing {
+        if asked.options.allow_missing {
             let place = format!("{} line {line}", source.table.path());
             gathered.missing.push((path, place));
             return Ok(());
@@ -243,7 +249,7 @@ fn take<'a>(
             ));
         }
     }
-    let row = row(name, file, emo, item, source)?;
+    let row = row(asked.name, file, emo, item, source)?;
     match gathered.keys.get(&row.id) {
         Some((first, _)) if row.named => {
             Err(format!("key {:?} is already on line {first}", row.id))
@@ -465,7 +471,8 @@ fn items(
         .filter(lacks)
         .map(|f| (*f).to_owned())
         .collect();
-    if !missing.is_empty() && !(columns.is_empty() && lines.is_empty()) {
+    let is_empty = columns.is_empty() && lines.is_empty();
+    if !is_empty && !missing.is_empty() {
         return Err(CorpusError::Columns {
             path,
             expected: ["path", "label"].map(str::to_owned).to_vec(),
