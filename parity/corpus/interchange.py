@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `emobox export` writes, read by the packages whose forms they are: same keys, labels, speakers, parts, segments, samples.
 
-    pip install audformat==1.4.3 datasets==5.2.0 soundfile==0.13.1 pandas
+    pip install audformat==1.4.3 datasets==3.6.0 soundfile==0.14.0 librosa pandas==2.3.3
     python3 parity/corpus/interchange.py EMOBOX RAW_EMODB
 
 Lhotse's manifests and Kaldi's folder are read by their documented fields here: the package lhotse wants PyTorch, and Kaldi is no
