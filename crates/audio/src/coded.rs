@@ -1,10 +1,11 @@
 //! Compressed formats, through symphonia.
 
+use crate::container::pcm::mean_of;
 use crate::container::{Container, mp4, mpeg};
 use crate::load::check_length;
 use crate::sink::Sink;
 use crate::source::Source;
-use crate::{AudioError, AudioInfo, Decoded, LoadOptions, SampleRate};
+use crate::{AudioError, AudioInfo, Decoded, LoadOptions, MIX, SampleRate};
 use emobox_files::FileError;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::panic::AssertUnwindSafe;
@@ -140,7 +141,11 @@ fn open(mut source: Source, container: Container) -> Result<Stream, Failure> {
     let track = reader
         .first_track_known_codec(TrackType::Audio)
         .or_else(|| reader.first_track(TrackType::Audio))
-        .ok_or_else(|| AudioError::malformed(&path, container, "no audio track"))?;
+        .ok_or_else(|| match container {
+            // A stream whose codec symphonia does not know, as Speex, is no track to it.
+            Container::Ogg => Failure::Unsupported("unknown codec".to_owned()),
+            _ => AudioError::malformed(&path, container, "no audio track").into(),
+        })?;
     let parameters = track
         .codec_params
         .as_ref()
@@ -292,7 +297,7 @@ impl Feed {
         let format = (SampleRate(spec.rate()), spec.channels().count() as u16);
         if self.sink.is_none() {
             self.begin(format.0, format.1)?;
-        } else if self.format != format {
+        } else if self.format.0 != format.0 || self.lacks_channel(format.1) {
             let (from, to) = (self.format, format);
             let problem = format!(
                 "changes from {} and {} channels to {} and {} channels at {}",
@@ -305,11 +310,16 @@ impl Feed {
             return Err(AudioError::malformed(&self.path, self.container, problem));
         }
         self.samples.clear();
-        copy_channel(
-            buffer,
-            usize::from(self.options.channel - 1),
-            &mut self.samples,
-        );
+        // Encoders of joint stereo write packets of one channel where both are the same.
+        match self.options.channel {
+            MIX => mean_of(format.1, &mut self.samples, |channel, out| {
+                copy_channel(buffer, usize::from(channel), out);
+            }),
+            channel => {
+                let index = channel.min(format.1.max(1)) - 1;
+                copy_channel(buffer, usize::from(index), &mut self.samples);
+            }
+        }
         let length = self.samples.len() as u64;
         let dropped = self.skipped.min(length);
         self.skipped -= dropped;
@@ -322,6 +332,11 @@ impl Feed {
             Some(sink) => sink.push(&self.samples[kept.start as usize..kept.end as usize]),
             None => Ok(()),
         }
+    }
+
+    /// Whether a packet of so many channels cannot stand for the channel that is taken: one channel stands for all.
+    fn lacks_channel(&self, channels: u16) -> bool {
+        channels != self.format.1 && channels > 1 && self.options.channel > channels
     }
 
     fn position(&self) -> u64 {

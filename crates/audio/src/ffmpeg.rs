@@ -2,7 +2,7 @@
 
 use crate::sink::Sink;
 use crate::source::Origin;
-use crate::{AudioError, AudioInfo, Decoded, LoadOptions, SampleRate};
+use crate::{AudioError, AudioInfo, Decoded, LoadOptions, MIX, SampleRate};
 use emobox_files::FileError;
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read, Write};
@@ -190,7 +190,16 @@ impl<'a> Job<'a> {
         )?;
         let program = &self.programs.ffmpeg;
         let input = self.input();
-        let pick = OsString::from(format!("pan=mono|c0=c{}", options.channel - 1));
+        let pick = OsString::from(match options.channel {
+            MIX => {
+                let share = 1.0 / f64::from(info.channels.max(1));
+                let terms: Vec<String> = (0..info.channels)
+                    .map(|channel| format!("{share}*c{channel}"))
+                    .collect();
+                format!("pan=mono|c0={}", terms.join("+"))
+            }
+            channel => format!("pan=mono|c0=c{}", channel - 1),
+        });
         let rate = OsString::from(info.sample_rate.0.to_string());
         let mut child = self.spawn(
             program,

@@ -15,6 +15,7 @@ mod coded;
 mod container;
 mod error;
 mod ffmpeg;
+mod level;
 mod load;
 pub mod log_mel;
 mod probe;
@@ -25,7 +26,8 @@ mod units;
 mod write;
 
 pub use error::AudioError;
-pub use load::{Decoded, LoadOptions, Truncation, decode, decode_bytes, load, load_bytes};
+pub use level::Level;
+pub use load::{Decoded, LoadOptions, MIX, Truncation, decode, decode_bytes, load, load_bytes};
 pub use probe::{AudioInfo, probe, probe_bytes};
 pub use resample::{Resampler, resample};
 pub use units::{SampleRate, Seconds};

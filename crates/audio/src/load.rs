@@ -12,10 +12,13 @@ use std::path::Path;
 /// Bytes of plain samples that are decoded at a time.
 const BLOCK_BYTES: usize = 1 << 16;
 
+/// In place of a channel's number: the mean of all channels. Nothing is mixed unless this is asked for.
+pub const MIX: u16 = 0;
+
 /// What to take from a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LoadOptions {
-    /// The channel, from 1; channels are never mixed.
+    /// The channel, from 1, or [`MIX`].
     pub channel: u16,
     /// Where the segment begins; the sample nearest to it is the first.
     pub start: Option<Seconds>,
@@ -173,7 +176,7 @@ fn decode_pcm(
         let block = &mut bytes[..(frames * frame_bytes) as usize];
         source.read_exact(block).map_err(fail)?;
         samples.clear();
-        layout.decode(block, options.channel - 1, &mut samples);
+        layout.decode(block, options.channel, &mut samples);
         sink.push(&samples)?;
     }
     Ok(Decoded {

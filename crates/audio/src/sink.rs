@@ -33,7 +33,7 @@ impl Sink {
                 rate: sample_rate,
             });
         }
-        if options.channel == 0 || options.channel > channels {
+        if options.channel > channels {
             return Err(AudioError::NoSuchChannel {
                 path,
                 asked: options.channel,

@@ -96,6 +96,7 @@ pub fn demo(
         corpora: vec![CorpusChoice {
             name: "demo".to_owned(),
             raw: Some(raw),
+            ..CorpusChoice::default()
         }],
         encoders: vec![EncoderChoice {
             name: emobox_encoder::FBANK.to_owned(),

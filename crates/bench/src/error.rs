@@ -17,7 +17,7 @@ pub enum BenchError {
     },
     /// A corpus that was asked for by name alone and is not prepared in this home.
     #[error(
-        "corpus {corpus} is not prepared in {}: give its raw release as --corpus {corpus}=DIR, or run `emobox prepare {corpus} --raw DIR` first",
+        "corpus {corpus} is not prepared in {}: run `emobox prepare {corpus} --raw DIR` first (bench, extract and train also take its raw release as --corpus {corpus}=DIR)",
         home.display()
     )]
     NotPrepared {

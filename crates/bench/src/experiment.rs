@@ -1,12 +1,13 @@
 use crate::choice::as_text;
 use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
-use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName};
-use emobox_corpus::Scheme;
+use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName, Reading};
+use emobox_corpus::{Scheme, corpus_name};
 use emobox_encoder::{Device, LayerSelection};
 use emobox_features::{ComputePrecision, Normalisation};
 use emobox_probe::{ClassWeighting, Protocol};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What to compute: corpora × encoders under one partition scheme and one probe protocol.
@@ -22,6 +23,12 @@ use std::path::{Path, PathBuf};
 /// [[corpus]]
 /// name = "emodb"
 /// raw = "/data/emodb"     # not needed once prepared in this home
+///
+/// [[corpus]]
+/// name = "mine"
+/// raw = "/data/mine/clips.csv"
+/// columns = { path = "clip", label = "feeling" }  # where names do not tell
+/// channel = "mix"                                 # or a number from 1
 ///
 /// [[encoder]]
 /// name = "whisper-tiny.en"
@@ -99,7 +106,7 @@ pub struct Experiment {
 }
 
 /// A corpus of an experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorpusChoice {
     /// A registered corpus, or any other name for a corpus of one's own.
@@ -107,6 +114,26 @@ pub struct CorpusChoice {
     /// The raw release (or one's own table or folders); absent when it is already prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<PathBuf>,
+    /// The channel of every file: `mix`, or a number from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Columns of a table of one's own by what they hold: `{ path = "file", label = "emotion" }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+    /// A corpus of one's own, whatever its name and files look like, with labels and speakers right as written.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub custom: bool,
+}
+
+impl CorpusChoice {
+    /// How it is read, where its files leave it open.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            channel: self.channel.clone(),
+            columns: self.columns.clone(),
+            custom: self.custom,
+        }
+    }
 }
 
 /// An encoder of an experiment.
@@ -157,7 +184,9 @@ impl Experiment {
     pub fn read(path: &Path) -> Result<Self, BenchError> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| emobox_files::FileError::io("read", path, e))?;
-        let mut experiment: Self = toml::from_str(&text).map_err(|e| BenchError::Experiment {
+        // Some editors put a byte-order mark before UTF-8.
+        let text = text.trim_start_matches('\u{feff}');
+        let mut experiment: Self = toml::from_str(text).map_err(|e| BenchError::Experiment {
             path: path.to_owned(),
             problem: e.to_string(),
         })?;
@@ -165,7 +194,18 @@ impl Experiment {
         for path in experiment.paths() {
             *path = base.join(&*path);
         }
+        experiment.settle_names();
         Ok(experiment)
+    }
+
+    /// Gives registered corpora the names that they are kept under, however they were written: `RAVDESS`, `CREMA-D`.
+    pub fn settle_names(&mut self) {
+        for choice in &mut self.corpora {
+            // A name that is refused is refused where the corpus is prepared.
+            if let Ok(name) = corpus_name(&choice.name, choice.custom) {
+                choice.name = name;
+            }
+        }
     }
 
     /// The same experiment for a process in another folder.
@@ -279,6 +319,7 @@ mod tests {
         let choice = |name: &str| CorpusChoice {
             name: name.to_owned(),
             raw: None,
+            ..CorpusChoice::default()
         };
         let mut experiment = Experiment {
             corpora: vec![choice("a"), choice("a")],

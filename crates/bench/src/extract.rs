@@ -1,6 +1,6 @@
 use crate::memory::{MemoryBudget, half_of_free};
 use crate::{BenchError, Context, Corpus, Stage};
-use emobox_audio::{LoadOptions, SampleRate, Seconds};
+use emobox_audio::{Level, LoadOptions, SampleRate, Seconds};
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
     Claim, ComputePrecision, HiddenView, Ledger, Normalisation, Outcome, SCHEMA, Shard, ShardClaim,
@@ -11,7 +11,7 @@ use emobox_files::Stamp;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -230,6 +230,7 @@ pub fn extract(
             }),
             unreadable: Mutex::new(Vec::new()),
             failed: AtomicBool::new(false),
+            odd: AtomicUsize::new(0),
             error: Mutex::new(None),
         };
         let encoded = round.run()?;
@@ -278,6 +279,8 @@ struct Round<'a> {
     unreadable: Mutex<Vec<(String, String)>>,
     /// Set with the first error, so that the other threads stop too.
     failed: AtomicBool,
+    /// Utterances that were silent, clipped or not scaled to 1.
+    odd: AtomicUsize,
     error: Mutex<Option<BenchError>>,
 }
 
@@ -468,6 +471,19 @@ impl<'a> Round<'a> {
             }
             Err(error) => return Err(Trouble::Now(error.to_string())),
         };
+        if let Some(problem) = Level::of(&samples).problem() {
+            let text = match self.odd.fetch_add(1, Ordering::Relaxed) {
+                0..5 => format!("{key} is {problem}"),
+                5 => format!(
+                    "more are odd: `emobox split {} --audio` lists all",
+                    self.corpus.name
+                ),
+                _ => String::new(),
+            };
+            if !text.is_empty() {
+                self.context.progress.note(&text);
+            }
+        }
         let layers = match self.plan.header().pooled_layers {
             0 => LayerSelection::List(self.plan.header().layers.clone()),
             _ => LayerSelection::All,

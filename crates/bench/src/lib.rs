@@ -17,6 +17,7 @@ mod evaluate;
 mod experiment;
 mod extract;
 mod home;
+mod interchange;
 mod layers;
 mod listen;
 mod lists;
@@ -57,6 +58,7 @@ pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use home::Home;
+pub use interchange::{ExportParts, Form, export};
 pub use listen::{Listening, RawFormat, RawSamples, Windows};
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
@@ -67,7 +69,7 @@ pub use plan::{
     SpeedSource, States, Task, Work, run_task,
 };
 pub use predict::{Answer, Predictor};
-pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare};
+pub use prepare::{Corpus, PrepareHow, PrepareRecord, Reading, open_corpus, prepare, prepare_as};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{
     ReportFormat, compare_files, compare_items, comparison_text, read_run, read_runs, render,

@@ -1,8 +1,8 @@
 use crate::{BenchError, Context, CorpusChoice, Home, Stage};
-use emobox_corpus::{Manifest, PrepareOptions, Utterance, prepare_to};
+use emobox_corpus::{Manifest, PrepareOptions, Utterance, corpus_name, prepare_to};
 use emobox_files::{FileError, Sha256, read_json, sha256_file, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// A prepared corpus: where its audio lies and what is in it.
@@ -78,6 +78,9 @@ pub struct PrepareRecord {
     pub as_published: bool,
     /// Whether an incomplete release was accepted.
     pub allow_missing: bool,
+    /// How else the folder was read.
+    #[serde(default)]
+    pub reading: Reading,
     /// Digest of the list of files (path, size, time of change) that was read.
     pub listing: Sha256,
     /// The program that made it: another version may know better rules.
@@ -101,6 +104,33 @@ pub struct PrepareHow {
     pub as_published: bool,
 }
 
+/// How one corpus is read, where its files leave it open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The channel of every file: `mix`, or a number from 1.
+    pub channel: Option<String>,
+    /// Columns of a table of one's own by what they hold: `{ path = "file", label = "emotion" }`.
+    pub columns: BTreeMap<String, String>,
+    /// A corpus of one's own, whatever its name and files look like, with labels and speakers right as written.
+    pub custom: bool,
+}
+
+impl Reading {
+    /// Reads `path=file,label=emotion`.
+    pub fn parse_columns(text: &str) -> Result<BTreeMap<String, String>, BenchError> {
+        let pair = |part: &str| {
+            let (field, column) = part.split_once('=')?;
+            Some((field.trim().to_owned(), column.trim().to_owned()))
+        };
+        let pairs: Option<BTreeMap<_, _>> = text.split(',').map(pair).collect();
+        pairs.ok_or_else(|| {
+            BenchError::Call(format!(
+                "--columns {text:?}: expected FIELD=COLUMN,…, as in path=file,label=emotion"
+            ))
+        })
+    }
+}
+
 /// Makes the manifest of a corpus in `home`, whatever was there before. [`Corpus::prepared`] reads it.
 ///
 /// A name that is not registered is a corpus of the user's own: a folder for each emotion, a CSV or a JSONL.
@@ -111,6 +141,21 @@ pub fn prepare(
     how: PrepareHow,
     context: Context<'_>,
 ) -> Result<PrepareRecord, BenchError> {
+    prepare_as(home, name, raw, how, &Reading::default(), context)
+}
+
+/// As [`prepare`], with what is particular to this corpus.
+pub fn prepare_as(
+    home: &Home,
+    name: &str,
+    raw: &Path,
+    how: PrepareHow,
+    reading: &Reading,
+    context: Context<'_>,
+) -> Result<PrepareRecord, BenchError> {
+    let name = &corpus_name(name, reading.custom)?;
+    let channel = reading.channel.as_deref().map(str::parse).transpose();
+    let channel = channel.map_err(BenchError::Call)?;
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
     let listing = listing_digest(&raw)?;
     let (record_path, manifest) = (home.prepare_report(name), home.manifest(name));
@@ -124,6 +169,9 @@ pub fn prepare(
         as_published: how.as_published,
         allow_missing: how.allow_missing,
         threads: Some(rayon::current_num_threads()),
+        channel,
+        columns: reading.columns.clone(),
+        custom: reading.custom,
     };
     let prepared = prepare_to(name, &raw, &options, &manifest);
     context.progress.advance(1);
@@ -135,6 +183,7 @@ pub fn prepare(
         root,
         as_published: how.as_published,
         allow_missing: how.allow_missing,
+        reading: reading.clone(),
         listing,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         // The lines lie in order of their keys, so this is the digest of the manifest too.
@@ -149,7 +198,12 @@ pub fn prepare(
 
 /// The corpus of an earlier [`prepare`].
 pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
-    let path = home.prepare_report(name);
+    // A corpus of one's own may have been prepared under a name that looks like a registered one.
+    let written = home.prepare_report(name);
+    let path = match corpus_name(name, false) {
+        Ok(name) if !written.exists() => home.prepare_report(&name),
+        _ => written,
+    };
     if !path.exists() {
         return Err(BenchError::NotPrepared {
             corpus: name.to_owned(),
@@ -173,6 +227,7 @@ fn current(
     let manifest = home.manifest(&choice.name);
     let is_same = record.as_published == how.as_published
         && record.allow_missing == how.allow_missing
+        && record.reading == choice.reading()
         && record.program_version == env!("CARGO_PKG_VERSION")
         && sha256_file(&manifest).is_ok_and(|digest| digest == record.manifest);
     let Some(raw) = choice.raw.as_ref().filter(|_| is_same) else {
@@ -221,7 +276,7 @@ pub(crate) fn prepare_choice(
             skipped: skip_absent,
         });
     }
-    let record = prepare(home, corpus, raw, how, context)?;
+    let record = prepare_as(home, corpus, raw, how, &choice.reading(), context)?;
     let broken = record.noted("broken");
     let usable = usize::try_from(record.report["utterances"].as_u64().unwrap_or(0)).unwrap_or(0);
     match broken.first() {

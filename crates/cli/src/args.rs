@@ -1,5 +1,9 @@
 //! The command line: what can be asked, in one place.
 
+mod export;
+
+pub(crate) use export::ExportArgs;
+
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
@@ -57,6 +61,8 @@ pub(crate) enum Command {
     Prepare(PrepareArgs),
     /// Cut a prepared corpus into train, validation and test parts
     Split(SplitArgs),
+    /// Write a prepared corpus, with its parts, in a form that other programs read
+    Export(ExportArgs),
     /// List the encoders that emobox knows, show one, or check a local checkpoint
     Encoders(EncodersArgs),
     /// Encode a prepared corpus into a feature store; resumes
@@ -187,6 +193,22 @@ pub(crate) struct PrepareArgs {
     pub(crate) raw: PathBuf,
     #[command(flatten)]
     pub(crate) how: PrepareHow,
+    #[command(flatten)]
+    pub(crate) reading: ReadingHow,
+}
+
+/// How a raw corpus is read where its files leave it open; in an experiment file a corpus has these by the same names.
+#[derive(Debug, Args)]
+pub(crate) struct ReadingHow {
+    /// The channel taken of every file: mix, or a number from 1 [default: what the corpus says, else 1]
+    #[arg(long, value_name = "mix|N")]
+    pub(crate) channel: Option<String>,
+    /// Which columns of your own table hold what, as path=file,label=emotion
+    #[arg(long, value_name = "FIELD=COLUMN,…")]
+    pub(crate) columns: Option<String>,
+    /// It is a corpus of your own, whatever it looks like, with labels and speakers right as written
+    #[arg(long)]
+    pub(crate) custom: bool,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +274,8 @@ pub(crate) struct Grid {
     /// Leave out corpora whose raw folder is not there
     #[arg(long)]
     pub(crate) skip_absent: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingHow,
 }
 
 #[derive(Debug, Args)]

@@ -10,10 +10,15 @@ pub(crate) fn result(text: &str) {
         .write_all(text.trim_end_matches('\n').as_bytes())
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush());
-    if written.is_err() {
+    let Err(cause) = written else { return };
+    if cause.kind() == std::io::ErrorKind::BrokenPipe {
         // The reader has closed the pipe (`emobox corpora | head`): nothing is left to do for it.
         std::process::exit(i32::from(crate::exit::DONE));
     }
+    note(&format!(
+        "error: the result could not be written to stdout: {cause}"
+    ));
+    std::process::exit(i32::from(crate::exit::FAILED));
 }
 
 /// Prints a result as indented JSON.

@@ -3,11 +3,13 @@
 use crate::prepare::note;
 use crate::recipe::PackedRow;
 use crate::{
-    AudioHeader, Channel, CorpusError, Duplicate, HeaderReader, PrepareReport, RawFile, RawTree,
-    Row, Utterance,
+    AudioHeader, Channel, ChannelChoice, CorpusError, Duplicate, HeaderReader, PrepareReport,
+    RawFile, RawTree, Row, Utterance,
 };
+use emobox_audio::MIX;
+use emobox_files::sha256_file;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How rows become utterances: under which names and label map, and ours or as published.
 pub(crate) struct Style<'a> {
@@ -19,7 +21,29 @@ pub(crate) struct Style<'a> {
     /// The harmonised class of a raw label.
     pub(crate) class_of: &'a (dyn Fn(&str) -> Result<String, String> + Sync),
     pub(crate) as_published: bool,
+    /// The channel that is taken of every file, in place of the row's own.
+    pub(crate) channel: Option<ChannelChoice>,
 }
+
+/// What the audio of a corpus is like, as far as its manifest was made of it.
+#[derive(Debug, Default)]
+pub(crate) struct AudioFacts {
+    /// Files by sample rate.
+    pub(crate) rates: BTreeMap<u32, usize>,
+    /// Files that have several channels.
+    pub(crate) several_channels: usize,
+    /// The channels taken of those, with the number of utterances; 0 is the mean.
+    pub(crate) channels_taken: BTreeMap<u16, usize>,
+    /// Utterances longer than 30 s.
+    pub(crate) long: usize,
+    /// A few utterances from all over the corpus, with the channels of their files, to be listened to.
+    pub(crate) sample: Vec<(Utterance, u16)>,
+}
+
+/// Encoders of the Whisper family hear so many seconds at most.
+const LONG: f64 = 30.0;
+/// How many utterances are listened to.
+const SAMPLE: usize = 16;
 
 /// Takes the utterances of a manifest, a few thousand at a time, in order of their keys.
 pub(crate) type Sink<'a> = dyn FnMut(Vec<Utterance>) -> Result<(), CorpusError> + Send + 'a;
@@ -35,7 +59,11 @@ pub(crate) fn utterances(
     read_header: &HeaderReader<'_>,
     report: &mut PrepareReport,
     sink: &mut Sink<'_>,
-) -> Result<(), CorpusError> {
+) -> Result<AudioFacts, CorpusError> {
+    let mut facts = AudioFacts::default();
+    let every = rows.len().div_ceil(SAMPLE).max(1);
+    let mut number = 0;
+    let mut read = vec![false; tree.files().len()];
     rows.par_sort_by(|a, b| {
         let ids = a.1.id().cmp(b.1.id());
         ids.then_with(|| a.0.path().cmp(b.0.path()))
@@ -52,13 +80,31 @@ pub(crate) fn utterances(
             part.push(next);
         }
         let headers = headers(tree, &part, read_header, &mut broken, report);
+        for (place, header) in &headers {
+            if !std::mem::replace(&mut read[*place], true) {
+                *facts.rates.entry(header.sample_rate).or_default() += 1;
+                facts.several_channels += usize::from(header.channels > 1);
+            }
+        }
         let make = |(file, row): (&RawFile, PackedRow)| {
-            let made = utterance(style, file, row.unpack(), *headers.get(&file.index())?);
+            let header = *headers.get(&file.index())?;
+            let made = utterance(style, file, row.unpack(), header);
+            let made = made.map(|utterance| (utterance, header.channels));
             Some(made.map_err(|unusable| (file.path().to_owned(), unusable)))
         };
         let made: Vec<_> = part.into_par_iter().with_min_len(64).map(make).collect();
-        let usable = |item: Result<Utterance, (String, Unusable)>| match item {
-            Ok(utterance) => Some(utterance),
+        let usable = |item: Result<(Utterance, u16), (String, Unusable)>| match item {
+            Ok((utterance, channels)) => {
+                if channels > 1 {
+                    *facts.channels_taken.entry(utterance.channel).or_default() += 1;
+                }
+                facts.long += usize::from(utterance.length > LONG);
+                if number % every == 0 {
+                    facts.sample.push((utterance.clone(), channels));
+                }
+                number += 1;
+                Some(utterance)
+            }
             Err((path, Unusable::Audio(message))) => {
                 report.broken.push(note(&path, &message));
                 None
@@ -72,7 +118,7 @@ pub(crate) fn utterances(
         list.dedup_by(|other, kept| {
             let same = kept.key == other.key;
             if same {
-                duplicate(report, kept, other);
+                duplicate(tree, report, kept, other);
             }
             same
         });
@@ -93,7 +139,7 @@ pub(crate) fn utterances(
     report
         .contradictions
         .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
-    Ok(())
+    Ok(facts)
 }
 
 /// The usable headers of the files that rows name, by the file's place in the tree.
@@ -128,17 +174,25 @@ fn headers(
     headers
 }
 
-fn duplicate(report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {
+fn duplicate(tree: &RawTree, report: &mut PrepareReport, kept: &Utterance, other: &Utterance) {
     let name = |u: &Utterance| match (u.start_time, u.end_time) {
         (Some(start), Some(end)) => format!("{} {start}..{end} s", u.wav),
         _ => u.wav.clone(),
     };
+    let digest = |u: &Utterance| {
+        let path = u.audio_path(tree.root()).ok()?;
+        sha256_file(path).ok()
+    };
+    let mut dropped = name(other);
+    if kept.wav != other.wav && digest(kept) != digest(other) {
+        dropped.push_str(" (another sound or file format)");
+    }
     match report.duplicated.last_mut() {
-        Some(last) if last.key == other.key => last.dropped.push(name(other)),
+        Some(last) if last.key == other.key => last.dropped.push(dropped),
         _ => report.duplicated.push(Duplicate {
             key: other.key.clone(),
             kept: name(kept),
-            dropped: vec![name(other)],
+            dropped: vec![dropped],
         }),
     }
 }
@@ -162,19 +216,34 @@ fn utterance(
         .filter(|_| style.as_published)
         .unwrap_or(row.emo);
     let label = (style.class_of)(&emo).map_err(Unusable::Label)?;
-    let channel = match row.channel {
-        Channel::Number(number) => number,
-        Channel::FrontCentre if header.channels > 2 => 3,
-        Channel::FrontCentre => 1,
+    let channel = match (style.channel, row.channel) {
+        (Some(ChannelChoice::Mix), _) if header.channels > 1 => MIX,
+        (Some(ChannelChoice::Mix), _) => 1,
+        (Some(ChannelChoice::Number(number)), _) => number,
+        (None, Channel::Number(number)) => number,
+        (None, Channel::FrontCentre) if header.channels > 2 => 3,
+        (None, Channel::FrontCentre) => 1,
     };
-    if channel == 0 || channel > header.channels {
+    if channel > header.channels {
         return Err(Unusable::Audio(format!(
             "channel {channel} wanted, the file has {}",
             header.channels
         )));
     }
     let rate = f64::from(header.sample_rate);
-    let (num_frame, length) = match row.segment {
+    // A segment without an end goes on to the end of the file.
+    let segment = row.segment.map(|(start, end)| {
+        let to_the_end = end == f64::INFINITY;
+        (
+            start,
+            if to_the_end {
+                header.frames as f64 / rate
+            } else {
+                end
+            },
+        )
+    });
+    let (num_frame, length) = match segment {
         None => (header.frames, header.frames as f64 / rate),
         Some((start, end)) => {
             let (first, last) = ((start * rate) as u64, (end * rate) as u64);
@@ -207,8 +276,8 @@ fn utterance(
         length,
         emo,
         channel,
-        start_time: row.segment.map(|(start, _)| start),
-        end_time: row.segment.map(|(_, end)| end),
+        start_time: segment.map(|(start, _)| start),
+        end_time: segment.map(|(_, end)| end),
         label,
         speaker,
         gender: row.gender,

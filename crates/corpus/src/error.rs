@@ -16,7 +16,7 @@ pub enum CorpusError {
 
     /// No corpus of that name is registered.
     #[error(
-        "unknown corpus {name:?}; registered are {known} (your own corpus is given as NAME=DIR)"
+        "unknown corpus {name:?}; registered are {known} (a corpus of your own has a name of your own)"
     )]
     UnknownCorpus {
         /// The name asked for.
@@ -34,8 +34,41 @@ pub enum CorpusError {
         name: String,
     },
 
+    /// Something that can be read in several ways, or that is most likely a slip: it is asked about, never guessed.
+    #[error("corpus {corpus}: {problem}; {cure}")]
+    Unclear {
+        /// The corpus.
+        corpus: String,
+        /// What was found.
+        problem: String,
+        /// What decides it.
+        cure: String,
+    },
+
+    /// Not one utterance can be used.
+    #[error("corpus {corpus}: no utterance of {} can be used: {cause}", root.display())]
+    NothingUsable {
+        /// The corpus.
+        corpus: String,
+        /// The folder.
+        root: PathBuf,
+        /// The cause of most, and its cure.
+        cause: String,
+    },
+
+    /// A table that is no text.
+    #[error("{}: {found}, expected a table or JSON lines as text; {cure}", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// What to do.
+        cure: &'static str,
+    },
+
     /// Several tables lie beside the audio of a user's own corpus and none has a telling name.
-    #[error("corpus {corpus}: several tables in {}: {tables}; name the one to use: {corpus}={}/FILE", root.display(), root.display())]
+    #[error("corpus {corpus}: several tables in {}: {tables}; name the one to use, {}/FILE, in place of the folder", root.display(), root.display())]
     SeveralTables {
         /// The corpus.
         corpus: String,
@@ -57,7 +90,7 @@ pub enum CorpusError {
     },
 
     /// The raw folder holds no audio at all.
-    #[error("corpus {corpus}: no audio file below {} ({other_files} other files); expected\n{layout}", root.display())]
+    #[error("corpus {corpus}: no audio file below {} ({other_files} other files{}); expected\n{layout}", root.display(), packed(archives))]
     NoAudio {
         /// The corpus.
         corpus: String,
@@ -65,6 +98,8 @@ pub enum CorpusError {
         root: PathBuf,
         /// How many files of other kinds lie there.
         other_files: usize,
+        /// Archives among them.
+        archives: Vec<String>,
         /// The expected layout, from the card.
         layout: String,
     },
@@ -215,6 +250,13 @@ fn looks_like(found: &[(String, usize)]) -> String {
             }
             text
         }
+    }
+}
+
+fn packed(archives: &[String]) -> String {
+    match archives {
+        [] => String::new(),
+        _ => format!(", among them {}: unpack it first", archives.join(", ")),
     }
 }
 

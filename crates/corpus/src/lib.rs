@@ -5,6 +5,7 @@
 //! folder or the number of threads.
 
 mod assemble;
+mod audio_notes;
 mod audit;
 mod balanced;
 mod card;
@@ -13,11 +14,13 @@ mod custom;
 pub mod demo;
 mod error;
 mod header;
+mod names;
 mod partition;
 pub mod path_text;
 mod prepare;
 mod recipe;
 mod recipes;
+mod release;
 mod report;
 mod side_file;
 mod tree;
@@ -37,13 +40,14 @@ pub use card_text::cards_markdown;
 pub use custom::CUSTOM_LAYOUT;
 pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderReader};
+pub use names::corpus_name;
 pub use partition::{
     Assignment, CpythonRandom, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule,
     Scheme, partition, seeded_test_keys, whole_corpus,
 };
 pub use prepare::{
-    PrepareOptions, Prepared, looks_like, prepare, prepare_any, prepare_any_with, prepare_to,
-    prepare_with,
+    ChannelChoice, PrepareOptions, Prepared, looks_like, prepare, prepare_any, prepare_any_with,
+    prepare_to, prepare_with,
 };
 pub use recipe::{
     Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,

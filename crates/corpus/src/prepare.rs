@@ -4,13 +4,13 @@ use crate::header::in_pool;
 use crate::recipe::PackedRow;
 use crate::utterance::write_lines;
 use crate::{
-    Card, CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, MissingFolder, Noted,
-    PrepareReport, Presence, RawFile, RawTree, Utterance, WrongCorpus, entry, recipe, registry,
+    CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, Noted, PrepareReport, Presence,
+    RawFile, RawTree, Utterance, WrongCorpus, corpus_name, entry, recipe, registry, release,
 };
 use emobox_files::{FileError, try_write_atomic};
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// How a raw folder is read.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,35 @@ pub struct PrepareOptions {
     pub allow_missing: bool,
     /// Threads that read audio headers; none means all cores.
     pub threads: Option<usize>,
+    /// The channel taken of every file; none means what the corpus says, else the first.
+    pub channel: Option<ChannelChoice>,
+    /// The column of a table for each of path, label, speaker and so on, where its name does not tell.
+    pub columns: BTreeMap<String, String>,
+    /// It is a corpus of the user's own, whatever its name and its files look like, and its labels and speakers are
+    /// right as they are written.
+    pub custom: bool,
+}
+
+/// Which channel of every file is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelChoice {
+    /// The mean of all.
+    Mix,
+    /// This one, from 1.
+    Number(u16),
+}
+
+impl FromStr for ChannelChoice {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("mix", _) => Ok(Self::Mix),
+            (_, Ok(number)) if number > 0 => Ok(Self::Number(number)),
+            _ => Err(format!(
+                "channel {text:?}; known are mix and the numbers from 1"
+            )),
+        }
+    }
 }
 
 /// A manifest and what was found on the way to it.
@@ -111,14 +140,23 @@ fn stream(
     read_header: &HeaderReader<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<(PathBuf, PrepareReport), CorpusError> {
+    let name = &corpus_name(name, options.custom)?;
     let entry = entry(name);
     if entry.is_err() {
         check_name(name)?;
     }
-    in_pool(options.threads, || match entry {
+    let (root, report) = in_pool(options.threads, || match entry {
         Ok(entry) => prepare_entry(entry, source, options, read_header, sink),
         Err(_) => prepare_own(name, source, options, read_header, sink),
-    })
+    })?;
+    if report.utterances == 0 {
+        return Err(CorpusError::NothingUsable {
+            corpus: name.clone(),
+            root,
+            cause: report.cause_of_nothing(),
+        });
+    }
+    Ok((root, report))
 }
 
 fn prepare_entry(
@@ -129,11 +167,16 @@ fn prepare_entry(
     sink: &mut Sink<'_>,
 ) -> Result<(PathBuf, PrepareReport), CorpusError> {
     let name = entry.card.name;
-    let tree = RawTree::scan(name, raw)?;
+    let scanned = RawTree::scan(name, raw)?;
+    let (tree, of_others) = release::set_apart(entry, scanned);
     let harvest = match Harvest::gather(entry, &tree) {
-        Ok(harvest) if harvest.rows.is_empty() => return Err(nothing_fits(entry, &tree)),
+        Ok(harvest) if harvest.rows.is_empty() => {
+            return Err(nothing_read(entry, &tree, &harvest));
+        }
         // A side file that is absent from a folder of another corpus is best explained by the other corpus.
-        Err(CorpusError::SideFileMissing { .. }) if recipe::fitting_files(entry, &tree) == 0 => {
+        Err(CorpusError::SideFileMissing { .. })
+            if recipe::fitting_files(entry, tree.audio()) == 0 =>
+        {
             return Err(nothing_fits(entry, &tree));
         }
         result => result?,
@@ -157,17 +200,25 @@ fn prepare_entry(
         .iter()
         .map(|(path, source)| note(path, &format!("named in {source}")))
         .collect();
-    report.missing_folders = missing_folders(&entry.card, &harvest);
+    let (missing_folders, surplus) = release::count(&entry.card, &harvest);
+    report.missing_folders = missing_folders;
+    report.notes.extend(surplus);
     report.contradictions = harvest
         .contradictions
         .iter()
         .map(|(path, message)| note(path, message))
         .collect();
     let mut left_out = harvest.left_out;
+    left_out.extend(of_others);
     let rows = present_rows(harvest.rows, options, &mut left_out);
     report.left_out = by_reason(left_out);
     if !report.is_complete() && !options.allow_missing {
-        let summary = report.missing_summary();
+        let mut summary = report.missing_summary();
+        let causes = report.likely_causes();
+        if !causes.is_empty() {
+            summary.push_str("\nand this is there, which may be why:\n");
+            summary.push_str(&causes);
+        }
         return Err(CorpusError::Incomplete {
             corpus: name.to_owned(),
             summary,
@@ -196,8 +247,11 @@ fn prepare_entry(
         },
         class_of: &class_of,
         as_published: options.as_published,
+        channel: options.channel,
     };
-    utterances(&style, &tree, rows, read_header, &mut report, sink)?;
+    let facts = utterances(&style, &tree, rows, read_header, &mut report, sink)?;
+    report.notes.extend(facts.notes(tree.root()));
+    report.notes.extend(release::altered(card, &facts, &report));
     Ok((tree.root().to_owned(), report))
 }
 
@@ -208,24 +262,59 @@ pub(crate) fn note(path: &str, message: &str) -> Noted {
     }
 }
 
+/// The error for a folder of which a recipe has made nothing: another corpus's audio, or the corpus's own without the
+/// side file that belongs to it.
+fn nothing_read(entry: &Entry, tree: &RawTree, harvest: &Harvest<'_>) -> CorpusError {
+    let fitting = recipe::fitting_files(entry, tree.audio());
+    if fitting == 0 || !harvest.left_out.is_empty() {
+        return nothing_fits(entry, tree);
+    }
+    let first = harvest.contradictions.first();
+    let cause = match first {
+        Some((path, message)) => format!("{path}: {message}"),
+        None => {
+            "the release's own list does not have them; it is most likely that of another edition"
+                .to_owned()
+        }
+    };
+    CorpusError::NothingUsable {
+        corpus: entry.card.name.to_owned(),
+        root: tree.root().to_owned(),
+        cause: format!("{fitting} audio files are named as the corpus names them, but {cause}"),
+    }
+}
+
 fn nothing_fits(entry: &Entry, tree: &RawTree) -> CorpusError {
-    let corpus = entry.card.name.to_owned();
+    fits_nothing(entry.card.name, tree, entry.card.layout)
+}
+
+/// The error for a folder in which nothing fits a corpus: no audio at all, or that of another one.
+pub(crate) fn fits_nothing(corpus: &str, tree: &RawTree, layout: &str) -> CorpusError {
+    let (corpus, layout) = (corpus.to_owned(), layout.to_owned());
     let root = tree.root().to_owned();
-    let layout = entry.card.layout.to_owned();
     let Some(example) = tree.audio().next() else {
+        let is_archive = |file: &&RawFile| {
+            let known = ["zip", "tar", "gz", "tgz", "xz", "bz2", "rar", "7z"];
+            known.contains(&file.extension().as_str())
+        };
+        let archives = tree.files().iter().filter(is_archive);
         return CorpusError::NoAudio {
             corpus,
             root,
             other_files: tree.files().len(),
+            archives: archives.map(|file| file.path().to_owned()).collect(),
             layout,
         };
     };
+    let others = looks_like(tree)
+        .into_iter()
+        .filter(|(name, _)| *name != corpus);
     CorpusError::WrongCorpus(Box::new(WrongCorpus {
-        corpus,
         root,
         audio_files: tree.audio().count(),
         example: example.path().to_owned(),
-        looks_like_corpora: looks_like(tree),
+        looks_like_corpora: others.collect(),
+        corpus,
         layout,
     }))
 }
@@ -235,41 +324,12 @@ pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
     let counts = registry().iter().map(|entry| {
         (
             entry.card.name.to_owned(),
-            recipe::fitting_files(entry, tree),
+            recipe::fitting_files(entry, tree.audio()),
         )
     });
     let mut found: Vec<(String, usize)> = counts.filter(|(_, n)| *n > 0).collect();
     found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     found
-}
-
-fn missing_folders(card: &Card, harvest: &Harvest<'_>) -> Vec<MissingFolder> {
-    // A copy of a file counts no more than a second segment of one, and what was never published is not expected.
-    let published = |row: &PackedRow| !matches!(row.presence, Presence::NotAsPublished(_));
-    let rows = harvest.rows.iter().filter(|(_, row)| published(row));
-    let mut ids: Vec<(&str, &RawFile)> = rows.map(|(file, row)| (row.id(), *file)).collect();
-    ids.par_sort_by(|a, b| a.0.cmp(b.0));
-    ids.dedup_by(|a, b| a.0 == b.0);
-    let mut known: Vec<&RawFile> = ids.into_iter().map(|(_, file)| file).collect();
-    known.extend(&harvest.expected_left_out);
-    known.sort_unstable_by_key(|file| file.index());
-    known.dedup_by_key(|file| file.index());
-    // Files of one folder lie together, and are below the same folders.
-    let folders: Vec<&[&RawFile]> = known.chunk_by(|a, b| a.folder() == b.folder()).collect();
-    let mut missing = Vec::new();
-    for &(folder, expected) in card.expected {
-        let below = folders.iter().filter(|files| files[0].is_below(folder));
-        let found = below.map(|files| files.len()).sum();
-        let expected = expected as usize;
-        if found < expected {
-            missing.push(MissingFolder {
-                folder: folder.to_owned(),
-                expected,
-                found,
-            });
-        }
-    }
-    missing
 }
 
 /// Drops the rows that the chosen style leaves out, and notes why.

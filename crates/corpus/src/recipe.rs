@@ -454,16 +454,15 @@ impl<'a> Harvest<'a> {
     }
 }
 
-/// How many audio files of a tree fit the grammar of `entry`.
-pub(crate) fn fitting_files(entry: &Entry, tree: &RawTree) -> usize {
+/// How many of some files fit the grammar of `entry`.
+pub(crate) fn fitting_files<'a>(entry: &Entry, files: impl Iterator<Item = &'a RawFile>) -> usize {
     let patterns = compile(entry.grammar);
-    tree.audio()
-        .filter(|file| {
-            patterns
-                .iter()
-                .any(|pattern| pattern.is_match(file.composed()))
-        })
-        .count()
+    let fits = |file: &&RawFile| {
+        patterns
+            .iter()
+            .any(|pattern| pattern.is_match(file.composed()))
+    };
+    files.filter(fits).count()
 }
 
 fn fit<'a>(patterns: &[Regex], file: &'a RawFile) -> Option<Fields<'a>> {
@@ -474,12 +473,20 @@ fn fit<'a>(patterns: &[Regex], file: &'a RawFile) -> Option<Fields<'a>> {
 }
 
 /// Grammars are static, and a test compiles each, so a pattern that does not compile is a bug in the registry.
+///
+/// A recording in another container is the same recording, so each pattern is tried, after all as they are written,
+/// with any extension: only audio is ever matched.
 fn compile(grammar: &[&str]) -> Vec<Regex> {
-    let tail = |pattern: &str| format!("(?:^|/)(?:{pattern})$");
-    grammar
-        .iter()
+    let any_extension = |pattern: &&str| {
+        let (stem, _) = pattern.rsplit_once(r"\.")?;
+        (!pattern.ends_with("[^/]+")).then(|| format!(r"{stem}\.[a-z0-9]{{2,4}}"))
+    };
+    let written = grammar.iter().map(|pattern| (*pattern).to_owned());
+    let others = grammar.iter().filter_map(any_extension);
+    written
+        .chain(others)
         .filter_map(|pattern| {
-            RegexBuilder::new(&tail(pattern))
+            RegexBuilder::new(&format!("(?:^|/)(?:{pattern})$"))
                 .case_insensitive(true)
                 .build()
                 .ok()

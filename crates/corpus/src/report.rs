@@ -35,6 +35,8 @@ pub struct PrepareReport {
     pub left_out: Vec<LeftOut>,
     /// Folders or links that could not be listed.
     pub unreadable: Vec<Noted>,
+    /// What was read in one way of several, and what differs from the release: true, not skipped, worth knowing.
+    pub notes: Vec<String>,
 }
 
 /// A folder with too few files.
@@ -118,6 +120,26 @@ impl PrepareReport {
         self.skipped() > 0
     }
 
+    /// Why not one utterance can be used, and what to do.
+    pub(crate) fn cause_of_nothing(&self) -> String {
+        let mut messages: BTreeMap<&str, usize> = BTreeMap::new();
+        for noted in self.broken.iter().chain(&self.contradictions) {
+            *messages.entry(&noted.message).or_default() += 1;
+        }
+        let most = messages.iter().max_by_key(|(_, n)| **n);
+        match most {
+            Some((message, _)) if message.contains("Git LFS pointer") => {
+                "the files are Git LFS pointers, not the audio; fetch it with `git lfs pull`"
+                    .to_owned()
+            }
+            Some((message, n)) => {
+                let all = self.broken.len() + self.contradictions.len();
+                format!("{n} of {all} files: {message}")
+            }
+            None => "nothing is listed".to_owned(),
+        }
+    }
+
     /// What is missing, one line a folder, then the files that side files name.
     pub fn missing_summary(&self) -> String {
         let folder = |m: &MissingFolder| {
@@ -141,6 +163,31 @@ impl PrepareReport {
             lines.push(format!(
                 "  and {} more files",
                 self.missing_files.len() - SHOWN
+            ));
+        }
+        lines.join("\n")
+    }
+
+    /// What is there and could not be used, which may be what is missing: unreadable folders, files that fit no rule.
+    pub fn likely_causes(&self) -> String {
+        let mut lines = Vec::new();
+        for noted in self.unreadable.iter().take(SHOWN) {
+            lines.push(format!(
+                "  could not be listed: {}: {}",
+                noted.path, noted.message
+            ));
+        }
+        if let Some(first) = self.unmatched.first() {
+            let more = self.unmatched.len();
+            lines.push(format!(
+                "  {more} audio files fit no rule of the corpus, the first is {first}"
+            ));
+        }
+        if let Some(first) = self.contradictions.first() {
+            let more = self.contradictions.len();
+            lines.push(format!(
+                "  {more} contradict themselves, the first is {}: {}",
+                first.path, first.message
             ));
         }
         lines.join("\n")
@@ -185,7 +232,11 @@ impl fmt::Display for PrepareReport {
                 d.dropped.join(", ")
             )
         })?;
-        section(f, "could not be listed", &self.unreadable, noted)
+        section(f, "could not be listed", &self.unreadable, noted)?;
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
     }
 }
 

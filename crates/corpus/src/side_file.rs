@@ -45,11 +45,15 @@ impl RawTree {
             })
     }
 
-    /// The text of a file: UTF-8 (a byte-order mark is dropped), else Windows-1252.
+    /// The text of a file: UTF-8 or UTF-16 (a byte-order mark is dropped), else Windows-1252. What is no text is refused
+    /// by what it is.
     pub fn read_text(&self, file: &RawFile) -> Result<String, CorpusError> {
         let path = self.locate(file);
         let bytes = std::fs::read(&path).map_err(|e| FileError::io("read", &path, e))?;
-        Ok(text_of(bytes))
+        match no_text(&bytes) {
+            Some((found, cure)) => Err(CorpusError::NotText { path, found, cure }),
+            None => Ok(text_of(bytes)),
+        }
     }
 
     /// A JSON side file.
@@ -77,7 +81,8 @@ impl RawTree {
 }
 
 impl Table {
-    /// Parses a table from text; `path` is for messages.
+    /// Parses a table from text; `path` is for messages. Every line must have as many fields as the header: with fewer or
+    /// more, values would stand in columns that are not theirs. Empty fields too many at the end say nothing.
     pub fn parse(
         path: PathBuf,
         text: &str,
@@ -123,15 +128,31 @@ impl Table {
         }
         let mut rows = Vec::new();
         let mut problems = Vec::new();
+        let mut lines = Lines::new(text);
         for record in reader.records() {
             match record {
-                Ok(record) => rows.push((record.position().map_or(0, csv::Position::line), record)),
+                Ok(record) => {
+                    let line = lines.line_of(record.position());
+                    let beyond = record.iter().skip(columns.len());
+                    if record.iter().all(str::is_empty) {
+                        continue;
+                    }
+                    if record.len() < columns.len() || !beyond.clone().all(str::is_empty) {
+                        let message = format!(
+                            "{} fields where the header has {}: is a field missing, or a text with a {:?} in it not in quotation marks?",
+                            record.len(),
+                            columns.len(),
+                            char::from(delimiter)
+                        );
+                        problems.push(LineProblem { line, message });
+                    } else {
+                        rows.push((line, record));
+                    }
+                }
                 Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
-                    problems.push(LineProblem {
-                        line,
-                        message: error.to_string(),
-                    });
+                    let line = lines.line_of(error.position());
+                    let message = error.to_string();
+                    problems.push(LineProblem { line, message });
                 }
             }
         }
@@ -144,6 +165,11 @@ impl Table {
         } else {
             Err(CorpusError::Lines { path, problems })
         }
+    }
+
+    /// The names of the columns as written.
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// The file, for messages.
@@ -183,14 +209,144 @@ impl<'a> TableRow<'a> {
         Some(self.get(column)).filter(|text| !text.is_empty())
     }
 
+    /// All cells, in order of the columns.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &'a str> {
+        self.table.rows[self.index].1.iter()
+    }
+
     /// The line number in the file, from 1.
     pub fn line(&self) -> u64 {
         self.table.rows[self.index].0
     }
 }
 
-/// UTF-8 without its byte-order mark, else Windows-1252, which defines every byte that old tools wrote.
+/// Line numbers of the records of a table. The parser's own count stands still at the first half of a line end and at empty
+/// lines, so it is one or more behind.
+struct Lines<'a> {
+    text: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    /// The line on which the record at a position begins; positions come in order.
+    fn line_of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.map_or(0, |position| position.byte() as usize);
+        let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+        let rest = self.text.get(start..).unwrap_or_default();
+        let start = start + rest.iter().take_while(ends).count();
+        let passed = self.text.get(self.counted..start).unwrap_or_default();
+        // A lone carriage return ends a line too, as old Macs wrote it.
+        let next = passed.iter().skip(1).chain(self.text.get(start));
+        let lone = passed
+            .iter()
+            .zip(next)
+            .filter(|(a, b)| **a == b'\r' && **b != b'\n');
+        let ended = passed.iter().filter(|byte| **byte == b'\n').count() + lone.count();
+        self.line += ended as u64;
+        self.counted = start.max(self.counted);
+        self.line
+    }
+}
+
+/// The delimiter of a table: of comma, tab, semicolon and bar the one under which `known` finds most in the header, and
+/// of equals the one that parts it into most columns.
+pub(crate) fn delimiter_of(text: &str, known: &dyn Fn(&[String]) -> usize) -> u8 {
+    let columns = |delimiter: u8| -> Vec<String> {
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let header = reader
+            .headers()
+            .map(|header| header.iter().map(str::to_owned).collect());
+        header.unwrap_or_default()
+    };
+    let worth = |delimiter: &u8| {
+        let columns = columns(*delimiter);
+        (known(&columns), columns.len())
+    };
+    // Of equals the last one counts.
+    [b'|', b';', b'\t', b',']
+        .into_iter()
+        .max_by_key(worth)
+        .unwrap_or(b',')
+}
+
+/// What a file that is no text is, and what to do about it.
+fn no_text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let known: [(&[u8], &str, &str); 7] = [
+        (
+            b"PAR1",
+            "a Parquet file",
+            "write it as CSV or JSON lines (pandas: read_parquet, then to_csv)",
+        ),
+        (
+            b"PK\x03\x04",
+            "a zip archive or a spreadsheet",
+            "unpack it, or save the sheet as CSV",
+        ),
+        (
+            b"\xD0\xCF\x11\xE0",
+            "an old spreadsheet",
+            "save the sheet as CSV",
+        ),
+        (b"\x1F\x8B", "a gzip archive", "unpack it"),
+        (b"ARROW1", "an Arrow file", "write it as CSV or JSON lines"),
+        (b"SQLite format 3", "a database", "write its table as CSV"),
+        (
+            b"version https://git-lfs",
+            "a Git LFS pointer, not the file itself",
+            "fetch the file (git lfs pull)",
+        ),
+    ];
+    if let Some(&(_, found, cure)) = known.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
+        return Some((found, cure));
+    }
+    (utf_16(bytes).is_none() && bytes.iter().take(4096).any(|byte| *byte == 0))
+        .then_some(("binary data", "give a table in text form"))
+}
+
+/// The text of UTF-16, told by its byte-order mark, or by the zero bytes of a text in Latin letters.
+fn utf_16(bytes: &[u8]) -> Option<String> {
+    let zeros = |from: usize| {
+        let every_second = bytes.iter().skip(from).step_by(2).take(16);
+        bytes.len() >= 4
+            && bytes.len().is_multiple_of(2)
+            && every_second.clone().all(|byte| *byte == 0)
+    };
+    let (start, big_endian) = match bytes {
+        [0xFE, 0xFF, ..] => (2, true),
+        [0xFF, 0xFE, ..] => (2, false),
+        _ if zeros(0) && !zeros(1) => (0, true),
+        _ if zeros(1) && !zeros(0) => (0, false),
+        _ => return None,
+    };
+    let (units, rest) = bytes[start..].as_chunks::<2>();
+    let unit = |pair: &[u8; 2]| {
+        if big_endian {
+            u16::from_be_bytes(*pair)
+        } else {
+            u16::from_le_bytes(*pair)
+        }
+    };
+    let units: Vec<u16> = units.iter().map(unit).collect();
+    rest.is_empty().then(|| String::from_utf16_lossy(&units))
+}
+
+/// UTF-8 or UTF-16 without their byte-order marks, else Windows-1252, which defines every byte that old tools wrote.
 pub(crate) fn text_of(bytes: Vec<u8>) -> String {
+    if let Some(text) = utf_16(&bytes) {
+        return text;
+    }
     match String::from_utf8(bytes) {
         Ok(text) => text
             .strip_prefix('\u{feff}')
@@ -237,15 +393,62 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_found_whatever_the_case_and_short_lines_are_empty() {
-        let table =
-            Table::parse("x.csv".into(), "Name|Emo\n\"a|1\" | b\nc\n", b'|', &["emo"]).unwrap();
+    fn cells_are_found_whatever_the_case_and_empty_ones_are_none() {
+        let text = "Name|Emo\n\"a|1\" | b\nc|\n|\n\nd|e||\n";
+        let table = Table::parse("x.csv".into(), text, b'|', &["emo"]).unwrap();
         let rows: Vec<_> = table.rows().collect();
         assert_eq!(
             (rows[0].get("name"), rows[0].get("EMO"), rows[0].line()),
             ("a|1", "b", 2)
         );
         assert_eq!((rows[1].some("emo"), rows[1].line()), (None, 3));
+        assert_eq!((rows[2].some("emo"), rows[2].line()), (Some("e"), 6));
+    }
+
+    #[test]
+    fn a_line_with_another_number_of_fields_is_an_error_with_its_line() {
+        for (end, name) in [("\n", "unix"), ("\r\n", "windows"), ("\r", "old mac")] {
+            let lines = [
+                "path,text,label",
+                "a,\"x, y\",sad",
+                "",
+                "b,no, yes,sad",
+                "c,sad",
+                "",
+            ];
+            let message = Table::parse("x.csv".into(), &lines.join(end), b',', &[])
+                .unwrap_err()
+                .to_string();
+            for part in [
+                "x.csv: line 4: 4 fields where the header has 3",
+                "line 5: 2 fields where the header has 3",
+            ] {
+                assert!(message.contains(part), "{name}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn delimiters_and_encodings_are_found_out() {
+        let known = |columns: &[String]| columns.iter().filter(|name| *name == "label").count();
+        for (text, delimiter) in [
+            ("path,label\n", b','),
+            ("path;label\n", b';'),
+            ("path\tlabel\tx,y\n", b'\t'),
+            ("a,b|label\n", b'|'),
+            ("x\n", b','),
+        ] {
+            assert_eq!(delimiter_of(text, &known), delimiter, "{text:?}");
+        }
+        let units: Vec<u16> = "\u{feff}Wört, 1".encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        assert_eq!(text_of(little.clone()), "Wört, 1");
+        assert_eq!(text_of(big), "Wört, 1");
+        assert_eq!(text_of(little[2..].to_vec()), "Wört, 1");
+        assert_eq!(no_text(b"PAR1\0\0").unwrap().0, "a Parquet file");
+        assert_eq!(no_text(b"a\0\0b\0\0c").unwrap().0, "binary data");
+        assert!(no_text(&little).is_none() && no_text("é".as_bytes()).is_none());
     }
 
     #[test]

@@ -205,6 +205,18 @@ impl RawTree {
         }
     }
 
+    /// The tree without some of its files.
+    pub(crate) fn without(&self, leave_out: impl Fn(&RawFile) -> bool) -> Self {
+        let mut files: Vec<RawFile> = self.files.clone();
+        files.retain(|file| !leave_out(file));
+        number(&mut files);
+        Self {
+            root: self.root.clone(),
+            files,
+            unreadable: self.unreadable.clone(),
+        }
+    }
+
     /// The raw folder.
     pub fn root(&self) -> &Path {
         &self.root

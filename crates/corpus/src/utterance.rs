@@ -32,7 +32,7 @@ pub struct Utterance {
     pub length: f64,
     /// The label as the corpus writes it.
     pub emo: String,
-    /// The channel to use, from 1.
+    /// The channel to use, from 1; 0 is the mean of all.
     #[serde(default = "first_channel")]
     pub channel: u16,
     /// Start of the segment in seconds, where the utterance is cut from a longer file.
@@ -94,10 +94,11 @@ impl Manifest {
         let mut seen = std::collections::HashMap::new();
         for (line, text) in (1..).zip(BufReader::new(file).split(b'\n')) {
             let text = text.map_err(|e| FileError::io("read", path, e))?;
+            let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            let parsed = serde_json::from_slice::<Utterance>(&text)
+            let parsed = serde_json::from_slice::<Utterance>(text)
                 .map_err(|e| e.to_string())
                 .and_then(|utterance| {
                     check(&utterance)?;
@@ -200,9 +201,6 @@ fn check(utterance: &Utterance) -> Result<(), String> {
             "key {:?} holds a tab or a line break",
             utterance.key
         ));
-    }
-    if utterance.channel == 0 {
-        return Err("channel is 0; channels count from 1".to_owned());
     }
     join_inside("corpus root", &utterance.wav).map_err(|e| e.to_string())?;
     match (utterance.start_time, utterance.end_time) {

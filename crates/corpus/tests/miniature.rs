@@ -61,6 +61,7 @@ fn check(corpus: &str) {
             as_published,
             allow_missing: true,
             threads: Some(1),
+            ..PrepareOptions::default()
         };
         let prepared = prepare_with(corpus, folder.path(), &options, &read_header);
         print(&prepared.unwrap_or_else(|error| panic!("{error}")))

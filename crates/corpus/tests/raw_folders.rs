@@ -118,10 +118,10 @@ fn missing_files_can_be_allowed() {
 
 #[test]
 fn wrong_columns_and_several_tables_are_explained() {
-    let text = message(&[("l.csv", "file,emotion\n"), ("x.wav", "")]);
+    let text = message(&[("l.csv", "clip,feeling\n"), ("x.wav", "")]);
     assert_eq!(
         text,
-        "ROOT/l.csv: columns expected: path, label; found: file, emotion; missing: path, label"
+        "ROOT/l.csv: columns expected: path, label; found: clip, feeling; missing: path, label"
     );
     let text = message(&[("a.csv", ""), ("b.csv", ""), ("x.wav", "")]);
     assert!(

@@ -72,7 +72,9 @@ pub fn write_json<T: Serialize>(path: impl AsRef<Path>, value: &T) -> Result<(),
 pub fn read_json<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T, FileError> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(|e| FileError::io("read", path, e))?;
-    serde_json::from_slice(&bytes).map_err(|source| FileError::Json {
+    // Some editors put a byte-order mark before UTF-8.
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    serde_json::from_slice(text).map_err(|source| FileError::Json {
         path: path.to_owned(),
         source,
     })
@@ -97,6 +99,14 @@ mod tests {
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
             1
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        write_atomic(&path, b"\xEF\xBB\xBF[1, 2]").unwrap();
+        assert_eq!(read_json::<Vec<u32>>(&path).unwrap(), [1, 2]);
     }
 
     #[test]

@@ -52,8 +52,11 @@ impl Run {
     /// The test predictions behind the scores: (corpus, encoder, a JSON list) each.
     fn predictions(&self) -> PyResult<Vec<(String, String, String)>> {
         let sets = self.0.predictions().iter();
-        sets.map(|set| Ok((set.corpus.clone(), set.encoder.clone(), json(&set.items)?)))
-            .collect()
+        sets.map(|set| {
+            let items = set.read().map_err(exception)?;
+            Ok((set.corpus.clone(), set.encoder.clone(), json(&items)?))
+        })
+        .collect()
     }
 
     /// The folders of the trained probes.

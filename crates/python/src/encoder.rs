@@ -1,8 +1,8 @@
 use crate::corpus::json;
-use crate::errors::exception;
+use crate::errors::{exception, wrong};
 use crate::job::run;
 use crate::sound::{bytes, floats};
-use emobox_bench::{BenchError, Context, EncoderChoice, Stage};
+use emobox_bench::{BenchError, Choice, ComputePrecision, Context, Device, EncoderChoice, Stage};
 use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -61,6 +61,8 @@ impl Encoder {
         precision: &str,
         device: &str,
     ) -> PyResult<Self> {
+        let precision = ComputePrecision::named(precision).map_err(exception)?;
+        let device: Device = device.parse().map_err(wrong)?;
         let choice = EncoderChoice { name, path };
         py.detach(|| emobox_bench::open_encoder(&choice, precision, device))
             .map(Self)

@@ -59,8 +59,19 @@ pub(crate) struct PcmLayout {
 }
 
 impl PcmLayout {
-    /// Appends the samples of one 0-based channel of `bytes`, which are whole frames, to `out`.
+    /// Appends the samples of one channel (from 1, or [`MIX`](crate::MIX)) of `bytes`, which are whole frames, to `out`.
     pub(crate) fn decode(&self, bytes: &[u8], channel: u16, out: &mut Vec<f32>) {
+        if channel == crate::MIX {
+            mean_of(self.channels, out, |channel, out| {
+                self.decode_one(bytes, channel, out);
+            });
+        } else {
+            self.decode_one(bytes, channel - 1, out);
+        }
+    }
+
+    /// As [`PcmLayout::decode`] for one 0-based channel.
+    fn decode_one(&self, bytes: &[u8], channel: u16, out: &mut Vec<f32>) {
         let width = usize::from(self.encoding.width());
         let picker = Picker {
             bytes,
@@ -95,6 +106,21 @@ impl PcmLayout {
             (Encoding::MuLaw, _) => picker.each(out, |[b]| f32::from(mu_law(b)) / 32_768.0),
         }
     }
+}
+
+/// Appends the mean of `channels` to `out`; `decode` appends the samples of one of them, from 0.
+pub(crate) fn mean_of(channels: u16, out: &mut Vec<f32>, decode: impl Fn(u16, &mut Vec<f32>)) {
+    let start = out.len();
+    decode(0, out);
+    let mut other = Vec::with_capacity(out.len() - start);
+    for channel in 1..channels {
+        other.clear();
+        decode(channel, &mut other);
+        let sums = out[start..].iter_mut().zip(&other);
+        sums.for_each(|(sum, sample)| *sum += sample);
+    }
+    let share = 1.0 / f32::from(channels.max(1));
+    out[start..].iter_mut().for_each(|sum| *sum *= share);
 }
 
 fn from_i32(value: i32) -> f32 {

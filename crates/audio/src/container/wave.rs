@@ -98,6 +98,7 @@ pub(crate) fn read(source: &mut Source) -> Result<Wave, AudioError> {
                 let room = source.length - position;
                 let declared = match long_sizes {
                     Some((data, _)) if size == u32::MAX => data,
+                    _ if counts_headers(size, riff_size, room, source.length) => room,
                     _ => data_bytes(size, riff_size, position, room),
                 };
                 if let (Some((_, frames)), None | Some(0xFFFF_FFFF)) = (long_sizes, fact) {
@@ -179,6 +180,14 @@ fn data_bytes(size: u32, riff_size: u32, position: u64, room: u64) -> u64 {
     if streamed { room } else { u64::from(size) }
 }
 
+/// Some writers count headers into the size of the samples (8 bytes of a chunk, 44 of the usual file). The form's own size
+/// then tells that the file is whole: one that was cut short would lack bytes by it too.
+fn counts_headers(size: u32, riff_size: u32, room: u64, length: u64) -> bool {
+    const MOST: u64 = 64;
+    let excess = u64::from(size).saturating_sub(room);
+    (1..=MOST).contains(&excess) && u64::from(riff_size) + 8 == length
+}
+
 struct Data {
     start: u64,
     declared: u64,
@@ -230,6 +239,8 @@ fn layout(format: Format, data: &Data) -> Result<Wave, String> {
         align if tag == 1 && align == u32::from(channels) * 4 && width == 3 => {
             return padded_24_in_32(format, data);
         }
+        // A field that cannot hold the samples is a slip of the writer: the bits of a sample tell.
+        align if align < packed || !align.is_multiple_of(packed) => packed,
         align => {
             return Err(format!(
                 "blocks of {align} bytes, expected {packed} ({channels} channels of {} bits)",

@@ -9,7 +9,7 @@ use std::path::Path;
 
 pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
     let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment);
+    args.grid.add_to(&mut experiment)?;
     args.partition.add_to(&mut experiment);
     args.probe.add_to(&mut experiment);
     experiment.layer_curve |= args.layer_curve;

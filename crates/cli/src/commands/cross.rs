@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Outcome> {
     let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment);
+    args.grid.add_to(&mut experiment)?;
     args.probe.add_to(&mut experiment);
     if let Some(seed) = args.seed {
         experiment.seed = seed;

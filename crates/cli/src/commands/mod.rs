@@ -6,16 +6,17 @@ mod cross;
 mod download;
 mod encoders;
 mod evaluate;
+mod export;
 mod home;
 mod predict;
 mod report;
 mod stages;
 mod submission;
 
-use crate::args::{Cli, Command, Grid, PartitionHow, ProbeHow};
+use crate::args::{Cli, Command, Grid, PartitionHow, ProbeHow, ReadingHow};
 use crate::exit::Outcome;
 use crate::{output, progress};
-use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home};
+use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home, Reading};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Download(args) => download::run(&session, args),
         Command::Prepare(args) => stages::prepare(&session, args),
         Command::Split(args) => stages::split(&session, args),
+        Command::Export(args) => export::run(&session, args),
         Command::Encoders(args) => encoders::run(&session, args),
         Command::Extract(args) => stages::extract(&session, args),
         Command::Train(args) => stages::train(&session, args),
@@ -88,11 +90,19 @@ fn name_and_path(text: &str) -> (String, Option<PathBuf>) {
 
 impl Grid {
     /// Adds what the options name to an experiment.
-    fn add_to(&self, experiment: &mut Experiment) {
+    fn add_to(&self, experiment: &mut Experiment) -> Result<(), BenchError> {
+        let reading = self.reading.reading()?;
         experiment.corpora.extend(self.corpora.iter().map(|text| {
             let (name, raw) = name_and_path(text);
-            CorpusChoice { name, raw }
+            CorpusChoice {
+                name,
+                raw,
+                channel: reading.channel.clone(),
+                columns: reading.columns.clone(),
+                custom: reading.custom,
+            }
         }));
+        experiment.settle_names();
         experiment.encoders.extend(self.encoders.iter().map(|text| {
             let (name, path) = name_and_path(text);
             EncoderChoice { name, path }
@@ -112,6 +122,18 @@ impl Grid {
         experiment.allow_missing |= self.allow_missing;
         experiment.as_published |= self.as_published;
         experiment.skip_absent |= self.skip_absent;
+        Ok(())
+    }
+}
+
+impl ReadingHow {
+    fn reading(&self) -> Result<Reading, BenchError> {
+        let columns = self.columns.as_deref().map(Reading::parse_columns);
+        Ok(Reading {
+            channel: self.channel.clone(),
+            columns: columns.transpose()?.unwrap_or_default(),
+            custom: self.custom,
+        })
     }
 }
 

@@ -12,12 +12,14 @@ pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Resu
         as_published: args.how.as_published,
     };
     let name = checked_name(&args.name)?;
-    let record = emobox_bench::prepare(&session.home, name, &args.raw, how, session.context)?;
+    let reading = args.reading.reading()?;
+    let (home, context) = (&session.home, session.context);
+    let record = emobox_bench::prepare_as(home, name, &args.raw, how, &reading, context)?;
     if session.json {
         output::json(&record)?;
     } else {
         output::result(&record.summary);
-        output::result(&session.home.manifest(name).display().to_string());
+        output::result(&home.manifest(&record.corpus).display().to_string());
     }
     Ok(Outcome::from_skips(record.skipped))
 }
@@ -41,7 +43,7 @@ pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<O
 
 pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Outcome> {
     let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment);
+    args.grid.add_to(&mut experiment)?;
     experiment.check()?;
     let share: Option<Share> = args.shard.as_deref().map(str::parse).transpose()?;
     let memory = args.memory.as_deref().map(parse_memory).transpose()?;
@@ -63,7 +65,7 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
 
 pub(super) fn train(session: &Session<'_>, args: &TrainArgs) -> anyhow::Result<Outcome> {
     let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment);
+    args.grid.add_to(&mut experiment)?;
     args.partition.add_to(&mut experiment);
     args.probe.add_to(&mut experiment);
     experiment.check()?;

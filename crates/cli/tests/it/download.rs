@@ -195,7 +195,7 @@ fn what_cannot_be_downloaded_says_where_to_request_it() {
         }
     }
     program
-        .run(&["download", "emo-db", "--yes"])
+        .run(&["download", "emo-base", "--yes"])
         .fails_with(1, &["emodb, "]);
 }
 

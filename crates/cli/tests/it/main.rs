@@ -7,6 +7,7 @@ mod demo;
 mod download;
 mod extraction;
 mod lists;
+mod own_data;
 mod plan;
 mod predict;
 mod program;

@@ -112,11 +112,11 @@ fn a_side_file_with_other_columns_names_those_found_and_expected() {
             "missing: Speaker, Emotion",
         ],
     );
-    program.write("own/labels.csv", b"file,emotion\na.wav,sad\n");
+    program.write("own/labels.csv", b"clip,feeling\na.wav,sad\n");
     recording(&program, "own/a.wav");
     program
         .run(&["prepare", "mine", "--raw", "own"])
-        .fails_with(1, &["columns expected: path, label; found: file, emotion"]);
+        .fails_with(1, &["columns expected: path, label; found: clip, feeling"]);
 }
 
 #[cfg(target_os = "linux")]

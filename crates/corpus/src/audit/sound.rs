@@ -1,6 +1,6 @@
 use crate::header::in_pool;
 use crate::{CorpusError, Manifest, Utterance};
-use emobox_audio::{LoadOptions, SampleRate, Seconds};
+use emobox_audio::{Level, LoadOptions, SampleRate, Seconds};
 use emobox_files::sha256_bytes;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,6 @@ const SKETCH: usize = 64;
 const SAME: f32 = 0.995;
 /// Sketches are compared when one group of so many signs agrees.
 const SIGNS: usize = 16;
-/// A sample this close to full scale counts as clipped when the next one is too.
-const FULL_SCALE: f32 = 0.999;
-/// Share of clipped samples from which a recording is flagged; speech reaches full scale in single peaks far below it.
-const CLIPPED: f64 = 1e-3;
-/// Peak below which a recording is silent: -60 dB.
-const SILENT: f32 = 1e-3;
 /// Mean of the samples from which a recording has an offset: 1 % of full scale, which shows as a click at both ends.
 const OFFSET: f64 = 0.01;
 /// Shorter than this (s) is shorter than a syllable.
@@ -37,12 +31,10 @@ pub struct Sound {
     digest: String,
     /// The samples folded onto a fixed pseudo-random pattern, at unit length; empty for silence.
     sketch: Vec<f32>,
-    /// Largest magnitude.
-    pub peak: f32,
+    /// Peak and share of clipped samples.
+    pub level: Level,
     /// Mean, the offset.
     pub mean: f64,
-    /// Share of clipped samples.
-    pub clipped: f64,
     /// Why the samples could not be read, where that is so; the other fields are then empty.
     pub error: Option<String>,
 }
@@ -160,9 +152,8 @@ impl Sound {
             samples: 0,
             digest: String::new(),
             sketch: Vec::new(),
-            peak: 0.0,
+            level: Level::default(),
             mean: 0.0,
-            clipped: 0.0,
             error,
         }
     }
@@ -170,22 +161,14 @@ impl Sound {
     /// Measures samples (mono, at the file's own rate).
     pub fn of(samples: &[f32]) -> Self {
         let n = samples.len().max(1) as f64;
-        let peak = samples.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
         let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
-        let full = |x: &f32| x.abs() >= FULL_SCALE;
-        let clipped = samples
-            .windows(2)
-            .filter(|pair| pair.iter().all(full))
-            .count() as f64
-            / n;
         let digest = sha256_bytes(bytemuck::cast_slice(samples)).to_string();
         Self {
             samples: samples.len(),
             digest,
             sketch: sketch(samples),
-            peak,
+            level: Level::of(samples),
             mean,
-            clipped,
             error: None,
         }
     }
@@ -308,14 +291,18 @@ pub(super) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
             flag(&mut audit.unreadable, error.clone());
             continue;
         }
-        if sound.clipped > CLIPPED {
+        if sound.level.is_clipped() {
             flag(
                 &mut audit.clipped,
-                format!("{:.2} % of the samples", 100.0 * sound.clipped),
+                format!("{:.2} % of the samples", 100.0 * sound.level.clipped),
             );
         }
-        if sound.peak < SILENT {
-            flag(&mut audit.silent, format!("peak {:.6}", sound.peak));
+        if sound.level.is_out_of_scale() {
+            let message = format!("peak {}, while full scale is 1", sound.level.peak);
+            flag(&mut audit.clipped, message);
+        }
+        if sound.level.is_silent() {
+            flag(&mut audit.silent, format!("peak {:.6}", sound.level.peak));
         }
         if sound.mean.abs() > OFFSET {
             flag(&mut audit.offset, format!("mean {:.4}", sound.mean));
@@ -373,12 +360,12 @@ mod tests {
             .iter()
             .map(|x| (x * 10.0).clamp(-1.0, 1.0))
             .collect();
-        assert!(Sound::of(&loud).clipped > 0.3);
-        assert_eq!(Sound::of(&noise(3, 10_000)).clipped, 0.0);
+        assert!(Sound::of(&loud).level.clipped > 0.3);
+        assert_eq!(Sound::of(&noise(3, 10_000)).level.clipped, 0.0);
         let shifted: Vec<f32> = noise(4, 10_000).iter().map(|x| x + 0.05).collect();
         assert!((Sound::of(&shifted).mean - 0.05).abs() < 0.01);
         let silent = Sound::of(&[0.0; 100]);
-        assert!(silent.sketch.is_empty() && silent.peak == 0.0);
+        assert!(silent.sketch.is_empty() && silent.level.peak == 0.0);
         assert_eq!(Sound::of(&[]).samples, 0);
     }
 }

@@ -1,34 +1,78 @@
-use super::{Gathered, folders, unknown_label};
-use crate::recipe::PackedRow;
-use crate::{CorpusError, Gender, LineProblem, PrepareOptions, RawFile, RawTree, Row};
-use emobox_files::join_inside;
-use std::collections::{BTreeMap, HashMap, HashSet};
+//! Tables and JSON lines that list clips.
+
+use super::columns::{self, Mapping, is_nothing};
+use super::{Gathered, folders, parts, unknown_label};
+use crate::side_file::delimiter_of;
+use crate::{Channel, CorpusError, Gender, LineProblem, PrepareOptions, RawFile, RawTree, Row};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 
 /// Names that win when several tables lie beside the audio.
 const PREFERRED: [&str; 4] = ["manifest", "labels", "metadata", "label"];
 
-/// The table of a folder: the only csv, tsv or jsonl at its top, or the one with a telling name.
+/// A table of the corpus: the paths in it are below `folder`, and its rows belong to `part` where they say nothing else.
+pub(super) struct Source<'a> {
+    pub(super) table: &'a RawFile,
+    folder: String,
+    part: Option<String>,
+}
+
+impl<'a> Source<'a> {
+    /// A table whose paths are relative to the root.
+    pub(super) fn whole(table: &'a RawFile) -> Self {
+        Self {
+            table,
+            folder: String::new(),
+            part: None,
+        }
+    }
+}
+
+fn is_table(file: &RawFile) -> bool {
+    ["csv", "tsv", "jsonl"].contains(&file.extension().as_str())
+}
+
+/// The tables of a folder: the only one at its top, or the one with a telling name, or one for each part
+/// (`train.tsv`, `train/metadata.csv`). With the names of tables that are not read.
 pub(super) fn choose<'a>(
     name: &str,
     tree: &'a RawTree,
-) -> Result<Option<&'a RawFile>, CorpusError> {
-    let at_top = |file: &&RawFile| {
-        !file.path().contains('/') && ["csv", "tsv", "jsonl"].contains(&file.extension().as_str())
-    };
-    let tables: Vec<&RawFile> = tree.files().iter().filter(at_top).collect();
-    if tables.len() < 2 {
-        return Ok(tables.first().copied());
+) -> Result<(Vec<Source<'a>>, Vec<String>), CorpusError> {
+    let tables = || tree.files().iter().filter(|file| is_table(file));
+    let at_top: Vec<&RawFile> = tables().filter(|file| !file.path().contains('/')).collect();
+    if let [one] = at_top[..] {
+        return Ok((vec![Source::whole(one)], Vec::new()));
     }
     for preferred in PREFERRED {
-        let named: Vec<_> = tables
+        let named: Vec<_> = at_top
             .iter()
             .filter(|file| file.stem().eq_ignore_ascii_case(preferred))
             .collect();
         if let [one] = named[..] {
-            return Ok(Some(one));
+            return Ok((vec![Source::whole(one)], Vec::new()));
         }
     }
-    let names: Vec<&str> = tables.iter().map(|file| file.path()).collect();
+    let of_parts: Vec<Source<'a>> = if at_top.is_empty() {
+        let is_metadata = |file: &&RawFile| file.stem().eq_ignore_ascii_case("metadata");
+        tables()
+            .filter(is_metadata)
+            .filter_map(in_part_folder)
+            .collect()
+    } else {
+        at_top.iter().filter_map(of_part).collect()
+    };
+    let distinct: BTreeSet<&Option<String>> = of_parts.iter().map(|source| &source.part).collect();
+    if distinct.len() == of_parts.len() && of_parts.len() > 1 {
+        let read: HashSet<&str> = of_parts.iter().map(|source| source.table.path()).collect();
+        let others = at_top.iter().filter(|file| !read.contains(file.path()));
+        let others = others.map(|file| file.path().to_owned()).collect();
+        return Ok((of_parts, others));
+    }
+    if at_top.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let names: Vec<&str> = at_top.iter().map(|file| file.path()).collect();
     Err(CorpusError::SeveralTables {
         corpus: name.to_owned(),
         root: tree.root().to_owned(),
@@ -36,216 +80,435 @@ pub(super) fn choose<'a>(
     })
 }
 
-/// One line of a listing, whatever its format.
-#[derive(Debug, Default)]
-struct Item {
+/// `train.tsv` at the top.
+fn of_part<'a>(table: &&'a RawFile) -> Option<Source<'a>> {
+    Some(Source {
+        table,
+        folder: String::new(),
+        part: Some(parts::part(table.stem())?),
+    })
+}
+
+/// `train/metadata.csv`, with paths below its own folder.
+fn in_part_folder(table: &RawFile) -> Option<Source<'_>> {
+    let part = parts::part(table.folder().rsplit('/').next()?)?;
+    let folder = table
+        .path()
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder);
+    Some(Source {
+        table,
+        folder: format!("{folder}/"),
+        part: Some(part),
+    })
+}
+
+/// One line of a listing, whatever its format: the value of each field, where there is one.
+#[derive(Default)]
+pub(super) struct Item {
     line: u64,
-    path: String,
-    emo: String,
-    class: Option<String>,
-    key: Option<String>,
-    speaker: Option<String>,
-    gender: Option<String>,
-    language: Option<String>,
-    text: Option<String>,
-    split: Option<String>,
-    channel: Option<String>,
-    start: Option<String>,
-    end: Option<String>,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Item {
+    pub(super) fn new(line: u64) -> Self {
+        Self {
+            line,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn set(&mut self, field: &'static str, value: Option<String>) {
+        if let Some(value) = value {
+            self.values.insert(field, value);
+        }
+    }
+
+    fn take(&mut self, field: &str) -> Option<String> {
+        self.values.remove(field).filter(|text| !is_nothing(text))
+    }
 }
 
 pub(super) fn gather<'a>(
     name: &str,
     tree: &'a RawTree,
-    table: &RawFile,
+    sources: &[Source<'a>],
     map: Option<&BTreeMap<String, String>>,
     options: &PrepareOptions,
 ) -> Result<Gathered<'a>, CorpusError> {
-    let path = tree.locate(table);
-    let mut problems = Vec::new();
-    let items = match table.extension().as_str() {
-        "jsonl" => jsonl(&tree.read_text(table)?, &mut problems),
-        "tsv" => columns(tree, table, b'\t')?,
-        _ => columns(tree, table, b',')?,
-    };
-    let index = Index::new(tree);
     let mut gathered = Gathered::default();
-    let mut keys: HashMap<String, u64> = HashMap::new();
-    for item in items {
-        let line = item.line;
-        let mut bad = |message: String| problems.push(LineProblem { line, message });
-        if item.path.is_empty() || item.emo.is_empty() {
-            bad(format!(
-                "the {} is empty",
-                if item.path.is_empty() {
-                    "path"
-                } else {
-                    "label"
-                }
-            ));
-            continue;
-        }
-        if let Some(map) = map.filter(|map| !map.contains_key(&item.emo)) {
-            bad(unknown_label(&item.emo, map));
-            continue;
-        }
-        if let Err(error) = join_inside(tree.root(), &item.path.replace('\\', "/")) {
-            bad(error.to_string());
-            continue;
-        }
-        let Some(file) = index.find(&item.path) else {
-            if options.allow_missing {
-                gathered
-                    .missing
-                    .push((item.path, format!("{} line {line}", table.path())));
-            } else {
-                bad(format!(
-                    "{} does not exist below {}",
-                    item.path,
-                    tree.root().display()
-                ));
+    let mut read = Vec::new();
+    for source in sources {
+        read.push((source, items(tree, source, options, &mut gathered)?));
+    }
+    gather_items(name, tree, read, map, options, gathered)
+}
+
+/// As [`gather`] from lines that are read already.
+pub(super) fn gather_items<'a>(
+    name: &str,
+    tree: &'a RawTree,
+    read: Vec<(&Source<'a>, Vec<Item>)>,
+    map: Option<&BTreeMap<String, String>>,
+    options: &PrepareOptions,
+    mut gathered: Gathered<'a>,
+) -> Result<Gathered<'a>, CorpusError> {
+    let index = Index::new(tree);
+    let asked = Asked { name, map, options };
+    for (source, items) in read {
+        let mut problems = Vec::new();
+        for item in items {
+            let line = item.line;
+            if let Err(message) = take(&asked, source, item, &index, &mut gathered) {
+                problems.push(LineProblem { line, message });
             }
-            continue;
-        };
-        match row(name, file, item, &mut gathered.classes) {
-            Err(message) => bad(message),
-            Ok(row) => match keys.insert(row.id.clone(), line) {
-                Some(first) => bad(format!("key {:?} is already on line {first}", row.id)),
-                None => gathered.rows.push((file, PackedRow::new(row))),
-            },
+        }
+        if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.line);
+            let path = tree.locate(source.table);
+            return Err(CorpusError::Lines { path, problems });
         }
     }
-    if !problems.is_empty() {
-        problems.sort_by_key(|problem| problem.line);
-        return Err(CorpusError::Lines { path, problems });
-    }
-    let listed: HashSet<&str> = gathered.rows.iter().map(|(file, _)| file.path()).collect();
-    let unlisted = tree.audio().filter(|file| !listed.contains(file.path()));
+    parts_of_folders(&mut gathered);
+    let listed: HashSet<usize> = gathered.rows.iter().map(|(file, _)| file.index()).collect();
+    let unlisted = tree.audio().filter(|file| !listed.contains(&file.index()));
     gathered.left_out = unlisted
         .map(|file| (file.path().to_owned(), "not listed in the table"))
         .collect();
     Ok(gathered)
 }
 
-/// Files by their path as written on disk or with composed accents.
-struct Index<'a>(HashMap<&'a str, &'a RawFile>);
+/// Where no row says its part, and the files of all lie in folders named as parts, the folders say it.
+fn parts_of_folders(gathered: &mut Gathered<'_>) {
+    let part_of = |file: &RawFile| -> Option<String> {
+        let (first, rest) = file.path().split_once('/')?;
+        let first = if first.eq_ignore_ascii_case("data") {
+            rest.split_once('/')?.0
+        } else {
+            first
+        };
+        parts::part(first).map(|_| first.to_owned())
+    };
+    let silent = gathered.splits.keys().all(Option::is_none);
+    if silent
+        && gathered
+            .rows
+            .iter()
+            .all(|(file, _)| part_of(file).is_some())
+    {
+        gathered.splits.clear();
+        gathered.change_rows(|file, row| row.split = part_of(file));
+    }
+}
+
+/// What is asked for of every line.
+struct Asked<'a> {
+    name: &'a str,
+    map: Option<&'a BTreeMap<String, String>>,
+    options: &'a PrepareOptions,
+}
+
+/// Adds one line of a listing.
+fn take<'a>(
+    asked: &Asked<'_>,
+    source: &Source<'_>,
+    mut item: Item,
+    index: &Index<'a>,
+    gathered: &mut Gathered<'a>,
+) -> Result<(), String> {
+    let line = item.line;
+    let path = item.take("path").ok_or("the path is empty")?;
+    let written = item.values.get("label").cloned().unwrap_or_default();
+    let Some(emo) = item.take("label") else {
+        return Err(match written.as_str() {
+            "" => "the label is empty".to_owned(),
+            word => format!("the label is {word:?}, with which programs say that they have none"),
+        });
+    };
+    if let Some(map) = asked.map.filter(|map| !map.contains_key(&emo)) {
+        return Err(unknown_label(&emo, map));
+    }
+    let Some(file) = index.find(&source.folder, &path)? else {
+        if asked.options.allow_missing {
+            let place = format!("{} line {line}", source.table.path());
+            gathered.missing.push((path, place));
+            return Ok(());
+        }
+        return Err(format!(
+            "{path} does not exist below {}",
+            index.tree.root().display()
+        ));
+    };
+    let class = item.take("class").filter(|class| *class != emo);
+    if let Some(class) = class {
+        let known = gathered.classes.entry(emo.clone());
+        let known = known.or_insert_with(|| class.clone());
+        if *known != class {
+            return Err(format!(
+                "emo {emo:?} has the label {class:?} here and {known:?} above"
+            ));
+        }
+    }
+    let row = row(asked.name, file, emo, item, source)?;
+    match gathered.keys.get(&row.id) {
+        Some((first, _)) if row.named => {
+            Err(format!("key {:?} is already on line {first}", row.id))
+        }
+        Some((first, other)) if *other == file.index() => {
+            Err(format!("key {:?} is already on line {first}", row.id))
+        }
+        _ => {
+            gathered.keys.insert(row.id.clone(), (line, file.index()));
+            gathered.push(file, row.row);
+            Ok(())
+        }
+    }
+}
+
+/// Files by their path as written on disk or with composed accents, and by the end of it.
+struct Index<'a> {
+    tree: &'a RawTree,
+    by_path: HashMap<&'a str, &'a RawFile>,
+    by_name: HashMap<&'a str, Vec<&'a RawFile>>,
+    real_root: Option<std::path::PathBuf>,
+}
 
 impl<'a> Index<'a> {
     fn new(tree: &'a RawTree) -> Self {
         let composed = tree.files().iter().map(|file| (file.composed(), file));
-        Self(
-            composed
-                .chain(tree.files().iter().map(|file| (file.path(), file)))
-                .collect(),
-        )
+        let written = tree.files().iter().map(|file| (file.path(), file));
+        let mut by_name: HashMap<&str, Vec<&RawFile>> = HashMap::new();
+        for file in tree.audio() {
+            by_name.entry(file.name()).or_default().push(file);
+        }
+        Self {
+            tree,
+            by_path: composed.chain(written).collect(),
+            by_name,
+            real_root: std::fs::canonicalize(tree.root()).ok(),
+        }
     }
 
-    /// A published manifest begins its paths with `downloads/<corpus>/`, which our corpus root stands for.
-    fn find(&self, path: &str) -> Option<&'a RawFile> {
+    /// The file of a path below `folder`, or below the root, or of the only file whose path ends so (Common Voice lists
+    /// what lies in `clips/`). A published manifest begins its paths with `downloads/<corpus>/`, which our corpus root
+    /// stands for; an absolute path must lead into the root.
+    fn find(&self, folder: &str, path: &str) -> Result<Option<&'a RawFile>, String> {
         use unicode_normalization::UnicodeNormalization;
         let slashes = path.replace('\\', "/");
-        let path = slashes.trim_start_matches("./");
-        let below_downloads = path
-            .strip_prefix("downloads/")
-            .and_then(|rest| rest.split_once('/'))
-            .map(|(_, rest)| rest);
+        let inside = self.below_root(&slashes)?;
+        let plain: Vec<&str> = inside
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        if plain.contains(&"..") {
+            let root = self.tree.root().display();
+            return Err(format!(
+                "path {path:?} climbs out of {root}: only paths below that folder are allowed"
+            ));
+        }
+        let plain = plain.join("/");
         let find = |path: &str| {
-            self.0
+            let composed = || path.nfc().collect::<String>();
+            self.by_path
                 .get(path)
-                .or_else(|| self.0.get(path.nfc().collect::<String>().as_str()))
+                .or_else(|| self.by_path.get(composed().as_str()))
                 .copied()
         };
-        find(path).or_else(|| below_downloads.and_then(find))
+        let downloaded = plain
+            .strip_prefix("downloads/")
+            .and_then(|rest| rest.split_once('/'));
+        let found = find(&format!("{folder}{plain}"))
+            .or_else(|| find(&plain))
+            .or_else(|| downloaded.and_then(|(_, rest)| find(rest)));
+        if found.is_some() {
+            return Ok(found);
+        }
+        let name: String = plain.rsplit('/').next().unwrap_or_default().nfc().collect();
+        let same_name = self.by_name.get(name.as_str()).into_iter().flatten();
+        let ends: Vec<&&RawFile> = same_name.filter(|file| file.ends_with(&plain)).collect();
+        match ends[..] {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            [first, second, ..] => Err(format!(
+                "{path} may be {} or {}: write the path from {}",
+                first.path(),
+                second.path(),
+                self.tree.root().display()
+            )),
+        }
     }
+
+    /// A path as it is below the root.
+    fn below_root<'p>(&self, path: &'p str) -> Result<Cow<'p, str>, String> {
+        let path_of_disk = Path::new(path);
+        let drive =
+            path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+        if !path_of_disk.is_absolute() && !drive {
+            return Ok(Cow::Borrowed(path));
+        }
+        let roots = [Some(self.tree.root()), self.real_root.as_deref()];
+        let below = roots
+            .into_iter()
+            .flatten()
+            .find_map(|root| path_of_disk.strip_prefix(root).ok());
+        match below {
+            Some(below) => Ok(Cow::Owned(below.to_string_lossy().into_owned())),
+            None => Err(format!(
+                "{path} lies outside of {}: put the table into a folder that holds all its audio, or write paths relative \
+                 to the table",
+                self.tree.root().display()
+            )),
+        }
+    }
+}
+
+/// A row, its key, and whether the listing gave the key.
+struct KeyedRow {
+    row: Row,
+    id: String,
+    named: bool,
 }
 
 fn row(
     name: &str,
     file: &RawFile,
-    item: Item,
-    classes: &mut BTreeMap<String, String>,
-) -> Result<Row, String> {
-    let number = |field: &str, text: Option<String>| match text {
+    emo: String,
+    mut item: Item,
+    source: &Source<'_>,
+) -> Result<KeyedRow, String> {
+    let mut time = |field: &str| match item.take(field) {
         None => Ok(None),
-        Some(text) => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Some(number)),
-            _ => Err(format!("{field} {text:?} is no number")),
-        },
+        Some(text) => columns::seconds(&text)
+            .map(Some)
+            .ok_or_else(|| format!("{field} {text:?} is no time in seconds")),
     };
-    let segment = match (number("start", item.start)?, number("end", item.end)?) {
+    let (start, end, duration) = (time("start")?, time("end")?, time("duration")?);
+    let end = end.or_else(|| Some(start? + duration?));
+    let segment = match (start, end) {
         (None, None) => None,
-        (Some(start), Some(end)) if start >= 0.0 && end > start => Some((start, end)),
-        (Some(start), Some(end)) => {
-            return Err(format!("segment {start}..{end} s is empty or negative"));
-        }
-        _ => return Err("a segment needs both start and end".to_owned()),
+        // A segment without an end goes on to the end of the file.
+        (start, end) => Some((start.unwrap_or(0.0), end.unwrap_or(f64::INFINITY))),
     };
-    let channel = match item.channel {
-        None => 1,
+    if let Some((start, end)) = segment
+        && !(start >= 0.0 && end > start)
+    {
+        return Err(format!("segment {start}..{end} s is empty or negative"));
+    }
+    let channel = match item.take("channel") {
+        None => None,
         Some(text) => match text.parse::<u16>() {
-            Ok(channel) if channel > 0 => channel,
-            _ => return Err(format!("channel {text:?} is no number from 1")),
+            Ok(channel) => Some(Channel::Number(channel)),
+            Err(_) => return Err(format!("channel {text:?} is no number from 1")),
         },
     };
-    if let Some(class) = item.class.filter(|class| *class != item.emo) {
-        match classes
-            .entry(item.emo.clone())
-            .or_insert_with(|| class.clone())
-        {
-            known if *known == class => {}
-            known => {
-                return Err(format!(
-                    "emo {:?} has the label {class:?} here and {known:?} above",
-                    item.emo
-                ));
-            }
+    let key = item.take("key");
+    let named = key.is_some();
+    let id = key.unwrap_or_else(|| match segment {
+        Some((start, end)) if end.is_finite() => {
+            format!("{}-{start}-{end}", folders::key(name, file.path()))
         }
-    }
-    let key = item.key.unwrap_or_else(|| match segment {
-        Some((start, end)) => format!("{}-{start}-{end}", folders::key(name, file.path())),
+        Some((start, _)) => format!("{}-{start}", folders::key(name, file.path())),
         None => folders::key(name, file.path()),
     });
-    if key.contains(['\t', '\n', '\r']) {
-        return Err(format!("key {key:?} holds a tab or a line break"));
+    if id.contains(['\t', '\n', '\r']) {
+        return Err(format!("key {id:?} holds a tab or a line break"));
     }
-    let mut row = Row::new(key, item.emo).channel(crate::Channel::Number(channel));
+    let mut row = Row::new(id.clone(), emo);
+    if let Some(channel) = channel {
+        row.channel = channel;
+    }
     row.segment = segment;
-    row.speaker = item.speaker;
+    row.speaker = item.take("speaker");
     row.gender = item
-        .gender
+        .take("gender")
         .map(|text| Gender::parse(&text).map_or(text, |gender| gender.word().to_owned()));
-    row.language = item.language;
-    row.text = item.text;
-    row.split = item.split;
-    Ok(row)
+    row.language = item.take("language");
+    row.text = item.take("text");
+    row.split = item.take("split").or_else(|| source.part.clone());
+    Ok(KeyedRow { row, id, named })
 }
 
-fn columns(tree: &RawTree, table: &RawFile, delimiter: u8) -> Result<Vec<Item>, CorpusError> {
-    let table = tree.read_table(table, delimiter, &["path", "label"])?;
-    let item = |row: crate::TableRow<'_>| {
-        let some = |column: &str| row.some(column).map(str::to_owned);
-        Item {
-            line: row.line(),
-            path: row.get("path").to_owned(),
-            emo: row.get("label").to_owned(),
-            class: None,
-            key: some("key"),
-            speaker: some("speaker"),
-            gender: some("gender"),
-            language: some("language"),
-            text: some("text"),
-            split: some("split"),
-            channel: some("channel"),
-            start: some("start"),
-            end: some("end"),
-        }
+/// The lines of a listing, with the fields that its columns hold; says which columns hold none.
+fn items(
+    tree: &RawTree,
+    source: &Source<'_>,
+    options: &PrepareOptions,
+    gathered: &mut Gathered<'_>,
+) -> Result<Vec<Item>, CorpusError> {
+    let table = source.table;
+    let path = tree.locate(table);
+    let text = tree.read_text(table)?;
+    let (columns, lines) = if table.extension() == "jsonl" {
+        objects(&text).map_err(|problems| CorpusError::Lines {
+            path: path.clone(),
+            problems,
+        })?
+    } else {
+        let known = |columns: &[String]| {
+            Mapping::of(columns, &options.columns).map_or(0, |mapping| mapping.len())
+        };
+        let table = crate::Table::parse(path.clone(), &text, delimiter_of(&text, &known), &[])?;
+        let lines = table.rows().map(|row| {
+            let cells = table.columns().iter().zip(row.cells());
+            let cells = cells.map(|(column, cell)| (column.clone(), cell.to_owned()));
+            (row.line(), cells.collect())
+        });
+        (table.columns().to_vec(), lines.collect())
     };
-    Ok(table.rows().map(item).collect())
+    let mapping = Mapping::of(&columns, &options.columns).map_err(|problem| {
+        let problems = vec![LineProblem {
+            line: 1,
+            message: problem,
+        }];
+        CorpusError::Lines {
+            path: path.clone(),
+            problems,
+        }
+    })?;
+    let lacks = |field: &&&str| mapping.get(field).is_none();
+    let missing: Vec<String> = ["path", "label"]
+        .iter()
+        .filter(lacks)
+        .map(|f| (*f).to_owned())
+        .collect();
+    let is_empty = columns.is_empty() && lines.is_empty();
+    if !is_empty && !missing.is_empty() {
+        return Err(CorpusError::Columns {
+            path,
+            expected: ["path", "label"].map(str::to_owned).to_vec(),
+            found: columns,
+            missing,
+        });
+    }
+    if !mapping.unused.is_empty() {
+        gathered.notes.push(format!(
+            "{}: columns that are not used: {} (--columns FIELD=COLUMN says what one holds)",
+            table.path(),
+            mapping.unused.join(", ")
+        ));
+    }
+    let fields = columns::FIELDS.iter().map(|(field, _)| *field);
+    let fields: Vec<(&str, &str)> = fields
+        .filter_map(|field| Some((field, mapping.get(field)?)))
+        .collect();
+    let item = |(line, mut cells): (u64, BTreeMap<String, String>)| Item {
+        line,
+        values: fields
+            .iter()
+            .filter_map(|(field, column)| Some((*field, cells.remove(*column)?)))
+            .collect(),
+    };
+    Ok(lines.into_iter().map(item).collect())
 }
 
-/// Ours (`wav`, `emo`, `label`), the published form (`wav`, `emo`) and its older one (`audio`, `label`).
-fn jsonl(text: &str, problems: &mut Vec<LineProblem>) -> Vec<Item> {
-    let mut items = Vec::new();
+type Lines = Vec<(u64, BTreeMap<String, String>)>;
+
+/// JSON objects, one a line, with the names of all members.
+fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProblem>> {
+    let mut names: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut lines = Vec::new();
+    let mut problems = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
@@ -253,36 +516,28 @@ fn jsonl(text: &str, problems: &mut Vec<LineProblem>) -> Vec<Item> {
         let object: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(text) {
             Ok(object) => object,
             Err(error) => {
-                problems.push(LineProblem {
-                    line,
-                    message: format!("not a JSON object: {error}"),
-                });
+                let message = format!("not a JSON object: {error}");
+                problems.push(LineProblem { line, message });
                 continue;
             }
         };
-        let some = |names: &[&str]| {
-            let value = names.iter().find_map(|name| object.get(*name))?;
-            match value {
-                serde_json::Value::String(text) => Some(text.clone()),
-                serde_json::Value::Number(number) => Some(number.to_string()),
-                _ => None,
+        let mut cells = BTreeMap::new();
+        for (name, value) in object {
+            if seen.insert(name.clone()) {
+                names.push(name.clone());
             }
-        };
-        items.push(Item {
-            line,
-            path: some(&["wav", "audio", "path"]).unwrap_or_default(),
-            emo: some(&["emo", "label"]).unwrap_or_default(),
-            class: some(&["label"]),
-            key: some(&["key"]),
-            speaker: some(&["speaker"]),
-            gender: some(&["gender"]),
-            language: some(&["language"]),
-            text: some(&["text"]),
-            split: some(&["split"]),
-            channel: some(&["channel"]),
-            start: some(&["start_time", "start"]),
-            end: some(&["end_time", "end"]),
-        });
+            let text = match value {
+                serde_json::Value::String(text) => text,
+                serde_json::Value::Number(number) => number.to_string(),
+                _ => continue,
+            };
+            cells.insert(name, text);
+        }
+        lines.push((line, cells));
     }
-    items
+    if problems.is_empty() {
+        Ok((names, lines))
+    } else {
+        Err(problems)
+    }
 }

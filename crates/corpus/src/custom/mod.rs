@@ -1,22 +1,30 @@
 //! A user's own corpus: a table, a jsonl manifest, or one folder an emotion.
 
+mod columns;
+mod emotions;
 mod folders;
+mod interchange;
 mod listing;
+mod parts;
+mod spelling;
 
 use crate::assemble::{Sink, Style, utterances};
 use crate::prepare::{by_reason, note};
-use crate::recipe::PackedRow;
+use crate::recipe::{Harvest, PackedRow};
 use crate::{
-    CorpusError, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, looks_like,
+    CorpusError, Duplicate, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, Row,
+    looks_like, registry,
 };
 use emobox_files::read_json;
-use std::collections::BTreeMap;
+use spelling::several_spellings;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// What a user's own folder should look like, for messages.
 pub const CUSTOM_LAYOUT: &str = "one of\n  \
     a table labels.csv or labels.tsv with the columns path,label (and, where known, speaker,gender,language,text,split,start,end,channel,key)\n  \
     a manifest.jsonl, ours or a published one\n  \
+    a Kaldi data folder with utt2emo, or Lhotse's recordings and supervisions, or cuts\n  \
     one folder an emotion: angry/x.wav, sad/y.wav, …\n\
     and, if labels are to be renamed, label_map.json: {\"raw label\": \"Class\"}";
 
@@ -29,6 +37,72 @@ struct Gathered<'a> {
     left_out: Vec<(String, &'static str)>,
     unmatched: Vec<String>,
     missing: Vec<(String, String)>,
+    duplicated: Vec<Duplicate>,
+    notes: Vec<String>,
+    /// How many rows have each label, speaker and part.
+    labels: BTreeMap<String, usize>,
+    speakers: BTreeMap<String, usize>,
+    splits: BTreeMap<Option<String>, usize>,
+    /// Line and file of each key of a listing.
+    keys: HashMap<String, (u64, usize)>,
+}
+
+impl<'a> Gathered<'a> {
+    fn push(&mut self, file: &'a RawFile, row: Row) {
+        *self.labels.entry(row.emo.clone()).or_default() += 1;
+        if let Some(speaker) = &row.speaker {
+            *self.speakers.entry(speaker.clone()).or_default() += 1;
+        }
+        *self.splits.entry(row.split.clone()).or_default() += 1;
+        self.rows.push((file, PackedRow::new(row)));
+    }
+
+    /// Makes all rows anew after `change`; their parts are counted anew too.
+    fn change_rows(&mut self, change: impl Fn(&RawFile, &mut Row)) {
+        self.splits.clear();
+        for (file, packed) in &mut self.rows {
+            let mut row = packed.unpack();
+            change(file, &mut row);
+            *self.splits.entry(row.split.clone()).or_default() += 1;
+            *packed = PackedRow::new(row);
+        }
+    }
+
+    /// Puts the parts into the one vocabulary.
+    fn read_splits(&mut self) -> Result<(), String> {
+        let words = parts::vocabulary(&self.splits)?;
+        if words.iter().any(|(word, part)| word != part) {
+            self.change_rows(|_, row| {
+                row.split = row.split.take().and_then(|word| words.get(&word).cloned());
+            });
+        }
+        Ok(())
+    }
+
+    /// Keys join folders with `-`; where that makes one key of two files (`a/b.wav`, `a-b.wav`), theirs keep the path.
+    fn part_keys(&mut self, name: &str) {
+        let mut files: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+        for (file, row) in &self.rows {
+            files.entry(row.id()).or_default().insert(file.index());
+        }
+        let shared: BTreeSet<String> = files
+            .into_iter()
+            .filter(|(_, files)| files.len() > 1)
+            .map(|(key, _)| key.to_owned())
+            .collect();
+        if !shared.is_empty() {
+            self.change_rows(|file, row| {
+                if shared.contains(&row.id) {
+                    let joined = folders::key(name, file.path());
+                    let rest = row.id.strip_prefix(&joined).unwrap_or_default().to_owned();
+                    row.id = format!(
+                        "{name}-{}{rest}",
+                        file.path().replace(['\t', '\n', '\r'], "-")
+                    );
+                }
+            });
+        }
+    }
 }
 
 /// Reads the user's own corpus, as [`prepare_any`](crate::prepare_any) says.
@@ -57,19 +131,54 @@ pub(crate) fn prepare_own(
         Some(file) => Some(read_json::<BTreeMap<String, String>>(tree.locate(file))?),
         None => None,
     };
-    let table = if named {
-        tree.files()
-            .iter()
-            .find(|file| tree.locate(file) == *source)
+    let passed_on = if named {
+        None
+    } else {
+        interchange::read(name, &tree)?
+    };
+    let (sources, unread) = if named {
+        let is_it = |file: &&RawFile| tree.locate(file) == *source;
+        let table = tree.files().iter().find(is_it);
+        let table = table.map(listing::Source::whole);
+        (table.into_iter().collect(), Vec::new())
+    } else if passed_on.is_some() {
+        (Vec::new(), Vec::new())
     } else {
         listing::choose(name, &tree)?
     };
-    let gathered = match table {
-        Some(table) => listing::gather(name, &tree, table, map.as_ref(), options)?,
-        None => folders::gather(name, &tree)?,
+    let mut gathered = if let Some((source, items)) = passed_on {
+        let (map, read) = (map.as_ref(), vec![(&source, items)]);
+        listing::gather_items(name, &tree, read, map, options, Gathered::default())?
+    } else if sources.is_empty() {
+        let gathered = folders::gather(name, &tree, map.as_ref(), options.custom)?;
+        if !options.custom {
+            not_a_registered_one(name, &tree, &gathered)?;
+        }
+        gathered
+    } else {
+        listing::gather(name, &tree, &sources, map.as_ref(), options)?
     };
+    if !unread.is_empty() {
+        let tables: Vec<&str> = sources.iter().map(|source| source.table.path()).collect();
+        gathered.notes.push(format!(
+            "read are the tables {}, not {}",
+            tables.join(", "),
+            unread.join(", ")
+        ));
+    }
+    check_spellings(name, &gathered, map.as_ref(), options)?;
+    gathered
+        .read_splits()
+        .map_err(|problem| CorpusError::Unclear {
+            corpus: name.to_owned(),
+            problem,
+            cure: "the parts are those of the column split or of the folders".to_owned(),
+        })?;
+    gathered.part_keys(name);
     let mut report = PrepareReport {
         corpus: name.to_owned(),
+        notes: gathered.notes,
+        duplicated: gathered.duplicated,
         ..PrepareReport::default()
     };
     report.unreadable = tree
@@ -84,6 +193,25 @@ pub(crate) fn prepare_own(
         .collect();
     report.unmatched = gathered.unmatched;
     report.left_out = by_reason(gathered.left_out);
+    if let Some(map) = &map {
+        let used: BTreeSet<&String> = gathered
+            .labels
+            .keys()
+            .filter_map(|raw| map.get(raw))
+            .collect();
+        let unused: BTreeSet<&str> = map
+            .values()
+            .filter(|class| !used.contains(class))
+            .map(String::as_str)
+            .collect();
+        if !unused.is_empty() {
+            let list: Vec<&str> = unused.into_iter().collect();
+            report.notes.push(format!(
+                "label_map.json has classes that no utterance has: {}",
+                list.join(", ")
+            ));
+        }
+    }
     let classes = gathered.classes;
     let class_of = |emo: &str| match &map {
         Some(map) => map.get(emo).cloned().ok_or_else(|| unknown_label(emo, map)),
@@ -95,9 +223,87 @@ pub(crate) fn prepare_own(
         language: None,
         class_of: &class_of,
         as_published: options.as_published,
+        channel: options.channel,
     };
-    utterances(&style, &tree, gathered.rows, read_header, &mut report, sink)?;
+    let facts = utterances(&style, &tree, gathered.rows, read_header, &mut report, sink)?;
+    report.notes.extend(facts.notes(tree.root()));
     Ok((tree.root().to_owned(), report))
+}
+
+/// Asks about classes and speakers that differ only in how they are written.
+fn check_spellings(
+    name: &str,
+    gathered: &Gathered<'_>,
+    map: Option<&BTreeMap<String, String>>,
+    options: &PrepareOptions,
+) -> Result<(), CorpusError> {
+    if options.custom {
+        return Ok(());
+    }
+    let mut classes: BTreeMap<String, usize> = BTreeMap::new();
+    for (raw, n) in &gathered.labels {
+        let class = map.and_then(|map| map.get(raw));
+        let class = class.or_else(|| gathered.classes.get(raw)).unwrap_or(raw);
+        *classes.entry(class.clone()).or_default() += n;
+    }
+    let ask = |what: &str, cure: &str, groups: String| CorpusError::Unclear {
+        corpus: name.to_owned(),
+        problem: format!("{what} that differ only in case, space or leading zeros: {groups}"),
+        cure: format!("{cure}; or, if they are different, insist with --custom"),
+    };
+    if let Some(groups) = several_spellings(&classes) {
+        let cure = "write them in one way, or give each the same class in label_map.json";
+        return Err(ask("labels", cure, groups));
+    }
+    match several_spellings(&gathered.speakers) {
+        Some(groups) => Err(ask("speakers", "write them in one way", groups)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the folders of a registered corpus when they would be read otherwise than its recipe reads them: nearly all
+/// file names fit the recipe, and what would be a class here is none there.
+fn not_a_registered_one(
+    name: &str,
+    tree: &RawTree,
+    gathered: &Gathered<'_>,
+) -> Result<(), CorpusError> {
+    let audio = tree.audio().count();
+    let Some((best, fitting)) = looks_like(tree).into_iter().next() else {
+        return Ok(());
+    };
+    let entry = registry().iter().find(|entry| entry.card.name == best);
+    let (true, Some(entry)) = (10 * fitting >= 9 * audio, entry) else {
+        return Ok(());
+    };
+    // A recipe that wants a side file does not read these folders either.
+    let Ok(harvest) = Harvest::gather(entry, tree) else {
+        return Ok(());
+    };
+    let labels: HashMap<usize, String> = gathered
+        .rows
+        .iter()
+        .map(|(file, row)| (file.index(), row.unpack().emo))
+        .collect();
+    let mut classes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (file, row) in &harvest.rows {
+        if let Some(label) = labels.get(&file.index()) {
+            classes.entry(label).or_default().insert(row.unpack().emo);
+        }
+    }
+    if classes.values().all(|classes| classes.len() == 1) {
+        return Ok(());
+    }
+    Err(CorpusError::Unclear {
+        corpus: name.to_owned(),
+        problem: format!(
+            "{fitting} of the {audio} audio files below {} are named as those of {best}, and their folders are not its emotions",
+            tree.root().display()
+        ),
+        cure: format!(
+            "use the name {best}, or insist with --custom that it is a corpus of your own"
+        ),
+    })
 }
 
 /// The name becomes part of keys and of folder names.
@@ -124,22 +330,5 @@ fn unknown_label(emo: &str, map: &BTreeMap<String, String>) -> String {
 
 /// The error for a folder that is no custom corpus, with a hint at a registered one.
 fn not_custom(name: &str, tree: &RawTree) -> CorpusError {
-    let layout = CUSTOM_LAYOUT.to_owned();
-    let (corpus, root) = (name.to_owned(), tree.root().to_owned());
-    let Some(example) = tree.audio().next() else {
-        return CorpusError::NoAudio {
-            corpus,
-            root,
-            other_files: tree.files().len(),
-            layout,
-        };
-    };
-    CorpusError::WrongCorpus(Box::new(crate::WrongCorpus {
-        corpus,
-        root,
-        audio_files: tree.audio().count(),
-        example: example.path().to_owned(),
-        looks_like_corpora: looks_like(tree),
-        layout,
-    }))
+    crate::prepare::fits_nothing(name, tree, CUSTOM_LAYOUT)
 }

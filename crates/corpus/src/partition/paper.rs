@@ -1,5 +1,5 @@
 use super::{Assignment, Plan, Role, Rule, cross_validation, draw, official};
-use crate::{CorpusError, Manifest};
+use crate::{CorpusError, Manifest, PublishedFolds, registry};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The four rules of the paper's section 2.2.
@@ -12,6 +12,13 @@ pub(super) fn plan(manifest: &Manifest, seed: u64) -> Result<Plan, CorpusError> 
         return Ok(plan);
     }
     let speakers = manifest.speakers();
+    let released = released_speakers(manifest, &speakers);
+    let lacks = released
+        .as_ref()
+        .filter(|released| released.len() > speakers.len() || imbalance(manifest).is_some());
+    if let Some(released) = lacks {
+        return Ok(as_if_complete(manifest, &speakers, released, seed));
+    }
     let without = manifest
         .utterances
         .iter()
@@ -35,6 +42,74 @@ pub(super) fn plan(manifest: &Manifest, seed: u64) -> Result<Plan, CorpusError> 
         assignments: stratified(manifest, seed),
         not_in_manifest: Vec::new(),
     })
+}
+
+/// All speakers of a registered corpus of which the paper tests speakers apart: in the complete release every one has the
+/// same number of utterances of each emotion. Nothing when the manifest has a speaker of other origin.
+fn released_speakers(manifest: &Manifest, speakers: &[String]) -> Option<Vec<String>> {
+    let mut registered = registry().iter();
+    let entry = registered.find(|entry| entry.card.name == manifest.corpus)?;
+    let mut released: Vec<String> = match entry.card.folds {
+        PublishedFolds::LeaveOneSpeakerOut(list) => list.iter().map(|s| (*s).to_owned()).collect(),
+        PublishedFolds::SpeakerLists(lists) => {
+            let all = lists.iter().flat_map(|list| list.iter());
+            all.map(|s| (*s).to_owned()).collect()
+        }
+        _ => return None,
+    };
+    released.sort_unstable();
+    let all_known = manifest.utterances.iter().all(|u| u.speaker.is_some());
+    let is_released = |speaker: &String| released.binary_search(speaker).is_ok();
+    (all_known && speakers.iter().all(is_released)).then_some(released)
+}
+
+/// Rule 4 for a part of a corpus that is balanced when complete: every utterance is where the complete corpus has it, so
+/// that one file less changes no other's place. Where a fold would have nothing to test, the speakers that are there
+/// make folds of their own.
+fn as_if_complete(
+    manifest: &Manifest,
+    speakers: &[String],
+    released: &[String],
+    seed: u64,
+) -> Plan {
+    let here = manifest.utterances.len();
+    let plan = speaker_folds(manifest, released, seed);
+    let folds = if released.len() <= 6 {
+        released.len()
+    } else {
+        4
+    };
+    let tested: BTreeSet<u32> = plan
+        .assignments
+        .iter()
+        .filter(|a| a.role == Role::Test)
+        .map(|a| a.fold)
+        .collect();
+    let n = released.len();
+    if tested.len() == folds {
+        let reason = format!(
+            "rule 4 as for the complete corpus, whose {n} speakers have the same number of utterances of each emotion; \
+             {here} utterances of {} speakers are here",
+            speakers.len()
+        );
+        return Plan { reason, ..plan };
+    }
+    let warning = format!(
+        "NOT the folds of the complete corpus, which tests its {n} speakers apart: {here} utterances of {} speakers are \
+         here, and some of its folds would have nothing to test",
+        speakers.len()
+    );
+    if speakers.len() >= 4 {
+        let plan = speaker_folds(manifest, speakers, seed);
+        let reason = format!("{warning}; folds of the speakers that are here");
+        return Plan { reason, ..plan };
+    }
+    Plan {
+        rule: Rule::Stratified,
+        reason: format!("{warning}; rule 3 with speakers on both sides"),
+        assignments: stratified(manifest, seed),
+        not_in_manifest: Vec::new(),
+    }
 }
 
 /// Rule 4: as many folds as speakers for 4, 5 or 6, else 4 with several speakers each.

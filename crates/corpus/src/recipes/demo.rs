@@ -42,16 +42,18 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn read(fields: &Fields<'_>) -> Outcome {
-    let speaker = &fields["speaker"];
-    if !fields["folder"].eq_ignore_ascii_case(speaker) {
+    let speaker = fields["speaker"].to_ascii_lowercase();
+    if !fields["folder"].eq_ignore_ascii_case(&speaker) {
         return Outcome::Contradiction(format!(
             "the folder says {}, the name {speaker}",
             &fields["folder"]
         ));
     }
-    Row::new(fields.file.stem(), fields["emotion"].to_ascii_lowercase())
+    let gender = Gender::parse(&speaker[..1]);
+    let id = fields.file.stem().to_ascii_lowercase();
+    Row::new(id, fields["emotion"].to_ascii_lowercase())
         .speaker(speaker)
-        .gender(Gender::parse(&speaker[..1]))
+        .gender(gender)
         .text(&fields["number"])
         .into()
 }

@@ -97,8 +97,9 @@ fn read(fields: &Fields<'_>) -> Outcome {
         "_" => "s".to_owned(),
         _ => format!("s{number}"),
     };
-    // The published key is the whole name, with its extension.
-    let row = Row::new(fields.file.name().to_ascii_lowercase(), emo.as_str())
+    // The published key is the whole name with the extension of the release, whatever a copy of it has.
+    let id = format!("{}.avi", fields.file.stem().to_ascii_lowercase());
+    let row = Row::new(id, emo.as_str())
         .speaker(format!("s{subject}"))
         .published_speaker(published);
     if swapped || sentence.is_empty() {

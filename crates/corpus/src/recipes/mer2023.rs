@@ -125,9 +125,10 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
 }
 
 fn row(file: &RawFile, name: &str, emo: &str, split: &str) -> Row {
+    // A clip of another container is a copy; most clips are .avi.
     let id = match file.extension().as_str() {
-        "avi" => name.to_owned(),
-        extension => format!("{name}.{extension}"),
+        "mp4" => format!("{name}.mp4"),
+        _ => name.to_owned(),
     };
     Row::new(&id, emo.to_ascii_lowercase())
         .published_speaker(id)

@@ -115,7 +115,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let message = entry("emo-db").unwrap_err().to_string();
         assert!(
-            message.contains("emodb, ") && message.contains("NAME=DIR"),
+            message.contains("emodb, ") && message.contains("a name of your own"),
             "{message}"
         );
     }

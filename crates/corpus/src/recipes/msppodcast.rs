@@ -91,7 +91,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
             harvest.leave_out(file, "Test3, whose labels are not public");
             continue;
         }
-        let name = file.name().to_ascii_lowercase();
+        let name = format!("{}.wav", file.stem().to_ascii_lowercase());
         let Some((_, turn)) = turns.remove(&name) else {
             harvest.contradiction(file, format!("{} has no label for it", labels.path()));
             continue;

@@ -65,7 +65,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
             if !fields["part"].eq_ignore_ascii_case(part) {
                 continue;
             }
-            let name = place(fields.file.name());
+            let name = place(&format!("{}.wav", fields.file.stem()));
             match clips.get(&name) {
                 Some(first) => {
                     let message = format!("the same clip as {}", first.file.path());

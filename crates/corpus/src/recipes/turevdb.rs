@@ -69,7 +69,9 @@ fn read(fields: &Fields<'_>) -> Outcome {
         return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
     // The published key is the whole name, with its extension.
-    Row::new(fields.file.name().to_ascii_lowercase(), emo)
+    // The published key has the extension of the release, whatever a copy of it has.
+    let id = format!("{}.wav", fields.file.stem().to_ascii_lowercase());
+    Row::new(id, emo)
         .speaker(&fields["speaker"])
         .text(fields["word"].to_ascii_lowercase())
         .into()

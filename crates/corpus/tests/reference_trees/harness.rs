@@ -101,6 +101,7 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
             as_published,
             allow_missing: true,
             threads: Some(2),
+            ..PrepareOptions::default()
         };
         prepare_with(corpus, folder.path(), &options, &read)
             .unwrap_or_else(|error| panic!("{error}"))

@@ -1,0 +1,283 @@
+//! Which column of a table holds what: the names that people use, and those that the user gives.
+
+use std::collections::BTreeMap;
+
+/// What a listing can tell of a clip, each with the column names that are understood, the first one being ours.
+pub(super) const FIELDS: [(&str, &[&str]); 14] = [
+    (
+        "path",
+        &[
+            "path",
+            "file",
+            "wav",
+            "audio",
+            "filename",
+            "file_name",
+            "file_path",
+            "filepath",
+            "wav_path",
+            "wav_file",
+            "audio_path",
+            "audio_file",
+            "audiofile",
+        ],
+    ),
+    (
+        "label",
+        &[
+            "label",
+            "emotion",
+            "emo",
+            "class",
+            "category",
+            "emotion_label",
+            "emotion_name",
+        ],
+    ),
+    ("key", &["key", "utt_id", "utterance_id", "utt"]),
+    (
+        "speaker",
+        &[
+            "speaker",
+            "speaker_id",
+            "speakerid",
+            "spk",
+            "spk_id",
+            "client_id",
+            "actor",
+            "actor_id",
+        ],
+    ),
+    ("gender", &["gender", "sex"]),
+    ("language", &["language", "lang", "locale"]),
+    ("text", &["text", "transcript", "transcription", "sentence"]),
+    ("split", &["split", "subset", "partition", "part"]),
+    ("channel", &["channel"]),
+    (
+        "start",
+        &[
+            "start",
+            "start_time",
+            "begin",
+            "begin_time",
+            "start_s",
+            "onset",
+        ],
+    ),
+    ("end", &["end", "end_time", "stop", "end_s"]),
+    ("duration", &["duration"]),
+    // The raw label beside the class, as manifests have it.
+    ("emo", &[]),
+    ("class", &[]),
+];
+
+/// Columns that say nothing new of a clip: what a manifest repeats from the audio, and the counter that pandas writes.
+const OF_NO_ACCOUNT: [&str; 9] = [
+    "",
+    "unnamed:_0",
+    "index",
+    "dataset",
+    "type",
+    "sample_rate",
+    "num_frame",
+    "task",
+    "length",
+];
+
+/// The column of each field.
+#[derive(Debug, Default)]
+pub(super) struct Mapping {
+    columns: BTreeMap<&'static str, String>,
+    /// Columns that are not used.
+    pub(super) unused: Vec<String>,
+}
+
+impl Mapping {
+    /// Finds the fields among `columns`; `asked` names columns by field and goes first. The error reads after the table's
+    /// name.
+    pub(super) fn of(columns: &[String], asked: &BTreeMap<String, String>) -> Result<Self, String> {
+        let mut mapping = Self::default();
+        for (field, column) in asked {
+            let Some((field, _)) = fields().find(|(known, _)| known == field) else {
+                let known: Vec<&str> = fields().map(|(field, _)| field).collect();
+                return Err(format!(
+                    "--columns names a field {field:?}; known are {}",
+                    known.join(", ")
+                ));
+            };
+            match columns.iter().find(|known| *known == column) {
+                Some(column) => mapping.set(field, column),
+                None => {
+                    return Err(format!(
+                        "--columns wants {field} from a column {column:?}; the table has {}",
+                        columns.join(", ")
+                    ));
+                }
+            }
+        }
+        for (field, names) in fields() {
+            if mapping.get(field).is_some() {
+                continue;
+            }
+            let found: Vec<&String> = names
+                .iter()
+                .filter_map(|name| columns.iter().find(|column| plain(column) == *name))
+                .collect();
+            match found[..] {
+                [] => {}
+                // A manifest has both: the class as label, the raw label as emo.
+                [label, emo]
+                    if field == "label" && plain(label) == "label" && plain(emo) == "emo" =>
+                {
+                    mapping.set("class", label);
+                    mapping.set("label", emo);
+                }
+                [_, _, ..] if field == "label" => {
+                    let names: Vec<&str> = found.iter().map(|name| name.as_str()).collect();
+                    return Err(format!(
+                        "each of the columns {} may be the label; say which with --columns label={}",
+                        names.join(", "),
+                        names[0]
+                    ));
+                }
+                [first, ..] => mapping.set(field, first),
+            }
+        }
+        // A length without a start is that of the file.
+        if mapping.get("start").is_none() {
+            mapping.columns.remove("duration");
+        }
+        let used = |column: &&String| mapping.columns.values().any(|used| used == *column);
+        let told = columns
+            .iter()
+            .filter(|column| !used(column) && !OF_NO_ACCOUNT.contains(&plain(column).as_str()));
+        mapping.unused = told.cloned().collect();
+        Ok(mapping)
+    }
+
+    fn set(&mut self, field: &'static str, column: &str) {
+        self.columns.insert(field, column.to_owned());
+    }
+
+    /// The column of a field.
+    pub(super) fn get(&self, field: &str) -> Option<&str> {
+        self.columns.get(field).map(String::as_str)
+    }
+
+    /// How many fields were found.
+    pub(super) fn len(&self) -> usize {
+        self.columns.len()
+    }
+}
+
+/// The fields that a column may be named for.
+fn fields() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    FIELDS
+        .iter()
+        .copied()
+        .filter(|(_, names)| !names.is_empty())
+}
+
+fn plain(column: &str) -> String {
+    let letter = |c: char| match c {
+        ' ' | '-' => '_',
+        c => c.to_ascii_lowercase(),
+    };
+    column.trim().chars().map(letter).collect()
+}
+
+/// Words with which programs write that they know nothing.
+pub(super) fn is_nothing(text: &str) -> bool {
+    ["", "nan", "nat", "none", "null", "n/a", "<na>"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Seconds from `1.5`, `00:00:01.5` or `0 days 00:00:01.5`, as pandas writes spans of time.
+pub(super) fn seconds(text: &str) -> Option<f64> {
+    if let Ok(number) = text.parse::<f64>() {
+        return Some(number).filter(|number| number.is_finite());
+    }
+    let (days, clock) = match text
+        .split_once(" days ")
+        .or_else(|| text.split_once(" day "))
+    {
+        Some((days, clock)) => (days.parse::<f64>().ok()?, clock),
+        None => (0.0, text),
+    };
+    let parts: Vec<f64> = clock
+        .trim_start_matches('+')
+        .split(':')
+        .map(|part| part.parse::<f64>().ok())
+        .collect::<Option<_>>()?;
+    let [hours, minutes, seconds] = parts[..] else {
+        return None;
+    };
+    let whole = ((days * 24.0 + hours) * 60.0 + minutes) * 60.0;
+    Some(whole + seconds).filter(|number| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(columns: &str, asked: &[(&str, &str)]) -> Result<Mapping, String> {
+        let columns: Vec<String> = columns.split(',').map(str::to_owned).collect();
+        let asked = asked.iter().map(|&(a, b)| (a.to_owned(), b.to_owned()));
+        Mapping::of(&columns, &asked.collect())
+    }
+
+    #[test]
+    fn usual_names_are_found_and_the_rest_is_told() {
+        let found = of("File Name,Emotion,speaker_id,age,start-time,duration", &[]).unwrap();
+        for (field, column) in [
+            ("path", "File Name"),
+            ("label", "Emotion"),
+            ("speaker", "speaker_id"),
+            ("start", "start-time"),
+            ("duration", "duration"),
+        ] {
+            assert_eq!(found.get(field), Some(column));
+        }
+        assert_eq!(found.unused, ["age"]);
+        let manifest = of("wav,emo,label,num_frame,duration", &[]).unwrap();
+        let of_label = (manifest.get("label"), manifest.get("class"));
+        assert_eq!(of_label, (Some("emo"), Some("label")));
+        assert_eq!(manifest.unused, ["duration"]);
+        assert!(
+            of("file,emotion,label", &[])
+                .unwrap_err()
+                .contains("--columns label=")
+        );
+        let asked = of("file,emotion,label", &[("label", "emotion")]).unwrap();
+        assert_eq!(
+            (asked.get("label"), &*asked.unused),
+            (Some("emotion"), &["label".to_owned()][..])
+        );
+        assert!(
+            of("a,b", &[("label", "c")])
+                .unwrap_err()
+                .contains("the table has a, b")
+        );
+        assert!(
+            of("a,b", &[("lable", "b")])
+                .unwrap_err()
+                .contains("known are path, label")
+        );
+    }
+
+    #[test]
+    fn times_are_read_as_numbers_and_as_spans() {
+        for (text, number) in [
+            ("1.5", 1.5),
+            ("0 days 00:00:01.500000", 1.5),
+            ("00:01:02.25", 62.25),
+            ("1 days 00:00:00", 86_400.0),
+        ] {
+            assert_eq!(seconds(text), Some(number), "{text}");
+        }
+        for text in ["inf", "nan", "x", "1:2", "::"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

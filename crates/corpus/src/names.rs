@@ -1,0 +1,105 @@
+//! Names of corpora as people and papers write them.
+
+use crate::{CorpusError, Entry, registry};
+
+/// The registered corpus of a name, whatever its case and punctuation: `RAVDESS`, `CREMA-D`, `MSP Podcast`.
+pub(crate) fn registered(name: &str) -> Option<&'static Entry> {
+    let wanted = letters(name);
+    let is_it =
+        |entry: &&Entry| letters(entry.card.name) == wanted || letters(entry.card.title) == wanted;
+    registry().iter().find(is_it)
+}
+
+/// The name under which a corpus is kept: the registered one, however it was written, else the name itself.
+///
+/// A name that is nearly a registered one is most likely meant to be it and is refused; with `custom` every name that is
+/// not exactly a registered one is a corpus of the user's own.
+pub fn corpus_name(name: &str, custom: bool) -> Result<String, CorpusError> {
+    let exact = registry().iter().any(|entry| entry.card.name == name);
+    if custom && exact {
+        return Err(CorpusError::Unclear {
+            corpus: name.to_owned(),
+            problem: "it is said to be a corpus of your own, and a registered one has this name"
+                .to_owned(),
+            cure: "give yours another name".to_owned(),
+        });
+    }
+    if custom {
+        return Ok(name.to_owned());
+    }
+    if let Some(entry) = registered(name) {
+        return Ok(entry.card.name.to_owned());
+    }
+    match close(name) {
+        None => Ok(name.to_owned()),
+        Some(entry) => Err(CorpusError::Unclear {
+            corpus: name.to_owned(),
+            problem: format!(
+                "no corpus has this name, and {} nearly has",
+                entry.card.name
+            ),
+            cure: format!(
+                "write {}, or insist with --custom that it is a corpus of your own",
+                entry.card.name
+            ),
+        }),
+    }
+}
+
+/// The registered corpus whose name differs from this one in a letter, as a slip of the fingers leaves it.
+fn close(name: &str) -> Option<&'static Entry> {
+    // Shorter names lie too near to ordinary words: `test` is one letter from `tess`.
+    const SHORTEST: usize = 5;
+    let wanted = letters(name);
+    let is_close = |entry: &&Entry| {
+        let known = letters(entry.card.name);
+        known.len() >= SHORTEST && differs_in_one(&wanted, &known)
+    };
+    registry().iter().find(is_close)
+}
+
+fn letters(name: &str) -> String {
+    let kept = name.chars().filter(|c| c.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether one letter is other, too many or too few, or two neighbours have changed places.
+fn differs_in_one(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let front = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[front..], &b[front..]);
+    let back = a.iter().rev().zip(b.iter().rev());
+    let back = back.take_while(|(a, b)| a == b).count();
+    match (&a[..a.len() - back], &b[..b.len() - back]) {
+        ([_], [_] | []) | ([], [_]) => true,
+        ([first, second], [third, fourth]) => (first, second) == (fourth, third),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_papers_are_known_and_slips_are_asked_about() {
+        for (written, name) in [
+            ("RAVDESS", "ravdess"),
+            ("Crema-D", "cremad"),
+            ("MSP-Podcast", "msppodcast"),
+            ("EMO-DB", "emodb"),
+            ("emodb", "emodb"),
+            ("mine", "mine"),
+            ("test", "test"),
+        ] {
+            assert_eq!(corpus_name(written, false).unwrap(), name);
+        }
+        for slip in ["ravdes", "raavdess", "ravdses", "ravdezs"] {
+            let message = corpus_name(slip, false).unwrap_err().to_string();
+            assert!(message.contains("write ravdess, or insist with --custom"));
+            assert_eq!(corpus_name(slip, true).unwrap(), slip);
+        }
+        assert_eq!(corpus_name("RAVDESS", true).unwrap(), "RAVDESS");
+        assert!(corpus_name("ravdess", true).is_err());
+    }
+}
