@@ -280,8 +280,8 @@ mod tests {
         SpeedRequest {
             seconds,
             rounds,
-            precision: "f32".to_owned(),
-            device: "cpu".to_owned(),
+            precision: ComputePrecision::F32,
+            device: Device::Cpu,
         }
     }
 
