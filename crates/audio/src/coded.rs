@@ -218,6 +218,11 @@ fn decode_stream(
             Err(Error::DecodeError(_) | Error::IoError(_)) if feed.sink.is_none() => {
                 feed.undecodable += packet.dur.get();
             }
+            // Symphonia holds a stream to the channels of its first frame; ffmpeg goes on.
+            Err(Error::DecodeError(problem)) if problem.contains("signal spec") => {
+                let what = "its number of channels changes".to_owned();
+                return Err(Failure::Unsupported(what));
+            }
             Err(Error::DecodeError(problem)) => {
                 let at = stream.sample_rate.seconds(feed.position());
                 let problem = format!("at {at}: {problem}");

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Wav, chunk, golden, noise, shared};
 use emobox_audio::{
-    LoadOptions, SampleRate, Seconds, load, load_bytes, probe, probe_bytes, write_wav_16,
+    LoadOptions, MIX, SampleRate, Seconds, load, load_bytes, probe, probe_bytes, write_wav_16,
 };
 
 const NATIVE: LoadOptions = LoadOptions {
@@ -82,6 +82,63 @@ fn twelve_bits_in_two_bytes_are_left_aligned() {
     let mut wav = Wav::pcm16(&coarse);
     wav.bits = 12;
     assert_eq!(read(&wav), as_floats(&coarse));
+}
+
+#[test]
+fn all_channels_are_mixed_when_that_is_asked_for() {
+    let of_memory = {
+        let interleaved: Vec<u8> = [(100_i16, 300_i16), (-7, 7), (32_767, 32_767)]
+            .iter()
+            .flat_map(|(left, right)| [left.to_le_bytes(), right.to_le_bytes()].concat())
+            .collect();
+        Wav::new(1, 16, 2, interleaved).bytes()
+    };
+    let mixed = LoadOptions {
+        channel: MIX,
+        ..NATIVE
+    };
+    let samples = load_bytes(of_memory, "x.wav", &mixed).unwrap();
+    assert_eq!(samples, [200.0, 0.0, 32_767.0].map(|x| x / 32_768.0));
+    // Of a coded file: half the sum of its channels.
+    let path = golden("flac.flac");
+    let channel = |channel| {
+        let options = LoadOptions { channel, ..NATIVE };
+        load(
+            &path,
+            &LoadOptions {
+                sample_rate: SampleRate(22_050),
+                ..options
+            },
+        )
+        .unwrap()
+    };
+    let expected: Vec<f32> = channel(1)
+        .iter()
+        .zip(&channel(2))
+        .map(|(a, b)| (a + b) * 0.5)
+        .collect();
+    assert_eq!(channel(MIX), expected);
+}
+
+#[test]
+fn an_mp3_that_turns_stereo_is_left_to_ffmpeg() {
+    // Frames of silence in one channel, version 2, 64 kbit/s, 22,050 Hz, before frames of two.
+    let mut frame = vec![0; 208];
+    frame[..4].copy_from_slice(&[0xFF, 0xF3, 0x80, 0xC0]);
+    let stereo = std::fs::read(golden("mp3-bare.mp3")).unwrap();
+    let bytes = [frame.repeat(8), stereo].concat();
+    match load_bytes(bytes, "x.mp3", &NATIVE) {
+        Ok(samples) => assert!(samples.len() > 4000),
+        // Where there is no ffmpeg, it is what is asked for.
+        Err(error) => {
+            let message = error.to_string();
+            assert!(
+                message.contains("its number of channels changes"),
+                "{message}"
+            );
+            assert!(message.contains("ffmpeg"), "{message}");
+        }
+    }
 }
 
 #[test]

@@ -82,6 +82,17 @@ pub fn export(
         .iter()
         .map(clip)
         .collect::<Result<_, BenchError>>()?;
+    let cannot_say = clips.iter().find(|clip| match form {
+        Form::Csv | Form::Hf => false,
+        Form::Lhotse => clip.utterance.channel == 0,
+        Form::Kaldi | Form::Audformat => clip.utterance.channel != 1,
+    });
+    if let Some(clip) = cannot_say {
+        return Err(BenchError::Call(format!(
+            "{}: this form cannot say which channel is taken, and it is not the first; export as csv",
+            clip.utterance.key
+        )));
+    }
     let files = match form {
         Form::Csv => vec![("labels.csv", csv(&clips, "path", "label"))],
         Form::Hf => {
@@ -212,7 +223,10 @@ fn csv(clips: &[Clip<'_>], path: &str, label: &str) -> String {
             cells.extend([time(u.start_time), time(u.end_time)]);
         }
         if channels {
-            cells.push(u.channel.to_string());
+            cells.push(match u.channel {
+                0 => "mix".to_owned(),
+                channel => channel.to_string(),
+            });
         }
         text.push_str(&cells.join(","));
         text.push('\n');
@@ -241,10 +255,7 @@ fn lhotse(clips: &[Clip<'_>]) -> Vec<(&'static str, String)> {
     let (mut recorded, mut supervised) = (String::new(), String::new());
     for (path, (id, clips)) in recordings(clips) {
         let first = clips[0];
-        let channels: BTreeSet<u16> = clips
-            .iter()
-            .map(|c| c.utterance.channel.max(1) - 1)
-            .collect();
+        let channels: BTreeSet<u16> = clips.iter().map(|c| c.utterance.channel - 1).collect();
         let end = clips.iter().map(|clip| clip.end).fold(0.0, f64::max);
         let samples = match first.is_segment() {
             true => (end * first.rate).ceil(),
@@ -270,7 +281,7 @@ fn lhotse(clips: &[Clip<'_>]) -> Vec<(&'static str, String)> {
                 "recording_id": id,
                 "start": clip.start,
                 "duration": clip.end - clip.start,
-                "channel": u.channel.max(1) - 1,
+                "channel": u.channel - 1,
                 "custom": custom,
             });
             for (name, value) in [

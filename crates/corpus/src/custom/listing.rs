@@ -3,7 +3,10 @@
 use super::columns::{self, Mapping, is_nothing};
 use super::{Gathered, folders, parts, unknown_label};
 use crate::side_file::delimiter_of;
-use crate::{Channel, CorpusError, Gender, LineProblem, PrepareOptions, RawFile, RawTree, Row};
+use crate::{
+    Channel, ChannelChoice, CorpusError, Gender, LineProblem, PrepareOptions, RawFile, RawTree, Row,
+};
+use emobox_audio::MIX;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -396,9 +399,10 @@ fn row(
     }
     let channel = match item.take("channel") {
         None => None,
-        Some(text) => match text.parse::<u16>() {
-            Ok(channel) => Some(Channel::Number(channel)),
-            Err(_) => return Err(format!("channel {text:?} is no number from 1")),
+        Some(text) => match text.parse::<ChannelChoice>() {
+            Ok(ChannelChoice::Mix) => Some(Channel::Number(MIX)),
+            Ok(ChannelChoice::Number(number)) => Some(Channel::Number(number)),
+            Err(problem) => return Err(problem),
         },
     };
     let key = item.take("key");
