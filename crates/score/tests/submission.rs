@@ -342,7 +342,7 @@ fn invented_protocols_other_seeds_and_other_epochs_are_refused() {
         "{text}"
     );
     let text = reasons(true, |entry| {
-        entry.further_seeds.push(entry.predictions.clone())
+        entry.further_seeds.push(entry.predictions.clone());
     });
     assert!(text.contains("predictions of 2 training seeds"), "{text}");
     // Another head of the registry is another variant of the same name, and stands.

@@ -41,8 +41,10 @@ pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result
         output::result(&run.table());
     }
     output::note(&format!(
-        "verified {}: every score was recomputed from its predictions, on the test parts of your own partitions",
-        verified.system()
+        "{} is {}: every score follows from its predictions, on the test parts of your own partitions; that a model made \
+         the predictions is not shown",
+        verified.system(),
+        verified.verdict()
     ));
     Ok(Outcome::Complete)
 }

@@ -157,10 +157,11 @@ fn heat(matrix: &CrossMatrix) -> Figure {
             };
             // No colour is chance.
             let share = (cell.accuracy - chance(matrix)) / (1.0 - chance(matrix));
+            let interval = cell.accuracy_ci.map(crate::format::interval);
             let tip = format!(
                 "trained on {train}, tested on {test}: {} % {} of {}",
                 percent(cell.accuracy),
-                crate::format::interval(cell.accuracy_ci),
+                interval.unwrap_or_default(),
                 cell.n
             );
             canvas.heat([x, y, CELL[0], CELL[1]], share, &tip);
@@ -203,7 +204,8 @@ fn table(matrix: &CrossMatrix) -> FigureTable {
                 cell.test.clone(),
                 cell.n.to_string(),
                 percent(cell.accuracy),
-                crate::format::interval(cell.accuracy_ci),
+                cell.accuracy_ci
+                    .map_or("–".to_owned(), crate::format::interval),
             ];
             row.extend(matrix.classes.iter().map(|class| {
                 let scores = cell
