@@ -268,6 +268,7 @@ impl<'a> Grid<'a> {
             scored.audit = Some(cell.split.audit.verdict.clone());
             scored.skipped.clone_from(&skipped);
         }
+        crate::as_published::set_as_published(&mut runs, outcomes);
         run.data_mut().scores.runs.extend(runs);
         let training = outcomes
             .iter()

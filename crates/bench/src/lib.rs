@@ -3,6 +3,7 @@
 //! Everything that the program can do is a function here; the command line (and the Python wheel)
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
+mod as_published;
 mod bench;
 mod cluster;
 mod cross;

@@ -18,7 +18,9 @@ pub mod heads;
 mod layers;
 mod logs;
 mod loss;
+mod nuisance;
 mod oracle;
+mod origin;
 mod outcome;
 #[cfg(test)]
 mod parity;
@@ -37,6 +39,8 @@ pub use engine::most_probable;
 pub use error::ProbeError;
 pub use layers::{LayerCurveTask, layer_curve};
 pub use logs::{curves_csv, tensorboard_events};
+pub use nuisance::nuisance_baseline;
+pub use origin::{Constant, Origin};
 pub use outcome::{AsPublished, Curve, EpochRecord, FoldOutcome, Oracle, Predicted, Selected};
 pub use protocol::{ClassWeighting, Point, Protocol, ValidationRule, ValidationScheme};
 pub use saved::{FeatureDescription, Probe, ProbeDescription, ProbeOrigin};
