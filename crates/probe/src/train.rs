@@ -60,6 +60,9 @@ pub struct Progress<'a> {
     pub points: &'a [Point],
     /// This epoch's record of every point.
     pub records: &'a [EpochRecord],
+    /// What every point predicts on the test part after this epoch, `[point][utterance]`, where the protocol has an oracle.
+    /// For checking [`crate::AsPublished`] elsewhere; an observer cannot pass anything back into the training.
+    pub test: &'a [Vec<usize>],
 }
 
 /// Watches a training, and may save or stop it.
@@ -280,6 +283,7 @@ impl<'a> Fold<'a> {
                 })
                 .collect();
             self.select(&mut state, &engine, epoch, &records);
+            let mut test = Vec::new();
             if protocol.oracle && !self.test.is_empty() {
                 let scored = engine.evaluate(&self.test, protocol.batch)?;
                 let labels: Vec<usize> = self
@@ -288,6 +292,7 @@ impl<'a> Fold<'a> {
                     .map(|&at| self.task.items[at].label)
                     .collect();
                 state.cumulated.add(epoch, &labels, &scored);
+                test = scored.iter().map(|seen| seen.predictions.clone()).collect();
                 self.look_at_test(&mut state, epoch, scored);
             }
             // Every utterance has been read once by now.
@@ -303,6 +308,7 @@ impl<'a> Fold<'a> {
                 frames,
                 points: &self.points,
                 records: &records,
+                test: &test,
             });
             if flow != Flow::Continue {
                 // Lent to the state for the writing, and taken back.

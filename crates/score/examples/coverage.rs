@@ -227,9 +227,9 @@ fn bootstrap(predictions: &[Prediction], stream: &mut ChaCha8Rng) -> Vec<f64> {
             let mut sum = [[0_u64; CLASSES]; 2];
             for _ in 0..tables.len() {
                 let drawn = &tables[(uniform(stream) * tables.len() as f64) as usize];
-                for c in 0..CLASSES {
-                    sum[0][c] += drawn.counts[c][c];
-                    sum[1][c] += drawn.counts[c].iter().sum::<u64>();
+                for (c, row) in drawn.counts.iter().enumerate() {
+                    sum[0][c] += row[c];
+                    sum[1][c] += row.iter().sum::<u64>();
                 }
             }
             let present: Vec<usize> = (0..CLASSES).filter(|&c| sum[1][c] > 0).collect();

@@ -10,6 +10,7 @@
 //! * [`compare`], [`sign_flip`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — what of a difference can be believed
 //! * [`separate`] — which averages the scores' own noise leaves apart
 //! * [`Submission`], [`verify`], [`reproduce`] — scores that anybody can recompute, and make again
+//! * [`seal`] — test sets whose labels the organiser keeps
 //! * [`CrossMatrix`] — training on one corpus, testing on another
 //! * [`read_published_list`], [`Mismatch`] — the published toolkit's two lists, and keys that do not match
 //!
@@ -32,6 +33,7 @@ mod prediction;
 mod ranking;
 mod rerun;
 mod run;
+mod seal;
 mod separation;
 mod submission;
 mod verify;
@@ -59,6 +61,7 @@ pub use prediction::{Prediction, read_predictions, write_predictions};
 pub use ranking::{Ranking, descending_ranks, rank};
 pub use rerun::{RERUN_TIES, RERUN_TOLERANCE, Rerun, reproduce};
 pub use run::{RunLabels, ScoreRequest, score_folds, score_seeds};
+pub use seal::{SealKey, SealedAnswer, SealedSet, seal};
 pub use separation::{Estimate, Separation, separate};
 pub use submission::{Submission, SubmissionEntry};
 pub use verify::{

@@ -98,7 +98,8 @@ fn rerun_problem(entry: &SubmissionEntry, rerun: &Rerun) -> Option<String> {
         return None;
     }
     Some(format!(
-        "consistent, not reproduced: {other} of {items} predictions are others when trained again, and {scores} more          have other scores; the first is {}",
+        "consistent, not reproduced: {other} of {items} predictions are others when trained again, and {scores} more \
+         have other scores; the first is {}",
         first.map_or("–", String::as_str)
     ))
 }

@@ -78,12 +78,7 @@ impl Submission {
         };
         // Serialising plain data to memory cannot fail; were it to, no digest would match.
         let bytes = serde_json::to_vec(&bare).unwrap_or_default();
-        Sha256::digest(bytes)
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        sha256_hex(&bytes)
     }
 }
 
@@ -100,4 +95,15 @@ impl SubmissionEntry {
     pub(crate) fn name(&self) -> String {
         format!("{}, {}", self.corpus, self.encoder)
     }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

@@ -34,7 +34,7 @@ pub struct Reference {
 }
 
 /// A test item as the manifest and the partition have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReferenceItem {
     /// Key of the utterance.
     pub key: String,

@@ -83,7 +83,7 @@ fn what_was_changed_is_named() {
     refused(
         "digest.json",
         &[],
-        &[packed_otherwise, "another manifest: expected digest"],
+        &[packed_otherwise, "another manifest than the verifier's"],
     );
 
     changed("score.json", &|entry| {
@@ -92,13 +92,13 @@ fn what_was_changed_is_named() {
     refused(
         "score.json",
         &[],
-        &[packed_otherwise, "ua of fold \"mean\": claimed 0.999"],
+        &[packed_otherwise, "ua of fold \"mean\" does not come out"],
     );
 
     refused(
         "submission.json",
         &["--seed", "7"],
-        &["another partition: expected digest"],
+        &["another partition than the verifier's"],
     );
     changed("scheme.json", &|entry| {
         entry["partition"] = "speaker".into();
