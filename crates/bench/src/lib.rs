@@ -43,6 +43,7 @@ pub use emobox_corpus::Scheme;
 pub use emobox_features::{Normalisation, Share};
 pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
+pub use emobox_score::repeated;
 pub use encoders::{check_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};

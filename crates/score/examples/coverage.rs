@@ -1,7 +1,9 @@
 //! Simulates corpora whose true scores are known and counts how often intervals hold them and how often systems that are
 //! alike are told apart. Prints the tables of `docs/statistics.md`:
 //!
-//!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons]]
+//!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons [DESIGN]]]
+//!
+//! DESIGN is the first word of the utterances' column, where one of them is enough.
 //!
 //! Everything goes through the library's own `score_folds` and `compare_seeds`; the percentile bootstrap beside them is made
 //! here, for contrast. Seeded: the same call prints the same table.
@@ -27,12 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let simulations: u64 = arguments.first().map_or(Ok(1000), |n| n.parse())?;
     let part = arguments.get(1).map_or("", String::as_str);
+    let only = arguments.get(2).map_or("", String::as_str);
     let mut out = std::io::stdout().lock();
     if part != "comparisons" {
-        intervals(&mut out, simulations)?;
+        intervals(&mut out, simulations, only)?;
     }
     if part != "intervals" {
-        comparisons(&mut out, simulations)?;
+        comparisons(&mut out, simulations, only)?;
     }
     Ok(())
 }
@@ -254,7 +257,7 @@ fn options() -> BootstrapOptions {
     }
 }
 
-fn intervals(out: &mut impl Write, simulations: u64) -> Result<(), Box<dyn Error>> {
+fn intervals(out: &mut impl Write, simulations: u64, only: &str) -> Result<(), Box<dyn Error>> {
     writeln!(
         out,
         "| utterances | recall | speakers | bootstrap UA | UA | WA | macro F1 | width of UA | no interval |\n\
@@ -265,7 +268,8 @@ fn intervals(out: &mut impl Write, simulations: u64) -> Result<(), Box<dyn Error
         for skill in SKILLS {
             for speakers in SPEAKERS {
                 cell += 1;
-                if (design == Design::Mixed && speakers < 5)
+                if !name.starts_with(only)
+                    || (design == Design::Mixed && speakers < 5)
                     || (design == Design::Pure && speakers < CLASSES)
                 {
                     continue;
@@ -337,7 +341,7 @@ enum Null {
     Steadier,
 }
 
-fn comparisons(out: &mut impl Write, simulations: u64) -> Result<(), Box<dyn Error>> {
+fn comparisons(out: &mut impl Write, simulations: u64, only: &str) -> Result<(), Box<dyn Error>> {
     writeln!(
         out,
         "\n| utterances | second system | speakers | bootstrap | McNemar | sign flips | t | smallest p of flips |\n\
@@ -349,7 +353,8 @@ fn comparisons(out: &mut impl Write, simulations: u64) -> Result<(), Box<dyn Err
         for (null, what) in [(Null::Alike, "alike"), (Null::Steadier, "steadier")] {
             for speakers in SPEAKERS {
                 cell += 1;
-                if (design == Design::Mixed && speakers < 5)
+                if !name.starts_with(only)
+                    || (design == Design::Mixed && speakers < 5)
                     || (design == Design::Pure && speakers < CLASSES)
                 {
                     continue;

@@ -58,7 +58,14 @@ pub(super) fn leaderboard(
     let mut refused = 0;
     for file in &args.submissions {
         match verifier.check(file, session.context) {
-            Ok(submission) => verified.push(submission),
+            Ok(submission) => {
+                verified.push(submission);
+                if let Some(again) = emobox_bench::repeated(&verified).first() {
+                    output::note(&format!("{} is refused:\n  {again}", file.display()));
+                    verified.pop();
+                    refused += 1;
+                }
+            }
             Err(error) if error.is_interruption() => return Err(error.into()),
             Err(error @ BenchError::Refused { .. }) => {
                 output::note(&error.to_string());
