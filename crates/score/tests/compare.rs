@@ -126,7 +126,7 @@ fn mcnemar_stands_where_utterances_are_independent() {
 fn seeds_that_vary_widen_what_is_said() {
     let system = |seed: usize| -> Vec<Prediction> {
         (0..140)
-            .map(|i| item(i, (i + seed) % (3 + seed) > 0))
+            .map(|i| item(i, !(i + seed).is_multiple_of(3 + seed)))
             .collect()
     };
     let lists: Vec<Vec<Prediction>> = (0..3).map(system).collect();
