@@ -1,4 +1,4 @@
-use super::{Grid, Metric};
+use super::{Grid, Metric, as_published, not_comparable};
 use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
@@ -49,6 +49,12 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     }
     if layout.paper.iter().any(Option::is_some) {
         table.notes.push(paper_note());
+        let cells = (0..grid.corpora.len())
+            .flat_map(|c| (0..grid.systems.len()).map(move |s| (c, s)))
+            .filter(|(_, s)| layout.paper[*s].is_some());
+        table
+            .notes
+            .extend(not_comparable(cells.filter_map(|(c, s)| grid.run(c, s))));
     }
     table
 }
@@ -124,7 +130,10 @@ impl Layout {
         });
         let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();
         mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
-        self.spread(cells, &own, published)
+        let comparable: Vec<Option<f64>> = (0..self.paper.len())
+            .map(|s| as_published(grid.run(corpus, s)?, metric).ok())
+            .collect();
+        self.spread(cells, &comparable, published)
     }
 
     /// Own cells with the published figure and the difference behind each that has a column for them.

@@ -1,6 +1,6 @@
-use super::Metric;
 use super::grid::Differing;
 use super::intra::paper_note;
+use super::{Metric, as_published, not_comparable};
 use crate::format::{coordinate, count};
 use crate::paper::{PaperScore, PaperSource, paper};
 use crate::{Cell, Column, ReportData, Table};
@@ -56,6 +56,10 @@ pub fn scores_table(data: &ReportData) -> Table {
     let mut notes = notes(&runs);
     if extras.paper {
         notes.push(paper_note());
+        let with_figure = runs.iter().copied();
+        notes.extend(not_comparable(
+            with_figure.filter(|run| published(run, data.beside).is_some()),
+        ));
     }
     Table {
         caption: caption(&runs, differing),
@@ -124,7 +128,10 @@ fn published(run: &Run, source: Option<PaperSource>) -> Option<PaperScore> {
 /// The published figure and the difference to it.
 fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [Cell; 2] {
     let figure = published(run, source).and_then(|score| metric.of_paper(&score));
-    let difference = figure.map(|figure| Cell::difference(metric.of(run) - figure));
+    let own = as_published(run, metric).ok();
+    let difference = own
+        .zip(figure)
+        .map(|(own, figure)| Cell::difference(own - figure));
     [
         Cell::optional_score(figure),
         difference.unwrap_or_else(Cell::missing),

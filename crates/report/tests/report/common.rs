@@ -242,6 +242,7 @@ fn bare_run(corpus: &str, model: &str, score: &PaperScore) -> Run {
         "corpus": corpus, "encoder": model, "protocol": "paper", "partition": "published", "config": "",
         "fold": "mean", "n": 0, "ua": ua, "wa": wa, "macro_f1": macro_f1, "micro_f1": wa, "weighted_f1": wa,
         "confusion": [], "classes": [],
+        "as_published": {"ua": ua, "wa": wa, "macro_f1": macro_f1},
     });
     serde_json::from_value(run).unwrap()
 }

@@ -67,6 +67,51 @@ fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
 }
 
 #[test]
+fn only_what_the_recipe_would_print_is_compared_with_the_paper() {
+    let first = |change: fn(&mut emobox_score::Run)| {
+        let mut data = beside(PaperSource::Text);
+        data.scores.runs.truncate(1);
+        change(&mut data.scores.runs[0]);
+        let tables = [scores_table(&data), intra_table(&data, &Metric::ALL)];
+        tables.map(|table| table.markdown())
+    };
+    // The score itself may be any: the one as published is compared.
+    for text in first(|run| run.ua = 0.99) {
+        assert!(
+            text.contains("0.00") && !text.contains("not comparable"),
+            "{text}"
+        );
+    }
+    let changes: [(fn(&mut emobox_score::Run), &str); 5] = [
+        (
+            |run| run.partition = "speaker".into(),
+            "not comparable: partition speaker",
+        ),
+        (
+            |run| run.protocol = "strict".into(),
+            "not comparable: protocol strict",
+        ),
+        (
+            |run| run.config = "layer 6, none norm, f32, mean-linear".into(),
+            "mean-linear",
+        ),
+        (
+            |run| run.config = "layer 1+2, none norm, f32".into(),
+            "layer 1+2",
+        ),
+        (|run| run.as_published = None, "no score as published"),
+    ];
+    for (change, reason) in changes {
+        for text in first(change) {
+            assert!(
+                text.contains(reason) && !text.contains("0.00"),
+                "{reason}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_cross_corpus_table_and_equation_1_are_the_papers() {
     let data = common::published();
     let table = cross_table(&data);
