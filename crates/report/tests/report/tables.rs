@@ -66,6 +66,9 @@ fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
     assert!(!scores_table(&own).terminal().contains("paper  "));
 }
 
+/// A change to a run, and what the note says of it.
+type Change = (fn(&mut emobox_score::Run), &'static str);
+
 #[test]
 fn only_what_the_recipe_would_print_is_compared_with_the_paper() {
     let first = |change: fn(&mut emobox_score::Run)| {
@@ -82,7 +85,7 @@ fn only_what_the_recipe_would_print_is_compared_with_the_paper() {
             "{text}"
         );
     }
-    let changes: [(fn(&mut emobox_score::Run), &str); 5] = [
+    let changes: [Change; 5] = [
         (
             |run| run.partition = "speaker".into(),
             "not comparable: partition speaker",
