@@ -1,6 +1,6 @@
 """Goldens of calibration, McNemar, corrections and rankings in crates/score from scikit-learn, statsmodels and scipy.
 
-Run: /opt/parity/bin/python parity/score/statistics.py
+Run: python parity/score/statistics.py (versions: parity/score/requirements.txt)
 Writes crates/score/tests/golden/statistics.json. Seeded; the versions stand in the file.
 """
 

@@ -37,7 +37,7 @@ Predictions = Union[str, "PathLike[str]", Iterable[Union[Prediction, Mapping[str
 
 
 class Scores:
-    """The scores of predictions. Fractions 0 to 1; intervals are 95 %, from a bootstrap over speakers."""
+    """The scores of predictions. Fractions 0 to 1; intervals are 95 %, from a standard error over speakers."""
 
     def __init__(self, run: _emobox.Run) -> None:
         self._run = run
@@ -50,10 +50,12 @@ class Scores:
 
     @property
     def headline(self) -> dict[str, Any]:
-        """The row to report, as in the printed table: the mean over folds, or the only row."""
+        """The row to report, as in the printed table: the mean over folds, the pooled score where a fold lacks a class, or
+        the only row."""
         runs = self.runs
+        marked = [run for run in runs if run.get("headline")]
         means = [run for run in runs if run["fold"] == "mean"]
-        return (means or runs)[0]
+        return (marked or means or runs)[0]
 
     @property
     def ua(self) -> float:
@@ -67,7 +69,7 @@ class Scores:
 
     @property
     def macro_f1(self) -> float:
-        """Macro F1 of the headline row over all classes."""
+        """Macro F1 of the headline row over the classes present."""
         return float(self.headline["macro_f1"])
 
     def render(self, format: str = "terminal") -> str:
@@ -84,8 +86,8 @@ class Scores:
 
 
 class Comparison:
-    """Two systems on the same items: differences with intervals and p values, McNemar's test, and the smallest
-    difference that these items could show."""
+    """Two systems on the same items: differences with intervals and p values (sign flips over speakers, and Student's t), and
+    the smallest difference that these items could show."""
 
     def __init__(self, run: _emobox.Run) -> None:
         self._run = run
@@ -98,15 +100,17 @@ class Comparison:
         rows = []
         for name, title in (("ua", "UA"), ("wa", "WA"), ("macro_f1", "macro F1")):
             d = self.details[name]
-            low, high = d["ci"]
+            # With fewer than five speakers there is no interval.
+            interval, smallest = d.get("ci"), d.get("smallest_detectable")
+            around = f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else ""
             rows.append(
                 (
                     title,
                     f"{100 * d['a']:.2f}",
                     f"{100 * d['b']:.2f}",
-                    f"{100 * d['difference']:+.2f} [{100 * low:.2f}, {100 * high:.2f}]",
+                    f"{100 * d['difference']:+.2f}{around}",
                     f"{d['p']:.4f}",
-                    f"{100 * d['smallest_detectable']:.2f}",
+                    "–" if smallest is None else f"{100 * smallest:.2f}",
                 )
             )
         columns = ("%", self.details["a"], self.details["b"], "difference", "p", "smallest detectable")
@@ -115,7 +119,8 @@ class Comparison:
 
 def evaluate(predictions: Predictions, manifest: Manifest | None = None, *, seed: int = 0) -> Scores:
     """Scores predictions of any origin. With a manifest, intervals are drawn over its speakers, the classes are all
-    of the manifest's, and keys or labels that it does not have are refused (`ValueError`)."""
+    of the manifest's, and keys or labels that it does not have are refused (`ValueError`). Nothing is drawn at random;
+    `seed` is kept for calls of earlier versions."""
     name, lines = _lines(predictions, "predictions")
     if manifest is None:
         return Scores(_emobox.evaluate(name, lines, seed=seed))

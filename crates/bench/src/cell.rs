@@ -1,5 +1,6 @@
 //! A corpus under an encoder: encoded, trained, scored, and its features thrown away where nobody wants them.
 
+use crate::as_published::set_as_published;
 use crate::evaluate::prediction;
 use crate::extract::{Extracted, extract, matches_audio, plan_extraction};
 use crate::layers::{layer_curve_of, train_layers};
@@ -345,6 +346,7 @@ impl<'a> Cell<'a> {
             scored.audit = Some(split.audit.verdict.clone());
             scored.skipped.clone_from(&skipped);
         }
+        set_as_published(&mut runs, outcomes);
         let training = outcomes
             .iter()
             .map(|o| training_of(&corpus.name, &encoder, o))

@@ -52,7 +52,7 @@ pub struct Experiment {
     /// The probe protocol: `strict` or `paper`.
     #[serde(default)]
     pub protocol: ProtocolName,
-    /// Seed of partitions, initial weights, batch orders and bootstrap.
+    /// Seed of partitions, initial weights and batch orders.
     #[serde(default)]
     pub seed: u64,
     /// A copy of the published metadata folder, for the scheme `published`.

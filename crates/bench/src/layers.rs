@@ -5,7 +5,7 @@ use emobox_features::Store;
 use emobox_files::{read_json, write_json};
 use emobox_probe::{FoldOutcome, LayerCurveTask, layer_curve};
 use emobox_report::{LayerCurve, LayerPoint};
-use emobox_score::{BootstrapOptions, FoldName, RunLabels, ScoreRequest, score_folds};
+use emobox_score::{BootstrapOptions, RunLabels, ScoreRequest, score_folds};
 use std::path::PathBuf;
 
 /// Trains a small probe on the pooled statistics of every hidden state, fold by fold. Finished folds are found, not
@@ -66,11 +66,11 @@ pub(crate) fn layer_curve_of(
                 ..BootstrapOptions::default()
             },
         })?;
-        if let Some(mean) = runs.iter().find(|run| run.fold == FoldName::Mean) {
+        if let Some(run) = runs.iter().find(|run| run.headline) {
             points.push(LayerPoint {
                 layer,
-                ua: mean.ua,
-                ua_ci: mean.ua_ci,
+                ua: run.ua,
+                ua_ci: run.ua_ci,
             });
         }
     }

@@ -3,6 +3,7 @@
 //! Everything that the program can do is a function here; the command line (and the Python wheel)
 //! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
 
+mod as_published;
 mod bench;
 mod cell;
 mod check;
@@ -52,6 +53,7 @@ pub use emobox_encoder::{Device, LayerSelection};
 pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision};
 pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
+pub use emobox_score::repeated;
 pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};

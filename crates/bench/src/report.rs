@@ -106,7 +106,7 @@ fn texts(tables: &[Table], text: fn(&Table) -> String) -> String {
 }
 
 /// Compares two systems by their predictions on the same items: the difference with its interval and
-/// p value, McNemar's test, and the smallest difference these items could show.
+/// p values (sign flips over speakers, Student's t), and the smallest difference these items could show.
 pub fn compare_files(
     a: &Path,
     b: &Path,

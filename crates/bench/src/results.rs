@@ -7,7 +7,7 @@ use emobox_corpus::{Audit, Shared};
 use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
 use emobox_probe::{FoldOutcome, Point, Protocol};
 use emobox_report::{AuditFindings, Fact, ReportData, Training, TrainingPoint, html};
-use emobox_score::{Absent, AbsentState, FoldName, Provenance, Source};
+use emobox_score::{Absent, AbsentState, Provenance, Source};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -160,7 +160,7 @@ pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
     let record = record(plan, job, states.get(at));
     let mean = record.as_ref().and_then(|record| {
         let mut runs = record.runs.iter();
-        runs.find(|run| run.fold == FoldName::Mean)
+        runs.find(|run| run.headline)
     });
     match mean {
         Some(run) => format!(

@@ -1,14 +1,14 @@
 use crate::evaluate::{predictions_in, scores_file};
 use crate::report::read_run;
-use crate::results::predictions_path;
+use crate::results::{predictions_path, protocol_facts};
 use crate::{BenchError, BenchRun, Context, Home, SplitRequest, check_name, open_corpus, split};
 use emobox_corpus::{Role, Scheme};
 use emobox_files::{read_json, write_atomic, write_json};
 use emobox_probe::Protocol;
 use emobox_report::{Fact, ReportData, leaderboard};
 use emobox_score::{
-    BootstrapOptions, FoldName, Provenance, Reference, ReferenceItem, Refusal, Run, SCHEMA,
-    Submission, SubmissionEntry, Verified, verify,
+    BootstrapOptions, FoldName, KnownProtocol, Provenance, Reference, ReferenceItem, Refusal,
+    Rules, Run, SCHEMA, Submission, SubmissionEntry, Verified, verify,
 };
 use std::path::Path;
 
@@ -33,14 +33,6 @@ pub fn submission_of(
         let same = |r: &&Run| {
             (&r.corpus, &r.encoder, &r.config) == (&mean.corpus, &mean.encoder, &mean.config)
         };
-        let interval = mean.interval.as_ref().ok_or_else(|| {
-            BenchError::Call(format!(
-                "{}: the scores of {} on {} have no intervals; only runs of `emobox bench` can be packed",
-                folder.display(),
-                mean.encoder,
-                mean.corpus
-            ))
-        })?;
         let digest = |kind: &str, name: &str| digest_of(&data.scores.provenance, kind, name);
         let missing = |kind: &str| {
             BenchError::Call(format!(
@@ -54,6 +46,8 @@ pub fn submission_of(
             encoder: mean.encoder.clone(),
             protocol: mean.protocol.clone(),
             protocol_details: constants(&data.protocol),
+            protocol_digest: digest("protocol", &mean.protocol)
+                .ok_or_else(|| missing("protocol"))?,
             partition: mean.partition.clone(),
             config: mean.config.clone(),
             classes: mean.classes.clone(),
@@ -61,12 +55,8 @@ pub fn submission_of(
             partition_digest: digest("partition", &mean.corpus)
                 .ok_or_else(|| missing("partition"))?,
             store_digest: digest("store", &format!("{}/{}", mean.corpus, mean.encoder)),
-            bootstrap: BootstrapOptions {
-                replicates: interval.replicates,
-                seed: interval.seed,
-                level: interval.level,
-            },
             predictions: predictions_in(&predictions_path(folder, &mean.corpus, &mean.encoder))?,
+            further_seeds: Vec::new(),
             scores: data.scores.runs.iter().filter(same).cloned().collect(),
         });
     }
@@ -153,7 +143,7 @@ impl Verifier<'_> {
                 }),
             }
         }
-        let refusals = match verify(&submission, &references) {
+        let refusals = match verify(&submission, &references, &self.rules()?) {
             Ok(verified) => return Ok(verified),
             Err(refusals) => refusals,
         };
@@ -164,6 +154,25 @@ impl Verifier<'_> {
         Err(BenchError::Refused {
             file: file.to_owned(),
             reasons,
+        })
+    }
+
+    /// The protocols of the registry at the verifier's seed, and intervals as the program makes them.
+    fn rules(&self) -> Result<Rules, BenchError> {
+        let known = |protocol: Protocol| KnownProtocol {
+            name: protocol.name.clone(),
+            digest: protocol.digest().as_str().to_owned(),
+            details: constants(&protocol_facts(&protocol)),
+            seeds: protocol.seeds.len(),
+        };
+        let protocols = Protocol::registry(self.seed, &[self.seed])?;
+        Ok(Rules {
+            protocols: protocols.into_iter().map(known).collect(),
+            encoders: Vec::new(),
+            options: BootstrapOptions {
+                seed: self.seed,
+                ..BootstrapOptions::default()
+            },
         })
     }
 

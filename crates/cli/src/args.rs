@@ -446,7 +446,7 @@ pub(crate) struct EvaluateArgs {
     /// A manifest, for the speakers that intervals are drawn over
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-    /// Seed of the bootstrap
+    /// Kept for calls of earlier versions: nothing is drawn at random
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
@@ -497,7 +497,7 @@ pub(crate) struct CompareArgs {
     /// A manifest, for the speakers that intervals are drawn over
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-    /// Seed of the bootstrap
+    /// Seed of the sign flips, where there are too many speakers for all of them
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }

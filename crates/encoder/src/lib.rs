@@ -15,6 +15,7 @@ mod encoder;
 mod error;
 mod families;
 mod head;
+mod heard;
 mod hidden_states;
 pub mod hub;
 mod info;
@@ -49,4 +50,5 @@ pub fn kernels() -> &'static str {
 
 /// Whether the CPU computes bf16 products itself; elsewhere they are emulated, slower than f32.
 pub use emobox_kernels::bf16_is_native;
+pub use heard::{Heard, TrainingFact, training_facts};
 pub use zoo::{Published, ZooEntry, zoo, zoo_entry, zoo_markdown};

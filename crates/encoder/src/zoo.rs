@@ -484,6 +484,7 @@ pub fn zoo_markdown() -> String {
             entry.paper.unwrap_or(""),
         );
     }
+    out.push_str(&crate::heard::markdown());
     out
 }
 

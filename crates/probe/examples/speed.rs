@@ -1,9 +1,10 @@
 //! Times the training of one fold on features made by `parity/probe/speed.py`, which calls it.
 //!
-//!     speed FOLDER DIM EPOCHS THREADS
+//!     speed FOLDER DIM EPOCHS THREADS [SEEDS]
 //!
 //! reads `FOLDER/items.tsv` (frames, label, role a line) and `FOLDER/features.f16` (all frames, one
-//! utterance after the other), and prints the seconds of every epoch as a JSON list.
+//! utterance after the other), and prints the seconds of every epoch as a JSON list. SEEDS
+//! training seeds (1 where it is left out) are trained together.
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
@@ -30,8 +31,10 @@ impl Observer for Clock {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, dim, epochs, threads] = &arguments[..] else {
-        return Err("usage: speed FOLDER DIM EPOCHS THREADS".into());
+    let ([folder, dim, epochs, threads], seeds) = match &arguments[..] {
+        [folder, dim, epochs, threads] => ([folder, dim, epochs, threads], 1),
+        [folder, dim, epochs, threads, seeds] => ([folder, dim, epochs, threads], seeds.parse()?),
+        _ => return Err("usage: speed FOLDER DIM EPOCHS THREADS [SEEDS]".into()),
     };
     let folder = Path::new(folder);
     let dim: usize = dim.parse()?;
@@ -84,7 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let protocol = Protocol {
         epochs: epochs.parse()?,
         warmup_epochs: 1,
-        ..Protocol::paper()
+        ..Protocol::paper().with_training_seeds(1, seeds)
     };
     let options = TrainOptions {
         threads: threads.parse()?,

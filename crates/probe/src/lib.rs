@@ -3,12 +3,14 @@
 //! [`train_fold`] takes the utterances of one fold with their features and trains every point of the
 //! protocol's sweep at once, over the same ragged batches. The epoch and the point are selected on
 //! the validation part; the test part is predicted once with what was selected. What choosing on the
-//! test part would have claimed is computed beside it, as [`Oracle`], and feeds nothing.
+//! test part would have claimed is computed beside it, as [`Oracle`], and so is what the published recipe would have
+//! printed, as [`AsPublished`]; neither feeds anything.
 //!
 //! Results depend on the data and the [`Protocol`] alone: not on threads, on what else is in the
 //! sweep, or on interruptions (a [`TrainState`] carries every bit from one epoch to the next).
 
 mod adam;
+mod as_published;
 mod batch;
 mod engine;
 mod error;
@@ -16,7 +18,9 @@ pub mod heads;
 mod layers;
 mod logs;
 mod loss;
+mod nuisance;
 mod oracle;
+mod origin;
 mod outcome;
 #[cfg(test)]
 mod parity;
@@ -35,7 +39,9 @@ pub use engine::most_probable;
 pub use error::ProbeError;
 pub use layers::{LayerCurveTask, layer_curve};
 pub use logs::{curves_csv, tensorboard_events};
-pub use outcome::{Curve, EpochRecord, FoldOutcome, Oracle, Predicted, Selected};
+pub use nuisance::nuisance_baseline;
+pub use origin::{Constant, Origin};
+pub use outcome::{AsPublished, Curve, EpochRecord, FoldOutcome, Oracle, Predicted, Selected};
 pub use protocol::{ClassWeighting, Point, Protocol, ValidationRule, ValidationScheme};
 pub use saved::{FeatureDescription, Probe, ProbeDescription, ProbeOrigin};
 pub use select::ValidRecord;

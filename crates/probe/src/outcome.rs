@@ -64,6 +64,18 @@ pub struct Oracle {
     pub predictions: Vec<Predicted>,
 }
 
+/// What the published recipe prints for the same training: predictions pooled over the epochs up to one, the best epoch and
+/// sweep point taken **on the test part**. Not a result; published tables are to be compared with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AsPublished {
+    /// The point.
+    pub point: Point,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// `[label][prediction]`: counts over the test part and the epochs up to `epoch`.
+    pub confusion: Vec<Vec<u64>>,
+}
+
 /// Everything one trained fold leaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldOutcome {
@@ -77,6 +89,9 @@ pub struct FoldOutcome {
     pub selected: Vec<Selected>,
     /// One oracle a seed; empty where the protocol wants none.
     pub oracle: Vec<Oracle>,
+    /// One a seed; empty where the protocol wants no oracle, and in outcomes of earlier versions.
+    #[serde(default)]
+    pub as_published: Vec<AsPublished>,
     /// One curve a point.
     pub curves: Vec<Curve>,
     /// Updates left out because the gradient was not finite, over all points.

@@ -165,6 +165,42 @@ impl Protocol {
         }
     }
 
+    /// The same protocol with `count` training seeds, from `first` on. They are trained together, in one pass over the same
+    /// batches; each gives what it would give alone. A training seed decides the initial weights. The order of the batches
+    /// and the validation part are those of [`Protocol::partitioned_by`] for all of them.
+    pub fn with_training_seeds(self, first: u64, count: usize) -> Self {
+        Self {
+            seeds: (first..).take(count).collect(),
+            ..self
+        }
+    }
+
+    /// The same protocol with the seed that partitions are drawn by: it also draws the validation part and the order of
+    /// the batches.
+    pub fn partitioned_by(mut self, seed: u64) -> Self {
+        self.order_seed = seed;
+        self.validation.seed = seed;
+        self
+    }
+
+    /// Every protocol that a verifier knows: each name with each head, at one partition seed and these training seeds.
+    ///
+    /// # Errors
+    /// None of its own; heads that the registry has are found.
+    pub fn registry(partition_seed: u64, training_seeds: &[u64]) -> Result<Vec<Self>, ProbeError> {
+        let mut protocols = Vec::new();
+        for name in Self::NAMES {
+            for head in heads::all() {
+                let protocol = Self::named(name)?.with_head(head.name)?;
+                protocols.push(Self {
+                    seeds: training_seeds.to_vec(),
+                    ..protocol.partitioned_by(partition_seed)
+                });
+            }
+        }
+        Ok(protocols)
+    }
+
     /// All points of the sweep: seeds outermost, then learning rates, then hidden sizes. "The
     /// earlier point" of the selection rule is the earlier in this order.
     pub fn points(&self) -> Vec<Point> {
@@ -316,6 +352,22 @@ mod tests {
         let linear = paper.with_head("mean-linear").unwrap();
         assert!(linear.learning_rates[0] > 1e-3);
         assert_eq!(linear.points().len(), 2);
+    }
+
+    #[test]
+    fn the_registry_has_every_name_and_head_once() {
+        let registry = Protocol::registry(7, &[1, 2, 3]).unwrap();
+        assert_eq!(registry.len(), Protocol::NAMES.len() * heads::all().len());
+        let mut digests: Vec<_> = registry.iter().map(Protocol::digest).collect();
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), registry.len());
+        let same = Protocol::strict()
+            .partitioned_by(7)
+            .with_training_seeds(1, 3);
+        assert!(registry.contains(&same));
+        assert_eq!((same.order_seed, same.validation.seed), (7, 7));
+        assert_eq!(same.seeds, [1, 2, 3]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use crate::adam::Weights;
+use crate::as_published::{self, Cumulated};
 use crate::oracle::OracleBest;
 use crate::select::Best;
 use crate::{EpochRecord, ProbeError, ValidRecord};
@@ -23,6 +24,8 @@ pub struct TrainState {
     pub(crate) best: Vec<Option<Best>>,
     /// One a seed.
     pub(crate) oracle: Vec<Option<OracleBest>>,
+    /// What the published recipe would have pooled so far.
+    pub(crate) cumulated: Cumulated,
     pub(crate) skipped_steps: u64,
 }
 
@@ -35,8 +38,15 @@ struct Meta {
     steps: Vec<u64>,
     best: Vec<Option<(usize, usize)>>,
     oracle: Vec<Option<(usize, usize)>>,
+    /// Counts, `[point][label, prediction]`.
+    cumulated: Vec<Vec<u64>>,
+    /// The point, the epoch and the counts of each seed.
+    as_published: Vec<Option<(usize, usize, Vec<u64>)>>,
     skipped_steps: u64,
 }
+
+/// Raised when a state holds something that earlier ones do not.
+const SCHEMA: u32 = 2;
 
 const META: &str = "emobox-train-state";
 
@@ -73,12 +83,22 @@ impl TrainState {
             }
         }
         let meta = Meta {
-            schema: 1,
+            schema: SCHEMA,
             identity: self.identity.clone(),
             epoch: self.epoch,
             steps: self.points.iter().map(|p| p.steps).collect(),
             best: places(&self.best, |b| (b.point, b.epoch)),
             oracle: places(&self.oracle, |o| (o.point, o.epoch)),
+            cumulated: self.cumulated.points.clone(),
+            as_published: self
+                .cumulated
+                .best
+                .iter()
+                .map(|best| {
+                    let best = best.as_ref()?;
+                    Some((best.point, best.epoch, best.confusion.clone()))
+                })
+                .collect(),
             skipped_steps: self.skipped_steps,
         };
         let unwritable = |problem: String| unreadable(&problem);
@@ -112,8 +132,11 @@ impl TrainState {
         let meta = header.metadata().as_ref().and_then(|m| m.get(META));
         let meta = meta.ok_or_else(|| unreadable("its header has no training state"))?;
         let meta: Meta = serde_json::from_str(meta).map_err(|e| unreadable(&e.to_string()))?;
-        if meta.schema != 1 {
-            return Err(unreadable(&format!("schema {}, expected 1", meta.schema)));
+        if meta.schema != SCHEMA {
+            return Err(unreadable(&format!(
+                "schema {}, expected {SCHEMA}",
+                meta.schema
+            )));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| unreadable(&e.to_string()))?;
         let read = |name: String, dtype: Dtype| {
@@ -196,6 +219,20 @@ impl TrainState {
             curves,
             best,
             oracle,
+            cumulated: Cumulated {
+                points: meta.cumulated,
+                best: meta
+                    .as_published
+                    .into_iter()
+                    .map(|best| {
+                        best.map(|(point, epoch, confusion)| as_published::Best {
+                            point,
+                            epoch,
+                            confusion,
+                        })
+                    })
+                    .collect(),
+            },
             skipped_steps: meta.skipped_steps,
         })
     }

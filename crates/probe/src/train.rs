@@ -1,4 +1,5 @@
 use crate::adam::Weights;
+use crate::as_published::{Cumulated, rows};
 use crate::engine::{Engine, EngineData, Evaluation, capped};
 use crate::heads::{self, Head};
 use crate::loss::Loss;
@@ -8,13 +9,13 @@ use crate::select;
 use crate::split::{ValidationSplit, validation_split};
 use crate::team::Team;
 use crate::{
-    Curve, EpochRecord, FoldOutcome, FoldTask, Oracle, Point, Predicted, ProbeError, Protocol,
-    Role, Selected, TrainState,
+    AsPublished, Curve, EpochRecord, FoldOutcome, FoldTask, Oracle, Point, Predicted, ProbeError,
+    Protocol, Role, Selected, TrainState,
 };
 use emobox_files::sha256_bytes;
 
-/// Raised whenever the same data and protocol would give other numbers than before.
-pub const TRAINING_REVISION: u32 = 2;
+/// Raised whenever the same data and protocol would give other numbers than before, or more of them.
+pub const TRAINING_REVISION: u32 = 3;
 
 /// How to run a training; nothing here changes its result.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,9 @@ pub struct Progress<'a> {
     pub points: &'a [Point],
     /// This epoch's record of every point.
     pub records: &'a [EpochRecord],
+    /// What every point predicts on the test part after this epoch, `[point][utterance]`, where the protocol has an oracle.
+    /// For checking [`crate::AsPublished`] elsewhere; an observer cannot pass anything back into the training.
+    pub test: &'a [Vec<usize>],
 }
 
 /// Watches a training, and may save or stop it.
@@ -175,6 +179,7 @@ impl<'a> Fold<'a> {
             curves: vec![Vec::new(); self.points.len()],
             best: vec![None; seeds],
             oracle: vec![None; seeds],
+            cumulated: Cumulated::new(self.points.len(), seeds, classes),
             skipped_steps: 0,
         }
     }
@@ -210,7 +215,9 @@ impl<'a> Fold<'a> {
         let whole = state.curves.iter().all(|curve| curve.len() == state.epoch)
             && state.epoch <= self.protocol.epochs
             && state.best.len() == fresh.best.len()
-            && state.oracle.len() == fresh.oracle.len();
+            && state.oracle.len() == fresh.oracle.len()
+            && state.cumulated.best.len() == fresh.cumulated.best.len()
+            && state.cumulated.points.len() == fresh.cumulated.points.len();
         if !whole {
             return differs(
                 "its number of epochs",
@@ -276,8 +283,16 @@ impl<'a> Fold<'a> {
                 })
                 .collect();
             self.select(&mut state, &engine, epoch, &records);
+            let mut test = Vec::new();
             if protocol.oracle && !self.test.is_empty() {
                 let scored = engine.evaluate(&self.test, protocol.batch)?;
+                let labels: Vec<usize> = self
+                    .test
+                    .iter()
+                    .map(|&at| self.task.items[at].label)
+                    .collect();
+                state.cumulated.add(epoch, &labels, &scored);
+                test = scored.iter().map(|seen| seen.predictions.clone()).collect();
                 self.look_at_test(&mut state, epoch, scored);
             }
             // Every utterance has been read once by now.
@@ -293,6 +308,7 @@ impl<'a> Fold<'a> {
                 frames,
                 points: &self.points,
                 records: &records,
+                test: &test,
             });
             if flow != Flow::Continue {
                 // Lent to the state for the writing, and taken back.
@@ -378,6 +394,12 @@ impl<'a> Fold<'a> {
             test_ua: best.ua,
             predictions: self.predicted(&self.test, &best.scores, classes),
         });
+        let as_published = state.cumulated.best.into_iter().flatten();
+        let as_published = as_published.map(|best| AsPublished {
+            point: self.points[best.point],
+            epoch: best.epoch,
+            confusion: rows(&best.confusion),
+        });
         let curves = self.points.iter().zip(state.curves);
         Ok(FoldOutcome {
             fold: self.task.fold,
@@ -385,6 +407,7 @@ impl<'a> Fold<'a> {
             validation: self.split.clone(),
             selected,
             oracle: oracle.collect(),
+            as_published: as_published.collect(),
             curves: curves
                 .map(|(&point, epochs)| Curve { point, epochs })
                 .collect(),

@@ -140,14 +140,14 @@ impl ReportData {
         }
     }
 
-    /// The headline runs: the mean over folds of each configuration, in the file's order; where a
-    /// configuration has no mean (scores from elsewhere), its pooled run or its only fold.
+    /// The headline runs, in the file's order: of each configuration the run that says so; in files of earlier versions,
+    /// where none does, the mean over folds, or without one the pooled run or the only fold.
     pub fn headline(&self) -> Vec<&Run> {
         let mut rows: Vec<&Run> = Vec::new();
         for run in &self.scores.runs {
             match rows.iter_mut().find(|row| same_configuration(row, run)) {
                 None => rows.push(run),
-                Some(row) if importance(run.fold) < importance(row.fold) => *row = run,
+                Some(row) if importance(run) < importance(row) => *row = run,
                 Some(_) => {}
             }
         }
@@ -163,12 +163,14 @@ impl ReportData {
     }
 }
 
-fn importance(fold: FoldName) -> u32 {
-    match fold {
+/// The smaller comes first.
+fn importance(run: &Run) -> (bool, u32) {
+    let fold = match run.fold {
         FoldName::Mean => 0,
         FoldName::Pooled => 1,
         FoldName::Fold(fold) => fold.saturating_add(1),
-    }
+    };
+    (!run.headline, fold)
 }
 
 fn same_configuration(a: &Run, b: &Run) -> bool {

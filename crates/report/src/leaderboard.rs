@@ -86,16 +86,22 @@ fn submission_table(submissions: &[Verified]) -> Table {
             vec![
                 Cell::text(submission.system()),
                 Cell::text(submission.description()),
+                Cell::text(submission.verdict().to_string()),
                 Cell::text(submission.digest()),
             ]
         })
         .collect();
     Table {
         caption: "Verified submissions".to_owned(),
-        columns: ["system", "description", "SHA-256"]
+        columns: ["system", "description", "verdict", "SHA-256"]
             .map(Column::left)
             .to_vec(),
         rows,
+        notes: vec![
+            "Consistent: the scores follow from the predictions, on the right items; somebody who has the labels can write \
+             such predictions without a model. Reproduced: the verifier extracted and trained again and found the same ones."
+                .to_owned(),
+        ],
         ..Table::default()
     }
 }

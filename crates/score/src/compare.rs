@@ -1,9 +1,14 @@
-use crate::bootstrap::{Clusters, Draws, Scratch, percentiles};
-use crate::distribution::{chi_square_sf, fair_binomial_cdf, normal_quantile};
+use crate::clusters::{Clusters, Over, Tables};
+use crate::correction::holm;
+use crate::distribution::{chi_square_sf, fair_binomial_cdf, student_quantile, student_two_sided};
+use crate::inference::{FEWEST_CLUSTERS, FEWEST_DEGREES, Score, differences};
 use crate::matching::Mismatch;
-use crate::{BootstrapOptions, Interval, Prediction, Rates, Resampling, ScoreError};
+use crate::{
+    BootstrapOptions, Confusion, FoldName, Interval, IntervalMethod, IntervalUnit, NoInterval,
+    Prediction, Rates, ScoreError, SignFlip, StandardError, sign_flip,
+};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Power at which the smallest detectable difference is stated.
 const POWER: f64 = 0.8;
@@ -19,16 +24,32 @@ pub struct Comparison {
     pub b: String,
     /// Number of items.
     pub n: u64,
-    /// Unweighted accuracy of `a` less that of `b`, both as means over folds.
+    /// Which score is compared: the mean over folds, or the pooled one where a fold lacks a class.
+    #[serde(default = "mean_over_folds")]
+    pub over: FoldName,
+    /// Unweighted accuracy of `a` less that of `b`.
     pub ua: Difference,
     /// The same of the weighted accuracy.
     pub wa: Difference,
     /// The same of the macro F1.
     pub macro_f1: Difference,
-    /// McNemar's test on right and wrong, which takes the items as independent.
-    pub mcnemar: McNemar,
-    /// How intervals and p values were made.
+    /// McNemar's test on right and wrong; only where the items are independent: no two of them of one speaker, or no
+    /// speakers known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcnemar: Option<McNemar>,
+    /// How the intervals were made, or why there are none.
     pub interval: Interval,
+    /// Training seeds of `a` and of `b`; with one each, that another seed gives another score is in none of the numbers.
+    #[serde(default = "one_each")]
+    pub seeds: [u32; 2],
+}
+
+fn mean_over_folds() -> FoldName {
+    FoldName::Mean
+}
+
+fn one_each() -> [u32; 2] {
+    [1, 1]
 }
 
 /// A difference of scores with what is known about it; fractions, not points.
@@ -40,17 +61,26 @@ pub struct Difference {
     pub b: f64,
     /// `a − b`.
     pub difference: f64,
-    /// Its interval from the paired bootstrap.
-    pub ci: [f64; 2],
-    /// Two-sided p value of no difference: twice the smaller tail of the bootstrap distribution beyond 0,
-    /// (r + 1) / (R + 1) so that it is never 0 (Davison & Hinkley 1997, equation 4.11).
+    /// Its interval: Student's t on the standard error over speakers and seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ci: Option<[f64; 2]>,
+    /// Two-sided p value of no difference, the one that decides: sign flips over speakers, which hold what they promise
+    /// with any number of them. With several training seeds the larger of that and `p_t`, since flips of speakers do not
+    /// know what other seeds would have given.
     pub p: f64,
-    /// p after the correction for the table it stands in, where one was made.
+    /// The sign flips alone; not in files of earlier versions, whose p is a bootstrap's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flips: Option<SignFlip>,
+    /// Two-sided p value by Student's t, which knows the seeds' variance; `None` where there is no interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_t: Option<f64>,
+    /// `p` after Holm's correction for the table it stands in, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_corrected: Option<f64>,
-    /// The difference that this many items and speakers would show as significant four times in five:
-    /// (z(1 − α/2) + z(0.8)) times the bootstrap's standard error.
-    pub smallest_detectable: f64,
+    /// The difference that this many speakers and seeds would show as significant four times in five:
+    /// (t(1 − α/2) + t(0.8)) times the standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_detectable: Option<f64>,
 }
 
 /// McNemar's test.
@@ -99,56 +129,272 @@ pub struct CompareRequest<'a> {
     pub b: (&'a str, &'a [Prediction]),
     /// The classes of the corpus.
     pub classes: &'a [String],
-    /// How intervals are drawn; speakers are taken from the first system's predictions.
+    /// How intervals are made; speakers are taken from the first system's predictions.
     pub bootstrap: BootstrapOptions,
 }
 
-/// Compares two systems by a paired bootstrap over speakers and by McNemar's test.
+/// A system and its predictions of the same items from each training seed.
+#[derive(Debug, Clone, Copy)]
+pub struct SeededSystem<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// A list for each seed.
+    pub seeds: &'a [&'a [Prediction]],
+}
+
+/// Compares two systems by sign flips over speakers, by Student's t, and by McNemar's test where the items are
+/// independent.
 ///
 /// # Errors
 /// The systems were not scored on the same items with the same labels (the keys are named), a class outside
-/// `classes`, bootstrap options out of range.
+/// `classes`, options out of range.
 pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, ScoreError> {
-    let options = request.bootstrap;
+    let [a, b] = [request.a, request.b];
+    compare_seeds(
+        request.corpus,
+        SeededSystem {
+            name: a.0,
+            seeds: &[a.1],
+        },
+        SeededSystem {
+            name: b.0,
+            seeds: &[b.1],
+        },
+        request.classes,
+        &request.bootstrap,
+    )
+}
+
+/// As [`compare`], of systems with several training seeds each: the scores are means over seeds, and that other seeds
+/// would give other means is part of the intervals and of t.
+///
+/// # Errors
+/// As [`compare`], for every seed of both.
+pub fn compare_seeds(
+    corpus: &str,
+    a: SeededSystem<'_>,
+    b: SeededSystem<'_>,
+    classes: &[String],
+    options: &BootstrapOptions,
+) -> Result<Comparison, ScoreError> {
     options.check()?;
-    let (a, b) = paired(request.a, request.b)?;
-    let clusters = Clusters::of(&a);
-    let tables = [
-        Resampling::with_clusters(&a, request.classes, &clusters)?,
-        Resampling::with_clusters(&b, request.classes, &clusters)?,
-    ];
-    let mut scratch = Scratch::default();
-    let whole: Vec<u32> = (0..clusters.count() as u32).collect();
-    let [score_a, score_b] = [0, 1].map(|i| tables[i].replicate(&whole, &mut scratch).mean);
-    let mut draws = Draws::new(options.seed, clusters.count());
-    let replicates: Vec<[Rates; 2]> = (0..options.replicates)
-        .map(|_| {
-            let drawn = draws.next();
-            [0, 1].map(|i| tables[i].replicate(drawn, &mut scratch).mean)
-        })
-        .collect();
-    let difference = |pick: fn(&Rates) -> f64| {
-        let drawn = replicates.iter().map(|[a, b]| pick(a) - pick(b)).collect();
-        difference([pick(&score_a), pick(&score_b)], drawn, options.level)
+    let reference = (a.name, first_seed(&a)?);
+    first_seed(&b)?;
+    let ordered = |system: &SeededSystem<'_>| -> Result<Vec<Vec<Prediction>>, ScoreError> {
+        let lists = system.seeds.iter();
+        lists
+            .map(|list| Ok(paired(reference, (system.name, list))?.1))
+            .collect()
     };
-    let right = |p: &Prediction| p.label == p.prediction;
-    let only = |x: &[Prediction], y: &[Prediction]| {
-        x.iter()
-            .zip(y)
-            .filter(|(x, y)| right(x) && !right(y))
-            .count() as u64
+    let lists = [ordered(&a)?, ordered(&b)?];
+    let items = &lists[0][0];
+    let clusters = Clusters::of(items);
+    let views: [Vec<&[Prediction]>; 2] =
+        [0, 1].map(|i| lists[i].iter().map(Vec::as_slice).collect());
+    let tables = [
+        Tables::of(&views[0], classes, &clusters)?,
+        Tables::of(&views[1], classes, &clusters)?,
+    ];
+    let over = if lacks_a_class(items) {
+        Over::Pooled
+    } else {
+        Over::Mean
+    };
+    let mut rates: [Vec<Rates>; 2] = [Vec::new(), Vec::new()];
+    for (rates, lists) in rates.iter_mut().zip(&lists) {
+        for list in lists {
+            rates.push(rates_of(list, classes, over)?);
+        }
+    }
+    let pair = Pair {
+        tables: &tables,
+        rates: &rates,
+        over,
+        options,
+    };
+    let [ua, wa, macro_f1] = [0, 1, 2].map(|i| pair.difference(Score::ALL[i], i));
+    let seeds = [a.seeds.len() as u32, b.seeds.len() as u32];
+    let keys: BTreeSet<&String> = items.iter().map(|p| &p.key).collect();
+    let independent = clusters.count() == items.len() && keys.len() == items.len();
+    let refused = if clusters.count() < FEWEST_CLUSTERS {
+        Some(NoInterval::FewClusters)
+    } else {
+        ua.ci.is_none().then_some(NoInterval::FewDegrees)
     };
     Ok(Comparison {
-        corpus: request.corpus.to_owned(),
-        a: request.a.0.to_owned(),
-        b: request.b.0.to_owned(),
-        n: a.len() as u64,
-        ua: difference(|r| r.ua),
-        wa: difference(|r| r.wa),
-        macro_f1: difference(|r| r.macro_f1),
-        mcnemar: mcnemar(only(&a, &b), only(&b, &a)),
-        interval: tables[0].describe(&options),
+        corpus: corpus.to_owned(),
+        a: a.name.to_owned(),
+        b: b.name.to_owned(),
+        n: items.len() as u64,
+        over: match over {
+            Over::Mean => FoldName::Mean,
+            Over::Pooled => FoldName::Pooled,
+        },
+        ua,
+        wa,
+        macro_f1,
+        mcnemar: (independent && seeds == [1, 1]).then(|| {
+            let right = |p: &Prediction| p.label == p.prediction;
+            let only = |x: &[Prediction], y: &[Prediction]| {
+                let pairs = x.iter().zip(y);
+                pairs.filter(|(x, y)| right(x) && !right(y)).count() as u64
+            };
+            let [x, y] = [&lists[0][0], &lists[1][0]];
+            mcnemar(only(x, y), only(y, x))
+        }),
+        interval: Interval {
+            unit: tables[0].unit,
+            units: clusters.count(),
+            level: options.level,
+            method: IntervalMethod::ClusterT,
+            refused,
+        },
+        seeds,
     })
+}
+
+fn first_seed<'a>(system: &SeededSystem<'a>) -> Result<&'a [Prediction], ScoreError> {
+    let empty = || ScoreError::Empty {
+        subject: system.name.to_owned(),
+    };
+    system.seeds.first().copied().ok_or_else(empty)
+}
+
+/// Compares every two of several systems on one corpus, with Holm's correction over the pairs.
+///
+/// # Errors
+/// As [`compare_seeds`].
+pub fn compare_all(
+    corpus: &str,
+    systems: &[SeededSystem<'_>],
+    classes: &[String],
+    options: &BootstrapOptions,
+) -> Result<Vec<Comparison>, ScoreError> {
+    let mut comparisons = Vec::new();
+    for (i, a) in systems.iter().enumerate() {
+        for b in &systems[i + 1..] {
+            comparisons.push(compare_seeds(corpus, *a, *b, classes, options)?);
+        }
+    }
+    correct(&mut comparisons);
+    Ok(comparisons)
+}
+
+/// Holm's correction over all the pairs of one table, for each of the three scores; a single pair needs none and gets none.
+pub fn correct(comparisons: &mut [Comparison]) {
+    let several = comparisons.len() > 1;
+    let scores: [fn(&mut Comparison) -> &mut Difference; 3] =
+        [|c| &mut c.ua, |c| &mut c.wa, |c| &mut c.macro_f1];
+    for pick in scores {
+        let p: Vec<f64> = comparisons.iter_mut().map(|c| pick(c).p).collect();
+        for (comparison, p) in comparisons.iter_mut().zip(holm(&p)) {
+            pick(comparison).p_corrected = several.then_some(p);
+        }
+    }
+}
+
+fn rates_of(list: &[Prediction], classes: &[String], over: Over) -> Result<Rates, ScoreError> {
+    if over == Over::Pooled {
+        return Ok(Confusion::of(list, classes)?.rates());
+    }
+    let mut folds = BTreeMap::<u32, Vec<&Prediction>>::new();
+    for item in list {
+        folds.entry(item.fold).or_default().push(item);
+    }
+    let rates: Vec<Rates> = folds
+        .into_values()
+        .map(|items| Ok(Confusion::of(items, classes)?.rates()))
+        .collect::<Result<_, ScoreError>>()?;
+    Ok(Rates::mean(&rates))
+}
+
+/// Whether a fold lacks a class that another fold has; see [`crate::Run::headline`].
+fn lacks_a_class(items: &[Prediction]) -> bool {
+    let mut folds = BTreeMap::<u32, BTreeSet<&String>>::new();
+    for item in items {
+        folds.entry(item.fold).or_default().insert(&item.label);
+    }
+    let all = items
+        .iter()
+        .map(|p| &p.label)
+        .collect::<BTreeSet<_>>()
+        .len();
+    folds.values().any(|classes| classes.len() < all)
+}
+
+/// Two systems, ready to be compared by any score.
+struct Pair<'a> {
+    tables: &'a [Tables; 2],
+    /// `[system][seed]`.
+    rates: &'a [Vec<Rates>; 2],
+    over: Over,
+    options: &'a BootstrapOptions,
+}
+
+impl Pair<'_> {
+    fn difference(&self, score: Score, place: usize) -> Difference {
+        let mean = |system: usize| Rates::mean(&self.rates[system]).three()[place];
+        let [a, b] = [mean(0), mean(1)];
+        let parts = differences(&self.tables[0], &self.tables[1], score, self.over);
+        let flips = sign_flip(&parts, self.options.replicates, self.options.seed);
+        let mut difference = Difference {
+            a,
+            b,
+            difference: a - b,
+            ci: None,
+            p: flips.p,
+            flips: Some(flips),
+            p_t: None,
+            p_corrected: None,
+            smallest_detectable: None,
+        };
+        let Some(error) = self.error(score, place) else {
+            return difference;
+        };
+        if error.error < 1e-12 {
+            // No speaker differs from another: all of the difference, or none of it, is certain.
+            difference.ci = Some([a - b, a - b]);
+            difference.p_t = Some(if (a - b).abs() < 1e-12 { 1.0 } else { 0.0 });
+            difference.smallest_detectable = Some(0.0);
+            return difference;
+        }
+        let quantile = |share| student_quantile(share, error.degrees);
+        let outer = quantile(f64::midpoint(1.0, self.options.level));
+        let half = outer * error.error;
+        difference.ci = Some([(a - b - half).max(-1.0), (a - b + half).min(1.0)]);
+        let p_t = student_two_sided((a - b) / error.error, error.degrees);
+        if self.rates.iter().any(|seeds| seeds.len() > 1) {
+            difference.p = difference.p.max(p_t);
+        }
+        difference.p_t = Some(p_t);
+        difference.smallest_detectable = Some((outer + quantile(POWER)) * error.error);
+        difference
+    }
+
+    /// Standard error of the difference; `None` with too few clusters or degrees.
+    fn error(&self, score: Score, place: usize) -> Option<StandardError> {
+        let [a, b] = [0, 1].map(|i| self.tables[i].shares(score, self.over));
+        let residuals: Vec<f64> = a
+            .residuals()
+            .iter()
+            .zip(b.residuals())
+            .map(|(a, b)| a - b)
+            .collect();
+        let mut error = a.between(&b).error(&residuals);
+        if residuals.len() < FEWEST_CLUSTERS || error.degrees < FEWEST_DEGREES {
+            return None;
+        }
+        for seeds in self.rates {
+            let deviation = Rates::deviation(seeds).map_or(0.0, |d| d.three()[place]);
+            if deviation > 0.0 {
+                error = error.plus(&StandardError {
+                    error: deviation / (seeds.len() as f64).sqrt(),
+                    degrees: (seeds.len() - 1) as f64,
+                });
+            }
+        }
+        Some(error)
+    }
 }
 
 /// Both lists in the order of (fold, key), once they are known to be about the same items, with the speakers of the
@@ -185,28 +431,16 @@ fn paired(
     }
 }
 
-fn difference([a, b]: [f64; 2], drawn: Vec<f64>, level: f64) -> Difference {
-    let count = drawn.len() as f64;
-    let tail = |keep: fn(f64) -> bool| drawn.iter().filter(|d| keep(**d)).count() as f64;
-    let smaller = tail(|d| d <= 0.0).min(tail(|d| d >= 0.0));
-    let mean = drawn.iter().sum::<f64>() / count;
-    let squares: f64 = drawn.iter().map(|d| (d - mean).powi(2)).sum();
-    let error = (squares / (count - 1.0)).sqrt();
-    let factor = normal_quantile(f64::midpoint(1.0, level)) + normal_quantile(POWER);
-    Difference {
-        a,
-        b,
-        difference: a - b,
-        ci: percentiles(drawn.into_iter(), level),
-        p: (2.0 * (smaller + 1.0) / (count + 1.0)).min(1.0),
-        p_corrected: None,
-        smallest_detectable: factor * error,
-    }
-}
-
 impl Difference {
     /// Whether the difference is told from 0 at `alpha`, by the corrected p value where there is one.
     pub fn is_significant(&self, alpha: f64) -> bool {
         self.p_corrected.unwrap_or(self.p) < alpha
+    }
+}
+
+impl Comparison {
+    /// Whether items, not speakers, were taken as independent.
+    pub fn is_by_utterance(&self) -> bool {
+        self.interval.unit == IntervalUnit::Utterance
     }
 }

@@ -13,17 +13,18 @@ pub struct Confusion {
 
 /// The summary scores of one confusion, as fractions 0..1.
 ///
-/// Equal to scikit-learn's with `labels=classes, zero_division=0`, where `classes` are those of the
-/// corpus (present in this test part or not):
-/// `ua` = `balanced_accuracy_score` (mean recall over the classes that occur in the reference),
-/// `wa` = `accuracy_score`, `macro_f1` / `micro_f1` / `weighted_f1` = `f1_score(average=…)`.
+/// Equal to scikit-learn's: `ua` = `balanced_accuracy_score` (mean recall over the classes that occur in the
+/// reference), `wa` = `accuracy_score`, `macro_f1` = `f1_score(average="macro", labels=present, zero_division=0)`
+/// with `present` the classes that occur in the reference, `micro_f1` and `weighted_f1` = `f1_score(average=…)` with
+/// all classes. A class without a test item has no recall and no F1; counting it as 0 would make perfect predictions
+/// imperfect. Items predicted as such a class still count against the recall of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rates {
     /// Unweighted accuracy: mean recall over the classes present in the reference.
     pub ua: f64,
     /// Weighted accuracy: the share of utterances that are right.
     pub wa: f64,
-    /// F1 averaged over all classes of the corpus; a class neither present nor predicted counts 0.
+    /// F1 averaged over the classes present in the reference.
     pub macro_f1: f64,
     /// F1 of the summed counts; equal to `wa`, as every utterance has one label and one prediction.
     pub micro_f1: f64,
@@ -69,6 +70,14 @@ impl Confusion {
         })
     }
 
+    /// Adds the counts of the same classes.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let cells = self.counts.iter_mut().flatten();
+        for (cell, more) in cells.zip(other.counts.iter().flatten()) {
+            *cell += more;
+        }
+    }
+
     /// Number of utterances.
     pub fn total(&self) -> u64 {
         self.counts.iter().flatten().sum()
@@ -102,7 +111,7 @@ impl Confusion {
     }
 }
 
-/// The summary scores of a row-major `[reference, predicted]` table; the inner loop of every bootstrap.
+/// The summary scores of a row-major `[reference, predicted]` table.
 pub(crate) fn rates(cells: &[f64], classes: usize) -> Rates {
     let (mut total, mut right) = (0.0, 0.0);
     let (mut recalls, mut present) = (0.0, 0.0);
@@ -116,21 +125,57 @@ pub(crate) fn rates(cells: &[f64], classes: usize) -> Rates {
         let hit = row[class];
         total += support;
         right += hit;
+        let f1 = ratio(2.0 * hit, support + predicted);
         if support > 0.0 {
             recalls += hit / support;
+            f1_sum += f1;
             present += 1.0;
         }
-        let f1 = ratio(2.0 * hit, support + predicted);
-        f1_sum += f1;
         weighted += f1 * support;
     }
     let wa = ratio(right, total);
     Rates {
         ua: ratio(recalls, present),
         wa,
-        macro_f1: ratio(f1_sum, classes as f64),
+        macro_f1: ratio(f1_sum, present),
         micro_f1: wa,
         weighted_f1: ratio(weighted, total),
+    }
+}
+
+impl Rates {
+    /// The mean of several.
+    pub(crate) fn mean(rates: &[Self]) -> Self {
+        let mean = |pick: fn(&Self) -> f64| {
+            // A quotient, not a product with 1/n: the mean of ones is 1.
+            rates.iter().map(pick).sum::<f64>() / rates.len() as f64
+        };
+        Self::each(mean)
+    }
+
+    /// The standard deviation (n − 1) of two or more.
+    pub(crate) fn deviation(rates: &[Self]) -> Option<Self> {
+        let deviation = |pick: fn(&Self) -> f64| {
+            let mean = rates.iter().map(pick).sum::<f64>() / rates.len() as f64;
+            let squares: f64 = rates.iter().map(|r| (pick(r) - mean).powi(2)).sum();
+            (squares / (rates.len() - 1) as f64).sqrt()
+        };
+        (rates.len() > 1).then(|| Self::each(deviation))
+    }
+
+    fn each(value: impl Fn(fn(&Self) -> f64) -> f64) -> Self {
+        Self {
+            ua: value(|r| r.ua),
+            wa: value(|r| r.wa),
+            macro_f1: value(|r| r.macro_f1),
+            micro_f1: value(|r| r.micro_f1),
+            weighted_f1: value(|r| r.weighted_f1),
+        }
+    }
+
+    /// UA, WA and macro F1.
+    pub(crate) fn three(&self) -> [f64; 3] {
+        [self.ua, self.wa, self.macro_f1]
     }
 }
 

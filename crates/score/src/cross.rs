@@ -1,4 +1,6 @@
-use crate::{BootstrapOptions, ClassScores, Confusion, Prediction, Resampling, ScoreError};
+use crate::clusters::{Clusters, Over, Tables};
+use crate::inference::standard_errors;
+use crate::{BootstrapOptions, ClassScores, Confusion, Prediction, ScoreError, StandardError};
 use serde::{Deserialize, Serialize};
 
 /// Training on one corpus and testing on another, for one encoder.
@@ -25,8 +27,12 @@ pub struct CrossCell {
     pub n: u64,
     /// Share of items that are right; on a balanced set equal to the unweighted accuracy.
     pub accuracy: f64,
-    /// Its interval.
-    pub accuracy_ci: [f64; 2],
+    /// Its interval; `None` where the test set has too few speakers for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_ci: Option<[f64; 2]>,
+    /// Its standard error over the speakers of the test set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_error: Option<StandardError>,
     /// Unweighted accuracy.
     pub ua: f64,
     /// Macro F1.
@@ -56,13 +62,16 @@ impl CrossCell {
         }
         let confusion = Confusion::of(predictions, classes)?;
         let rates = confusion.rates();
-        let intervals = Resampling::new(predictions, classes)?.intervals(bootstrap)?;
+        bootstrap.check()?;
+        let tables = Tables::of(&[predictions], classes, &Clusters::of(predictions))?;
+        let error = standard_errors(&tables, Over::Pooled).ok().map(|e| e.wa);
         Ok(Self {
             train: train.to_owned(),
             test: test.to_owned(),
             n: confusion.total(),
             accuracy: rates.wa,
-            accuracy_ci: intervals.pooled.wa,
+            accuracy_ci: error.and_then(|e| e.interval(rates.wa, bootstrap.level)),
+            accuracy_error: error,
             ua: rates.ua,
             macro_f1: rates.macro_f1,
             per_class: confusion.class_scores(),
@@ -87,5 +96,29 @@ impl CrossMatrix {
         });
         let accuracies: Vec<f64> = pairs.collect::<Option<_>>()?;
         (!accuracies.is_empty()).then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
+    }
+
+    /// The standard error of [`Self::average`]. Cells that were tested on the same corpus share its speakers, so their
+    /// errors are taken as fully dependent, and those of different test sets as independent: an upper bound of what the
+    /// test sets' speakers give. `None` while a pair or its error is missing.
+    pub fn average_error(&self) -> Option<StandardError> {
+        let pairs = (self.corpora.len() * self.corpora.len().saturating_sub(1)) as f64;
+        let mut total: Option<StandardError> = None;
+        for test in &self.corpora {
+            let others = self.corpora.iter().filter(|train| *train != test);
+            let errors: Vec<StandardError> = others
+                .map(|train| self.cell(train, test)?.accuracy_error)
+                .collect::<Option<_>>()?;
+            let degrees = errors
+                .iter()
+                .map(|e| e.degrees)
+                .fold(f64::INFINITY, f64::min);
+            let column = StandardError {
+                error: errors.iter().map(|e| e.error).sum::<f64>() / pairs,
+                degrees,
+            };
+            total = Some(total.map_or(column, |sum| sum.plus(&column)));
+        }
+        total
     }
 }

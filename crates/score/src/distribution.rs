@@ -12,9 +12,29 @@ pub(crate) fn normal_cdf(z: f64) -> f64 {
     0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
 }
 
-/// The z with P(Z <= z) = `share`.
-pub(crate) fn normal_quantile(share: f64) -> f64 {
-    bisect(-40.0, 40.0, |z| normal_cdf(z) - share)
+/// P(|T| >= |t|) of Student's t.
+pub(crate) fn student_two_sided(t: f64, degrees: f64) -> f64 {
+    if t.is_infinite() {
+        return 0.0;
+    }
+    incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5)
+}
+
+/// The t with P(T <= t) = `share`, of a share of at least one half.
+pub(crate) fn student_quantile(share: f64, degrees: f64) -> f64 {
+    bisect(0.0, 1e9, |t| {
+        (1.0 - share) - 0.5 * student_two_sided(t, degrees)
+    })
+}
+
+/// ln(p / (1 − p)).
+pub(crate) fn logit(share: f64) -> f64 {
+    share.ln() - (-share).ln_1p()
+}
+
+/// The inverse of [`logit`].
+pub(crate) fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 /// P(X >= x) of chi-square.
@@ -150,4 +170,38 @@ fn bisect(mut low: f64, mut high: f64, f: impl Fn(f64) -> f64) -> f64 {
         }
     }
     f64::midpoint(low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Golden {
+        t: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        degrees: f64,
+        share: f64,
+        quantile: f64,
+        at: f64,
+        p: f64,
+    }
+
+    #[test]
+    fn students_t_equals_scipys() {
+        let golden = include_str!("../tests/golden/inference.json");
+        let golden: Golden = serde_json::from_str(golden).unwrap();
+        assert_eq!(golden.t.len(), 5);
+        for case in golden.t {
+            let quantile = student_quantile(case.share, case.degrees);
+            assert!((quantile / case.quantile - 1.0).abs() < 1e-9, "{quantile}");
+            let p = student_two_sided(case.at, case.degrees);
+            assert!((p / case.p - 1.0).abs() < 1e-9, "{p} {}", case.p);
+        }
+        assert_eq!(student_two_sided(0.0, 4.0), 1.0);
+    }
 }

@@ -1,6 +1,6 @@
 use crate::{
-    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval, Intervals,
-    Rates,
+    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval,
+    NoInterval, Rates, StandardErrors,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ pub struct Source {
 /// Which test items a run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FoldName {
-    /// The average of the folds' scores: the headline.
+    /// The average of the folds' scores.
     Mean,
     /// All test items of all folds as one.
     Pooled,
@@ -154,12 +154,17 @@ pub struct Run {
     pub ua: f64,
     /// Weighted accuracy.
     pub wa: f64,
-    /// Macro F1 over `classes`.
+    /// Macro F1 over those of `classes` that the reference has.
     pub macro_f1: f64,
     /// Micro F1.
     pub micro_f1: f64,
     /// F1 weighted by support.
     pub weighted_f1: f64,
+    /// Whether this is the score of the configuration: the mean over folds, or the pooled one where a fold lacks a class
+    /// that others have (a mean of folds would then weigh a class by how the speakers happen to be grouped).
+    /// No run is marked in files of earlier versions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub headline: bool,
     /// 95 % interval of `ua` as `[low, high]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ua_ci: Option<[f64; 2]>,
@@ -169,7 +174,10 @@ pub struct Run {
     /// 95 % interval of `macro_f1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1_ci: Option<[f64; 2]>,
-    /// How the intervals were made.
+    /// The standard errors that the intervals come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<StandardErrors>,
+    /// How the intervals were made, or why there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
     /// Number of folds averaged; on the mean alone.
@@ -178,7 +186,10 @@ pub struct Run {
     /// Standard deviation (n − 1) of the folds' scores; on the mean of two folds or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Rates>,
-    /// `confusion[reference][prediction]`; on the mean, the sum over folds.
+    /// The training seeds that the scores are the mean of; nothing where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
+    /// `confusion[reference][prediction]`; on the mean, the sum over folds; of several seeds, the sum over seeds.
     pub confusion: Vec<Vec<u64>>,
     /// The classes of the corpus, in the order of the confusion's rows and columns.
     pub classes: Vec<String>,
@@ -194,6 +205,9 @@ pub struct Run {
     /// The test-selected score: never a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oracle: Option<Oracle>,
+    /// What the published recipe would print: never a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_published: Option<AsPublished>,
     /// The audit's verdict on the partition, one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
@@ -229,6 +243,58 @@ impl Oracle {
             macro_f1: rates.macro_f1,
             micro_f1: rates.micro_f1,
         }
+    }
+}
+
+/// The same training from several seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Seeds {
+    /// How many.
+    pub count: u32,
+    /// Standard deviation (n − 1) of the seeds' scores.
+    pub deviation: Rates,
+}
+
+/// What the published recipe prints for the same training: every epoch scored on the test part, the predictions of the
+/// epochs so far pooled, the best epoch and sweep point taken on the test part. Never a result; published tables are
+/// compared with it and with nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AsPublished {
+    /// Unweighted accuracy.
+    pub ua: f64,
+    /// Weighted accuracy.
+    pub wa: f64,
+    /// Macro F1 as the recipe has it: over all classes that occur in reference or predictions.
+    pub macro_f1: f64,
+}
+
+impl AsPublished {
+    /// The scores of one fold's confusion `[reference][prediction]`, cumulated over epochs.
+    pub fn of(confusion: &[Vec<u64>]) -> Self {
+        let n = confusion.len();
+        let row = |c: usize| confusion[c].iter().sum::<u64>() as f64;
+        let column = |c: usize| confusion.iter().map(|r| r[c]).sum::<u64>() as f64;
+        let hits = |c: usize| confusion[c][c] as f64;
+        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let total: f64 = (0..n).map(row).sum();
+        let recalls = (0..n).filter(|&c| row(c) > 0.0).map(|c| hits(c) / row(c));
+        let met = (0..n).filter(|&c| row(c) + column(c) > 0.0);
+        Self {
+            ua: mean(recalls.collect()),
+            wa: (0..n).map(hits).sum::<f64>() / total.max(1.0),
+            macro_f1: mean(met.map(|c| 2.0 * hits(c) / (row(c) + column(c))).collect()),
+        }
+    }
+
+    /// The mean over folds, as the recipe prints it; `None` without folds.
+    pub fn mean(folds: &[Self]) -> Option<Self> {
+        let mean =
+            |pick: fn(&Self) -> f64| folds.iter().map(pick).sum::<f64>() / folds.len() as f64;
+        (!folds.is_empty()).then(|| Self {
+            ua: mean(|f| f.ua),
+            wa: mean(|f| f.wa),
+            macro_f1: mean(|f| f.macro_f1),
+        })
     }
 }
 
@@ -274,10 +340,26 @@ impl Run {
         }
     }
 
-    pub(crate) fn set_intervals(&mut self, intervals: &Intervals, how: Interval) {
-        self.ua_ci = Some(intervals.ua);
-        self.wa_ci = Some(intervals.wa);
-        self.macro_f1_ci = Some(intervals.macro_f1);
+    /// The intervals that the standard errors give, or the reason that there are none.
+    pub(crate) fn set_intervals(
+        &mut self,
+        errors: Result<StandardErrors, NoInterval>,
+        mut how: Interval,
+    ) {
+        let scores = self.rates().three();
+        let intervals = match errors {
+            Ok(errors) => {
+                let all = errors.all();
+                [0, 1, 2].map(|i| all[i].interval(scores[i], how.level))
+            }
+            Err(_) => [None; 3],
+        };
+        how.refused = errors.err().or_else(|| {
+            let missing = intervals.iter().any(Option::is_none);
+            missing.then_some(NoInterval::FewDegrees)
+        });
+        [self.ua_ci, self.wa_ci, self.macro_f1_ci] = intervals;
+        self.errors = errors.ok();
         self.interval = Some(how);
     }
 }

@@ -25,7 +25,7 @@ pub struct GroupScores {
     pub ua: f64,
     /// Weighted accuracy.
     pub wa: f64,
-    /// Macro F1 over all classes of the corpus.
+    /// Macro F1 over the classes that this group has.
     pub macro_f1: f64,
 }
 

@@ -5,17 +5,19 @@
 //!
 //! * [`read_predictions`] / [`write_predictions`] — `predictions.jsonl`
 //! * [`Confusion`] → [`Rates`] and [`ClassScores`], equal to scikit-learn's to 1e-12
-//! * [`score_folds`] → the `runs` of [`ScoresFile`] with 95 % intervals from a bootstrap over speakers
+//! * [`score_folds`] → the `runs` of [`ScoresFile`] with 95 % intervals from a standard error over speakers
 //! * [`calibration`], [`group_scores`] — log-loss, Brier score, calibration error; speakers and genders
-//! * [`compare`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — what of a difference can be believed
-//! * [`Submission`], [`verify`] — scores that anybody can recompute
+//! * [`compare`], [`sign_flip`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — what of a difference can be believed
+//! * [`separate`] — which averages the scores' own noise leaves apart
+//! * [`Submission`], [`verify`], [`reproduce`] — scores that anybody can recompute, and make again
+//! * [`seal`] — test sets whose labels the organiser keeps
 //! * [`CrossMatrix`] — training on one corpus, testing on another
 //! * [`read_published_list`], [`Mismatch`] — the published toolkit's two lists, and keys that do not match
 //!
 //! Metrics are fractions 0..1 throughout; per cent is a matter of printing.
 
-mod bootstrap;
 mod calibration;
+mod clusters;
 mod compare;
 mod confusion;
 mod correction;
@@ -23,30 +25,47 @@ mod cross;
 mod distribution;
 mod error;
 mod file;
+mod flips;
 mod groups;
+mod inference;
 mod matching;
 mod prediction;
 mod ranking;
+mod rerun;
 mod run;
+mod seal;
+mod separation;
 mod submission;
+mod verify;
 
-pub use bootstrap::{
-    BootstrapOptions, Interval, IntervalUnit, Intervals, PooledAndMean, Resampling,
-};
 pub use calibration::{CALIBRATION_BINS, Calibration, CalibrationBin, calibration};
-pub use compare::{CompareRequest, Comparison, Difference, McNemar, compare, mcnemar};
+pub use compare::{
+    CompareRequest, Comparison, Difference, McNemar, SeededSystem, compare, compare_all,
+    compare_seeds, correct, mcnemar,
+};
 pub use confusion::{ClassScores, Confusion, Rates, classes_of};
 pub use correction::{benjamini_hochberg, holm};
 pub use cross::{CrossCell, CrossMatrix};
 pub use error::ScoreError;
 pub use file::{
-    Absent, AbsentState, FoldName, Oracle, Provenance, Run, SCHEMA, ScoresFile, Skipped, Source,
+    Absent, AbsentState, AsPublished, FoldName, Oracle, Provenance, Run, SCHEMA, ScoresFile, Seeds,
+    Skipped, Source,
 };
+pub use flips::{MOST_FLIPS, SignFlip, sign_flip};
 pub use groups::{GroupScores, Grouping, group_scores};
+pub use inference::{
+    BootstrapOptions, FEW_CLUSTERS, FEWEST_CLUSTERS, FEWEST_DEGREES, Interval, IntervalMethod,
+    IntervalUnit, NoInterval, StandardError, StandardErrors,
+};
 pub use matching::{Mismatch, join_published_lists, read_published_list};
 pub use prediction::{Prediction, read_predictions, write_predictions};
 pub use ranking::{Ranking, descending_ranks, rank};
-pub use run::{RunLabels, ScoreRequest, score_folds};
-pub use submission::{
-    Reference, ReferenceItem, Refusal, Submission, SubmissionEntry, Verified, verify,
+pub use rerun::{RERUN_TIES, RERUN_TOLERANCE, Rerun, reproduce};
+pub use run::{RunLabels, ScoreRequest, score_folds, score_seeds};
+pub use seal::{SealKey, SealedAnswer, SealedSet, seal};
+pub use separation::{Estimate, Separation, separate};
+pub use submission::{Submission, SubmissionEntry};
+pub use verify::{
+    KnownEncoder, KnownProtocol, Reference, ReferenceItem, Refusal, Rules, Verdict, Verified,
+    repeated, verify,
 };

@@ -1,6 +1,9 @@
+use crate::clusters::{Clusters, Over, Tables};
+use crate::inference::standard_errors;
 use crate::{
-    BootstrapOptions, Confusion, FoldName, Grouping, Oracle, Prediction, Rates, Resampling, Run,
-    ScoreError, calibration, group_scores,
+    BootstrapOptions, Confusion, FoldName, Grouping, Interval, IntervalMethod, Mismatch, Oracle,
+    Prediction, Rates, Run, ScoreError, Seeds, StandardError, StandardErrors, calibration,
+    group_scores,
 };
 use std::collections::BTreeMap;
 
@@ -24,13 +27,13 @@ pub struct RunLabels {
 pub struct ScoreRequest<'a> {
     /// Names that go into every run.
     pub labels: &'a RunLabels,
-    /// The classes of the corpus; macro F1 averages over all of them.
+    /// The classes of the corpus, present in these test parts or not.
     pub classes: &'a [String],
     /// Predictions of the selected probe on the test parts of all folds.
     pub predictions: &'a [Prediction],
     /// Predictions of the test-selected probe, where there is one.
     pub oracle: Option<&'a [Prediction]>,
-    /// How intervals are drawn.
+    /// How intervals are made.
     pub bootstrap: BootstrapOptions,
 }
 
@@ -54,48 +57,175 @@ pub struct ScoreRequest<'a> {
 /// assert_eq!(runs[0].ua, 1.0);
 /// ```
 pub fn score_folds(request: &ScoreRequest<'_>) -> Result<Vec<Run>, ScoreError> {
-    if request.predictions.is_empty() {
+    score_seeds(request, &[request.predictions])
+}
+
+/// As [`score_folds`], of the same training from several seeds: `seeds` holds the predictions of each on the same items
+/// (those of the request are not read). Scores are means over seeds, with their standard deviation beside them; it is part
+/// of the standard errors. Confusions are summed over seeds; calibration and groups are those of the first.
+///
+/// # Errors
+/// As [`score_folds`]; seeds that have other items than the first.
+pub fn score_seeds(
+    request: &ScoreRequest<'_>,
+    seeds: &[&[Prediction]],
+) -> Result<Vec<Run>, ScoreError> {
+    let labels = request.labels;
+    let Some(first) = seeds.first().filter(|first| !first.is_empty()) else {
         return Err(ScoreError::Empty {
-            subject: format!("{} on {}", request.labels.encoder, request.labels.corpus),
+            subject: format!("{} on {}", labels.encoder, labels.corpus),
         });
+    };
+    for other in &seeds[1..] {
+        let name = |p: &Prediction| format!("{} (fold {})", p.key, p.fold);
+        let names = [first, other].map(|list| list.iter().map(name).collect::<Vec<_>>());
+        let texts = |i: usize| names[i].iter().map(String::as_str);
+        Mismatch::between(texts(0), texts(1)).into_result()?;
     }
-    let options = &request.bootstrap;
-    let by_fold = by_fold(request.predictions);
-    let mut fold_runs = Vec::new();
-    for (&fold, predictions) in &by_fold {
-        let confusion = Confusion::of(predictions, request.classes)?;
-        let mut run = run(request.labels, FoldName::Fold(fold), &confusion);
-        let resampling = Resampling::new(predictions, request.classes)?;
-        let intervals = resampling.intervals(options)?;
-        run.set_intervals(&intervals.pooled, resampling.describe(options));
-        fold_runs.push(run);
+    request.bootstrap.check()?;
+    let scored: Vec<Scored> = seeds
+        .iter()
+        .map(|list| Scored::of(list, request.classes))
+        .collect::<Result<_, _>>()?;
+    let folds: Vec<u32> = scored[0].folds.keys().copied().collect();
+    let names = [FoldName::Mean, FoldName::Pooled].into_iter();
+    let names = names.chain(folds.iter().map(|&fold| FoldName::Fold(fold)));
+    let clusters = Clusters::of(first);
+    let tables = Tables::of(seeds, request.classes, &clusters)?;
+    let headline = headline(&scored[0].folds);
+    let mut runs = Vec::new();
+    for name in names {
+        let mut confusion = scored[0].confusion(name).clone();
+        for other in &scored[1..] {
+            confusion.add(other.confusion(name));
+        }
+        let rates: Vec<Rates> = scored.iter().map(|seed| seed.rates(name)).collect();
+        let mut run = run(labels, name, &confusion);
+        run.n /= seeds.len() as u64;
+        run.headline = name == headline;
+        run.set_rates(&Rates::mean(&rates));
+        run.seeds = Rates::deviation(&rates).map(|deviation| Seeds {
+            count: seeds.len() as u32,
+            deviation,
+        });
+        let (unit, units, errors) = match name {
+            FoldName::Mean => {
+                let per_fold: Vec<Rates> = folds
+                    .iter()
+                    .map(|&f| mean_rates(&scored, FoldName::Fold(f)))
+                    .collect();
+                run.folds = Some(per_fold.len() as u32);
+                run.spread = Rates::deviation(&per_fold);
+                let errors = standard_errors(&tables, Over::Mean);
+                (tables.unit, tables.clusters.len(), errors)
+            }
+            FoldName::Pooled => {
+                let errors = standard_errors(&tables, Over::Pooled);
+                (tables.unit, tables.clusters.len(), errors)
+            }
+            FoldName::Fold(fold) => {
+                let own: Vec<Vec<Prediction>> = seeds
+                    .iter()
+                    .map(|list| list.iter().filter(|p| p.fold == fold).cloned().collect())
+                    .collect();
+                let lists: Vec<&[Prediction]> = own.iter().map(Vec::as_slice).collect();
+                let tables = Tables::of(&lists, request.classes, &Clusters::of(&own[0]))?;
+                let errors = standard_errors(&tables, Over::Pooled);
+                (tables.unit, tables.clusters.len(), errors)
+            }
+        };
+        let errors = errors.map(|errors| with_seeds(&errors, run.seeds.as_ref()));
+        let how = Interval {
+            unit,
+            units,
+            level: request.bootstrap.level,
+            method: IntervalMethod::ClusterT,
+            refused: None,
+        };
+        run.set_intervals(errors, how);
+        if name == FoldName::Pooled {
+            run.calibration = calibration(first, request.classes)?;
+            for by in [Grouping::Speaker, Grouping::Gender] {
+                run.groups.extend(group_scores(first, request.classes, by)?);
+            }
+        }
+        runs.push(run);
     }
-    let confusion = Confusion::of(request.predictions, request.classes)?;
-    let resampling = Resampling::new(request.predictions, request.classes)?;
-    let intervals = resampling.intervals(options)?;
-    let mut pooled = run(request.labels, FoldName::Pooled, &confusion);
-    pooled.set_intervals(&intervals.pooled, resampling.describe(options));
-
-    let rates: Vec<Rates> = fold_runs.iter().map(Run::rates).collect();
-    let mut mean = pooled.clone();
-    mean.fold = FoldName::Mean;
-    mean.set_rates(&mean_of(&rates));
-    mean.folds = Some(rates.len() as u32);
-    mean.spread = spread_of(&rates);
-    mean.set_intervals(&intervals.mean, resampling.describe(options));
-
-    pooled.calibration = calibration(request.predictions, request.classes)?;
-    for by in [Grouping::Speaker, Grouping::Gender] {
-        let groups = group_scores(request.predictions, request.classes, by)?;
-        pooled.groups.extend(groups);
-    }
-
-    let mut runs = vec![mean, pooled];
-    runs.extend(fold_runs);
     if let Some(oracle) = request.oracle {
         add_oracle(&mut runs, oracle, request.classes)?;
     }
     Ok(runs)
+}
+
+/// The confusions of one training.
+struct Scored {
+    folds: BTreeMap<u32, Confusion>,
+    pooled: Confusion,
+}
+
+impl Scored {
+    fn of(predictions: &[Prediction], classes: &[String]) -> Result<Self, ScoreError> {
+        let folds = by_fold(predictions)
+            .iter()
+            .map(|(&fold, items)| Ok((fold, Confusion::of(items, classes)?)))
+            .collect::<Result<_, ScoreError>>()?;
+        Ok(Self {
+            folds,
+            pooled: Confusion::of(predictions, classes)?,
+        })
+    }
+
+    fn confusion(&self, name: FoldName) -> &Confusion {
+        match name {
+            FoldName::Fold(fold) => self.folds.get(&fold).unwrap_or(&self.pooled),
+            FoldName::Mean | FoldName::Pooled => &self.pooled,
+        }
+    }
+
+    fn rates(&self, name: FoldName) -> Rates {
+        if name == FoldName::Mean {
+            let folds: Vec<Rates> = self.folds.values().map(Confusion::rates).collect();
+            return Rates::mean(&folds);
+        }
+        self.confusion(name).rates()
+    }
+}
+
+fn mean_rates(seeds: &[Scored], name: FoldName) -> Rates {
+    let rates: Vec<Rates> = seeds.iter().map(|seed| seed.rates(name)).collect();
+    Rates::mean(&rates)
+}
+
+/// Which score stands for the configuration: pooled where a fold lacks a class that another fold has.
+fn headline(folds: &BTreeMap<u32, Confusion>) -> FoldName {
+    let has = |fold: &Confusion, class: usize| fold.counts[class].iter().any(|&n| n > 0);
+    let classes = folds.values().next().map_or(0, |fold| fold.classes.len());
+    let lacking = (0..classes).any(|class| {
+        let with = folds.values().filter(|fold| has(fold, class)).count();
+        with > 0 && with < folds.len()
+    });
+    if lacking {
+        FoldName::Pooled
+    } else {
+        FoldName::Mean
+    }
+}
+
+/// What the mean over seeds adds to the standard errors: other seeds would have given another mean.
+fn with_seeds(errors: &StandardErrors, seeds: Option<&Seeds>) -> StandardErrors {
+    let Some(seeds) = seeds else {
+        return *errors;
+    };
+    let deviations = seeds.deviation.three();
+    errors.map(|i, error| {
+        if deviations[i] == 0.0 {
+            return error;
+        }
+        error.plus(&StandardError {
+            error: deviations[i] / f64::from(seeds.count).sqrt(),
+            degrees: f64::from(seeds.count - 1),
+        })
+    })
 }
 
 fn by_fold(predictions: &[Prediction]) -> BTreeMap<u32, Vec<Prediction>> {
@@ -123,18 +253,22 @@ fn run(labels: &RunLabels, fold: FoldName, confusion: &Confusion) -> Run {
         macro_f1: 0.0,
         micro_f1: 0.0,
         weighted_f1: 0.0,
+        headline: false,
         ua_ci: None,
         wa_ci: None,
         macro_f1_ci: None,
+        errors: None,
         interval: None,
         folds: None,
         spread: None,
+        seeds: None,
         confusion: confusion.counts.clone(),
         classes: confusion.classes.clone(),
         per_class: confusion.class_scores(),
         calibration: None,
         groups: Vec::new(),
         oracle: None,
+        as_published: None,
         audit: None,
         skipped: Vec::new(),
     };
@@ -150,33 +284,6 @@ impl Run {
         self.micro_f1 = rates.micro_f1;
         self.weighted_f1 = rates.weighted_f1;
     }
-}
-
-fn mean_of(rates: &[Rates]) -> Rates {
-    let mut mean = Rates::default();
-    for rate in rates {
-        mean.add(rate, 1.0);
-    }
-    mean.scale(1.0 / rates.len() as f64);
-    mean
-}
-
-fn spread_of(rates: &[Rates]) -> Option<Rates> {
-    if rates.len() < 2 {
-        return None;
-    }
-    let deviation = |pick: fn(&Rates) -> f64| {
-        let mean = rates.iter().map(pick).sum::<f64>() / rates.len() as f64;
-        let squares: f64 = rates.iter().map(|r| (pick(r) - mean).powi(2)).sum();
-        (squares / (rates.len() - 1) as f64).sqrt()
-    };
-    Some(Rates {
-        ua: deviation(|r| r.ua),
-        wa: deviation(|r| r.wa),
-        macro_f1: deviation(|r| r.macro_f1),
-        micro_f1: deviation(|r| r.micro_f1),
-        weighted_f1: deviation(|r| r.weighted_f1),
-    })
 }
 
 fn add_oracle(
@@ -195,7 +302,7 @@ fn add_oracle(
         let rates = match run.fold {
             FoldName::Fold(fold) => per_fold.get(&fold).copied(),
             FoldName::Pooled => Some(pooled),
-            FoldName::Mean => (!all.is_empty()).then(|| mean_of(&all)),
+            FoldName::Mean => (!all.is_empty()).then(|| Rates::mean(&all)),
         };
         run.oracle = rates.as_ref().map(Oracle::new);
     }

@@ -2,7 +2,8 @@
 
 use emobox_score::{
     BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, Grouping, Mismatch,
-    Prediction, ScoreError, compare, group_scores, join_published_lists, read_published_list,
+    NoInterval, Prediction, ScoreError, SeededSystem, compare, compare_all, compare_seeds,
+    group_scores, holm, join_published_lists, read_published_list, sign_flip,
 };
 use std::collections::BTreeMap;
 
@@ -39,16 +40,165 @@ fn a_system_does_not_differ_from_itself_and_swapping_turns_the_sign() {
     let mut b: Vec<Prediction> = (0..70).map(|i| item(i, i % 5 > 1)).collect();
     let same = against(&a, &a).unwrap();
     assert_eq!(
-        (same.ua.difference, same.ua.ci, same.ua.p),
-        (0.0, [0.0, 0.0], 1.0)
+        (same.ua.difference, same.ua.ci, same.ua.p, same.ua.p_t),
+        (0.0, Some([0.0, 0.0]), 1.0, Some(1.0))
     );
-    assert_eq!(same.mcnemar.p_exact, 1.0);
     b.reverse();
     let (there, back) = (against(&a, &b).unwrap(), against(&b, &a).unwrap());
     assert!((there.ua.difference + back.ua.difference).abs() < 1e-12);
     assert_eq!(there.ua.p, back.ua.p);
-    assert_eq!(there.mcnemar.only_a, back.mcnemar.only_b);
-    assert!(there.ua.ci[0] <= there.ua.difference && there.ua.difference <= there.ua.ci[1]);
+    assert_eq!(there.ua.p_t, back.ua.p_t);
+    let [low, high] = there.ua.ci.unwrap();
+    assert!(low <= there.ua.difference && there.ua.difference <= high);
+    assert!(there.ua.smallest_detectable.unwrap() > high - there.ua.difference);
+}
+
+#[test]
+fn flips_add_up_to_the_differences() {
+    let a: Vec<Prediction> = (0..70).map(|i| item(i, i % 3 > 0)).collect();
+    let b: Vec<Prediction> = (0..70).map(|i| item(i, i % 5 > 1)).collect();
+    let found = against(&a, &b).unwrap();
+    let flips = found.ua.flips.unwrap();
+    // Three of the seven speakers are level, and have no sign.
+    assert_eq!((flips.exact, flips.flips), (true, 16));
+    // Speakers of the same size: the part of each is its own difference in hits.
+    let parts: Vec<f64> = (0..7)
+        .map(|speaker| {
+            let of = |list: &[Prediction], class: &str| {
+                let own = list
+                    .iter()
+                    .filter(|p| p.speaker == Some(speaker.to_string()));
+                own.filter(|p| p.label == class && p.prediction == class)
+                    .count() as f64
+            };
+            (of(&a, "a") - of(&b, "a") + of(&a, "b") - of(&b, "b")) / 70.0
+        })
+        .collect();
+    assert!((parts.iter().sum::<f64>() - found.ua.difference).abs() < 1e-12);
+    assert_eq!(sign_flip(&parts, 10, 0).p, found.ua.p);
+}
+
+#[test]
+fn four_speakers_give_no_interval_and_no_small_p() {
+    let keep = |right: fn(usize) -> bool| -> Vec<Prediction> {
+        let all = (0..70).map(|i| item(i, right(i)));
+        all.filter(|p| p.speaker.as_ref().unwrap().as_str() < "4")
+            .collect()
+    };
+    let found = against(&keep(|_| true), &keep(|_| false)).unwrap();
+    assert_eq!((found.ua.ci, found.ua.p, found.ua.p_t), (None, 0.125, None));
+    assert_eq!(found.interval.refused, Some(NoInterval::FewClusters));
+    assert!(!found.ua.is_significant(0.05));
+    assert_eq!(
+        found.mcnemar, None,
+        "utterances of a speaker are not independent"
+    );
+}
+
+#[test]
+fn mcnemar_stands_where_utterances_are_independent() {
+    let apart = |right: fn(usize) -> bool| -> Vec<Prediction> {
+        let mut items: Vec<Prediction> = (0..40).map(|i| item(i, right(i))).collect();
+        for (i, item) in items.iter_mut().enumerate() {
+            item.speaker = Some(format!("speaker {i}"));
+        }
+        items
+    };
+    let (a, b) = (apart(|i| i % 3 > 0), apart(|i| i % 5 > 1));
+    let found = against(&a, &b).unwrap().mcnemar.unwrap();
+    assert_eq!((found.only_a, found.only_b), (10, 8));
+    let silent = |list: &[Prediction]| -> Vec<Prediction> {
+        let mut list = list.to_vec();
+        list.iter_mut().for_each(|p| p.speaker = None);
+        list
+    };
+    let unknown = against(&silent(&a), &silent(&b)).unwrap();
+    assert!(unknown.mcnemar.is_some() && unknown.is_by_utterance());
+    let mut twice = a.clone();
+    twice.extend(a.iter().cloned().map(|p| Prediction { fold: 2, ..p }));
+    assert!(
+        against(&twice, &twice).unwrap().mcnemar.is_none(),
+        "each item is tested twice"
+    );
+}
+
+#[test]
+fn seeds_that_vary_widen_what_is_said() {
+    let system = |seed: usize| -> Vec<Prediction> {
+        (0..140)
+            .map(|i| item(i, !(i + seed).is_multiple_of(3 + seed)))
+            .collect()
+    };
+    let lists: Vec<Vec<Prediction>> = (0..3).map(system).collect();
+    let views: Vec<&[Prediction]> = lists.iter().map(Vec::as_slice).collect();
+    let other: Vec<Prediction> = (0..140).map(|i| item(i, i % 5 > 1)).collect();
+    let one = compare_seeds(
+        "c",
+        SeededSystem {
+            name: "one",
+            seeds: &views,
+        },
+        SeededSystem {
+            name: "two",
+            seeds: &[&other],
+        },
+        &classes(),
+        &BootstrapOptions::default(),
+    )
+    .unwrap();
+    assert_eq!(one.seeds, [3, 1]);
+    let mean = lists
+        .iter()
+        .map(|l| against(l, &other).unwrap().ua.a)
+        .sum::<f64>()
+        / 3.0;
+    assert!((one.ua.a - mean).abs() < 1e-12);
+    assert!(one.ua.p >= one.ua.flips.unwrap().p && one.ua.p >= one.ua.p_t.unwrap());
+    let same = compare_seeds(
+        "c",
+        SeededSystem {
+            name: "one",
+            seeds: &[&lists[0], &lists[0], &lists[0]],
+        },
+        SeededSystem {
+            name: "two",
+            seeds: &[&other],
+        },
+        &classes(),
+        &BootstrapOptions::default(),
+    )
+    .unwrap();
+    let alone = against(&lists[0], &other).unwrap();
+    let near = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).abs() + (a[1] - b[1]).abs() < 1e-9;
+    assert!(
+        near(same.ua.ci.unwrap(), alone.ua.ci.unwrap()),
+        "seeds alike add nothing"
+    );
+    let width = |c: &Comparison| c.ua.ci.map(|[l, h]| h - l).unwrap();
+    let parts: f64 = width(&same);
+    assert!(width(&one) > 0.5 * parts, "{} {parts}", width(&one));
+}
+
+#[test]
+fn every_pair_of_a_table_is_corrected_together() {
+    let lists: Vec<Vec<Prediction>> = (2..5)
+        .map(|k| (0..140).map(|i| item(i, i % k > 0)).collect())
+        .collect();
+    let views: Vec<[&[Prediction]; 1]> = lists.iter().map(|l| [l.as_slice()]).collect();
+    let names = ["one", "two", "three"];
+    let systems: Vec<SeededSystem<'_>> = names
+        .iter()
+        .zip(&views)
+        .map(|(name, seeds)| SeededSystem { name, seeds })
+        .collect();
+    let options = BootstrapOptions::default();
+    let all = compare_all("c", &systems, &classes(), &options).unwrap();
+    assert_eq!(all.len(), 3);
+    let p: Vec<f64> = all.iter().map(|c| c.ua.p).collect();
+    let corrected: Vec<f64> = all.iter().map(|c| c.ua.p_corrected.unwrap()).collect();
+    assert_eq!(corrected, holm(&p));
+    let pair = compare_all("c", &systems[..2], &classes(), &options).unwrap();
+    assert_eq!(pair[0].ua.p_corrected, None);
 }
 
 #[test]
@@ -150,10 +300,17 @@ fn equation_1_averages_the_pairs_off_the_diagonal() {
     };
     // Rows 5/20, 10/20 and 15/20, each on two other corpora.
     assert!((matrix.average().unwrap() - 0.5).abs() < 1e-12);
+    // Six cells of seven speakers with much the same error, two on each test set.
+    let error = matrix.average_error().unwrap();
+    let cell = matrix.cell("x", "y").unwrap();
+    assert!(error.error > 0.0 && error.error < cell.accuracy_error.unwrap().error);
+    let [low, high] = cell.accuracy_ci.unwrap();
+    assert!(low < cell.accuracy && cell.accuracy < high);
     assert_eq!(matrix.cell("x", "x").unwrap().accuracy, 1.0);
     assert_eq!(matrix.cell("x", "y").unwrap().per_class.len(), 2);
     matrix.cells.pop();
     assert!(matrix.average().is_some(), "the diagonal is not needed");
     matrix.cells.retain(|c| !(c.train == "x" && c.test == "z"));
     assert_eq!(matrix.average(), None);
+    assert_eq!(matrix.average_error(), None);
 }

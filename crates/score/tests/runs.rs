@@ -1,8 +1,8 @@
 //! Runs, folds, intervals and their file format.
 
 use emobox_score::{
-    BootstrapOptions, FoldName, IntervalUnit, Oracle, Prediction, Run, RunLabels, ScoreRequest,
-    ScoresFile, score_folds,
+    AsPublished, BootstrapOptions, FoldName, IntervalMethod, IntervalUnit, NoInterval, Oracle,
+    Prediction, Run, RunLabels, ScoreRequest, ScoresFile, score_folds, score_seeds,
 };
 use std::collections::BTreeMap;
 
@@ -70,11 +70,12 @@ fn the_mean_is_the_mean_of_the_folds_and_the_pooled_holds_every_item() {
 #[test]
 fn intervals_hold_the_score_and_name_what_was_drawn() {
     let mut predictions = corpus(240, 12, 4);
-    for run in score(&predictions, None) {
+    for run in &score(&predictions, None)[..2] {
         let [low, high] = run.ua_ci.unwrap();
         assert!(low <= run.ua && run.ua <= high, "{run:?}");
         assert!(low < high && low >= 0.0 && high <= 1.0);
         assert_eq!(run.interval.unwrap().unit, IntervalUnit::Speaker);
+        assert!((run.errors.unwrap().ua.degrees - 11.0).abs() < 1e-9);
     }
     assert_eq!(score(&predictions, None)[0].interval.unwrap().units, 12);
     for prediction in &mut predictions {
@@ -105,6 +106,151 @@ fn one_speaker_who_is_always_right_leaves_no_doubt() {
 }
 
 #[test]
+fn perfect_predictions_are_100_also_where_folds_lack_classes() {
+    // As urdu's speakers: nearly all have one class alone, each is a fold.
+    let mut predictions = corpus(120, 12, 12);
+    for (i, prediction) in predictions.iter_mut().enumerate() {
+        let speaker = i % 12;
+        if speaker > 1 {
+            prediction.label = classes()[speaker % 3].clone();
+        }
+        prediction.prediction = prediction.label.clone();
+    }
+    let runs = score(&predictions, None);
+    for run in &runs[..2] {
+        let all = Some([1.0, 1.0]);
+        assert_eq!((run.ua, run.wa, run.macro_f1), (1.0, 1.0, 1.0));
+        assert_eq!((run.ua_ci, run.wa_ci, run.macro_f1_ci), (all, all, all));
+    }
+    for run in &runs[2..] {
+        assert_eq!((run.ua, run.wa, run.macro_f1), (1.0, 1.0, 1.0));
+    }
+    assert_eq!(
+        [runs[0].headline, runs[1].headline],
+        [false, true],
+        "folds lack classes: the pooled score is the headline"
+    );
+}
+
+#[test]
+fn the_mean_is_the_headline_where_every_fold_has_every_class() {
+    let runs = score(&corpus(120, 8, 4), None);
+    let marked: Vec<bool> = runs.iter().map(|run| run.headline).collect();
+    assert_eq!(marked, [true, false, false, false, false, false]);
+}
+
+#[test]
+fn intervals_are_refused_with_few_speakers_and_marked_below_twenty() {
+    let few = &score(&corpus(120, 4, 2), None)[0];
+    assert_eq!((few.ua_ci, few.wa_ci, few.macro_f1_ci), (None, None, None));
+    let how = few.interval.unwrap();
+    assert_eq!((how.refused, how.units), (Some(NoInterval::FewClusters), 4));
+    assert!(!how.is_marked() && few.errors.is_none());
+    assert!(
+        score(&corpus(240, 19, 1), None)[0]
+            .interval
+            .unwrap()
+            .is_marked()
+    );
+    assert!(
+        !score(&corpus(240, 20, 1), None)[0]
+            .interval
+            .unwrap()
+            .is_marked()
+    );
+    // Five speakers, but nearly all items are the first one's.
+    let mut lonely = corpus(300, 5, 1);
+    lonely.retain(|p| {
+        p.speaker.as_deref() == Some("speaker 0") || p.key.ends_with("-7") || p.key.contains("-1")
+    });
+    let few = lonely.clone();
+    lonely.extend((0..600).map(|i| Prediction {
+        key: format!("more-{i}"),
+        ..few[i % 3].clone()
+    }));
+    lonely
+        .iter_mut()
+        .filter(|p| p.key.starts_with("more"))
+        .for_each(|p| {
+            p.speaker = Some("speaker 0".to_owned());
+        });
+    let run = &score(&lonely, None)[0];
+    assert_eq!((run.wa_ci, run.macro_f1_ci), (None, None));
+    assert_eq!(run.interval.unwrap().refused, Some(NoInterval::FewDegrees));
+}
+
+#[test]
+fn several_seeds_give_their_mean_and_deviation() {
+    let seeds: Vec<Vec<Prediction>> = (0..3)
+        .map(|seed| {
+            let mut list = corpus(240, 12, 4);
+            for (i, item) in list.iter_mut().enumerate() {
+                if i % (7 + 3 * seed) == 0 {
+                    item.prediction = item.label.clone();
+                }
+            }
+            list
+        })
+        .collect();
+    let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
+    let labels = RunLabels::default();
+    let request = ScoreRequest {
+        labels: &labels,
+        classes: &classes(),
+        predictions: &[],
+        oracle: None,
+        bootstrap: BootstrapOptions::default(),
+    };
+    let together = score_seeds(&request, &views).unwrap();
+    let alone: Vec<Vec<Run>> = seeds.iter().map(|list| score(list, None)).collect();
+    for (place, run) in together.iter().enumerate() {
+        let uas: Vec<f64> = alone.iter().map(|runs| runs[place].ua).collect();
+        let mean = uas.iter().sum::<f64>() / 3.0;
+        let variance = uas.iter().map(|ua| (ua - mean).powi(2)).sum::<f64>() / 2.0;
+        assert!((run.ua - mean).abs() < 1e-12);
+        let spread = run.seeds.unwrap();
+        assert_eq!((spread.count, run.n), (3, alone[0][place].n));
+        assert!((spread.deviation.ua - variance.sqrt()).abs() < 1e-12);
+    }
+    let cells: u64 = together[1].confusion.iter().flatten().sum();
+    assert_eq!(cells, 3 * together[1].n, "confusions are sums over seeds");
+    // The seeds' variance is part of the error.
+    let spread = together[1].seeds.unwrap().deviation.ua;
+    assert!(together[1].errors.unwrap().ua.error >= spread / 3.0_f64.sqrt());
+    assert!(score_seeds(&request, &[&seeds[0], &seeds[1][1..]]).is_err());
+}
+
+#[test]
+fn scores_of_earlier_versions_are_read() {
+    let text = r#"{"schema":1,"runs":[{"corpus":"c","encoder":"e","protocol":"strict","partition":"paper",
+        "config":"","fold":"mean","n":1,"ua":1.0,"wa":1.0,"macro_f1":1.0,"micro_f1":1.0,"weighted_f1":1.0,
+        "ua_ci":[0.5,1.0],"interval":{"unit":"speaker","units":10,"replicates":2000,"seed":0,"level":0.95},
+        "confusion":[[1]],"classes":["a"]}],
+        "comparisons":[{"corpus":"c","a":"x","b":"y","n":1,
+        "ua":{"a":1.0,"b":0.5,"difference":0.5,"ci":[0.1,0.9],"p":0.01,"smallest_detectable":0.2},
+        "wa":{"a":1.0,"b":0.5,"difference":0.5,"ci":[0.1,0.9],"p":0.01,"smallest_detectable":0.2},
+        "macro_f1":{"a":1.0,"b":0.5,"difference":0.5,"ci":[0.1,0.9],"p":0.01,"smallest_detectable":0.2},
+        "mcnemar":{"only_a":1,"only_b":0,"p_exact":1.0,"chi_square":0.0,"p_asymptotic":1.0},
+        "interval":{"unit":"speaker","units":10,"replicates":2000,"seed":0,"level":0.95}}]}"#;
+    let file: ScoresFile = serde_json::from_str(text).unwrap();
+    let how = file.runs[0].interval.unwrap();
+    assert_eq!(how.method, IntervalMethod::PercentileBootstrap);
+    assert!(!file.runs[0].headline);
+    assert_eq!(file.comparisons[0].ua.ci, Some([0.1, 0.9]));
+}
+
+#[test]
+fn what_the_recipe_prints_is_scored_as_scikit_learn_does_without_labels() {
+    let published = AsPublished::of(&[vec![3, 1, 0], vec![0, 4, 0], vec![0, 0, 0]]);
+    assert!((published.ua - 0.875).abs() < 1e-12 && (published.wa - 0.875).abs() < 1e-12);
+    // f1_score([0]*4 + [1]*4, [0,0,0,1,1,1,1,1], average="macro") = (6/7 + 8/9) / 2; the third class never occurs.
+    assert!((published.macro_f1 - (6.0 / 7.0 + 8.0 / 9.0) / 2.0).abs() < 1e-12);
+    let mean = AsPublished::mean(&[published.clone(), published.clone()]);
+    assert_eq!(mean, Some(published));
+    assert_eq!(AsPublished::mean(&[]), None);
+}
+
+#[test]
 fn the_oracle_says_what_it_is() {
     let predictions = corpus(60, 4, 2);
     let mut oracle = predictions.clone();
@@ -121,7 +267,7 @@ fn the_oracle_says_what_it_is() {
 #[test]
 fn scores_json_has_the_documented_fields_and_reads_back() {
     let file = ScoresFile {
-        runs: score(&corpus(60, 4, 2), None),
+        runs: score(&corpus(60, 6, 2), None),
         ..ScoresFile::default()
     };
     let text = serde_json::to_string(&file).unwrap();

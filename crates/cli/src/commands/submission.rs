@@ -41,8 +41,10 @@ pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result
         output::result(&run.table());
     }
     output::note(&format!(
-        "verified {}: every score was recomputed from its predictions, on the test parts of your own partitions",
-        verified.system()
+        "{} is {}: every score follows from its predictions, on the test parts of your own partitions; that a model made \
+         the predictions is not shown",
+        verified.system(),
+        verified.verdict()
     ));
     Ok(Outcome::Complete)
 }
@@ -56,7 +58,14 @@ pub(super) fn leaderboard(
     let mut refused = 0;
     for file in &args.submissions {
         match verifier.check(file, session.context) {
-            Ok(submission) => verified.push(submission),
+            Ok(submission) => {
+                verified.push(submission);
+                if let Some(again) = emobox_bench::repeated(&verified).first() {
+                    output::note(&format!("{} is refused:\n  {again}", file.display()));
+                    verified.pop();
+                    refused += 1;
+                }
+            }
             Err(error) if error.is_interruption() => return Err(error.into()),
             Err(error @ BenchError::Refused { .. }) => {
                 output::note(&error.to_string());

@@ -83,7 +83,7 @@ fn what_was_changed_is_named() {
     refused(
         "digest.json",
         &[],
-        &[packed_otherwise, "another manifest: expected digest"],
+        &[packed_otherwise, "another manifest than the verifier's"],
     );
 
     changed("score.json", &|entry| {
@@ -92,13 +92,13 @@ fn what_was_changed_is_named() {
     refused(
         "score.json",
         &[],
-        &[packed_otherwise, "ua of fold \"mean\": claimed 0.999"],
+        &[packed_otherwise, "ua of fold \"mean\" does not come out"],
     );
 
     refused(
         "submission.json",
         &["--seed", "7"],
-        &["another partition: expected digest"],
+        &["another partition than the verifier's"],
     );
     changed("scheme.json", &|entry| {
         entry["partition"] = "speaker".into();
@@ -155,4 +155,20 @@ fn a_leaderboard_takes_what_stands_and_names_what_does_not() {
     assert_eq!(transcript.stdout.trim(), "1 verified, 1 refused");
     let page = std::fs::read_to_string(program.path("leaderboard.html")).unwrap();
     assert!(page.contains("log-mel probe") && !page.contains("forged"));
+    assert!(page.contains("<td>consistent</td>"));
+
+    program.write("again.json", text.as_bytes());
+    let twice = [
+        "leaderboard",
+        "submission.json",
+        "again.json",
+        "--home",
+        "home",
+    ];
+    let transcript = program.run(&twice);
+    transcript.fails_with(
+        3,
+        &["again.json is refused", "already has scores on this corpus"],
+    );
+    assert_eq!(transcript.stdout.trim(), "1 verified, 1 refused");
 }

@@ -2,5 +2,6 @@
 
 mod dummy;
 mod layers;
+mod protocol_page;
 mod split;
 mod train;

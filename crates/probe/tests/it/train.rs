@@ -143,6 +143,57 @@ fn points_trained_together_or_alone_are_the_same() {
     );
 }
 
+#[test]
+fn three_seeds_together_are_three_trainings_alone() {
+    let data = dummy(90);
+    let three = short(4).with_training_seeds(5, 3);
+    let together = run(&data, &three, &threads(2)).unwrap();
+    assert_eq!(together.selected.len(), 3);
+    for (place, seed) in [5, 6, 7].into_iter().enumerate() {
+        let alone = run(&data, &short(4).with_training_seeds(seed, 1), &threads(1)).unwrap();
+        assert_eq!(together.selected[place], alone.selected[0]);
+        assert_eq!(together.oracle[place], alone.oracle[0]);
+        assert_eq!(together.as_published[place], alone.as_published[0]);
+    }
+    assert_ne!(together.selected[0].weights, together.selected[1].weights);
+}
+
+#[test]
+fn what_the_recipe_prints_pools_the_epochs_up_to_the_best() {
+    let data = dummy(120);
+    let mut lone = short(6);
+    lone.learning_rates = vec![1e-3];
+    lone.hidden_sizes = vec![20];
+    // A training of e epochs is the beginning of a longer one only with the same rates: none rises or falls here.
+    lone.warmup_epochs = 0;
+    let outcome = run(&data, &lone, &threads(1)).unwrap();
+    let published = &outcome.as_published[0];
+    let tested = data.items.iter().filter(|i| i.role == Role::Test).count();
+    let counted: u64 = published.confusion.iter().flatten().sum();
+    assert_eq!(counted, (published.epoch * tested) as u64);
+    // The test part's labels, once for each epoch.
+    for (label, row) in published.confusion.iter().enumerate() {
+        let own = data
+            .items
+            .iter()
+            .filter(|i| i.role == Role::Test && i.label == label);
+        assert_eq!(
+            row.iter().sum::<u64>(),
+            (published.epoch * own.count()) as u64
+        );
+    }
+    let blind = Protocol {
+        oracle: false,
+        ..lone
+    };
+    assert!(
+        run(&data, &blind, &threads(1))
+            .unwrap()
+            .as_published
+            .is_empty()
+    );
+}
+
 /// Stops after some epochs, as a crash does after the last save.
 struct StopAt {
     epoch: usize,

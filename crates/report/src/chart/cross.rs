@@ -150,10 +150,11 @@ fn heat(matrix: &CrossMatrix) -> Figure {
             };
             // No colour is chance.
             let share = (pair.accuracy - chance(matrix)) / (1.0 - chance(matrix));
+            let interval = pair.accuracy_ci.map(crate::format::interval);
             let tip = format!(
                 "trained on {train}, tested on {test}: {} % {} of {}",
                 percent(pair.accuracy),
-                crate::format::interval(pair.accuracy_ci),
+                interval.unwrap_or_default(),
                 pair.n
             );
             canvas.heat([x, y, cell[0], cell[1]], share, &tip);
@@ -196,7 +197,8 @@ fn table(matrix: &CrossMatrix) -> FigureTable {
                 cell.test.clone(),
                 cell.n.to_string(),
                 percent(cell.accuracy),
-                crate::format::interval(cell.accuracy_ci),
+                cell.accuracy_ci
+                    .map_or("–".to_owned(), crate::format::interval),
             ];
             row.extend(matrix.classes.iter().map(|class| {
                 let scores = cell

@@ -149,7 +149,7 @@ fn chance(grid: &Grid<'_>, corpus: usize) -> Option<f64> {
 
 fn description(data: &ReportData) -> String {
     let mut text =
-        "Dots: unweighted accuracy, mean over folds; lines: intervals; dashed: chance.".to_owned();
+        "Dots: unweighted accuracy, mean over folds or pooled as in the table; lines: intervals; dashed: chance.".to_owned();
     if data.headline().iter().any(|run| run.oracle.is_some()) {
         text += &format!(" Rings: {}.", Oracle::SELECTION);
     }

@@ -1,14 +1,18 @@
 use crate::format::p_value;
 use crate::{Cell, Column, ReportData, Table};
-use emobox_score::Comparison;
+use emobox_score::{Comparison, correct};
 
 /// Level at which a verdict is given.
 const ALPHA: f64 = 0.05;
 
 /// Pairs of systems on the same items: the difference in UA with its interval, p values and a verdict in words.
 pub fn comparison_table(data: &ReportData) -> Table {
-    let comparisons = &data.scores.comparisons;
-    let corrected = comparisons.iter().any(|c| c.ua.p_corrected.is_some());
+    // A table of several pairs is corrected as a whole, wherever its rows come from.
+    let mut comparisons = data.scores.comparisons.clone();
+    correct(&mut comparisons);
+    let corrected = comparisons.len() > 1;
+    let by_t = comparisons.iter().any(|c| c.ua.p_t.is_some());
+    let mcnemar = comparisons.iter().any(|c| c.mcnemar.is_some());
     let mut columns = vec![
         Column::left("corpus"),
         Column::left("A"),
@@ -21,11 +25,14 @@ pub fn comparison_table(data: &ReportData) -> Table {
     if corrected {
         columns.push(Column::right("p corrected"));
     }
-    columns.extend([
-        Column::right("smallest detectable"),
-        Column::right("McNemar p"),
-        Column::left("verdict"),
-    ]);
+    if by_t {
+        columns.push(Column::right("p by t"));
+    }
+    columns.push(Column::right("smallest detectable"));
+    if mcnemar {
+        columns.push(Column::right("McNemar p"));
+    }
+    columns.push(Column::left("verdict"));
     let rows = comparisons
         .iter()
         .map(|c| {
@@ -35,36 +42,72 @@ pub fn comparison_table(data: &ReportData) -> Table {
                 Cell::text(&c.b),
                 Cell::score(c.ua.a),
                 Cell::score(c.ua.b),
-                Cell::difference(c.ua.difference).with_interval(Some(c.ua.ci)),
+                Cell::difference(c.ua.difference).with_interval(c.ua.ci),
                 probability(c.ua.p),
             ];
             if corrected {
                 row.push(c.ua.p_corrected.map_or_else(Cell::missing, probability));
             }
-            row.extend([
-                Cell::score(c.ua.smallest_detectable),
-                probability(c.mcnemar.p_exact),
-                Cell::text(verdict(c)),
-            ]);
+            let optional = |p: Option<f64>| p.map_or_else(Cell::missing, probability);
+            if by_t {
+                row.push(optional(c.ua.p_t));
+            }
+            row.push(Cell::optional_score(c.ua.smallest_detectable));
+            if mcnemar {
+                row.push(optional(c.mcnemar.map(|test| test.p_exact)));
+            }
+            row.push(Cell::text(verdict(c)));
             row
         })
         .collect();
-    let mut notes = vec![
-        "Differences in points of UA with the 95 % interval of a paired bootstrap over speakers. Smallest \
-         detectable: what this test part would show as significant four times in five. McNemar takes the \
-         utterances as independent, which those of one speaker are not."
-            .to_owned(),
-    ];
-    if corrected {
-        notes.push("p corrected: Holm, over the comparisons of this table.".to_owned());
-    }
+    let caption = match comparisons.len() {
+        0 | 1 => "Systems compared on the same utterances".to_owned(),
+        n => format!(
+            "Systems compared on the same utterances: {n} pairs, p corrected by Holm over them"
+        ),
+    };
     Table {
-        caption: "Systems compared on the same utterances".to_owned(),
+        caption,
         columns,
         rows,
-        notes,
+        notes: notes(&comparisons),
         ..Table::default()
     }
+}
+
+fn notes(comparisons: &[Comparison]) -> Vec<String> {
+    let exact = comparisons
+        .iter()
+        .all(|c| c.ua.flips.is_none_or(|f| f.exact));
+    let by_utterance = comparisons.iter().any(Comparison::is_by_utterance);
+    let units = if by_utterance {
+        "utterances, where no speakers are known"
+    } else {
+        "speakers"
+    };
+    let mut notes = vec![format!(
+        "Differences in points of UA. p: sign flips over {units}{}. Brackets and “p by t”: Student's t on the standard \
+         error over them. Smallest detectable: what this test part would show as significant four times in five.",
+        if exact { ", all of them" } else { ", sampled" }
+    )];
+    if comparisons.iter().any(|c| c.mcnemar.is_some()) {
+        notes.push("McNemar takes the utterances as independent, as they are here.".to_owned());
+    }
+    let mut refused: Vec<String> = comparisons
+        .iter()
+        .filter_map(|c| Some(format!("{} ({})", c.corpus, c.interval.refused?)))
+        .collect();
+    refused.dedup();
+    if !refused.is_empty() {
+        notes.push(format!("No interval and no t: {}.", refused.join(", ")));
+    }
+    if comparisons.iter().any(|c| c.seeds == [1, 1]) {
+        notes.push(
+            "One training seed each: what another seed would have given is in none of these numbers."
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 fn probability(p: f64) -> Cell {

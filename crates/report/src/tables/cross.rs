@@ -3,6 +3,9 @@ use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::CrossMatrix;
 
+/// Level of the interval of an average, as of those of the cells.
+const LEVEL: f64 = 0.95;
+
 const PAPER_NOTE: &str =
     "Paper: Table 5 of Ma et al., Interspeech 2024, and Equation 1 from its cells.";
 
@@ -91,7 +94,12 @@ pub fn cross_average_table(data: &ReportData) -> Table {
         .iter()
         .map(|matrix| {
             let average = matrix.average();
-            let mut row = vec![Cell::text(&matrix.encoder), Cell::optional_score(average)];
+            let error = matrix.average_error();
+            let interval = average
+                .zip(error)
+                .and_then(|(score, e)| e.interval(score, LEVEL));
+            let cell = Cell::optional_score(average).with_interval(interval);
+            let mut row = vec![Cell::text(&matrix.encoder), cell];
             if beside {
                 let figure = paper()
                     .model(&matrix.encoder)
@@ -115,7 +123,8 @@ pub fn cross_average_table(data: &ReportData) -> Table {
             .collect::<Vec<_>>(),
     );
     let mut notes = vec![
-        "Average: the mean accuracy over all pairs of different corpora (Equation 1 of the paper)."
+        "Average: the mean accuracy over all pairs of different corpora (Equation 1 of the paper), with what other speakers \
+         in the test sets would change at most; other training seeds would change it too."
             .to_owned(),
     ];
     if beside {
@@ -153,7 +162,7 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
                 .map(Cell::text)
                 .to_vec();
             row.push(Cell::number(cell.n.to_string(), cell.n as f64));
-            row.push(Cell::score(cell.accuracy).with_interval(Some(cell.accuracy_ci)));
+            row.push(Cell::score(cell.accuracy).with_interval(cell.accuracy_ci));
             row.push(Cell::score(cell.ua));
             row.push(Cell::score(cell.macro_f1));
             row.extend(classes.iter().map(|class| {

@@ -1,9 +1,9 @@
 use super::grid::{Slot, reason};
-use super::{Grid, Metric};
+use super::{Grid, Metric, as_published, not_comparable};
 use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
-use emobox_score::{Ranking, rank};
+use emobox_score::{Estimate, Ranking, Separation, rank, separate};
 
 /// Fewer systems or corpora are compared in pairs, not ranked.
 const RANKABLE: usize = 3;
@@ -57,6 +57,9 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
         if let Some(ranking) = ranked(&grid, *metric) {
             table.notes.push(ranking_note(&ranking, *metric));
         }
+        if let Some(separation) = separation(&grid, *metric) {
+            table.notes.push(separation_note(&separation, *metric));
+        }
     }
     if table.footer.iter().any(|row| row[0].text == OWN) {
         let sentence = "Shared: corpora on which every encoder has a score; its own: all corpora that an encoder \
@@ -65,6 +68,12 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     }
     if layout.paper.iter().any(Option::is_some) {
         table.notes.push(paper_note());
+        let cells = (0..grid.corpora.len())
+            .flat_map(|c| (0..grid.systems.len()).map(move |s| (c, s)))
+            .filter(|(_, s)| layout.paper[*s].is_some());
+        table
+            .notes
+            .extend(not_comparable(cells.filter_map(|(c, s)| grid.run(c, s))));
     }
     table
 }
@@ -154,7 +163,6 @@ impl Layout {
 
     fn row(&self, grid: &Grid<'_>, corpus: usize, metric: Metric) -> Vec<Cell> {
         let systems = 0..grid.systems.len();
-        let own = |s| grid.run(corpus, s).map(|run| metric.of(run));
         let mut cells: Vec<Cell> = systems
             .clone()
             .map(|s| match grid.slot(corpus, s) {
@@ -164,7 +172,9 @@ impl Layout {
             })
             .collect();
         mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
-        let pairs = systems.map(|s| (own(s), self.published(grid, corpus, s, metric)));
+        // Only what the published recipe would print stands beside what it printed.
+        let comparable = |s| as_published(grid.run(corpus, s)?, metric).ok();
+        let pairs = systems.map(|s| (comparable(s), self.published(grid, corpus, s, metric)));
         self.spread(cells, pairs)
     }
 
@@ -298,5 +308,59 @@ fn ranking_note(ranking: &Ranking, metric: Metric) -> String {
         crate::format::p_equals(ranking.friedman_p),
         ranking.critical_difference,
         ranking.alpha
+    )
+}
+
+/// What the scores' own noise leaves apart; `None` with one system or without standard errors.
+fn separation(grid: &Grid<'_>, metric: Metric) -> Option<Separation> {
+    let estimate = |c, s| {
+        grid.run(c, s).map(|run| {
+            let errors = run.errors;
+            Estimate {
+                score: metric.of(run),
+                error: errors.map(|errors| match metric {
+                    Metric::Ua => errors.ua,
+                    Metric::Wa => errors.wa,
+                    Metric::MacroF1 => errors.macro_f1,
+                }),
+            }
+        })
+    };
+    let rows: Vec<Vec<Option<Estimate>>> = (0..grid.corpora.len())
+        .map(|c| (0..grid.systems.len()).map(|s| estimate(c, s)).collect())
+        .collect();
+    separate(&grid.systems, &rows, ALPHA).ok()
+}
+
+fn separation_note(separation: &Separation, metric: Metric) -> String {
+    let ranks: Vec<String> = separation
+        .systems
+        .iter()
+        .zip(&separation.ranks)
+        .map(|(system, [low, high])| {
+            if low == high {
+                format!("{system} {low}")
+            } else {
+                format!("{system} {low} to {high}")
+            }
+        })
+        .collect();
+    let pairs = separation.systems.len() * (separation.systems.len() - 1) / 2;
+    let left_out = match separation.without_error {
+        0 => String::new(),
+        n => format!(" ({n} more have too few speakers)"),
+    };
+    format!(
+        "Ranks by average {} that the scores' own noise over speakers and seeds allows, on {}{left_out}: {}. Of {pairs} {} {} \
+         cannot be told apart (Holm, α = {}).",
+        metric.name(),
+        match separation.corpora {
+            1 => "1 corpus".to_owned(),
+            n => format!("{n} corpora"),
+        },
+        ranks.join(", "),
+        if pairs == 1 { "pair" } else { "pairs" },
+        separation.unseparated().len(),
+        separation.alpha
     )
 }

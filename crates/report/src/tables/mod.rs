@@ -61,3 +61,45 @@ impl Metric {
         }
     }
 }
+
+/// The score of a run that a published table may be compared with: what the published recipe would have printed for the same
+/// training, on its own partition and protocol, with the paper's head on one layer. Else why there is none.
+pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
+    let mut reasons = Vec::new();
+    if run.partition != "published" {
+        reasons.push(format!("partition {}", run.partition));
+    }
+    if run.protocol != "paper" {
+        reasons.push(format!("protocol {}", run.protocol));
+    }
+    // A configuration is layer, norm and precision; what else is in it, a head or weights, is not the paper's.
+    let parts: Vec<&str> = run.config.split(", ").collect();
+    if parts.len() > 3 || parts[0].contains('+') {
+        reasons.push(run.config.clone());
+    }
+    match (&run.as_published, reasons.is_empty()) {
+        (Some(scores), true) => Ok(match metric {
+            Metric::Ua => scores.ua,
+            Metric::Wa => scores.wa,
+            Metric::MacroF1 => scores.macro_f1,
+        }),
+        (None, true) => Err("no score as published".to_owned()),
+        (_, false) => Err(reasons.join(", ")),
+    }
+}
+
+/// Which of these runs have a published figure beside them that they are not comparable with, and why.
+pub(crate) fn not_comparable<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<String> {
+    let mut reasons: Vec<String> = runs
+        .filter_map(|run| as_published(run, Metric::Ua).err())
+        .collect();
+    reasons.sort();
+    reasons.dedup();
+    (!reasons.is_empty()).then(|| {
+        format!(
+            "No difference to the paper is given where a score is not comparable: {}. Compared is the score as published, on \
+             partition “published” under protocol “paper” with the paper's head.",
+            reasons.join("; ")
+        )
+    })
+}

@@ -1,10 +1,12 @@
 use super::grid::{Slot, reason};
 use super::intra::paper_note;
-use super::{Grid, Metric};
+use super::{Grid, Metric, as_published, not_comparable};
 use crate::format::coordinate;
 use crate::paper::{PaperScore, PaperSource, paper};
 use crate::{Cell, Column, ReportData, Table};
-use emobox_score::{Absent, IntervalUnit, Oracle, Run};
+use emobox_score::{
+    Absent, FEW_CLUSTERS, FoldName, IntervalMethod, IntervalUnit, NoInterval, Oracle, Run,
+};
 
 /// Above this many rows a terminal gets the table in groups of columns where it is wide.
 const MANY: usize = 24;
@@ -19,6 +21,8 @@ pub fn scores_table(data: &ReportData) -> Table {
         words: runs.iter().any(|run| !words(run).is_empty()),
         paper: runs.iter().any(|run| published(run, data.beside).is_some()),
         oracle: runs.iter().any(|run| run.oracle.is_some()),
+        seeds: runs.iter().any(|run| run.seeds.is_some()),
+        as_published: runs.iter().any(|run| run.as_published.is_some()),
         audit: runs.iter().any(|run| run.audit.is_some()),
     };
     let mut rows: Vec<Vec<Cell>> = grid
@@ -40,11 +44,15 @@ pub fn scores_table(data: &ReportData) -> Table {
     notes.extend_from_slice(grid.naming.notes());
     if extras.paper {
         notes.push(paper_note());
+        let with_figure = runs.iter().copied();
+        notes.extend(not_comparable(
+            with_figure.filter(|run| published(run, data.beside).is_some()),
+        ));
     }
     let caption = match grid.naming.shared().as_str() {
         _ if runs.is_empty() => "Scores".to_owned(),
-        "" => "Scores: mean over folds".to_owned(),
-        shared => format!("Scores: mean over folds, {shared}"),
+        "" => over_folds(&runs).to_owned(),
+        shared => format!("{}, {shared}", over_folds(&runs)),
     };
     Table {
         caption,
@@ -61,6 +69,8 @@ struct Extras {
     words: bool,
     paper: bool,
     oracle: bool,
+    seeds: bool,
+    as_published: bool,
     audit: bool,
 }
 
@@ -82,12 +92,19 @@ impl Extras {
         let intervals = [run.ua_ci, run.wa_ci, run.macro_f1_ci];
         for (metric, interval) in Metric::ALL.into_iter().zip(intervals) {
             row.push(Cell::score(metric.of(run)).with_interval(interval));
+            if self.seeds {
+                row.push(deviation(run, metric));
+            }
             if self.paper {
                 row.extend(beside(run, metric, source));
             }
         }
         if self.oracle {
             row.push(Cell::optional_score(run.oracle.as_ref().map(|o| o.ua)));
+        }
+        if self.as_published {
+            let ua = run.as_published.as_ref().map(|p| p.ua);
+            row.push(Cell::optional_score(ua));
         }
         if self.audit {
             row.push(run.audit.as_ref().map_or_else(Cell::missing, Cell::text));
@@ -114,6 +131,9 @@ impl Extras {
         columns.push(Column::right("n"));
         for metric in Metric::ALL {
             columns.push(Column::right(format!("{} %", metric.name())));
+            if self.seeds {
+                columns.push(Column::right("± seeds"));
+            }
             if self.paper {
                 columns.extend(["paper", "difference"].map(Column::joined));
             }
@@ -121,11 +141,24 @@ impl Extras {
         if self.oracle {
             columns.push(Column::right(format!("UA % {}", Oracle::SELECTION)));
         }
+        if self.as_published {
+            columns.push(Column::right("UA % as published, not a result"));
+        }
         if self.audit {
             columns.push(Column::left("audit of the partition"));
         }
         columns
     }
+}
+
+/// The standard deviation between training seeds.
+fn deviation(run: &Run, metric: Metric) -> Cell {
+    let deviation = run.seeds.map(|seeds| match metric {
+        Metric::Ua => seeds.deviation.ua,
+        Metric::Wa => seeds.deviation.wa,
+        Metric::MacroF1 => seeds.deviation.macro_f1,
+    });
+    Cell::optional_score(deviation)
 }
 
 fn published(run: &Run, source: Option<PaperSource>) -> Option<PaperScore> {
@@ -137,43 +170,35 @@ fn published(run: &Run, source: Option<PaperSource>) -> Option<PaperScore> {
 /// The published figure and the difference to it.
 fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [Cell; 2] {
     let figure = published(run, source).and_then(|score| metric.of_paper(&score));
-    let difference = figure.map(|figure| Cell::difference(metric.of(run) - figure));
+    let own = as_published(run, metric).ok();
+    let difference = own
+        .zip(figure)
+        .map(|(own, figure)| Cell::difference(own - figure));
     [
         Cell::optional_score(figure),
         difference.unwrap_or_else(Cell::missing),
     ]
 }
 
+/// How folds become one score.
+fn over_folds(runs: &[&Run]) -> &'static str {
+    let pooled = |run: &&&Run| run.headline && run.fold == FoldName::Pooled;
+    match runs.iter().filter(pooled).count() {
+        0 => "Scores: mean over folds",
+        n if n == runs.len() => "Scores: pooled over folds",
+        _ => "Scores: mean over folds, or pooled where the notes say so",
+    }
+}
+
 /// What a reader of the numbers must know: how the intervals were made, and what was left out.
 fn notes(runs: &[&Run]) -> Vec<String> {
     let mut notes = Vec::new();
-    let intervals: Vec<_> = runs.iter().filter_map(|run| run.interval).collect();
-    if let Some(first) = intervals.first() {
-        let utterances = intervals
-            .iter()
-            .filter(|how| how.unit == IntervalUnit::Utterance)
-            .count();
-        let what = match utterances {
-            0 => "speakers",
-            n if n == intervals.len() => "utterances, as no two speakers are known",
-            _ => "speakers, or utterances where no two speakers are known",
-        };
+    notes.extend(interval_notes(runs));
+    notes.extend(headline_note(runs));
+    if let Some(seeds) = runs.iter().find_map(|run| run.seeds) {
         notes.push(format!(
-            "In brackets: {} % intervals, percentile bootstrap over {what} ({} resamples).",
-            coordinate(100.0 * first.level),
-            first.replicates
-        ));
-    }
-    let few = runs
-        .iter()
-        .filter_map(|run| run.interval.map(|how| (run, how)))
-        .filter(|(_, how)| how.unit == IntervalUnit::Speaker && how.units < 10)
-        .map(|(run, how)| format!("{} ({})", run.corpus, how.units));
-    let few = each_once(few);
-    if !few.is_empty() {
-        notes.push(format!(
-            "Fewer than ten speakers, so the interval is likely too narrow: {}.",
-            few.join(", ")
+            "Means over {} training seeds, with the standard deviation between them (±).",
+            seeds.count
         ));
     }
     notes.extend(left_out(runs));
@@ -222,4 +247,65 @@ fn each_once<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
         }
     }
     once
+}
+
+/// How the intervals were made, which are missing, and which stand on few speakers.
+fn interval_notes(runs: &[&Run]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let intervals: Vec<_> = runs.iter().filter_map(|run| run.interval).collect();
+    if let Some(first) = intervals.iter().find(|how| how.refused.is_none()) {
+        let utterances = intervals
+            .iter()
+            .filter(|how| how.unit == IntervalUnit::Utterance)
+            .count();
+        let what = match utterances {
+            0 => "speakers",
+            n if n == intervals.len() => "utterances, as no two speakers are known",
+            _ => "speakers, or utterances where no two speakers are known",
+        };
+        let how = match first.method {
+            IntervalMethod::ClusterT => format!("Student's t on the standard error over {what}"),
+            IntervalMethod::PercentileBootstrap => format!("percentile bootstrap over {what}"),
+        };
+        notes.push(format!(
+            "In brackets: {} % intervals, {how}.",
+            coordinate(100.0 * first.level)
+        ));
+    }
+    let named = |keep: &dyn Fn(&emobox_score::Interval) -> bool| {
+        let how = runs.iter().filter_map(|run| Some((run, run.interval?)));
+        let named = how.filter(|(_, how)| keep(how));
+        each_once(named.map(|(run, how)| format!("{} ({})", run.corpus, how.units)))
+    };
+    let few = named(&|how| how.unit == IntervalUnit::Speaker && how.is_marked());
+    if !few.is_empty() {
+        notes.push(format!(
+            "Fewer than {FEW_CLUSTERS} speakers, so the interval leans on its assumptions: {}.",
+            few.join(", ")
+        ));
+    }
+    for reason in [NoInterval::FewClusters, NoInterval::FewDegrees] {
+        let refused = named(&|how| how.refused == Some(reason));
+        if !refused.is_empty() {
+            notes.push(format!("No interval, {reason}: {}.", refused.join(", ")));
+        }
+    }
+    notes
+}
+
+/// Which rows are pooled scores, and why.
+fn headline_note(runs: &[&Run]) -> Option<String> {
+    let mut pooled: Vec<&str> = runs
+        .iter()
+        .filter(|run| run.headline && run.fold == FoldName::Pooled)
+        .map(|run| run.corpus.as_str())
+        .collect();
+    pooled.dedup();
+    (!pooled.is_empty()).then(|| {
+        format!(
+            "Pooled over folds, since a fold lacks a class there: {}. The mean over folds would weigh a class by how \
+             the speakers are grouped; it is in scores.json.",
+            pooled.join(", ")
+        )
+    })
 }

@@ -5,9 +5,9 @@ use emobox_report::{
     ReportData, Training, TrainingPoint, UtteranceMap, utterance_maps,
 };
 use emobox_score::{
-    BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, Prediction, Provenance,
-    Reference, ReferenceItem, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile, Source, Submission,
-    SubmissionEntry, Verified, compare, score_folds, verify,
+    BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, KnownProtocol,
+    Prediction, Provenance, Reference, ReferenceItem, Rules, Run, RunLabels, SCHEMA, ScoreRequest,
+    ScoresFile, Source, Submission, SubmissionEntry, Verified, compare, score_folds, verify,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -218,7 +218,8 @@ pub(crate) fn published() -> ReportData {
                 test: (*test).into(),
                 n: 240,
                 accuracy,
-                accuracy_ci: [accuracy - 0.06, accuracy + 0.06],
+                accuracy_ci: Some([accuracy - 0.06, accuracy + 0.06]),
+                accuracy_error: None,
                 ua: accuracy,
                 macro_f1: accuracy,
                 per_class: vec![],
@@ -241,6 +242,7 @@ fn bare_run(corpus: &str, model: &str, score: &PaperScore) -> Run {
         "corpus": corpus, "encoder": model, "protocol": "paper", "partition": "published", "config": "",
         "fold": "mean", "n": 0, "ua": ua, "wa": wa, "macro_f1": macro_f1, "micro_f1": wa, "weighted_f1": wa,
         "confusion": [], "classes": [],
+        "as_published": {"ua": ua, "wa": wa, "macro_f1": macro_f1},
     });
     serde_json::from_value(run).unwrap()
 }
@@ -343,10 +345,8 @@ fn comparison(corpus: &str, size: usize) -> Comparison {
 pub(crate) fn verified(system: &str, skill: f64) -> Verified {
     let classes: Vec<String> = FOUR.map(String::from).to_vec();
     let predictions = predictions("demo", &classes, skill);
-    let bootstrap = BootstrapOptions {
-        replicates: 100,
-        ..BootstrapOptions::default()
-    };
+    let bootstrap = BootstrapOptions::default();
+    let details = serde_json::json!({"epochs": "100"});
     let labels = RunLabels {
         corpus: "demo".into(),
         encoder: "fbank".into(),
@@ -378,28 +378,52 @@ pub(crate) fn verified(system: &str, skill: f64) -> Verified {
         items: items.collect(),
         audit: Some("clean: no speaker on both sides".into()),
     };
+    let source = |kind: &str, name: &str, digest: &str| Source {
+        kind: kind.into(),
+        name: name.into(),
+        digest: digest.into(),
+    };
+    let provenance = Provenance {
+        versions: [("emobox".to_owned(), "0.1.0".to_owned())].into(),
+        sources: vec![
+            source("manifest", "demo", "m"),
+            source("partition", "demo", "p"),
+            source("checkpoint", "fbank", &"ab".repeat(32)),
+        ],
+        command: None,
+    };
+    let rules = Rules {
+        protocols: vec![KnownProtocol {
+            name: "strict".into(),
+            digest: "d".into(),
+            details: details.clone(),
+            seeds: 1,
+        }],
+        ..Rules::default()
+    };
     let entry = SubmissionEntry {
         corpus: labels.corpus,
         encoder: labels.encoder,
         protocol: labels.protocol,
-        protocol_details: serde_json::Value::Null,
+        protocol_details: details,
+        protocol_digest: "d".into(),
         partition: labels.partition,
         config: labels.config,
         classes,
         manifest_digest: "m".into(),
         partition_digest: "p".into(),
         store_digest: None,
-        bootstrap,
         predictions,
+        further_seeds: Vec::new(),
         scores: scores.unwrap(),
     };
     let submission = Submission {
         schema: SCHEMA,
         system: system.into(),
         description: "a head <b>on</b> filter banks".into(),
-        provenance: Provenance::default(),
+        provenance,
         entries: vec![entry],
         digest: String::new(),
     };
-    verify(&submission.seal(), &[reference]).unwrap()
+    verify(&submission.seal(), &[reference], &rules).unwrap()
 }

@@ -13,5 +13,6 @@ fn systems_stand_side_by_side_with_the_better_one_marked() {
     let marked = page.split("top1").count() - 1;
     assert!(marked >= 1);
     assert!(page.contains(submissions[0].digest()));
+    assert_eq!(page.matches("<td>consistent</td>").count(), 2);
     assert!(leaderboard("Leaderboard", &[]).contains("No verified submissions yet."));
 }

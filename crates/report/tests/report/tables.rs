@@ -6,7 +6,10 @@ use emobox_report::{
     Metric, PaperSource, comparison_table, cross_average_table, cross_table, intra_table,
     latex_document, ranking, runs_csv, scores_table,
 };
-use emobox_score::{BootstrapOptions, CompareRequest, compare};
+use emobox_score::{
+    AsPublished, BootstrapOptions, CompareRequest, RunLabels, ScoreRequest, Seeds, compare,
+    score_folds,
+};
 
 /// The published figures with the published figures beside them.
 fn beside(source: PaperSource) -> emobox_report::ReportData {
@@ -65,6 +68,54 @@ fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
     let mut own = common::report();
     own.beside = Some(PaperSource::Text);
     assert!(!scores_table(&own).terminal().contains("paper  "));
+}
+
+/// A change to a run, and what the note says of it.
+type Change = (fn(&mut emobox_score::Run), &'static str);
+
+#[test]
+fn only_what_the_recipe_would_print_is_compared_with_the_paper() {
+    let first = |change: fn(&mut emobox_score::Run)| {
+        let mut data = beside(PaperSource::Text);
+        data.scores.runs.truncate(1);
+        change(&mut data.scores.runs[0]);
+        let tables = [scores_table(&data), intra_table(&data, &Metric::ALL)];
+        tables.map(|table| table.markdown())
+    };
+    // The score itself may be any: the one as published is compared.
+    for text in first(|run| run.ua = 0.99) {
+        assert!(
+            text.contains("0.00") && !text.contains("not comparable"),
+            "{text}"
+        );
+    }
+    let changes: [Change; 5] = [
+        (
+            |run| run.partition = "speaker".into(),
+            "not comparable: partition speaker",
+        ),
+        (
+            |run| run.protocol = "strict".into(),
+            "not comparable: protocol strict",
+        ),
+        (
+            |run| run.config = "layer 6, none norm, f32, mean-linear".into(),
+            "mean-linear",
+        ),
+        (
+            |run| run.config = "layer 1+2, none norm, f32".into(),
+            "layer 1+2",
+        ),
+        (|run| run.as_published = None, "no score as published"),
+    ];
+    for (change, reason) in changes {
+        for text in first(change) {
+            assert!(
+                text.contains(reason) && !text.contains("0.00"),
+                "{reason}: {text}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -159,7 +210,7 @@ fn a_comparison_ends_in_a_verdict() {
     let mut data = common::report();
     data.scores.comparisons.clear();
     for (name, predictions) in [("poor", &poor), ("itself", &good)] {
-        let mut comparison = compare(&CompareRequest {
+        let comparison = compare(&CompareRequest {
             corpus: "c",
             a: ("good", &good),
             b: (name, predictions),
@@ -167,13 +218,131 @@ fn a_comparison_ends_in_a_verdict() {
             bootstrap: BootstrapOptions::default(),
         })
         .unwrap();
-        comparison.ua.p_corrected = Some(comparison.ua.p * 2.0);
         data.scores.comparisons.push(comparison);
     }
     let table = comparison_table(&data);
     assert_eq!(table.rows[0].last().unwrap().text, "good is better");
     assert_eq!(table.rows[1].last().unwrap().text, "no difference shown");
-    assert!(table.markdown().contains("p corrected: Holm"));
+    let text = table.markdown();
+    assert!(
+        text.contains("2 pairs, p corrected by Holm over them"),
+        "{text}"
+    );
+    assert!(
+        text.contains("sign flips over speakers, all of them"),
+        "{text}"
+    );
+    assert!(text.contains("One training seed each"), "{text}");
+    assert!(
+        !text.contains("McNemar"),
+        "utterances of a speaker are not independent: {text}"
+    );
+    let p = data.scores.comparisons[0].ua.p;
+    let corrected = table.rows[0][7].value.unwrap();
+    assert!((corrected - 2.0 * p).abs() < 1e-12, "{corrected} {p}");
+    data.scores.comparisons.truncate(1);
+    let text = comparison_table(&data).markdown();
+    assert!(
+        !text.contains("Holm") && !text.contains("p corrected"),
+        "{text}"
+    );
+}
+
+/// One corpus with this many speakers, each in a fold of its own; the last lacks two classes where `lacking`.
+fn scored(speakers: usize, lacking: bool) -> emobox_report::ReportData {
+    let classes: Vec<String> = ["angry", "happy", "sad"].map(String::from).to_vec();
+    let mut predictions = common::predictions("c", &classes, 0.8);
+    for (i, item) in predictions.iter_mut().enumerate() {
+        let speaker = i / 3 % speakers;
+        item.speaker = Some(format!("s{speaker:02}"));
+        item.fold = speaker as u32 + 1;
+        if lacking && speaker + 1 == speakers {
+            item.label = "sad".into();
+        }
+    }
+    let mut data = common::report();
+    data.scores.runs = score_folds(&ScoreRequest {
+        labels: &RunLabels {
+            corpus: "c".into(),
+            encoder: "e".into(),
+            ..RunLabels::default()
+        },
+        classes: &classes,
+        predictions: &predictions,
+        oracle: None,
+        bootstrap: BootstrapOptions::default(),
+    })
+    .unwrap();
+    data
+}
+
+#[test]
+fn missing_and_marked_intervals_say_why() {
+    let few = scores_table(&scored(4, false)).markdown();
+    assert!(
+        few.contains("No interval, fewer than 5 speakers: c (4)."),
+        "{few}"
+    );
+    assert!(!few.contains('['), "{few}");
+    let marked = scores_table(&scored(10, false)).markdown();
+    assert!(marked.contains("Fewer than 20 speakers"), "{marked}");
+    assert!(
+        marked.contains("Student's t on the standard error over speakers"),
+        "{marked}"
+    );
+    let enough = scores_table(&scored(24, false)).markdown();
+    assert!(
+        !enough.contains("Fewer than") && enough.contains("95 % intervals"),
+        "{enough}"
+    );
+}
+
+#[test]
+fn a_fold_without_a_class_makes_the_pooled_score_the_headline() {
+    let data = scored(10, true);
+    let table = scores_table(&data);
+    assert!(
+        table.caption.starts_with("Scores: pooled over folds"),
+        "{}",
+        table.caption
+    );
+    let text = table.markdown();
+    assert!(
+        text.contains("Pooled over folds, since a fold lacks a class there: c."),
+        "{text}"
+    );
+    let pooled = &data.scores.runs[1];
+    assert_eq!(data.headline(), [pooled]);
+    assert_ne!(pooled.ua, data.scores.runs[0].ua);
+}
+
+#[test]
+fn seeds_and_what_the_recipe_prints_have_columns_of_their_own() {
+    let mut data = scored(10, false);
+    for run in &mut data.scores.runs {
+        run.seeds = Some(Seeds {
+            count: 3,
+            deviation: emobox_score::Rates {
+                ua: 0.0123,
+                ..emobox_score::Rates::default()
+            },
+        });
+        run.as_published = Some(AsPublished {
+            ua: 0.654,
+            wa: 0.6,
+            macro_f1: 0.6,
+        });
+    }
+    let text = scores_table(&data).markdown();
+    for part in [
+        "± seeds",
+        "1.23",
+        "UA % as published, not a result",
+        "65.40",
+        "Means over 3 training seeds",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]

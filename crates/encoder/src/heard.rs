@@ -1,0 +1,167 @@
+//! What the training of a checkpoint is known to have heard of the corpora of this benchmark: a row for each fact that
+//! somebody published, with the place. No row means that nothing is known, not that nothing was heard.
+
+use crate::ZooEntry;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Which recordings a training used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heard {
+    /// These corpora.
+    Corpora(&'static [&'static str]),
+    /// Corpora of this benchmark; which of them is not said.
+    SomeOfTheBenchmark,
+    /// Recordings that are not published: nothing can be excluded.
+    Undisclosed,
+}
+
+/// A fact about the training of one checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TrainingFact {
+    /// The checkpoint, by its name in the zoo.
+    pub encoder: &'static str,
+    /// What was heard.
+    pub heard: Heard,
+    /// Whether with its emotion labels.
+    pub labels: bool,
+    /// How it was used, in words.
+    pub how: &'static str,
+    /// Where this is written.
+    pub source: &'static str,
+}
+
+impl TrainingFact {
+    /// Whether a score on this corpus is to be marked.
+    pub fn concerns(&self, corpus: &str) -> bool {
+        match self.heard {
+            Heard::Corpora(corpora) => corpora.contains(&corpus),
+            Heard::SomeOfTheBenchmark => true,
+            Heard::Undisclosed => false,
+        }
+    }
+}
+
+const PRETRAINED: Heard = Heard::Corpora(&["iemocap", "mead", "meld", "msppodcast"]);
+const EMOTION2VEC: &str =
+    "Ma et al., \"emotion2vec\", Findings of ACL 2024, table 1 and appendix B.1 (and CMU-MOSEI)";
+const ISSUE: &str = "github.com/ddlBoJack/emotion2vec, issue 46, the authors on 2024-09-20";
+const CARD: &str = "model card of emotion2vec/emotion2vec_plus_seed: \"each derived from the data of its predecessor\"";
+const WHISPER: &str = "Radford et al., \"Robust Speech Recognition via Large-Scale Weak Supervision\", ICML 2023, section 2.1";
+
+const FACTS: &[TrainingFact] = &[
+    TrainingFact {
+        encoder: "emotion2vec-base",
+        heard: PRETRAINED,
+        labels: false,
+        how: "pre-trained on the recordings, without labels",
+        source: EMOTION2VEC,
+    },
+    TrainingFact {
+        encoder: "emotion2vec-plus-seed",
+        heard: Heard::SomeOfTheBenchmark,
+        labels: true,
+        how: "fine-tuned on the academic corpora of EmoBox with their labels",
+        source: ISSUE,
+    },
+    TrainingFact {
+        encoder: "emotion2vec-plus-base",
+        heard: Heard::SomeOfTheBenchmark,
+        labels: true,
+        how: "fine-tuned on recordings that emotion2vec+ seed labelled, which was trained on EmoBox's labels",
+        source: ISSUE,
+    },
+    TrainingFact {
+        encoder: "emotion2vec-plus-large",
+        heard: Heard::SomeOfTheBenchmark,
+        labels: true,
+        how: "fine-tuned on recordings labelled by a line of models that begins with emotion2vec+ seed",
+        source: CARD,
+    },
+];
+
+/// What is known of the training of a checkpoint, by its name in the zoo.
+pub fn training_facts(encoder: &str) -> Vec<TrainingFact> {
+    let known = FACTS.iter().filter(|fact| fact.encoder == encoder);
+    let mut facts: Vec<TrainingFact> = known.copied().collect();
+    if let Some(entry) = crate::zoo_entry(encoder).filter(|entry| entry.family == "Whisper") {
+        facts.push(TrainingFact {
+            encoder: entry.name,
+            heard: Heard::Undisclosed,
+            labels: false,
+            how: "trained on recordings collected from the internet, which are not listed",
+            source: WHISPER,
+        });
+    }
+    facts
+}
+
+impl ZooEntry {
+    /// What is known of its training.
+    pub fn training_facts(&self) -> Vec<TrainingFact> {
+        training_facts(self.name)
+    }
+}
+
+/// The facts as `docs/encoders.md` shows them.
+pub(crate) fn markdown() -> String {
+    let mut out = String::from(
+        "\n## What their training has heard\n\n\
+         Scores on a corpus that a checkpoint was trained on say little about others. What is published of it; no row means\n\
+         that nothing is known, not that nothing was heard.\n\n\
+         | name | corpora | with labels | how | source |\n|---|---|---|---|---|\n",
+    );
+    let mut told = false;
+    for entry in crate::zoo() {
+        for fact in entry.training_facts() {
+            let corpora = match fact.heard {
+                Heard::Corpora(corpora) => corpora.join(", "),
+                Heard::SomeOfTheBenchmark => "of this benchmark; which is not said".to_owned(),
+                Heard::Undisclosed => "not published".to_owned(),
+            };
+            let mut name = format!("`{}`", fact.encoder);
+            if fact.heard == Heard::Undisclosed {
+                if told {
+                    continue;
+                }
+                told = true;
+                name = "Whisper, all".to_owned();
+            }
+            let labels = if fact.labels { "yes" } else { "no" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                out,
+                "| {name} | {corpora} | {labels} | {} | {} |",
+                fact.how, fact.source
+            );
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_about_checkpoints_of_the_zoo_and_have_a_source() {
+        for fact in FACTS {
+            assert!(crate::zoo_entry(fact.encoder).is_some(), "{}", fact.encoder);
+            assert!(fact.source.len() > 20 && !fact.how.is_empty());
+        }
+    }
+
+    #[test]
+    fn cells_are_marked_by_what_was_heard() {
+        let marked = |encoder: &str, corpus: &str| {
+            let facts = training_facts(encoder);
+            facts.iter().any(|fact| fact.concerns(corpus))
+        };
+        assert!(marked("emotion2vec-base", "iemocap") && !marked("emotion2vec-base", "emodb"));
+        assert!(marked("emotion2vec-plus-large", "emodb"));
+        assert!(!marked("wavlm-base", "iemocap") && !marked("whisper-tiny", "meld"));
+        assert_eq!(training_facts("whisper-tiny")[0].heard, Heard::Undisclosed);
+        assert!(training_facts("fbank").is_empty());
+    }
+}

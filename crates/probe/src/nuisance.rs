@@ -1,0 +1,141 @@
+//! How much of an emotion can be told from what has nothing to do with it.
+
+use crate::ProbeError;
+
+/// Neighbours that vote.
+const NEIGHBOURS: usize = 15;
+
+/// Predicts classes from a few numbers of each recording (duration, level, noise floor, rate, channels) by its nearest
+/// neighbours in the training part: a baseline that a benchmark's partition should not let far above chance.
+///
+/// `features` are `[item][number]`; of `labels` only those of `train` are read. Numbers are replaced by their ranks among the
+/// training items, so that no unit matters; each of the fifteen nearest (Cover & Hart, "Nearest neighbor pattern
+/// classification", 1967) votes with one over the size of its class, so that no class wins by its number. Ties go to the
+/// earlier item and class. Answers are those of `test`, in its order.
+///
+/// # Errors
+/// No training items; items without features or labels; rows of another length; numbers that are not finite.
+pub fn nuisance_baseline(
+    features: &[Vec<f64>],
+    labels: &[usize],
+    train: &[usize],
+    test: &[usize],
+) -> Result<Vec<usize>, ProbeError> {
+    let refuse = |problem: String| ProbeError::Fold {
+        corpus: "nuisance baseline".to_owned(),
+        fold: 0,
+        problem,
+    };
+    let width = features.first().map_or(0, Vec::len);
+    if train.is_empty() {
+        return Err(refuse("no training items".to_owned()));
+    }
+    let whole = |at: usize| {
+        let row = features.get(at).filter(|row| row.len() == width);
+        row.is_some_and(|row| row.iter().all(|x| x.is_finite()))
+    };
+    let unfit = |&&at: &&usize| !whole(at);
+    if let Some(at) = train.iter().chain(test).find(unfit) {
+        return Err(refuse(format!("item {at} has not {width} finite numbers")));
+    }
+    if let Some(at) = train.iter().find(|&&at| at >= labels.len()) {
+        return Err(refuse(format!("item {at} has no label")));
+    }
+    let classes = train.iter().map(|&at| labels[at] + 1).max().unwrap_or(0);
+    let mut sizes = vec![0.0_f64; classes];
+    for &at in train {
+        sizes[labels[at]] += 1.0;
+    }
+    let sorted: Vec<Vec<f64>> = (0..width)
+        .map(|column| {
+            let mut values: Vec<f64> = train.iter().map(|&at| features[at][column]).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        })
+        .collect();
+    // The middle of the ranks that a value has among the training items, 0 to 1.
+    let rank = |column: usize, value: f64| {
+        let values = &sorted[column];
+        let below = values.partition_point(|x| *x < value);
+        let up_to = values.partition_point(|x| *x <= value);
+        (below + up_to) as f64 / (2 * values.len()) as f64
+    };
+    let ranks = |at: usize| -> Vec<f64> {
+        let row = features[at].iter().enumerate();
+        row.map(|(column, &value)| rank(column, value)).collect()
+    };
+    let known: Vec<(Vec<f64>, usize)> = train.iter().map(|&at| (ranks(at), labels[at])).collect();
+    let answer = |&at: &usize| {
+        let own = ranks(at);
+        let mut near: Vec<(f64, usize)> = known
+            .iter()
+            .map(|(other, label)| {
+                let apart = own.iter().zip(other).map(|(x, y)| (x - y).powi(2)).sum();
+                (apart, *label)
+            })
+            .collect();
+        near.sort_by(|x, y| x.0.total_cmp(&y.0));
+        let mut votes = vec![0.0; classes];
+        for (_, label) in near.iter().take(NEIGHBOURS) {
+            votes[*label] += 1.0 / sizes[*label];
+        }
+        crate::most_probable(&votes)
+    };
+    Ok(test.iter().map(answer).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(counter: usize) -> f64 {
+        // SplitMix64.
+        let mut mixed = (counter as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn right(features: &[Vec<f64>], labels: &[usize]) -> f64 {
+        let (train, test): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|i| i % 3 > 0);
+        let found = nuisance_baseline(features, labels, &train, &test).unwrap();
+        let hits = test
+            .iter()
+            .zip(&found)
+            .filter(|(at, p)| labels[**at] == **p);
+        hits.count() as f64 / test.len() as f64
+    }
+
+    #[test]
+    fn a_duration_that_gives_the_class_away_is_found_and_noise_is_not() {
+        let labels: Vec<usize> = (0..600).map(|i| i / 7 % 4).collect();
+        let told: Vec<Vec<f64>> = (0..600)
+            .map(|i| vec![labels[i] as f64 + number(2 * i), 1e6 * number(2 * i + 1)])
+            .collect();
+        assert!(right(&told, &labels) > 0.9);
+        let noise: Vec<Vec<f64>> = (0..600).map(|i| vec![number(i), 16_000.0]).collect();
+        let chance = right(&noise, &labels);
+        assert!((0.15..0.35).contains(&chance), "{chance}");
+    }
+
+    #[test]
+    fn many_items_of_a_class_do_not_win() {
+        // Nine in ten are of class 0; the numbers say nothing, so that classes are answered alike.
+        let labels: Vec<usize> = (0..1000).map(|i| usize::from(i % 10 == 0)).collect();
+        let noise: Vec<Vec<f64>> = (0..1000).map(|i| vec![number(i)]).collect();
+        let (train, test): (Vec<usize>, Vec<usize>) = (0..1000).partition(|i| i % 3 > 0);
+        let found = nuisance_baseline(&noise, &labels, &train, &test).unwrap();
+        let rare = found.iter().filter(|p| **p == 1).count() as f64 / found.len() as f64;
+        assert!((0.3..0.9).contains(&rare), "{rare}");
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        let rows = vec![vec![1.0], vec![f64::NAN], vec![1.0, 2.0]];
+        assert!(nuisance_baseline(&rows, &[0, 1, 0], &[], &[0]).is_err());
+        assert!(nuisance_baseline(&rows, &[0, 1, 0], &[0, 1], &[0]).is_err());
+        assert!(nuisance_baseline(&rows, &[0, 1, 0], &[0], &[2]).is_err());
+        assert!(nuisance_baseline(&rows, &[0], &[0], &[9]).is_err());
+        assert_eq!(nuisance_baseline(&rows, &[3], &[0], &[0]).unwrap(), [3]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Test sets whose labels the organiser keeps.
+//!
+//! A key often spells the label out (`03a01Fa` is fear in EmoDB), so a sealed set names its recordings by numbers that only
+//! the key file resolves. The commitment binds the organiser: labels cannot be changed after the set was given out.
+
+use crate::submission::sha256_hex;
+use crate::{Mismatch, Prediction, ReferenceItem, SCHEMA, ScoreError};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Characters of a recording's number: 64 bits, so that two of a million are alike in one of 3 × 10⁷ sets.
+const ID: usize = 16;
+
+/// What is given out: recordings without labels, speakers or telling names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSet {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// Name of the set.
+    pub name: String,
+    /// The classes that may be answered.
+    pub classes: Vec<String>,
+    /// Numbers of the recordings, sorted.
+    pub ids: Vec<String>,
+    /// SHA-256 of the key file's salt and items.
+    pub commitment: String,
+}
+
+/// What the organiser keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealKey {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// Name of the set.
+    pub name: String,
+    /// Random text that the numbers and the commitment are made with; whoever knows it can try labels.
+    pub salt: String,
+    /// Every recording by its number.
+    pub items: BTreeMap<String, ReferenceItem>,
+}
+
+/// An answer to a sealed set: `{"id", "prediction", "scores"}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SealedAnswer {
+    /// Number of the recording.
+    pub id: String,
+    /// The predicted class.
+    pub prediction: String,
+    /// Natural-log probability of each class, where given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, f64>,
+}
+
+/// Seals a test part. `salt` is at least 32 characters that nobody can guess, from the caller's source of randomness.
+///
+/// # Errors
+/// No items, a short salt, or two recordings of one number (another salt helps).
+pub fn seal(
+    name: &str,
+    classes: &[String],
+    items: &[ReferenceItem],
+    salt: &str,
+) -> Result<(SealedSet, SealKey), ScoreError> {
+    if items.is_empty() {
+        return Err(ScoreError::Empty {
+            subject: name.to_owned(),
+        });
+    }
+    if salt.len() < 32 {
+        return Err(ScoreError::Invalid {
+            subject: "salt of a sealed set".to_owned(),
+            expected: "at least 32 characters".to_owned(),
+            got: salt.len().to_string(),
+        });
+    }
+    let id = |item: &ReferenceItem| {
+        let text = format!("{salt}\n{}\n{}", item.fold, item.key);
+        sha256_hex(text.as_bytes())[..ID].to_owned()
+    };
+    let by_id: BTreeMap<String, ReferenceItem> =
+        items.iter().map(|item| (id(item), item.clone())).collect();
+    if by_id.len() < items.len() {
+        return Err(ScoreError::Invalid {
+            subject: format!("test items of {name}"),
+            expected: format!("{} different ones", items.len()),
+            got: by_id.len().to_string(),
+        });
+    }
+    let key = SealKey {
+        schema: SCHEMA,
+        name: name.to_owned(),
+        salt: salt.to_owned(),
+        items: by_id,
+    };
+    let sealed = SealedSet {
+        schema: SCHEMA,
+        name: name.to_owned(),
+        classes: classes.to_vec(),
+        ids: key.items.keys().cloned().collect(),
+        commitment: key.commitment(),
+    };
+    Ok((sealed, key))
+}
+
+impl SealKey {
+    /// SHA-256 of the salt and every number, fold and label, and the speakers.
+    pub fn commitment(&self) -> String {
+        // Serialising plain data to memory cannot fail; were it to, no commitment would match.
+        let bytes = serde_json::to_vec(&(&self.salt, &self.items)).unwrap_or_default();
+        sha256_hex(&bytes)
+    }
+
+    /// Puts labels and speakers to the answers of a set, for scoring.
+    ///
+    /// # Errors
+    /// A key of another set, or one whose labels were changed after the set was given out; numbers that are missing, extra or
+    /// doubled; an answer that is none of the classes.
+    pub fn open(
+        &self,
+        set: &SealedSet,
+        answers: &[SealedAnswer],
+    ) -> Result<Vec<Prediction>, ScoreError> {
+        if self.commitment() != set.commitment {
+            return Err(ScoreError::Invalid {
+                subject: format!("key of {}", self.name),
+                expected: format!("the commitment that the set {} states", set.name),
+                got: "another: it is of another set, or was changed after this one was given out"
+                    .to_owned(),
+            });
+        }
+        Mismatch::between(
+            self.items.keys().map(String::as_str),
+            answers.iter().map(|a| a.id.as_str()),
+        )
+        .into_result()?;
+        answers
+            .iter()
+            .map(|answer| {
+                if !set.classes.contains(&answer.prediction) {
+                    return Err(ScoreError::UnknownClass {
+                        key: answer.id.clone(),
+                        what: "prediction",
+                        class: answer.prediction.clone(),
+                        known: set.classes.clone(),
+                    });
+                }
+                let item = &self.items[&answer.id];
+                Ok(Prediction {
+                    key: item.key.clone(),
+                    fold: item.fold,
+                    label: item.label.clone(),
+                    prediction: answer.prediction.clone(),
+                    scores: answer.scores.clone(),
+                    speaker: item.speaker.clone(),
+                    gender: item.gender.clone(),
+                })
+            })
+            .collect()
+    }
+}
