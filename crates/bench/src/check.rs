@@ -85,7 +85,7 @@ pub fn check(
     let shop = Workshop::new(&home, &plan.experiment, context)?;
     let mut states = States::of(&plan);
     crate::plan::prepare_all(&plan, &shop, &mut states)?;
-    check_prepared(&plan, &shop, &states)
+    check_prepared(&plan.sized()?, &shop, &states)
 }
 
 /// The same once the corpora are prepared.

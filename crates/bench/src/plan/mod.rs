@@ -265,11 +265,17 @@ impl Plan {
 
     /// The same with what is known by now about sizes and speeds, for one that was written down before.
     pub fn forecast(home: &Home, experiment: &Experiment, out: &Path) -> Result<Self, BenchError> {
-        let (mut plan, is_new) = Self::find(home, experiment, out)?;
-        if !is_new {
-            let sizes = Sizes::read(home, &plan.experiment);
-            plan.estimate(sizes, &Machine::measure())?;
+        match Self::find(home, experiment, out)? {
+            (plan, true) => Ok(plan),
+            (plan, false) => plan.sized(),
         }
+    }
+
+    /// The same plan with what is known by now about sizes and speeds.
+    pub(crate) fn sized(&self) -> Result<Self, BenchError> {
+        let mut plan = self.clone();
+        let sizes = Sizes::read(&Home::new(&self.home), &self.experiment);
+        plan.estimate(sizes, &Machine::measure())?;
         Ok(plan)
     }
 

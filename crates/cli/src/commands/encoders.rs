@@ -35,8 +35,8 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             let request = SpeedRequest {
                 seconds: *seconds,
                 rounds: *rounds,
-                precision: precision.clone(),
-                device: device.clone(),
+                precision: *precision,
+                device: *device,
             };
             let choice = EncoderChoice { name, path };
             let speed = emobox_bench::encoder_speed(&choice, &request, session.context)?;

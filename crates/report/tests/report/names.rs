@@ -128,9 +128,11 @@ fn many_encoders_fit_a_terminal_and_notes_name_a_corpus_once() {
     );
     let few = text
         .lines()
-        .find(|line| line.starts_with("Fewer than ten speakers"))
+        .find(|line| line.starts_with("Fewer than 20 speakers"))
         .unwrap();
-    assert_eq!(few.matches("aesdd (4)").count(), 1, "{few}");
+    assert_eq!(few.matches("ased (5)").count(), 1, "{few}");
+    let refused = text.lines().find(|line| line.starts_with("No interval"));
+    assert_eq!(refused.unwrap().matches("aesdd (4)").count(), 1);
     let left_out = text
         .lines()
         .find(|line| line.starts_with("Utterances left out, longer than 30 s: "))
