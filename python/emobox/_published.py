@@ -133,8 +133,9 @@ class EmoEval:
 
     def compute_metrics(self) -> dict[str, Any]:
         """``ua``, ``wa``, ``micro_f1``, ``macro_f1`` (fractions, scikit-learn's ``balanced_accuracy_score``,
-        ``accuracy_score`` and ``f1_score``), ``confusion`` (counts ``[label, prediction]`` over the classes that
-        occur, sorted), ``num``, and ``report``, the text of ``classification_report``."""
+        ``accuracy_score`` and ``f1_score``, the last over the classes that the labels have), ``confusion`` (counts
+        ``[label, prediction]`` over the classes that occur, sorted), ``num``, and ``report``, the text of
+        ``classification_report``."""
         classes = sorted({*self.targets, *self.predictions})
         names = [str(one) for one in classes]
         if len(set(names)) < len(names):

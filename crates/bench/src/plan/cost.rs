@@ -1,4 +1,4 @@
-use crate::{BenchError, Experiment, Home};
+use crate::{BenchError, EncoderChoice, Experiment, Home};
 use emobox_encoder::{FBANK, Precision, ZooEntry, measured_peak, zoo_entry};
 use emobox_files::{read_json, write_json};
 use emobox_probe::Protocol;
@@ -252,53 +252,51 @@ fn parameters(entry: Option<&ZooEntry>) -> f64 {
     }
 }
 
-/// Width of an encoder's frames, as far as its name tells.
-fn dim_of(experiment: &Experiment, encoder: &str) -> usize {
-    let choice = experiment.encoders.iter().find(|c| c.name == encoder);
-    match (zoo_entry(encoder), choice) {
-        (Some(entry), _) => entry.dim,
-        // A configuration is read, no weight.
-        (None, Some(choice)) => crate::describe_encoder(choice).map_or(768, |d| d.info().dim),
-        (None, None) => 768,
+/// What of an encoder decides how much its features take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Shape {
+    dim: usize,
+    states: usize,
+    /// Frames a second.
+    rate: f64,
+}
+
+impl Shape {
+    /// From the checkpoint's configuration where it is at hand, else from the zoo. Reads no weight.
+    pub(super) fn of(choice: &EncoderChoice) -> Self {
+        if let Ok(known) = crate::describe_encoder(choice) {
+            let info = known.info();
+            return Self {
+                dim: info.dim,
+                states: info.hidden_states,
+                rate: 16_000.0 / info.hop as f64,
+            };
+        }
+        let entry = zoo_entry(&choice.name);
+        Self {
+            dim: entry.map_or(768, |entry| entry.dim),
+            states: entry.and_then(|entry| entry.layers).unwrap_or(12) + 1,
+            rate: FRAMES,
+        }
+    }
+
+    /// Bytes of the features of so many seconds of audio.
+    pub(super) fn feature_bytes(&self, experiment: &Experiment, seconds: f64) -> f64 {
+        let layers = experiment.layers.resolve(self.states);
+        let layers = layers.map_or(1, |layers| layers.len());
+        let frames = seconds * self.rate * (layers * self.dim) as f64 * 2.0;
+        // Mean and standard deviation of every hidden state in f32, by an utterance of four seconds.
+        let statistics = match experiment.layer_curve {
+            true => seconds / 4.0 * (self.states * self.dim * 8) as f64,
+            false => 0.0,
+        };
+        frames + statistics
     }
 }
 
-/// Bytes of the features of so many seconds of audio.
-pub(super) fn feature_bytes(experiment: &Experiment, encoder: &str, seconds: f64) -> f64 {
-    let choice = experiment.encoders.iter().find(|c| c.name == encoder);
-    let known = choice.and_then(|choice| crate::describe_encoder(choice).ok());
-    let states = known.as_ref().map_or_else(
-        || {
-            zoo_entry(encoder)
-                .and_then(|entry| entry.layers)
-                .unwrap_or(12)
-                + 1
-        },
-        |known| known.info().hidden_states,
-    );
-    let layers = experiment.layers.resolve(states).map_or(1, |l| l.len());
-    let rate = known
-        .as_ref()
-        .map_or(FRAMES, |known| 16_000.0 / known.info().hop as f64);
-    let dim = dim_of(experiment, encoder);
-    let frames = seconds * rate * (layers * dim) as f64 * 2.0;
-    // Mean and standard deviation of every hidden state in f32, by an utterance of four seconds.
-    let statistics = match experiment.layer_curve {
-        true => seconds / 4.0 * (states * dim * 8) as f64,
-        false => 0.0,
-    };
-    frames + statistics
-}
-
 /// Core seconds to train one fold of a corpus.
-pub(super) fn train_cost(
-    protocol: &Protocol,
-    experiment: &Experiment,
-    encoder: &str,
-    size: Size,
-    machine: &Machine,
-) -> f64 {
-    let dim = dim_of(experiment, encoder);
+pub(super) fn train_cost(protocol: &Protocol, shape: Shape, size: Size, machine: &Machine) -> f64 {
+    let dim = shape.dim;
     let hidden: usize = protocol.hidden_sizes.iter().sum();
     let probes = protocol.learning_rates.len() * protocol.seeds.len();
     // Forward and both halves of backward, a multiply and an add each.
@@ -309,7 +307,6 @@ pub(super) fn train_cost(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EncoderChoice;
 
     fn experiment(encoders: &[&str]) -> Experiment {
         let choice = |name: &&str| EncoderChoice {

@@ -1,6 +1,7 @@
-use super::cost::{EncoderSpeed, Machine, Size, extract_costs, feature_bytes, train_cost};
+use super::cost::{EncoderSpeed, Machine, Shape, Size, extract_costs, train_cost};
 use super::{Plan, Work};
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
+use std::collections::BTreeMap;
 
 /// How large the corpora of an experiment are, as far as is known now.
 pub(crate) struct Sizes {
@@ -42,31 +43,35 @@ impl Plan {
             let found = corpora.find(|(choice, _)| choice.name == name);
             found.map(|(_, size)| *size)
         };
+        let labeller = experiment.cross.iter();
+        let labeller = labeller.filter_map(|cross| cross.labeller.choice());
+        let choices = experiment.encoders.iter().chain(labeller);
+        let shapes: BTreeMap<&str, Shape> = choices
+            .map(|choice| (choice.name.as_str(), Shape::of(choice)))
+            .collect();
         for job in &mut self.jobs {
             let Some(size) = job.work.corpus().and_then(size_of) else {
                 job.seconds = 1.0;
                 continue;
             };
             let audio = size.seconds;
+            let shape = job.work.encoder().and_then(|name| shapes.get(name));
+            let train = |size| shape.map_or(0.0, |s| train_cost(&protocol, *s, size, machine));
             (job.audio_seconds, job.seconds, job.bytes) = match &job.work {
                 // Headers are read, not audio.
                 Work::Prepare { .. } => (audio, size.utterances * 1e-3, 0.0),
                 Work::Extract { encoder, part, .. } => {
                     let cost = cost_of(encoder);
                     let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
-                    let bytes = feature_bytes(experiment, encoder, audio);
+                    let bytes = shape.map_or(0.0, |s| s.feature_bytes(experiment, audio));
                     let of = part.of as f64;
                     (audio / of, all / cores / of, bytes / of)
                 }
-                Work::Train { encoder, part, .. } => {
+                Work::Train { part, .. } => {
                     let folds = size.folds as f64 / part.of as f64;
-                    let fold = train_cost(&protocol, experiment, encoder, size, machine);
-                    (audio * folds, fold * folds / cores, 0.0)
+                    (audio * folds, train(size) * folds / cores, 0.0)
                 }
-                Work::TrainAll { encoder, .. } => {
-                    let fold = train_cost(&protocol, experiment, encoder, size, machine);
-                    (audio, fold / cores, 0.0)
-                }
+                Work::TrainAll { .. } => (audio, train(size) / cores, 0.0),
                 _ => (0.0, 1.0, 0.0),
             };
         }

@@ -1,6 +1,6 @@
 //! Cells that cannot be done, causes that pass, audio that changes, features that go.
 
-use crate::program::{Program, tone, tones, wav};
+use crate::program::{Program, float_wav, tone, tones, wav};
 use serde_json::Value;
 use std::path::Path;
 
@@ -333,4 +333,39 @@ fn another_encoder_computes_its_own_column_and_clean_takes_what_is_trained() {
     assert!(!again.stderr.contains("encoding"), "{}", again.stderr);
     let usage = program.succeed(&["du"]).stdout;
     assert!(usage.contains("runs/tones/fbank") && usage.contains("free on the disk"));
+}
+
+#[test]
+fn a_test_part_that_cannot_be_decoded_is_told_before_the_training() {
+    let program = Program::new();
+    tones(&program, "tones");
+    let mut table = String::from("path,label,split\n");
+    for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
+        for at in 0..6 {
+            let split = if at < 4 { "train" } else { "test" };
+            let name = format!("{emotion}{at}.wav");
+            table += &format!("{name},{emotion},{split}\n");
+            // The headers of the test part are in order, its samples are not.
+            let samples: Vec<f32> = tone(class, at, 0.4)
+                .iter()
+                .map(|&s| match split {
+                    "train" => f32::from(s) / 32768.0,
+                    _ => f32::NAN,
+                })
+                .collect();
+            program.write(&format!("broken/{name}"), &float_wav(&samples));
+        }
+    }
+    program.write("broken/labels.csv", table.as_bytes());
+    let ran = program.run(&bench(&["broken=broken", "tones=tones"], &[]));
+    ran.fails_with(
+        3,
+        &[
+            "fold 1 of broken with fbank has no test utterance",
+            "6 no features",
+        ],
+    );
+    let cells = absent(&program);
+    assert_eq!(cells.len(), 1, "{cells:#?}");
+    assert!(cells[0].starts_with("broken/fbank train "), "{cells:#?}");
 }
