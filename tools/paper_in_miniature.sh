@@ -111,7 +111,7 @@ step 'killed in each stage'
 for after in 0.3 1 2 4 8 12; do
   timeout -s KILL "$after" "$emobox" bench "$experiment" --home "$work/killed" --out "$work/killed-out" --quiet >/dev/null 2>>"$work/killed.log" || true
   code=0
-  "$emobox" report "$work/killed-out" --csv >"$work/killed.csv" 2>>"$work/killed.log" || [ "$after" = 0.3 ] || fail "no report after $after s"
+  "$emobox" report "$work/killed-out" --csv >"$work/killed.csv" 2>>"$work/killed.log" || case $after in 0.3 | 1 | 2) ;; *) fail "no report after $after s" ;; esac
 done
 bench killed
 expect_cells killed ''

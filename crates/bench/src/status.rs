@@ -58,10 +58,13 @@ impl PlanStatus {
             }
         }
         for (stage, reason, cells) in reasons {
-            text.push_str(&format!(
-                "{} failed in {stage}: {reason}\n",
-                cells.join(", ")
-            ));
+            let shown = &cells[..cells.len().min(3)];
+            let more = match cells.len() - shown.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            let shown = shown.join(", ");
+            text.push_str(&format!("{shown}{more} failed in {stage}: {reason}\n"));
         }
         text
     }
