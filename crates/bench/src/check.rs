@@ -153,15 +153,10 @@ pub(crate) fn check_prepared(
     })
 }
 
-/// The forecast less the cells that are encoded.
+/// The forecast of the cells that are still to be encoded.
 fn still_needed(plan: &Plan, states: &States) -> f64 {
-    let done: f64 = plan
-        .stage(JobStage::Extract)
-        .filter(|(at, _)| *states.get(*at) == JobState::Done)
-        .map(|(_, job)| job.bytes)
-        .sum();
-    let forecast = DiskForecast::of(plan);
-    forecast.at_once.min((forecast.all() - done).max(0.0))
+    let open = |at: usize| *states.get(at) == JobState::Open;
+    DiskForecast::of_jobs(plan, open).at_once
 }
 
 fn needs_audio(plan: &Plan, states: &States, corpus: &str) -> bool {

@@ -22,8 +22,13 @@ pub struct DiskForecast {
 impl DiskForecast {
     /// By the sizes that the plan was estimated with.
     pub fn of(plan: &Plan) -> Self {
+        Self::of_jobs(plan, |_| true)
+    }
+
+    /// Of some of the extraction jobs.
+    pub(crate) fn of_jobs(plan: &Plan, wanted: impl Fn(usize) -> bool) -> Self {
         let mut cells: BTreeMap<(String, String), f64> = BTreeMap::new();
-        for (_, job) in plan.stage(JobStage::Extract) {
+        for (_, job) in plan.stage(JobStage::Extract).filter(|(at, _)| wanted(*at)) {
             if let (Some(corpus), Some(encoder)) = (job.work.corpus(), job.work.encoder()) {
                 *cells
                     .entry((corpus.to_owned(), encoder.to_owned()))
