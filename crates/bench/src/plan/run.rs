@@ -181,8 +181,8 @@ fn run_stages(
     let shop = Workshop::new(&home, &plan.experiment, context)?;
     let mut states = States::of(plan);
     prepare_all(plan, &shop, &mut states)?;
-    let checked = check_prepared(&plan.sized()?, &shop, &states)?;
     if stages.contains(&JobStage::Extract) {
+        let checked = check_prepared(&plan.sized()?, &shop, &states)?;
         // What cannot be prepared was told already.
         for finding in &checked.findings {
             let note = format!("{}: {}", finding.subject, finding.problem);
