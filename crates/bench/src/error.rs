@@ -52,6 +52,16 @@ pub enum BenchError {
         /// The first of them and why.
         first: String,
     },
+    /// A corpus some of whose audio files cannot be read now, for a reason outside them.
+    #[error("{files} audio files of {corpus} cannot be read now, the first is {first}")]
+    NotNow {
+        /// The corpus.
+        corpus: String,
+        /// Files that cannot be read.
+        files: usize,
+        /// The first of them and why.
+        first: String,
+    },
     /// No cell of an experiment could be done.
     #[error("{}", nothing(reasons))]
     NothingScored {
@@ -252,7 +262,7 @@ impl BenchError {
             Self::File(error) => error.may_pass(),
             Self::Audio(error) => error.may_pass(),
             Self::NoFeatures { may_pass, .. } => *may_pass,
-            Self::RawAbsent { .. } | Self::MostBroken { .. } => true,
+            Self::RawAbsent { .. } | Self::MostBroken { .. } | Self::NotNow { .. } => true,
             _ => false,
         }
     }

@@ -251,7 +251,8 @@ pub(crate) fn is_current(home: &Home, choice: &CorpusChoice, how: PrepareHow) ->
 ///
 /// # Errors
 /// [`BenchError::RawAbsent`] without its raw folder, [`BenchError::NotPrepared`] without one being named, and
-/// [`BenchError::MostBroken`] where most files cannot be used.
+/// [`BenchError::NotNow`] where files cannot be read for a reason that may pass, and [`BenchError::MostBroken`] where
+/// most cannot be used.
 pub(crate) fn prepare_choice(
     home: &Home,
     choice: &CorpusChoice,
@@ -259,10 +260,11 @@ pub(crate) fn prepare_choice(
     skip_absent: bool,
     context: Context<'_>,
 ) -> Result<PrepareRecord, BenchError> {
-    if let Some(record) = current(home, choice, how)? {
-        return Ok(record);
-    }
     let corpus = &choice.name;
+    if let Some(record) = current(home, choice, how)? {
+        // Without its raw folder it cannot be looked at again.
+        return record.all_read_or(corpus);
+    }
     let Some(raw) = &choice.raw else {
         return Err(BenchError::NotPrepared {
             corpus: corpus.clone(),
@@ -277,6 +279,7 @@ pub(crate) fn prepare_choice(
         });
     }
     let record = prepare_as(home, corpus, raw, how, &choice.reading(), context)?;
+    let record = record.all_read_or(corpus)?;
     let broken = record.noted("broken");
     let usable = usize::try_from(record.report["utterances"].as_u64().unwrap_or(0)).unwrap_or(0);
     match broken.first() {
@@ -293,7 +296,22 @@ pub(crate) fn prepare_choice(
 impl PrepareRecord {
     /// Whether files were left out for what another look may find mended.
     fn has_trouble(&self) -> bool {
-        !self.noted("broken").is_empty() || !self.noted("unreadable").is_empty()
+        ["not_now", "unreadable"]
+            .iter()
+            .any(|section| !self.noted(section).is_empty())
+    }
+
+    /// A benchmark on what happened to be readable would be one on another corpus.
+    fn all_read_or(self, corpus: &str) -> Result<Self, BenchError> {
+        let unread = self.noted("not_now");
+        match unread.first() {
+            Some(first) => Err(BenchError::NotNow {
+                corpus: corpus.to_owned(),
+                files: unread.len(),
+                first: first.clone(),
+            }),
+            None => Ok(self),
+        }
     }
 
     /// The messages of a section of the report.

@@ -134,6 +134,9 @@ pub(crate) fn utterances(
     }
     report.speakers = speakers.len();
     report
+        .not_now
+        .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+    report
         .broken
         .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
     report
@@ -163,12 +166,16 @@ fn headers(
                 headers.insert(file.index(), header);
                 continue;
             }
-            Ok(_) => "holds no samples".to_owned(),
-            Err(message) => message,
+            Ok(_) => "holds no samples".to_owned().into(),
+            Err(problem) => problem,
         };
         // A file of many segments may come again in a later part.
         if !std::mem::replace(&mut broken[file.index()], true) {
-            report.broken.push(note(file.path(), &problem));
+            let list = match problem.may_pass {
+                true => &mut report.not_now,
+                false => &mut report.broken,
+            };
+            list.push(note(file.path(), &problem.message));
         }
     }
     headers

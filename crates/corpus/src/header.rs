@@ -11,8 +11,27 @@ pub struct AudioHeader {
     pub frames: u64,
 }
 
-/// Reads the header of one file; the error is a message without the file's name.
-pub type HeaderReader<'a> = dyn Fn(&Path) -> Result<AudioHeader, String> + Sync + 'a;
+/// Why the header of a file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderProblem {
+    /// The message, without the file's name.
+    pub message: String,
+    /// Whether the reason lies outside the file and may pass: a missing program, a permission, a disk that is away.
+    pub may_pass: bool,
+}
+
+impl From<String> for HeaderProblem {
+    /// A fact about the file's bytes.
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            may_pass: false,
+        }
+    }
+}
+
+/// Reads the header of one file.
+pub type HeaderReader<'a> = dyn Fn(&Path) -> Result<AudioHeader, HeaderProblem> + Sync + 'a;
 
 /// Runs `work` on a pool of `threads`, or on the common one.
 pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> T {
@@ -30,13 +49,17 @@ pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T 
 }
 
 /// The header as the audio room reads it.
-pub(crate) fn probe(path: &Path) -> Result<AudioHeader, String> {
-    let info = emobox_audio::probe(path).map_err(|error| error.to_string())?;
+pub(crate) fn probe(path: &Path) -> Result<AudioHeader, HeaderProblem> {
+    let info = emobox_audio::probe(path).map_err(|error| HeaderProblem {
+        message: error.to_string(),
+        may_pass: error.may_pass(),
+    })?;
     if let Some(cut) = info.truncation {
-        return Err(format!(
+        let message = format!(
             "cut short: {} of {} samples are there",
             cut.present, cut.declared
-        ));
+        );
+        return Err(message.into());
     }
     let frames = info
         .frames

@@ -39,7 +39,7 @@ pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1
 pub use card_text::cards_markdown;
 pub use custom::CUSTOM_LAYOUT;
 pub use error::{CorpusError, LineProblem, WrongCorpus};
-pub use header::{AudioHeader, HeaderReader};
+pub use header::{AudioHeader, HeaderProblem, HeaderReader};
 pub use names::corpus_name;
 pub use partition::{
     Assignment, CpythonRandom, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule,

@@ -144,7 +144,10 @@ pub(crate) fn altered(card: &Card, facts: &AudioFacts, report: &PrepareReport) -
         }
     }
     let (hours, released) = (report.seconds / 3600.0, card.table1.hours);
-    let whole = report.is_complete() && report.broken.is_empty() && report.left_out.is_empty();
+    let whole = report.is_complete()
+        && report.broken.is_empty()
+        && report.not_now.is_empty()
+        && report.left_out.is_empty();
     if whole && (hours - released).abs() > HOURS.max(SHARE * released) && released > 0.0 {
         notes.push(format!(
             "the audio is not as released: {hours:.2} h in all where the release has {released:.1} h"

@@ -29,6 +29,8 @@ pub struct PrepareReport {
     pub contradictions: Vec<Noted>,
     /// Files whose audio cannot be used.
     pub broken: Vec<Noted>,
+    /// Files that cannot be read now, for a reason outside them: a missing program, a permission, a disk that is away.
+    pub not_now: Vec<Noted>,
     /// Keys that several files claim; the first file by path is kept.
     pub duplicated: Vec<Duplicate>,
     /// What the corpus leaves out by rule, by reason.
@@ -111,6 +113,7 @@ impl PrepareReport {
             + self.unmatched.len()
             + self.contradictions.len()
             + self.broken.len()
+            + self.not_now.len()
             + duplicated
             + self.unreadable.len()
     }
@@ -123,7 +126,11 @@ impl PrepareReport {
     /// Why not one utterance can be used, and what to do.
     pub(crate) fn cause_of_nothing(&self) -> String {
         let mut messages: BTreeMap<&str, usize> = BTreeMap::new();
-        for noted in self.broken.iter().chain(&self.contradictions) {
+        let unusable = || {
+            let broken = self.broken.iter().chain(&self.not_now);
+            broken.chain(&self.contradictions)
+        };
+        for noted in unusable() {
             *messages.entry(&noted.message).or_default() += 1;
         }
         let most = messages.iter().max_by_key(|(_, n)| **n);
@@ -133,7 +140,7 @@ impl PrepareReport {
                     .to_owned()
             }
             Some((message, n)) => {
-                let all = self.broken.len() + self.contradictions.len();
+                let all = unusable().count();
                 format!("{n} of {all} files: {message}")
             }
             None => "nothing is listed".to_owned(),
@@ -222,6 +229,7 @@ impl fmt::Display for PrepareReport {
         }
         let plain = |path: &String| path.clone();
         section(f, "broken audio", &self.broken, noted)?;
+        section(f, "cannot be read now", &self.not_now, noted)?;
         section(f, "fits no rule of the corpus", &self.unmatched, plain)?;
         section(f, "contradicts itself", &self.contradictions, noted)?;
         section(f, "key claimed by several files", &self.duplicated, |d| {

@@ -1,10 +1,10 @@
 //! Listings of any content, in every form that is read: an answer or an error, never a panic.
 
-use emobox_corpus::{AudioHeader, PrepareOptions, prepare_any_with};
+use emobox_corpus::{AudioHeader, HeaderProblem, PrepareOptions, prepare_any_with};
 use proptest::prelude::*;
 use std::path::Path;
 
-fn header(_: &Path) -> Result<AudioHeader, String> {
+fn header(_: &Path) -> Result<AudioHeader, HeaderProblem> {
     Ok(AudioHeader {
         sample_rate: 16_000,
         channels: 2,

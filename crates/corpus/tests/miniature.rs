@@ -4,7 +4,9 @@
 //! The text holds files one after another: a line `-- path --`, then the content. An audio file's content is
 //! `<sample rate> <channels> <samples of one channel>`; any other content is broken audio.
 
-use emobox_corpus::{AudioHeader, PrepareOptions, Prepared, path_text, prepare_with, registry};
+use emobox_corpus::{
+    AudioHeader, HeaderProblem, PrepareOptions, Prepared, path_text, prepare_with, registry,
+};
 use std::path::Path;
 
 fn unpack(archive: &str, root: &Path) {
@@ -25,7 +27,7 @@ fn unpack(archive: &str, root: &Path) {
     }
 }
 
-fn read_header(path: &Path) -> Result<AudioHeader, String> {
+fn read_header(path: &Path) -> Result<AudioHeader, HeaderProblem> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let numbers: Vec<u64> = text
         .split_whitespace()
@@ -37,7 +39,7 @@ fn read_header(path: &Path) -> Result<AudioHeader, String> {
             channels: channels as u16,
             frames,
         }),
-        _ => Err("no audio".to_owned()),
+        _ => Err("no audio".to_owned().into()),
     }
 }
 

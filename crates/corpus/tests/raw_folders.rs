@@ -1,7 +1,8 @@
 //! Raw folders as people have them: custom corpora, wrong folders, half downloads, names in old code pages.
 
 use emobox_corpus::{
-    AudioHeader, CorpusError, PrepareOptions, Prepared, prepare_any_with, prepare_with,
+    AudioHeader, CorpusError, HeaderProblem, PrepareOptions, Prepared, prepare_any_with,
+    prepare_with,
 };
 use std::path::Path;
 
@@ -15,7 +16,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn header(_: &Path) -> Result<AudioHeader, String> {
+fn header(_: &Path) -> Result<AudioHeader, HeaderProblem> {
     Ok(AudioHeader {
         sample_rate: 16_000,
         channels: 2,
@@ -267,7 +268,7 @@ fn names_that_are_no_utf8_are_read_and_opened() {
         if path.exists() {
             header(path)
         } else {
-            Err("gone".to_owned())
+            Err("gone".to_owned().into())
         }
     };
     let prepared = prepare_with("urdu", folder.path(), &options, &exists).unwrap();

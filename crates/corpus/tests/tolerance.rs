@@ -1,7 +1,9 @@
 //! The miniature release of every registered corpus, as releases get changed on their way to people's disks. Each cell of
 //! `docs/tolerance.md` works, or says what it left out, or is refused; none is silently wrong. `EMOBOX_UPDATE=1` writes it.
 
-use emobox_corpus::{AudioHeader, PrepareOptions, Prepared, path_text, prepare_with, registry};
+use emobox_corpus::{
+    AudioHeader, HeaderProblem, PrepareOptions, Prepared, path_text, prepare_with, registry,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -35,10 +37,10 @@ fn miniature(corpus: &str) -> Files {
     files
 }
 
-fn read_header(path: &Path) -> Result<AudioHeader, String> {
+fn read_header(path: &Path) -> Result<AudioHeader, HeaderProblem> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     if text.starts_with("version https://git-lfs") {
-        return Err("not audio: starts with a Git LFS pointer".to_owned());
+        return Err("not audio: starts with a Git LFS pointer".to_owned().into());
     }
     let numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
     match numbers.collect::<Vec<u64>>()[..] {
@@ -47,7 +49,7 @@ fn read_header(path: &Path) -> Result<AudioHeader, String> {
             channels: channels as u16,
             frames,
         }),
-        _ => Err("no audio".to_owned()),
+        _ => Err("no audio".to_owned().into()),
     }
 }
 

@@ -117,15 +117,18 @@ impl<'a> Client<'a> {
             lost = 0;
             let fresh = self.look_for_receipts()?;
             self.context.progress.advance(fresh);
-            if self.finished.len() == self.plan.tasks.len() {
-                return Ok(());
+            if self.only_the_report_is_left() {
+                return self.take_the_report_over(&queue);
             }
             if is_cancelled(self.plan) {
                 return Err(BenchError::Cluster(
                     "this experiment was cancelled; --executor slurm starts it again".to_owned(),
                 ));
             }
-            self.judge_the_gone(&queue)?;
+            if self.judge_the_gone(&queue)? {
+                // What needed it is settled too, and must not be submitted.
+                continue;
+            }
             self.warn_of_the_stuck(&queue);
             self.submit_the_open(&queue)?;
             self.pause(poll)?;
@@ -193,9 +196,23 @@ impl<'a> Client<'a> {
         Ok(true)
     }
 
+    fn only_the_report_is_left(&self) -> bool {
+        let mut tasks = self.plan.tasks.iter().enumerate();
+        tasks.all(|(at, task)| task.stage == JobStage::Report || self.finished.contains(&at))
+    }
+
+    /// The report's task is for clients that have left: one that is still here makes the report itself.
+    fn take_the_report_over(&self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
+        let waiting = queue
+            .iter()
+            .filter(|(at, _)| self.plan.tasks[**at].stage == JobStage::Report);
+        slurm::cancel_tasks(waiting.map(|(at, task)| format!("{}_{at}", task.slurm)))
+    }
+
     /// A task that was submitted, is not in the queue and has no receipts has failed, once the shared
-    /// disk has had its time to show the receipts.
-    fn judge_the_gone(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
+    /// disk has had its time to show the receipts. Returns whether any was given up.
+    fn judge_the_gone(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<bool, BenchError> {
+        let mut given_up = false;
         let options = self.plan.experiment.slurm.clone().unwrap_or_default();
         for at in 0..self.plan.tasks.len() {
             let is_gone = !self.finished.contains(&at)
@@ -225,6 +242,7 @@ impl<'a> Client<'a> {
                     "{why}\n  given up after {tries} tries; the others go on"
                 ));
                 self.give_up(at, &why)?;
+                given_up = true;
             } else {
                 let (now, all) = (*failures, options.retries);
                 self.tell(format!("{why}\n  submitted again ({now} of {all} times)"));
@@ -232,7 +250,7 @@ impl<'a> Client<'a> {
             self.state.forget(at);
             self.state.write(self.plan)?;
         }
-        Ok(())
+        Ok(given_up)
     }
 
     /// The cells of a task that nothing came of stay empty, for this reason.
@@ -240,7 +258,7 @@ impl<'a> Client<'a> {
         for &at in &self.plan.tasks[task].jobs {
             if !self.states.get(at).is_settled() {
                 let failure = JobFailure {
-                    reason: why.lines().next().unwrap_or(why).to_owned(),
+                    reason: trouble::without_log(why).to_owned(),
                     wrong_call: false,
                     left_out: false,
                     may_pass: false,

@@ -92,7 +92,7 @@ pub(super) fn explain(plan: &Plan, state: &State, task: usize) -> String {
     };
     let mut message = format!("task {task} ({name}) {why}");
     if let Some(path) = log {
-        message.push_str(&format!("; the end of {}:", path.display()));
+        message.push_str(&format!("{LOG_FOLLOWS}{}:", path.display()));
         let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
         for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
             message.push_str("\n    ");
@@ -102,6 +102,15 @@ pub(super) fn explain(plan: &Plan, state: &State, task: usize) -> String {
         message.push_str("; it wrote no log: does every node see the folder of --home?");
     }
     message
+}
+
+const LOG_FOLLOWS: &str = "; the end of ";
+
+/// What [`explain`] says, less the end of the log.
+pub(super) fn without_log(explained: &str) -> &str {
+    explained
+        .split_once(LOG_FOLLOWS)
+        .map_or(explained, |(why, _)| why)
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -190,7 +190,7 @@ fn a_missing_helper_program_is_missed_until_it_is_there() {
         .arg("-version")
         .output();
     if real.is_err() {
-        skipped();
+        skipped("ffmpeg");
         return;
     }
     for entry in walk(&program.path("clips")) {
@@ -222,9 +222,90 @@ fn a_missing_helper_program_is_missed_until_it_is_there() {
     assert_eq!(again.code, Some(0), "{}", again.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_is_no_fact_about_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let program = Program::new();
+    let folder = tones(&program, "tones");
+    mode(&program.path(""), 0o777);
+    // Root may read everything, so the program then runs as somebody else, from a place that everybody can reach.
+    let copy = program.path("emobox");
+    std::fs::copy(env!("CARGO_BIN_EXE_emobox"), &copy).unwrap();
+    mode(&copy, 0o755);
+    let locked = folder.join("sad/2.wav");
+    let is_root = || {
+        mode(&locked, 0o000);
+        let is_root = std::fs::read(&locked).is_ok();
+        mode(&locked, 0o644);
+        is_root
+    };
+    let is_root = is_root();
+    let run = |call: &[&str]| {
+        let given = program.command(call);
+        let mut command = match is_root {
+            true => {
+                let mut command = std::process::Command::new("setpriv");
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+                command.arg(&copy);
+                command
+            }
+            false => std::process::Command::new(&copy),
+        };
+        command.args(given.get_args()).current_dir(program.path(""));
+        command.envs(
+            given
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        program.transcript(&command.output().unwrap())
+    };
+    if is_root
+        && std::process::Command::new("setpriv")
+            .arg("--version")
+            .output()
+            .is_err()
+    {
+        skipped("setpriv");
+        return;
+    }
+    let call = bench(&["tones=tones"], &[]);
+    // While the corpus is prepared: the cell stays empty, and the next start looks again.
+    mode(&locked, 0o000);
+    let unread = "1 audio files of tones cannot be read now, the first is sad/2.wav";
+    run(&call).fails_with(1, &[unread, "ermission denied"]);
+    run(&call).fails_with(1, &[unread]);
+    mode(&locked, 0o644);
+    let whole = run(&call);
+    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    let items_of = |scores: &Value, encoder: &str| -> u64 {
+        let runs = scores["runs"].as_array().unwrap().iter();
+        let folds = runs.filter(|run| run["encoder"] == encoder && run["fold"] != "mean");
+        folds.map(|run| run["n"].as_u64().unwrap()).sum()
+    };
+    let fbank = items_of(&scores(&program), "fbank");
+    assert!(fbank > 0);
+    // After that: finished cells stay, another encoder's cell is empty until the file can be read.
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden/whisper-80.pt");
+    std::fs::copy(golden, program.path("tiny.pt")).unwrap();
+    let both = bench(&["tones=tones"], &["--encoder", "tiny=tiny.pt"]);
+    mode(&locked, 0o000);
+    run(&both).fails_with(3, &["of tones cannot be read now", "sad/2.wav"]);
+    assert_eq!(absent(&program).len(), 1);
+    mode(&locked, 0o644);
+    let whole = run(&both);
+    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    assert!(absent(&program).is_empty());
+    assert_eq!(items_of(&scores(&program), "tiny"), fbank);
+}
+
 #[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
-fn skipped() {
-    eprintln!("skipped: ffmpeg is not on this machine");
+fn skipped(program: &str) {
+    eprintln!("skipped: {program} is not on this machine");
 }
 
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {

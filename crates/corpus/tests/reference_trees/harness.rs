@@ -94,7 +94,7 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
         headers
             .get(path)
             .copied()
-            .ok_or_else(|| "no published row".to_owned())
+            .ok_or_else(|| "no published row".to_owned().into())
     };
     let prepare = |as_published: bool| -> Prepared {
         let options = PrepareOptions {
