@@ -1,8 +1,8 @@
 use super::slurm::{self, Queued};
 use super::state::{State, Submission, is_cancelled, mark_cancelled};
 use super::trouble;
-use crate::plan::{JobFailure, JobStage, JobState, Plan, Receipt, States};
-use crate::results::{assemble, mark_in_progress};
+use crate::plan::{JobFailure, JobStage, JobState, Plan, Receipt, States, report_here};
+use crate::results::mark_in_progress;
 use crate::{BenchError, BenchRun, Context, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -90,7 +90,7 @@ impl<'a> Client<'a> {
         let followed = self.follow();
         self.context.progress.end();
         followed?;
-        assemble(self.plan, &self.states)?.unless_empty()
+        report_here(self.plan, &mut self.states, self.context)?.unless_empty()
     }
 
     fn follow(&mut self) -> Result<(), BenchError> {

@@ -21,7 +21,7 @@ pub(crate) use estimate::Sizes;
 pub(crate) use receipt::Done;
 pub use receipt::{FileStamp, JobFailure, Receipt};
 pub use run::run_task;
-pub(crate) use run::{prepare_all, run_here, train_here};
+pub(crate) use run::{prepare_all, report_here, run_here, train_here};
 pub use state::{JobState, States};
 pub(crate) use text::{gigabytes, ranges};
 

@@ -171,6 +171,20 @@ pub(crate) fn prepare_all(
     Ok(())
 }
 
+/// The report of what is finished, in this process.
+pub(crate) fn report_here(
+    plan: &Plan,
+    states: &mut States,
+    context: Context<'_>,
+) -> Result<BenchRun, BenchError> {
+    let home = Home::new(&plan.home);
+    let shop = Workshop::new(&home, &plan.experiment, context)?;
+    for (at, _) in plan.stage(JobStage::Report) {
+        settle(plan, &shop, at, states)?;
+    }
+    assemble(plan, states)
+}
+
 fn run_stages(
     plan: &Plan,
     stages: &[JobStage],
