@@ -1,7 +1,8 @@
 use crate::coded::{self, Failure};
 use crate::container::pcm::PcmLayout;
 use crate::container::wave::Wave;
-use crate::container::{Container, aiff, aiff::Aiff, mpeg, wave};
+use crate::container::{AVI, MATROSKA, avi, matroska};
+use crate::container::{Container, StreamHeader, aiff, aiff::Aiff, mpeg, wave};
 use crate::load::{Truncation, identify};
 use crate::source::Source;
 use crate::{AudioError, SampleRate, ffmpeg};
@@ -62,7 +63,18 @@ fn probe_source(mut source: Source) -> Result<AudioInfo, AudioError> {
                 return ffmpeg::probe(&source.origin, &format!("AIFF-C with {codec}"));
             }
         },
-        Container::Foreign(name) => return ffmpeg::probe(&source.origin, name),
+        Container::Foreign(name) => {
+            // A process for each file would take most of the time of preparing a corpus of videos.
+            let header = match name {
+                AVI => avi::read(&mut source),
+                MATROSKA => matroska::read(&mut source),
+                _ => None,
+            };
+            match header.filter(|header| header.channels > 0) {
+                Some(header) => of_stream(name, &header),
+                None => return ffmpeg::probe(&source.origin, name),
+            }
+        }
         _ => {
             let origin = source.origin.clone();
             let counted = match container {
@@ -91,6 +103,17 @@ fn probe_source(mut source: Source) -> Result<AudioInfo, AudioError> {
         });
     }
     Ok(info)
+}
+
+fn of_stream(container: &str, header: &StreamHeader) -> AudioInfo {
+    AudioInfo {
+        container: container.to_owned(),
+        codec: header.codec.to_owned(),
+        sample_rate: SampleRate(header.sample_rate),
+        channels: header.channels,
+        frames: Some((header.seconds * f64::from(header.sample_rate)).round() as u64),
+        truncation: None,
+    }
 }
 
 fn of_pcm(container: &str, layout: &PcmLayout) -> AudioInfo {

@@ -262,8 +262,7 @@ pub(crate) fn prepare_choice(
 ) -> Result<PrepareRecord, BenchError> {
     let corpus = &choice.name;
     if let Some(record) = current(home, choice, how)? {
-        // Without its raw folder it cannot be looked at again.
-        return record.all_read_or(corpus);
+        return record.judged();
     }
     let Some(raw) = &choice.raw else {
         return Err(BenchError::NotPrepared {
@@ -278,19 +277,7 @@ pub(crate) fn prepare_choice(
             skipped: skip_absent,
         });
     }
-    let record = prepare_as(home, corpus, raw, how, &choice.reading(), context)?;
-    let record = record.all_read_or(corpus)?;
-    let broken = record.noted("broken");
-    let usable = usize::try_from(record.report["utterances"].as_u64().unwrap_or(0)).unwrap_or(0);
-    match broken.first() {
-        Some(first) if broken.len() > usable => Err(BenchError::MostBroken {
-            corpus: corpus.clone(),
-            broken: broken.len(),
-            of: broken.len() + usable,
-            first: first.clone(),
-        }),
-        _ => Ok(record),
-    }
+    prepare_as(home, corpus, raw, how, &choice.reading(), context)?.judged()
 }
 
 impl PrepareRecord {
@@ -301,16 +288,27 @@ impl PrepareRecord {
             .any(|section| !self.noted(section).is_empty())
     }
 
-    /// A benchmark on what happened to be readable would be one on another corpus.
-    fn all_read_or(self, corpus: &str) -> Result<Self, BenchError> {
+    /// A benchmark on what happened to be usable would be one on another corpus.
+    fn judged(self) -> Result<Self, BenchError> {
         let unread = self.noted("not_now");
-        match unread.first() {
-            Some(first) => Err(BenchError::NotNow {
-                corpus: corpus.to_owned(),
+        if let Some(first) = unread.first() {
+            return Err(BenchError::NotNow {
+                corpus: self.corpus,
                 files: unread.len(),
                 first: first.clone(),
+            });
+        }
+        let broken = self.noted("broken");
+        let usable = self.report["utterances"].as_u64().unwrap_or(0);
+        let usable = usize::try_from(usable).unwrap_or(0);
+        match broken.first() {
+            Some(first) if broken.len() > usable => Err(BenchError::MostBroken {
+                corpus: self.corpus,
+                broken: broken.len(),
+                of: broken.len() + usable,
+                first: first.clone(),
             }),
-            None => Ok(self),
+            _ => Ok(self),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What kind of file it is, by its first bytes alone: names and extensions lie.
 
 pub(crate) mod aiff;
+pub(crate) mod avi;
+pub(crate) mod matroska;
 pub(crate) mod mp4;
 pub(crate) mod mpeg;
 pub(crate) mod pcm;
@@ -37,10 +39,23 @@ impl fmt::Display for Container {
     }
 }
 
+/// What the header of a container that ffmpeg decodes says of its first audio stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StreamHeader {
+    /// As ffmpeg calls it.
+    pub(crate) codec: &'static str,
+    pub(crate) sample_rate: u32,
+    pub(crate) channels: u16,
+    pub(crate) seconds: f64,
+}
+
+pub(crate) const AVI: &str = "AVI";
+pub(crate) const MATROSKA: &str = "Matroska/WebM";
+
 /// Containers that start with a fixed magic number and are left to ffmpeg.
 const FOREIGN: [(&[u8], &str); 14] = [
     (b"caff", "CAF"),
-    (b"\x1A\x45\xDF\xA3", "Matroska/WebM"),
+    (b"\x1A\x45\xDF\xA3", MATROSKA),
     (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "ASF/WMA"),
     (b"\x00\x00\x01\xBA", "MPEG program stream"),
     (b"\x00\x00\x01\xB3", "MPEG video"),
@@ -62,7 +77,7 @@ pub(crate) fn sniff(head: &[u8]) -> Option<Container> {
         b"RIFF" | b"RIFX" | b"RF64" | b"BW64" => {
             return match form? {
                 b"WAVE" => Some(Container::Wave),
-                b"AVI " => Some(Container::Foreign("AVI")),
+                b"AVI " => Some(Container::Foreign(AVI)),
                 _ => Some(Container::Foreign("RIFF (neither WAVE nor AVI)")),
             };
         }

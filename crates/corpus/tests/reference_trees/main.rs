@@ -20,6 +20,8 @@ mod resd;
 mod shemo;
 mod table;
 
+use rayon::prelude::*;
+
 macro_rules! reference_trees {
     ($($corpus:ident $(=> $side_files:path)?;)*) => {
         $(
@@ -37,11 +39,11 @@ macro_rules! reference_trees {
         #[ignore = "writes the releases of tools/paper_in_miniature.sh"]
         fn write_releases() {
             let root = std::env::var_os("EMOBOX_RELEASES").expect("EMOBOX_RELEASES=DIR");
-            $(
-                let hook: Option<harness::SideFiles> = None $(.or(Some($side_files)))?;
-                let root_of = std::path::Path::new(&root).join(stringify!($corpus));
-                releases::write(stringify!($corpus), hook, &root_of);
-            )*
+            let corpora: &[(&str, Option<harness::SideFiles>)] =
+                &[$((stringify!($corpus), None $(.or(Some($side_files as harness::SideFiles)))?)),*];
+            corpora.par_iter().for_each(|(corpus, hook)| {
+                releases::write(corpus, *hook, &std::path::Path::new(&root).join(corpus));
+            });
         }
     };
 }
