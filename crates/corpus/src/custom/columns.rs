@@ -135,7 +135,7 @@ impl Mapping {
                 }
                 // WebDataset's bare label says no more than the one that JSON names.
                 [label, cls] if field == "label" && plain(cls) == "cls" => {
-                    mapping.set(field, label)
+                    mapping.set(field, label);
                 }
                 [_, _, ..] if field == "label" => {
                     let names: Vec<&str> = found.iter().map(|name| name.as_str()).collect();

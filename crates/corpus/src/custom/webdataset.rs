@@ -135,11 +135,11 @@ fn split(name: &str) -> Option<(&str, &str)> {
     Some((&name[..start + dot], &last[dot + 1..]))
 }
 
+/// What is done with a file: by name, size and content; says whether to go on.
+type Take<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, CorpusError> + 'a;
+
 /// Calls for every file with name, size and content until it says that it is enough.
-fn each_entry(
-    path: &Path,
-    take: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, CorpusError>,
-) -> Result<(), CorpusError> {
+fn each_entry(path: &Path, take: &mut Take<'_>) -> Result<(), CorpusError> {
     let damaged = |e: std::io::Error| packed(path, format!("the archive cannot be read: {e}"));
     let file = std::fs::File::open(path).map_err(|e| FileError::io("open", path, e))?;
     let file = std::io::BufReader::new(file);
