@@ -248,7 +248,7 @@ fn audformat_tables_that_contradict_each_other_or_are_pickles_are_refused() {
     form(&program, "audformat-csv");
     let header = std::fs::read_to_string(program.path("own/db.yaml")).unwrap();
     let again = "  again:\n    type: filewise\n    columns:\n      emotion: {scheme_id: emotion}\n";
-    program.write("own/db.yaml", format!("{}{again}", header).as_bytes());
+    program.write("own/db.yaml", format!("{header}{again}").as_bytes());
     prepare(&program, &[]).fails_with(1, &["db.again.csv", "storage_format"]);
     program.write("own/db.again.csv", b"file,emotion\nwav/03_anger_0.wav,s\n");
     prepare(&program, &[]).fails_with(

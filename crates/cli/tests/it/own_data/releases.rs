@@ -294,7 +294,7 @@ fn what_cannot_be_listed_is_told_with_what_is_missing() {
     symlink(program.path("raw"), program.path("raw/circle")).unwrap();
     program.write("raw/closed/03a01Na.wav", &sound(2));
     let closed = program.path("raw/closed");
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
     let is_closed = std::fs::read_dir(&closed).is_err();
     let told = program.run(&["prepare", "emodb", "--raw", "raw"]);
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o755)).unwrap();
