@@ -345,6 +345,7 @@ impl<'a> Cell<'a> {
         for scored in &mut runs {
             scored.audit = Some(split.audit.verdict.clone());
             scored.skipped.clone_from(&skipped);
+            scored.cut = jobs.cut;
         }
         set_as_published(&mut runs, outcomes);
         let training = outcomes

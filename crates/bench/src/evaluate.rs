@@ -59,7 +59,8 @@ pub fn evaluate_items(
     manifest: Option<&Manifest>,
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
-    let mut classes = classes_of(&items);
+    let known = manifest.map_or_else(Vec::new, Manifest::classes);
+    let classes = classes_of(&known, &items)?;
     let mut corpus = Path::new(name).file_stem().map_or_else(
         || name.to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -67,11 +68,6 @@ pub fn evaluate_items(
     if let Some(manifest) = manifest {
         check_keys(&items, manifest, name)?;
         add_speakers(&mut items, manifest);
-        let mut all = manifest.classes();
-        all.extend(classes);
-        all.sort();
-        all.dedup();
-        classes = all;
         corpus.clone_from(&manifest.corpus);
     }
     let labels = RunLabels {

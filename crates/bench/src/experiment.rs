@@ -4,7 +4,7 @@ use crate::home::is_plain_name;
 use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName, Reading};
 use emobox_corpus::{Scheme, corpus_name};
 use emobox_encoder::{Device, LayerSelection};
-use emobox_features::{ComputePrecision, Normalisation};
+use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Protocol};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,6 +67,9 @@ pub struct Experiment {
     /// Arithmetic of the encoder: `f32` or `bf16`.
     #[serde(default)]
     pub precision: ComputePrecision,
+    /// Numbers of stored features: `f16` or `f32`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub store_precision: StorePrecision,
     /// Where the encoder computes: `cpu`, `cuda`, `cuda:N` or `metal`.
     #[serde(default, with = "as_text")]
     pub device: Device,
@@ -163,6 +166,7 @@ impl Default for Experiment {
             allow_missing: false,
             as_published: false,
             precision: ComputePrecision::default(),
+            store_precision: StorePrecision::default(),
             device: Device::default(),
             layers: LayerSelection::default(),
             normalisation: Normalisation::default(),

@@ -83,6 +83,8 @@ pub struct Extracted {
     /// Utterances that could not be read now, and why: a missing program or file, a permission. They are tried
     /// again at every call.
     pub unreadable: Vec<(String, String)>,
+    /// Utterances that are longer than what the encoder hears: their features are those of the beginning.
+    pub cut: Vec<String>,
     /// Shards of the store that are there now.
     pub shards: usize,
     /// Shards that the complete store has.
@@ -104,6 +106,12 @@ impl Extracted {
             } else {
                 ")".to_owned()
             });
+        }
+        if let Some(first) = self.cut.first() {
+            line.push_str(&format!(
+                ", {} longer than what the encoder hears and heard in part (the first is {first})",
+                self.cut.len()
+            ));
         }
         if let Some((key, reason)) = self.unreadable.first() {
             let count = self.unreadable.len();
@@ -258,6 +266,8 @@ pub fn extract(
     }
     for shard in plan.shards().iter().filter(|s| share.contains(s.number)) {
         let items = Ledger::read(dir, shard).map_or_else(Vec::new, |ledger| ledger.items);
+        let cut = items.iter().filter(|item| item.cut_to.is_some());
+        extracted.cut.extend(cut.map(|item| item.key.clone()));
         let failed = items.into_iter().filter_map(|i| Some((i.key, i.failed?)));
         extracted.failed.extend(failed);
     }
@@ -502,7 +512,7 @@ impl<'a> Round<'a> {
         };
         let item = StoredItem::new(self.plan.header(), key, &view);
         let item = item.map_err(|e| fact(e.to_string()))?;
-        Ok((path, item))
+        Ok((path, item.cut_to(hidden.cut_to)))
     }
 }
 

@@ -158,6 +158,9 @@ impl Cutter {
     }
 }
 
+/// What samples are given to, piece by piece.
+type Take<'a> = dyn FnMut(&[f32]) -> Result<(), BenchError> + 'a;
+
 impl Predictor {
     /// Hears an audio file, or standard input for `-`, and tells each answer as soon as it is
     /// known: a raw stream is read as it comes, everything else is decoded first.
@@ -174,9 +177,34 @@ impl Predictor {
                 samples.extend_from_slice(piece);
                 Ok(())
             })?;
-            tell(&self.answer(file, &samples)?);
-            return Ok(());
+            let Some(longest) = self.longest().filter(|&longest| samples.len() > longest) else {
+                tell(&self.answer(file, &samples)?);
+                return Ok(());
+            };
+            context.progress.note(&format!(
+                "{} takes {:.1} s, the encoder hears {:.0} s at once: an answer for each such part (--window SECONDS takes others)",
+                file.display(),
+                samples.len() as f64 / f64::from(SampleRate::SPEECH.0),
+                longest as f64 / f64::from(SampleRate::SPEECH.0),
+            ));
+            let windows = Windows {
+                length: longest,
+                hop: longest,
+            };
+            return self.in_windows(file, windows, tell, &mut |take| take(&samples));
         };
+        let read = &mut |take: &mut Take<'_>| read(file, how.raw, context, take);
+        self.in_windows(file, windows, tell, read)
+    }
+
+    /// Tells an answer for each window of what `read` gives.
+    fn in_windows(
+        &self,
+        file: &Path,
+        windows: Windows,
+        tell: &mut dyn FnMut(&Answer),
+        read: &mut dyn FnMut(&mut Take<'_>) -> Result<(), BenchError>,
+    ) -> Result<(), BenchError> {
         let mut window = |start: usize, samples: &[f32]| {
             let mut answer = self.answer(file, samples)?;
             answer.start = Some(start as f64 / f64::from(SampleRate::SPEECH.0));
@@ -184,9 +212,7 @@ impl Predictor {
             Ok(())
         };
         let mut cutter = Cutter::new(windows);
-        read(file, how.raw, context, &mut |piece| {
-            cutter.push(piece, &mut window)
-        })?;
+        read(&mut |piece| cutter.push(piece, &mut window))?;
         cutter.finish(window)
     }
 }
@@ -196,7 +222,7 @@ fn read(
     file: &Path,
     raw: Option<RawSamples>,
     context: Context<'_>,
-    take: &mut dyn FnMut(&[f32]) -> Result<(), BenchError>,
+    take: &mut Take<'_>,
 ) -> Result<(), BenchError> {
     let standard_input = file == Path::new("-");
     let options = LoadOptions::default();

@@ -96,6 +96,11 @@ impl Predictor {
         &self.probe
     }
 
+    /// The most samples at 16 kHz that the encoder hears at once, if there is a most.
+    pub(crate) fn longest(&self) -> Option<usize> {
+        self.encoder.info().longest
+    }
+
     /// The classes it can tell apart.
     pub fn classes(&self) -> &[String] {
         self.probe.classes()

@@ -172,6 +172,7 @@ pub fn prepare_as(
         channel,
         columns: reading.columns.clone(),
         custom: reading.custom,
+        unpack: manifest.parent().map(|folder| folder.join("audio")),
     };
     let prepared = prepare_to(name, &raw, &options, &manifest);
     context.progress.advance(1);

@@ -134,7 +134,7 @@ pub fn compare_items(
     b: (&str, &[Prediction]),
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
-    let classes = classes_of(a.1.iter().chain(b.1));
+    let classes = classes_of(&[], a.1.iter().chain(b.1))?;
     let comparison = compare(&CompareRequest {
         corpus,
         a,

@@ -117,6 +117,8 @@ pub(crate) struct Jobs<'a> {
     pub(crate) folder: PathBuf,
     /// Why utterances take no part, and how many.
     pub(crate) left_out: Vec<(String, usize)>,
+    /// How many take part of which the encoder heard only the beginning.
+    pub(crate) cut: u64,
 }
 
 /// Cuts an assignment into jobs below `runs`, and writes down there what it is.
@@ -172,7 +174,10 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
         ("no features could be extracted", no_features),
         ("longer than the protocol's limit", too_long),
     ];
+    let cut = assignment.ledgers.cut();
+    let cut = cut.filter(|item| usable.contains_key(item.key.as_str()));
     Ok(Jobs {
+        cut: cut.count() as u64,
         jobs,
         folder,
         left_out: left_out

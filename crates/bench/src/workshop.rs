@@ -35,6 +35,7 @@ impl<'a> Workshop<'a> {
             options: ExtractOptions {
                 layers: experiment.layers.clone(),
                 compute: experiment.precision,
+                precision: experiment.store_precision,
                 normalisation: experiment.normalisation,
                 statistics: experiment.layer_curve,
                 ..ExtractOptions::default()

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
     Choice, ClassWeighting, ComputePrecision, Device, KeepFeatures, LayerSelection, Maps,
-    Normalisation, ProtocolName, RawFormat, Scheme,
+    Normalisation, ProtocolName, RawFormat, Scheme, StorePrecision,
 };
 use std::path::PathBuf;
 
@@ -256,6 +256,9 @@ pub(crate) struct Grid {
     /// Arithmetic of the encoder's products: f32 (default), or bf16 where the CPU has it
     #[arg(long, value_parser = choice::<ComputePrecision>())]
     pub(crate) precision: Option<ComputePrecision>,
+    /// Numbers of stored features: f16 (default), or f32 for encoders whose numbers exceed 65504
+    #[arg(long, value_parser = choice::<StorePrecision>())]
+    pub(crate) store_precision: Option<StorePrecision>,
     /// Where encoders compute: cpu (default), cuda, cuda:N or metal
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<Device>,

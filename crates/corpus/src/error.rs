@@ -67,6 +67,15 @@ pub enum CorpusError {
         cure: &'static str,
     },
 
+    /// A file that holds audio or rows and cannot be read.
+    #[error("{}: {problem}", path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// Several tables lie beside the audio of a user's own corpus and none has a telling name.
     #[error("corpus {corpus}: several tables in {}: {tables}; name the one to use, {}/FILE, in place of the folder", root.display(), root.display())]
     SeveralTables {

@@ -28,6 +28,8 @@ pub struct PrepareOptions {
     /// It is a corpus of the user's own, whatever its name and its files look like, and its labels and speakers are
     /// right as they are written.
     pub custom: bool,
+    /// Where audio that lies inside Parquet tables or tar shards is unpacked to; what is there is replaced.
+    pub unpack: Option<PathBuf>,
 }
 
 /// Which channel of every file is taken.

@@ -117,7 +117,7 @@ impl RawFile {
     }
 }
 
-fn has_audio_extension(path: &str) -> bool {
+pub(crate) fn has_audio_extension(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, extension)| {
         AUDIO_EXTENSIONS
             .iter()

@@ -40,10 +40,15 @@ pub struct FolderReport {
     pub normalisation: Normalisation,
     /// Where that was read.
     pub normalisation_from: String,
+    /// What all names of tensors begin with, where no known program begins them so: `module.`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
     /// Tensors that are needed and not there, with the shape they should have.
     pub missing: Vec<String>,
     /// Tensors of another shape than the configuration asks for, with both shapes.
     pub misshaped: Vec<String>,
+    /// Tensors that hold infinities or NaN, with the place of the first.
+    pub not_finite: Vec<String>,
     /// What else is there.
     pub unused: Vec<String>,
     /// The classes of a fine-tuned emotion2vec.
@@ -53,11 +58,11 @@ pub struct FolderReport {
 impl FolderReport {
     /// Whether the encoder would open.
     pub fn complete(&self) -> bool {
-        self.missing.is_empty() && self.misshaped.is_empty()
+        self.missing.is_empty() && self.misshaped.is_empty() && self.not_finite.is_empty()
     }
 }
 
-/// Looks at a folder or checkpoint file without reading a weight.
+/// Looks at a folder or checkpoint file as opening it does, reading each weight once and keeping none.
 ///
 /// # Errors
 /// [`EncoderError`] where not even the architecture can be told; what is missing of a known one
@@ -85,6 +90,13 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         ))
     });
     let misshaped = misshaped.collect();
+    let mut not_finite = Vec::new();
+    for need in needs.iter().filter(|need| need.fits()) {
+        let values = checkpoint.read(&need.tensor)?;
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            not_finite.push(format!("{}: element {at} is {}", need.tensor, values[at]));
+        }
+    }
     let head = match model {
         ModelConfig::Data2Vec2(_) => EmotionHead::read(checkpoint, folder(path), model.dim())?,
         _ => None,
@@ -104,8 +116,10 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         tensors,
         parameters,
         element_types: element_types(checkpoint, &needs),
+        prefix: naming.unusual.then(|| naming.prefix.clone()),
         missing,
         misshaped,
+        not_finite,
         unused: unused(checkpoint, &needs),
         labels,
         normalisation: detected.normalisation,
@@ -192,13 +206,20 @@ impl fmt::Display for FolderReport {
         if !self.labels.is_empty() {
             writeln!(f, "  classes         {}", self.labels.join(", "))?;
         }
+        if let Some(prefix) = &self.prefix {
+            writeln!(
+                f,
+                "  tensor names    begin with {prefix}, which is passed over"
+            )?;
+        }
         list(f, "not used", &self.unused)?;
         list(f, "MISSING", &self.missing)?;
         list(f, "WRONG SHAPE", &self.misshaped)?;
+        list(f, "NOT FINITE", &self.not_finite)?;
         let verdict = if self.complete() {
             "complete: it opens"
         } else {
-            "incomplete: it does not open"
+            "it does not open"
         };
         write!(f, "  verdict         {verdict}")
     }

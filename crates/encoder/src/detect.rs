@@ -39,7 +39,7 @@ pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
     }
     let yaml = folder.join("config.yaml");
     if let Some(text) = read_text(&yaml)? {
-        let value = crate::yaml::parse(&text).map_err(|reason| bad_file(&yaml, &reason))?;
+        let value = emobox_files::parse_yaml(&text).map_err(|reason| bad_file(&yaml, &reason))?;
         return funasr(path, &value);
     }
     let checkpoint = Checkpoint::open(path)?;

@@ -26,7 +26,6 @@ mod ops;
 mod options;
 mod parts;
 mod weights;
-mod yaml;
 mod zoo;
 
 pub use check::{FolderReport, check_dir};

@@ -10,12 +10,15 @@ use std::collections::BTreeMap;
 #[derive(Clone)]
 pub(crate) struct Naming {
     pub(crate) prefix: String,
+    /// No known program writes this prefix.
+    pub(crate) unusual: bool,
     /// From the name in the model code to the name in the checkpoint.
     pub(crate) spell: fn(&str) -> String,
 }
 
 impl Naming {
-    /// The first of `prefixes` under which `anchor` is in the checkpoint, or the first of all.
+    /// The first of `prefixes` under which `anchor` is in the checkpoint, else the only prefix of any kind under which it is
+    /// (`module.`, as data-parallel training writes it), or the first of all.
     pub(crate) fn find(
         checkpoint: &Checkpoint,
         prefixes: &[&str],
@@ -24,9 +27,20 @@ impl Naming {
     ) -> Self {
         let spelt = spell(anchor);
         let holds = |prefix: &&&str| checkpoint.has(&format!("{prefix}{spelt}"));
-        let prefix = prefixes.iter().find(holds).unwrap_or(&prefixes[0]);
+        let known = prefixes.iter().find(holds).map(|known| (*known).to_owned());
+        let only = || {
+            let mut found = checkpoint
+                .names()
+                .filter_map(|name| name.strip_suffix(&spelt))
+                .filter(|prefix| prefix.ends_with('.'));
+            let first = found.next()?.to_owned();
+            found.next().is_none().then_some(first)
+        };
+        let unusual = known.is_none();
+        let prefix = known.or_else(only);
         Self {
-            prefix: (*prefix).to_owned(),
+            unusual: unusual && prefix.is_some(),
+            prefix: prefix.unwrap_or_else(|| prefixes[0].to_owned()),
             spell,
         }
     }

@@ -31,6 +31,7 @@ pub struct StoredItem {
     pub(crate) frames: usize,
     dim: usize,
     layers: usize,
+    pub(crate) cut_to: Option<usize>,
     pub(crate) data: Stored,
     pub(crate) pooled: Vec<f32>,
 }
@@ -75,6 +76,15 @@ impl Outcome {
 }
 
 impl StoredItem {
+    /// The same, of an encoder that heard only so many samples of it.
+    #[must_use]
+    pub fn cut_to(self, samples: Option<usize>) -> Self {
+        Self {
+            cut_to: samples,
+            ..self
+        }
+    }
+
     /// Makes what `header` asks for out of an encoder's hidden states. Pure; call it where the
     /// utterance was encoded, so that narrowing and pooling run in parallel too.
     pub fn new(
@@ -136,7 +146,7 @@ impl StoredItem {
                 let largest = frames.iter().fold(0f32, |m, x| m.max(x.abs()));
                 if largest > f16::MAX.to_f32() {
                     return Err(refuse(format!(
-                        "magnitude {largest} does not fit f16 (at most 65504): store in f32 or normalise"
+                        "magnitude {largest} does not fit f16 (at most 65504): store in f32 (--store-precision f32) or normalise (--norm utterance)"
                     )));
                 }
                 let mut narrow = vec![f16::ZERO; frames.len()];
@@ -148,6 +158,7 @@ impl StoredItem {
             key: key.to_owned(),
             frames: hidden.frames,
             dim: header.dim,
+            cut_to: None,
             layers: header.layers.len(),
             data,
             pooled,

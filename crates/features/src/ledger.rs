@@ -20,6 +20,9 @@ pub struct LedgerItem {
     pub key: String,
     /// Its frames; 0 where it has no features.
     pub frames: usize,
+    /// How many samples at 16 kHz the encoder heard, where it did not hear all: Whisper hears 30 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_to: Option<usize>,
     /// Why it has no features: something in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -72,6 +75,11 @@ impl Ledgers {
     pub fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
         let items = self.items.iter();
         items.filter_map(|item| Some((item.key.as_str(), item.failed.as_deref()?)))
+    }
+
+    /// The utterances of which the encoder heard only the beginning.
+    pub fn cut(&self) -> impl Iterator<Item = &LedgerItem> {
+        self.items.iter().filter(|item| item.cut_to.is_some())
     }
 
     /// Frames of an utterance; none where it has no features.

@@ -192,15 +192,20 @@ impl StorePlan {
     /// process that was killed while it wrote. Call it only when no shard is left to make.
     pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
         let mut strays = Vec::new();
-        for folder in [Kind::Frames.folder(), Kind::Pooled.folder(), ledger::FOLDER] {
-            let folder = dir.join(folder);
+        // The store's own folder has `store.json`, in whose writing a process may be killed too.
+        let folders = [Kind::Frames.folder(), Kind::Pooled.folder(), ledger::FOLDER];
+        for folder in folders
+            .map(|name| dir.join(name))
+            .iter()
+            .chain([&dir.to_owned()])
+        {
             if !folder.exists() {
                 continue;
             }
             let entries =
-                std::fs::read_dir(&folder).map_err(|e| FileError::io("list", &folder, e))?;
+                std::fs::read_dir(folder).map_err(|e| FileError::io("list", folder, e))?;
             for entry in entries {
-                let entry = entry.map_err(|e| FileError::io("list", &folder, e))?;
+                let entry = entry.map_err(|e| FileError::io("list", folder, e))?;
                 let name = entry.file_name();
                 let stem = Path::new(&name).with_extension("safetensors");
                 let is_shard = Path::new(&name)
@@ -210,7 +215,8 @@ impl StorePlan {
                 let text = name.to_string_lossy();
                 let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp");
                 if is_torn
-                    || is_shard
+                    || folder != dir
+                        && is_shard
                         && !self
                             .shards
                             .iter()

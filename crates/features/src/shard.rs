@@ -112,13 +112,14 @@ fn ledger(
                 problem: "no audio file named for utterance",
                 key: outcome.key().to_owned(),
             })?;
-        let (frames, failed) = match outcome {
-            Outcome::Stored(item) => (item.frames, None),
-            Outcome::Failed { reason, .. } => (0, Some(reason.clone())),
+        let (frames, cut_to, failed) = match outcome {
+            Outcome::Stored(item) => (item.frames, item.cut_to, None),
+            Outcome::Failed { reason, .. } => (0, None, Some(reason.clone())),
         };
         items.push(LedgerItem {
             key: outcome.key().to_owned(),
             frames,
+            cut_to,
             failed,
             audio: audio.clone(),
         });

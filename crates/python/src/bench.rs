@@ -165,7 +165,7 @@ pub(crate) fn confusion(
         })
         .collect();
     let classes = if classes.is_empty() {
-        classes_of(&items)
+        classes_of(&[], &items).map_err(exception)?
     } else {
         classes
     };

@@ -184,13 +184,46 @@ fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
 }
 
-/// The sorted union of labels and predictions: the classes of a file whose corpus is not known.
-pub fn classes_of<'a>(predictions: impl IntoIterator<Item = &'a Prediction>) -> Vec<String> {
-    let classes: BTreeSet<&String> = predictions
-        .into_iter()
-        .flat_map(|p| [&p.label, &p.prediction])
-        .collect();
-    classes.into_iter().cloned().collect()
+/// The sorted union of `known` classes, labels and predictions: the classes of a file whose corpus need not be known.
+///
+/// # Errors
+/// A prediction that no label and no known class is, and that differs from one of them in case, space or leading zeros alone:
+/// it would count as wrong where it is most likely right.
+pub fn classes_of<'a>(
+    known: &[String],
+    predictions: impl IntoIterator<Item = &'a Prediction> + Clone,
+) -> Result<Vec<String>, ScoreError> {
+    let labels = predictions.clone().into_iter().map(|p| &p.label);
+    let mut classes: BTreeSet<&String> = known.iter().chain(labels).collect();
+    let plain: HashMap<String, &String> = classes.iter().map(|c| (plain(c), *c)).collect();
+    let mut others = BTreeSet::new();
+    for item in predictions {
+        if classes.contains(&item.prediction) {
+            continue;
+        }
+        if let Some(class) = plain.get(&self::plain(&item.prediction)) {
+            return Err(ScoreError::Spelling {
+                key: item.key.clone(),
+                prediction: item.prediction.clone(),
+                class: (*class).clone(),
+            });
+        }
+        others.insert(&item.prediction);
+    }
+    classes.append(&mut others);
+    Ok(classes.into_iter().cloned().collect())
+}
+
+/// A class without case, space and leading zeros.
+fn plain(class: &str) -> String {
+    let letters = class.chars().filter(|c| !c.is_whitespace());
+    let text: String = letters.flat_map(char::to_lowercase).collect();
+    let zeros = text.trim_start_matches('0');
+    if zeros.starts_with(|c: char| c.is_ascii_digit()) {
+        zeros.to_owned()
+    } else {
+        text
+    }
 }
 
 /// Looks classes up by name.

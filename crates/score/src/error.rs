@@ -31,6 +31,18 @@ pub enum ScoreError {
         /// The classes that would have been valid.
         known: Vec<String>,
     },
+    /// A prediction that differs from a class only in how it is written.
+    #[error(
+        "{key}: prediction {prediction:?} and class {class:?} differ only in case, space or leading zeros; write them in one way"
+    )]
+    Spelling {
+        /// Key of the utterance.
+        key: String,
+        /// The prediction.
+        prediction: String,
+        /// The class that is most likely meant.
+        class: String,
+    },
     /// There is nothing to score.
     #[error("{subject}: no predictions to score")]
     Empty {

@@ -214,6 +214,14 @@ pub struct Run {
     /// What of the corpus was left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
+    /// Utterances of which the encoder heard only the beginning: they are longer than its longest input.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the same training would have scored, had the epoch and the sweep point been chosen on the test part.

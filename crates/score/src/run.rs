@@ -48,7 +48,7 @@ pub struct ScoreRequest<'a> {
 /// let predictions = [serde_json::from_str::<Prediction>(line).unwrap()];
 /// let runs = score_folds(&ScoreRequest {
 ///     labels: &RunLabels::default(),
-///     classes: &classes_of(&predictions),
+///     classes: &classes_of(&[], &predictions).unwrap(),
 ///     predictions: &predictions,
 ///     oracle: None,
 ///     bootstrap: BootstrapOptions::default(),
@@ -271,6 +271,7 @@ fn run(labels: &RunLabels, fold: FoldName, confusion: &Confusion) -> Run {
         as_published: None,
         audit: None,
         skipped: Vec::new(),
+        cut: 0,
     };
     run.set_rates(&confusion.rates());
     run

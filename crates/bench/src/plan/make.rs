@@ -270,6 +270,7 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.layers.to_string(),
         e.normalisation,
         e.precision,
+        e.store_precision,
         e.layer_curve
     ]);
     let train = json!([

@@ -110,6 +110,9 @@ impl Grid {
         if let Some(precision) = self.precision {
             experiment.precision = precision;
         }
+        if let Some(precision) = self.store_precision {
+            experiment.store_precision = precision;
+        }
         if let Some(device) = self.device {
             experiment.device = device;
         }

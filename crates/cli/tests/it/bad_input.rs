@@ -212,3 +212,32 @@ fn a_manifest_that_climbs_out_is_refused() {
         .run(&call)
         .fails_with(1, &["manifest.jsonl", "line 1", "climbs out"]);
 }
+
+#[test]
+fn predictions_that_are_classes_in_another_writing_are_refused() {
+    let program = Program::new();
+    let line = |key: &str, found: &str| {
+        format!("{{\"key\":\"{key}\",\"fold\":1,\"label\":\"anger\",\"prediction\":\"{found}\"}}\n")
+    };
+    for other in ["Anger", " anger", "ANGER "] {
+        let text = line("a", "anger") + &line("b", other);
+        program.write("p.jsonl", text.as_bytes());
+        program.write(
+            "q.jsonl",
+            (line("a", "anger") + &line("b", "anger")).as_bytes(),
+        );
+        let parts = [
+            "b: prediction",
+            "class \"anger\" differ only in case, space",
+        ];
+        program.run(&["evaluate", "p.jsonl"]).fails_with(1, &parts);
+        program
+            .run(&["compare", "p.jsonl", "q.jsonl"])
+            .fails_with(1, &parts);
+    }
+    program.write(
+        "p.jsonl",
+        (line("a", "anger") + &line("b", "sad")).as_bytes(),
+    );
+    program.succeed(&["evaluate", "p.jsonl"]);
+}

@@ -32,6 +32,7 @@ pub(super) const FIELDS: [(&str, &[&str]); 14] = [
             "category",
             "emotion_label",
             "emotion_name",
+            "cls",
         ],
     ),
     ("key", &["key", "utt_id", "utterance_id", "utt"]),
@@ -131,6 +132,10 @@ impl Mapping {
                 {
                     mapping.set("class", label);
                     mapping.set("label", emo);
+                }
+                // WebDataset's bare label says no more than the one that JSON names.
+                [label, cls] if field == "label" && plain(cls) == "cls" => {
+                    mapping.set(field, label);
                 }
                 [_, _, ..] if field == "label" => {
                     let names: Vec<&str> = found.iter().map(|name| name.as_str()).collect();

@@ -17,19 +17,19 @@ pub(super) fn read<'a>(
 ) -> Result<Option<(Source<'a>, Vec<Item>)>, CorpusError> {
     let at_top = |wanted: &str| tree.files().iter().find(|file| file.path() == wanted);
     if let Some(scp) = at_top("wav.scp") {
-        return Ok(Some((Source::whole(scp), kaldi(name, tree, scp)?)));
+        return Ok(Some((Source::whole(tree, scp), kaldi(name, tree, scp)?)));
     }
     let json_lines = |stem: &str| {
         let plain = at_top(&format!("{stem}.jsonl"));
         plain.or_else(|| at_top(&format!("{stem}.jsonl.gz")))
     };
     if let Some(cuts) = json_lines("cuts") {
-        return Ok(Some((Source::whole(cuts), of_cuts(tree, cuts)?)));
+        return Ok(Some((Source::whole(tree, cuts), of_cuts(tree, cuts)?)));
     }
     match (json_lines("supervisions"), json_lines("recordings")) {
         (Some(supervisions), Some(recordings)) => {
             let items = of_supervisions(tree, supervisions, recordings)?;
-            Ok(Some((Source::whole(supervisions), items)))
+            Ok(Some((Source::whole(tree, supervisions), items)))
         }
         _ => Ok(None),
     }

@@ -9,7 +9,7 @@ use crate::{
 use emobox_audio::MIX;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Names that win when several tables lie beside the audio.
 const PREFERRED: [&str; 4] = ["manifest", "labels", "metadata", "label"];
@@ -17,17 +17,25 @@ const PREFERRED: [&str; 4] = ["manifest", "labels", "metadata", "label"];
 /// A table of the corpus: the paths in it are below `folder`, and its rows belong to `part` where they say nothing else.
 pub(super) struct Source<'a> {
     pub(super) table: &'a RawFile,
+    /// Where the table lies; not always where its audio does.
+    path: PathBuf,
     folder: String,
     part: Option<String>,
 }
 
 impl<'a> Source<'a> {
     /// A table whose paths are relative to the root.
-    pub(super) fn whole(table: &'a RawFile) -> Self {
+    pub(super) fn whole(tree: &RawTree, table: &'a RawFile) -> Self {
+        Self::of_part(tree, table, None)
+    }
+
+    /// The same, whose rows belong to `part`.
+    pub(super) fn of_part(tree: &RawTree, table: &'a RawFile, part: Option<String>) -> Self {
         Self {
             table,
+            path: tree.locate(table),
             folder: String::new(),
-            part: None,
+            part,
         }
     }
 }
@@ -45,7 +53,7 @@ pub(super) fn choose<'a>(
     let tables = || tree.files().iter().filter(|file| is_table(file));
     let at_top: Vec<&RawFile> = tables().filter(|file| !file.path().contains('/')).collect();
     if let [one] = at_top[..] {
-        return Ok((vec![Source::whole(one)], Vec::new()));
+        return Ok((vec![Source::whole(tree, one)], Vec::new()));
     }
     for preferred in PREFERRED {
         let named: Vec<_> = at_top
@@ -53,17 +61,23 @@ pub(super) fn choose<'a>(
             .filter(|file| file.stem().eq_ignore_ascii_case(preferred))
             .collect();
         if let [one] = named[..] {
-            return Ok((vec![Source::whole(one)], Vec::new()));
+            return Ok((vec![Source::whole(tree, one)], Vec::new()));
         }
     }
     let of_parts: Vec<Source<'a>> = if at_top.is_empty() {
         let is_metadata = |file: &&RawFile| file.stem().eq_ignore_ascii_case("metadata");
         tables()
             .filter(is_metadata)
-            .filter_map(in_part_folder)
+            .filter_map(|table| in_part_folder(tree, table))
             .collect()
     } else {
-        at_top.iter().filter_map(of_part).collect()
+        at_top
+            .iter()
+            .filter_map(|table| {
+                let part = parts::part(table.stem())?;
+                Some(Source::of_part(tree, table, Some(part)))
+            })
+            .collect()
     };
     let distinct: BTreeSet<&Option<String>> = of_parts.iter().map(|source| &source.part).collect();
     if distinct.len() == of_parts.len() && of_parts.len() > 1 {
@@ -83,26 +97,16 @@ pub(super) fn choose<'a>(
     })
 }
 
-/// `train.tsv` at the top.
-fn of_part<'a>(table: &&'a RawFile) -> Option<Source<'a>> {
-    Some(Source {
-        table,
-        folder: String::new(),
-        part: Some(parts::part(table.stem())?),
-    })
-}
-
 /// `train/metadata.csv`, with paths below its own folder.
-fn in_part_folder(table: &RawFile) -> Option<Source<'_>> {
+fn in_part_folder<'a>(tree: &RawTree, table: &'a RawFile) -> Option<Source<'a>> {
     let part = parts::part(table.folder().rsplit('/').next()?)?;
     let folder = table
         .path()
         .rsplit_once('/')
         .map_or("", |(folder, _)| folder);
     Some(Source {
-        table,
         folder: format!("{folder}/"),
-        part: Some(part),
+        ..Source::of_part(tree, table, Some(part))
     })
 }
 
@@ -168,7 +172,7 @@ pub(super) fn gather_items<'a>(
         }
         if !problems.is_empty() {
             problems.sort_by_key(|problem| problem.line);
-            let path = tree.locate(source.table);
+            let path = source.path.clone();
             return Err(CorpusError::Lines { path, problems });
         }
     }
@@ -440,7 +444,7 @@ fn items(
     gathered: &mut Gathered<'_>,
 ) -> Result<Vec<Item>, CorpusError> {
     let table = source.table;
-    let path = tree.locate(table);
+    let path = source.path.clone();
     let text = tree.read_text(table)?;
     let (columns, lines) = if table.extension() == "jsonl" {
         objects(&text).map_err(|problems| CorpusError::Lines {
@@ -459,6 +463,18 @@ fn items(
         });
         (table.columns().to_vec(), lines.collect())
     };
+    items_of(source, columns, lines, options, gathered)
+}
+
+/// The lines of a listing by what their columns hold.
+pub(super) fn items_of(
+    source: &Source<'_>,
+    columns: Vec<String>,
+    lines: Lines,
+    options: &PrepareOptions,
+    gathered: &mut Gathered<'_>,
+) -> Result<Vec<Item>, CorpusError> {
+    let path = source.path.clone();
     let mapping = Mapping::of(&columns, &options.columns).map_err(|problem| {
         let problems = vec![LineProblem {
             line: 1,
@@ -487,7 +503,7 @@ fn items(
     if !mapping.unused.is_empty() {
         gathered.notes.push(format!(
             "{}: columns that are not used: {} (--columns FIELD=COLUMN says what one holds)",
-            table.path(),
+            source.table.path(),
             mapping.unused.join(", ")
         ));
     }
@@ -505,7 +521,8 @@ fn items(
     Ok(lines.into_iter().map(item).collect())
 }
 
-type Lines = Vec<(u64, BTreeMap<String, String>)>;
+/// Line (or row) and cells by column.
+pub(super) type Lines = Vec<(u64, BTreeMap<String, String>)>;
 
 /// JSON objects, one a line, with the names of all members.
 fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProblem>> {

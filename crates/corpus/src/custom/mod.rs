@@ -1,12 +1,16 @@
 //! A user's own corpus: a table, a jsonl manifest, or one folder an emotion.
 
+mod audformat;
 mod columns;
 mod emotions;
 mod folders;
 mod interchange;
 mod listing;
+mod packed;
+mod parquet;
 mod parts;
 mod spelling;
+mod webdataset;
 
 use crate::assemble::{Sink, Style, utterances};
 use crate::prepare::{by_reason, note};
@@ -24,6 +28,8 @@ use std::path::{Path, PathBuf};
 pub const CUSTOM_LAYOUT: &str = "one of\n  \
     a table labels.csv or labels.tsv with the columns path,label (and, where known, speaker,gender,language,text,split,start,end,channel,key)\n  \
     a manifest.jsonl, ours or a published one\n  \
+    a table or shards with the audio inside: Parquet of Hugging Face datasets, WebDataset's tar of audio with json or cls\n  \
+    an audformat database: db.yaml with its tables\n  \
     a Kaldi data folder with utt2emo, or Lhotse's recordings and supervisions, or cuts\n  \
     one folder an emotion: angry/x.wav, sad/y.wav, …\n\
     and, if labels are to be renamed, label_map.json: {\"raw label\": \"Class\"}";
@@ -131,32 +137,78 @@ pub(crate) fn prepare_own(
         Some(file) => Some(read_json::<BTreeMap<String, String>>(tree.locate(file))?),
         None => None,
     };
-    let passed_on = if named {
-        None
-    } else {
-        interchange::read(name, &tree)?
+    let mut notes = Vec::new();
+    let is_it = |file: &&RawFile| tree.locate(file) == *source;
+    let one = tree.files().iter().find(is_it).filter(|_| named);
+    let passed_on = match named {
+        true => None,
+        false => match audformat::read(name, &tree, options, &mut notes)? {
+            Some(found) => Some(found),
+            None => interchange::read(name, &tree)?,
+        },
     };
-    let (sources, unread) = if named {
-        let is_it = |file: &&RawFile| tree.locate(file) == *source;
-        let table = tree.files().iter().find(is_it);
-        let table = table.map(listing::Source::whole);
-        (table.into_iter().collect(), Vec::new())
-    } else if passed_on.is_some() {
-        (Vec::new(), Vec::new())
-    } else {
-        listing::choose(name, &tree)?
+    let (sources, unread) = match (&passed_on, one) {
+        (None, None) => listing::choose(name, &tree)?,
+        (None, Some(table)) if !packed::is_packed(table) => {
+            (vec![listing::Source::whole(&tree, table)], Vec::new())
+        }
+        _ => (Vec::new(), Vec::new()),
     };
-    let mut gathered = if let Some((source, items)) = passed_on {
+    let packed_files: Vec<&RawFile> = match (&passed_on, one) {
+        (None, None) if sources.is_empty() => tree
+            .files()
+            .iter()
+            .filter(|f| packed::is_packed(f))
+            .collect(),
+        (None, Some(table)) if packed::is_packed(table) => vec![table],
+        _ => Vec::new(),
+    };
+    let packed = match packed_files.is_empty() {
+        true => None,
+        false => packed::read(name, &tree, &packed_files, options.unpack.as_deref())?,
+    };
+    // Where the audio was inside the tables, it lies elsewhere from here on.
+    let unpacked = packed.as_ref().and_then(|packed| packed.audio.as_ref());
+    let unpacked = unpacked
+        .map(|folder| RawTree::scan(name, folder))
+        .transpose()?;
+    let raw = &tree;
+    let tree = unpacked.as_ref().unwrap_or(raw);
+    let mut gathered = Gathered {
+        notes,
+        ..Gathered::default()
+    };
+    gathered = if let Some((source, items)) = passed_on {
         let (map, read) = (map.as_ref(), vec![(&source, items)]);
-        listing::gather_items(name, &tree, read, map, options, Gathered::default())?
+        listing::gather_items(name, tree, read, map, options, gathered)?
+    } else if let Some(packed) = packed {
+        let mut read = Vec::new();
+        for table in packed.tables {
+            let source = listing::Source::of_part(raw, table.file, table.part);
+            let items =
+                listing::items_of(&source, table.columns, table.lines, options, &mut gathered)?;
+            read.push((source, items));
+        }
+        if let Some(folder) = packed.audio {
+            let note = format!(
+                "the audio inside the tables was unpacked to {}",
+                folder.display()
+            );
+            gathered.notes.push(note);
+        }
+        let read = read
+            .iter_mut()
+            .map(|(source, items)| (&*source, std::mem::take(items)))
+            .collect();
+        listing::gather_items(name, tree, read, map.as_ref(), options, gathered)?
     } else if sources.is_empty() {
-        let gathered = folders::gather(name, &tree, map.as_ref(), options.custom)?;
+        let gathered = folders::gather(name, tree, map.as_ref(), options.custom)?;
         if !options.custom {
-            not_a_registered_one(name, &tree, &gathered)?;
+            not_a_registered_one(name, tree, &gathered)?;
         }
         gathered
     } else {
-        listing::gather(name, &tree, &sources, map.as_ref(), options)?
+        listing::gather(name, tree, &sources, map.as_ref(), options)?
     };
     if !unread.is_empty() {
         let tables: Vec<&str> = sources.iter().map(|source| source.table.path()).collect();
@@ -225,7 +277,7 @@ pub(crate) fn prepare_own(
         as_published: options.as_published,
         channel: options.channel,
     };
-    let facts = utterances(&style, &tree, gathered.rows, read_header, &mut report, sink)?;
+    let facts = utterances(&style, tree, gathered.rows, read_header, &mut report, sink)?;
     report.notes.extend(facts.notes(tree.root()));
     Ok((tree.root().to_owned(), report))
 }

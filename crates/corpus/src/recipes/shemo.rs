@@ -77,7 +77,10 @@ struct Sample {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a list of objects with the members id, emotion and transcript, or a map by id of objects with emotion and transcript"
+)]
 enum Samples {
     ById(HashMap<String, Sample>),
     List(Vec<Sample>),

@@ -67,7 +67,7 @@ fn what_is_missing_is_listed_and_then_counted() {
         screen.contains("by nothing (no preprocessor_config.json"),
         "{screen}"
     );
-    assert!(screen.ends_with("incomplete: it does not open"), "{screen}");
+    assert!(screen.ends_with("it does not open"), "{screen}");
 }
 
 #[test]

@@ -202,7 +202,21 @@ fn notes(runs: &[&Run]) -> Vec<String> {
         ));
     }
     notes.extend(left_out(runs));
+    notes.extend(heard_in_part(runs));
     notes
+}
+
+/// Which encoders did not hear all of the audio that the others heard.
+fn heard_in_part(runs: &[&Run]) -> Option<String> {
+    let cut = runs.iter().filter(|run| run.cut > 0);
+    let cut = cut.map(|run| format!("{} on {} {}", run.encoder, run.corpus, run.cut));
+    let parts = each_once(cut);
+    (!parts.is_empty()).then(|| {
+        format!(
+            "Utterances longer than what the encoder hears, of which it heard the beginning only: {}.",
+            parts.join(", ")
+        )
+    })
 }
 
 /// What was left out: a sentence a reason, a corpus once where all its encoders lost the same.

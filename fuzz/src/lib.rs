@@ -1,0 +1,110 @@
+//! What the targets that read corpora do with one input; libFuzzer and the driver without it (`src/bin/drive.rs`) call the same.
+
+use emobox_audio::LoadOptions;
+use emobox_corpus::{AudioHeader, PrepareOptions, Table, prepare_any_with};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+/// A target: its name, what it does with an input, and the files that its inputs are changed from.
+pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
+
+/// All targets of this file. Paths are from the folder `fuzz/`.
+pub const TARGETS: [Target; 8] = [
+    ("audio", audio, &["../crates/corpus/tests/forms/audformat-csv/wav/03_anger_0.wav", "../crates/audio/tests"]),
+    ("yaml", yaml, &["../crates/corpus/tests/forms/audformat-csv/db.yaml"]),
+    ("table", table, &["../crates/corpus/tests/forms/audformat-csv/db.emotion.train.csv"]),
+    ("listing", listing, &["../crates/corpus/tests/forms/audformat-csv/db.emotion.train.csv"]),
+    ("jsonl", jsonl, &["seeds/manifest.jsonl"]),
+    ("audformat", audformat, &["../crates/corpus/tests/forms/audformat-csv/db.yaml"]),
+    ("parquet", parquet, &["../crates/corpus/tests/forms/parquet-inside/data/train-00000-of-00001.parquet", "../crates/corpus/tests/forms/parquet-paths/all.parquet", "../crates/corpus/tests/forms/audformat-parquet/db.emotion.train.parquet"]),
+    ("tar", tar, &["../crates/corpus/tests/forms/webdataset/train-000000.tar"]),
+];
+
+/// The waveform of any container.
+pub fn audio(input: &[u8]) {
+    // Containers that need ffmpeg start a program; they are not what is tried here.
+    let known: [&[u8]; 6] = [b"RIFF", b"FORM", b"fLaC", b"OggS", b"ID3", b"RIFX"];
+    let mp4 = input.get(4..8) == Some(b"ftyp");
+    if mp4 || known.iter().any(|magic| input.starts_with(magic)) || input.first() == Some(&0xFF) {
+        drop(emobox_audio::load_bytes(input.to_vec(), "input", &LoadOptions::default()));
+    }
+}
+
+/// YAML as JSON.
+pub fn yaml(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        drop(emobox_files::parse_yaml(text));
+    }
+}
+
+/// A table with each delimiter.
+pub fn table(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    for delimiter in [b',', b'\t', b';'] {
+        if let Ok(table) = Table::parse(PathBuf::from("t"), &text, delimiter, &[]) {
+            for row in table.rows() {
+                assert_eq!(row.cells().count(), table.columns().len());
+            }
+        }
+    }
+}
+
+/// A table as a corpus, whatever its encoding and delimiter.
+pub fn listing(input: &[u8]) {
+    prepare("labels.csv", input, &[]);
+}
+
+/// A manifest as a corpus.
+pub fn jsonl(input: &[u8]) {
+    prepare("manifest.jsonl", input, &[]);
+}
+
+/// The header of an audformat database beside good tables.
+pub fn audformat(input: &[u8]) {
+    let table = b"file,start,end,emotion\na.wav,0 days 00:00:00,,a\n";
+    let files = b"file,speaker\na.wav,03\n";
+    prepare("db.yaml", input, &[("db.emotion.train.csv", table), ("db.emotion.test.csv", table), ("db.files.csv", files)]);
+}
+
+/// A Parquet table with audio or paths.
+pub fn parquet(input: &[u8]) {
+    prepare("all.parquet", input, &[]);
+}
+
+/// A tar shard.
+pub fn tar(input: &[u8]) {
+    prepare("all.tar", input, &[]);
+}
+
+static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    // In memory where the system has such a place: every input is a file.
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+});
+
+/// Prepares a corpus of one file of this content and what lies beside it.
+fn prepare(name: &str, input: &[u8], beside: &[(&str, &[u8])]) {
+    let raw = FOLDER.path().join("raw");
+    if !raw.is_dir() {
+        std::fs::create_dir_all(&raw).unwrap();
+        std::fs::write(raw.join("a.wav"), b"").unwrap();
+    }
+    let written: Vec<PathBuf> = [(name, input)].iter().chain(beside).map(|(name, content)| {
+        let path = raw.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }).collect();
+    let options = PrepareOptions {
+        unpack: Some(FOLDER.path().join("audio")),
+        allow_missing: true,
+        threads: Some(1),
+        ..PrepareOptions::default()
+    };
+    let header = |_: &Path| Ok(AudioHeader { sample_rate: 16_000, channels: 1, frames: 16_000 });
+    if let Err(error) = prepare_any_with("mine", &raw, &options, &header) {
+        assert!(!error.to_string().is_empty());
+    }
+    for path in written {
+        std::fs::remove_file(path).unwrap();
+    }
+}
