@@ -61,7 +61,7 @@ def bench(
 
         emobox.bench(corpora={"emodb": "/data/emodb"}, encoders={"wavlm-base": None}, scheme="speaker")
 
-    with the file's other keys as ``options``: ``scheme``, ``protocol``, ``layers``, ``seed``, ``metadata``,
+    with the file's other keys as ``options``: ``scheme``, ``protocol``, ``layers``, ``partition_seed``, ``training_seeds``, ``metadata``,
     ``normalisation``, ``precision``, ``device``, ``head``, ``layer_curve``, ``allow_missing``.
 
     Writes ``scores.json``, ``predictions/`` and ``report.html`` to ``out``.

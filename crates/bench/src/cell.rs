@@ -6,19 +6,21 @@ use crate::extract::{Extracted, extract, matches_audio, plan_extraction};
 use crate::layers::{layer_curve_of, train_layers};
 use crate::maps::draw_maps;
 use crate::plan::{Done, Measured};
-use crate::results::{audit_findings, training_of};
+use crate::results::{audit_findings, seed_file, training_of};
+use crate::sound::Heard;
 use crate::split::Split;
 use crate::train::{Assignment, FoldJob, Jobs, features_identity, jobs, train_jobs};
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
-use emobox_encoder::Description;
+use emobox_corpus::{Scheme, audit};
+use emobox_encoder::{Description, training_facts};
 use emobox_features::{Ledger, Ledgers, Store, StorePlan};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
-use emobox_probe::{ClassWeighting, FoldOutcome, Role};
+use emobox_probe::{ClassWeighting, FoldOutcome, Predicted, Role};
 use emobox_report::{AuditFindings, LayerCurve, Training, UtteranceMap};
 use emobox_score::{
-    BootstrapOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_folds,
-    write_predictions,
+    BootstrapOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_seeds,
+    set_oracle, write_predictions,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -33,6 +35,8 @@ pub(crate) struct Cell<'a> {
     plan: StorePlan,
     /// Where the features lie; other ways to make them, other folders.
     folder: PathBuf,
+    /// How the corpus is cut.
+    scheme: Scheme,
 }
 
 /// Everything that tables and pages show of a finished cell.
@@ -48,8 +52,8 @@ pub(crate) struct CellRecord {
     pub(crate) sources: Vec<Source>,
     /// The folder of the probes.
     pub(crate) folder: PathBuf,
-    /// One a line.
-    pub(crate) predictions: PathBuf,
+    /// A file for each training seed.
+    pub(crate) predictions: Vec<PathBuf>,
     /// Utterances without features or beyond the protocol's length.
     pub(crate) left_out: usize,
     /// Files of the raw corpus that were skipped.
@@ -77,10 +81,16 @@ impl<'a> Cell<'a> {
             folder: shop.home.features(&corpus.name, &name),
             choice: shop.choice(encoder)?,
             encoder: description,
+            scheme: shop.experiment.schemes.first(),
             shop,
             corpus,
             plan,
         })
+    }
+
+    /// The same under one of the experiment's schemes; the first of them without it.
+    pub(crate) fn under(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
     }
 
     fn name(&self) -> &str {
@@ -185,7 +195,7 @@ impl<'a> Cell<'a> {
 
     /// Trains a share of the folds of the experiment's partition; fold k has the number k − 1.
     pub(crate) fn train(&self, share: Share) -> Result<Done, BenchError> {
-        let split = self.shop.split(&self.corpus)?;
+        let split = self.shop.split(&self.corpus, self.scheme)?;
         self.with_folds(&self.corpus, &split, |jobs| {
             self.check_parts(&jobs)?;
             let ours = ours(&jobs, share);
@@ -201,8 +211,7 @@ impl<'a> Cell<'a> {
                 let drawn = draw_maps(&self.corpus, &store, self.name(), experiment.maps)?;
                 write_json(maps, &drawn)?;
             }
-            let all = jobs.jobs.iter().all(|job| job.outcome_path().exists());
-            if all && experiment.features == KeepFeatures::Discard {
+            if experiment.features == KeepFeatures::Discard && self.is_trained() {
                 self.plan.discard(&self.folder)?;
             }
             Ok(self.trained_files(&jobs, share))
@@ -219,7 +228,7 @@ impl<'a> Cell<'a> {
         if !unchanged {
             return None;
         }
-        let split = self.shop.split(&self.corpus).ok()?;
+        let split = self.shop.split(&self.corpus, self.scheme).ok()?;
         let found = self.with_folds(&self.corpus, &split, |jobs| {
             let experiment = self.shop.experiment;
             let all = ours(&jobs, share).iter().all(|job| {
@@ -231,6 +240,19 @@ impl<'a> Cell<'a> {
             Ok((all && maps).then(|| self.trained_files(&jobs, share)))
         });
         found.ok().flatten()
+    }
+
+    /// Whether all folds of every scheme are trained; a scheme that cannot cut this corpus has none.
+    fn is_trained(&self) -> bool {
+        self.shop.experiment.schemes.iter().all(|scheme| {
+            let Ok(split) = self.shop.split(&self.corpus, scheme) else {
+                return true;
+            };
+            let trained = self.with_folds(&self.corpus, &split, |jobs| {
+                Ok(jobs.jobs.iter().all(|job| job.outcome_path().exists()))
+            });
+            trained.unwrap_or(false)
+        })
     }
 
     fn trained_files(&self, jobs: &Jobs<'_>, share: Share) -> Done {
@@ -282,7 +304,7 @@ impl<'a> Cell<'a> {
 
     /// Scores the finished folds, and writes the record and the predictions.
     pub(crate) fn score(&self) -> Result<Done, BenchError> {
-        let split = self.shop.split(&self.corpus)?;
+        let split = self.shop.split(&self.corpus, self.scheme)?;
         self.with_folds(&self.corpus, &split, |jobs| {
             let mut outcomes = Vec::new();
             for job in &jobs.jobs {
@@ -290,17 +312,16 @@ impl<'a> Cell<'a> {
                 outcomes.push(read_json::<FoldOutcome>(&path)?);
             }
             let (record, predictions) = self.record(&split, &jobs, &outcomes)?;
-            write_atomic_with(&record.predictions, |to| {
-                write_predictions(to, &predictions)
-            })?;
-            let path = record_path(self.shop, &jobs.folder);
+            for (path, predictions) in record.predictions.iter().zip(&predictions) {
+                write_atomic_with(path, |to| write_predictions(to, predictions))?;
+            }
+            let path = self.record_path(&jobs.folder);
             write_json(&path, &record)?;
             let mut inputs = vec![self.shop.home.manifest(&self.corpus.name)];
             inputs.extend(jobs.jobs.iter().map(FoldJob::outcome_path));
-            Ok(Done {
-                inputs,
-                outputs: vec![path, record.predictions],
-            })
+            let mut outputs = vec![path];
+            outputs.extend(record.predictions);
+            Ok(Done { inputs, outputs })
         })
     }
 
@@ -309,43 +330,59 @@ impl<'a> Cell<'a> {
         split: &Split,
         jobs: &Jobs<'_>,
         outcomes: &[FoldOutcome],
-    ) -> Result<(CellRecord, Vec<Prediction>), BenchError> {
+    ) -> Result<(CellRecord, Vec<Vec<Prediction>>), BenchError> {
         let (corpus, encoder) = (&*self.corpus, self.name().to_owned());
-        let seed = self.shop.experiment.seed;
-        let (mut selected, mut oracle) = (Vec::new(), Vec::new());
-        for outcome in outcomes {
-            let line = |item| prediction(corpus, outcome, item);
-            let chosen = outcome.selected.iter().flat_map(|s| &s.predictions);
-            selected.extend(chosen.map(line));
-            let best = outcome.oracle.iter().flat_map(|o| &o.predictions);
-            oracle.extend(best.map(line));
-        }
+        let seed = self.shop.experiment.partition_seed;
+        let selected = by_seed(corpus, outcomes, |o| {
+            o.selected.iter().map(|s| &s.predictions[..]).collect()
+        });
+        let oracle = by_seed(corpus, outcomes, |o| {
+            o.oracle.iter().map(|s| &s.predictions[..]).collect()
+        });
+        let seeds: Vec<&[Prediction]> = selected.iter().map(Vec::as_slice).collect();
+        let oracles: Vec<&[Prediction]> = oracle.iter().map(Vec::as_slice).collect();
         let labels = RunLabels {
             corpus: corpus.name.clone(),
             encoder: encoder.clone(),
             protocol: self.shop.protocol.name.clone(),
-            partition: self.shop.experiment.scheme.to_string(),
+            partition: self.scheme.to_string(),
             config: self.config(),
         };
-        let mut runs = score_folds(&ScoreRequest {
+        let request = ScoreRequest {
             labels: &labels,
             classes: &corpus.manifest.classes(),
-            predictions: &selected,
-            oracle: (!oracle.is_empty()).then_some(&oracle),
+            predictions: seeds.first().copied().unwrap_or_default(),
+            oracle: None,
             bootstrap: BootstrapOptions {
                 seed,
                 ..BootstrapOptions::default()
             },
-        })?;
+        };
+        let mut runs = score_seeds(&request, &seeds)?;
+        set_oracle(&mut runs, &oracles, request.classes)?;
         let skipped = jobs.left_out.iter().map(|(reason, count)| Skipped {
             reason: reason.clone(),
             count: *count as u64,
         });
         let skipped: Vec<Skipped> = skipped.collect();
+        let heard = Heard::of(self.shop.home, corpus, self.shop.context)?;
+        let sounds = heard.as_ref().map(|heard| &heard.sounds[..]);
+        let split = &Split {
+            audit: audit(&corpus.manifest, &split.partition, sounds),
+            ..split.clone()
+        };
+        let nuisance = heard.and_then(|heard| heard.nuisance(corpus, &split.partition));
+        let known = training_facts(&encoder).into_iter();
+        let known = known.filter(|fact| fact.concerns(&corpus.name));
+        let known: Vec<String> = known
+            .map(|fact| format!("{} ({})", fact.how, fact.source))
+            .collect();
         for scored in &mut runs {
             scored.audit = Some(split.audit.verdict.clone());
             scored.skipped.clone_from(&skipped);
             scored.cut = jobs.cut;
+            scored.nuisance_ua = nuisance.map(|n| n.ua).filter(|_| scored.headline);
+            scored.heard = (!known.is_empty()).then(|| known.join("; "));
         }
         set_as_published(&mut runs, outcomes);
         let training = outcomes
@@ -364,14 +401,22 @@ impl<'a> Cell<'a> {
             training,
             maps,
             layers,
-            audit: audit_findings(split),
+            audit: audit_findings(split, nuisance.as_ref()),
             sources: self.sources(split)?,
             folder: jobs.folder.clone(),
-            predictions: jobs.folder.join("predictions.jsonl"),
+            predictions: (0..selected.len())
+                .map(|seed| jobs.folder.join(seed_file("predictions", seed)))
+                .collect(),
             left_out: jobs.left_out.iter().map(|(_, count)| count).sum(),
             corpus_skipped: corpus.skipped,
         };
         Ok((record, selected))
+    }
+
+    /// Where the record of the cell lies in the folder of its probes.
+    fn record_path(&self, folder: &Path) -> PathBuf {
+        let seed = self.shop.experiment.partition_seed;
+        folder.join(format!("cell-{}-seed{seed}.json", self.scheme))
     }
 
     /// What tells this configuration from others of the same encoder.
@@ -408,10 +453,11 @@ impl<'a> Cell<'a> {
         };
         let (corpus, info) = (&self.corpus.name, self.encoder.info());
         let store = format!("{corpus}/{}", info.name);
+        let cut = format!("{corpus}/{}", self.scheme);
         let identity = features_identity(self.plan.header()).to_string();
         Ok(vec![
             source("manifest", corpus, self.corpus.digest.as_str()),
-            source("partition", corpus, split.partition.digest().as_str()),
+            source("partition", &cut, split.partition.digest().as_str()),
             source("checkpoint", &info.name, &info.weights_digest),
             source("store", &store, sha256_bytes(identity.as_bytes()).as_str()),
             source("audio", &store, self.ledgers()?.digest().as_str()),
@@ -419,10 +465,22 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Where the record of a cell lies in the folder of its probes.
-fn record_path(shop: &Workshop<'_>, folder: &Path) -> PathBuf {
-    let (scheme, seed) = (shop.experiment.scheme, shop.experiment.seed);
-    folder.join(format!("cell-{scheme}-seed{seed}.json"))
+/// The predictions of every training seed, all folds of each in one list.
+fn by_seed(
+    corpus: &Corpus,
+    outcomes: &[FoldOutcome],
+    seeds: impl Fn(&FoldOutcome) -> Vec<&[Predicted]>,
+) -> Vec<Vec<Prediction>> {
+    let mut lists: Vec<Vec<Prediction>> = Vec::new();
+    for outcome in outcomes {
+        for (seed, items) in seeds(outcome).into_iter().enumerate() {
+            if lists.len() <= seed {
+                lists.push(Vec::new());
+            }
+            lists[seed].extend(items.iter().map(|item| prediction(corpus, outcome, item)));
+        }
+    }
+    lists
 }
 
 fn ours<'b>(jobs: &'b Jobs<'_>, share: Share) -> Vec<&'b FoldJob<'b>> {

@@ -110,10 +110,11 @@ pub(crate) fn check_prepared(
             _ => match shop.corpus(subject) {
                 Err(error) => add(error.to_string()),
                 Ok(corpus) => {
-                    if plan.experiment.cross.is_none()
-                        && let Err(error) = shop.split(&corpus)
-                    {
-                        add(error.to_string());
+                    let schemes = plan.experiment.schemes.iter();
+                    for scheme in schemes.filter(|_| plan.experiment.cross.is_none()) {
+                        if let Err(error) = shop.split(&corpus, scheme) {
+                            add(error.to_string());
+                        }
                     }
                     // A corpus whose cells are all done needs no audio.
                     if needs_audio(plan, states, subject) {

@@ -84,6 +84,14 @@ pub enum BenchError {
         /// Every reason.
         reasons: Vec<emobox_score::Refusal>,
     },
+    /// A submission whose predictions did not come out when it was trained again.
+    #[error("{} is not reproduced:\n{}", file.display(), lines(reasons))]
+    NotReproduced {
+        /// The submission.
+        file: PathBuf,
+        /// Every reason.
+        reasons: Vec<emobox_score::Refusal>,
+    },
     /// Ctrl-C.
     #[error("stopped; the same command goes on from here")]
     Interrupted,

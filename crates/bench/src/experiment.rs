@@ -1,8 +1,8 @@
 use crate::choice::as_text;
 use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
-use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName, Reading};
-use emobox_corpus::{Scheme, corpus_name};
+use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName, Reading, Schemes};
+use emobox_corpus::corpus_name;
 use emobox_encoder::{Device, LayerSelection};
 use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Protocol};
@@ -10,15 +10,22 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What to compute: corpora × encoders under one partition scheme and one probe protocol.
+/// Training seeds of an experiment that names no number: one cannot rank systems, three show how far they scatter.
+const TRAINING_SEEDS: usize = 3;
+
+/// More than this many training seeds is a slip of the finger.
+const MOST_SEEDS: usize = 100;
+
+/// What to compute: corpora × encoders under one probe protocol and one partition scheme or several.
 ///
 /// The same value comes from an experiment file and from `--corpus`/`--encoder` on the command line.
 ///
 /// ```toml
-/// scheme = "paper"        # or "speaker", "published"
+/// scheme = "paper"        # or "speaker", "published", or several: "paper,speaker"
 /// protocol = "strict"     # or "paper"
 /// layers = "last"         # or "all", "0,4,7-9"
-/// seed = 0
+/// partition_seed = 0
+/// training_seeds = 3
 ///
 /// [[corpus]]
 /// name = "emodb"
@@ -46,15 +53,18 @@ pub struct Experiment {
     /// The encoders, in the order of the table's rows.
     #[serde(default, rename = "encoder")]
     pub encoders: Vec<EncoderChoice>,
-    /// The partition scheme: `paper`, `published` or `speaker`.
-    #[serde(default)]
-    pub scheme: Scheme,
+    /// The partition schemes: `paper`, `published`, `speaker`, or several of them, which share the features.
+    #[serde(default, rename = "scheme")]
+    pub schemes: Schemes,
     /// The probe protocol: `strict` or `paper`.
     #[serde(default)]
     pub protocol: ProtocolName,
-    /// Seed of partitions, initial weights and batch orders.
-    #[serde(default)]
-    pub seed: u64,
+    /// Seed of the partitions; it also draws the validation part and the order of the batches.
+    #[serde(default, alias = "seed")]
+    pub partition_seed: u64,
+    /// How many trainings of each fold, from the initial weights of the seeds 0, 1, …; they are trained together.
+    #[serde(default = "training_seeds")]
+    pub training_seeds: usize,
     /// A copy of the published metadata folder, for the scheme `published`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<PathBuf>,
@@ -150,6 +160,10 @@ pub struct EncoderChoice {
     pub path: Option<PathBuf>,
 }
 
+fn training_seeds() -> usize {
+    TRAINING_SEEDS
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -159,9 +173,10 @@ impl Default for Experiment {
         Self {
             corpora: Vec::new(),
             encoders: Vec::new(),
-            scheme: Scheme::default(),
+            schemes: Schemes::default(),
             protocol: ProtocolName::default(),
-            seed: 0,
+            partition_seed: 0,
+            training_seeds: TRAINING_SEEDS,
             metadata: None,
             allow_missing: false,
             as_published: false,
@@ -238,9 +253,9 @@ impl Experiment {
             ProtocolName::Strict => Protocol::strict(),
             ProtocolName::Paper => Protocol::paper(),
         };
-        protocol.seeds = vec![self.seed];
-        protocol.order_seed = self.seed;
-        protocol.validation.seed = self.seed;
+        protocol = protocol
+            .partitioned_by(self.partition_seed)
+            .with_training_seeds(0, self.training_seeds);
         if let Some(head) = &self.head {
             protocol = protocol.with_head(head)?;
         }
@@ -264,6 +279,12 @@ impl Experiment {
                  weights), or [[encoder]] in the experiment file"
                     .to_owned(),
             ));
+        }
+        if !(1..=MOST_SEEDS).contains(&self.training_seeds) {
+            return Err(BenchError::Call(format!(
+                "training seeds must be 1 to {MOST_SEEDS}, found {}",
+                self.training_seeds
+            )));
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
@@ -299,6 +320,7 @@ pub fn check_name(name: &str) -> Result<(), BenchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use emobox_corpus::Scheme;
 
     #[test]
     fn files_are_read_with_paths_relative_to_them() {
@@ -310,7 +332,8 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let experiment = Experiment::read(&path).unwrap();
         experiment.check().unwrap();
-        assert_eq!(experiment.scheme, Scheme::Speaker);
+        assert_eq!(experiment.schemes, Scheme::Speaker.into());
+        assert_eq!(experiment.resolved_protocol().unwrap().seeds, [0, 1, 2]);
         assert_eq!(experiment.normalisation, Normalisation::Frame);
         let raw = experiment.corpora[0].raw.as_deref();
         assert_eq!(raw, Some(folder.path().join("raw/emodb").as_path()));

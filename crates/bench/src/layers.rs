@@ -8,6 +8,9 @@ use emobox_report::{LayerCurve, LayerPoint};
 use emobox_score::{BootstrapOptions, RunLabels, ScoreRequest, score_folds};
 use std::path::PathBuf;
 
+/// What the curve's probe is, in words; see [`emobox_probe::Protocol::for_layer_curve`].
+const LAYER_HEAD: &str = "a linear probe on the mean and standard deviation over frames (mean-linear), which is not the table's head";
+
 /// Trains a small probe on the pooled statistics of every hidden state, fold by fold. Finished folds are found, not
 /// trained again.
 pub(crate) fn train_layers(
@@ -71,14 +74,31 @@ pub(crate) fn layer_curve_of(
                 layer,
                 ua: run.ua,
                 ua_ci: run.ua_ci,
+                valid_ua: Some(valid_ua(folds.iter().map(|fold| &fold[layer]))),
             });
         }
     }
+    // At a tie the earlier layer.
+    let best = points.iter().rev().max_by(|a, b| {
+        let valid = |point: &LayerPoint| point.valid_ua.unwrap_or(0.0);
+        valid(a).total_cmp(&valid(b))
+    });
+    let chosen = best.map(|point| point.layer);
     Ok(Some(LayerCurve {
         corpus: corpus.name.clone(),
         encoder: encoder.to_owned(),
+        head: LAYER_HEAD.to_owned(),
+        chosen,
         points,
     }))
+}
+
+/// Mean over folds and seeds of the UA on the validation part.
+fn valid_ua<'a>(outcomes: impl Iterator<Item = &'a FoldOutcome>) -> f64 {
+    let valid: Vec<f64> = outcomes
+        .flat_map(|outcome| outcome.selected.iter().map(|selected| selected.valid.ua))
+        .collect();
+    valid.iter().sum::<f64>() / valid.len().max(1) as f64
 }
 
 impl FoldJob<'_> {
@@ -111,7 +131,9 @@ fn train_fold(corpus: &Corpus, job: &FoldJob<'_>, store: &Store) -> Result<(), B
         items: &job.items,
         pooled: &pooled,
     };
-    let protocol = job.assignment.protocol.for_layer_curve();
+    let mut protocol = job.assignment.protocol.for_layer_curve();
+    // A curve compares layers that are trained alike; one seed of each is enough for that.
+    protocol.seeds.truncate(1);
     let outcomes = layer_curve(&task, &protocol, rayon::current_num_threads())?;
     Ok(write_json(job.layers_path(), &outcomes)?)
 }

@@ -29,8 +29,11 @@ mod predict;
 mod prepare;
 mod progress;
 mod report;
+mod rerun;
 mod results;
 mod run;
+mod schemes;
+mod sound;
 mod speed;
 mod split;
 mod status;
@@ -53,7 +56,7 @@ pub use emobox_encoder::{Device, LayerSelection};
 pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision};
 pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
-pub use emobox_score::repeated;
+pub use emobox_score::{Verdict, Verified, repeated};
 pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder};
 pub use error::BenchError;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
@@ -74,10 +77,11 @@ pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, Reading, open_corpus, prepare, prepare_as};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{
-    ReportFormat, compare_files, compare_items, comparison_text, read_run, read_runs, render,
-    write_figures,
+    ReportFormat, compare_files, compare_items, compare_systems, comparison_text, read_run,
+    read_runs, render, write_figures,
 };
 pub use run::{BenchRun, PredictionSet};
+pub use schemes::Schemes;
 pub use speed::{Speed, SpeedRequest, encoder_speed};
 pub use split::{Split, SplitRequest, split};
 pub use status::{PlanStatus, status};

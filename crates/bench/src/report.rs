@@ -1,6 +1,6 @@
 use crate::evaluate::{add_speakers, predictions_in, scores_file};
 use crate::plan::States;
-use crate::results::{REPORT_DATA, assemble, in_progress};
+use crate::results::{REPORT_DATA, assemble, in_progress, seed_file};
 use crate::{BenchError, BenchRun};
 use emobox_corpus::Manifest;
 use emobox_files::{read_json, write_atomic};
@@ -9,7 +9,10 @@ use emobox_report::{
     cross_pairs_table, cross_table, figures, html, intra_table, latex_document, merge, runs_csv,
     scores_table,
 };
-use emobox_score::{BootstrapOptions, CompareRequest, Prediction, Provenance, classes_of, compare};
+use emobox_score::{
+    BootstrapOptions, Prediction, Provenance, SeededSystem, classes_of, compare_all,
+};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The forms a finished run can be printed in.
@@ -105,11 +108,11 @@ fn texts(tables: &[Table], text: fn(&Table) -> String) -> String {
     tables.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
-/// Compares two systems by their predictions on the same items: the difference with its interval and
-/// p values (sign flips over speakers, Student's t), and the smallest difference these items could show.
+/// Compares every two systems by their predictions on the same items: the difference with its interval and
+/// p values (sign flips over speakers, Student's t; Holm's correction over several pairs), and the smallest difference
+/// these items could show. Predictions of further training seeds are found beside a file, as `NAME@seed1.jsonl`.
 pub fn compare_files(
-    a: &Path,
-    b: &Path,
+    files: &[PathBuf],
     manifest: Option<&Path>,
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
@@ -121,42 +124,73 @@ pub fn compare_files(
         }
         Ok(items)
     };
-    let (items_a, items_b) = (read(a)?, read(b)?);
-    let [name_a, name_b] = names(a, b);
+    let mut systems = Vec::new();
+    for (path, name) in files.iter().zip(names(files)) {
+        let mut seeds = vec![read(path)?];
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        // A file of one further seed stands for that seed alone.
+        while !stem.contains("@seed") {
+            let next = path.with_file_name(seed_file(&stem, seeds.len()));
+            if !next.exists() {
+                break;
+            }
+            seeds.push(read(&next)?);
+        }
+        systems.push((name, seeds));
+    }
     let corpus = manifest.as_ref().map_or("–", |manifest| &manifest.corpus);
-    compare_items(corpus, (&name_a, &items_a), (&name_b, &items_b), seed)
+    compare_systems(corpus, &systems, seed)
 }
 
-/// As [`compare_files`], of predictions in memory, each with the name of its system.
+/// As [`compare_files`], of predictions in memory: of each system its name and a list for each training seed.
+pub fn compare_systems(
+    corpus: &str,
+    systems: &[(String, Vec<Vec<Prediction>>)],
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let items = systems.iter().flat_map(|(_, seeds)| seeds.iter().flatten());
+    let classes = classes_of(&[], items)?;
+    let views: Vec<Vec<&[Prediction]>> = systems
+        .iter()
+        .map(|(_, seeds)| seeds.iter().map(Vec::as_slice).collect())
+        .collect();
+    let seeded: Vec<SeededSystem<'_>> = systems
+        .iter()
+        .zip(&views)
+        .map(|((name, _), seeds)| SeededSystem { name, seeds })
+        .collect();
+    let options = BootstrapOptions {
+        seed,
+        ..BootstrapOptions::default()
+    };
+    let mut scores = scores_file(Provenance::default(), Vec::new());
+    scores.comparisons = compare_all(corpus, &seeded, &classes, &options)?;
+    Ok(BenchRun::of(ReportData::new("comparison", scores)))
+}
+
+/// As [`compare_systems`], of two with one training seed each.
 pub fn compare_items(
     corpus: &str,
     a: (&str, &[Prediction]),
     b: (&str, &[Prediction]),
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
-    let classes = classes_of(&[], a.1.iter().chain(b.1))?;
-    let comparison = compare(&CompareRequest {
-        corpus,
-        a,
-        b,
-        classes: &classes,
-        bootstrap: BootstrapOptions {
-            seed,
-            ..BootstrapOptions::default()
-        },
-    })?;
-    let mut scores = scores_file(Provenance::default(), Vec::new());
-    scores.comparisons.push(comparison);
-    Ok(BenchRun::of(ReportData::new("comparison", scores)))
+    let systems = [a, b].map(|(name, items)| (name.to_owned(), vec![items.to_vec()]));
+    compare_systems(corpus, &systems, seed)
 }
 
-/// The file stems, or the whole paths where the stems are the same.
-fn names(a: &Path, b: &Path) -> [String; 2] {
-    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
-    match (stem(a), stem(b)) {
-        (Some(one), Some(other)) if one != other => [one, other],
-        _ => [a.display().to_string(), b.display().to_string()],
-    }
+/// The file stems, or the whole paths where two stems are the same.
+fn names(files: &[PathBuf]) -> Vec<String> {
+    let stem = |path: &PathBuf| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let stems: Option<Vec<String>> = files.iter().map(stem).collect();
+    let apart = |stems: &Vec<String>| stems.iter().collect::<BTreeSet<_>>().len() == stems.len();
+    let paths = || {
+        files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
+    };
+    stems.filter(apart).unwrap_or_else(paths)
 }
 
 /// The table of a comparison for a terminal.

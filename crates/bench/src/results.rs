@@ -1,6 +1,7 @@
 use crate::cell::CellRecord;
 use crate::evaluate::scores_file;
 use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
+use crate::sound::Nuisance;
 use crate::split::Split;
 use crate::{BenchError, BenchRun, Home, PredictionSet};
 use emobox_corpus::{Audit, Shared};
@@ -64,6 +65,7 @@ pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchEr
     run.data_mut().encoders = names.collect();
     let versions = &mut run.data_mut().scores.provenance.versions;
     versions.insert("emobox".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    versions.insert("machine".to_owned(), crate::rerun::machine());
     run.add_source(Source {
         kind: "protocol".to_owned(),
         name: protocol.name.clone(),
@@ -71,7 +73,18 @@ pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchEr
     });
     run.data_mut().protocol = protocol_facts(&protocol);
     let notes = notes(plan, states);
-    run.data_mut().notes.extend(notes);
+    let data = run.data_mut();
+    data.scores.leaks = emobox_score::leaks(&data.scores.runs);
+    data.notes.extend(notes);
+    let warnings = data.audits.iter().filter_map(|audit| {
+        let warning = audit.warning.as_ref()?;
+        Some(format!(
+            "{}: on partition {} {warning}: a score there is partly one of the recording, not of emotion.",
+            audit.corpus, audit.partition
+        ))
+    });
+    let warnings: Vec<String> = warnings.collect();
+    data.notes.extend(warnings);
     Ok(run)
 }
 
@@ -90,11 +103,16 @@ fn add(run: &mut BenchRun, record: CellRecord) {
     run.count_corpus(&record.corpus, record.corpus_skipped);
     run.add_skipped(record.left_out);
     run.add_folder(record.folder);
-    run.add_predictions(PredictionSet {
-        corpus: record.corpus,
-        encoder: record.encoder,
-        path: record.predictions,
-    });
+    let partition = record.audit.partition.clone();
+    for (seed, path) in record.predictions.into_iter().enumerate() {
+        run.add_predictions(PredictionSet {
+            corpus: record.corpus.clone(),
+            encoder: record.encoder.clone(),
+            partition: partition.clone(),
+            seed,
+            path,
+        });
+    }
     let data = run.data_mut();
     data.scores.runs.extend(record.runs);
     data.training.extend(record.training);
@@ -125,7 +143,10 @@ pub(crate) fn absent(plan: &Plan, at: usize, states: &States) -> Absent {
     Absent {
         corpus: name(work.corpus()),
         encoder: name(work.encoder()),
-        partition: plan.experiment.scheme.to_string(),
+        partition: work
+            .scheme()
+            .unwrap_or(plan.experiment.schemes.first())
+            .to_string(),
         state,
         stage: stage.to_string(),
         reason,
@@ -152,10 +173,13 @@ fn first_open(plan: &Plan, at: usize, states: &States) -> JobStage {
 /// A finished or empty cell in one line.
 pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
     let job = &plan.jobs[at];
+    let scheme = job.work.scheme();
+    let scheme = scheme.filter(|_| plan.experiment.schemes.are_several());
     let cell = format!(
-        "{} with {}",
+        "{} with {}{}",
         job.work.corpus().unwrap_or_default(),
-        job.work.encoder().unwrap_or_default()
+        job.work.encoder().unwrap_or_default(),
+        scheme.map_or_else(String::new, |scheme| format!(" ({scheme})"))
     );
     let record = record(plan, job, states.get(at));
     let mean = record.as_ref().and_then(|record| {
@@ -211,7 +235,7 @@ fn notes(plan: &Plan, states: &States) -> Vec<String> {
 /// Writes `scores.json`, `predictions/<corpus>/<encoder>.jsonl` and `report.json`.
 pub(crate) fn write_scores(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     for set in run.predictions() {
-        let path = predictions_path(out, &set.corpus, &set.encoder);
+        let path = place(run, set, out);
         let mut from =
             std::fs::File::open(&set.path).map_err(|e| FileError::io("read", &set.path, e))?;
         write_atomic_with(path, |mut to| std::io::copy(&mut from, &mut to).map(drop))?;
@@ -232,16 +256,48 @@ pub(crate) fn report_files(plan: &Plan, run: &BenchRun) -> Done {
     }
     for set in run.predictions() {
         done.inputs.push(set.path.clone());
-        let path = predictions_path(out, &set.corpus, &set.encoder);
-        done.outputs.push(path);
+        done.outputs.push(place(run, set, out));
     }
     done
 }
 
-/// Where the predictions of a corpus under an encoder lie in the output folder of a run.
-pub(crate) fn predictions_path(out: &Path, corpus: &str, encoder: &str) -> PathBuf {
-    let name = format!("{encoder}.jsonl");
-    out.join("predictions").join(corpus).join(name)
+/// Where a set of predictions goes in the output folder: `predictions/<corpus>/<encoder>.jsonl`; with several partition
+/// schemes `<encoder>@<scheme>`, and for the training seeds after the first `@seed<n>` behind it.
+fn place(run: &BenchRun, set: &PredictionSet, out: &Path) -> PathBuf {
+    let several = run
+        .predictions()
+        .iter()
+        .any(|other| other.partition != set.partition);
+    let name = match several {
+        true => format!("{}@{}", set.encoder, set.partition),
+        false => set.encoder.clone(),
+    };
+    let folder = out.join("predictions").join(&set.corpus);
+    folder.join(seed_file(&name, set.seed))
+}
+
+/// Where the predictions of a corpus under an encoder from a training seed (from 0) lie in the output folder of a run.
+pub(crate) fn predictions_path(
+    out: &Path,
+    corpus: &str,
+    encoder: &str,
+    partition: &str,
+    seed: usize,
+) -> PathBuf {
+    let folder = out.join("predictions").join(corpus);
+    let told_apart = folder.join(seed_file(&format!("{encoder}@{partition}"), seed));
+    match told_apart.exists() {
+        true => told_apart,
+        false => folder.join(seed_file(encoder, seed)),
+    }
+}
+
+/// `name.jsonl` of the first training seed, `name@seed1.jsonl` of the next.
+pub(crate) fn seed_file(name: &str, seed: usize) -> String {
+    match seed {
+        0 => format!("{name}.jsonl"),
+        seed => format!("{name}@seed{seed}.jsonl"),
+    }
 }
 
 /// Writes `report.html`.
@@ -284,25 +340,28 @@ fn drawn(value: f64) -> f64 {
 
 fn point_name(point: &Point) -> String {
     format!(
-        "learning rate {}, hidden {}",
-        point.learning_rate, point.hidden
+        "learning rate {}, hidden {}{}",
+        point.learning_rate,
+        point.hidden,
+        // The first seed needs no name: with one seed there is nothing to tell apart.
+        match point.seed {
+            0 => String::new(),
+            seed => format!(", seed {seed}"),
+        }
     )
 }
 
 /// The audit of a partition as the report shows it.
-pub(crate) fn audit_findings(split: &Split) -> AuditFindings {
+pub(crate) fn audit_findings(split: &Split, nuisance: Option<&Nuisance>) -> AuditFindings {
+    let findings = split.audit.to_string();
+    let findings = findings.lines().skip(1).map(str::to_owned);
     AuditFindings {
+        warning: nuisance.filter(|n| n.is_much()).map(Nuisance::sentence),
         corpus: split.partition.info.corpus.clone(),
         partition: split.partition.info.scheme.to_string(),
         verdict: split.audit.verdict.clone(),
         clean: is_clean(&split.audit),
-        findings: split
-            .audit
-            .to_string()
-            .lines()
-            .skip(1)
-            .map(str::to_owned)
-            .collect(),
+        findings: findings.chain(nuisance.map(Nuisance::sentence)).collect(),
     }
 }
 
@@ -326,6 +385,12 @@ pub(crate) fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
             add_fact(&mut facts, name, &value);
         }
     }
+    let constants = protocol.constants();
+    for fact in &mut facts {
+        let known = constants.iter().find(|constant| constant.name == fact.name);
+        fact.origin = known.map(|constant| constant.origin.to_string());
+        fact.reason = known.map(|constant| constant.reason.to_owned());
+    }
     facts
 }
 
@@ -345,7 +410,7 @@ fn add_fact(facts: &mut Vec<Fact>, name: String, value: &serde_json::Value) {
         }
         other => plain(other),
     };
-    facts.push(Fact { name, value });
+    facts.push(Fact::new(name, value));
 }
 
 fn plain(value: &serde_json::Value) -> String {

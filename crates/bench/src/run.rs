@@ -12,6 +12,10 @@ pub struct PredictionSet {
     pub corpus: String,
     /// Encoder of the features.
     pub encoder: String,
+    /// Partition scheme; empty across corpora.
+    pub partition: String,
+    /// The training seed, from 0.
+    pub seed: usize,
     /// One a test utterance and fold, a line each.
     pub path: PathBuf,
 }
@@ -100,7 +104,7 @@ impl BenchRun {
         })
     }
 
-    /// The predictions behind the scores: a set for each corpus and encoder.
+    /// The predictions behind the scores: a set for each corpus, encoder, partition scheme and training seed.
     pub fn predictions(&self) -> &[PredictionSet] {
         &self.predictions
     }

@@ -89,18 +89,30 @@ pub fn split(
     Ok(Split { partition, audit })
 }
 
-/// How many folds an experiment makes of a corpus.
+/// How many folds an experiment makes of a corpus; of several schemes that of the one with the most.
 pub(crate) fn folds(corpus: &Corpus, experiment: &Experiment) -> Result<usize, BenchError> {
-    let options = PartitionOptions {
-        scheme: experiment.scheme,
-        seed: experiment.seed,
-        metadata: experiment.metadata.clone(),
-        ..PartitionOptions::default()
+    let of_scheme = |scheme: Scheme| -> Result<usize, BenchError> {
+        let options = PartitionOptions {
+            scheme,
+            seed: experiment.partition_seed,
+            metadata: experiment.metadata.clone(),
+            ..PartitionOptions::default()
+        };
+        Ok(partition(&corpus.manifest, &options)?.info.folds as usize)
     };
-    Ok(partition(&corpus.manifest, &options)?.info.folds as usize)
+    let mut most = of_scheme(experiment.schemes.first());
+    for folds in experiment
+        .schemes
+        .iter()
+        .skip(1)
+        .filter_map(|s| of_scheme(s).ok())
+    {
+        most = Ok(most.map_or(folds, |most| most.max(folds)));
+    }
+    most
 }
 
-fn listen(corpus: &Corpus, context: Context<'_>) -> Vec<Sound> {
+pub(crate) fn listen(corpus: &Corpus, context: Context<'_>) -> Vec<Sound> {
     context.progress.begin(&Stage {
         label: format!("listening to {}", corpus.name),
         total: corpus.manifest.utterances.len() as u64,

@@ -31,7 +31,8 @@ pub fn submission_of(
     let mut entries = Vec::new();
     for mean in means {
         let same = |r: &&Run| {
-            (&r.corpus, &r.encoder, &r.config) == (&mean.corpus, &mean.encoder, &mean.config)
+            (&r.corpus, &r.encoder, &r.partition, &r.config)
+                == (&mean.corpus, &mean.encoder, &mean.partition, &mean.config)
         };
         let digest = |kind: &str, name: &str| digest_of(&data.scores.provenance, kind, name);
         let missing = |kind: &str| {
@@ -39,6 +40,18 @@ pub fn submission_of(
                 "{}: no digest of the {kind} of {} in scores.json; run `emobox bench` again with this version",
                 folder.display(),
                 mean.corpus
+            ))
+        };
+        let cut = format!("{}/{}", mean.corpus, mean.partition);
+        let seeds = mean.seeds.map_or(1, |seeds| seeds.count as usize);
+        let predictions = |seed: usize| {
+            let (corpus, encoder) = (&mean.corpus, &mean.encoder);
+            predictions_in(&predictions_path(
+                folder,
+                corpus,
+                encoder,
+                &mean.partition,
+                seed,
             ))
         };
         entries.push(SubmissionEntry {
@@ -52,11 +65,10 @@ pub fn submission_of(
             config: mean.config.clone(),
             classes: mean.classes.clone(),
             manifest_digest: digest("manifest", &mean.corpus).ok_or_else(|| missing("manifest"))?,
-            partition_digest: digest("partition", &mean.corpus)
-                .ok_or_else(|| missing("partition"))?,
+            partition_digest: digest("partition", &cut).ok_or_else(|| missing("partition"))?,
             store_digest: digest("store", &format!("{}/{}", mean.corpus, mean.encoder)),
-            predictions: predictions_in(&predictions_path(folder, &mean.corpus, &mean.encoder))?,
-            further_seeds: Vec::new(),
+            predictions: predictions(0)?,
+            further_seeds: (1..seeds).map(predictions).collect::<Result<_, _>>()?,
             scores: data.scores.runs.iter().filter(same).cloned().collect(),
         });
     }
@@ -111,7 +123,9 @@ pub struct Verifier<'a> {
     /// Where the corpora are prepared.
     pub home: &'a Home,
     /// Seed of the partitions that scores must come from.
-    pub seed: u64,
+    pub partition_seed: u64,
+    /// How many training seeds there must be.
+    pub training_seeds: usize,
     /// A copy of the published metadata, for the scheme `published`.
     pub metadata: Option<&'a Path>,
 }
@@ -165,12 +179,13 @@ impl Verifier<'_> {
             details: constants(&protocol_facts(&protocol)),
             seeds: protocol.seeds.len(),
         };
-        let protocols = Protocol::registry(self.seed, &[self.seed])?;
+        let seeds: Vec<u64> = (0..self.training_seeds as u64).collect();
+        let protocols = Protocol::registry(self.partition_seed, &seeds)?;
         Ok(Rules {
             protocols: protocols.into_iter().map(known).collect(),
             encoders: Vec::new(),
             options: BootstrapOptions {
-                seed: self.seed,
+                seed: self.partition_seed,
                 ..BootstrapOptions::default()
             },
         })
@@ -188,7 +203,7 @@ impl Verifier<'_> {
         let corpus = open_corpus(self.home, &entry.corpus)?;
         let request = SplitRequest {
             scheme,
-            seed: self.seed,
+            seed: self.partition_seed,
             metadata: self.metadata,
             listen: false,
         };

@@ -256,6 +256,14 @@ pub(crate) fn train_jobs(
     Ok(outcomes.into_iter().flatten().collect())
 }
 
+/// Where the probe of a training seed lies in the folder of its fold: the first is the one to predict with.
+pub(crate) fn probe_folder(place: usize, seed: u64) -> String {
+    match place {
+        0 => "probe".to_owned(),
+        _ => format!("probe-seed{seed}"),
+    }
+}
+
 impl FoldJob<'_> {
     pub(crate) fn outcome_path(&self) -> PathBuf {
         self.folder.join("outcome.json")
@@ -311,7 +319,7 @@ impl FoldJob<'_> {
             Training::Done(outcome) => *outcome,
             Training::Stopped => return Err(BenchError::Interrupted),
         };
-        for selected in &outcome.selected {
+        for (place, selected) in outcome.selected.iter().enumerate() {
             let origin = ProbeOrigin {
                 classes: &self.classes,
                 header: self.assignment.header,
@@ -320,11 +328,7 @@ impl FoldJob<'_> {
                 protocol,
                 program_version: env!("CARGO_PKG_VERSION"),
             };
-            let name = match outcome.selected.len() {
-                1 => "probe".to_owned(),
-                _ => format!("probe-seed{}", selected.point.seed),
-            };
-            let folder = self.folder.join(name);
+            let folder = self.folder.join(probe_folder(place, selected.point.seed));
             let path = self.assignment.checkpoint.map(std::path::absolute);
             let place = EncoderPlace {
                 path: path.transpose().ok().flatten(),

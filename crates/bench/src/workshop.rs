@@ -2,6 +2,7 @@ use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
 use crate::extract::ExtractOptions;
 use crate::split::{Split, SplitRequest, split};
 use crate::{BenchError, Context, Corpus, EncoderChoice, Experiment, Home, open_corpus};
+use emobox_corpus::Scheme;
 use emobox_encoder::{Description, Encoder};
 use emobox_probe::Protocol;
 use std::cell::{Cell, RefCell};
@@ -71,11 +72,11 @@ impl<'a> Workshop<'a> {
         *self.corpus.borrow_mut() = None;
     }
 
-    /// The partition of a corpus under the experiment's scheme.
-    pub(crate) fn split(&self, corpus: &Corpus) -> Result<Split, BenchError> {
+    /// The partition of a corpus under one of the experiment's schemes.
+    pub(crate) fn split(&self, corpus: &Corpus, scheme: Scheme) -> Result<Split, BenchError> {
         let request = SplitRequest {
-            scheme: self.experiment.scheme,
-            seed: self.experiment.seed,
+            scheme,
+            seed: self.experiment.partition_seed,
             metadata: self.experiment.metadata.as_deref(),
             listen: false,
         };

@@ -64,7 +64,7 @@ fn weights_are_read_to_encode_and_for_nothing_else() {
     assert_eq!(Encoder::opened(), 2, "each encoder once");
     // Again, another partition on the same features, and the report.
     run(&experiment);
-    experiment.scheme = Scheme::Speaker;
+    experiment.schemes = Scheme::Speaker.into();
     let last = run(&experiment);
     read_run(&out).unwrap();
     assert_eq!(Encoder::opened(), 2);

@@ -1,14 +1,16 @@
 //! The command line: what can be asked, in one place.
 
 mod export;
+mod submission;
 
 pub(crate) use export::ExportArgs;
+pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SubmitArgs, VerifyArgs};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
     Choice, ClassWeighting, ComputePrecision, Device, KeepFeatures, LayerSelection, Maps,
-    Normalisation, ProtocolName, RawFormat, Scheme, StorePrecision,
+    Normalisation, ProtocolName, RawFormat, Schemes, StorePrecision,
 };
 use std::path::PathBuf;
 
@@ -223,15 +225,16 @@ pub(crate) struct PrepareHow {
 
 #[derive(Debug, Args)]
 pub(crate) struct PartitionHow {
-    /// How to cut [default: the experiment's, else paper]
-    #[arg(long, value_parser = choice::<Scheme>())]
-    pub(crate) scheme: Option<Scheme>,
+    /// How to cut: paper (the paper's four rules), published (its lists) or speaker (no speaker on both sides), or
+    /// several, as paper,speaker [default: the experiment's, else paper]
+    #[arg(long, value_name = "SCHEME,…")]
+    pub(crate) scheme: Option<Schemes>,
     /// A copy of the published metadata (its `data/` folder), for the scheme `published`
     #[arg(long, value_name = "DIR")]
     pub(crate) metadata: Option<PathBuf>,
-    /// Seed of every random choice [default: the experiment's, else 0]
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    /// Seed of the partition, its validation parts and the order of the batches [default: the experiment's, else 0]
+    #[arg(long, alias = "seed", value_name = "SEED")]
+    pub(crate) partition_seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -322,6 +325,10 @@ pub(crate) struct ProbeHow {
     /// Strength of logit adjustment by the classes' shares in training; 1 is the usual [default: the experiment's, else 0]
     #[arg(long, value_name = "TAU")]
     pub(crate) logit_adjustment: Option<f64>,
+    /// How many trainings of each fold, from different initial weights, together in one pass; scores are their means
+    /// [default: the experiment's, else 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) training_seeds: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -416,9 +423,9 @@ pub(crate) struct CrossArgs {
     pub(crate) metadata: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) probe: ProbeHow,
-    /// Seed of every random choice [default: the experiment's, else 0]
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    /// Seed of the sets, the validation parts and the order of the batches [default: the experiment's, else 0]
+    #[arg(long, alias = "seed", value_name = "SEED")]
+    pub(crate) partition_seed: Option<u64>,
     /// Where scores.json, predictions/, balanced/, pseudo-labels/ and report.html go
     #[arg(long, value_name = "DIR", default_value = "cross-results")]
     pub(crate) out: PathBuf,
@@ -486,17 +493,18 @@ pub(crate) struct DemoArgs {
     /// Where scores.json, predictions/ and report.html go
     #[arg(long, value_name = "DIR", default_value = "emobox-demo")]
     pub(crate) out: PathBuf,
-    /// Seed of the voices, the partition and the training
+    /// Seed of the voices and the partition
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// predictions.jsonl of the first system
+    /// predictions.jsonl of the first system; further training seeds lie beside it as NAME@seed1.jsonl and so on
     pub(crate) a: PathBuf,
-    /// predictions.jsonl of the second system
-    pub(crate) b: PathBuf,
+    /// predictions.jsonl of the second system, and of more: then every two are compared, with Holm's correction
+    #[arg(required = true)]
+    pub(crate) b: Vec<PathBuf>,
     /// A manifest, for the speakers that intervals are drawn over
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
@@ -544,53 +552,4 @@ pub(crate) enum Beside {
     Paper,
     /// The same, completed from the picture in the published repository
     PaperWithSupplement,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SubmitArgs {
-    /// An output folder of `emobox bench`
-    pub(crate) run: PathBuf,
-    /// Name of the system on a leaderboard
-    #[arg(long, value_name = "NAME")]
-    pub(crate) system: String,
-    /// A sentence about it
-    #[arg(long, default_value = "", value_name = "TEXT")]
-    pub(crate) description: String,
-    /// The file to write
-    #[arg(long, value_name = "FILE", default_value = "submission.json")]
-    pub(crate) out: PathBuf,
-}
-
-/// The partitions that submissions are checked against, made from the manifests in the home.
-#[derive(Debug, Args)]
-pub(crate) struct AgainstArgs {
-    /// Seed of the partitions
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// A copy of the published metadata (its `data/` folder), for the scheme `published`
-    #[arg(long, value_name = "DIR")]
-    pub(crate) metadata: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// What `emobox submit` has written
-    pub(crate) submission: PathBuf,
-    #[command(flatten)]
-    pub(crate) against: AgainstArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LeaderboardArgs {
-    /// Files of `emobox submit`
-    #[arg(required = true)]
-    pub(crate) submissions: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) against: AgainstArgs,
-    /// Its heading
-    #[arg(long, default_value = "emobox leaderboard", value_name = "TEXT")]
-    pub(crate) title: String,
-    /// The page to write
-    #[arg(long, value_name = "FILE", default_value = "leaderboard.html")]
-    pub(crate) out: PathBuf,
 }

@@ -83,6 +83,12 @@ pub struct LayerCurve {
     pub encoder: String,
     /// The layers in order.
     pub points: Vec<LayerPoint>,
+    /// The probe of the curve, which is another than the table's; empty in files of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub head: String,
+    /// The layer that the validation parts choose. The best layer on the test parts would be chosen by what it is judged on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<usize>,
 }
 
 /// The score on one layer.
@@ -95,6 +101,9 @@ pub struct LayerPoint {
     /// Its interval.
     #[serde(default)]
     pub ua_ci: Option<[f64; 2]>,
+    /// Mean unweighted accuracy on the validation parts, by which a layer is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_ua: Option<f64>,
 }
 
 /// The audit of one corpus's partition.
@@ -111,6 +120,9 @@ pub struct AuditFindings {
     /// Each finding as a sentence.
     #[serde(default)]
     pub findings: Vec<String>,
+    /// What a reader must see before any score on this partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// A name and its value.
@@ -120,6 +132,24 @@ pub struct Fact {
     pub name: String,
     /// As `100`.
     pub value: String,
+    /// Where a protocol's constant comes from: `paper`, `recipe` or `ours`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Why it is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Fact {
+    /// A value without an origin.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            origin: None,
+            reason: None,
+        }
+    }
 }
 
 impl ReportData {

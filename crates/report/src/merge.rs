@@ -229,9 +229,11 @@ fn protocol(runs: &[ReportData], conflicts: &mut Conflicts) -> Vec<Fact> {
                 text
             }
         };
+        let first = runs.iter().flat_map(|run| &run.protocol);
+        let same = first.clone().find(|fact| fact.name == name);
         Fact {
-            name: name.to_owned(),
             value,
+            ..same.cloned().unwrap_or_else(|| Fact::new(name, ""))
         }
     });
     joined.collect()

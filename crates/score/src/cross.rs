@@ -1,6 +1,8 @@
 use crate::clusters::{Clusters, Over, Tables};
 use crate::inference::standard_errors;
-use crate::{BootstrapOptions, ClassScores, Confusion, Prediction, ScoreError, StandardError};
+use crate::{
+    BootstrapOptions, ClassScores, Confusion, Prediction, Rates, ScoreError, StandardError,
+};
 use serde::{Deserialize, Serialize};
 
 /// Training on one corpus and testing on another, for one encoder.
@@ -25,6 +27,12 @@ pub struct CrossCell {
     pub test: String,
     /// Number of test items.
     pub n: u64,
+    /// How many training seeds the scores are means of; nothing where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<u32>,
+    /// Standard deviation (n − 1) of the accuracy between training seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_deviation: Option<f64>,
     /// Share of items that are right; on a balanced set equal to the unweighted accuracy.
     pub accuracy: f64,
     /// Its interval; `None` where the test set has too few speakers for one.
@@ -39,7 +47,7 @@ pub struct CrossCell {
     pub macro_f1: f64,
     /// Scores of each class.
     pub per_class: Vec<ClassScores>,
-    /// `confusion[reference][prediction]`.
+    /// `confusion[reference][prediction]`; of several seeds, the sum over seeds.
     pub confusion: Vec<Vec<u64>>,
 }
 
@@ -55,20 +63,52 @@ impl CrossCell {
         classes: &[String],
         bootstrap: &BootstrapOptions,
     ) -> Result<Self, ScoreError> {
-        if predictions.is_empty() {
+        Self::score_seeds(train, test, &[predictions], classes, bootstrap)
+    }
+
+    /// As [`Self::score`], of several training seeds: means over them, whose noise is part of the standard error.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn score_seeds(
+        train: &str,
+        test: &str,
+        seeds: &[&[Prediction]],
+        classes: &[String],
+        bootstrap: &BootstrapOptions,
+    ) -> Result<Self, ScoreError> {
+        let Some(first) = seeds.first().filter(|first| !first.is_empty()) else {
             return Err(ScoreError::Empty {
                 subject: format!("trained on {train}, tested on {test}"),
             });
+        };
+        let each: Vec<Confusion> = seeds
+            .iter()
+            .map(|list| Confusion::of(*list, classes))
+            .collect::<Result<_, _>>()?;
+        let mut confusion = each[0].clone();
+        for other in &each[1..] {
+            confusion.add(other);
         }
-        let confusion = Confusion::of(predictions, classes)?;
-        let rates = confusion.rates();
+        let of_each: Vec<Rates> = each.iter().map(Confusion::rates).collect();
+        let rates = Rates::mean(&of_each);
+        let deviation = Rates::deviation(&of_each).map(|d| d.wa);
         bootstrap.check()?;
-        let tables = Tables::of(&[predictions], classes, &Clusters::of(predictions))?;
+        let tables = Tables::of(seeds, classes, &Clusters::of(first))?;
         let error = standard_errors(&tables, Over::Pooled).ok().map(|e| e.wa);
+        let error = error.map(|error| match deviation.filter(|d| *d > 0.0) {
+            None => error,
+            Some(deviation) => error.plus(&StandardError {
+                error: deviation / (seeds.len() as f64).sqrt(),
+                degrees: (seeds.len() - 1) as f64,
+            }),
+        });
         Ok(Self {
             train: train.to_owned(),
             test: test.to_owned(),
-            n: confusion.total(),
+            n: first.len() as u64,
+            seeds: (seeds.len() > 1).then_some(seeds.len() as u32),
+            accuracy_deviation: deviation,
             accuracy: rates.wa,
             accuracy_ci: error.and_then(|e| e.interval(rates.wa, bootstrap.level)),
             accuracy_error: error,

@@ -1,5 +1,5 @@
 use crate::{
-    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval,
+    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval, Leak,
     NoInterval, Rates, StandardErrors,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,6 +27,9 @@ pub struct ScoresFile {
     /// Systems compared on the same items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
+    /// What partitions with speakers on both sides are worth, where a run has both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaks: Vec<Leak>,
     /// Cells of the experiment that have no scores, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<Absent>,
@@ -211,6 +214,12 @@ pub struct Run {
     /// The audit's verdict on the partition, one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
+    /// UA of a classifier that knows nothing but duration, level, noise floor, rate and channels of the same recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nuisance_ua: Option<f64>,
+    /// That the encoder's training is known to have heard this corpus, how, and where that is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<String>,
     /// What of the corpus was left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
@@ -323,6 +332,7 @@ impl Default for ScoresFile {
             runs: Vec::new(),
             cross: Vec::new(),
             comparisons: Vec::new(),
+            leaks: Vec::new(),
             absent: Vec::new(),
         }
     }

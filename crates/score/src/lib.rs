@@ -28,6 +28,7 @@ mod file;
 mod flips;
 mod groups;
 mod inference;
+mod leak;
 mod matching;
 mod prediction;
 mod ranking;
@@ -57,11 +58,12 @@ pub use inference::{
     BootstrapOptions, FEW_CLUSTERS, FEWEST_CLUSTERS, FEWEST_DEGREES, Interval, IntervalMethod,
     IntervalUnit, NoInterval, StandardError, StandardErrors,
 };
+pub use leak::{Leak, LeakWorth, leaks};
 pub use matching::{Mismatch, join_published_lists, read_published_list};
 pub use prediction::{Prediction, read_predictions, write_predictions};
 pub use ranking::{Ranking, descending_ranks, rank};
 pub use rerun::{RERUN_TIES, RERUN_TOLERANCE, Rerun, reproduce};
-pub use run::{RunLabels, ScoreRequest, score_folds, score_seeds};
+pub use run::{RunLabels, ScoreRequest, score_folds, score_seeds, set_oracle};
 pub use seal::{SealKey, SealedAnswer, SealedSet, seal};
 pub use separation::{Estimate, Separation, separate};
 pub use submission::{Submission, SubmissionEntry};

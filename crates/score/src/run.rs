@@ -152,7 +152,7 @@ pub fn score_seeds(
         runs.push(run);
     }
     if let Some(oracle) = request.oracle {
-        add_oracle(&mut runs, oracle, request.classes)?;
+        set_oracle(&mut runs, &[oracle], request.classes)?;
     }
     Ok(runs)
 }
@@ -270,6 +270,8 @@ fn run(labels: &RunLabels, fold: FoldName, confusion: &Confusion) -> Run {
         oracle: None,
         as_published: None,
         audit: None,
+        nuisance_ua: None,
+        heard: None,
         skipped: Vec::new(),
         cut: 0,
     };
@@ -287,25 +289,27 @@ impl Run {
     }
 }
 
-fn add_oracle(
+/// Puts the test-selected scores beside the runs of a configuration: means over the predictions of its training seeds.
+///
+/// # Errors
+/// A class outside `classes`.
+pub fn set_oracle(
     runs: &mut [Run],
-    oracle: &[Prediction],
+    seeds: &[&[Prediction]],
     classes: &[String],
 ) -> Result<(), ScoreError> {
-    let mut per_fold = BTreeMap::new();
-    for (fold, predictions) in by_fold(oracle) {
-        let rates = Confusion::of(&predictions, classes)?.rates();
-        per_fold.insert(fold, rates);
-    }
-    let all: Vec<Rates> = per_fold.values().copied().collect();
-    let pooled = Confusion::of(oracle, classes)?.rates();
+    let scored: Vec<Scored> = seeds
+        .iter()
+        .map(|list| Scored::of(list, classes))
+        .collect::<Result<_, _>>()?;
     for run in runs {
-        let rates = match run.fold {
-            FoldName::Fold(fold) => per_fold.get(&fold).copied(),
-            FoldName::Pooled => Some(pooled),
-            FoldName::Mean => (!all.is_empty()).then(|| Rates::mean(&all)),
+        let known = |seed: &&Scored| match run.fold {
+            FoldName::Fold(fold) => seed.folds.contains_key(&fold),
+            FoldName::Mean | FoldName::Pooled => !seed.folds.is_empty(),
         };
-        run.oracle = rates.as_ref().map(Oracle::new);
+        let rates = scored.iter().filter(known).map(|s| s.rates(run.fold));
+        let rates: Vec<Rates> = rates.collect();
+        run.oracle = (!rates.is_empty()).then(|| Oracle::new(&Rates::mean(&rates)));
     }
     Ok(())
 }

@@ -277,12 +277,13 @@ fn provenance_problems(
     if !submission.provenance.versions.contains_key("emobox") {
         problems.push("the provenance names no version of emobox".to_owned());
     }
+    let cut = format!("{}/{}", entry.corpus, entry.partition);
     let named = [
-        ("manifest", &entry.manifest_digest),
-        ("partition", &entry.partition_digest),
+        ("manifest", &entry.corpus, &entry.manifest_digest),
+        ("partition", &cut, &entry.partition_digest),
     ];
-    for (kind, own) in named {
-        match find(kind, &entry.corpus) {
+    for (kind, name, own) in named {
+        match find(kind, name) {
             None => problems.push(format!("the provenance has no {kind} of this corpus")),
             Some(source) if source.digest != *own => {
                 problems.push(format!("the provenance has another {kind} than the entry"));

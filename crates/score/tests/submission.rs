@@ -127,7 +127,7 @@ fn submission() -> Submission {
             versions: BTreeMap::from([("emobox".into(), "0.1.0".into())]),
             sources: vec![
                 source("manifest", "demo", "aa"),
-                source("partition", "demo", "bb"),
+                source("partition", "demo/paper", "bb"),
                 source("checkpoint", "fbank", "f0"),
             ],
             command: None,

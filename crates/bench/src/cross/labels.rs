@@ -221,7 +221,7 @@ fn by_other_speakers(
 ) -> Result<PseudoLabels, BenchError> {
     let cell = Cell::open(shop, corpus, &choice.name)?;
     let corpus = &*cell.corpus;
-    let partition = folds(corpus, shop.experiment.seed)?;
+    let partition = folds(corpus, shop.experiment.partition_seed)?;
     let audit = audit(&corpus.manifest, &partition, None);
     let split = Split { partition, audit };
     let outcomes = cell.with_folds(corpus, &split, |jobs| {
@@ -230,7 +230,8 @@ fn by_other_speakers(
     })?;
     let mut by_key = BTreeMap::new();
     for outcome in &outcomes {
-        for item in outcome.selected.iter().flat_map(|s| &s.predictions) {
+        // One seed labels: a vote of several would be another labeller.
+        for item in outcome.selected.iter().take(1).flat_map(|s| &s.predictions) {
             let line = prediction(corpus, outcome, item);
             by_key.insert(line.key, line.prediction);
         }

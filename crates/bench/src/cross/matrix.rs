@@ -2,8 +2,8 @@ use super::sets::Pool;
 use super::{class_map, drawn};
 use crate::cell::Cell;
 use crate::plan::Done;
-use crate::results::training_of;
-use crate::train::FoldJob;
+use crate::results::{seed_file, training_of};
+use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus};
 use emobox_corpus::BalancedSet;
@@ -28,8 +28,8 @@ pub(super) struct Tested {
     pub(super) classes: Vec<String>,
     /// One an other corpus.
     pub(super) cells: Vec<CrossCell>,
-    /// Predictions, a file an other corpus.
-    pub(super) predictions: Vec<(String, PathBuf)>,
+    /// Predictions, a file an other corpus and training seed.
+    pub(super) predictions: Vec<(String, usize, PathBuf)>,
     /// The curves of the training.
     pub(super) training: Training,
     /// Where the probe is.
@@ -85,10 +85,13 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
             left_out,
         ))
     })?;
-    let probe = Probe::load(&folder.join("probe"))?;
+    let seeds = shop.protocol.seeds.iter().enumerate();
+    let probes: Vec<Probe> = seeds
+        .map(|(place, &seed)| Probe::load(&folder.join(probe_folder(place, seed))))
+        .collect::<Result<_, _>>()?;
     let limit = shop.protocol.max_seconds.unwrap_or(f64::INFINITY);
     let bootstrap = BootstrapOptions {
-        seed: shop.experiment.seed,
+        seed: shop.experiment.partition_seed,
         ..BootstrapOptions::default()
     };
     let (mut cells, mut predictions, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
@@ -99,15 +102,21 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
         let drawn = drawn(shop, other, &map)?;
         let store = Cell::open(shop, other, encoder)?.store()?;
         let pool = Pool::new(shop, other, &map)?;
-        let items = predict(limit, &probe, &drawn.set, &pool.corpus, &store)?;
-        cells.push(CrossCell::score(
-            corpus, other, &items, &classes, &bootstrap,
+        let mut seeds = Vec::new();
+        for probe in &probes {
+            seeds.push(predict(limit, probe, &drawn.set, &pool.corpus, &store)?);
+        }
+        let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
+        cells.push(CrossCell::score_seeds(
+            corpus, other, &views, &classes, &bootstrap,
         )?);
-        left_out += drawn.set.items.len() - items.len();
-        let path = folder.join(format!("on-{other}.jsonl"));
-        write_atomic_with(&path, |to| write_predictions(to, &items))?;
+        left_out += drawn.set.items.len() - seeds.first().map_or(0, Vec::len);
+        for (seed, items) in seeds.iter().enumerate() {
+            let path = folder.join(seed_file(&format!("on-{other}"), seed));
+            write_atomic_with(&path, |to| write_predictions(to, items))?;
+            predictions.push((other.clone(), seed, path));
+        }
         inputs.push(super::drawn_path(shop, other, &map)?);
-        predictions.push((other.clone(), path));
     }
     let source = |kind: &str, name: &str, digest: &str| Source {
         kind: kind.to_owned(),
@@ -134,7 +143,7 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
     let path = folder.join("tested.json");
     write_json(&path, &tested)?;
     let mut outputs = vec![path];
-    outputs.extend(tested.predictions.iter().map(|(_, path)| path.clone()));
+    outputs.extend(tested.predictions.iter().map(|(.., path)| path.clone()));
     inputs.push(folder.join("outcome.json"));
     Ok(Done { inputs, outputs })
 }

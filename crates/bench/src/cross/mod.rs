@@ -13,6 +13,7 @@ use crate::results::{absent, is_wrong_call};
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, Experiment, PredictionSet};
 use emobox_corpus::PUBLISHED_SETS;
+use emobox_encoder::{TrainingFact, training_facts};
 use emobox_files::{read_json, sha256_bytes, write_json};
 use emobox_score::{CrossMatrix, Source};
 use labels::PseudoLabels;
@@ -77,7 +78,7 @@ fn drawn_path(
         cross.balanced_sets.get(corpus),
         shop.experiment.metadata,
         cross.shape(corpus),
-        shop.experiment.seed,
+        shop.experiment.partition_seed,
         shop.corpus(corpus)?.digest,
         shop.protocol,
     ]);
@@ -120,10 +121,12 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
         run.add_skipped(tested.left_out);
         run.add_folder(tested.folder);
         run.data_mut().training.push(tested.training);
-        for (test, path) in tested.predictions {
+        for (test, seed, path) in tested.predictions {
             run.add_predictions(PredictionSet {
                 corpus: format!("{}-to-{test}", tested.corpus),
                 encoder: tested.encoder.clone(),
+                partition: String::new(),
+                seed,
                 path,
             });
         }
@@ -154,7 +157,59 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
     run.data_mut().scores.cross = matrices;
     let note = note(&makers, everything_annotated);
     run.data_mut().notes.extend(note);
+    run.data_mut().notes.extend(contamination(&plan.experiment));
     Ok(())
+}
+
+/// Encoders that are known to have heard these corpora in training, and a labeller that competes or was trained on labels.
+fn contamination(experiment: &Experiment) -> Vec<String> {
+    let corpora: Vec<&str> = experiment.corpora.iter().map(|c| c.name.as_str()).collect();
+    let of = |name: &str| {
+        let facts = training_facts(name).into_iter();
+        let known = |fact: TrainingFact| {
+            let heard = corpora.iter().filter(|corpus| fact.concerns(corpus));
+            let heard: Vec<&str> = heard.copied().collect();
+            (!heard.is_empty()).then(|| (fact, heard.join(", ")))
+        };
+        facts.filter_map(known).collect::<Vec<_>>()
+    };
+    let mut notes = Vec::new();
+    for encoder in &experiment.encoders {
+        for (fact, heard) in of(&encoder.name) {
+            let (name, how, source) = (&encoder.name, fact.how, fact.source);
+            notes.push(format!(
+                "† {name} is known to have heard test corpora in training ({heard}): {how} ({source})."
+            ));
+        }
+    }
+    let labeller = experiment.cross.as_ref();
+    let labeller = labeller.and_then(|cross| cross.labeller(experiment));
+    let labels = experiment.corpora.iter().any(|corpus| {
+        let cross = experiment.cross.as_ref();
+        let given = cross.is_some_and(|cross| cross.pseudo_labels.contains_key(&corpus.name));
+        !given && !has_set(experiment, &corpus.name)
+    });
+    let Some(labeller) = labeller.filter(|_| labels) else {
+        return notes;
+    };
+    if experiment.encoders.iter().any(|e| e.name == labeller.name) {
+        notes.push(format!(
+            "{} chose the test utterances and is one of the encoders that are compared on them: its scores, and those of \
+             encoders that err alike, are too high. Name a labeller that does not compete (--labeller).",
+            labeller.name
+        ));
+    }
+    for (fact, heard) in of(&labeller.name)
+        .into_iter()
+        .filter(|(fact, _)| fact.labels)
+    {
+        notes.push(format!(
+            "The labeller {} was trained with emotion labels on corpora that it labels here ({heard}): {} ({}). Its agreement \
+             with the annotation is partly memory.",
+            labeller.name, fact.how, fact.source
+        ));
+    }
+    notes
 }
 
 /// What a reader must know before believing the matrix.

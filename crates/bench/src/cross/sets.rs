@@ -119,6 +119,7 @@ fn findings(set: &BalancedSet, origin: String, trained: usize) -> AuditFindings 
         "to train on: {trained} utterances of the shared classes"
     ));
     AuditFindings {
+        warning: None,
         corpus: set.corpus.clone(),
         partition: "balanced set".to_owned(),
         verdict,
@@ -147,7 +148,7 @@ fn set(
     let shape = cross.shape(&corpus.name);
     let (per_cell, speakers) = (shape.per_cell, shape.speakers);
     let size = largest_balance(&corpus.manifest, labels_by_key, classes, per_cell, speakers);
-    let seed = shop.experiment.seed;
+    let seed = shop.experiment.partition_seed;
     if size.is_none() && per_cell.is_none() && speakers.is_none() {
         return over_classes(seed, corpus, labels, classes);
     }

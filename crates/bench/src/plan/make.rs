@@ -1,6 +1,7 @@
 use super::cost::Size;
 use super::{Job, JobStage, Part, Task, Work};
 use crate::Experiment;
+use emobox_corpus::Scheme;
 use emobox_files::sha256_bytes;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -60,10 +61,20 @@ impl Cut<'_> {
             Work::Train {
                 corpus,
                 encoder,
+                scheme,
                 part,
-            } => (JobStage::Train, format!("train {corpus} {encoder}{part}")),
-            Work::Score { corpus, encoder } => {
-                (JobStage::Score, format!("score {corpus} {encoder}"))
+            } => {
+                let scheme = self.told_apart(*scheme);
+                let name = format!("train {corpus} {encoder}{scheme}{part}");
+                (JobStage::Train, name)
+            }
+            Work::Score {
+                corpus,
+                encoder,
+                scheme,
+            } => {
+                let scheme = self.told_apart(*scheme);
+                (JobStage::Score, format!("score {corpus} {encoder}{scheme}"))
             }
             Work::Draw { corpus } => (JobStage::Draw, format!("draw {corpus}")),
             Work::TrainAll { corpus, encoder } => {
@@ -84,6 +95,14 @@ impl Cut<'_> {
             bytes: 0.0,
         });
         self.jobs.len() - 1
+    }
+
+    /// A scheme as names have it: nothing where the experiment has one.
+    fn told_apart(&self, scheme: Scheme) -> String {
+        match self.experiment.schemes.are_several() {
+            true => format!(" {scheme}"),
+            false => String::new(),
+        }
     }
 
     fn task(&mut self, name: String, jobs: Vec<usize>) {
@@ -144,7 +163,7 @@ impl Cut<'_> {
         let floor = slurm.audio_hours.unwrap_or(LEAST_HOURS);
         let limit = (all / TASKS_PER_ENCODER).max(floor);
         let packed = pack(&weights, limit, |c| sizes[c].folds);
-        for encoder in self.names() {
+        for (encoder, scheme) in self.rows() {
             for (at, parts) in (1..).zip(&packed) {
                 let mut jobs = Vec::new();
                 for &(corpus, part) in parts {
@@ -154,25 +173,45 @@ impl Cut<'_> {
                     let work = Work::Train {
                         corpus,
                         encoder,
+                        scheme,
                         part,
                     };
                     jobs.push(self.job(work, needs));
                 }
-                self.task(format!("train-{encoder}-{at}"), jobs);
+                let scheme = self.told_apart(scheme).replace(' ', "-");
+                self.task(format!("train-{encoder}{scheme}-{at}"), jobs);
             }
         }
     }
 
+    /// Every encoder with every scheme.
+    fn rows(&self) -> Vec<(String, Scheme)> {
+        let schemes = &self.experiment.schemes;
+        let of_encoder = |name: String| schemes.iter().map(move |scheme| (name.clone(), scheme));
+        self.names().into_iter().flat_map(of_encoder).collect()
+    }
+
     fn score(&mut self) {
-        for encoder in self.names() {
+        for (encoder, scheme) in self.rows() {
             let mut jobs = Vec::new();
             for choice in &self.experiment.corpora {
                 let corpus = choice.name.clone();
-                let needs = self.of_cell(&corpus, &encoder, JobStage::Train);
+                let needs = self.positions(|job| {
+                    job.stage == JobStage::Train
+                        && job.work.corpus() == Some(&corpus)
+                        && job.work.encoder() == Some(&encoder)
+                        && job.work.scheme() == Some(scheme)
+                });
                 let encoder = encoder.clone();
-                jobs.push(self.job(Work::Score { corpus, encoder }, needs));
+                let work = Work::Score {
+                    corpus,
+                    encoder,
+                    scheme,
+                };
+                jobs.push(self.job(work, needs));
             }
-            self.task(format!("score-{encoder}"), jobs);
+            let scheme = self.told_apart(scheme).replace(' ', "-");
+            self.task(format!("score-{encoder}{scheme}"), jobs);
         }
     }
 
@@ -274,8 +313,8 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.layer_curve
     ]);
     let train = json!([
-        e.scheme,
-        e.seed,
+        e.partition_seed,
+        e.training_seeds,
         e.metadata,
         e.protocol,
         e.head,

@@ -26,6 +26,7 @@ pub use state::{JobState, States};
 pub(crate) use text::{gigabytes, ranges};
 
 use crate::{BenchError, Experiment, Home};
+use emobox_corpus::Scheme;
 use emobox_files::{read_json, sha256_bytes, write_json};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -166,6 +167,9 @@ pub enum Work {
         corpus: String,
         /// The encoder whose features are read.
         encoder: String,
+        /// How the corpus is cut.
+        #[serde(default)]
+        scheme: Scheme,
         /// Which part.
         part: Part,
     },
@@ -175,6 +179,9 @@ pub enum Work {
         corpus: String,
         /// The encoder.
         encoder: String,
+        /// How the corpus is cut.
+        #[serde(default)]
+        scheme: Scheme,
     },
     /// Labels a corpus and draws its balanced set.
     Draw {
@@ -211,6 +218,14 @@ impl Work {
             | Self::TrainAll { corpus, .. }
             | Self::Test { corpus, .. } => Some(corpus),
             Self::Report => None,
+        }
+    }
+
+    /// The partition scheme it is about.
+    pub fn scheme(&self) -> Option<Scheme> {
+        match self {
+            Self::Train { scheme, .. } | Self::Score { scheme, .. } => Some(*scheme),
+            _ => None,
         }
     }
 

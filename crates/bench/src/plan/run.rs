@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How often a job looks for files of other nodes that it cannot see yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// No experiment has more partition schemes.
+const MOST_SCHEMES: usize = 3;
+
 /// Runs the jobs of one task of the plan in `folder` that are not done, and returns how many could not be done.
 ///
 /// Takes no lock and shares no file that changes: on a shared file system any number of these may run
@@ -132,7 +135,14 @@ impl Plan {
                 _ if self.experiment.cross.is_some() => {
                     (1 + job.stage as usize, encoder, corpus, job.stage)
                 }
-                _ => (1, encoder, corpus, job.stage),
+                _ => {
+                    let mut schemes = self.experiment.schemes.iter();
+                    let scheme = job.work.scheme();
+                    let scheme = scheme.and_then(|scheme| schemes.position(|s| s == scheme));
+                    // The extraction first, then the schemes one after the other.
+                    let place = scheme.map_or(0, |at| at + 1);
+                    (1, encoder, corpus * (1 + MOST_SCHEMES) + place, job.stage)
+                }
             }
         };
         let mut order: Vec<usize> = (0..self.jobs.len()).collect();
@@ -293,6 +303,7 @@ fn trained_already(
         let Work::Train {
             corpus,
             encoder,
+            scheme,
             part,
         } = &plan.jobs[user].work
         else {
@@ -301,7 +312,7 @@ fn trained_already(
         let Ok(cell) = Cell::open(shop, corpus, encoder) else {
             return Ok(false);
         };
-        let Some(done) = cell.trained(part.share()?) else {
+        let Some(done) = cell.under(*scheme).trained(part.share()?) else {
             return Ok(false);
         };
         Receipt::done(plan, &plan.jobs[user], &done)?;
@@ -345,9 +356,16 @@ fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<
         Work::Train {
             corpus,
             encoder,
+            scheme,
             part,
-        } => Cell::open(shop, corpus, encoder)?.train(part.share()?),
-        Work::Score { corpus, encoder } => Cell::open(shop, corpus, encoder)?.score(),
+        } => Cell::open(shop, corpus, encoder)?
+            .under(*scheme)
+            .train(part.share()?),
+        Work::Score {
+            corpus,
+            encoder,
+            scheme,
+        } => Cell::open(shop, corpus, encoder)?.under(*scheme).score(),
         Work::Draw { corpus } => cross::draw(shop, corpus),
         Work::TrainAll { corpus, encoder } => cross::train_all(shop, corpus, encoder),
         Work::Test { corpus, encoder } => cross::test(shop, corpus, encoder),

@@ -1,5 +1,6 @@
-use super::{Scheme, choice};
+use super::choice;
 use clap::Args;
+use emobox_bench::Scheme;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -19,6 +20,11 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_parser = choice::<Scheme>(), default_value = "paper")]
     pub(crate) scheme: Scheme,
     /// Its seed
-    #[arg(long, default_value_t = 0)]
+    #[arg(
+        long = "partition-seed",
+        alias = "seed",
+        value_name = "SEED",
+        default_value_t = 0
+    )]
     pub(crate) seed: u64,
 }

@@ -13,8 +13,8 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
     let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment)?;
     args.probe.add_to(&mut experiment);
-    if let Some(seed) = args.seed {
-        experiment.seed = seed;
+    if let Some(seed) = args.partition_seed {
+        experiment.partition_seed = seed;
     }
     if args.metadata.is_some() {
         experiment.metadata.clone_from(&args.metadata);

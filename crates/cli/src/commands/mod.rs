@@ -142,11 +142,11 @@ impl ReadingHow {
 
 impl PartitionHow {
     fn add_to(&self, experiment: &mut Experiment) {
-        if let Some(scheme) = self.scheme {
-            experiment.scheme = scheme;
+        if let Some(schemes) = &self.scheme {
+            experiment.schemes.clone_from(schemes);
         }
-        if let Some(seed) = self.seed {
-            experiment.seed = seed;
+        if let Some(seed) = self.partition_seed {
+            experiment.partition_seed = seed;
         }
         if self.metadata.is_some() {
             experiment.metadata.clone_from(&self.metadata);
@@ -167,6 +167,9 @@ impl ProbeHow {
         }
         if let Some(tau) = self.logit_adjustment {
             experiment.logit_adjustment = tau;
+        }
+        if let Some(seeds) = self.training_seeds {
+            experiment.training_seeds = seeds;
         }
     }
 }

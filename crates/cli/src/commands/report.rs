@@ -35,7 +35,8 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
 
 pub(super) fn compare(session: &Session<'_>, args: &CompareArgs) -> anyhow::Result<Outcome> {
     let manifest = args.manifest.as_deref();
-    let run = emobox_bench::compare_files(&args.a, &args.b, manifest, args.seed)?;
+    let files: Vec<_> = std::iter::once(&args.a).chain(&args.b).cloned().collect();
+    let run = emobox_bench::compare_files(&files, manifest, args.seed)?;
     if session.json {
         output::json(&run.scores().comparisons)?;
     } else {

@@ -25,20 +25,24 @@ pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Resu
 }
 
 pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<Outcome> {
-    let request = SplitRequest {
-        scheme: args.how.scheme.unwrap_or_default(),
-        seed: args.how.seed.unwrap_or_default(),
-        metadata: args.how.metadata.as_deref(),
-        listen: args.audio,
-    };
     let corpus = emobox_bench::open_corpus(&session.home, checked_name(&args.name)?)?;
-    let split = emobox_bench::split(&session.home, &corpus, &request, session.context)?;
-    if session.json {
-        output::json(&split.partition.info)?;
-    } else {
-        output::result(&split.text());
+    let mut skipped = 0;
+    for scheme in args.how.scheme.clone().unwrap_or_default().iter() {
+        let request = SplitRequest {
+            scheme,
+            seed: args.how.partition_seed.unwrap_or_default(),
+            metadata: args.how.metadata.as_deref(),
+            listen: args.audio,
+        };
+        let split = emobox_bench::split(&session.home, &corpus, &request, session.context)?;
+        if session.json {
+            output::json(&split.partition.info)?;
+        } else {
+            output::result(&split.text());
+        }
+        skipped += split.skipped();
     }
-    Ok(Outcome::from_skips(split.skipped()))
+    Ok(Outcome::from_skips(skipped))
 }
 
 pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Outcome> {

@@ -1,18 +1,34 @@
 //! `submit`, `verify` and `leaderboard`: scores that anybody can recompute.
 
-use super::Session;
+use super::{Session, name_and_path};
 use crate::args::{AgainstArgs, LeaderboardArgs, SubmitArgs, VerifyArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, Verifier};
+use emobox_bench::{BenchError, EncoderChoice, Verdict, Verified, Verifier};
+use std::path::Path;
 
 impl AgainstArgs {
     fn verifier<'a>(&'a self, session: &'a Session<'_>) -> Verifier<'a> {
         Verifier {
             home: &session.home,
-            seed: self.seed,
+            partition_seed: self.partition_seed,
+            training_seeds: self.training_seeds,
             metadata: self.metadata.as_deref(),
         }
+    }
+
+    /// Recomputes the scores, and with `--rerun` makes them again.
+    fn follow(&self, file: &Path, session: &Session<'_>) -> Result<Verified, BenchError> {
+        let verifier = self.verifier(session);
+        if !self.rerun {
+            return verifier.check(file, session.context);
+        }
+        let choice = |text: &String| {
+            let (name, path) = name_and_path(text);
+            EncoderChoice { name, path }
+        };
+        let encoders: Vec<EncoderChoice> = self.encoders.iter().map(choice).collect();
+        verifier.rerun(file, &encoders, session.context)
     }
 }
 
@@ -32,8 +48,7 @@ pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result
 }
 
 pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result<Outcome> {
-    let verifier = args.against.verifier(session);
-    let verified = verifier.check(&args.submission, session.context)?;
+    let verified = args.against.follow(&args.submission, session)?;
     let run = emobox_bench::verified_run(&verified);
     if session.json {
         output::json(run.scores())?;
@@ -41,10 +56,14 @@ pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result
         output::result(&run.table());
     }
     output::note(&format!(
-        "{} is {}: every score follows from its predictions, on the test parts of your own partitions; that a model made \
-         the predictions is not shown",
+        "{} is {}: every score follows from its predictions, on the test parts of your own partitions; {}",
         verified.system(),
-        verified.verdict()
+        verified.verdict(),
+        match verified.verdict() {
+            Verdict::Consistent =>
+                "that a model made the predictions is not shown (--rerun shows it)",
+            Verdict::Reproduced => "extracted and trained again, the predictions are the same",
+        }
     ));
     Ok(Outcome::Complete)
 }
@@ -53,11 +72,10 @@ pub(super) fn leaderboard(
     session: &Session<'_>,
     args: &LeaderboardArgs,
 ) -> anyhow::Result<Outcome> {
-    let verifier = args.against.verifier(session);
     let mut verified = Vec::new();
     let mut refused = 0;
     for file in &args.submissions {
-        match verifier.check(file, session.context) {
+        match args.against.follow(file, session) {
             Ok(submission) => {
                 verified.push(submission);
                 if let Some(again) = emobox_bench::repeated(&verified).first() {
@@ -67,7 +85,7 @@ pub(super) fn leaderboard(
                 }
             }
             Err(error) if error.is_interruption() => return Err(error.into()),
-            Err(error @ BenchError::Refused { .. }) => {
+            Err(error @ (BenchError::Refused { .. } | BenchError::NotReproduced { .. })) => {
                 output::note(&error.to_string());
                 refused += 1;
             }

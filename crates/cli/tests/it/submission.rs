@@ -5,6 +5,10 @@ use serde_json::Value;
 
 /// A finished bench run in `out`, packed into `submission.json`, on a corpus that `home` has prepared.
 fn packed() -> Program {
+    packed_with(&[])
+}
+
+fn packed_with(options: &[&str]) -> Program {
     let program = Program::new();
     let corpus = format!("tones={}", tones(&program, "corpus").display());
     let call = [
@@ -18,7 +22,7 @@ fn packed() -> Program {
         "--out",
         "out",
     ];
-    program.succeed(&call);
+    program.succeed(&[&call[..], options].concat());
     let submit = ["submit", "out", "--system", "log-mel probe"];
     let digest = program.succeed(&submit).stdout;
     assert_eq!(digest.trim().len(), 64, "{digest}");
@@ -171,4 +175,111 @@ fn a_leaderboard_takes_what_stands_and_names_what_does_not() {
         &["again.json is refused", "already has scores on this corpus"],
     );
     assert_eq!(transcript.stdout.trim(), "1 verified, 1 refused");
+}
+
+/// Writes the labels into a finished run as its predictions, with scores that follow from them.
+fn forge(program: &Program) {
+    let file = "out/predictions/tones/fbank.jsonl";
+    let text = std::fs::read_to_string(program.path(file)).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut item: Value = serde_json::from_str(line).unwrap();
+        item["prediction"] = item["label"].clone();
+        item.as_object_mut().unwrap().remove("scores");
+        format!("{item}\n")
+    });
+    program.write(file, lines.collect::<String>().as_bytes());
+    let manifest = "home/corpora/tones/manifest.jsonl";
+    let scored = program.succeed(&["evaluate", file, "--manifest", manifest, "--json"]);
+    let scored: Value = serde_json::from_str(&scored.stdout).unwrap();
+    let mut report = read(program, "out/report.json");
+    for run in report["scores"]["runs"].as_array_mut().unwrap() {
+        let runs = scored["runs"].as_array().unwrap();
+        let mut own = runs
+            .iter()
+            .find(|r| r["fold"] == run["fold"])
+            .unwrap()
+            .clone();
+        for name in ["corpus", "encoder", "protocol", "partition", "config"] {
+            own[name] = run[name].clone();
+        }
+        *run = own;
+    }
+    program.write("out/report.json", report.to_string().as_bytes());
+}
+
+#[test]
+fn a_rerun_tells_a_trained_run_from_copied_labels() {
+    let program = packed_with(&["--training-seeds", "1"]);
+    let verify = |more: &[&str]| {
+        let call = [
+            "verify",
+            "submission.json",
+            "--home",
+            "home",
+            "--training-seeds",
+            "1",
+        ];
+        program.run(&[&call[..], more].concat())
+    };
+    let honest = verify(&["--rerun"]);
+    assert_eq!(honest.code, Some(0), "{}", honest.stderr);
+    assert!(
+        honest.stderr.contains("log-mel probe is reproduced"),
+        "{}",
+        honest.stderr
+    );
+
+    forge(&program);
+    program.succeed(&["submit", "out", "--system", "labels"]);
+    let consistent = verify(&["--json"]);
+    assert_eq!(consistent.code, Some(0), "{}", consistent.stderr);
+    assert!(
+        consistent.stderr.contains("labels is consistent"),
+        "{}",
+        consistent.stderr
+    );
+    let scores: Value = serde_json::from_str(&consistent.stdout).unwrap();
+    assert_eq!(scores["runs"][0]["ua"], 1.0);
+    verify(&["--rerun"]).fails_with(
+        1,
+        &[
+            "is not reproduced",
+            "consistent, not reproduced",
+            "are others when trained again",
+        ],
+    );
+    let page = [
+        "leaderboard",
+        "submission.json",
+        "--home",
+        "home",
+        "--training-seeds",
+        "1",
+    ];
+    let transcript = program.run(&[&page[..], &["--rerun"]].concat());
+    transcript.fails_with(3, &["consistent, not reproduced"]);
+    assert_eq!(transcript.stdout.trim(), "0 verified, 1 refused");
+}
+
+#[test]
+fn several_training_seeds_and_partitions_are_packed_and_verified() {
+    let program = packed_with(&["--training-seeds", "2", "--partition-seed", "7"]);
+    let entry = &read(&program, "submission.json")["entries"][0];
+    assert_eq!(entry["further_seeds"].as_array().unwrap().len(), 1);
+    assert_eq!(entry["scores"][0]["seeds"]["count"], 2);
+    let verify = ["verify", "submission.json", "--home", "home"];
+    program
+        .run(&verify)
+        .fails_with(1, &["predictions of 2 training seeds", "another partition"]);
+    let right = ["--training-seeds", "2", "--partition-seed", "7"];
+    program.succeed(&[&verify[..], &right].concat());
+    let (a, b) = (
+        "out/predictions/tones/fbank.jsonl",
+        "out/predictions/tones/fbank@seed1.jsonl",
+    );
+    let compared = program.succeed(&["compare", a, b, a, "--json"]);
+    let compared: Value = serde_json::from_str(&compared.stdout).unwrap();
+    assert_eq!(compared.as_array().unwrap().len(), 3);
+    assert_eq!(compared[0]["seeds"], serde_json::json!([2, 1]));
+    assert!(compared[0]["ua"]["p_corrected"].is_number());
 }

@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
+/// The level of silence in dB.
+const SILENCE_DB: f64 = -120.0;
+/// Samples of a stretch whose level is measured: 25 ms at 16 kHz.
+const STRETCH: usize = 400;
 /// Numbers of the sketch of a recording. Two unrelated recordings have a cosine of about 0 ± 1/√64.
 const SKETCH: usize = 64;
 /// Two sketches with at least this cosine are the same recording up to gain: 16-bit rounding of a speech signal stays above
@@ -23,7 +27,7 @@ const SHORT: f64 = 0.25;
 const LONG: f64 = 30.0;
 
 /// What one pass over the samples of an utterance keeps: a few hundred bytes, whatever its length.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sound {
     /// Samples at the file's own rate.
     pub samples: usize,
@@ -32,7 +36,12 @@ pub struct Sound {
     /// The samples folded onto a fixed pseudo-random pattern, at unit length; empty for silence.
     sketch: Vec<f32>,
     /// Peak and share of clipped samples.
+    #[serde(with = "written_level")]
     pub level: Level,
+    /// Root mean square in dB of full scale, -120 at least.
+    pub level_db: f64,
+    /// The level that a tenth of its stretches of 400 samples stay below, in the same unit.
+    pub floor_db: f64,
     /// Mean, the offset.
     pub mean: f64,
     /// Why the samples could not be read, where that is so; the other fields are then empty.
@@ -153,6 +162,8 @@ impl Sound {
             digest: String::new(),
             sketch: Vec::new(),
             level: Level::default(),
+            level_db: SILENCE_DB,
+            floor_db: SILENCE_DB,
             mean: 0.0,
             error,
         }
@@ -168,6 +179,8 @@ impl Sound {
             digest,
             sketch: sketch(samples),
             level: Level::of(samples),
+            level_db: decibel(power(samples)),
+            floor_db: floor(samples),
             mean,
             error: None,
         }
@@ -194,6 +207,41 @@ impl Sound {
                 bits << 1 | u32::from(number * largest > 0.0)
             })
         })
+    }
+}
+
+fn power(samples: &[f32]) -> f64 {
+    let squares = samples.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+    squares / samples.len().max(1) as f64
+}
+
+fn decibel(power: f64) -> f64 {
+    let level = 10.0 * power.max(1e-12).log10();
+    // A broken file may hold infinities.
+    if level.is_finite() { level } else { 0.0 }
+}
+
+/// The level that a tenth of the stretches stay below.
+fn floor(samples: &[f32]) -> f64 {
+    let mut levels: Vec<f64> = samples.chunks(STRETCH).map(power).collect();
+    levels.sort_by(f64::total_cmp);
+    levels
+        .get(levels.len() / 10)
+        .map_or(SILENCE_DB, |power| decibel(*power))
+}
+
+/// A level as two numbers: the audio room writes nothing down.
+mod written_level {
+    use emobox_audio::Level;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error> {
+        (level.peak, level.clipped).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Level, D::Error> {
+        let (peak, clipped) = Deserialize::deserialize(from)?;
+        Ok(Level { peak, clipped })
     }
 }
 

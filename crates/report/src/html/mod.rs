@@ -122,9 +122,17 @@ pub(crate) fn facts(facts: &[Fact]) -> String {
     }
     let mut out = String::from("<dl>");
     for fact in facts {
+        let origin = fact.origin.as_ref().map_or_else(String::new, |origin| {
+            let reason = fact.reason.as_deref().unwrap_or_default();
+            format!(
+                " <small title=\"{}\">({})</small>",
+                escape(reason),
+                escape(origin)
+            )
+        });
         let _ = write!(
             out,
-            "<div><dt>{}</dt><dd>{}</dd></div>",
+            "<div><dt>{}</dt><dd>{}{origin}</dd></div>",
             escape(&fact.name),
             escape(&fact.value)
         );

@@ -68,7 +68,12 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
             String::new(),
             optional(calibration_table(data)) + &charts(Section::Calibration),
         ),
-        ("layers", "Layers", String::new(), charts(Section::Layers)),
+        (
+            "layers",
+            "Layers",
+            layers_lead(data),
+            charts(Section::Layers),
+        ),
         (
             "training",
             "Training",
@@ -104,6 +109,30 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
             body,
         })
         .collect()
+}
+
+/// Which probe the curves are of, and which layer validation chose.
+fn layers_lead(data: &ReportData) -> String {
+    let Some(head) = data
+        .layers
+        .iter()
+        .map(|curve| &curve.head)
+        .find(|h| !h.is_empty())
+    else {
+        return String::new();
+    };
+    let chosen = data.layers.iter().filter_map(|curve| {
+        let layer = curve.chosen?;
+        Some(format!(
+            "{} on {} layer {layer}",
+            curve.encoder, curve.corpus
+        ))
+    });
+    let chosen: Vec<String> = chosen.collect();
+    format!(
+        "Scores of {head}, on the test parts, so the highest point is no result. Chosen on the validation parts: {}.",
+        escape(&chosen.join(", "))
+    )
 }
 
 fn maps_lead(data: &ReportData) -> String {
@@ -248,10 +277,7 @@ fn provenance(data: &ReportData) -> String {
     let versions: Vec<Fact> = provenance
         .versions
         .iter()
-        .map(|(name, value)| Fact {
-            name: name.clone(),
-            value: value.clone(),
-        })
+        .map(|(name, value)| Fact::new(name, value))
         .collect();
     out.push_str(&facts(&versions));
     if !provenance.sources.is_empty() {

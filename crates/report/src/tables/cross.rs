@@ -124,7 +124,7 @@ pub fn cross_average_table(data: &ReportData) -> Table {
     );
     let mut notes = vec![
         "Average: the mean accuracy over all pairs of different corpora (Equation 1 of the paper), with what other speakers \
-         in the test sets would change at most; other training seeds would change it too."
+         in the test sets and, of several training seeds, other seeds would change at most."
             .to_owned(),
     ];
     if beside {

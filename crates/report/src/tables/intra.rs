@@ -1,9 +1,9 @@
 use super::grid::{Slot, reason};
-use super::{Grid, Metric, as_published, not_comparable};
+use super::{Grid, Metric, as_published, heard_mark, heard_notes, not_comparable};
 use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
-use emobox_score::{Estimate, Ranking, Separation, rank, separate};
+use emobox_score::{Estimate, Ranking, Run, Separation, rank, separate};
 
 /// Fewer systems or corpora are compared in pairs, not ranked.
 const RANKABLE: usize = 3;
@@ -44,6 +44,8 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
         }
     }
     table.notes.extend_from_slice(grid.naming.notes());
+    let runs: Vec<&Run> = grid.runs().map(|(.., run)| run).collect();
+    table.notes.extend(heard_notes(&runs));
     for metric in metrics {
         let rows = Footer::new(&grid, &layout, *metric).rows();
         table.footer.extend(rows.into_iter().map(|(text, cells)| {
@@ -166,7 +168,7 @@ impl Layout {
         let mut cells: Vec<Cell> = systems
             .clone()
             .map(|s| match grid.slot(corpus, s) {
-                Slot::Run(run) => Cell::score(metric.of(run)),
+                Slot::Run(run) => heard_mark(Cell::score(metric.of(run)), run),
                 Slot::Absent(absent) => Cell::absent(reason(absent)),
                 Slot::Nothing => Cell::missing(),
             })

@@ -88,6 +88,37 @@ pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
     }
 }
 
+/// A mark on a score whose encoder is known to have heard the corpus in training.
+pub(crate) fn heard_mark(mut cell: crate::Cell, run: &Run) -> crate::Cell {
+    if run.heard.is_some() {
+        cell.text.push('†');
+    }
+    cell
+}
+
+/// What the mark says of these runs: a sentence for each encoder and way of hearing.
+pub(crate) fn heard_notes(runs: &[&Run]) -> Vec<String> {
+    let mut told: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for run in runs {
+        let Some(how) = run.heard.as_deref() else {
+            continue;
+        };
+        let corpus = run.corpus.as_str();
+        match told
+            .iter_mut()
+            .find(|(e, h, _)| (*e, *h) == (run.encoder.as_str(), how))
+        {
+            None => told.push((&run.encoder, how, vec![corpus])),
+            Some((.., corpora)) if corpora.contains(&corpus) => {}
+            Some((.., corpora)) => corpora.push(corpus),
+        }
+    }
+    let sentence = |(encoder, how, corpora): (&str, &str, Vec<&str>)| {
+        format!("† {encoder} on {}: {how}.", corpora.join(", "))
+    };
+    told.into_iter().map(sentence).collect()
+}
+
 /// Which of these runs have a published figure beside them that they are not comparable with, and why.
 pub(crate) fn not_comparable<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<String> {
     let mut reasons: Vec<String> = runs

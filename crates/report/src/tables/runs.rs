@@ -9,7 +9,7 @@ use std::fmt::Write;
 pub fn runs_csv(data: &ReportData) -> String {
     let mut out = String::from(
         "corpus,encoder,protocol,partition,config,fold,n,ua,ua_low,ua_high,wa,wa_low,wa_high,\
-         macro_f1,macro_f1_low,macro_f1_high,micro_f1,weighted_f1,oracle_ua,audit,headline,seeds,ua_seeds_sd,as_published_ua,state,stage,reason\r\n",
+         macro_f1,macro_f1_low,macro_f1_high,micro_f1,weighted_f1,oracle_ua,audit,headline,seeds,ua_seeds_sd,as_published_ua,nuisance_ua,heard,state,stage,reason\r\n",
     );
     for run in &data.scores.runs {
         let words = [
@@ -37,16 +37,18 @@ pub fn runs_csv(data: &ReportData) -> String {
         let published = run.as_published.as_ref().map(|p| p.ua.to_string());
         let _ = write!(
             out,
-            ",{},{seeds},{deviation},{},done,,\r\n",
+            ",{},{seeds},{deviation},{},{},{},done,,\r\n",
             run.headline,
-            published.unwrap_or_default()
+            published.unwrap_or_default(),
+            run.nuisance_ua.map(|ua| ua.to_string()).unwrap_or_default(),
+            field(run.heard.as_deref().unwrap_or_default()),
         );
     }
     for absent in &data.scores.absent {
         let [corpus, encoder, partition] =
             [&absent.corpus, &absent.encoder, &absent.partition].map(|word| field(word));
         // Protocol and config, then what a fold has, are empty.
-        let _ = write!(out, "{corpus},{encoder},,{partition},{}", ",".repeat(19));
+        let _ = write!(out, "{corpus},{encoder},,{partition},{}", ",".repeat(21));
         let state = state_name(absent.state);
         let [stage, reason] = [&absent.stage, &absent.reason].map(|word| field(word));
         let _ = write!(out, ",{state},{stage},{reason}\r\n");

@@ -1,11 +1,12 @@
 use super::grid::{Slot, reason};
 use super::intra::paper_note;
-use super::{Grid, Metric, as_published, not_comparable};
+use super::{Grid, Metric, as_published, heard_notes, not_comparable};
 use crate::format::coordinate;
 use crate::paper::{PaperScore, PaperSource, paper};
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{
-    Absent, FEW_CLUSTERS, FoldName, IntervalMethod, IntervalUnit, NoInterval, Oracle, Run,
+    Absent, FEW_CLUSTERS, FoldName, IntervalMethod, IntervalUnit, Leak, NoInterval, Oracle, Run,
+    leaks,
 };
 
 /// Above this many rows a terminal gets the table in groups of columns where it is wide.
@@ -23,6 +24,8 @@ pub fn scores_table(data: &ReportData) -> Table {
         oracle: runs.iter().any(|run| run.oracle.is_some()),
         seeds: runs.iter().any(|run| run.seeds.is_some()),
         as_published: runs.iter().any(|run| run.as_published.is_some()),
+        nuisance: runs.iter().any(|run| run.nuisance_ua.is_some()),
+        leaks: leaks(&data.scores.runs),
         audit: runs.iter().any(|run| run.audit.is_some()),
     };
     let mut rows: Vec<Vec<Cell>> = grid
@@ -42,6 +45,7 @@ pub fn scores_table(data: &ReportData) -> Table {
     rows.extend(hidden.map(|absent| extras.absent_row(absent)));
     let mut notes = notes(&runs);
     notes.extend_from_slice(grid.naming.notes());
+    notes.extend(column_notes(&runs, &extras));
     if extras.paper {
         notes.push(paper_note());
         let with_figure = runs.iter().copied();
@@ -71,6 +75,8 @@ struct Extras {
     oracle: bool,
     seeds: bool,
     as_published: bool,
+    nuisance: bool,
+    leaks: Vec<Leak>,
     audit: bool,
 }
 
@@ -81,7 +87,7 @@ impl Extras {
     }
 
     fn row(&self, run: &Run, words: String, source: Option<PaperSource>) -> Vec<Cell> {
-        let mut row = vec![Cell::text(&run.corpus), Cell::text(&run.encoder)];
+        let mut row = vec![Cell::text(&run.corpus), Cell::text(marked(run))];
         if self.words {
             row.push(Cell::text(words));
         }
@@ -105,6 +111,19 @@ impl Extras {
         if self.as_published {
             let ua = run.as_published.as_ref().map(|p| p.ua);
             row.push(Cell::optional_score(ua));
+        }
+        if self.nuisance {
+            row.push(Cell::optional_score(run.nuisance_ua));
+        }
+        if !self.leaks.is_empty() {
+            let of_it = |leak: &&Leak| {
+                (&leak.corpus, &leak.encoder, &leak.partition)
+                    == (&run.corpus, &run.encoder, &run.partition)
+            };
+            let leak = self.leaks.iter().find(of_it);
+            row.push(leak.map_or_else(Cell::missing, |leak| {
+                Cell::difference(leak.ua.difference).with_interval(leak.ua.ci)
+            }));
         }
         if self.audit {
             row.push(run.audit.as_ref().map_or_else(Cell::missing, Cell::text));
@@ -144,11 +163,45 @@ impl Extras {
         if self.as_published {
             columns.push(Column::right("UA % as published, not a result"));
         }
+        if self.nuisance {
+            columns.push(Column::right("UA % without hearing emotion"));
+        }
+        if !self.leaks.is_empty() {
+            columns.push(Column::right("UA less speaker's"));
+        }
         if self.audit {
             columns.push(Column::left("audit of the partition"));
         }
         columns
     }
+}
+
+/// The encoder, with a mark where its training is known to have heard the corpus.
+fn marked(run: &Run) -> String {
+    match run.heard {
+        Some(_) => format!("{} †", run.encoder),
+        None => run.encoder.clone(),
+    }
+}
+
+/// What is known of training on the corpora that are tested, and what the columns beside the scores are.
+fn column_notes(runs: &[&Run], extras: &Extras) -> Vec<String> {
+    let mut notes = heard_notes(runs);
+    if extras.nuisance {
+        notes.push(
+            "Without hearing emotion: what duration, level, noise floor, rate and channels of the recordings alone give on \
+             the same partition, by nearest neighbours."
+                .to_owned(),
+        );
+    }
+    if !extras.leaks.is_empty() {
+        notes.push(
+            "UA less speaker's: what speakers on both sides are worth, the score less that of the same encoder on partition \
+             speaker; its interval takes the two as independent, which makes it too wide rather than too narrow."
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// The standard deviation between training seeds.

@@ -126,10 +126,7 @@ fn make_report() -> ReportData {
         ("hidden sizes", "128, 256"),
         ("gradient norm clipped at", "5"),
     ]
-    .map(|(name, value)| Fact {
-        name: name.into(),
-        value: value.into(),
-    })
+    .map(|(name, value)| Fact::new(name, value))
     .to_vec();
     data
 }
@@ -143,6 +140,7 @@ fn verdict(corpus: &str) -> &'static str {
 
 fn audit(corpus: &str) -> AuditFindings {
     AuditFindings {
+        warning: None,
         corpus: corpus.into(),
         partition: "paper".into(),
         verdict: verdict(corpus).into(),
@@ -214,6 +212,8 @@ pub(crate) fn published() -> ReportData {
         let cells = pairs.filter_map(|(train, test)| {
             let accuracy = paper.cross(model, train, test)?;
             Some(CrossCell {
+                seeds: None,
+                accuracy_deviation: None,
                 train: (*train).into(),
                 test: (*test).into(),
                 n: 240,
@@ -255,6 +255,8 @@ pub(crate) fn classes(size: usize) -> Vec<String> {
 fn layers() -> Vec<LayerCurve> {
     [("whisper-tiny.en", 5, 0.5), ("wavlm-base", 13, 0.55)]
         .map(|(encoder, layers, base)| LayerCurve {
+            head: String::new(),
+            chosen: None,
             corpus: "emodb".into(),
             encoder: encoder.into(),
             points: (0..layers)
@@ -262,6 +264,7 @@ fn layers() -> Vec<LayerCurve> {
                     let depth = layer as f64 / (layers - 1) as f64;
                     let ua = base + 0.9 * depth * (1.2 - depth);
                     LayerPoint {
+                        valid_ua: None,
                         layer,
                         ua,
                         ua_ci: Some([ua - 0.04, ua + 0.03]),
@@ -387,7 +390,7 @@ pub(crate) fn verified(system: &str, skill: f64) -> Verified {
         versions: [("emobox".to_owned(), "0.1.0".to_owned())].into(),
         sources: vec![
             source("manifest", "demo", "m"),
-            source("partition", "demo", "p"),
+            source("partition", "demo/paper", "p"),
             source("checkpoint", "fbank", &"ab".repeat(32)),
         ],
         command: None,

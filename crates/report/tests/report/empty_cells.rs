@@ -80,7 +80,7 @@ fn the_csv_has_a_line_for_it_with_every_column_in_place() {
     let lines: Vec<&str> = csv.lines().collect();
     let columns = lines[0].split(',').count();
     assert!(lines[0].ends_with(
-        ",oracle_ua,audit,headline,seeds,ua_seeds_sd,as_published_ua,state,stage,reason"
+        ",oracle_ua,audit,headline,seeds,ua_seeds_sd,as_published_ua,nuisance_ua,heard,state,stage,reason"
     ));
     assert!(lines[1].ends_with(",done,,"));
     let failed = lines.iter().find(|line| line.contains("failed")).unwrap();

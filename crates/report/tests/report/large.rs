@@ -117,10 +117,7 @@ pub(crate) fn report() -> ReportData {
         "These scores are made up, to show what a report looks like.".to_owned(),
     );
     data.protocol = [("name", "strict"), ("epochs", "100"), ("folds", "5")]
-        .map(|(name, value)| Fact {
-            name: name.into(),
-            value: value.into(),
-        })
+        .map(|(name, value)| Fact::new(name, value))
         .to_vec();
     data.scores.provenance = provenance(corpora);
     data.corpora = corpora.iter().map(|&c| c.to_owned()).collect();
@@ -197,6 +194,7 @@ fn add_cell(
 fn audit(corpus: &str, place: usize) -> AuditFindings {
     let clean = place % 3 == 1;
     AuditFindings {
+        warning: None,
         corpus: corpus.to_owned(),
         partition: "paper".to_owned(),
         verdict: if clean {

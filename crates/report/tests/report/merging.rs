@@ -107,10 +107,7 @@ fn what_contradicts_itself_is_noted() {
     let first = common::report();
     let mut second = common::report();
     second.title = "Another".to_owned();
-    second.protocol[3] = Fact {
-        name: "epochs".into(),
-        value: "50".into(),
-    };
+    second.protocol[3] = Fact::new("epochs", "50");
     second
         .scores
         .provenance
