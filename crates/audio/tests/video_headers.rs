@@ -4,7 +4,6 @@ use emobox_audio::{LoadOptions, load, probe};
 
 /// The headers that are read without ffmpeg say what ffprobe says of the same files.
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
 fn headers_of_videos_are_those_of_ffprobe() {
     let folder = tempfile::tempdir().unwrap();
     let kinds = [

@@ -211,7 +211,7 @@ fn a_missing_helper_program_is_missed_until_it_is_there() {
     without(&call).fails_with(
         1,
         &[
-            "no utterance of [DIR]/clips can be used",
+            "18 of 18 utterances of clips cannot be read now",
             "needs the program",
         ],
     );
