@@ -43,7 +43,7 @@ find "$work/raw/mer2023" -path '*test*' \( -name '*.avi' -o -name '*.mp4' \) -ex
 
 experiment=$work/experiment.toml
 {
-  printf 'scheme = "paper"\nhead = "mean-linear"\nallow_missing = true\nmaps = "none"\n'
+  printf 'scheme = "paper"\nhead = "mean-linear"\ntraining_seeds = 1\nallow_missing = true\nmaps = "none"\n'
   for corpus in $(sed -n '/^\[\[corpus\]\]/,/^name/s/^name = "\(.*\)"/\1/p' "$here/../docs/paper.toml"); do
     printf '[[corpus]]\nname = "%s"\nraw = "raw/%s"\n' "$corpus" "$corpus"
   done

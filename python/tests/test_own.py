@@ -168,6 +168,7 @@ def test_a_benchmark_runs_and_is_read_back(
             corpora={"demo": demo.root},
             encoders=["fbank"],
             head="mean-linear",
+            training_seeds=1,
             home=tmp_path / "home",
             progress=seen.append,
         )
