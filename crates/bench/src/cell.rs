@@ -371,7 +371,9 @@ impl<'a> Cell<'a> {
             audit: audit(&corpus.manifest, &split.partition, sounds),
             ..split.clone()
         };
-        let nuisance = heard.and_then(|heard| heard.nuisance(corpus, &split.partition));
+        let nuisance = heard
+            .as_ref()
+            .and_then(|heard| self.shop.nuisance(heard, corpus, &split.partition));
         let known = training_facts(&encoder).into_iter();
         let known = known.filter(|fact| fact.concerns(&corpus.name));
         let known: Vec<String> = known

@@ -7,6 +7,7 @@ use emobox_corpus::{Partition, Role, Sound};
 use emobox_files::{Sha256, read_json, write_json};
 use emobox_probe::nuisance_baseline;
 use emobox_score::{BootstrapOptions, Prediction, RunLabels, ScoreRequest, score_folds};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -58,7 +59,7 @@ impl Heard {
                 };
                 let heard = Remembered {
                     manifest: corpus.digest.clone(),
-                    channels: paths.iter().map(channels).collect(),
+                    channels: paths.par_iter().map(channels).collect(),
                     sounds: listen(corpus, context),
                     files,
                 };

@@ -1,8 +1,9 @@
 use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
 use crate::extract::ExtractOptions;
+use crate::sound::{Heard, Nuisance};
 use crate::split::{Split, SplitRequest, split};
 use crate::{BenchError, Context, Corpus, EncoderChoice, Experiment, Home, open_corpus};
-use emobox_corpus::Scheme;
+use emobox_corpus::{Partition, Scheme};
 use emobox_encoder::{Description, Encoder};
 use emobox_probe::Protocol;
 use std::cell::{Cell, RefCell};
@@ -20,6 +21,8 @@ pub(crate) struct Workshop<'a> {
     corpus: RefCell<Option<Rc<Corpus>>>,
     encoder: RefCell<Option<(String, Rc<Encoder>)>>,
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
+    /// By the digests of manifest and partition.
+    nuisances: RefCell<BTreeMap<[String; 2], Option<Nuisance>>>,
     warned: Cell<bool>,
 }
 
@@ -45,6 +48,7 @@ impl<'a> Workshop<'a> {
             corpus: RefCell::default(),
             encoder: RefCell::default(),
             descriptions: RefCell::default(),
+            nuisances: RefCell::default(),
             warned: Cell::new(false),
         })
     }
@@ -81,6 +85,22 @@ impl<'a> Workshop<'a> {
             listen: false,
         };
         split(self.home, corpus, &request, self.context)
+    }
+
+    /// What can be told on a partition without hearing any emotion: the same for every encoder.
+    pub(crate) fn nuisance(
+        &self,
+        heard: &Heard,
+        corpus: &Corpus,
+        partition: &Partition,
+    ) -> Option<Nuisance> {
+        let key = [corpus.digest.to_string(), partition.digest().to_string()];
+        if let Some(known) = self.nuisances.borrow().get(&key) {
+            return *known;
+        }
+        let found = heard.nuisance(corpus, partition);
+        self.nuisances.borrow_mut().insert(key, found);
+        found
     }
 
     /// The choice of an encoder by its name.

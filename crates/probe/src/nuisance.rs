@@ -67,17 +67,21 @@ pub fn nuisance_baseline(
     let known: Vec<(Vec<f64>, usize)> = train.iter().map(|&at| (ranks(at), labels[at])).collect();
     let answer = |&at: &usize| {
         let own = ranks(at);
-        let mut near: Vec<(f64, usize)> = known
+        let apart = known
             .iter()
-            .map(|(other, label)| {
-                let apart = own.iter().zip(other).map(|(x, y)| (x - y).powi(2)).sum();
-                (apart, *label)
-            })
-            .collect();
-        near.sort_by(|x, y| x.0.total_cmp(&y.0));
+            .map(|(other, _)| -> f64 { own.iter().zip(other).map(|(x, y)| (x - y).powi(2)).sum() });
+        let mut near: Vec<(f64, usize)> = apart.zip(0..).collect();
+        // The whole order is not needed, only who is among the nearest; votes are added in their order.
+        let nearer = |x: &(f64, usize), y: &(f64, usize)| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1));
+        if near.len() > NEIGHBOURS {
+            near.select_nth_unstable_by(NEIGHBOURS, nearer);
+            near.truncate(NEIGHBOURS);
+        }
+        near.sort_unstable_by(nearer);
         let mut votes = vec![0.0; classes];
-        for (_, label) in near.iter().take(NEIGHBOURS) {
-            votes[*label] += 1.0 / sizes[*label];
+        for &(_, at) in &near {
+            let label = known[at].1;
+            votes[label] += 1.0 / sizes[label];
         }
         crate::most_probable(&votes)
     };

@@ -13,9 +13,6 @@ use std::time::{Duration, Instant};
 /// How often a job looks for files of other nodes that it cannot see yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// No experiment has more partition schemes.
-const MOST_SCHEMES: usize = 3;
-
 /// Runs the jobs of one task of the plan in `folder` that are not done, and returns how many could not be done.
 ///
 /// Takes no lock and shares no file that changes: on a shared file system any number of these may run
@@ -125,24 +122,23 @@ impl Plan {
         };
         let encoders = || self.experiment.encoders.iter().map(|e| e.name.as_str());
         let corpora = || self.experiment.corpora.iter().map(|c| c.name.as_str());
+        // The extraction of a cell first, then its schemes one after the other.
+        let scheme_of = |job: &Job| {
+            let wanted = job.work.scheme()?;
+            let mut schemes = self.experiment.schemes.iter();
+            schemes.position(|scheme| scheme == wanted)
+        };
         let rank = |job: &Job| {
             let encoder = place(encoders().collect(), job.work.encoder());
             let corpus = place(corpora().collect(), job.work.corpus());
             match job.stage {
-                JobStage::Prepare => (0, 0, corpus, job.stage),
-                JobStage::Report => (9, 0, 0, job.stage),
+                JobStage::Prepare => (0, 0, corpus, None, job.stage),
+                JobStage::Report => (9, 0, 0, None, job.stage),
                 // Across corpora every stage needs all of the one before.
                 _ if self.experiment.cross.is_some() => {
-                    (1 + job.stage as usize, encoder, corpus, job.stage)
+                    (1 + job.stage as usize, encoder, corpus, None, job.stage)
                 }
-                _ => {
-                    let mut schemes = self.experiment.schemes.iter();
-                    let scheme = job.work.scheme();
-                    let scheme = scheme.and_then(|scheme| schemes.position(|s| s == scheme));
-                    // The extraction first, then the schemes one after the other.
-                    let place = scheme.map_or(0, |at| at + 1);
-                    (1, encoder, corpus * (1 + MOST_SCHEMES) + place, job.stage)
-                }
+                _ => (1, encoder, corpus, scheme_of(job), job.stage),
             }
         };
         let mut order: Vec<usize> = (0..self.jobs.len()).collect();
