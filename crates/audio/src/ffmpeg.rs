@@ -1,8 +1,9 @@
 //! What nothing here decodes goes through an installed `ffmpeg`.
 
+use crate::container::pcm::{Encoding, PcmLayout};
 use crate::sink::Sink;
 use crate::source::Origin;
-use crate::{AudioError, AudioInfo, Decoded, LoadOptions, MIX, SampleRate};
+use crate::{AudioError, AudioInfo, Decoded, LoadOptions, SampleRate};
 use emobox_files::FileError;
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read, Write};
@@ -11,6 +12,8 @@ use std::process::{Child, Command, Stdio};
 
 /// Bytes taken from the pipe at a time.
 const BLOCK_BYTES: usize = 1 << 16;
+/// Six big-endian words: magic number, offset of the samples, their bytes, encoding, rate, channels.
+const AU_HEADER_BYTES: usize = 24;
 /// Bytes of complaint that are kept of a failing program.
 const MESSAGE_BYTES: u64 = 1 << 14;
 
@@ -181,49 +184,35 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// The file's own rate and channels come first in what ffmpeg writes (the header of a Sun AU file), so that no second
+    /// process has to be asked for them.
     fn decode(&self, options: &LoadOptions) -> Result<Decoded, AudioError> {
-        let info = self.probe()?;
-        let mut sink = Sink::new(
-            self.path.to_owned(),
-            options,
-            (info.sample_rate, info.channels),
-        )?;
         let program = &self.programs.ffmpeg;
         let input = self.input();
-        let pick = OsString::from(match options.channel {
-            MIX => {
-                let share = 1.0 / f64::from(info.channels.max(1));
-                let terms: Vec<String> = (0..info.channels)
-                    .map(|channel| format!("{share}*c{channel}"))
-                    .collect();
-                format!("pan=mono|c0={}", terms.join("+"))
-            }
-            channel => format!("pan=mono|c0=c{}", channel - 1),
-        });
-        let rate = OsString::from(info.sample_rate.0.to_string());
-        let mut child = self.spawn(
-            program,
-            &[
-                OsStr::new("-nostdin"),
-                OsStr::new("-v"),
-                OsStr::new("error"),
-                OsStr::new("-protocol_whitelist"),
-                OsStr::new("file"),
-                OsStr::new("-i"),
-                &input,
-                OsStr::new("-map"),
-                OsStr::new("0:a:0"),
-                OsStr::new("-af"),
-                &pick,
-                OsStr::new("-ar"),
-                &rate,
-                OsStr::new("-f"),
-                OsStr::new("f32le"),
-                OsStr::new("-protocol_whitelist"),
-                OsStr::new("pipe"),
-                OsStr::new("pipe:1"),
-            ],
-        )?;
+        let arguments = [
+            "-nostdin",
+            "-v",
+            "error",
+            "-protocol_whitelist",
+            "file",
+            "-i",
+        ];
+        let output = [
+            "-map",
+            "0:a:0",
+            "-map_metadata",
+            "-1",
+            "-c:a",
+            "pcm_f32be",
+            "-f",
+            "au",
+            "-protocol_whitelist",
+            "pipe",
+            "pipe:1",
+        ];
+        let arguments = arguments.iter().map(OsStr::new).chain([&*input]);
+        let arguments: Vec<&OsStr> = arguments.chain(output.iter().map(OsStr::new)).collect();
+        let mut child = self.spawn(program, &arguments)?;
         let complaints = child.stderr.take();
         let complaints = std::thread::spawn(move || {
             let mut text = Vec::new();
@@ -235,10 +224,13 @@ impl<'a> Job<'a> {
             text
         });
         let drained = match child.stdout.take() {
-            Some(pipe) => self.drain(pipe, &mut sink),
-            None => Ok(()),
+            Some(pipe) => self.drain(pipe, options),
+            None => Ok(None),
         };
-        let enough = sink.is_full() || drained.is_err();
+        let enough = match &drained {
+            Ok(sink) => sink.as_ref().is_some_and(Sink::is_full),
+            Err(_) => true,
+        };
         if enough {
             // The rest is not wanted; that the program has ended already is no error.
             let _ = child.kill();
@@ -247,37 +239,72 @@ impl<'a> Job<'a> {
             .wait()
             .map_err(|e| FileError::io("run ffmpeg on", self.path, e))?;
         let message = complaints.join().unwrap_or_default();
-        drained?;
+        let sink = drained?;
         if !enough && !status.success() {
+            if sink.is_none() {
+                // Where nothing came, ffprobe says why in plainer words.
+                self.probe()?;
+            }
             return Err(self.failed(program, &String::from_utf8_lossy(&message)));
         }
+        let sink = sink.ok_or_else(|| AudioError::NoSamples {
+            path: self.path.to_owned(),
+            container: self.container.to_owned(),
+        })?;
         Ok(Decoded {
             samples: sink.finish(self.container)?,
             truncation: None,
         })
     }
 
-    fn drain(&self, mut pipe: impl Read, sink: &mut Sink) -> Result<(), AudioError> {
-        let mut bytes = vec![0; BLOCK_BYTES];
-        let mut samples = Vec::with_capacity(BLOCK_BYTES / 4);
+    /// What comes through the pipe; `None` where it ends before a header.
+    fn drain(
+        &self,
+        mut pipe: impl Read,
+        options: &LoadOptions,
+    ) -> Result<Option<Sink>, AudioError> {
+        let fail = |e| FileError::io("read from ffmpeg", self.path, e);
+        let mut header = [0; AU_HEADER_BYTES];
+        match pipe.read_exact(&mut header) {
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            read => read.map_err(fail)?,
+        }
+        let (fields, _) = header.as_chunks::<4>();
+        let field = |index: usize| u32::from_be_bytes(fields[index]);
+        let (start, rate, channels) = (field(1), field(4), field(5));
+        let annotation = u64::from(start).saturating_sub(AU_HEADER_BYTES as u64);
+        std::io::copy(&mut pipe.by_ref().take(annotation), &mut std::io::sink()).map_err(fail)?;
+        let channels = u16::try_from(channels).unwrap_or(u16::MAX).max(1);
+        let layout = PcmLayout {
+            encoding: Encoding::Float32,
+            big_endian: true,
+            channels,
+            sample_rate: rate,
+            frame_bytes: 4 * u32::from(channels),
+            start: u64::from(start),
+            // Not known before the end.
+            frames: u64::MAX,
+            declared: u64::MAX,
+        };
+        let mut sink = Sink::new(self.path.to_owned(), options, (SampleRate(rate), channels))?;
+        let frame = layout.frame_bytes as usize;
+        let mut bytes = vec![0; BLOCK_BYTES.max(frame)];
+        let mut samples = Vec::with_capacity(BLOCK_BYTES / frame);
         let mut held = 0;
         while !sink.is_full() {
-            let read = pipe
-                .read(&mut bytes[held..])
-                .map_err(|e| FileError::io("read from ffmpeg", self.path, e))?;
+            let read = pipe.read(&mut bytes[held..]).map_err(fail)?;
             if read == 0 {
                 break;
             }
             held += read;
-            let (whole, _) = bytes[..held].as_chunks::<4>();
+            let used = held - held % frame;
             samples.clear();
-            samples.extend(whole.iter().map(|&sample| f32::from_le_bytes(sample)));
+            layout.decode(&bytes[..used], options.channel, &mut samples);
             sink.push(&samples)?;
-            let used = whole.len() * 4;
             bytes.copy_within(used..held, 0);
             held -= used;
         }
-        Ok(())
+        Ok(Some(sink))
     }
 }
 
@@ -312,7 +339,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "talk.webm: Matroska/WebM needs the program `/nowhere/ffprobe`, which is not there; install it (e.g. `apt install ffmpeg`, `brew install ffmpeg`) or convert the file to WAV"
+            "talk.webm: Matroska/WebM needs the program `/nowhere/ffmpeg`, which is not there; install it (e.g. `apt install ffmpeg`, `brew install ffmpeg`) or convert the file to WAV"
         );
     }
 
