@@ -50,6 +50,8 @@ SwitchType=switch/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=1,default_queue_depth=500
+# NODE_CPUS may be more than there are.
+SlurmdParameters=config_overrides
 # A dead node is noticed within seconds, and its tasks go to another one.
 SlurmdTimeout=8
 InactiveLimit=0
@@ -63,7 +65,7 @@ CONF
   local port=17820 node
   for node in $nodes; do
     port=$((port + 1))
-    echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$port CPUs=1 RealMemory=$memory State=UNKNOWN" >>"$SLURM_CONF"
+    echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$port CPUs=${NODE_CPUS:-1} RealMemory=$memory State=UNKNOWN" >>"$SLURM_CONF"
   done
   echo "PartitionName=debug Nodes=n[1-3] Default=YES MaxTime=1:00:00 State=UP" >>"$SLURM_CONF"
   echo "PartitionName=spare Nodes=n4 MaxTime=1:00:00 State=UP" >>"$SLURM_CONF"

@@ -22,6 +22,22 @@ pub(crate) struct Published {
     pub(crate) split: String,
 }
 
+impl Published {
+    pub(crate) fn from_cells(c: Vec<String>) -> Self {
+        Self {
+            key: c[0].clone(),
+            path: c[1].clone(),
+            channel: c[2].parse().unwrap(),
+            segment: c[3].parse().ok().zip(c[4].parse().ok()),
+            sample_rate: c[5].parse().unwrap(),
+            seconds: c[6].parse().unwrap(),
+            raw_label: c[7].clone(),
+            speaker: c[8].clone(),
+            split: c[9].clone(),
+        }
+    }
+}
+
 pub(crate) fn reference(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/reference")
@@ -49,18 +65,7 @@ pub(crate) fn table(name: &str) -> Option<Vec<Vec<String>>> {
 
 pub(crate) fn published(corpus: &str) -> Option<Vec<Published>> {
     let rows = table(&format!("{corpus}.tsv.gz"))?;
-    let row = |c: Vec<String>| Published {
-        key: c[0].clone(),
-        path: c[1].clone(),
-        channel: c[2].parse().unwrap(),
-        segment: c[3].parse().ok().zip(c[4].parse().ok()),
-        sample_rate: c[5].parse().unwrap(),
-        seconds: c[6].parse().unwrap(),
-        raw_label: c[7].clone(),
-        speaker: c[8].clone(),
-        split: c[9].clone(),
-    };
-    Some(rows.into_iter().map(row).collect())
+    Some(rows.into_iter().map(Published::from_cells).collect())
 }
 
 /// Writes a file and the folders above it.

@@ -34,15 +34,19 @@ macro_rules! reference_trees {
         const TESTED: &[&str] = &[$(stringify!($corpus)),*];
 
         /// Not a test of its own: with `EMOBOX_RELEASES=DIR` it writes a small release of every corpus below DIR, for
-        /// `tools/paper_in_miniature.sh`.
+        /// `tools/paper_in_miniature.sh`; with `EMOBOX_WHOLE` set, a release of the full size in files of a few samples.
         #[test]
         #[ignore = "writes the releases of tools/paper_in_miniature.sh"]
         fn write_releases() {
             let root = std::env::var_os("EMOBOX_RELEASES").expect("EMOBOX_RELEASES=DIR");
             let corpora: &[(&str, Option<harness::SideFiles>)] =
                 &[$((stringify!($corpus), None $(.or(Some($side_files as harness::SideFiles)))?)),*];
+            let write = match std::env::var_os("EMOBOX_WHOLE") {
+                Some(_) => releases::write_whole,
+                None => releases::write,
+            };
             corpora.par_iter().for_each(|(corpus, hook)| {
-                releases::write(corpus, *hook, &std::path::Path::new(&root).join(corpus));
+                write(corpus, *hook, &std::path::Path::new(&root).join(corpus));
             });
         }
     };
@@ -81,6 +85,11 @@ reference_trees! {
     tess;
     turevdb;
     urdu;
+}
+
+#[test]
+fn the_rows_of_the_small_releases_are_current() {
+    releases::check_sampled(TESTED);
 }
 
 #[test]

@@ -4,23 +4,68 @@
 use crate::harness::{Published, SideFiles, published};
 use emobox_corpus::path_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Rows of a release: four speakers or so with every class, and every part of an official split.
-const ROWS: usize = 36;
+/// Rows of a release, where its groups do not need more.
+const ROWS: usize = 20;
+/// As [`ROWS`], where every file goes through a process of ffmpeg.
+const VIDEOS: usize = 8;
+/// Labels of a release of videos.
+const LABELS_OF_VIDEOS: usize = 3;
+/// Rows of each label, so that a quarter of them is one.
+const OF_LABEL: usize = 4;
+/// Speakers of a release, over the parts of an official split.
 const SPEAKERS: usize = 4;
 
-/// Writes the release of a corpus below `root`; nothing where its rows are not known on this machine.
+/// Where the sampled rows stand, so that releases can be written without the reference.
+const SAMPLED: &str = "tests/reference_trees/releases.tsv";
+
+/// Writes the small release of a corpus below `root`.
 pub(crate) fn write(corpus: &str, side_files: Option<SideFiles>, root: &Path) {
-    let Some(rows) = published(corpus) else {
-        return;
-    };
-    let all = rows.clone();
-    let rows = sample(rows);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLED);
+    let text = std::fs::read_to_string(path).unwrap();
+    let of_corpus = |line: &str| Some(line.strip_prefix(corpus)?.strip_prefix('\t')?.to_owned());
+    let cells = |line: String| line.split('\t').map(str::to_owned).collect();
+    let rows: Vec<Published> = text
+        .lines()
+        .filter_map(of_corpus)
+        .map(|line| Published::from_cells(cells(line)))
+        .collect();
+    assert!(!rows.is_empty(), "{corpus} has no rows in {SAMPLED}");
+    write_rows(&rows, side_files, root);
+}
+
+/// Writes every published row of a corpus as a file of a few samples: the tree of the full release.
+pub(crate) fn write_whole(corpus: &str, side_files: Option<SideFiles>, root: &Path) {
+    let rows = published(corpus).expect("../shared/reference");
+    let mut made: HashMap<(String, u32, u16), Vec<u8>> = HashMap::new();
+    for row in &rows {
+        let target = root.join(path_text::decode(&row.path));
+        let ending = target.extension().unwrap().to_string_lossy().to_lowercase();
+        let kind = (ending, row.sample_rate, row.channel);
+        let bytes = made.entry(kind).or_insert_with(|| {
+            let sample = Published {
+                seconds: 0.3,
+                segment: None,
+                ..row.clone()
+            };
+            write_rows(&[sample], None, root);
+            std::fs::read(&target).unwrap()
+        });
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::write(&target, bytes).unwrap();
+    }
+    if let Some(write) = side_files {
+        write(&rows, root);
+    }
+}
+
+fn write_rows(rows: &[Published], side_files: Option<SideFiles>, root: &Path) {
     let labels: BTreeSet<&str> = rows.iter().map(|row| row.raw_label.as_str()).collect();
     let mut files: BTreeMap<&str, Vec<&Published>> = BTreeMap::new();
-    for row in &rows {
+    for row in rows {
         files.entry(&row.path).or_default().push(row);
     }
     for (path, rows) in files {
@@ -70,12 +115,70 @@ pub(crate) fn write(corpus: &str, side_files: Option<SideFiles>, root: &Path) {
         std::fs::remove_file(plain).unwrap();
     }
     if let Some(write) = side_files {
-        // IEMOCAP's evaluations are counted where they are written: they are whole, and most of the audio is not there.
-        write(if corpus == "iemocap" { &all } else { &rows }, root);
+        write(rows, root);
     }
 }
 
-fn sample(rows: Vec<Published>) -> Vec<Published> {
+/// The rows of every corpus that a small release is made of, as they stand in the tree; rewritten with
+/// `EMOBOX_UPDATE=1`. Nothing where the reference is not on this machine.
+pub(crate) fn check_sampled(corpora: &[&str]) {
+    let mut text =
+        "corpus\tkey\tpath\tchannel\tstart\tend\tsample_rate\tseconds\traw_label\tspeaker\tsplit\n"
+            .to_owned();
+    for corpus in corpora {
+        let Some(rows) = published(corpus) else {
+            return;
+        };
+        for row in sample(rows) {
+            let (start, end) = row
+                .segment
+                .map_or((String::new(), String::new()), |(a, b)| {
+                    (a.to_string(), b.to_string())
+                });
+            let Published {
+                key,
+                path,
+                channel,
+                sample_rate,
+                seconds,
+                raw_label,
+                speaker,
+                split,
+                ..
+            } = row;
+            writeln!(text, "{corpus}\t{key}\t{path}\t{channel}\t{start}\t{end}\t{sample_rate}\t{seconds}\t{raw_label}\t{speaker}\t{split}").unwrap();
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLED);
+    if std::env::var_os("EMOBOX_UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == text,
+        "{SAMPLED} is not current: EMOBOX_UPDATE=1"
+    );
+}
+
+fn sample(mut rows: Vec<Published>) -> Vec<Published> {
+    let splits: BTreeSet<&str> = rows.iter().map(|row| row.split.as_str()).collect();
+    let splits = splits.len();
+    let speakers_a_split = (SPEAKERS / splits).max(1);
+    let video = |row: &Published| {
+        row.path.ends_with(".avi") || row.path.ends_with(".mp4") || row.path.ends_with(".webm")
+    };
+    let mut wanted = ROWS;
+    if rows.iter().any(video) {
+        wanted = VIDEOS;
+        let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in &rows {
+            *labels.entry(&row.raw_label).or_default() += 1;
+        }
+        let mut labels: Vec<(usize, String)> =
+            labels.into_iter().map(|(l, n)| (n, l.to_owned())).collect();
+        labels.sort_by(|a, b| b.cmp(a));
+        labels.truncate(LABELS_OF_VIDEOS);
+        rows.retain(|row| labels.iter().any(|(_, label)| *label == row.raw_label));
+    }
     let mut speakers: BTreeMap<(String, String), usize> = BTreeMap::new();
     for row in &rows {
         *speakers
@@ -83,12 +186,15 @@ fn sample(rows: Vec<Published>) -> Vec<Published> {
             .or_default() += 1;
     }
     let mut chosen: HashMap<String, BTreeSet<String>> = HashMap::new();
+    let mut held: HashMap<String, usize> = HashMap::new();
     let mut by_size: Vec<_> = speakers.into_iter().collect();
     by_size.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    for ((split, speaker), _) in by_size {
-        let of_split = chosen.entry(split).or_default();
-        if of_split.len() < SPEAKERS {
+    for ((split, speaker), count) in by_size {
+        let of_split = chosen.entry(split.clone()).or_default();
+        let rows = held.entry(split).or_default();
+        if of_split.len() < speakers_a_split || *rows < wanted / splits {
             of_split.insert(speaker);
+            *rows += count;
         }
     }
     // Round by round one of each group, so that none is left out.
@@ -105,11 +211,16 @@ fn sample(rows: Vec<Published>) -> Vec<Published> {
         }
     }
     let mut taken = Vec::new();
+    let mut of_label: HashMap<String, usize> = HashMap::new();
     let rounds = groups.values().map(Vec::len).max().unwrap_or(0);
     for round in 0..rounds {
-        for group in groups.values() {
-            if round == 0 || taken.len() < ROWS {
-                taken.extend(group.get(round).cloned());
+        for ((_, _, label), group) in &groups {
+            let count = of_label.entry(label.clone()).or_default();
+            if (round == 0 || taken.len() < wanted || *count < OF_LABEL)
+                && let Some(row) = group.get(round)
+            {
+                taken.push(row.clone());
+                *count += 1;
             }
         }
     }
