@@ -23,7 +23,7 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    pub(crate) fn from_cells(c: Vec<String>) -> Self {
+    pub(crate) fn from_cells(c: &[String]) -> Self {
         Self {
             key: c[0].clone(),
             path: c[1].clone(),
@@ -65,7 +65,11 @@ pub(crate) fn table(name: &str) -> Option<Vec<Vec<String>>> {
 
 pub(crate) fn published(corpus: &str) -> Option<Vec<Published>> {
     let rows = table(&format!("{corpus}.tsv.gz"))?;
-    Some(rows.into_iter().map(Published::from_cells).collect())
+    Some(
+        rows.iter()
+            .map(|cells| Published::from_cells(cells))
+            .collect(),
+    )
 }
 
 /// Writes a file and the folders above it.

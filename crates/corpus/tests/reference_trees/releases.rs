@@ -27,11 +27,13 @@ pub(crate) fn write(corpus: &str, side_files: Option<SideFiles>, root: &Path) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLED);
     let text = std::fs::read_to_string(path).unwrap();
     let of_corpus = |line: &str| Some(line.strip_prefix(corpus)?.strip_prefix('\t')?.to_owned());
-    let cells = |line: String| line.split('\t').map(str::to_owned).collect();
     let rows: Vec<Published> = text
         .lines()
         .filter_map(of_corpus)
-        .map(|line| Published::from_cells(cells(line)))
+        .map(|line| {
+            let cells: Vec<String> = line.split('\t').map(str::to_owned).collect();
+            Published::from_cells(&cells)
+        })
         .collect();
     assert!(!rows.is_empty(), "{corpus} has no rows in {SAMPLED}");
     write_rows(&rows, side_files, root);
