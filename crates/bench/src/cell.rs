@@ -3,6 +3,7 @@
 use crate::as_published::set_as_published;
 use crate::evaluate::prediction;
 use crate::extract::{Extracted, extract, matches_audio, plan_extraction};
+use crate::heard::heard;
 use crate::layers::{layer_curve_of, train_layers};
 use crate::maps::draw_maps;
 use crate::plan::{Done, Measured};
@@ -13,13 +14,13 @@ use crate::train::{Assignment, FoldJob, Jobs, features_identity, jobs, train_job
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
 use emobox_corpus::{Scheme, audit};
-use emobox_encoder::{Description, training_facts};
+use emobox_encoder::Description;
 use emobox_features::{Ledger, Ledgers, Store, StorePlan};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
-use emobox_probe::{ClassWeighting, FoldOutcome, Predicted, Role};
+use emobox_probe::{ClassWeighting, FoldOutcome, Predicted, Protocol, Role};
 use emobox_report::{AuditFindings, LayerCurve, Training, UtteranceMap};
 use emobox_score::{
-    BootstrapOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_seeds,
+    InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_seeds,
     set_oracle, write_predictions,
 };
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,7 @@ pub(crate) struct Cell<'a> {
     choice: &'a EncoderChoice,
     pub(crate) encoder: Rc<Description>,
     plan: StorePlan,
+    protocol: Protocol,
     /// Where the features lie; other ways to make them, other folders.
     folder: PathBuf,
     /// How the corpus is cut.
@@ -82,6 +84,11 @@ impl<'a> Cell<'a> {
             choice: shop.choice(encoder)?,
             encoder: description,
             scheme: shop.experiment.schemes.first(),
+            // Layers are summed where there are several.
+            protocol: Protocol {
+                layer_sum: plan.header().layers.len() > 1,
+                ..shop.protocol.clone()
+            },
             shop,
             corpus,
             plan,
@@ -168,7 +175,7 @@ impl<'a> Cell<'a> {
             split,
             header: self.plan.header(),
             ledgers: &ledgers,
-            protocol: &self.shop.protocol,
+            protocol: &self.protocol,
             checkpoint: self.choice.path.as_deref(),
         };
         let runs = self.shop.home.runs(&corpus.name, self.name());
@@ -201,9 +208,20 @@ impl<'a> Cell<'a> {
             let ours = ours(&jobs, share);
             self.train_folds(&ours)?;
             let experiment = self.shop.experiment;
-            if experiment.layer_curve && !ours.iter().all(|job| job.has_layers()) {
-                let context = self.shop.context;
-                train_layers(&self.corpus, self.name(), &ours, &self.store()?, context)?;
+            if experiment.layer_curve
+                && !ours
+                    .iter()
+                    .all(|job| job.has_layers(experiment.layer_curve_head))
+            {
+                let (head, context) = (experiment.layer_curve_head, self.shop.context);
+                train_layers(
+                    &self.corpus,
+                    self.name(),
+                    &ours,
+                    &self.store()?,
+                    head,
+                    context,
+                )?;
             }
             let maps = self.maps_path(&jobs);
             if share.contains(0) && experiment.maps != Maps::None && !maps.exists() {
@@ -232,7 +250,8 @@ impl<'a> Cell<'a> {
         let found = self.with_folds(&self.corpus, &split, |jobs| {
             let experiment = self.shop.experiment;
             let all = ours(&jobs, share).iter().all(|job| {
-                job.finished().is_some() && (!experiment.layer_curve || job.has_layers())
+                job.finished().is_some()
+                    && (!experiment.layer_curve || job.has_layers(experiment.layer_curve_head))
             });
             let maps = experiment.maps == Maps::None
                 || !share.contains(0)
@@ -262,7 +281,7 @@ impl<'a> Cell<'a> {
         for job in ours(jobs, share) {
             outputs.push(job.outcome_path());
             if self.shop.experiment.layer_curve {
-                outputs.push(job.layers_path());
+                outputs.push(job.layers_path(self.shop.experiment.layer_curve_head));
             }
         }
         if share.contains(0) && self.shop.experiment.maps != Maps::None {
@@ -344,7 +363,7 @@ impl<'a> Cell<'a> {
         let labels = RunLabels {
             corpus: corpus.name.clone(),
             encoder: encoder.clone(),
-            protocol: self.shop.protocol.name.clone(),
+            protocol: self.protocol.name.clone(),
             partition: self.scheme.to_string(),
             config: self.config(),
         };
@@ -353,9 +372,9 @@ impl<'a> Cell<'a> {
             classes: &corpus.manifest.classes(),
             predictions: seeds.first().copied().unwrap_or_default(),
             oracle: None,
-            bootstrap: BootstrapOptions {
+            inference: InferenceOptions {
                 seed,
-                ..BootstrapOptions::default()
+                ..InferenceOptions::default()
             },
         };
         let mut runs = score_seeds(&request, &seeds)?;
@@ -365,26 +384,22 @@ impl<'a> Cell<'a> {
             count: *count as u64,
         });
         let skipped: Vec<Skipped> = skipped.collect();
-        let heard = Heard::of(self.shop.home, corpus, self.shop.context)?;
-        let sounds = heard.as_ref().map(|heard| &heard.sounds[..]);
+        let sound = Heard::of(self.shop.home, corpus, self.shop.context)?;
+        let sounds = sound.as_ref().map(|sound| &sound.sounds[..]);
         let split = &Split {
             audit: audit(&corpus.manifest, &split.partition, sounds),
             ..split.clone()
         };
-        let nuisance = heard
+        let nuisance = sound
             .as_ref()
-            .and_then(|heard| self.shop.nuisance(heard, corpus, &split.partition));
-        let known = training_facts(&encoder).into_iter();
-        let known = known.filter(|fact| fact.concerns(&corpus.name));
-        let known: Vec<String> = known
-            .map(|fact| format!("{} ({})", fact.how, fact.source))
-            .collect();
+            .and_then(|sound| self.shop.nuisance(sound, corpus, &split.partition));
+        let known = heard(&encoder, &corpus.name);
         for scored in &mut runs {
             scored.audit = Some(split.audit.verdict.clone());
             scored.skipped.clone_from(&skipped);
             scored.cut = jobs.cut;
             scored.nuisance_ua = nuisance.map(|n| n.ua).filter(|_| scored.headline);
-            scored.heard = (!known.is_empty()).then(|| known.join("; "));
+            scored.heard.clone_from(&known);
         }
         set_as_published(&mut runs, outcomes);
         let training = outcomes
@@ -393,7 +408,10 @@ impl<'a> Cell<'a> {
             .collect();
         let maps = read_json(self.maps_path(jobs)).unwrap_or_default();
         let layers = match self.shop.experiment.layer_curve {
-            true => layer_curve_of(corpus, &encoder, &jobs.jobs, seed)?,
+            true => {
+                let head = self.shop.experiment.layer_curve_head;
+                layer_curve_of(corpus, &encoder, &jobs.jobs, head, seed)?
+            }
             false => None,
         };
         let record = CellRecord {
@@ -431,7 +449,7 @@ impl<'a> Cell<'a> {
             header.normalisation.name(),
             header.compute.name()
         );
-        let protocol = &self.shop.protocol;
+        let protocol = &self.protocol;
         if protocol.head != emobox_probe::heads::DEFAULT {
             text.push_str(", ");
             text.push_str(&protocol.head);

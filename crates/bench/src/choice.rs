@@ -154,6 +154,33 @@ pub enum Maps {
     None,
 }
 
+/// Which probe a layer curve is made with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerHead {
+    /// A small linear probe on pooled statistics of every hidden state, which every store can have.
+    #[default]
+    Pooled,
+    /// The table's own head on the frames of each stored layer.
+    Own,
+}
+
+impl Choice for LayerHead {
+    const WHAT: &'static str = "head of the layer curve";
+    const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (
+            Self::Pooled,
+            "pooled",
+            "A linear probe on the mean and deviation over frames of every layer",
+        ),
+        (
+            Self::Own,
+            "own",
+            "The table's own head on the frames of each layer of --layers all, or 0,4,7-9",
+        ),
+    ];
+}
+
 impl Choice for Maps {
     const WHAT: &'static str = "kind of map";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[

@@ -4,7 +4,7 @@ use emobox_files::FileError;
 use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
-    BootstrapOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
+    InferenceOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
     classes_of, join_published_lists, read_predictions, read_published_list, score_folds,
 };
 use std::collections::HashMap;
@@ -82,9 +82,9 @@ pub fn evaluate_items(
         classes: &classes,
         predictions: &items,
         oracle: None,
-        bootstrap: BootstrapOptions {
+        inference: InferenceOptions {
             seed,
-            ..BootstrapOptions::default()
+            ..InferenceOptions::default()
         },
     })?;
     let scores = scores_file(Provenance::default(), runs);

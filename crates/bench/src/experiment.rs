@@ -1,7 +1,9 @@
 use crate::choice::as_text;
 use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
-use crate::{BenchError, CrossOptions, KeepFeatures, Maps, ProtocolName, Reading, Schemes};
+use crate::{
+    BenchError, CrossOptions, KeepFeatures, LayerHead, Maps, ProtocolName, Reading, Schemes,
+};
 use emobox_corpus::corpus_name;
 use emobox_encoder::{Device, LayerSelection};
 use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
@@ -101,6 +103,9 @@ pub struct Experiment {
     /// Also train a small probe on every layer, to see which one carries emotion.
     #[serde(default)]
     pub layer_curve: bool,
+    /// With which head that is: `pooled`, or `own` for the table's own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub layer_curve_head: LayerHead,
     /// What becomes of the features of a cell once its folds are trained: `keep` or `discard`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub features: KeepFeatures,
@@ -189,6 +194,7 @@ impl Default for Experiment {
             class_weighting: ClassWeighting::None,
             logit_adjustment: 0.0,
             layer_curve: false,
+            layer_curve_head: LayerHead::default(),
             features: KeepFeatures::default(),
             maps: Maps::default(),
             skip_absent: false,
@@ -261,8 +267,18 @@ impl Experiment {
         }
         protocol.class_weighting = self.class_weighting;
         protocol.logit_adjustment = self.logit_adjustment;
+        protocol.layer_sum = self.keeps_several_layers();
         protocol.check()?;
         Ok(protocol)
+    }
+
+    /// Whether more than one hidden state is asked for; an encoder that has only one keeps one all the same.
+    fn keeps_several_layers(&self) -> bool {
+        match &self.layers {
+            LayerSelection::Last => false,
+            LayerSelection::All => true,
+            LayerSelection::List(layers) => layers.iter().any(|layer| *layer != layers[0]),
+        }
     }
 
     /// Checks everything that can be checked before any work, and returns the first problem found.
@@ -285,6 +301,15 @@ impl Experiment {
                 "training seeds must be 1 to {MOST_SEEDS}, found {}",
                 self.training_seeds
             )));
+        }
+        if self.layer_curve
+            && self.layer_curve_head == LayerHead::Own
+            && !self.keeps_several_layers()
+        {
+            return Err(BenchError::Call(
+                "a layer curve with the table's own head compares layers that are stored: name them with --layers all, or 0,4,7-9"
+                    .to_owned(),
+            ));
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;

@@ -1,11 +1,14 @@
 use crate::evaluate::prediction;
 use crate::train::FoldJob;
-use crate::{BenchError, Context, Corpus, Stage};
+use crate::{BenchError, Context, Corpus, LayerHead, Stage};
 use emobox_features::Store;
 use emobox_files::{read_json, write_json};
-use emobox_probe::{FoldOutcome, LayerCurveTask, layer_curve};
+use emobox_probe::{
+    FoldOutcome, FoldTask, LayerCurveTask, LayerSource, Protocol, StreamSource, TrainOptions,
+    Training, layer_curve, train_fold,
+};
 use emobox_report::{LayerCurve, LayerPoint};
-use emobox_score::{BootstrapOptions, RunLabels, ScoreRequest, score_folds};
+use emobox_score::{InferenceOptions, RunLabels, ScoreRequest, score_folds};
 use std::path::PathBuf;
 
 /// What the curve's probe is, in words; see [`emobox_probe::Protocol::for_layer_curve`].
@@ -18,6 +21,7 @@ pub(crate) fn train_layers(
     encoder: &str,
     jobs: &[&FoldJob<'_>],
     store: &Store,
+    head: LayerHead,
     context: Context<'_>,
 ) -> Result<(), BenchError> {
     context.progress.begin(&Stage {
@@ -30,8 +34,12 @@ pub(crate) fn train_layers(
         if context.stopped() {
             return Err(BenchError::Interrupted);
         }
-        if !job.has_layers() {
-            train_fold(corpus, job, store)?;
+        if !job.has_layers(head) {
+            let outcomes = match head {
+                LayerHead::Pooled => train_pooled(corpus, job, store)?,
+                LayerHead::Own => train_own(corpus, job, store)?,
+            };
+            write_json(job.layers_path(head), &outcomes)?;
         }
         context.progress.advance(1);
     }
@@ -44,18 +52,19 @@ pub(crate) fn layer_curve_of(
     corpus: &Corpus,
     encoder: &str,
     jobs: &[FoldJob<'_>],
+    head: LayerHead,
     seed: u64,
 ) -> Result<Option<LayerCurve>, BenchError> {
-    let folds: Option<Vec<Vec<FoldOutcome>>> = jobs.iter().map(finished).collect();
+    let folds: Option<Vec<Vec<FoldOutcome>>> = jobs.iter().map(|job| finished(job, head)).collect();
     let Some(folds) = folds else {
         return Ok(None);
     };
     let layers = folds.iter().map(Vec::len).min().unwrap_or(0);
     let classes = corpus.manifest.classes();
     let mut points = Vec::new();
-    for layer in 0..layers {
+    for at in 0..layers {
         let mut predictions = Vec::new();
-        for outcome in folds.iter().map(|fold| &fold[layer]) {
+        for outcome in folds.iter().map(|fold| &fold[at]) {
             let items = outcome.selected.iter().flat_map(|s| &s.predictions);
             predictions.extend(items.map(|item| prediction(corpus, outcome, item)));
         }
@@ -64,33 +73,49 @@ pub(crate) fn layer_curve_of(
             classes: &classes,
             predictions: &predictions,
             oracle: None,
-            bootstrap: BootstrapOptions {
+            inference: InferenceOptions {
                 seed,
-                ..BootstrapOptions::default()
+                ..InferenceOptions::default()
             },
         })?;
         if let Some(run) = runs.iter().find(|run| run.headline) {
             points.push(LayerPoint {
-                layer,
+                layer: match (head, jobs.first()) {
+                    // Only those that are stored have frames.
+                    (LayerHead::Own, Some(job)) => job.assignment.header.layers[at],
+                    _ => at,
+                },
                 ua: run.ua,
                 ua_ci: run.ua_ci,
-                valid_ua: Some(valid_ua(folds.iter().map(|fold| &fold[layer]))),
+                valid_ua: Some(valid_ua(folds.iter().map(|fold| &fold[at]))),
             });
         }
     }
-    // At a tie the earlier layer.
-    let best = points.iter().rev().max_by(|a, b| {
-        let valid = |point: &LayerPoint| point.valid_ua.unwrap_or(0.0);
-        valid(a).total_cmp(&valid(b))
-    });
-    let chosen = best.map(|point| point.layer);
+    let chosen = chosen(&points);
     Ok(Some(LayerCurve {
         corpus: corpus.name.clone(),
         encoder: encoder.to_owned(),
-        head: LAYER_HEAD.to_owned(),
+        head: match (head, jobs.first()) {
+            (LayerHead::Own, Some(job)) => format!(
+                "the table's own head ({}) on one layer, one training seed",
+                job.assignment.protocol.head
+            ),
+            _ => LAYER_HEAD.to_owned(),
+        },
         chosen,
         points,
     }))
+}
+
+/// The layer that is best on the validation parts, at a tie the earlier one. What a layer scores on the test parts, where it is
+/// judged, has no say.
+fn chosen(points: &[LayerPoint]) -> Option<usize> {
+    let valid = |point: &LayerPoint| point.valid_ua.unwrap_or(0.0);
+    let best = points
+        .iter()
+        .rev()
+        .max_by(|a, b| valid(a).total_cmp(&valid(b)));
+    best.map(|point| point.layer)
 }
 
 /// Mean over folds and seeds of the UA on the validation part.
@@ -102,23 +127,30 @@ fn valid_ua<'a>(outcomes: impl Iterator<Item = &'a FoldOutcome>) -> f64 {
 }
 
 impl FoldJob<'_> {
-    pub(crate) fn layers_path(&self) -> PathBuf {
-        self.folder.join("layers.json")
+    pub(crate) fn layers_path(&self, head: LayerHead) -> PathBuf {
+        self.folder.join(match head {
+            LayerHead::Pooled => "layers.json",
+            LayerHead::Own => "layers-own.json",
+        })
     }
 
-    pub(crate) fn has_layers(&self) -> bool {
-        finished(self).is_some()
+    pub(crate) fn has_layers(&self, head: LayerHead) -> bool {
+        finished(self, head).is_some()
     }
 }
 
 /// An outcome a layer, from an earlier run.
-fn finished(job: &FoldJob<'_>) -> Option<Vec<FoldOutcome>> {
-    let outcomes = read_json::<Vec<FoldOutcome>>(job.layers_path()).ok()?;
+fn finished(job: &FoldJob<'_>, head: LayerHead) -> Option<Vec<FoldOutcome>> {
+    let outcomes = read_json::<Vec<FoldOutcome>>(job.layers_path(head)).ok()?;
     let ours = |outcome: &FoldOutcome| outcome.fold == job.fold;
     outcomes.iter().all(ours).then_some(outcomes)
 }
 
-fn train_fold(corpus: &Corpus, job: &FoldJob<'_>, store: &Store) -> Result<(), BenchError> {
+fn train_pooled(
+    corpus: &Corpus,
+    job: &FoldJob<'_>,
+    store: &Store,
+) -> Result<Vec<FoldOutcome>, BenchError> {
     let mut pooled = Vec::new();
     for item in &job.items {
         let view = store.pooled(&item.key)?;
@@ -131,9 +163,64 @@ fn train_fold(corpus: &Corpus, job: &FoldJob<'_>, store: &Store) -> Result<(), B
         items: &job.items,
         pooled: &pooled,
     };
-    let mut protocol = job.assignment.protocol.for_layer_curve();
-    // A curve compares layers that are trained alike; one seed of each is enough for that.
+    let protocol = one_seed(job.assignment.protocol.for_layer_curve());
+    Ok(layer_curve(&task, &protocol, rayon::current_num_threads())?)
+}
+
+/// The table's head and protocol on each stored layer by itself.
+fn train_own(
+    corpus: &Corpus,
+    job: &FoldJob<'_>,
+    store: &Store,
+) -> Result<Vec<FoldOutcome>, BenchError> {
+    let protocol = one_seed(Protocol {
+        layer_sum: false,
+        oracle: false,
+        ..job.assignment.protocol.clone()
+    });
+    let source = StreamSource::new(store, job.items.iter().map(|item| item.key.as_str()))?;
+    let options = TrainOptions {
+        threads: rayon::current_num_threads(),
+        resume: None,
+    };
+    let mut outcomes = Vec::new();
+    for layer in 0..job.assignment.header.layers.len() {
+        let task = FoldTask {
+            corpus: &corpus.name,
+            fold: job.fold,
+            classes: &job.classes,
+            items: &job.items,
+            source: &LayerSource::new(&source, layer),
+        };
+        match train_fold(&task, &protocol, &options, &mut ())? {
+            Training::Done(outcome) => outcomes.push(*outcome),
+            Training::Stopped => return Err(BenchError::Interrupted),
+        }
+    }
+    Ok(outcomes)
+}
+
+/// A curve compares layers that are trained alike; one seed of each is enough for that.
+fn one_seed(mut protocol: Protocol) -> Protocol {
     protocol.seeds.truncate(1);
-    let outcomes = layer_curve(&task, &protocol, rayon::current_num_threads())?;
-    Ok(write_json(job.layers_path(), &outcomes)?)
+    protocol
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layer_is_chosen_on_validation_whatever_the_test_parts_say() {
+        let point = |layer: usize, ua: f64, valid_ua: f64| LayerPoint {
+            layer,
+            ua,
+            ua_ci: None,
+            valid_ua: Some(valid_ua),
+        };
+        let points = [point(0, 0.99, 0.5), point(1, 0.2, 0.7), point(2, 0.9, 0.7)];
+        assert_eq!(chosen(&points), Some(1));
+        assert_eq!(chosen(&points[..1]), Some(0));
+        assert_eq!(chosen(&[]), None);
+    }
 }

@@ -10,7 +10,7 @@ use emobox_report::{
     scores_table,
 };
 use emobox_score::{
-    BootstrapOptions, Prediction, Provenance, SeededSystem, classes_of, compare_all,
+    InferenceOptions, Prediction, Provenance, SeededSystem, classes_of, compare_all,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -159,9 +159,9 @@ pub fn compare_systems(
         .zip(&views)
         .map(|((name, _), seeds)| SeededSystem { name, seeds })
         .collect();
-    let options = BootstrapOptions {
+    let options = InferenceOptions {
         seed,
-        ..BootstrapOptions::default()
+        ..InferenceOptions::default()
     };
     let mut scores = scores_file(Provenance::default(), Vec::new());
     scores.comparisons = compare_all(corpus, &seeded, &classes, &options)?;

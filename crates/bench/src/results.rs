@@ -1,5 +1,6 @@
 use crate::cell::CellRecord;
 use crate::evaluate::scores_file;
+use crate::pairs::compare_pairs;
 use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
 use crate::sound::Nuisance;
 use crate::split::Split;
@@ -72,8 +73,11 @@ pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchEr
         digest: protocol.digest().to_string(),
     });
     run.data_mut().protocol = protocol_facts(&protocol);
-    let notes = notes(plan, states);
+    let mut notes = notes(plan, states);
+    let (comparisons, not_compared) = compare_pairs(&run, plan.experiment.partition_seed)?;
+    notes.extend(not_compared);
     let data = run.data_mut();
+    data.scores.comparisons = comparisons;
     data.scores.leaks = emobox_score::leaks(&data.scores.runs);
     data.notes.extend(notes);
     let warnings = data.audits.iter().filter_map(|audit| {

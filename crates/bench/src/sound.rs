@@ -6,7 +6,7 @@ use emobox_audio::probe;
 use emobox_corpus::{Partition, Role, Sound};
 use emobox_files::{Sha256, read_json, write_json};
 use emobox_probe::nuisance_baseline;
-use emobox_score::{BootstrapOptions, Prediction, RunLabels, ScoreRequest, score_folds};
+use emobox_score::{InferenceOptions, Prediction, RunLabels, ScoreRequest, score_folds};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -123,7 +123,7 @@ impl Heard {
             classes: &classes,
             predictions: &items,
             oracle: None,
-            bootstrap: BootstrapOptions::default(),
+            inference: InferenceOptions::default(),
         });
         let run = runs.ok()?.into_iter().find(|run| run.headline)?;
         let met = run

@@ -7,7 +7,7 @@ use emobox_files::{read_json, write_atomic, write_json};
 use emobox_probe::Protocol;
 use emobox_report::{Fact, ReportData, leaderboard};
 use emobox_score::{
-    BootstrapOptions, FoldName, KnownProtocol, Provenance, Reference, ReferenceItem, Refusal,
+    FoldName, InferenceOptions, KnownProtocol, Provenance, Reference, ReferenceItem, Refusal,
     Rules, Run, SCHEMA, Submission, SubmissionEntry, Verified, verify,
 };
 use std::path::Path;
@@ -184,9 +184,9 @@ impl Verifier<'_> {
         Ok(Rules {
             protocols: protocols.into_iter().map(known).collect(),
             encoders: Vec::new(),
-            options: BootstrapOptions {
+            options: InferenceOptions {
                 seed: self.partition_seed,
-                ..BootstrapOptions::default()
+                ..InferenceOptions::default()
             },
         })
     }

@@ -4,13 +4,13 @@ mod export;
 mod submission;
 
 pub(crate) use export::ExportArgs;
-pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SubmitArgs, VerifyArgs};
+pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
-    Choice, ClassWeighting, ComputePrecision, Device, KeepFeatures, LayerSelection, Maps,
-    Normalisation, ProtocolName, RawFormat, Schemes, StorePrecision,
+    Choice, ClassWeighting, ComputePrecision, Device, KeepFeatures, LayerHead, LayerSelection,
+    Maps, Normalisation, ProtocolName, RawFormat, Schemes, StorePrecision,
 };
 use std::path::PathBuf;
 
@@ -87,9 +87,12 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Print a finished run again: tables, the page, figures, the paper's scores beside
     Report(ReportArgs),
+    /// Make a test set without labels, and the key file that scores answers to it
+    Seal(SealArgs),
     /// Pack a finished run into one file that every score can be recomputed from
     Submit(SubmitArgs),
-    /// Recompute the scores of a submission and check them against your own manifests and partitions
+    /// Recompute the scores of a submission and check them against your own manifests and partitions, or score the answers to
+    /// a sealed set
     Verify(VerifyArgs),
     /// Make a leaderboard page from submissions; what cannot be verified is left out
     Leaderboard(LeaderboardArgs),
@@ -344,6 +347,9 @@ pub(crate) struct BenchArgs {
     /// Also train a small probe on every layer and draw which one carries emotion
     #[arg(long)]
     pub(crate) layer_curve: bool,
+    /// The same with this head [default: the experiment's, else pooled]
+    #[arg(long, value_parser = choice::<LayerHead>(), value_name = "HEAD")]
+    pub(crate) layer_curve_head: Option<LayerHead>,
     /// What becomes of the features of a corpus and encoder once their folds are trained [default: the experiment's, else keep]
     #[arg(long, value_parser = choice::<KeepFeatures>())]
     pub(crate) features: Option<KeepFeatures>,

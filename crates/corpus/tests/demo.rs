@@ -70,37 +70,68 @@ fn pitch(samples: &[f32]) -> f64 {
     16_000.0 / lag as f64
 }
 
-#[test]
-fn women_speak_higher_than_men_and_the_angry_louder_than_the_sad() {
-    let mut pitches: BTreeMap<bool, Vec<f64>> = BTreeMap::new();
-    let mut levels: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A number of every utterance, by emotion.
+fn by_emotion(number: impl Fn(&DemoUtterance) -> f64) -> BTreeMap<&'static str, f64> {
+    let mut numbers: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for utterance in demo_utterances(&DemoOptions::default()) {
-        pitches
-            .entry(utterance.speaker.starts_with('f'))
-            .or_default()
-            .push(pitch(&utterance.samples));
-        let energy: f64 = utterance.samples.iter().map(|&x| f64::from(x * x)).sum();
-        levels
-            .entry(utterance.emotion)
-            .or_default()
-            .push(energy / utterance.samples.len() as f64);
+        let of_emotion = numbers.entry(utterance.emotion).or_default();
+        of_emotion.push(number(&utterance));
     }
-    let median = |values: &mut Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    let (men, women) = (
-        median(pitches.get_mut(&false).unwrap()),
-        median(pitches.get_mut(&true).unwrap()),
-    );
+    assert!(numbers.keys().copied().eq(DEMO_EMOTIONS));
+    numbers
+        .into_iter()
+        .map(|(emotion, of)| (emotion, median(of)))
+        .collect()
+}
+
+fn energy(samples: impl Iterator<Item = f32>) -> f64 {
+    samples.map(|x| f64::from(x * x)).sum()
+}
+
+#[test]
+fn women_speak_higher_than_men_and_the_angry_sharper_than_the_sad() {
+    let mut pitches: BTreeMap<bool, Vec<f64>> = BTreeMap::new();
+    for utterance in demo_utterances(&DemoOptions::default()) {
+        let of_gender = pitches
+            .entry(utterance.speaker.starts_with('f'))
+            .or_default();
+        of_gender.push(pitch(&utterance.samples));
+    }
+    let [men, women] = [false, true].map(|female| median(pitches[&female].clone()));
     assert!(
         women > 1.4 * men && (80.0..200.0).contains(&men),
         "{men} Hz and {women} Hz"
     );
-    let mut level = |emotion| median(levels.get_mut(emotion).unwrap());
-    let order = ["sad", "neutral", "angry"].map(&mut level);
-    assert!(order.is_sorted(), "{order:?}");
-    assert_eq!(levels.keys().copied().collect::<Vec<_>>(), DEMO_EMOTIONS);
+    // The energy of the differences of samples, where high frequencies weigh more.
+    let sharpness = by_emotion(|utterance| {
+        let differences = utterance.samples.windows(2).map(|pair| pair[1] - pair[0]);
+        energy(differences) / energy(utterance.samples.iter().copied())
+    });
+    let order = ["sad", "neutral", "angry"].map(|emotion| sharpness[emotion]);
+    assert!(
+        order[1] > 1.1 * order[0] && order[2] > 1.1 * order[1],
+        "{order:?}"
+    );
+}
+
+#[test]
+fn length_and_level_tell_nothing_of_the_emotion() {
+    let seconds = by_emotion(|utterance| utterance.samples.len() as f64 / 16_000.0);
+    let levels = by_emotion(|utterance| {
+        let mean = energy(utterance.samples.iter().copied()) / utterance.samples.len() as f64;
+        10.0 * mean.log10()
+    });
+    let spread = |of: &BTreeMap<&str, f64>| {
+        let values = of.values().copied();
+        values.clone().fold(f64::MIN, f64::max) - values.fold(f64::MAX, f64::min)
+    };
+    assert!(spread(&seconds) < 0.08, "{seconds:?}");
+    assert!(spread(&levels) < 1.5, "{levels:?}");
 }
 
 #[test]

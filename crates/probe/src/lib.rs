@@ -45,7 +45,7 @@ pub use outcome::{AsPublished, Curve, EpochRecord, FoldOutcome, Oracle, Predicte
 pub use protocol::{ClassWeighting, Point, Protocol, ValidationRule, ValidationScheme};
 pub use saved::{FeatureDescription, Probe, ProbeDescription, ProbeOrigin};
 pub use select::ValidRecord;
-pub use source::{FeatureSource, StreamSource, ViewSource};
+pub use source::{FeatureSource, LayerSource, StreamSource, ViewSource};
 pub use split::{ValidationOrigin, ValidationSplit, validation_split};
 pub use state::TrainState;
 pub use task::{FoldTask, Item, Role};

@@ -90,6 +90,48 @@ impl FeatureSource for ViewSource<'_> {
     }
 }
 
+/// One layer of a source of several, as a source of its own.
+pub struct LayerSource<'a> {
+    source: &'a dyn FeatureSource,
+    layer: usize,
+}
+
+impl<'a> LayerSource<'a> {
+    /// The layer with this place among those of `source`.
+    pub fn new(source: &'a dyn FeatureSource, layer: usize) -> Self {
+        Self { source, layer }
+    }
+}
+
+impl FeatureSource for LayerSource<'_> {
+    fn layers(&self) -> usize {
+        1
+    }
+
+    fn dim(&self) -> usize {
+        self.source.dim()
+    }
+
+    fn frames(&self, item: usize) -> usize {
+        self.source.frames(item)
+    }
+
+    fn read(
+        &self,
+        item: usize,
+        _: usize,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), ProbeError> {
+        self.source.read(item, self.layer, range, out)
+    }
+
+    fn view(&self, item: usize) -> Option<FrameView<'_>> {
+        let all = self.source.view(item)?;
+        Some(all.part(self.layer, 0..all.frames))
+    }
+}
+
 /// Frames read from a store's files on every pass, so that memory does not grow with the corpus.
 /// The operating system's file cache still serves what fits.
 #[derive(Debug)]

@@ -9,7 +9,7 @@
 //! here, for contrast. Seeded: the same call prints the same table.
 
 use emobox_score::{
-    BootstrapOptions, CompareRequest, Confusion, Prediction, RunLabels, ScoreRequest, SeededSystem,
+    CompareRequest, Confusion, InferenceOptions, Prediction, RunLabels, ScoreRequest, SeededSystem,
     compare, compare_seeds, score_folds,
 };
 use rand_chacha::ChaCha8Rng;
@@ -250,10 +250,10 @@ fn stream_of(cell: usize, simulation: u64) -> ChaCha8Rng {
     stream
 }
 
-fn options() -> BootstrapOptions {
-    BootstrapOptions {
-        replicates: 1000,
-        ..BootstrapOptions::default()
+fn options() -> InferenceOptions {
+    InferenceOptions {
+        sampled_flips: 1000,
+        ..InferenceOptions::default()
     }
 }
 
@@ -294,7 +294,7 @@ fn intervals(out: &mut impl Write, simulations: u64, only: &str) -> Result<(), B
                         classes: &classes(),
                         predictions: &predictions,
                         oracle: None,
-                        bootstrap: options(),
+                        inference: options(),
                     })?;
                     let all = [runs[1].ua_ci, runs[1].wa_ci, runs[1].macro_f1_ci];
                     for (i, ci) in all.into_iter().enumerate() {
@@ -380,7 +380,7 @@ fn comparisons(out: &mut impl Write, simulations: u64, only: &str) -> Result<(),
                         a: ("a", &a),
                         b: ("b", &b),
                         classes: &classes(),
-                        bootstrap: options(),
+                        inference: options(),
                     })?;
                     alarms[0] += u64::from(bootstrap_p(&a, &b, &mut stream) < 0.05);
                     alarms[1] += u64::from(mcnemar_p(&a, &b) < 0.05);

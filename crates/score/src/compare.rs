@@ -4,7 +4,7 @@ use crate::distribution::{chi_square_sf, fair_binomial_cdf, student_quantile, st
 use crate::inference::{FEWEST_CLUSTERS, FEWEST_DEGREES, Score, differences};
 use crate::matching::Mismatch;
 use crate::{
-    BootstrapOptions, Confusion, FoldName, Interval, IntervalMethod, IntervalUnit, NoInterval,
+    Confusion, FoldName, InferenceOptions, Interval, IntervalMethod, IntervalUnit, NoInterval,
     Prediction, Rates, ScoreError, SignFlip, StandardError, sign_flip,
 };
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,9 @@ const POWER: f64 = 0.8;
 pub struct Comparison {
     /// Corpus, or what else the items are.
     pub corpus: String,
+    /// Partition scheme, where it is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub partition: String,
     /// Name of the first system.
     pub a: String,
     /// Name of the second system.
@@ -130,7 +133,7 @@ pub struct CompareRequest<'a> {
     /// The classes of the corpus.
     pub classes: &'a [String],
     /// How intervals are made; speakers are taken from the first system's predictions.
-    pub bootstrap: BootstrapOptions,
+    pub inference: InferenceOptions,
 }
 
 /// A system and its predictions of the same items from each training seed.
@@ -161,7 +164,7 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, ScoreError> {
             seeds: &[b.1],
         },
         request.classes,
-        &request.bootstrap,
+        &request.inference,
     )
 }
 
@@ -175,7 +178,7 @@ pub fn compare_seeds(
     a: SeededSystem<'_>,
     b: SeededSystem<'_>,
     classes: &[String],
-    options: &BootstrapOptions,
+    options: &InferenceOptions,
 ) -> Result<Comparison, ScoreError> {
     options.check()?;
     let reference = (a.name, first_seed(&a)?);
@@ -216,13 +219,15 @@ pub fn compare_seeds(
     let seeds = [a.seeds.len() as u32, b.seeds.len() as u32];
     let keys: BTreeSet<&String> = items.iter().map(|p| &p.key).collect();
     let independent = clusters.count() == items.len() && keys.len() == items.len();
-    let refused = if clusters.count() < FEWEST_CLUSTERS {
-        Some(NoInterval::FewClusters)
-    } else {
-        ua.ci.is_none().then_some(NoInterval::FewDegrees)
+    let refused = match (ua.ci, pair.error(Score::Ua, 0)) {
+        (Some(_), _) => None,
+        _ if clusters.count() < FEWEST_CLUSTERS => Some(NoInterval::FewClusters),
+        (None, None) => Some(NoInterval::FewDegrees),
+        (None, Some(_)) => Some(NoInterval::NoSpread),
     };
     Ok(Comparison {
         corpus: corpus.to_owned(),
+        partition: String::new(),
         a: a.name.to_owned(),
         b: b.name.to_owned(),
         n: items.len() as u64,
@@ -268,7 +273,7 @@ pub fn compare_all(
     corpus: &str,
     systems: &[SeededSystem<'_>],
     classes: &[String],
-    options: &BootstrapOptions,
+    options: &InferenceOptions,
 ) -> Result<Vec<Comparison>, ScoreError> {
     let mut comparisons = Vec::new();
     for (i, a) in systems.iter().enumerate() {
@@ -328,7 +333,7 @@ struct Pair<'a> {
     /// `[system][seed]`.
     rates: &'a [Vec<Rates>; 2],
     over: Over,
-    options: &'a BootstrapOptions,
+    options: &'a InferenceOptions,
 }
 
 impl Pair<'_> {
@@ -336,7 +341,7 @@ impl Pair<'_> {
         let mean = |system: usize| Rates::mean(&self.rates[system]).three()[place];
         let [a, b] = [mean(0), mean(1)];
         let parts = differences(&self.tables[0], &self.tables[1], score, self.over);
-        let flips = sign_flip(&parts, self.options.replicates, self.options.seed);
+        let flips = sign_flip(&parts, self.options.sampled_flips, self.options.seed);
         let mut difference = Difference {
             a,
             b,
@@ -352,10 +357,12 @@ impl Pair<'_> {
             return difference;
         };
         if error.error < 1e-12 {
-            // No speaker differs from another: all of the difference, or none of it, is certain.
-            difference.ci = Some([a - b, a - b]);
-            difference.p_t = Some(if (a - b).abs() < 1e-12 { 1.0 } else { 0.0 });
-            difference.smallest_detectable = Some(0.0);
+            // No speaker differs from another. The same answers are the same system; of others that happen to differ by as
+            // much for every speaker nothing shows how they differ for the next.
+            if self.tables[0].clusters == self.tables[1].clusters {
+                difference.ci = Some([0.0, 0.0]);
+                difference.p_t = Some(1.0);
+            }
             return difference;
         }
         let quantile = |share| student_quantile(share, error.degrees);
@@ -398,7 +405,7 @@ impl Pair<'_> {
 }
 
 /// Both lists in the order of (fold, key), once they are known to be about the same items, with the speakers of the
-/// first: the bootstrap draws the same speakers for both.
+/// first.
 fn paired(
     a: (&str, &[Prediction]),
     b: (&str, &[Prediction]),

@@ -1,7 +1,7 @@
 use crate::clusters::{Clusters, Over, Tables};
 use crate::inference::standard_errors;
 use crate::{
-    BootstrapOptions, ClassScores, Confusion, Prediction, Rates, ScoreError, StandardError,
+    ClassScores, Confusion, InferenceOptions, Prediction, Rates, ScoreError, StandardError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub struct CrossCell {
     /// Its standard error over the speakers of the test set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_error: Option<StandardError>,
+    /// That the encoder's training is known to have heard the corpus that is tested, how, and where that is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<String>,
     /// Unweighted accuracy.
     pub ua: f64,
     /// Macro F1.
@@ -55,15 +58,15 @@ impl CrossCell {
     /// Scores one pair.
     ///
     /// # Errors
-    /// No predictions, a class outside `classes`, bootstrap options out of range.
+    /// No predictions, a class outside `classes`, options of inference out of range.
     pub fn score(
         train: &str,
         test: &str,
         predictions: &[Prediction],
         classes: &[String],
-        bootstrap: &BootstrapOptions,
+        inference: &InferenceOptions,
     ) -> Result<Self, ScoreError> {
-        Self::score_seeds(train, test, &[predictions], classes, bootstrap)
+        Self::score_seeds(train, test, &[predictions], classes, inference)
     }
 
     /// As [`Self::score`], of several training seeds: means over them, whose noise is part of the standard error.
@@ -75,7 +78,7 @@ impl CrossCell {
         test: &str,
         seeds: &[&[Prediction]],
         classes: &[String],
-        bootstrap: &BootstrapOptions,
+        inference: &InferenceOptions,
     ) -> Result<Self, ScoreError> {
         let Some(first) = seeds.first().filter(|first| !first.is_empty()) else {
             return Err(ScoreError::Empty {
@@ -93,7 +96,7 @@ impl CrossCell {
         let of_each: Vec<Rates> = each.iter().map(Confusion::rates).collect();
         let rates = Rates::mean(&of_each);
         let deviation = Rates::deviation(&of_each).map(|d| d.wa);
-        bootstrap.check()?;
+        inference.check()?;
         let tables = Tables::of(seeds, classes, &Clusters::of(first))?;
         let error = standard_errors(&tables, Over::Pooled).ok().map(|e| e.wa);
         let error = error.map(|error| match deviation.filter(|d| *d > 0.0) {
@@ -110,8 +113,9 @@ impl CrossCell {
             seeds: (seeds.len() > 1).then_some(seeds.len() as u32),
             accuracy_deviation: deviation,
             accuracy: rates.wa,
-            accuracy_ci: error.and_then(|e| e.interval(rates.wa, bootstrap.level)),
+            accuracy_ci: error.and_then(|e| e.interval(rates.wa, inference.level)),
             accuracy_error: error,
+            heard: None,
             ua: rates.ua,
             macro_f1: rates.macro_f1,
             per_class: confusion.class_scores(),

@@ -365,18 +365,12 @@ impl Run {
         mut how: Interval,
     ) {
         let scores = self.rates().three();
-        let intervals = match errors {
-            Ok(errors) => {
-                let all = errors.all();
-                [0, 1, 2].map(|i| all[i].interval(scores[i], how.level))
-            }
-            Err(_) => [None; 3],
-        };
-        how.refused = errors.err().or_else(|| {
-            let missing = intervals.iter().any(Option::is_none);
-            missing.then_some(NoInterval::FewDegrees)
+        let intervals = [0, 1, 2].map(|i| {
+            let error = errors.map(|errors| errors.all()[i]);
+            error.and_then(|error| error.interval_or_reason(scores[i], how.level))
         });
-        [self.ua_ci, self.wa_ci, self.macro_f1_ci] = intervals;
+        how.refused = intervals.iter().find_map(|interval| interval.err());
+        [self.ua_ci, self.wa_ci, self.macro_f1_ci] = intervals.map(Result::ok);
         self.errors = errors.ok();
         self.interval = Some(how);
     }

@@ -55,7 +55,7 @@ pub use file::{
 pub use flips::{MOST_FLIPS, SignFlip, sign_flip};
 pub use groups::{GroupScores, Grouping, group_scores};
 pub use inference::{
-    BootstrapOptions, FEW_CLUSTERS, FEWEST_CLUSTERS, FEWEST_DEGREES, Interval, IntervalMethod,
+    FEW_CLUSTERS, FEWEST_CLUSTERS, FEWEST_DEGREES, InferenceOptions, Interval, IntervalMethod,
     IntervalUnit, NoInterval, StandardError, StandardErrors,
 };
 pub use leak::{Leak, LeakWorth, leaks};

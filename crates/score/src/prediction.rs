@@ -25,7 +25,7 @@ pub struct Prediction {
         deserialize_with = "log_probabilities"
     )]
     pub scores: BTreeMap<String, f64>,
-    /// Who speaks, where known: the cluster of the bootstrap, so that intervals follow from this file alone.
+    /// Who speaks, where known: the cluster of the standard error, so that intervals follow from this file alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<String>,
     /// The speaker's gender as the manifest writes it, where known.
@@ -38,7 +38,7 @@ fn first_fold() -> u32 {
 }
 
 /// JSON has no infinity: `serde_json` writes log 0 as `null`, which is read back here.
-fn log_probabilities<'de, D: Deserializer<'de>>(
+pub(crate) fn log_probabilities<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, f64>, D::Error> {
     let scores = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;

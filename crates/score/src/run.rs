@@ -1,7 +1,7 @@
 use crate::clusters::{Clusters, Over, Tables};
 use crate::inference::standard_errors;
 use crate::{
-    BootstrapOptions, Confusion, FoldName, Grouping, Interval, IntervalMethod, Mismatch, Oracle,
+    Confusion, FoldName, Grouping, InferenceOptions, Interval, IntervalMethod, Mismatch, Oracle,
     Prediction, Rates, Run, ScoreError, Seeds, StandardError, StandardErrors, calibration,
     group_scores,
 };
@@ -34,16 +34,16 @@ pub struct ScoreRequest<'a> {
     /// Predictions of the test-selected probe, where there is one.
     pub oracle: Option<&'a [Prediction]>,
     /// How intervals are made.
-    pub bootstrap: BootstrapOptions,
+    pub inference: InferenceOptions,
 }
 
 /// The runs of one configuration: the mean over folds, the pooled items, then each fold.
 ///
 /// # Errors
-/// No predictions, a class outside `classes`, bootstrap options out of range.
+/// No predictions, a class outside `classes`, options of inference out of range.
 ///
 /// ```
-/// use emobox_score::{BootstrapOptions, Prediction, RunLabels, ScoreRequest, classes_of, score_folds};
+/// use emobox_score::{InferenceOptions, Prediction, RunLabels, ScoreRequest, classes_of, score_folds};
 /// let line = r#"{"key":"a","fold":1,"label":"sad","prediction":"sad"}"#;
 /// let predictions = [serde_json::from_str::<Prediction>(line).unwrap()];
 /// let runs = score_folds(&ScoreRequest {
@@ -51,7 +51,7 @@ pub struct ScoreRequest<'a> {
 ///     classes: &classes_of(&[], &predictions).unwrap(),
 ///     predictions: &predictions,
 ///     oracle: None,
-///     bootstrap: BootstrapOptions::default(),
+///     inference: InferenceOptions::default(),
 /// })
 /// .unwrap();
 /// assert_eq!(runs[0].ua, 1.0);
@@ -82,7 +82,7 @@ pub fn score_seeds(
         let texts = |i: usize| names[i].iter().map(String::as_str);
         Mismatch::between(texts(0), texts(1)).into_result()?;
     }
-    request.bootstrap.check()?;
+    request.inference.check()?;
     let scored: Vec<Scored> = seeds
         .iter()
         .map(|list| Scored::of(list, request.classes))
@@ -138,7 +138,7 @@ pub fn score_seeds(
         let how = Interval {
             unit,
             units,
-            level: request.bootstrap.level,
+            level: request.inference.level,
             method: IntervalMethod::ClusterT,
             refused: None,
         };

@@ -1,9 +1,10 @@
 //! Test sets whose labels the organiser keeps.
 //!
-//! A key often spells the label out (`03a01Fa` is fear in EmoDB), so a sealed set names its recordings by numbers that only
+//! A key often spells the label out (`03a01Fa` is joy in EmoDB), so a sealed set names its recordings by numbers that only
 //! the key file resolves. The commitment binds the organiser: labels cannot be changed after the set was given out.
 
 use crate::submission::sha256_hex;
+use crate::verify::score_contradictions;
 use crate::{Mismatch, Prediction, ReferenceItem, SCHEMA, ScoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub struct SealedSet {
     pub classes: Vec<String>,
     /// Numbers of the recordings, sorted.
     pub ids: Vec<String>,
-    /// SHA-256 of the key file's salt and items.
+    /// SHA-256 of the key file: labels cannot be changed after the set was given out.
     pub commitment: String,
 }
 
@@ -35,19 +36,26 @@ pub struct SealKey {
     pub name: String,
     /// Random text that the numbers and the commitment are made with; whoever knows it can try labels.
     pub salt: String,
+    /// The classes that may be answered.
+    pub classes: Vec<String>,
     /// Every recording by its number.
     pub items: BTreeMap<String, ReferenceItem>,
 }
 
-/// An answer to a sealed set: `{"id", "prediction", "scores"}`.
+/// An answer to a sealed set: `{"id", "prediction", "scores"}`, a line of `answers.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SealedAnswer {
     /// Number of the recording.
     pub id: String,
     /// The predicted class.
     pub prediction: String,
     /// Natural-log probability of each class, where given.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "crate::prediction::log_probabilities"
+    )]
     pub scores: BTreeMap<String, f64>,
 }
 
@@ -90,6 +98,7 @@ pub fn seal(
         schema: SCHEMA,
         name: name.to_owned(),
         salt: salt.to_owned(),
+        classes: classes.to_vec(),
         items: by_id,
     };
     let sealed = SealedSet {
@@ -103,28 +112,29 @@ pub fn seal(
 }
 
 impl SealKey {
-    /// SHA-256 of the salt and every number, fold and label, and the speakers.
+    /// SHA-256 of all that the key file says.
     pub fn commitment(&self) -> String {
         // Serialising plain data to memory cannot fail; were it to, no commitment would match.
-        let bytes = serde_json::to_vec(&(&self.salt, &self.items)).unwrap_or_default();
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
         sha256_hex(&bytes)
     }
 
     /// Puts labels and speakers to the answers of a set, for scoring.
     ///
     /// # Errors
-    /// A key of another set, or one whose labels were changed after the set was given out; numbers that are missing, extra or
-    /// doubled; an answer that is none of the classes.
+    /// A key of another set, or one that was changed after the set was given out; numbers that are missing, extra or
+    /// doubled; an answer that is none of the classes, or not the most probable class of its own scores. Messages name
+    /// recordings by their numbers alone, so they can be handed on.
     pub fn open(
         &self,
         set: &SealedSet,
         answers: &[SealedAnswer],
     ) -> Result<Vec<Prediction>, ScoreError> {
-        if self.commitment() != set.commitment {
+        if self.commitment() != set.commitment || !self.items.keys().eq(&set.ids) {
             return Err(ScoreError::Invalid {
                 subject: format!("key of {}", self.name),
-                expected: format!("the commitment that the set {} states", set.name),
-                got: "another: it is of another set, or was changed after this one was given out"
+                expected: format!("the one that the set {} was sealed with", set.name),
+                got: "another: it is of another set, or one of the two was changed after the set was given out"
                     .to_owned(),
             });
         }
@@ -133,28 +143,45 @@ impl SealKey {
             answers.iter().map(|a| a.id.as_str()),
         )
         .into_result()?;
-        answers
+        let unknown = answers.iter().find_map(|answer| {
+            let mut named = std::iter::once(&answer.prediction).chain(answer.scores.keys());
+            let class = named.find(|class| !self.classes.contains(class))?;
+            Some((answer, class))
+        });
+        if let Some((answer, class)) = unknown {
+            return Err(ScoreError::UnknownClass {
+                key: answer.id.clone(),
+                what: "prediction",
+                class: class.clone(),
+                known: self.classes.clone(),
+            });
+        }
+        let mut predictions: Vec<Prediction> = answers
             .iter()
             .map(|answer| {
-                if !set.classes.contains(&answer.prediction) {
-                    return Err(ScoreError::UnknownClass {
-                        key: answer.id.clone(),
-                        what: "prediction",
-                        class: answer.prediction.clone(),
-                        known: set.classes.clone(),
-                    });
-                }
                 let item = &self.items[&answer.id];
-                Ok(Prediction {
-                    key: item.key.clone(),
+                Prediction {
+                    key: answer.id.clone(),
                     fold: item.fold,
                     label: item.label.clone(),
                     prediction: answer.prediction.clone(),
                     scores: answer.scores.clone(),
                     speaker: item.speaker.clone(),
                     gender: item.gender.clone(),
-                })
+                }
             })
-            .collect()
+            .collect();
+        if let Some(problem) = score_contradictions(&predictions).into_iter().next() {
+            return Err(ScoreError::Invalid {
+                subject: format!("answers to {}", self.name),
+                expected: "predictions that follow from their scores".to_owned(),
+                got: problem,
+            });
+        }
+        for prediction in &mut predictions {
+            let item = &self.items[&prediction.key];
+            prediction.key.clone_from(&item.key);
+        }
+        Ok(predictions)
     }
 }

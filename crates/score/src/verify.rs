@@ -1,7 +1,7 @@
 use crate::matching::Mismatch;
 use crate::submission::{Submission, SubmissionEntry};
 use crate::{
-    BootstrapOptions, Prediction, Run, RunLabels, SCHEMA, ScoreRequest, Source, score_seeds,
+    InferenceOptions, Prediction, Run, RunLabels, SCHEMA, ScoreRequest, Source, score_seeds,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ pub struct Rules {
     /// Checkpoints that are known by digest; others may have any name that none of these has.
     pub encoders: Vec<KnownEncoder>,
     /// Level of the intervals, and the rest of how numbers are made.
-    pub options: BootstrapOptions,
+    pub options: InferenceOptions,
 }
 
 /// How far a submission was followed.
@@ -409,7 +409,7 @@ fn verify_entry(
             classes: &entry.classes,
             predictions: &entry.predictions,
             oracle: None,
-            bootstrap: rules.options,
+            inference: rules.options,
         },
         &entry.seeds(),
     );
@@ -468,7 +468,7 @@ fn item_problems(predictions: &[Prediction], reference: &Reference) -> Vec<Strin
 }
 
 /// Predictions that are not the most probable class of their own scores, and scores that only some items have.
-fn score_contradictions(predictions: &[Prediction]) -> Vec<String> {
+pub(crate) fn score_contradictions(predictions: &[Prediction]) -> Vec<String> {
     let mut problems = Vec::new();
     let contradicts = |p: &&Prediction| {
         let own = p.scores.get(&p.prediction);

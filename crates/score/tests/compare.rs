@@ -1,7 +1,7 @@
 //! Comparing systems, matching keys, groups and cross-corpus matrices.
 
 use emobox_score::{
-    BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, Grouping, Mismatch,
+    CompareRequest, Comparison, CrossCell, CrossMatrix, Grouping, InferenceOptions, Mismatch,
     NoInterval, Prediction, ScoreError, SeededSystem, compare, compare_all, compare_seeds,
     group_scores, holm, join_published_lists, read_published_list, sign_flip,
 };
@@ -30,7 +30,7 @@ fn against(a: &[Prediction], b: &[Prediction]) -> Result<Comparison, ScoreError>
         a: ("one", a),
         b: ("two", b),
         classes: &classes(),
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     })
 }
 
@@ -143,7 +143,7 @@ fn seeds_that_vary_widen_what_is_said() {
             seeds: &[&other],
         },
         &classes(),
-        &BootstrapOptions::default(),
+        &InferenceOptions::default(),
     )
     .unwrap();
     assert_eq!(one.seeds, [3, 1]);
@@ -165,7 +165,7 @@ fn seeds_that_vary_widen_what_is_said() {
             seeds: &[&other],
         },
         &classes(),
-        &BootstrapOptions::default(),
+        &InferenceOptions::default(),
     )
     .unwrap();
     let alone = against(&lists[0], &other).unwrap();
@@ -191,7 +191,7 @@ fn every_pair_of_a_table_is_corrected_together() {
         .zip(&views)
         .map(|(name, seeds)| SeededSystem { name, seeds })
         .collect();
-    let options = BootstrapOptions::default();
+    let options = InferenceOptions::default();
     let all = compare_all("c", &systems, &classes(), &options).unwrap();
     assert_eq!(all.len(), 3);
     let p: Vec<f64> = all.iter().map(|c| c.ua.p).collect();
@@ -282,7 +282,7 @@ fn groups_share_out_the_utterances() {
 #[test]
 fn equation_1_averages_the_pairs_off_the_diagonal() {
     let corpora: Vec<String> = ["x", "y", "z"].map(String::from).to_vec();
-    let options = BootstrapOptions::default();
+    let options = InferenceOptions::default();
     let mut cells = Vec::new();
     for (t, train) in corpora.iter().enumerate() {
         for (s, test) in corpora.iter().enumerate() {

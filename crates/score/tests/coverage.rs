@@ -3,7 +3,7 @@
 //! `docs/statistics.md` are the same for many more cells (`examples/coverage.rs`).
 
 use emobox_score::{
-    BootstrapOptions, CompareRequest, Prediction, Run, RunLabels, ScoreRequest, compare,
+    CompareRequest, InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, compare,
     score_folds,
 };
 use rand_chacha::ChaCha8Rng;
@@ -51,10 +51,10 @@ fn levels(stream: &mut ChaCha8Rng, speakers: usize) -> Vec<f64> {
         .collect()
 }
 
-fn options() -> BootstrapOptions {
-    BootstrapOptions {
-        replicates: 400,
-        ..BootstrapOptions::default()
+fn options() -> InferenceOptions {
+    InferenceOptions {
+        sampled_flips: 400,
+        ..InferenceOptions::default()
     }
 }
 
@@ -64,7 +64,7 @@ fn runs(predictions: &[Prediction]) -> Vec<Run> {
         classes: &classes(),
         predictions,
         oracle: None,
-        bootstrap: options(),
+        inference: options(),
     })
     .unwrap()
 }
@@ -118,7 +118,7 @@ fn paired_intervals_cover_and_level_systems_are_rarely_told_apart() {
                     a: ("a", a),
                     b: ("b", &b),
                     classes: &classes(),
-                    bootstrap: options(),
+                    inference: options(),
                 })
                 .unwrap()
                 .ua

@@ -2,7 +2,7 @@
 //! scikit-learn; the golden comes from `parity/score/inference.py`.
 
 use emobox_score::{
-    BootstrapOptions, Estimate, Prediction, RunLabels, ScoreRequest, StandardError, StandardErrors,
+    Estimate, InferenceOptions, Prediction, RunLabels, ScoreRequest, StandardError, StandardErrors,
     score_folds, separate, sign_flip,
 };
 use serde::Deserialize;
@@ -67,7 +67,7 @@ fn errors_and_intervals_are_those_of_the_definitions() {
             classes: &case.classes,
             predictions: &predictions,
             oracle: None,
-            bootstrap: BootstrapOptions::default(),
+            inference: InferenceOptions::default(),
         })
         .unwrap();
         for (what, expected) in &case.results {

@@ -1,8 +1,9 @@
 //! Runs, folds, intervals and their file format.
 
 use emobox_score::{
-    AsPublished, BootstrapOptions, FoldName, IntervalMethod, IntervalUnit, NoInterval, Oracle,
-    Prediction, Run, RunLabels, ScoreRequest, ScoresFile, score_folds, score_seeds,
+    AsPublished, CompareRequest, FoldName, InferenceOptions, IntervalMethod, IntervalUnit,
+    NoInterval, Oracle, Prediction, Run, RunLabels, ScoreRequest, ScoresFile, compare, score_folds,
+    score_seeds,
 };
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ fn score(predictions: &[Prediction], oracle: Option<&[Prediction]>) -> Vec<Run> 
         classes: &classes(),
         predictions,
         oracle,
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     })
     .unwrap()
 }
@@ -140,20 +141,20 @@ fn the_mean_is_the_headline_where_every_fold_has_every_class() {
 }
 
 #[test]
-fn intervals_are_refused_with_few_speakers_and_marked_below_twenty() {
+fn intervals_are_refused_with_few_speakers_and_marked_below_thirty() {
     let few = &score(&corpus(120, 4, 2), None)[0];
     assert_eq!((few.ua_ci, few.wa_ci, few.macro_f1_ci), (None, None, None));
     let how = few.interval.unwrap();
     assert_eq!((how.refused, how.units), (Some(NoInterval::FewClusters), 4));
     assert!(!how.is_marked() && few.errors.is_none());
     assert!(
-        score(&corpus(240, 19, 1), None)[0]
+        score(&corpus(583, 29, 1), None)[0]
             .interval
             .unwrap()
             .is_marked()
     );
     assert!(
-        !score(&corpus(240, 20, 1), None)[0]
+        !score(&corpus(605, 30, 1), None)[0]
             .interval
             .unwrap()
             .is_marked()
@@ -180,6 +181,48 @@ fn intervals_are_refused_with_few_speakers_and_marked_below_twenty() {
 }
 
 #[test]
+fn speakers_who_all_score_alike_show_nothing_of_others() {
+    // Ten speakers, five items of each class, one of five wrong and always the same way.
+    let alike = |wrong: usize| -> Vec<Prediction> {
+        let mut predictions = corpus(150, 10, 1);
+        for (i, prediction) in predictions.iter_mut().enumerate() {
+            let label = (i / 10) % 3;
+            prediction.label = classes()[label].clone();
+            prediction.prediction = classes()[(label + usize::from(i / 30 < wrong)) % 3].clone();
+        }
+        predictions
+    };
+    let run = &score(&alike(1), None)[0];
+    assert!((run.ua - 0.8).abs() < 1e-12 && (run.wa - 0.8).abs() < 1e-12);
+    assert_eq!((run.ua_ci, run.wa_ci, run.macro_f1_ci), (None, None, None));
+    assert_eq!(run.interval.unwrap().refused, Some(NoInterval::NoSpread));
+    let told = NoInterval::NoSpread.to_string();
+    assert!(told.contains("scored alike"), "{told}");
+    // Everything right, or everything wrong, is the end of the scale.
+    assert_eq!(score(&alike(0), None)[0].ua_ci, Some([1.0, 1.0]));
+    assert_eq!(score(&alike(5), None)[0].ua_ci, Some([0.0, 0.0]));
+
+    let pair = |a: &[Prediction], b: &[Prediction]| {
+        compare(&CompareRequest {
+            corpus: "c",
+            a: ("a", a),
+            b: ("b", b),
+            classes: &classes(),
+            inference: InferenceOptions::default(),
+        })
+        .unwrap()
+    };
+    let apart = pair(&alike(1), &alike(2));
+    assert!((apart.ua.difference - 0.2).abs() < 1e-12);
+    assert_eq!((apart.ua.ci, apart.ua.p_t), (None, None));
+    assert_eq!(apart.interval.refused, Some(NoInterval::NoSpread));
+    // Sign flips need no spread: 2 of 1024 patterns are as far.
+    assert!((apart.ua.p - 2.0 / 1024.0).abs() < 1e-12);
+    let same = pair(&alike(1), &alike(1));
+    assert_eq!((same.ua.ci, same.ua.p), (Some([0.0, 0.0]), 1.0));
+}
+
+#[test]
 fn several_seeds_give_their_mean_and_deviation() {
     let seeds: Vec<Vec<Prediction>> = (0..3)
         .map(|seed| {
@@ -199,7 +242,7 @@ fn several_seeds_give_their_mean_and_deviation() {
         classes: &classes(),
         predictions: &[],
         oracle: None,
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     };
     let together = score_seeds(&request, &views).unwrap();
     let alone: Vec<Vec<Run>> = seeds.iter().map(|list| score(list, None)).collect();
@@ -267,7 +310,7 @@ fn the_oracle_says_what_it_is() {
 #[test]
 fn scores_json_has_the_documented_fields_and_reads_back() {
     let file = ScoresFile {
-        runs: score(&corpus(60, 6, 2), None),
+        runs: score(&corpus(67, 6, 2), None),
         ..ScoresFile::default()
     };
     let text = serde_json::to_string(&file).unwrap();
@@ -305,7 +348,7 @@ fn nothing_to_score_is_an_error_not_a_panic() {
         classes: &[],
         predictions: &[],
         oracle: None,
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     };
     assert!(score_folds(&request).is_err());
 }

@@ -65,9 +65,16 @@ fn labels_cannot_be_changed_afterwards() {
         .unwrap_err()
         .to_string();
     assert!(
-        message.contains("changed after this one was given out"),
+        message.contains("changed after the set was given out"),
         "{message}"
     );
+    let (mut set, key) = seal("hidden", &classes(), &items(), SALT).unwrap();
+    let wider = [classes(), vec!["joy".to_owned()]].concat();
+    let (_, others) = seal("hidden", &wider, &items(), SALT).unwrap();
+    assert!(others.open(&set, &answers(&set, "fear")).is_err());
+    set.ids[0].clone_from(&"0".repeat(16));
+    assert!(key.open(&set, &answers(&set, "fear")).is_err());
+    let (set, _) = seal("hidden", &classes(), &items(), SALT).unwrap();
     let (_, other) = seal("hidden", &classes(), &items(), &SALT.replace('0', "x")).unwrap();
     assert!(other.open(&set, &answers(&set, "fear")).is_err());
 }
@@ -91,6 +98,16 @@ fn incomplete_answers_and_weak_seals_are_refused() {
         message.contains("none of the classes: anger, fear"),
         "{message}"
     );
+    let mut contradicted = answers(&set, "fear");
+    for (answer, fear) in contradicted
+        .iter_mut()
+        .zip((0..20).map(|i| f64::from(i) - 10.5))
+    {
+        answer.scores = BTreeMap::from([("fear".to_owned(), fear), ("anger".to_owned(), -1.0)]);
+    }
+    let message = key.open(&set, &contradicted).unwrap_err().to_string();
+    assert!(message.contains("10 predictions are not the most probable class"));
+    assert!(message.contains(&set.ids[0]) && !items().iter().any(|i| message.contains(&i.key)));
     assert!(seal("hidden", &classes(), &[], SALT).is_err());
     assert!(seal("hidden", &classes(), &items(), "short").is_err());
     let twice = [items(), items()].concat();

@@ -1,7 +1,7 @@
 //! Submissions: what is honest passes, and each way to tamper is refused with its reason.
 
 use emobox_score::{
-    BootstrapOptions, KnownEncoder, KnownProtocol, Prediction, Provenance, RERUN_TOLERANCE,
+    InferenceOptions, KnownEncoder, KnownProtocol, Prediction, Provenance, RERUN_TOLERANCE,
     Reference, ReferenceItem, Rerun, Rules, RunLabels, SCHEMA, ScoreRequest, Source, Submission,
     SubmissionEntry, Verdict, repeated, reproduce, score_folds, score_seeds, verify,
 };
@@ -72,7 +72,7 @@ fn rules() -> Rules {
     Rules {
         protocols: vec![variant("e1", "linear"), variant("e0", "default")],
         encoders: vec![encoder("fbank", "f0"), encoder("whisper", "f1")],
-        options: BootstrapOptions::default(),
+        options: InferenceOptions::default(),
     }
 }
 
@@ -84,7 +84,7 @@ fn source(kind: &str, name: &str, digest: &str) -> Source {
     }
 }
 
-fn scores(predictions: &[Prediction], options: BootstrapOptions) -> Vec<emobox_score::Run> {
+fn scores(predictions: &[Prediction], options: InferenceOptions) -> Vec<emobox_score::Run> {
     score_folds(&ScoreRequest {
         labels: &RunLabels {
             corpus: "demo".into(),
@@ -96,7 +96,7 @@ fn scores(predictions: &[Prediction], options: BootstrapOptions) -> Vec<emobox_s
         classes: &classes(),
         predictions,
         oracle: None,
-        bootstrap: options,
+        inference: options,
     })
     .unwrap()
 }
@@ -115,7 +115,7 @@ fn submission() -> Submission {
         manifest_digest: "aa".repeat(32),
         partition_digest: "bb".repeat(32),
         store_digest: Some("cc".repeat(32)),
-        scores: scores(&predictions, BootstrapOptions::default()),
+        scores: scores(&predictions, InferenceOptions::default()),
         predictions,
         further_seeds: Vec::new(),
     };
@@ -257,10 +257,10 @@ fn inflated_scores_are_refused_without_the_right_ones() {
 
 #[test]
 fn intervals_are_the_verifiers() {
-    let lax = BootstrapOptions {
+    let lax = InferenceOptions {
         level: 0.05,
-        replicates: 10,
-        ..BootstrapOptions::default()
+        sampled_flips: 10,
+        ..InferenceOptions::default()
     };
     let text = reasons(true, |entry| entry.scores = scores(&entry.predictions, lax));
     assert!(
@@ -374,7 +374,7 @@ fn predictions_are_the_most_probable_class_of_their_scores() {
         for item in &mut entry.predictions {
             item.prediction = item.label.clone();
         }
-        entry.scores = scores(&entry.predictions, BootstrapOptions::default());
+        entry.scores = scores(&entry.predictions, InferenceOptions::default());
     });
     assert!(
         text.contains("are not the most probable class of their own scores"),
@@ -401,7 +401,7 @@ fn copied() -> Submission {
             };
         }
     }
-    entry.scores = scores(&entry.predictions, BootstrapOptions::default());
+    entry.scores = scores(&entry.predictions, InferenceOptions::default());
     forged.seal()
 }
 
@@ -487,7 +487,7 @@ fn every_seed_of_the_protocol_is_checked() {
         classes: &classes(),
         predictions: &[],
         oracle: None,
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     };
     entry.scores = score_seeds(&request, &entry.seeds()).unwrap();
     let seeded = seeded.seal();

@@ -1,6 +1,7 @@
 use super::sets::Pool;
 use super::{class_map, drawn};
 use crate::cell::Cell;
+use crate::heard::heard;
 use crate::plan::Done;
 use crate::results::{seed_file, training_of};
 use crate::train::{FoldJob, probe_folder};
@@ -11,7 +12,7 @@ use emobox_features::Store;
 use emobox_files::{write_atomic_with, write_json};
 use emobox_probe::{Probe, most_probable};
 use emobox_report::Training;
-use emobox_score::{BootstrapOptions, CrossCell, Prediction, Source, write_predictions};
+use emobox_score::{CrossCell, InferenceOptions, Prediction, Source, write_predictions};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -90,9 +91,9 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
         .map(|(place, &seed)| Probe::load(&folder.join(probe_folder(place, seed))))
         .collect::<Result<_, _>>()?;
     let limit = shop.protocol.max_seconds.unwrap_or(f64::INFINITY);
-    let bootstrap = BootstrapOptions {
+    let inference = InferenceOptions {
         seed: shop.experiment.partition_seed,
-        ..BootstrapOptions::default()
+        ..InferenceOptions::default()
     };
     let (mut cells, mut predictions, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
     for other in shop.experiment.corpora.iter().map(|c| &c.name) {
@@ -107,9 +108,10 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
             seeds.push(predict(limit, probe, &drawn.set, &pool.corpus, &store)?);
         }
         let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
-        cells.push(CrossCell::score_seeds(
-            corpus, other, &views, &classes, &bootstrap,
-        )?);
+        cells.push(CrossCell {
+            heard: heard(encoder, other),
+            ..CrossCell::score_seeds(corpus, other, &views, &classes, &inference)?
+        });
         left_out += drawn.set.items.len() - seeds.first().map_or(0, Vec::len);
         for (seed, items) in seeds.iter().enumerate() {
             let path = folder.join(seed_file(&format!("on-{other}"), seed));

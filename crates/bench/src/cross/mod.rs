@@ -8,12 +8,13 @@ mod sets;
 pub(crate) use matrix::{test, train_all};
 pub use options::{CrossOptions, Labeller, SetShape};
 
+use crate::heard::facts;
 use crate::plan::{Done, JobStage, JobState, Plan, Receipt, States};
 use crate::results::{absent, is_wrong_call};
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, Experiment, PredictionSet};
 use emobox_corpus::PUBLISHED_SETS;
-use emobox_encoder::{TrainingFact, training_facts};
+use emobox_encoder::TrainingFact;
 use emobox_files::{read_json, sha256_bytes, write_json};
 use emobox_score::{CrossMatrix, Source};
 use labels::PseudoLabels;
@@ -163,15 +164,21 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
 
 /// Encoders that are known to have heard these corpora in training, and a labeller that competes or was trained on labels.
 fn contamination(experiment: &Experiment) -> Vec<String> {
-    let corpora: Vec<&str> = experiment.corpora.iter().map(|c| c.name.as_str()).collect();
+    // Each fact with the corpora of this run that it concerns.
     let of = |name: &str| {
-        let facts = training_facts(name).into_iter();
-        let known = |fact: TrainingFact| {
-            let heard = corpora.iter().filter(|corpus| fact.concerns(corpus));
-            let heard: Vec<&str> = heard.copied().collect();
-            (!heard.is_empty()).then(|| (fact, heard.join(", ")))
-        };
-        facts.filter_map(known).collect::<Vec<_>>()
+        let mut known: Vec<(TrainingFact, String)> = Vec::new();
+        for corpus in &experiment.corpora {
+            for fact in facts(name, &corpus.name) {
+                match known.iter_mut().find(|(other, _)| *other == fact) {
+                    Some((_, heard)) => {
+                        heard.push_str(", ");
+                        heard.push_str(&corpus.name);
+                    }
+                    None => known.push((fact, corpus.name.clone())),
+                }
+            }
+        }
+        known
     };
     let mut notes = Vec::new();
     for encoder in &experiment.encoders {

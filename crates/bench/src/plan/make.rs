@@ -320,7 +320,8 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.head,
         e.class_weighting,
         e.logit_adjustment,
-        e.maps
+        e.maps,
+        e.layer_curve_head
     ]);
     let version = env!("CARGO_PKG_VERSION");
     // What a test, a draw or a training across corpora makes depends on all corpora.

@@ -1,5 +1,34 @@
+use super::choice;
 use clap::Args;
+use emobox_bench::Scheme;
 use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct SealArgs {
+    /// A prepared corpus
+    pub(crate) name: String,
+    /// The folder that is given out: recordings under numbers, and set.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The file that the organiser keeps: labels, speakers and the secret that the numbers are made with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Seal the test part of this partition [default: every utterance of the corpus]
+    #[arg(long, value_parser = choice::<Scheme>())]
+    pub(crate) scheme: Option<Scheme>,
+    /// The fold whose test part it is [default: the only one]
+    #[arg(long, value_name = "N", requires = "scheme")]
+    pub(crate) fold: Option<u32>,
+    /// Seed of the partition
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) partition_seed: u64,
+    /// A copy of the published metadata (its `data/` folder), for the scheme `published`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
+    /// What the set is called [default: the corpus's name]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {
@@ -39,8 +68,15 @@ pub(crate) struct AgainstArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// What `emobox submit` has written
+    /// What `emobox submit` has written; with --key the answers to a sealed set: lines of id, prediction, scores, or what
+    /// `emobox predict --json` prints of its recordings
     pub(crate) submission: PathBuf,
+    /// The key file of a sealed set
+    #[arg(long, value_name = "FILE", requires = "set", conflicts_with = "rerun")]
+    pub(crate) key: Option<PathBuf>,
+    /// The sealed set as it was given out: its folder or its set.json
+    #[arg(long, value_name = "DIR", requires = "key")]
+    pub(crate) set: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) against: AgainstArgs,
 }

@@ -12,7 +12,10 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
     args.grid.add_to(&mut experiment)?;
     args.partition.add_to(&mut experiment);
     args.probe.add_to(&mut experiment);
-    experiment.layer_curve |= args.layer_curve;
+    experiment.layer_curve |= args.layer_curve || args.layer_curve_head.is_some();
+    if let Some(head) = args.layer_curve_head {
+        experiment.layer_curve_head = head;
+    }
     if let Some(features) = args.features {
         experiment.features = features;
     }

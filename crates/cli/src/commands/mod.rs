@@ -56,6 +56,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Clean(args) => home::clean(&session, args),
         Command::Compare(args) => report::compare(&session, args),
         Command::Report(args) => report::run(&session, args),
+        Command::Seal(args) => submission::seal(&session, args),
         Command::Submit(args) => submission::submit(&session, args),
         Command::Verify(args) => submission::verify(&session, args),
         Command::Leaderboard(args) => submission::leaderboard(&session, args),

@@ -1,10 +1,12 @@
-//! `submit`, `verify` and `leaderboard`: scores that anybody can recompute.
+//! `submit`, `verify` and `leaderboard`: scores that anybody can recompute; `seal`: test sets whose labels are kept.
 
-use super::{Session, name_and_path};
-use crate::args::{AgainstArgs, LeaderboardArgs, SubmitArgs, VerifyArgs};
+use super::{Session, checked_name, name_and_path};
+use crate::args::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, EncoderChoice, Verdict, Verified, Verifier};
+use emobox_bench::{
+    BenchError, EncoderChoice, SealRequest, SplitRequest, Verdict, Verified, Verifier,
+};
 use std::path::Path;
 
 impl AgainstArgs {
@@ -32,6 +34,41 @@ impl AgainstArgs {
     }
 }
 
+pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Outcome> {
+    let corpus = emobox_bench::open_corpus(&session.home, checked_name(&args.name)?)?;
+    let part = args.scheme.map(|scheme| {
+        let how = SplitRequest {
+            scheme,
+            seed: args.partition_seed,
+            metadata: args.metadata.as_deref(),
+            listen: false,
+        };
+        (how, args.fold)
+    });
+    let request = SealRequest {
+        name: args.title.as_deref().unwrap_or(&corpus.name),
+        part,
+        out: &args.out,
+        key: &args.key,
+    };
+    let set = emobox_bench::seal_corpus(&session.home, &corpus, &request, session.context)?;
+    if session.json {
+        output::json(&serde_json::json!({
+            "set": args.out, "key": args.key, "recordings": set.ids.len(),
+            "classes": set.classes, "commitment": set.commitment,
+        }))?;
+    } else {
+        output::result(&set.commitment);
+    }
+    output::note(&format!(
+        "{} recordings without labels in {}, which can be given out; keep {}",
+        set.ids.len(),
+        args.out.display(),
+        args.key.display()
+    ));
+    Ok(Outcome::Complete)
+}
+
 pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result<Outcome> {
     let submission = emobox_bench::submission_of(&args.run, &args.system, &args.description)?;
     emobox_bench::write_submission(&submission, &args.out)?;
@@ -48,6 +85,15 @@ pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result
 }
 
 pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result<Outcome> {
+    if let (Some(key), Some(set)) = (&args.key, &args.set) {
+        let run = emobox_bench::open_sealed(&args.submission, set, key)?;
+        if session.json {
+            output::json(run.scores())?;
+        } else {
+            output::result(&run.table());
+        }
+        return Ok(Outcome::Complete);
+    }
     let verified = args.against.follow(&args.submission, session)?;
     let run = emobox_bench::verified_run(&verified);
     if session.json {

@@ -1,6 +1,7 @@
 //! One integration binary: the invariants of ARCHITECTURE.md, and whole transcripts of the program.
 
 mod bad_input;
+mod beside;
 mod cells;
 mod cross;
 mod demo;
@@ -14,6 +15,7 @@ mod program;
 mod raw_releases;
 mod real_speech;
 mod resume;
+mod seal;
 #[path = "../../../fetch/tests/fetch/server.rs"]
 mod server;
 mod submission;

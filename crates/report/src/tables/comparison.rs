@@ -13,15 +13,20 @@ pub fn comparison_table(data: &ReportData) -> Table {
     let corrected = comparisons.len() > 1;
     let by_t = comparisons.iter().any(|c| c.ua.p_t.is_some());
     let mcnemar = comparisons.iter().any(|c| c.mcnemar.is_some());
-    let mut columns = vec![
-        Column::left("corpus"),
-        Column::left("A"),
-        Column::left("B"),
+    let partition = comparisons
+        .iter()
+        .any(|c| c.partition != comparisons[0].partition);
+    let mut columns = vec![Column::left("corpus")];
+    if partition {
+        columns.push(Column::left("partition"));
+    }
+    columns.extend(["A", "B"].map(Column::left));
+    columns.extend([
         Column::right("UA A %"),
         Column::right("UA B %"),
         Column::right("A − B"),
         Column::right("p"),
-    ];
+    ]);
     if corrected {
         columns.push(Column::right("p corrected"));
     }
@@ -36,15 +41,18 @@ pub fn comparison_table(data: &ReportData) -> Table {
     let rows = comparisons
         .iter()
         .map(|c| {
-            let mut row = vec![
-                Cell::text(&c.corpus),
+            let mut row = vec![Cell::text(&c.corpus)];
+            if partition {
+                row.push(Cell::text(&c.partition));
+            }
+            row.extend([
                 Cell::text(&c.a),
                 Cell::text(&c.b),
                 Cell::score(c.ua.a),
                 Cell::score(c.ua.b),
                 Cell::difference(c.ua.difference).with_interval(c.ua.ci),
                 probability(c.ua.p),
-            ];
+            ]);
             if corrected {
                 row.push(c.ua.p_corrected.map_or_else(Cell::missing, probability));
             }
@@ -93,11 +101,16 @@ fn notes(comparisons: &[Comparison]) -> Vec<String> {
     if comparisons.iter().any(|c| c.mcnemar.is_some()) {
         notes.push("McNemar takes the utterances as independent, as they are here.".to_owned());
     }
-    let mut refused: Vec<String> = comparisons
+    let mut refused: Vec<String> = Vec::new();
+    for (c, reason) in comparisons
         .iter()
-        .filter_map(|c| Some(format!("{} ({})", c.corpus, c.interval.refused?)))
-        .collect();
-    refused.dedup();
+        .filter_map(|c| Some((c, c.interval.refused?)))
+    {
+        let named = format!("{} ({reason})", c.corpus);
+        if !refused.contains(&named) {
+            refused.push(named);
+        }
+    }
     if !refused.is_empty() {
         notes.push(format!("No interval and no t: {}.", refused.join(", ")));
     }

@@ -1,3 +1,4 @@
+use super::heard_mark;
 use crate::paper::paper;
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
@@ -30,8 +31,10 @@ pub fn cross_table(data: &ReportData) -> Table {
         for test in &corpora {
             let mut row = vec![Cell::text(&matrix.encoder), Cell::text(*test)];
             for train in &corpora {
-                let own = matrix.cell(train, test).map(|cell| cell.accuracy);
-                row.push(Cell::optional_score(own));
+                let cell = matrix.cell(train, test);
+                let own = cell.map(|cell| cell.accuracy);
+                let heard = cell.and_then(|cell| cell.heard.as_deref());
+                row.push(heard_mark(Cell::optional_score(own), heard));
                 if beside {
                     let model = paper().model(&matrix.encoder);
                     let figure = model.and_then(|model| paper().cross(model, train, test));
@@ -53,7 +56,7 @@ pub fn cross_table(data: &ReportData) -> Table {
             mark_best(&mut pair);
         }
     }
-    let mut notes = Vec::new();
+    let mut notes = heard_cells(matrices);
     if beside {
         notes.push(PAPER_NOTE.to_owned());
     }
@@ -162,7 +165,8 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
                 .map(Cell::text)
                 .to_vec();
             row.push(Cell::number(cell.n.to_string(), cell.n as f64));
-            row.push(Cell::score(cell.accuracy).with_interval(cell.accuracy_ci));
+            let accuracy = Cell::score(cell.accuracy).with_interval(cell.accuracy_ci);
+            row.push(heard_mark(accuracy, cell.heard.as_deref()));
             row.push(Cell::score(cell.ua));
             row.push(Cell::score(cell.macro_f1));
             row.extend(classes.iter().map(|class| {
@@ -177,8 +181,35 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
         caption: "Pairs of corpora with 95 % intervals".to_owned(),
         columns,
         rows,
+        notes: heard_cells(matrices),
         ..Table::default()
     }
+}
+
+/// What the mark says: a sentence for each encoder and way of hearing.
+fn heard_cells(matrices: &[CrossMatrix]) -> Vec<String> {
+    let mut told: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for matrix in matrices {
+        for cell in &matrix.cells {
+            let Some(how) = cell.heard.as_deref() else {
+                continue;
+            };
+            let known = told.iter_mut();
+            let mut known = known.filter(|(e, h, _)| (*e, *h) == (&*matrix.encoder, how));
+            match known.next() {
+                None => told.push((&matrix.encoder, how, vec![&cell.test])),
+                Some((.., corpora)) if corpora.contains(&&*cell.test) => {}
+                Some((.., corpora)) => corpora.push(&cell.test),
+            }
+        }
+    }
+    let sentence = |(encoder, how, corpora): (&str, &str, Vec<&str>)| {
+        format!(
+            "† {encoder} has heard {} in training: {how}.",
+            corpora.join(", ")
+        )
+    };
+    told.into_iter().map(sentence).collect()
 }
 
 /// Corpora of all matrices, in order of appearance.

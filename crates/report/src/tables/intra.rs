@@ -168,7 +168,7 @@ impl Layout {
         let mut cells: Vec<Cell> = systems
             .clone()
             .map(|s| match grid.slot(corpus, s) {
-                Slot::Run(run) => heard_mark(Cell::score(metric.of(run)), run),
+                Slot::Run(run) => heard_mark(Cell::score(metric.of(run)), run.heard.as_deref()),
                 Slot::Absent(absent) => Cell::absent(reason(absent)),
                 Slot::Nothing => Cell::missing(),
             })

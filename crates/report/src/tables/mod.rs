@@ -89,8 +89,8 @@ pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
 }
 
 /// A mark on a score whose encoder is known to have heard the corpus in training.
-pub(crate) fn heard_mark(mut cell: crate::Cell, run: &Run) -> crate::Cell {
-    if run.heard.is_some() {
+pub(crate) fn heard_mark(mut cell: crate::Cell, heard: Option<&str>) -> crate::Cell {
+    if heard.is_some() {
         cell.text.push('†');
     }
     cell

@@ -190,7 +190,8 @@ fn column_notes(runs: &[&Run], extras: &Extras) -> Vec<String> {
     if extras.nuisance {
         notes.push(
             "Without hearing emotion: what duration, level, noise floor, rate and channels of the recordings alone give on \
-             the same partition, by nearest neighbours."
+             the same partition, by nearest neighbours. Level and duration are partly emotion (anger is loud, sadness slow), the \
+             others are not: the column says how far a score can be had without hearing how something is said."
                 .to_owned(),
         );
     }
@@ -347,11 +348,16 @@ fn interval_notes(runs: &[&Run]) -> Vec<String> {
     let few = named(&|how| how.unit == IntervalUnit::Speaker && how.is_marked());
     if !few.is_empty() {
         notes.push(format!(
-            "Fewer than {FEW_CLUSTERS} speakers, so the interval leans on its assumptions: {}.",
+            "Fewer than {FEW_CLUSTERS} speakers, so the interval leans on its assumptions (where one speaker in five is far \
+             harder than the others, 95 % intervals of so few cover 83 to 93 %): {}.",
             few.join(", ")
         ));
     }
-    for reason in [NoInterval::FewClusters, NoInterval::FewDegrees] {
+    for reason in [
+        NoInterval::FewClusters,
+        NoInterval::FewDegrees,
+        NoInterval::NoSpread,
+    ] {
         let refused = named(&|how| how.refused == Some(reason));
         if !refused.is_empty() {
             notes.push(format!("No interval, {reason}: {}.", refused.join(", ")));

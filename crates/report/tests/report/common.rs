@@ -5,7 +5,7 @@ use emobox_report::{
     ReportData, Training, TrainingPoint, UtteranceMap, utterance_maps,
 };
 use emobox_score::{
-    BootstrapOptions, CompareRequest, Comparison, CrossCell, CrossMatrix, KnownProtocol,
+    CompareRequest, Comparison, CrossCell, CrossMatrix, InferenceOptions, KnownProtocol,
     Prediction, Provenance, Reference, ReferenceItem, Rules, Run, RunLabels, SCHEMA, ScoreRequest,
     ScoresFile, Source, Submission, SubmissionEntry, Verified, compare, score_folds, verify,
 };
@@ -88,7 +88,7 @@ fn make_report() -> ReportData {
                 classes: &classes,
                 predictions: &predictions,
                 oracle: Some(&predictions),
-                bootstrap: BootstrapOptions::default(),
+                inference: InferenceOptions::default(),
             })
             .unwrap();
             for run in &mut scored {
@@ -212,6 +212,7 @@ pub(crate) fn published() -> ReportData {
         let cells = pairs.filter_map(|(train, test)| {
             let accuracy = paper.cross(model, train, test)?;
             Some(CrossCell {
+                heard: None,
                 seeds: None,
                 accuracy_deviation: None,
                 train: (*train).into(),
@@ -316,7 +317,7 @@ fn cross(encoder: &str) -> CrossMatrix {
         for (j, test) in corpora.iter().enumerate().filter(|(j, _)| *j != i) {
             let skill = 0.35 + 0.06 * (i + 2 * j) as f64 + 0.02 * encoder.len() as f64 / 3.0;
             let predictions = predictions(test, &classes, skill);
-            let options = BootstrapOptions::default();
+            let options = InferenceOptions::default();
             cells.push(CrossCell::score(train, test, &predictions, &classes, &options).unwrap());
         }
     }
@@ -339,7 +340,7 @@ fn comparison(corpus: &str, size: usize) -> Comparison {
         a: ("whisper-tiny.en", &a),
         b: ("fbank", &b),
         classes: &classes,
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     })
     .unwrap()
 }
@@ -348,7 +349,7 @@ fn comparison(corpus: &str, size: usize) -> Comparison {
 pub(crate) fn verified(system: &str, skill: f64) -> Verified {
     let classes: Vec<String> = FOUR.map(String::from).to_vec();
     let predictions = predictions("demo", &classes, skill);
-    let bootstrap = BootstrapOptions::default();
+    let inference = InferenceOptions::default();
     let details = serde_json::json!({"epochs": "100"});
     let labels = RunLabels {
         corpus: "demo".into(),
@@ -362,7 +363,7 @@ pub(crate) fn verified(system: &str, skill: f64) -> Verified {
         classes: &classes,
         predictions: &predictions,
         oracle: None,
-        bootstrap,
+        inference,
     });
     let items = predictions.iter().map(|p| ReferenceItem {
         key: p.key.clone(),

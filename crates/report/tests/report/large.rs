@@ -5,7 +5,7 @@ use emobox_report::{
     AuditFindings, Fact, MapItem, MapMethod, PaperSource, ReportData, paper, utterance_maps,
 };
 use emobox_score::{
-    Absent, AbsentState, BootstrapOptions, Prediction, Provenance, RunLabels, ScoreRequest,
+    Absent, AbsentState, InferenceOptions, Prediction, Provenance, RunLabels, ScoreRequest,
     ScoresFile, Skipped, Source, score_folds,
 };
 use std::collections::BTreeMap;
@@ -149,9 +149,9 @@ fn add_cell(
         classes: names,
         predictions: &predictions,
         oracle: Some(&predictions),
-        bootstrap: BootstrapOptions {
-            replicates: 40,
-            ..BootstrapOptions::default()
+        inference: InferenceOptions {
+            sampled_flips: 40,
+            ..InferenceOptions::default()
         },
     })
     .unwrap();

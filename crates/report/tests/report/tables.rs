@@ -7,7 +7,7 @@ use emobox_report::{
     latex_document, ranking, runs_csv, scores_table,
 };
 use emobox_score::{
-    AsPublished, BootstrapOptions, CompareRequest, RunLabels, ScoreRequest, Seeds, compare,
+    AsPublished, CompareRequest, InferenceOptions, RunLabels, ScoreRequest, Seeds, compare,
     score_folds,
 };
 
@@ -215,7 +215,7 @@ fn a_comparison_ends_in_a_verdict() {
             a: ("good", &good),
             b: (name, predictions),
             classes: &classes,
-            bootstrap: BootstrapOptions::default(),
+            inference: InferenceOptions::default(),
         })
         .unwrap();
         data.scores.comparisons.push(comparison);
@@ -270,7 +270,7 @@ fn scored(speakers: usize, lacking: bool) -> emobox_report::ReportData {
         classes: &classes,
         predictions: &predictions,
         oracle: None,
-        bootstrap: BootstrapOptions::default(),
+        inference: InferenceOptions::default(),
     })
     .unwrap();
     data
@@ -285,12 +285,12 @@ fn missing_and_marked_intervals_say_why() {
     );
     assert!(!few.contains('['), "{few}");
     let marked = scores_table(&scored(10, false)).markdown();
-    assert!(marked.contains("Fewer than 20 speakers"), "{marked}");
+    assert!(marked.contains("Fewer than 30 speakers"), "{marked}");
     assert!(
         marked.contains("Student's t on the standard error over speakers"),
         "{marked}"
     );
-    let enough = scores_table(&scored(24, false)).markdown();
+    let enough = scores_table(&scored(32, false)).markdown();
     assert!(
         !enough.contains("Fewer than") && enough.contains("95 % intervals"),
         "{enough}"

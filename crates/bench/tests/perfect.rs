@@ -1,0 +1,148 @@
+//! Predictions that are all right score 100 with nothing in doubt, on every corpus and partition that there is: whatever
+//! classes its folds lack and whoever speaks only one of them.
+
+use emobox_corpus::{
+    AudioHeader, HeaderProblem, Manifest, PartitionOptions, PrepareOptions, Role, Scheme,
+    partition, path_text, prepare, prepare_with, registry,
+};
+use emobox_score::{
+    FEWEST_CLUSTERS, InferenceOptions, Prediction, RunLabels, ScoreRequest, score_folds,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The test parts of a partition, answered with their labels.
+fn answered(manifest: &Manifest, scheme: Scheme) -> Option<Vec<Prediction>> {
+    let options = PartitionOptions {
+        scheme,
+        ..PartitionOptions::default()
+    };
+    let made = partition(manifest, &options).ok()?;
+    let utterances: BTreeMap<&str, _> = manifest
+        .utterances
+        .iter()
+        .map(|u| (u.key.as_str(), u))
+        .collect();
+    let tested = made.assignments.iter().filter(|a| a.role == Role::Test);
+    let predictions: Vec<Prediction> = tested
+        .map(|assignment| {
+            let utterance = utterances[assignment.key.as_str()];
+            Prediction {
+                key: utterance.key.clone(),
+                fold: assignment.fold,
+                label: utterance.label.clone(),
+                prediction: utterance.label.clone(),
+                scores: BTreeMap::new(),
+                speaker: utterance.speaker.clone(),
+                gender: utterance.gender.clone(),
+            }
+        })
+        .collect();
+    (!predictions.is_empty()).then_some(predictions)
+}
+
+/// Whether the scores of perfect predictions have intervals.
+fn is_perfect(manifest: &Manifest, scheme: Scheme) -> Option<bool> {
+    let predictions = answered(manifest, scheme)?;
+    let runs = score_folds(&ScoreRequest {
+        labels: &RunLabels::default(),
+        classes: &manifest.classes(),
+        predictions: &predictions,
+        oracle: None,
+        inference: InferenceOptions::default(),
+    })
+    .unwrap();
+    for run in &runs {
+        let subject = format!("{} {scheme}, fold {}", manifest.corpus, run.fold);
+        assert_eq!((run.ua, run.wa, run.macro_f1), (1.0, 1.0, 1.0), "{subject}");
+        let how = run.interval.unwrap();
+        let all = (how.units >= FEWEST_CLUSTERS).then_some([1.0, 1.0]);
+        let found = (run.ua_ci, run.wa_ci, run.macro_f1_ci);
+        assert_eq!(found, (all, all, all), "{subject}: {how:?}");
+    }
+    let headline = runs.iter().find(|run| run.headline).unwrap();
+    Some(headline.ua_ci.is_some())
+}
+
+fn read_header(path: &Path) -> Result<AudioHeader, HeaderProblem> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    match numbers[..] {
+        [rate, channels, frames] => Ok(AudioHeader {
+            sample_rate: rate as u32,
+            channels: channels as u16,
+            frames,
+        }),
+        _ => Err("no audio".to_owned().into()),
+    }
+}
+
+/// A corpus's miniature release; see `crates/corpus/tests/miniature.rs`.
+fn miniature(corpus: &str) -> Manifest {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(format!("../corpus/tests/miniature/{corpus}.txt"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut files: Vec<(String, String)> = Vec::new();
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let name = line
+            .strip_prefix("-- ")
+            .and_then(|rest| rest.strip_suffix(" --"));
+        match (name, files.last_mut()) {
+            (Some(name), _) => files.push((name.to_owned(), String::new())),
+            (None, Some((_, text))) => *text += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    for (name, text) in files {
+        let file = folder.path().join(path_text::decode(&name));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    let options = PrepareOptions {
+        allow_missing: true,
+        threads: Some(1),
+        ..PrepareOptions::default()
+    };
+    prepare_with(corpus, folder.path(), &options, &read_header)
+        .unwrap()
+        .manifest
+}
+
+#[test]
+fn on_every_miniature_corpus() {
+    let (mut scored, mut with_intervals) = (0, 0);
+    for entry in registry() {
+        let manifest = miniature(entry.card.name);
+        for scheme in [Scheme::Paper, Scheme::Speaker] {
+            if let Some(has_intervals) = is_perfect(&manifest, scheme) {
+                scored += 1;
+                with_intervals += usize::from(has_intervals);
+            }
+        }
+    }
+    // A miniature of two or three speakers has no partition by speaker and no interval.
+    let counts = (scored, with_intervals);
+    assert!(
+        scored > registry().len() && with_intervals >= 5,
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn on_urdu_whose_speakers_have_one_class_each() {
+    let raw = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/urdu");
+    if !raw.exists() {
+        eprintln!("skipped: {} is not on this machine", raw.display());
+        return;
+    }
+    let manifest = prepare("urdu", &raw, &PrepareOptions::default())
+        .unwrap()
+        .manifest;
+    assert_eq!(manifest.utterances.len(), 400);
+    for scheme in [Scheme::Paper, Scheme::Speaker] {
+        assert_eq!(is_perfect(&manifest, scheme), Some(true), "{scheme}");
+    }
+}
