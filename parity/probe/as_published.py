@@ -21,6 +21,7 @@ import sklearn
 from sklearn import metrics
 
 generator = np.random.default_rng(20240904)
+classes = 4
 
 
 def recipe(labels, epochs, classes):
@@ -79,8 +80,22 @@ def best_of(labels, runs, classes):
     }
 
 
-if len(sys.argv) > 1:
-    trained = json.loads(pathlib.Path(sys.argv[1]).read_text())
+def main():
+    if len(sys.argv) > 1:
+        check(sys.argv[1])
+        return
+    golden = {
+        "made_by": "parity/probe/as_published.py",
+        "versions": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
+        "classes": classes,
+        "cases": [case(40, 4, 10, None), case(25, 2, 6, 2), case(60, 4, 12, None), case(8, 1, 5, None)],
+    }
+    out = pathlib.Path(__file__).parents[2] / "crates/probe/tests/golden/as_published.json"
+    out.write_text(json.dumps(golden) + "\n")
+
+
+def check(file):
+    trained = json.loads(pathlib.Path(file).read_text())
     arrays = [[np.array(row) for row in rows] for rows in trained["predictions"]]
     found = best_of(np.array(trained["labels"]), arrays, trained["classes"])
     for name in ("epoch", "point", "confusion"):
@@ -90,15 +105,7 @@ if len(sys.argv) > 1:
         f"equal: point {found['point']}, epoch {found['epoch']} of {len(arrays[0])}: balanced accuracy "
         f"{100 * found['balanced_accuracy']:.2f} pooled over epochs, {100 * last['wa']:.2f} of that checkpoint alone"
     )
-    sys.exit()
 
 
-classes = 4
-golden = {
-    "made_by": "parity/probe/as_published.py",
-    "versions": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
-    "classes": classes,
-    "cases": [case(40, 4, 10, None), case(25, 2, 6, 2), case(60, 4, 12, None), case(8, 1, 5, None)],
-}
-out = pathlib.Path(__file__).parents[2] / "crates/probe/tests/golden/as_published.json"
-out.write_text(json.dumps(golden) + "\n")
+if __name__ == "__main__":
+    main()

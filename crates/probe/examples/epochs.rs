@@ -1,10 +1,9 @@
 //! Trains one fold and prints, as one JSON object, the labels of its test part, what every point predicted on it after every
 //! epoch, and what the program makes of that as published: for `parity/probe/as_published.py`, which repeats the scoring.
 //!
-//!     epochs FOLDER DIM EPOCHS
+//!     epochs FOLDER DIM EPOCHS [CORPUS FOLD]
 //!
-//! reads `FOLDER/items.tsv` (frames, label, role a line; roles train, valid, test) and `FOLDER/features.f16` (all frames, one
-//! utterance after the other).
+//! reads `FOLDER/items.tsv` (frames, label, role a line, and a key where there is one; roles train, valid, test) and `FOLDER/features.f16` (all frames, one utterance after the other).
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
@@ -34,8 +33,16 @@ impl Observer for Record {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, dim, epochs] = &arguments[..] else {
-        return Err("usage: epochs FOLDER DIM EPOCHS".into());
+    // With corpus, fold and keys the validation part and the weights are those of the benchmark's first seed.
+    let (folder, dim, epochs, corpus, fold, paper) = match &arguments[..] {
+        [folder, dim, epochs] => (folder, dim, epochs, "given", 1, Protocol::paper()),
+        [folder, dim, epochs, corpus, fold] => {
+            let paper = Protocol::paper()
+                .partitioned_by(0)
+                .with_training_seeds(0, 1);
+            (folder, dim, epochs, corpus.as_str(), fold.parse()?, paper)
+        }
+        _ => return Err("usage: epochs FOLDER DIM EPOCHS [CORPUS FOLD]".into()),
     };
     let folder = Path::new(folder);
     let dim: usize = dim.parse()?;
@@ -45,12 +52,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         .enumerate()
     {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [frames, label, role] = fields[..] else {
-            return Err(format!("items.tsv line {}: expected 3 fields", at + 1).into());
+        let (frames, label, role, key) = match fields[..] {
+            [frames, label, role] => (frames, label, role, at.to_string()),
+            [frames, label, role, key] => (frames, label, role, key.to_owned()),
+            _ => return Err(format!("items.tsv line {}: expected 3 or 4 fields", at + 1).into()),
         };
         lengths.push(frames.parse::<usize>()?);
         items.push(Item {
-            key: at.to_string(),
+            key,
             label: label.parse()?,
             speaker: None,
             role: match role {
@@ -78,8 +87,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let count = items.iter().map(|item| item.label + 1).max().unwrap_or(0);
     let classes: Vec<String> = (0..count).map(|class| class.to_string()).collect();
     let task = FoldTask {
-        corpus: "given",
-        fold: 1,
+        corpus,
+        fold,
         classes: &classes,
         items: &items,
         source: &source,
@@ -88,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let protocol = Protocol {
         epochs,
         warmup_epochs: epochs.min(10),
-        ..Protocol::paper()
+        ..paper
     };
     let mut record = Record::default();
     let Training::Done(outcome) =

@@ -130,4 +130,41 @@ mod tests {
             assert!(apart.abs() < 1e-12, "{apart}");
         }
     }
+
+    #[derive(Deserialize)]
+    struct Trained {
+        labels: String,
+        /// `[point][epoch]`, a digit an item.
+        predictions: Vec<Vec<String>>,
+        epoch: usize,
+        point: usize,
+        confusion: Vec<Vec<u64>>,
+    }
+
+    /// EmoDB's first published fold with whisper-tiny.en: what every point predicted after every epoch of a real training, as the
+    /// recipe's scoring in Python sees it.
+    #[test]
+    fn a_real_training_scored_as_the_recipe_does_is_equal() {
+        let golden = include_str!("../tests/golden/as_published_emodb.json");
+        let golden: Trained = serde_json::from_str(golden).unwrap();
+        let digits =
+            |text: &str| -> Vec<usize> { text.bytes().map(|b| usize::from(b - b'0')).collect() };
+        let labels = digits(&golden.labels);
+        assert_eq!(labels.len(), 107);
+        let points = golden.predictions.len();
+        let mut cumulated = Cumulated::new(points, 1, golden.confusion.len());
+        for epoch in 0..golden.predictions[0].len() {
+            let scored: Vec<Evaluation> = (0..points)
+                .map(|point| Evaluation {
+                    scores: Vec::new(),
+                    predictions: digits(&golden.predictions[point][epoch]),
+                    record: ValidRecord { ua: 0.0, loss: 0.0 },
+                })
+                .collect();
+            cumulated.add(epoch + 1, &labels, &scored);
+        }
+        let best = cumulated.best[0].clone().unwrap();
+        assert_eq!((best.epoch, best.point), (golden.epoch, golden.point));
+        assert_eq!(rows(&best.confusion), golden.confusion);
+    }
 }
