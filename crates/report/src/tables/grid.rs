@@ -58,7 +58,13 @@ impl<'a> Grid<'a> {
             let column = system_order.iter().position(|s| *s == system);
             row.zip(column).map(|(row, column)| row * width + column)
         };
-        for (corpus, system, run) in placed {
+        // Where partitions are part of the names, an empty cell is that of its own partition.
+        let of_partition = |system: usize, cell: &Absent| {
+            let mut runs = placed.iter().filter(|(_, of, _)| *of == system);
+            let run = runs.next().filter(|_| naming.names_partitions());
+            run.is_none_or(|(.., run)| run.partition == cell.partition)
+        };
+        for &(corpus, system, run) in &placed {
             if let Some(at) = at(corpus, system) {
                 cells[at] = Slot::Run(run);
             }
@@ -69,6 +75,7 @@ impl<'a> Grid<'a> {
             };
             for (system, encoder) in encoders.iter().enumerate() {
                 if let Some(at) = at(corpus, system).filter(|_| *encoder == cell.encoder)
+                    && of_partition(system, cell)
                     && matches!(cells[at], Slot::Nothing)
                 {
                     cells[at] = Slot::Absent(cell);

@@ -74,6 +74,11 @@ impl Naming {
         }
     }
 
+    /// Whether names say the partition, since some configuration was run on several.
+    pub(crate) fn names_partitions(&self) -> bool {
+        self.partition == Place::Named
+    }
+
     /// What tells `run` apart from others of its encoder and corpus, in words; empty where nothing does.
     pub(crate) fn words(&self, run: &Run) -> String {
         let parts = [

@@ -18,6 +18,10 @@ pub fn scores_table(data: &ReportData) -> Table {
     let grid = Grid::of(data);
     let runs: Vec<&Run> = grid.runs().map(|(.., run)| run).collect();
     let words = |run: &Run| grid.naming.words(run);
+    let cut = |absent: &Absent| match grid.naming.names_partitions() {
+        true => absent.partition.clone(),
+        false => String::new(),
+    };
     let extras = Extras {
         words: runs.iter().any(|run| !words(run).is_empty()),
         paper: runs.iter().any(|run| published(run, data.beside).is_some()),
@@ -32,7 +36,7 @@ pub fn scores_table(data: &ReportData) -> Table {
         .slots()
         .filter_map(|(.., slot)| match slot {
             Slot::Run(run) => Some(extras.row(run, words(run), data.beside)),
-            Slot::Absent(absent) => Some(extras.absent_row(absent)),
+            Slot::Absent(absent) => Some(extras.absent_row(absent, cut(absent))),
             Slot::Nothing => None,
         })
         .collect();
@@ -42,7 +46,7 @@ pub fn scores_table(data: &ReportData) -> Table {
         slots.any(|(.., slot)| matches!(slot, Slot::Absent(known) if known == absent))
     };
     let hidden = data.scores.absent.iter().filter(|absent| !shown(absent));
-    rows.extend(hidden.map(|absent| extras.absent_row(absent)));
+    rows.extend(hidden.map(|absent| extras.absent_row(absent, cut(absent))));
     let mut notes = notes(&runs);
     notes.extend_from_slice(grid.naming.notes());
     notes.extend(column_notes(&runs, &extras));
@@ -132,12 +136,12 @@ impl Extras {
     }
 
     /// A row whose every number is missing for one reason.
-    fn absent_row(&self, absent: &Absent) -> Vec<Cell> {
+    fn absent_row(&self, absent: &Absent, words: String) -> Vec<Cell> {
         let mut row = vec![Cell::text(&absent.corpus), Cell::text(&absent.encoder)];
         let empty = Cell::absent(reason(absent));
         row.resize(self.columns().len(), empty);
         if self.words {
-            row[2] = Cell::text("");
+            row[2] = Cell::text(words);
         }
         row
     }

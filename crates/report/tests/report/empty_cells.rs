@@ -206,3 +206,38 @@ fn rows_and_columns_stand_in_the_order_asked_for() {
         ("meld", "fbank")
     );
 }
+
+#[test]
+fn of_several_partitions_each_empty_cell_is_a_row_of_its_own() {
+    let mut data = common::report();
+    let mut clean = data.scores.runs.clone();
+    for run in &mut clean {
+        run.partition = "speaker".into();
+    }
+    data.scores.runs.extend(clean);
+    let open = |run: &emobox_score::Run| {
+        let cell = (run.corpus.as_str(), run.encoder.as_str());
+        cell == ("emodb", "fbank") || (cell == ("urdu", "fbank") && run.partition == "speaker")
+    };
+    data.scores.runs.retain(|run| !open(run));
+    let cell = |corpus: &str, partition: &str| Absent {
+        partition: partition.into(),
+        ..absent(corpus, "fbank", AbsentState::Open, "not finished yet")
+    };
+    data.scores.absent = vec![
+        cell("emodb", "paper"),
+        cell("emodb", "speaker"),
+        cell("urdu", "speaker"),
+    ];
+    let text = scores_table(&data).markdown();
+    let rows = |corpus: &str| -> Vec<&str> {
+        let wanted = format!("| {corpus} | fbank | ");
+        let rows = text.lines().filter_map(|line| line.strip_prefix(&wanted));
+        rows.filter(|row| row.contains("– (1)")).collect()
+    };
+    let (emodb, urdu) = (rows("emodb"), rows("urdu"));
+    assert_eq!((emodb.len(), urdu.len()), (2, 1), "{text}");
+    assert!(emodb.iter().any(|row| row.starts_with("paper")), "{text}");
+    assert!(emodb.iter().any(|row| row.starts_with("speaker")), "{text}");
+    assert!(urdu[0].starts_with("speaker"), "{text}");
+}
