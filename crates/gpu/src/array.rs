@@ -1,0 +1,133 @@
+use crate::{Backend, GpuError, Numbers};
+use std::sync::Arc;
+
+/// Numbers in device memory; freed with the last copy of the handle.
+#[derive(Clone)]
+pub struct Array(Arc<Owned>);
+
+struct Owned {
+    backend: Arc<dyn Backend>,
+    address: u64,
+    numbers: Numbers,
+    len: usize,
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: the address came from `allocate` with this length, and the last handle is going.
+        unsafe {
+            self.backend
+                .release(self.address, self.len * self.numbers.bytes())
+        };
+    }
+}
+
+impl Array {
+    /// Room for `len` numbers, of any value.
+    pub(crate) fn new(
+        backend: &Arc<dyn Backend>,
+        numbers: Numbers,
+        len: usize,
+    ) -> Result<Self, GpuError> {
+        let len = len.max(1);
+        let address = backend.allocate(len * numbers.bytes())?;
+        let backend = Arc::clone(backend);
+        Ok(Self(Arc::new(Owned {
+            backend,
+            address,
+            numbers,
+            len,
+        })))
+    }
+
+    /// How many numbers.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an array always holds something"
+    )]
+    pub fn len(&self) -> usize {
+        self.0.len
+    }
+
+    /// Their kind.
+    pub fn numbers(&self) -> Numbers {
+        self.0.numbers
+    }
+
+    pub(crate) fn address(&self) -> u64 {
+        self.0.address
+    }
+
+    /// Whether another handle has the same memory.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// The address of the `index`-th number.
+    pub(crate) fn address_of(&self, index: usize) -> u64 {
+        self.address() + (index * self.0.numbers.bytes()) as u64
+    }
+
+    pub(crate) fn write(&self, values: &[f32]) -> Result<(), GpuError> {
+        assert!(
+            values.len() <= self.len(),
+            "{} numbers into {}",
+            values.len(),
+            self.len()
+        );
+        // SAFETY: the array holds as many numbers of this kind.
+        unsafe {
+            self.0
+                .backend
+                .write(self.address(), &self.0.numbers.narrow(values))
+        }
+    }
+
+    /// `count` numbers from `first` on, as f32.
+    pub(crate) fn read(&self, first: usize, count: usize) -> Result<Vec<f32>, GpuError> {
+        assert!(
+            first + count <= self.len(),
+            "{first} + {count} of {} numbers",
+            self.len()
+        );
+        let numbers = self.0.numbers;
+        if numbers == Numbers::F32 {
+            let mut values = vec![0.0f32; count];
+            let bytes = bytemuck::cast_slice_mut(&mut values);
+            // SAFETY: checked above.
+            unsafe { self.0.backend.read(self.address_of(first), bytes)? };
+            return Ok(values);
+        }
+        let mut bytes = vec![0; count * numbers.bytes()];
+        // SAFETY: checked above.
+        unsafe { self.0.backend.read(self.address_of(first), &mut bytes)? };
+        Ok(numbers.widen(&bytes))
+    }
+
+    pub(crate) fn clear(&self) -> Result<(), GpuError> {
+        // SAFETY: the whole array.
+        unsafe {
+            self.0
+                .backend
+                .clear(self.address(), self.len() * self.0.numbers.bytes())
+        }
+    }
+}
+
+/// Whole numbers in device memory: where rows lie.
+#[derive(Clone)]
+pub(crate) struct Table(Array);
+
+impl Table {
+    pub(crate) fn new(backend: &Arc<dyn Backend>, values: &[i32]) -> Result<Self, GpuError> {
+        // An int is as wide as an f32.
+        let array = Array::new(backend, Numbers::F32, values.len())?;
+        // SAFETY: as many numbers of four bytes.
+        unsafe { backend.write(array.address(), bytemuck::cast_slice(values))? };
+        Ok(Self(array))
+    }
+
+    pub(crate) fn address(&self) -> u64 {
+        self.0.address()
+    }
+}

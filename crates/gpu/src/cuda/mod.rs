@@ -1,0 +1,11 @@
+//! NVIDIA's driver and cuBLASLt, opened when a device is asked for.
+
+mod driver;
+mod libraries;
+mod products;
+mod report;
+mod tables;
+
+pub use report::{Report, inspect};
+
+pub(crate) use driver::Cuda;

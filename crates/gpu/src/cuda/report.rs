@@ -1,0 +1,66 @@
+use super::driver::{Opened, open_cublaslt};
+
+/// What this machine has for `--device cuda`, a line each; what is missing says where it was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The driver and the newest CUDA it serves.
+    pub driver: Result<String, String>,
+    /// Each card: name, memory, compute capability.
+    pub cards: Vec<String>,
+    /// cuBLASLt, its version and where it lies.
+    pub cublaslt: Result<String, String>,
+}
+
+impl Report {
+    /// Whether `--device cuda` would find what it needs.
+    pub fn usable(&self) -> bool {
+        self.driver.is_ok() && !self.cards.is_empty() && self.cublaslt.is_ok()
+    }
+}
+
+/// Looks for driver, cards and libraries; uses nothing of a card.
+pub fn inspect() -> Report {
+    let (driver, cards) = match Opened::new() {
+        Err(error) => (Err(error.to_string()), Vec::new()),
+        Ok(opened) => match (opened.version(), opened.cards()) {
+            (Ok(version), Ok(cards)) => {
+                let line = |(index, card): (usize, &super::driver::Card)| {
+                    let (major, minor) = card.capability;
+                    format!(
+                        "cuda:{index}: {}, {} MiB, compute capability {major}.{minor}",
+                        card.name,
+                        card.total >> 20
+                    )
+                };
+                let driver = format!("serves CUDA {version} ({})", opened.place);
+                (Ok(driver), cards.iter().enumerate().map(line).collect())
+            }
+            (Err(error), _) | (_, Err(error)) => (
+                Err(format!("the NVIDIA driver {}: {error}", opened.place)),
+                Vec::new(),
+            ),
+        },
+    };
+    let cublaslt = open_cublaslt()
+        .map_err(|error| error.to_string())
+        .map(|(lt, place)| {
+            // SAFETY: takes nothing.
+            let version = unsafe { (lt.cublasLtGetVersion)() };
+            format!("{} ({place})", cublaslt_version(version))
+        });
+    Report {
+        driver,
+        cards,
+        cublaslt,
+    }
+}
+
+/// As `13.1.0`: until version 12 a major is ten thousand, since then too, and a minor a hundred.
+pub(super) fn cublaslt_version(version: usize) -> String {
+    format!(
+        "{}.{}.{}",
+        version / 10_000,
+        version % 10_000 / 100,
+        version % 100
+    )
+}

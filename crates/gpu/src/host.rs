@@ -1,0 +1,271 @@
+//! The kernels on this machine's processor: their source, compiled by the C++ compiler with `kernels/shim.h`.
+
+use crate::{Argument, Backend, GpuError, Memory, Numbers, Product};
+use libloading::Library;
+use std::alloc::{Layout, alloc, dealloc};
+use std::ffi::{CString, c_char, c_void};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+type Launch = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut c_void) -> i32;
+
+/// Main memory and compiled kernels, for tests and proofs. Memory begins as NaN.
+pub struct Host {
+    /// The shim keeps its state in statics: one kernel at a time.
+    launch: Mutex<Launch>,
+    limit: usize,
+    used: AtomicUsize,
+    _library: Library,
+}
+
+/// As much as the smallest card that the plans of batches know.
+const MEMORY: usize = 8 << 30;
+
+impl Host {
+    /// The one of this process; the first call compiles.
+    ///
+    /// # Errors
+    /// [`GpuError::Unavailable`] without a C++ compiler.
+    pub fn shared() -> Result<Arc<Self>, GpuError> {
+        static SHARED: OnceLock<Result<Arc<Host>, GpuError>> = OnceLock::new();
+        SHARED
+            .get_or_init(|| Self::compile(&crate::source(), MEMORY).map(Arc::new))
+            .clone()
+    }
+
+    /// From kernels of the caller's, with so many bytes of memory.
+    ///
+    /// # Errors
+    /// [`GpuError::Unavailable`] where the compiler is missing or refuses.
+    pub fn compile(source: &str, memory: usize) -> Result<Self, GpuError> {
+        let unavailable = |reason: String| {
+            GpuError::Unavailable(format!("the kernels could not be compiled: {reason}"))
+        };
+        let folder = tempfile::tempdir().map_err(|e| unavailable(e.to_string()))?;
+        let path = folder.path().join("kernels.so");
+        let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+        let mut run = Command::new(&compiler)
+            .args([
+                "-O2",
+                "-fvisibility=hidden",
+                "-std=c++17",
+                "-shared",
+                "-fPIC",
+                "-x",
+                "c++",
+                "-",
+                "-o",
+            ])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
+        if let Some(mut input) = run.stdin.take() {
+            // A compiler that stops early says why itself.
+            let _ = input.write_all(source.as_bytes());
+        }
+        let output = run
+            .wait_with_output()
+            .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
+        if !output.status.success() {
+            return Err(unavailable(
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            ));
+        }
+        // SAFETY: the library is what was just compiled; its initialisers touch nothing but its own statics.
+        let library = unsafe { Library::new(&path) }.map_err(|e| unavailable(e.to_string()))?;
+        // SAFETY: the signature is that of `kernels/exports.h`.
+        let launch = unsafe { library.get::<Launch>(b"emobox_launch\0") }.map(|symbol| *symbol);
+        let launch = launch.map_err(|e| unavailable(e.to_string()))?;
+        Ok(Self {
+            launch: Mutex::new(launch),
+            limit: memory,
+            used: AtomicUsize::new(0),
+            _library: library,
+        })
+    }
+
+    /// Whether the library has a kernel of this name.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, kernel: &str) -> bool {
+        // SAFETY: a grid of no blocks runs nothing.
+        unsafe { self.call(kernel, [0; 3], 32, &mut []) != 1 }
+    }
+
+    /// # Safety
+    /// As [`Backend::launch`].
+    unsafe fn call(
+        &self,
+        kernel: &str,
+        [x, y, z]: [u32; 3],
+        threads: u32,
+        arguments: &mut [*mut c_void],
+    ) -> i32 {
+        let name = CString::new(kernel).unwrap_or_default();
+        let launch = self.launch.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the caller's; the lock keeps calls apart.
+        unsafe { launch(name.as_ptr(), x, y, z, threads, arguments.as_mut_ptr()) }
+    }
+}
+
+/// Where memory begins.
+fn layout(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes, 256).unwrap_or(Layout::new::<[u64; 32]>())
+}
+
+impl Backend for Host {
+    fn describe(&self) -> String {
+        "the kernels on this machine's processor (a proof, not for work)".to_owned()
+    }
+
+    fn memory(&self) -> Result<Memory, GpuError> {
+        let free = self.limit.saturating_sub(self.used.load(Ordering::Relaxed));
+        Ok(Memory {
+            free,
+            total: self.limit,
+        })
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<u64, GpuError> {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.limit {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(GpuError::OutOfMemory {
+                asked: bytes,
+                free: self.limit.saturating_sub(before),
+                total: self.limit,
+            });
+        }
+        let layout = layout(bytes);
+        // SAFETY: the layout is not empty; all of it is written at once.
+        let at = unsafe {
+            let at = alloc(layout);
+            if at.is_null() {
+                std::alloc::handle_alloc_error(layout);
+            }
+            at.write_bytes(0xff, bytes);
+            at
+        };
+        Ok(at as u64)
+    }
+
+    unsafe fn release(&self, address: u64, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        // SAFETY: the caller's: it came from `allocate` with this size.
+        unsafe { dealloc(address as *mut u8, layout(bytes)) };
+    }
+
+    unsafe fn write(&self, address: u64, bytes: &[u8]) -> Result<(), GpuError> {
+        // SAFETY: the caller's.
+        unsafe { (address as *mut u8).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    unsafe fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), GpuError> {
+        // SAFETY: the caller's.
+        unsafe { (address as *const u8).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    unsafe fn clear(&self, address: u64, bytes: usize) -> Result<(), GpuError> {
+        // SAFETY: the caller's.
+        unsafe { (address as *mut u8).write_bytes(0, bytes) };
+        Ok(())
+    }
+
+    unsafe fn launch(
+        &self,
+        kernel: &str,
+        grid: [u32; 3],
+        threads: u32,
+        arguments: &[Argument],
+    ) -> Result<(), GpuError> {
+        let mut pointers: Vec<*mut c_void> = arguments.iter().map(Argument::pointer).collect();
+        // SAFETY: the caller's.
+        let reason = match unsafe { self.call(kernel, grid, threads, &mut pointers) } {
+            0 => return Ok(()),
+            1 => "no such kernel",
+            _ => "some threads of a block wait at a barrier that others never reach",
+        };
+        Err(GpuError::Call {
+            call: kernel.to_owned(),
+            reason: reason.to_owned(),
+        })
+    }
+
+    unsafe fn product(&self, product: &Product) -> Result<(), GpuError> {
+        let &Product {
+            operands,
+            results,
+            rows,
+            outputs,
+            inputs,
+            ..
+        } = product;
+        assert!(
+            product.x_row >= inputs && product.y_row >= outputs,
+            "rows of a product overlap: {product:?}"
+        );
+        let load = |address: u64, index: usize, count: usize, numbers: Numbers| -> Vec<f32> {
+            let at = (address + (index * numbers.bytes()) as u64) as *const u8;
+            // SAFETY: the caller's: all that the product reads is allocated.
+            numbers.widen(unsafe { std::slice::from_raw_parts(at, count * numbers.bytes()) })
+        };
+        let weight = load(product.weight, 0, outputs * inputs, operands);
+        let bias = match product.bias {
+            0 => vec![0.0; outputs],
+            address => load(address, 0, outputs, results),
+        };
+        for turn in 0..product.batch {
+            for row in 0..rows {
+                let x = load(
+                    product.x,
+                    turn * product.x_next + row * product.x_row,
+                    inputs,
+                    operands,
+                );
+                let at = turn * product.y_next + row * product.y_row;
+                let mut y: Vec<f32> = weight
+                    .chunks_exact(inputs)
+                    .zip(&bias)
+                    .map(|(w, b)| dot(&x, w) + b)
+                    .collect();
+                if product.residual != 0 {
+                    for (y, r) in y
+                        .iter_mut()
+                        .zip(load(product.residual, at, outputs, results))
+                    {
+                        *y += r;
+                    }
+                }
+                let bytes = results.narrow(&y);
+                let to = (product.y + (at * results.bytes()) as u64) as *mut u8;
+                // SAFETY: the caller's: all that the product writes is allocated.
+                unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), GpuError> {
+        Ok(())
+    }
+}
+
+/// In sixteen sums, so that the compiler uses wide instructions.
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (x_whole, x_rest) = x.as_chunks::<16>();
+    let (y_whole, y_rest) = y.as_chunks::<16>();
+    for (x, y) in x_whole.iter().zip(y_whole) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += x * y;
+        }
+    }
+    let rest: f32 = x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f32>() + rest
+}

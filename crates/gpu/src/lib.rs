@@ -1,0 +1,38 @@
+//! NVIDIA GPUs, and a way to prove their kernels without one.
+//!
+//! [`Gpu`] is a device and its checked operations; everything an encoder does on a GPU goes through it. Below it lies a small [`Backend`]
+//! with two implementations: CUDA's driver with cuBLASLt, opened when a device is asked for (nothing is linked, nothing is needed to build
+//! or to start), and [`Host`], which runs the very same kernel source on this machine's processor for tests.
+//!
+//! Conventions:
+//!
+//! * Matrices are row-major; sums of products, norms, softmax and the residual stream are f32 whatever the operands are ([`Numbers`]).
+//! * Utterances lie one after another in a matrix; [`Spans`] says where. No kernel looks across their ends.
+//! * A shape that does not fit is a mistake of the calling code: it panics with the numbers in the message. What depends on the machine
+//!   (no driver, no memory) is a [`GpuError`].
+
+mod array;
+mod attention;
+mod backend;
+mod convolution;
+mod cuda;
+mod error;
+mod gpu;
+mod host;
+mod numbers;
+mod ptx;
+mod rows;
+mod spans;
+
+pub use array::Array;
+pub use attention::{Attention, AttentionBias, LARGEST_HEAD};
+pub use backend::{Argument, Backend, Memory, Product};
+pub use convolution::{Convolution, First, Folded, GroupNorm, MOST_TAPS, Piece, Shape};
+pub use cuda::{Report, inspect};
+pub use error::GpuError;
+pub use gpu::{Activation, Gpu, Linear, Norm, Outputs};
+pub use host::Host;
+pub use numbers::Numbers;
+pub use ptx::{PTX_OF, source};
+pub use rows::Job;
+pub use spans::Spans;

@@ -1,0 +1,254 @@
+//! Copies and sums of rows, and the layouts that convolutions read.
+
+use crate::gpu::{EIGHT, THREADS, blocks};
+use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers};
+
+/// Rows that go from one matrix to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// Their first row there.
+    pub source: usize,
+    /// Their first row here.
+    pub target: usize,
+    /// How many.
+    pub rows: usize,
+}
+
+impl Gpu {
+    /// `jobs` as the kernels read them, after a check that they stay inside.
+    fn jobs(
+        &self,
+        jobs: &[Job],
+        source: usize,
+        target: usize,
+    ) -> Result<(u64, crate::array::Table, usize), GpuError> {
+        let mut longest = 0;
+        let mut values = Vec::with_capacity(3 * jobs.len());
+        for job in jobs {
+            assert!(
+                job.source + job.rows <= source && job.target + job.rows <= target,
+                "{job:?} from {source} rows to {target}"
+            );
+            longest = longest.max(job.rows);
+            values.extend([job.source as i32, job.target as i32, job.rows as i32]);
+        }
+        let table = self.table(&values)?;
+        Ok((table.address(), table, longest))
+    }
+
+    /// Rows of `columns` numbers from `x` into `y`.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    ///
+    /// # Panics
+    /// If a job leaves either, or they differ in their numbers.
+    pub fn move_rows(
+        &self,
+        x: &Array,
+        y: &Array,
+        columns: usize,
+        jobs: &[Job],
+    ) -> Result<(), GpuError> {
+        assert_eq!(x.numbers(), y.numbers(), "move_rows");
+        assert!(
+            columns.is_multiple_of(EIGHT),
+            "move_rows: {columns} columns"
+        );
+        for jobs in jobs.chunks(crate::spans::MOST) {
+            let (address, _held, longest) =
+                self.jobs(jobs, x.len() / columns, y.len() / columns)?;
+            let units = columns * x.numbers().bytes() / 16;
+            let arguments = [
+                Argument::Address(x.address()),
+                Argument::Address(y.address()),
+                Argument::Address(address),
+                Argument::Int(units as i32),
+            ];
+            // SAFETY: the jobs were checked to stay inside both.
+            unsafe {
+                self.run(
+                    "move_rows",
+                    [blocks(longest * units), jobs.len(), 1],
+                    THREADS,
+                    &arguments,
+                )?
+            };
+        }
+        Ok(())
+    }
+
+    /// A matrix of `rows` rows made of rows of `x`; rows that no job writes hold anything.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    pub fn take_rows(
+        &self,
+        x: &Array,
+        columns: usize,
+        rows: usize,
+        jobs: &[Job],
+    ) -> Result<Array, GpuError> {
+        let y = self.room(x.numbers(), rows * columns)?;
+        self.move_rows(x, &y, columns, jobs)?;
+        Ok(y)
+    }
+
+    /// Room for `len` numbers of any value, to move rows into.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    pub fn empty(&self, numbers: Numbers, len: usize) -> Result<Array, GpuError> {
+        self.room(numbers, len)
+    }
+
+    /// `x + y` over the jobs from `y` to `x`, in f32; the other rows as in `x`.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    ///
+    /// # Panics
+    /// If a job leaves either, or one is not f32.
+    pub fn add_rows(
+        &self,
+        x: Array,
+        y: &Array,
+        columns: usize,
+        jobs: &[Job],
+    ) -> Result<Array, GpuError> {
+        assert!(
+            x.numbers() == Numbers::F32 && y.numbers() == Numbers::F32,
+            "add_rows"
+        );
+        assert!(columns.is_multiple_of(EIGHT), "add_rows: {columns} columns");
+        let rows = x.len() / columns;
+        // In place where nobody else holds it.
+        let sum = match x.is_shared() {
+            true => self.take_rows(
+                &x,
+                columns,
+                rows,
+                &[Job {
+                    source: 0,
+                    target: 0,
+                    rows,
+                }],
+            )?,
+            false => x,
+        };
+        for jobs in jobs.chunks(crate::spans::MOST) {
+            let (address, _held, longest) = self.jobs(jobs, y.len() / columns, rows)?;
+            let eights = columns / EIGHT;
+            let arguments = [
+                Argument::Address(y.address()),
+                Argument::Address(sum.address()),
+                Argument::Address(address),
+                Argument::Int(eights as i32),
+            ];
+            // SAFETY: the jobs were checked to stay inside both.
+            unsafe {
+                self.run(
+                    "add_rows",
+                    [blocks(longest * eights), jobs.len(), 1],
+                    THREADS,
+                    &arguments,
+                )?
+            };
+        }
+        Ok(sum)
+    }
+
+    /// Rows of `x` into zeros `[group, rows, columns / groups]` of the operands' numbers.
+    pub(crate) fn spread(
+        &self,
+        x: &Array,
+        columns: usize,
+        groups: usize,
+        rows: usize,
+        jobs: &[Job],
+    ) -> Result<Array, GpuError> {
+        assert!(
+            columns.is_multiple_of(groups),
+            "spread: {columns} columns in {groups} groups"
+        );
+        let y = self.room(self.operands(), rows * columns)?;
+        y.clear()?;
+        let kernel = format!("spread_{}_{}", x.numbers().name(), self.operands().name());
+        for jobs in jobs.chunks(crate::spans::MOST) {
+            let (address, _held, longest) = self.jobs(jobs, x.len() / columns, rows)?;
+            let arguments = [
+                Argument::Address(x.address()),
+                Argument::Address(y.address()),
+                Argument::Address(address),
+                Argument::Int(columns as i32),
+                Argument::Int(groups as i32),
+                Argument::Int(rows as i32),
+            ];
+            // SAFETY: the jobs were checked to stay inside both.
+            unsafe {
+                self.run(
+                    &kernel,
+                    [blocks(longest * columns), jobs.len(), 1],
+                    THREADS,
+                    &arguments,
+                )?
+            };
+        }
+        Ok(y)
+    }
+
+    /// The way back from `[group, from_rows, columns / groups]` to `[rows, columns]`, with a bias and an activation.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a plain number of one kernel, called in one place"
+    )]
+    pub(crate) fn gather(
+        &self,
+        x: &Array,
+        columns: usize,
+        groups: usize,
+        from_rows: usize,
+        rows: usize,
+        bias: Option<&Array>,
+        activation: Activation,
+        wide: bool,
+        jobs: &[Job],
+    ) -> Result<Array, GpuError> {
+        assert!(
+            columns.is_multiple_of(groups) && x.len() >= from_rows * columns,
+            "gather"
+        );
+        assert!(
+            bias.is_none_or(|bias| bias.len() >= columns),
+            "gather: bias"
+        );
+        let numbers = if wide { Numbers::F32 } else { self.operands() };
+        let y = self.room(numbers, rows * columns)?;
+        let narrow = self.operands() != Numbers::F32 && !wide;
+        let kernel = format!("gather_{}", x.numbers().name());
+        for jobs in jobs.chunks(crate::spans::MOST) {
+            let (address, _held, longest) = self.jobs(jobs, from_rows, rows)?;
+            let arguments = [
+                Argument::Address(x.address()),
+                Argument::Address(bias.map_or(0, Array::address)),
+                Argument::Address(if narrow { 0 } else { y.address() }),
+                Argument::Address(if narrow { y.address() } else { 0 }),
+                Argument::Address(address),
+                Argument::Int(columns as i32),
+                Argument::Int(groups as i32),
+                Argument::Int(from_rows as i32),
+                activation.code(),
+            ];
+            // SAFETY: the jobs were checked to stay inside both.
+            unsafe {
+                self.run(
+                    &kernel,
+                    [blocks(longest * columns), jobs.len(), 1],
+                    THREADS,
+                    &arguments,
+                )?
+            };
+        }
+        Ok(y)
+    }
+}

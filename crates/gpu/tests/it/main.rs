@@ -1,0 +1,7 @@
+//! Every kernel on the host backend against double precision, at the tolerances of the design, and faults that must not go unseen.
+
+mod attention;
+mod convolutions;
+mod faults;
+mod made;
+mod plain;
