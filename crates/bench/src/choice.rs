@@ -95,6 +95,11 @@ impl Choice for ComputePrecision {
             "bf16",
             "Products of bfloat16, summed in single precision",
         ),
+        (
+            Self::F16,
+            "f16",
+            "Products of half precision, summed in single precision; on a GPU alone",
+        ),
     ];
 }
 

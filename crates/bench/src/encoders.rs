@@ -44,11 +44,20 @@ pub(crate) fn warn_of_emulation(precision: ComputePrecision, device: Device, con
     }
 }
 
-/// The kernels' name of a precision.
+/// In what an encoder computes on a device when nothing else is said: bf16 on a GPU, f32 elsewhere.
+pub fn usual_precision(device: Device) -> ComputePrecision {
+    match device {
+        Device::Cuda(_) => ComputePrecision::Bf16,
+        Device::Cpu | Device::Host => ComputePrecision::F32,
+    }
+}
+
+/// The encoder's name of a precision.
 pub(crate) fn kernel_precision(precision: ComputePrecision) -> Precision {
     match precision {
         ComputePrecision::F32 => Precision::F32,
         ComputePrecision::Bf16 => Precision::Bf16,
+        ComputePrecision::F16 => Precision::F16,
     }
 }
 

@@ -3,6 +3,7 @@ use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
 use crate::{
     BenchError, CrossOptions, KeepFeatures, LayerHead, Maps, ProtocolName, Reading, Schemes,
+    usual_precision,
 };
 use emobox_corpus::corpus_name;
 use emobox_encoder::{Device, LayerSelection};
@@ -76,13 +77,13 @@ pub struct Experiment {
     /// Take published labels and speakers even where they are known to be wrong.
     #[serde(default)]
     pub as_published: bool,
-    /// Arithmetic of the encoder: `f32` or `bf16`.
+    /// Arithmetic of the encoder: `f32`, `bf16`, or on a GPU `f16`. [default: `f32`, on a GPU `bf16`]
     #[serde(default)]
     pub precision: ComputePrecision,
     /// Numbers of stored features: `f16` or `f32`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub store_precision: StorePrecision,
-    /// Where the encoder computes: `cpu`, `cuda`, `cuda:N` or `metal`.
+    /// Where the encoder computes: `cpu`, `cuda` or `cuda:N`.
     #[serde(default, with = "as_text")]
     pub device: Device,
     /// Which hidden states the probe reads: `last`, `all` (summed with learnt weights), or `0,4,7-9`.
@@ -215,6 +216,12 @@ impl Experiment {
             path: path.to_owned(),
             problem: e.to_string(),
         })?;
+        // A GPU's usual numbers are others than the CPU's.
+        let says =
+            |key: &str| toml::from_str::<toml::Table>(text).is_ok_and(|t| t.contains_key(key));
+        if !says("precision") {
+            experiment.precision = usual_precision(experiment.device);
+        }
         let base = path.parent().unwrap_or(Path::new(""));
         for path in experiment.paths() {
             *path = base.join(&*path);

@@ -11,6 +11,7 @@ mod choice;
 mod cluster;
 mod cross;
 mod disk;
+mod doctor;
 mod download;
 mod encoders;
 mod error;
@@ -50,6 +51,7 @@ pub use choice::{Choice, KeepFeatures, LayerHead, Maps, ProtocolName};
 pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
 pub use cross::{CrossOptions, Labeller, SetShape};
 pub use disk::{DiskForecast, Removable, Usage, disk_usage, removable, removable_text, remove};
+pub use doctor::{Doctor, doctor};
 pub use download::{
     DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
 };
@@ -60,7 +62,7 @@ pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision
 pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
 pub use emobox_score::{Verdict, Verified, repeated};
-pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder};
+pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder, usual_precision};
 pub use error::BenchError;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};

@@ -76,11 +76,10 @@ pub fn encoder_speed(
     let encoder = open_encoder_timed(choice, request.precision, request.device)?;
     let samples = noise((request.seconds * 16_000.0).round() as usize);
     let on_cpu = request.device == Device::Cpu;
-    // A GPU takes one utterance at a time.
-    let threads = if on_cpu {
-        rayon::current_num_threads()
-    } else {
-        1
+    // One utterance a core, or a batch that fills the device.
+    let threads = match encoder.batch_frames() {
+        None => rayon::current_num_threads(),
+        Some(frames) => (frames / encoder.computed_frames(samples.len()).max(1)).max(1),
     };
     let precision = kernel_precision(request.precision);
     let warm = Instant::now();
@@ -90,7 +89,10 @@ pub fn encoder_speed(
         let note = format!("timing {} takes about {expected:.0} s", choice.name);
         context.progress.note(&note);
     }
-    let peak_gflops = on_cpu.then(|| peak(threads, precision) / 1e9);
+    let peak_gflops = match on_cpu {
+        true => peak(threads, precision).map(|peak| peak / 1e9),
+        false => None,
+    };
     let before = encoder.timings();
     let mut rounds = Vec::new();
     for _ in 0..request.rounds {
@@ -107,7 +109,8 @@ pub fn encoder_speed(
     // The sum of nothing is minus zero.
     let flops = operations.iter().map(|row| row.flops).sum::<f64>() + 0.0;
     let inside: f64 = operations.iter().map(|row| row.seconds).sum();
-    let busy = rounds.iter().sum::<f64>() * threads as f64;
+    let working = if on_cpu { threads } else { 1 };
+    let busy = rounds.iter().sum::<f64>() * working as f64;
     Ok(Speed {
         encoder: choice.name.clone(),
         precision: request.precision.name().to_owned(),
@@ -135,7 +138,7 @@ fn encode_on_all(encoder: &Encoder, samples: &[f32], threads: usize) -> Result<(
 }
 
 /// The arithmetic limit of so many threads at once: cores that share units or heat are slower together.
-fn peak(threads: usize, precision: Precision) -> f64 {
+fn peak(threads: usize, precision: Precision) -> Option<f64> {
     std::thread::scope(|scope| {
         let measuring: Vec<_> = (0..threads)
             .map(|_| {
@@ -144,7 +147,7 @@ fn peak(threads: usize, precision: Precision) -> f64 {
             .collect();
         measuring
             .into_iter()
-            .map(|thread| thread.join().unwrap_or(0.0))
+            .map(|thread| thread.join().unwrap_or_default())
             .sum()
     })
 }
@@ -224,7 +227,10 @@ impl Speed {
                 speed
             ));
         }
-        text.push_str("Calls and milliseconds are those of one utterance on one thread.");
+        text.push_str(match &*self.device {
+            "cpu" => "Calls and milliseconds are those of one utterance on one thread.",
+            _ => "Calls and milliseconds are those of a batch, divided by its utterances.",
+        });
         text
     }
 }
@@ -236,8 +242,17 @@ impl fmt::Display for Speed {
         let fastest = self.rounds.iter().copied().fold(f64::INFINITY, f64::min);
         writeln!(
             f,
-            "{}, {}, {} ({}), {} threads with {} s of audio each, {rounds} rounds",
-            self.encoder, self.precision, self.device, self.kernels, self.threads, self.seconds
+            "{}, {}, {} ({}), {} {} {} s of audio each, {rounds} rounds",
+            self.encoder,
+            self.precision,
+            self.device,
+            self.kernels,
+            self.threads,
+            match &*self.device {
+                "cpu" => "threads with",
+                _ => "utterances at once with",
+            },
+            self.seconds
         )?;
         writeln!(
             f,

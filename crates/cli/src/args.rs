@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Cross(CrossArgs),
     /// Say what is done, running, failed and open of the experiments in the home
     Status(StatusArgs),
+    /// Say what this machine has to compute with: cores, memory, NVIDIA driver, cards and libraries
+    Doctor,
     /// Say what the home takes on the disk
     Du,
     /// List what can go from the home without loss; with --yes delete it
@@ -154,10 +156,10 @@ pub(crate) enum EncodersAction {
         /// Rounds, of which the median is told
         #[arg(long, value_name = "N", default_value_t = 5)]
         rounds: usize,
-        /// Arithmetic of the encoder's products
-        #[arg(long, value_parser = choice::<ComputePrecision>(), default_value = "f32")]
-        precision: ComputePrecision,
-        /// Where it computes: cpu, cuda, cuda:N or metal
+        /// Arithmetic of the encoder's products [default: f32, on a GPU bf16]
+        #[arg(long, value_parser = choice::<ComputePrecision>())]
+        precision: Option<ComputePrecision>,
+        /// Where it computes: cpu, cuda or cuda:N
         #[arg(long, value_name = "DEVICE", default_value = "cpu")]
         device: Device,
         /// Also print what every kind of operation takes
@@ -259,13 +261,13 @@ pub(crate) struct Grid {
     /// An encoder: NAME, or NAME=DIR with a local checkpoint; repeatable
     #[arg(long = "encoder", value_name = "NAME[=DIR]")]
     pub(crate) encoders: Vec<String>,
-    /// Arithmetic of the encoder's products: f32 (default), or bf16 where the CPU has it
+    /// Arithmetic of the encoder's products: f32 (default), bf16 (default on a GPU), or on a GPU f16
     #[arg(long, value_parser = choice::<ComputePrecision>())]
     pub(crate) precision: Option<ComputePrecision>,
     /// Numbers of stored features: f16 (default), or f32 for encoders whose numbers exceed 65504
     #[arg(long, value_parser = choice::<StorePrecision>())]
     pub(crate) store_precision: Option<StorePrecision>,
-    /// Where encoders compute: cpu (default), cuda, cuda:N or metal
+    /// Where encoders compute: cpu (default), cuda or cuda:N
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<Device>,
     /// Hidden states that the probe reads: last (default), all (summed with learnt weights), or 0,4,7-9
@@ -489,7 +491,7 @@ pub(crate) struct PredictArgs {
     /// Where the probe's encoder lies, when it is not where it was at training
     #[arg(long, value_name = "DIR")]
     pub(crate) encoder: Option<PathBuf>,
-    /// Where the encoder computes: cpu, cuda, cuda:N or metal
+    /// Where the encoder computes: cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub(crate) device: Device,
 }

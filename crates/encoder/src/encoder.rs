@@ -5,13 +5,14 @@ use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
 use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
-use crate::ops::{Cpu, OpTiming, Ops, Tally, Timed};
+use crate::ops::{Cpu, Need, OnGpu, OpTiming, Ops, Tally, Timed};
 use crate::weights::{Loader, Naming, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
     LayerSelection, Normalisation, hub, zoo, zoo_entry,
 };
 use emobox_audio::log_mel::FbankOptions;
+use emobox_gpu::GpuError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,6 +74,7 @@ impl Encoder {
             plan.description.info.normalisation,
             &mut loader,
             options,
+            plan.description.info.parameters,
             tally.as_ref(),
         )?;
         Ok(Self {
@@ -132,47 +134,118 @@ impl Encoder {
         layers: &LayerSelection,
     ) -> Result<HiddenStates, EncoderError> {
         let layers = layers.resolve(self.description.info.hidden_states)?;
-        let samples = samples_16k.len();
-        if samples < self.description.info.shortest {
-            return Err(EncoderError::TooShort {
-                samples,
-                minimum: self.description.info.shortest,
-            });
-        }
-        if samples > LONGEST && self.description.info.longest.is_none() {
-            return Err(EncoderError::TooLong {
-                samples,
-                most: LONGEST,
-            });
-        }
-        if let Some(index) = samples_16k.iter().position(|value| !value.is_finite()) {
-            return Err(EncoderError::NonFiniteSample {
-                index,
-                value: samples_16k[index],
-            });
-        }
-        let data = self.network.encode(samples_16k, &layers)?;
-        Ok(HiddenStates {
-            layers,
-            frames: self.description.model.frames(samples),
-            dim: self.description.info.dim,
-            data,
-            cut_to: self
-                .description
-                .info
-                .longest
-                .filter(|&longest| samples > longest),
-        })
+        self.check(samples_16k)?;
+        let data = self.network.encode(&[samples_16k], &layers)?;
+        let data = data.into_iter().next().unwrap_or_default();
+        Ok(self.states(samples_16k.len(), layers, data))
     }
 
-    /// [`Encoder::encode`] for several utterances, spread over `threads` threads. The results are
-    /// those of one call an utterance, bit for bit, in the order of the waveforms.
+    /// Refuses what has no frames, too many, or no numbers.
+    fn check(&self, samples_16k: &[f32]) -> Result<(), EncoderError> {
+        let samples = samples_16k.len();
+        let info = &self.description.info;
+        if samples < info.shortest {
+            let minimum = info.shortest;
+            return Err(EncoderError::TooShort { samples, minimum });
+        }
+        if samples > LONGEST && info.longest.is_none() {
+            let most = LONGEST;
+            return Err(EncoderError::TooLong { samples, most });
+        }
+        match samples_16k.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(EncoderError::NonFiniteSample {
+                index,
+                value: samples_16k[index],
+            }),
+        }
+    }
+
+    fn states(&self, samples: usize, layers: Vec<usize>, data: Vec<f32>) -> HiddenStates {
+        let info = &self.description.info;
+        HiddenStates {
+            layers,
+            frames: self.description.model.frames(samples),
+            dim: info.dim,
+            data,
+            cut_to: info.longest.filter(|&longest| samples > longest),
+        }
+    }
+
+    /// The frames of a batch that the device likes; none where utterances are encoded one at a time, each on a thread of
+    /// the caller's (the CPU).
+    pub fn batch_frames(&self) -> Option<usize> {
+        self.network.batch_frames()
+    }
+
+    /// The frames that are computed for so many samples, by which batches are filled.
+    pub fn computed_frames(&self, samples: usize) -> usize {
+        self.description.model.computed_frames(samples)
+    }
+
+    /// The utterances of one batch, in their order. Where the device's memory does not hold it, its halves are encoded one after the
+    /// other. What an utterance yields does not depend on the others, but for how a library rounds products of
+    /// other sizes.
+    pub fn encode_together(
+        &self,
+        waveforms: &[&[f32]],
+        layers: &LayerSelection,
+    ) -> Vec<Result<HiddenStates, EncoderError>> {
+        let checked = waveforms.iter().map(|samples| {
+            let layers = layers.resolve(self.description.info.hidden_states)?;
+            self.check(samples)?;
+            Ok(layers)
+        });
+        let mut results: Vec<Result<Vec<usize>, EncoderError>> = checked.collect();
+        let well = results
+            .iter()
+            .zip(waveforms)
+            .filter(|(result, _)| result.is_ok());
+        let well: Vec<&[f32]> = well.map(|(_, samples)| *samples).collect();
+        let layers = results
+            .iter()
+            .find_map(|result| result.as_ref().ok())
+            .cloned();
+        let mut data = match layers {
+            None => Ok(Vec::new()),
+            Some(layers) => self
+                .halving(&well, &layers)
+                .map_err(|error| error.to_string()),
+        }
+        .map(Vec::into_iter);
+        let done = results.drain(..).zip(waveforms).map(|(layers, samples)| {
+            let layers = layers?;
+            match &mut data {
+                Ok(data) => Ok(self.states(samples.len(), layers, data.next().unwrap_or_default())),
+                Err(reason) => Err(EncoderError::Device(reason.clone())),
+            }
+        });
+        done.collect()
+    }
+
+    fn halving(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        match self.network.encode(signals, layers) {
+            Err(EncoderError::Gpu(GpuError::OutOfMemory { .. })) if signals.len() > 1 => {
+                let (first, second) = signals.split_at(signals.len() / 2);
+                let mut all = self.halving(first, layers)?;
+                all.extend(self.halving(second, layers)?);
+                Ok(all)
+            }
+            result => result,
+        }
+    }
+
+    /// [`Encoder::encode`] for several utterances, in the order of the waveforms: spread over `threads` threads, with the results
+    /// of one call an utterance bit for bit, or in batches where the device likes those.
     pub fn encode_batch(
         &self,
         waveforms: &[&[f32]],
         layers: &LayerSelection,
         threads: usize,
     ) -> Vec<Result<HiddenStates, EncoderError>> {
+        if let Some(most) = self.batch_frames() {
+            return self.in_batches(waveforms, layers, most);
+        }
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
@@ -196,6 +269,35 @@ impl Encoder {
             }
             done
         });
+        done.sort_unstable_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// The longest first, so that a batch is of about one length and the first needs the most memory.
+    fn in_batches(
+        &self,
+        waveforms: &[&[f32]],
+        layers: &LayerSelection,
+        most: usize,
+    ) -> Vec<Result<HiddenStates, EncoderError>> {
+        let mut order: Vec<usize> = (0..waveforms.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(waveforms[index].len()));
+        let mut done = Vec::with_capacity(waveforms.len());
+        while !order.is_empty() {
+            let mut frames = 0;
+            let fits = |index: &&usize| {
+                frames += self.computed_frames(waveforms[**index].len());
+                frames <= most
+            };
+            let count = order.iter().take_while(fits).count().max(1);
+            let batch: Vec<usize> = order.drain(..count).collect();
+            let signals: Vec<&[f32]> = batch.iter().map(|&index| waveforms[index]).collect();
+            done.extend(
+                batch
+                    .into_iter()
+                    .zip(self.encode_together(&signals, layers)),
+            );
+        }
         done.sort_unstable_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
     }
@@ -296,28 +398,26 @@ fn network(
     normalisation: Normalisation,
     loader: &mut Loader<'_>,
     options: &EncoderOptions,
+    parameters: u64,
     tally: Option<&Arc<Tally>>,
 ) -> Result<Box<dyn Network>, EncoderError> {
-    let precision = options.precision;
-    match options.device {
-        Device::Cpu => build(model, normalisation, loader, Cpu { precision }, tally),
-        #[cfg(feature = "candle")]
-        device => {
-            let device = crate::ops::Candle::open(device, precision)?;
+    match (options.device, options.precision.of_cpu()) {
+        (Device::Cpu, Some(precision)) => {
+            build(model, normalisation, loader, Cpu { precision }, tally)
+        }
+        (Device::Cpu, None) => Err(EncoderError::DeviceUnavailable {
+            device: options.device.to_string(),
+            reason: "it computes in f32 and bf16; f16 is a GPU's".to_owned(),
+        }),
+        (device, _) => {
+            let need = Need {
+                parameters,
+                dim: model.dim(),
+                window: model.computed_frames(1).max(1),
+            };
+            let device = OnGpu::open(device, options.precision, need)?;
             build(model, normalisation, loader, device, tally)
         }
-        #[cfg(not(feature = "candle"))]
-        device => Err(EncoderError::DeviceUnavailable {
-            device: device.to_string(),
-            reason: format!(
-                "this program was built without the feature `{}`",
-                match device {
-                    Device::Metal => "metal",
-                    Device::CandleCpu => "candle",
-                    Device::Cpu | Device::Cuda(_) => "cuda",
-                }
-            ),
-        }),
     }
 }
 

@@ -124,6 +124,9 @@ pub enum EncoderError {
         /// The most that are accepted.
         most: usize,
     },
+    /// What went wrong on a GPU while it worked.
+    #[error(transparent)]
+    Gpu(#[from] emobox_gpu::GpuError),
     /// An operation that a device could not do.
     #[error("device: {0}")]
     Device(String),

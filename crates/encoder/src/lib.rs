@@ -30,7 +30,7 @@ mod zoo;
 
 pub use check::{FolderReport, check_dir};
 pub use description::Description;
-pub use emobox_kernels::{Precision, measured_peak};
+pub use emobox_gpu::{Report as GpuReport, inspect as gpu_report};
 pub use encoder::{Encoder, FBANK};
 pub use error::EncoderError;
 pub use head::EmotionHead;
@@ -39,12 +39,19 @@ pub use info::EncoderInfo;
 pub use layers::LayerSelection;
 pub use normalise::Normalisation;
 pub use ops::OpTiming;
-pub use options::{Device, EncoderOptions, EncoderSource};
+pub use options::{Device, EncoderOptions, EncoderSource, Precision};
 
 /// The instructions that the CPU's kernels use: `avx2`, `avx512`, …; `unknown` where
 /// `EMOBOX_KERNELS` asks for some that are not here.
 pub fn kernels() -> &'static str {
     emobox_kernels::active_path().map_or("unknown", emobox_kernels::Path::name)
+}
+
+/// [`emobox_kernels::measured_peak`]; `None` for numbers that the CPU does not compute in.
+pub fn measured_peak(precision: Precision, time: std::time::Duration) -> Option<f64> {
+    precision
+        .of_cpu()
+        .map(|precision| emobox_kernels::measured_peak(precision, time))
 }
 
 /// Whether the CPU computes bf16 products itself; elsewhere they are emulated, slower than f32.

@@ -1,5 +1,4 @@
 use crate::EncoderError;
-use emobox_kernels::Precision;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -40,19 +39,49 @@ impl From<&str> for EncoderSource {
     }
 }
 
+/// In what numbers products are computed; sums, norms and softmax are always f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Operands rounded to bf16.
+    Bf16,
+    /// Operands rounded to f16: three bits more than bf16, and infinite beyond 65504. On a GPU alone.
+    F16,
+}
+
+impl Precision {
+    /// As the CPU's kernels name it, where they have it.
+    pub(crate) fn of_cpu(self) -> Option<emobox_kernels::Precision> {
+        match self {
+            Self::F32 => Some(emobox_kernels::Precision::F32),
+            Self::Bf16 => Some(emobox_kernels::Precision::Bf16),
+            Self::F16 => None,
+        }
+    }
+
+    /// As the GPU's operands.
+    pub(crate) fn of_gpu(self) -> emobox_gpu::Numbers {
+        match self {
+            Self::F32 => emobox_gpu::Numbers::F32,
+            Self::Bf16 => emobox_gpu::Numbers::Bf16,
+            Self::F16 => emobox_gpu::Numbers::F16,
+        }
+    }
+}
+
 /// Where an encoder computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
-    /// This machine's processor.
+    /// This machine's processor; also on a Mac, whose GPU is not used.
     #[default]
     Cpu,
-    /// The NVIDIA GPU of this index (cargo feature `cuda`).
+    /// The NVIDIA GPU of this index.
     Cuda(usize),
-    /// The Apple GPU (cargo feature `metal`).
-    Metal,
-    /// The GPU code on this machine's processor: slow, but it proves the arithmetic where there is
-    /// no GPU (cargo feature `candle`).
-    CandleCpu,
+    /// The GPU's kernels on this machine's processor: slow, but it proves them where there is no GPU. Needs a C++
+    /// compiler.
+    Host,
 }
 
 impl FromStr for Device {
@@ -61,13 +90,12 @@ impl FromStr for Device {
     fn from_str(text: &str) -> Result<Self, EncoderError> {
         let unknown = || EncoderError::DeviceUnavailable {
             device: text.to_owned(),
-            reason: "expected `cpu`, `cuda`, `cuda:N` or `metal`".to_owned(),
+            reason: "expected `cpu`, `cuda` or `cuda:N`".to_owned(),
         };
         match text.split_once(':') {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
-            None if text == "metal" => Ok(Self::Metal),
-            None if text == "candle-cpu" => Ok(Self::CandleCpu),
+            None if text == "host" => Ok(Self::Host),
             Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
@@ -79,8 +107,7 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
-            Self::Metal => f.write_str("metal"),
-            Self::CandleCpu => f.write_str("candle-cpu"),
+            Self::Host => f.write_str("host"),
         }
     }
 }
@@ -88,7 +115,7 @@ impl fmt::Display for Device {
 /// How an encoder computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderOptions {
-    /// In what numbers products are computed; sums, norms and softmax are always f32.
+    /// In what numbers products are computed.
     pub precision: Precision,
     /// Where.
     pub device: Device,
@@ -112,11 +139,11 @@ mod tests {
 
     #[test]
     fn devices_and_sources_are_read() {
-        for text in ["cpu", "cuda:0", "cuda:3", "metal", "candle-cpu"] {
+        for text in ["cpu", "cuda:0", "cuda:3", "host"] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
         assert_eq!("cuda".parse::<Device>().unwrap(), Device::Cuda(0));
-        for text in ["gpu", "cuda:", "cuda:x", ""] {
+        for text in ["gpu", "cuda:", "cuda:x", "metal", ""] {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
         assert_eq!(

@@ -3,7 +3,7 @@
 
 use crate::EncoderError;
 use crate::checkpoint::Checkpoint;
-use crate::ops::{LinearWeights, NormWeights, OpResult, Prepare};
+use crate::ops::{LinearWeights, NormWeights, OpResult, Prepare, Role};
 use std::collections::BTreeMap;
 
 /// How the tensors of a checkpoint are called: a prefix, then a spelling of the model's own name.
@@ -143,6 +143,7 @@ impl<'a> Loader<'a> {
         name: &str,
         (out, inp): (usize, usize),
         bias: bool,
+        role: Role,
     ) -> OpResult<P::Linear> {
         let weight = self.tensor(&format!("{name}.weight"), &[out, inp])?;
         let bias = if bias {
@@ -151,6 +152,7 @@ impl<'a> Loader<'a> {
             None
         };
         device.linear_weights(LinearWeights {
+            role,
             out,
             inp,
             weight,
@@ -164,11 +166,12 @@ impl<'a> Loader<'a> {
         device: &P,
         name: &str,
         dim: usize,
-        eps: f64,
+        (eps, role): (f64, Role),
     ) -> OpResult<P::Norm> {
         let weight = self.tensor(&format!("{name}.weight"), &[dim])?;
         let bias = self.tensor(&format!("{name}.bias"), &[dim])?;
         device.norm_weights(NormWeights {
+            role,
             affine: Some((weight, bias)),
             eps: eps as f32,
         })

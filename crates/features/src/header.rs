@@ -74,6 +74,8 @@ pub enum ComputePrecision {
     F32,
     /// Products of bfloat16, summed in single precision.
     Bf16,
+    /// Products of IEEE half precision, summed in single precision; on GPUs alone.
+    F16,
 }
 
 impl ComputePrecision {
@@ -82,6 +84,7 @@ impl ComputePrecision {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
+            Self::F16 => "f16",
         }
     }
 }

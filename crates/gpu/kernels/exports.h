@@ -10,7 +10,7 @@ template <class... P> void call(void (*f)(P...), void **arguments) { unpack(f, a
 #define EACH_NARROW(X, kind) EACH_ATTENTION(X, kind) X(cast_f32_##kind) X(cast_##kind##_f32) X(norm_##kind##_##kind) X(spread_##kind##_##kind)
 #define EACH_KERNEL(X) \
   EACH_OPERAND(X, f32) EACH_OPERAND(X, bf16) EACH_OPERAND(X, f16) EACH_NARROW(X, bf16) EACH_NARROW(X, f16) \
-  X(attend_64_f32) X(attend_128_f32) X(scale_shift) X(move_rows) X(add_rows) X(fold_group_norm)
+  X(attend_64_f32) X(attend_128_f32) X(scale_shift) X(move_rows_16) X(move_rows_2) X(add_rows) X(fold_group_norm)
 
 // 0: done. 1: no such kernel. 2: a barrier that some threads of a block never reached.
 extern "C" __attribute__((visibility("default"))) int emobox_launch(const char *name, u32 x, u32 y, u32 z, u32 threads, void **arguments) {

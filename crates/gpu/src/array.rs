@@ -17,7 +17,7 @@ impl Drop for Owned {
         // SAFETY: the address came from `allocate` with this length, and the last handle is going.
         unsafe {
             self.backend
-                .release(self.address, self.len * self.numbers.bytes())
+                .release(self.address, bytes(self.numbers, self.len))
         };
     }
 }
@@ -30,7 +30,7 @@ impl Array {
         len: usize,
     ) -> Result<Self, GpuError> {
         let len = len.max(1);
-        let address = backend.allocate(len * numbers.bytes())?;
+        let address = backend.allocate(bytes(numbers, len))?;
         let backend = Arc::clone(backend);
         Ok(Self(Arc::new(Owned {
             backend,
@@ -112,6 +112,11 @@ impl Array {
                 .clear(self.address(), self.len() * self.0.numbers.bytes())
         }
     }
+}
+
+/// Kernels take eight numbers at a time, so memory reaches a little beyond the last.
+fn bytes(numbers: Numbers, len: usize) -> usize {
+    (len * numbers.bytes()).next_multiple_of(256)
 }
 
 /// Whole numbers in device memory: where rows lie.

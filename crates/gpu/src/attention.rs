@@ -96,7 +96,7 @@ impl Gpu {
                     "attention: a table of {span} distances"
                 );
                 assert!(
-                    gate.len() >= heads * rows,
+                    gate.len() == heads * rows,
                     "attention: a gate of {} numbers",
                     gate.len()
                 );

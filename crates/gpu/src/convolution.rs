@@ -1,6 +1,5 @@
 //! Convolutions over packed utterances: as batches of products, and the first one of a waveform by a kernel of its own.
 
-use crate::gpu::EIGHT;
 use crate::rows::Job;
 use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers, Product, Spans};
 
@@ -534,4 +533,4 @@ fn spare(groups: usize) -> usize {
 }
 
 /// Twice the widest kernel of a front end.
-const SPARE: usize = 16 * EIGHT;
+const SPARE: usize = 128;

@@ -65,8 +65,6 @@ pub struct Norm {
     epsilon: f32,
 }
 
-/// Columns come in eights.
-pub(crate) const EIGHT: usize = 8;
 /// Threads a block where each works alone.
 pub(crate) const THREADS: u32 = 256;
 
@@ -183,7 +181,7 @@ impl Gpu {
             return Ok(x.clone());
         }
         let y = self.room(numbers, x.len())?;
-        let eights = eights(x.len(), "cast");
+        let eights = eights(x.len());
         let kernel = format!("cast_{}_{}", x.numbers().name(), numbers.name());
         let arguments = [
             Argument::Address(x.address()),
@@ -302,10 +300,10 @@ impl Gpu {
         activation: Activation,
     ) -> Result<(), GpuError> {
         assert!(
-            columns.is_multiple_of(EIGHT) && bias.is_none_or(|bias| bias.len() >= columns),
+            columns > 0 && bias.is_none_or(|bias| bias.len() >= columns),
             "bias: {columns} columns"
         );
-        let eights = eights(x.len(), "bias");
+        let eights = eights(x.len());
         let arguments = [
             Argument::Address(x.address()),
             Argument::Address(bias.map_or(0, Array::address)),
@@ -362,8 +360,9 @@ impl Gpu {
         outputs: Outputs,
     ) -> Result<(Option<Array>, Option<Array>), GpuError> {
         assert!(
-            columns.is_multiple_of(EIGHT) && columns > 0,
-            "norm: {columns} columns"
+            columns > 0 && x.len().is_multiple_of(columns),
+            "norm: {} numbers in {columns} columns",
+            x.len()
         );
         assert!(
             weights.affine.is_none() || weights.columns == columns,
@@ -414,13 +413,13 @@ impl Gpu {
             panic!("scale_shift: neither scale nor shift");
         };
         assert!(
-            weights.columns.is_multiple_of(EIGHT) && x.len().is_multiple_of(weights.columns),
+            x.len().is_multiple_of(weights.columns),
             "scale_shift: {}",
             x.len()
         );
         assert_eq!(x.numbers(), Numbers::F32, "scale_shift");
         let y = self.room(Numbers::F32, x.len())?;
-        let eights = eights(x.len(), "scale_shift");
+        let eights = eights(x.len());
         let arguments = [
             Argument::Address(x.address()),
             Argument::Address(scale.address()),
@@ -435,13 +434,9 @@ impl Gpu {
     }
 }
 
-/// How many eights make up `len` numbers.
-pub(crate) fn eights(len: usize, what: &str) -> usize {
-    assert!(
-        len.is_multiple_of(EIGHT),
-        "{what}: {len} numbers are not eights"
-    );
-    len / EIGHT
+/// How many eights cover `len` numbers; the memory of an array reaches to the last's end.
+pub(crate) fn eights(len: usize) -> usize {
+    len.div_ceil(8)
 }
 
 /// Blocks of [`THREADS`] for so many items.

@@ -31,15 +31,15 @@ impl Host {
     pub fn shared() -> Result<Arc<Self>, GpuError> {
         static SHARED: OnceLock<Result<Arc<Host>, GpuError>> = OnceLock::new();
         SHARED
-            .get_or_init(|| Self::compile(&crate::source(), MEMORY).map(Arc::new))
+            .get_or_init(|| Self::compile(&crate::source(), MEMORY, true).map(Arc::new))
             .clone()
     }
 
-    /// From kernels of the caller's, with so many bytes of memory.
+    /// From kernels of the caller's, with so many bytes of memory; `optimised` compiles for longer.
     ///
     /// # Errors
     /// [`GpuError::Unavailable`] where the compiler is missing or refuses.
-    pub fn compile(source: &str, memory: usize) -> Result<Self, GpuError> {
+    pub fn compile(source: &str, memory: usize, optimised: bool) -> Result<Self, GpuError> {
         let unavailable = |reason: String| {
             GpuError::Unavailable(format!("the kernels could not be compiled: {reason}"))
         };
@@ -48,7 +48,7 @@ impl Host {
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
         let mut run = Command::new(&compiler)
             .args([
-                "-O2",
+                if optimised { "-O2" } else { "-O0" },
                 "-fvisibility=hidden",
                 "-std=c++17",
                 "-shared",

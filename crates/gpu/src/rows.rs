@@ -1,6 +1,6 @@
 //! Copies and sums of rows, and the layouts that convolutions read.
 
-use crate::gpu::{EIGHT, THREADS, blocks};
+use crate::gpu::{THREADS, blocks};
 use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers};
 
 /// Rows that go from one matrix to another.
@@ -51,14 +51,12 @@ impl Gpu {
         jobs: &[Job],
     ) -> Result<(), GpuError> {
         assert_eq!(x.numbers(), y.numbers(), "move_rows");
-        assert!(
-            columns.is_multiple_of(EIGHT),
-            "move_rows: {columns} columns"
-        );
         for jobs in jobs.chunks(crate::spans::MOST) {
             let (address, _held, longest) =
                 self.jobs(jobs, x.len() / columns, y.len() / columns)?;
-            let units = columns * x.numbers().bytes() / 16;
+            let bytes = columns * x.numbers().bytes();
+            let unit = if bytes.is_multiple_of(16) { 16 } else { 2 };
+            let units = bytes / unit;
             let arguments = [
                 Argument::Address(x.address()),
                 Argument::Address(y.address()),
@@ -68,7 +66,7 @@ impl Gpu {
             // SAFETY: the jobs were checked to stay inside both.
             unsafe {
                 self.run(
-                    "move_rows",
+                    &format!("move_rows_{unit}"),
                     [blocks(longest * units), jobs.len(), 1],
                     THREADS,
                     &arguments,
@@ -120,7 +118,6 @@ impl Gpu {
             x.numbers() == Numbers::F32 && y.numbers() == Numbers::F32,
             "add_rows"
         );
-        assert!(columns.is_multiple_of(EIGHT), "add_rows: {columns} columns");
         let rows = x.len() / columns;
         // In place where nobody else holds it.
         let sum = match x.is_shared() {
@@ -138,18 +135,17 @@ impl Gpu {
         };
         for jobs in jobs.chunks(crate::spans::MOST) {
             let (address, _held, longest) = self.jobs(jobs, y.len() / columns, rows)?;
-            let eights = columns / EIGHT;
             let arguments = [
                 Argument::Address(y.address()),
                 Argument::Address(sum.address()),
                 Argument::Address(address),
-                Argument::Int(eights as i32),
+                Argument::Int(columns as i32),
             ];
             // SAFETY: the jobs were checked to stay inside both.
             unsafe {
                 self.run(
                     "add_rows",
-                    [blocks(longest * eights), jobs.len(), 1],
+                    [blocks(longest * columns), jobs.len(), 1],
                     THREADS,
                     &arguments,
                 )?

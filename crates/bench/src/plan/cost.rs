@@ -43,7 +43,7 @@ impl Machine {
     pub(super) fn measure() -> Self {
         Self {
             cores: rayon::current_num_threads(),
-            peak: measured_peak(Precision::F32, Duration::from_millis(30)),
+            peak: measured_peak(Precision::F32, Duration::from_millis(30)).unwrap_or(f64::NAN),
         }
     }
 }

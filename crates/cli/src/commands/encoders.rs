@@ -35,7 +35,7 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             let request = SpeedRequest {
                 seconds: *seconds,
                 rounds: *rounds,
-                precision: *precision,
+                precision: precision.unwrap_or_else(|| emobox_bench::usual_precision(*device)),
                 device: *device,
             };
             let choice = EncoderChoice { name, path };

@@ -1,4 +1,4 @@
-//! `status`, `du` and `clean`: what is in the home.
+//! `status`, `du` and `clean`: what is in the home; `doctor`: what is in the machine.
 
 use super::Session;
 use crate::args::{CleanArgs, StatusArgs};
@@ -14,6 +14,16 @@ pub(super) fn status(session: &Session<'_>, args: &StatusArgs) -> anyhow::Result
     } else {
         let texts: Vec<String> = plans.iter().map(emobox_bench::PlanStatus::text).collect();
         output::result(&texts.join("\n"));
+    }
+    Ok(Outcome::Complete)
+}
+
+pub(super) fn doctor(session: &Session<'_>) -> anyhow::Result<Outcome> {
+    let found = emobox_bench::doctor();
+    if session.json {
+        output::json(&found)?;
+    } else {
+        output::result(&found.to_string());
     }
     Ok(Outcome::Complete)
 }

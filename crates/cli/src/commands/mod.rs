@@ -52,6 +52,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Job(args) => bench::task(&session, args),
         Command::Cross(args) => cross::run(&session, args),
         Command::Status(args) => home::status(&session, args),
+        Command::Doctor => home::doctor(&session),
         Command::Du => home::usage(&session),
         Command::Clean(args) => home::clean(&session, args),
         Command::Compare(args) => report::compare(&session, args),
@@ -108,14 +109,18 @@ impl Grid {
             let (name, path) = name_and_path(text);
             EncoderChoice { name, path }
         }));
-        if let Some(precision) = self.precision {
-            experiment.precision = precision;
-        }
         if let Some(precision) = self.store_precision {
             experiment.store_precision = precision;
         }
         if let Some(device) = self.device {
+            // What the file says besides stays.
+            if experiment.precision == emobox_bench::usual_precision(experiment.device) {
+                experiment.precision = emobox_bench::usual_precision(device);
+            }
             experiment.device = device;
+        }
+        if let Some(precision) = self.precision {
+            experiment.precision = precision;
         }
         if let Some(layers) = &self.layers {
             experiment.layers.clone_from(layers);

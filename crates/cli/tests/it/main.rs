@@ -7,6 +7,7 @@ mod cross;
 mod demo;
 mod download;
 mod extraction;
+mod gpu;
 mod lists;
 mod own_data;
 mod plan;

@@ -6,7 +6,7 @@ use crate::EncoderError;
 use crate::config::Config;
 use crate::conv_spec;
 use crate::normalise::Normalisation;
-use crate::ops::{Activation, OpResult, Ops, Prepare};
+use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, FrontNorm, Kept,
     NormOrder, Positional, PositionalConfig, Stack,
@@ -183,10 +183,14 @@ impl<P: Prepare> Data2Vec2<P> {
         let front_end = FrontEnd::build(&config.front_end, loader, &device)?;
         let features = config.front_end.dim();
         // The projection's norm keeps PyTorch's own epsilon.
-        let projection_norm =
-            loader.norm(&device, "feature_projection.layer_norm", features, 1e-5)?;
+        let projection_norm = loader.norm(
+            &device,
+            "feature_projection.layer_norm",
+            features,
+            (1e-5, Role::Operand),
+        )?;
         let name = "feature_projection.projection";
-        let projection = loader.linear(&device, name, (dim, features), true)?;
+        let projection = loader.linear(&device, name, (dim, features), true, Role::Stream)?;
         let positional =
             Positional::build(config.positional, dim, Activation::Gelu, loader, &device)?;
         let tokens = match tokens {
@@ -214,9 +218,15 @@ impl<P: Prepare> Data2Vec2<P> {
         };
         let (entry_norm, final_norm) = if order == NormOrder::Post {
             let name = format!("{AUDIO}.context_encoder.norm");
-            (Some(loader.norm(&device, &name, dim, eps)?), None)
+            (
+                Some(loader.norm(&device, &name, dim, (eps, Role::Both))?),
+                None,
+            )
         } else {
-            (None, Some(loader.norm(&device, "norm", dim, eps)?))
+            (
+                None,
+                Some(loader.norm(&device, "norm", dim, (eps, Role::Stream))?),
+            )
         };
         let prenet = (0..config.prenet).map(|i| format!("{AUDIO}.context_encoder.blocks.{i}"));
         let shared = (0..config.depth).map(|i| format!("blocks.{i}"));
@@ -241,17 +251,18 @@ impl<P: Prepare> Data2Vec2<P> {
 }
 
 impl<O: Ops> Network for Data2Vec2<O> {
-    fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
+    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
         let ops = &self.device;
-        let x = self
-            .front_end
-            .forward(ops, &self.normalisation.apply(samples))?;
+        let signals = signals
+            .iter()
+            .map(|samples| self.normalisation.apply(samples));
+        let x = self.front_end.forward(ops, signals.collect())?;
         let x = ops.norm_rows(x, &self.projection_norm, Activation::None)?;
         let x = ops.linear(&x, &self.projection, Activation::None, None)?;
         let mut x = self.positional.forward(ops, x)?;
-        let frames = ops.rows(&x);
+        let frames = &ops.lengths(&x);
         if let Some(tokens) = &self.tokens {
-            x = ops.concat(&[tokens, &x])?;
+            x = ops.prepend(tokens, &x)?;
         }
         if let Some(norm) = &self.entry_norm {
             x = ops.norm_rows(x, norm, Activation::None)?;
@@ -274,6 +285,10 @@ impl<O: Ops> Network for Data2Vec2<O> {
             },
             bias,
         )
+    }
+
+    fn batch_frames(&self) -> Option<usize> {
+        self.device.batch_frames()
     }
 }
 

@@ -10,7 +10,14 @@ pub(crate) struct Fbank {
 }
 
 impl Network for Fbank {
-    fn encode(&self, samples: &[f32], _layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
-        Ok(fbank(samples, &self.options).data)
+    fn encode(&self, signals: &[&[f32]], _: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let features = signals
+            .iter()
+            .map(|samples| fbank(samples, &self.options).data);
+        Ok(features.collect())
+    }
+
+    fn batch_frames(&self) -> Option<usize> {
+        None
     }
 }

@@ -10,7 +10,11 @@ use crate::EncoderError;
 
 /// A model on a device.
 pub(crate) trait Network: Send + Sync {
-    /// The hidden states `layers` (ascending) of a waveform at 16 kHz, `[layer, frame, dim]`, as
-    /// many frames as [`ModelConfig::frames`](crate::model::ModelConfig::frames) says.
-    fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError>;
+    /// The hidden states `layers` (ascending) of waveforms at 16 kHz, of each `[layer, frame, dim]` with as
+    /// many frames as [`ModelConfig::frames`](crate::model::ModelConfig::frames) says. Several at once only
+    /// where [`Network::batch_frames`] says so.
+    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError>;
+
+    /// Frames of a batch that the device likes; none where utterances are encoded one at a time.
+    fn batch_frames(&self) -> Option<usize>;
 }

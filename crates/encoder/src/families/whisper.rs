@@ -3,7 +3,7 @@
 use super::Network;
 use crate::EncoderError;
 use crate::config::Config;
-use crate::ops::{Activation, ConvShape, ConvWeights, OpResult, Ops, Prepare};
+use crate::ops::{Activation, ConvShape, ConvWeights, OpResult, Ops, Prepare, Role};
 use crate::parts::{Block, BlockBias, BlockConfig, BlockNames, Kept, NormOrder, Stack};
 use crate::weights::Loader;
 use emobox_audio::log_mel::{WHISPER_FRAMES, WHISPER_SAMPLES, whisper};
@@ -134,7 +134,7 @@ impl<P: Prepare> Whisper<P> {
         device: P,
     ) -> OpResult<Self> {
         let &WhisperConfig { bins, dim, .. } = config;
-        let conv = |name: &str, inputs: usize, stride: usize, loader: &mut Loader<'_>| {
+        let conv = |name: &str, inputs: usize, stride: usize, role, loader: &mut Loader<'_>| {
             let weight = loader.tensor(&format!("{name}.weight"), &[dim, inputs, 3])?;
             let bias = Some(loader.tensor(&format!("{name}.bias"), &[dim])?);
             let padding = (1, 1);
@@ -147,14 +147,15 @@ impl<P: Prepare> Whisper<P> {
                 padding,
             };
             device.conv_weights(ConvWeights {
+                role,
                 shape,
                 weight,
                 bias,
             })
         };
         let convs = [
-            conv("conv1", bins, 1, loader)?,
-            conv("conv2", dim, 2, loader)?,
+            conv("conv1", bins, 1, Role::Operand, loader)?,
+            conv("conv2", dim, 2, Role::Stream, loader)?,
         ];
         let positions = loader.tensor("embed_positions.weight", &[POSITIONS, dim])?;
         let positions = device.upload(positions, dim)?;
@@ -173,7 +174,7 @@ impl<P: Prepare> Whisper<P> {
         let blocks = (0..config.layers)
             .map(|i| Block::build(&block, &NAMES, &format!("layers.{i}"), loader, &device))
             .collect::<OpResult<_>>()?;
-        let final_norm = Some(loader.norm(&device, "layer_norm", dim, EPSILON)?);
+        let final_norm = Some(loader.norm(&device, "layer_norm", dim, (EPSILON, Role::Stream))?);
         Ok(Self {
             convs,
             positions,
@@ -185,12 +186,19 @@ impl<P: Prepare> Whisper<P> {
 }
 
 impl<O: Ops> Network for Whisper<O> {
-    fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
-        let frames = frames(samples.len());
-        let window = &samples[..samples.len().min(WHISPER_SAMPLES)];
-        let spectrum = transpose(&whisper(window, self.bins), self.bins);
+    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let frames: Vec<usize> = signals
+            .iter()
+            .map(|samples| frames(samples.len()))
+            .collect();
+        let spectrum = |samples: &&[f32]| {
+            let window = &samples[..samples.len().min(WHISPER_SAMPLES)];
+            transpose(&whisper(window, self.bins), self.bins)
+        };
+        let spectra: Vec<Vec<f32>> = signals.iter().map(spectrum).collect();
         let ops = &self.device;
-        let mut x = ops.upload(spectrum, self.bins)?;
+        let mut x = ops.stack(&spectra, self.bins)?;
+        drop(spectra);
         for conv in &self.convs {
             x = ops.conv(&x, conv, Activation::Gelu)?;
         }
@@ -201,10 +209,14 @@ impl<O: Ops> Network for Whisper<O> {
             Kept {
                 layers,
                 skip: 0,
-                frames,
+                frames: &frames,
             },
             |_| BlockBias::None,
         )
+    }
+
+    fn batch_frames(&self) -> Option<usize> {
+        self.device.batch_frames()
     }
 }
 

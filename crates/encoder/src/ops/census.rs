@@ -1,4 +1,6 @@
-use super::{ConvWeights, GateWeights, LinearWeights, NormWeights, OpResult, Prepare};
+use super::{
+    ConvWeights, FirstWeights, GateWeights, LinearWeights, NormWeights, OpResult, Prepare,
+};
 
 /// A device that keeps nothing. Building a model on it asks for every tensor the model needs, so
 /// that what a checkpoint lacks is known before a byte of it is read.
@@ -7,6 +9,7 @@ pub(crate) struct Census;
 impl Prepare for Census {
     type Linear = ();
     type Conv = ();
+    type First = ();
     type Norm = ();
     type Gate = ();
     type Tensor = ();
@@ -16,6 +19,10 @@ impl Prepare for Census {
     }
 
     fn conv_weights(&self, _: ConvWeights) -> OpResult<()> {
+        Ok(())
+    }
+
+    fn first_weights(&self, _: FirstWeights) -> OpResult<()> {
         Ok(())
     }
 

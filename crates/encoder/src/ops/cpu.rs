@@ -1,8 +1,8 @@
 //! The CPU: packed weights and fused operations of `emobox_kernels`, one utterance a thread.
 
 use super::{
-    Activation, Attend, Bias, ConvWeights, GateWeights, LinearWeights, NormWeights, OpResult, Ops,
-    Prepare,
+    Activation, Attend, Bias, ConvWeights, FirstWeights, Framing, GateWeights, LinearWeights,
+    NormWeights, OpResult, Ops, Piece, Prepare,
 };
 use emobox_kernels::{
     Affine, Attention, AttentionBias, Conv1d, Epilogue, MatRef, PackedLinear, Precision, Rows,
@@ -54,9 +54,31 @@ pub(crate) struct CpuConv {
     bias: Option<Vec<f32>>,
 }
 
+/// The convolution of the waveform.
+pub(crate) enum CpuFirst {
+    Plain(CpuConv),
+    /// With a norm that the utterance decides.
+    Normed(FirstWeights),
+}
+
+/// The one waveform of a call.
+pub(crate) struct Signal {
+    samples: Vec<f32>,
+    framing: Framing,
+}
+
+/// The only one: the CPU takes one utterance at a time.
+fn only<T>(all: &[T]) -> &T {
+    match all {
+        [one] => one,
+        _ => panic!("{} utterances at once on the CPU", all.len()),
+    }
+}
+
 impl Prepare for Cpu {
     type Linear = CpuLinear;
     type Conv = CpuConv;
+    type First = CpuFirst;
     type Norm = NormWeights;
     type Gate = GateWeights;
     type Tensor = Plane;
@@ -67,6 +89,7 @@ impl Prepare for Cpu {
             inp,
             weight,
             bias,
+            ..
         } = weights;
         Ok(CpuLinear {
             weight: PackedLinear::new(&weight, out, inp, self.precision),
@@ -79,6 +102,7 @@ impl Prepare for Cpu {
             shape,
             weight,
             bias,
+            ..
         } = weights;
         // The first convolution reads the waveform itself and has ten products an output: nothing
         // to win by rounding it, and everything downstream to lose.
@@ -90,6 +114,13 @@ impl Prepare for Cpu {
         Ok(CpuConv {
             conv: Conv1d::new(&weight, shape, precision),
             bias,
+        })
+    }
+
+    fn first_weights(&self, weights: FirstWeights) -> OpResult<CpuFirst> {
+        Ok(match weights.norm {
+            Some(_) => CpuFirst::Normed(weights),
+            None => CpuFirst::Plain(self.conv_weights(weights.plain())?),
         })
     }
 
@@ -107,34 +138,96 @@ impl Prepare for Cpu {
 }
 
 impl Ops for Cpu {
+    type Signals = Signal;
+    type Folded = CpuConv;
+
+    fn batch_frames(&self) -> Option<usize> {
+        None
+    }
+
     fn front_end_frames(&self) -> usize {
         FRONT_END_FRAMES
     }
 
-    fn download(&self, x: &Plane) -> OpResult<Vec<f32>> {
-        Ok(x.values.clone())
+    fn signals(&self, mut signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Signal> {
+        only(&signals);
+        let samples = signals.swap_remove(0);
+        Ok(Signal { samples, framing })
     }
 
-    fn rows(&self, x: &Plane) -> usize {
-        x.rows()
+    fn fold(&self, signal: &Signal, weights: &CpuFirst) -> OpResult<Option<CpuConv>> {
+        match weights {
+            CpuFirst::Plain(_) => Ok(None),
+            CpuFirst::Normed(weights) => {
+                let folded = weights.for_utterance(&signal.samples);
+                folded.map(|folded| self.conv_weights(folded)).transpose()
+            }
+        }
+    }
+
+    fn first(
+        &self,
+        signal: &Signal,
+        weights: &CpuFirst,
+        folded: Option<&CpuConv>,
+        pieces: &[Piece],
+        activation: Activation,
+    ) -> OpResult<Plane> {
+        let &Piece { start, frames, .. } = only(pieces);
+        let Framing { hop, reach } = signal.framing;
+        let seen = &signal.samples[start * hop..(start + frames - 1) * hop + reach];
+        let x = Plane {
+            values: seen.to_vec(),
+            columns: 1,
+        };
+        match (weights, folded) {
+            (CpuFirst::Plain(conv), _) | (CpuFirst::Normed(_), Some(conv)) => {
+                self.conv(&x, conv, activation)
+            }
+            (CpuFirst::Normed(_), None) => panic!("a norm over the utterance that was not folded"),
+        }
+    }
+
+    fn join(&self, parts: &[Plane], lengths: &[usize]) -> OpResult<Plane> {
+        only(lengths);
+        let values: Vec<&[f32]> = parts.iter().map(|part| part.values.as_slice()).collect();
+        Ok(Plane {
+            values: values.concat(),
+            columns: parts[0].columns,
+        })
+    }
+
+    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Plane> {
+        let values = only(utterances).clone();
+        Ok(Plane { values, columns })
+    }
+
+    fn lengths(&self, x: &Plane) -> Vec<usize> {
+        vec![x.rows()]
     }
 
     fn columns(&self, x: &Plane) -> usize {
         x.columns
     }
 
-    fn first_rows(&self, x: &Plane, rows: usize) -> OpResult<Plane> {
+    fn download(&self, x: &Plane, skip: usize, counts: &[usize]) -> OpResult<Vec<Vec<f32>>> {
+        let rows = skip..skip + only(counts);
+        Ok(vec![
+            x.values[rows.start * x.columns..rows.end * x.columns].to_vec(),
+        ])
+    }
+
+    fn first_rows(&self, x: &Plane, counts: &[usize]) -> OpResult<Plane> {
         Ok(Plane {
-            values: x.values[..rows * x.columns].to_vec(),
+            values: x.values[..only(counts) * x.columns].to_vec(),
             columns: x.columns,
         })
     }
 
-    fn concat(&self, parts: &[&Plane]) -> OpResult<Plane> {
-        let values: Vec<&[f32]> = parts.iter().map(|part| part.values.as_slice()).collect();
+    fn prepend(&self, rows: &Plane, x: &Plane) -> OpResult<Plane> {
         Ok(Plane {
-            values: values.concat(),
-            columns: parts[0].columns,
+            values: [rows.values.as_slice(), &x.values].concat(),
+            columns: x.columns,
         })
     }
 

@@ -2,19 +2,20 @@
 //! them. What a device does best (packed weights, fused attention, overlapping rows instead of
 //! im2col) is chosen inside the operation, never in a model.
 //!
-//! A tensor here is a plane `[row, column]` of f32: rows are frames (samples at the very input),
-//! columns are channels. One utterance at a time: nothing can leak from one into another.
+//! A tensor here is a plane `[row, column]`: rows are frames, columns are channels. It carries the rows of one or
+//! several utterances, one after another; no operation looks from one into another, so what an utterance yields does not
+//! depend on its company. The CPU takes one utterance at a time, a GPU a batch of any lengths.
 
-#[cfg(feature = "candle")]
-mod candle;
 mod census;
 mod cpu;
+mod device;
+mod first;
 mod timed;
 
-#[cfg(feature = "candle")]
-pub(crate) use candle::Candle;
 pub(crate) use census::Census;
 pub(crate) use cpu::Cpu;
+pub(crate) use device::{Need, OnGpu};
+pub(crate) use first::FirstWeights;
 pub use timed::OpTiming;
 pub(crate) use timed::{Tally, Timed};
 
@@ -25,8 +26,20 @@ use crate::EncoderError;
 /// The result of an operation; only devices other than the CPU can fail.
 pub(crate) type OpResult<T> = Result<T, EncoderError>;
 
+/// Who reads what an operation makes, for devices that keep several kinds of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The residual stream, sums and norms: f32.
+    Stream,
+    /// Products and attention alone: their operands' numbers.
+    Operand,
+    /// Both.
+    Both,
+}
+
 /// A linear map's weights as stored: `weight` is `[out, inp]`.
 pub(crate) struct LinearWeights {
+    pub(crate) role: Role,
     pub(crate) out: usize,
     pub(crate) inp: usize,
     pub(crate) weight: Vec<f32>,
@@ -35,6 +48,7 @@ pub(crate) struct LinearWeights {
 
 /// A convolution's weights as stored: `weight` is `[out, inp / groups, kernel]`.
 pub(crate) struct ConvWeights {
+    pub(crate) role: Role,
     pub(crate) shape: ConvShape,
     pub(crate) weight: Vec<f32>,
     pub(crate) bias: Option<Vec<f32>>,
@@ -42,6 +56,7 @@ pub(crate) struct ConvWeights {
 
 /// A normalisation's scale and shift; both absent where it has none.
 pub(crate) struct NormWeights {
+    pub(crate) role: Role,
     pub(crate) affine: Option<(Vec<f32>, Vec<f32>)>,
     pub(crate) eps: f32,
 }
@@ -60,25 +75,33 @@ pub(crate) struct GateWeights {
 pub(crate) trait Prepare {
     type Linear: Send + Sync;
     type Conv: Send + Sync;
+    /// The convolution of the waveform itself.
+    type First: Send + Sync;
     type Norm: Send + Sync;
     type Gate: Send + Sync;
     /// A plane that is the same for every utterance: position embeddings, extra tokens.
     type Tensor: Clone + Send + Sync;
 
+    /// Whether attention of this shape is possible; an error that names the shape where it is not.
+    fn attention_shape(&self, _dim: usize, _heads: usize) -> OpResult<()> {
+        Ok(())
+    }
+
     fn linear_weights(&self, weights: LinearWeights) -> OpResult<Self::Linear>;
     fn conv_weights(&self, weights: ConvWeights) -> OpResult<Self::Conv>;
+    fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First>;
     fn norm_weights(&self, weights: NormWeights) -> OpResult<Self::Norm>;
     fn gate_weights(&self, weights: GateWeights) -> OpResult<Self::Gate>;
-    /// A plane `[values.len() / columns, columns]`.
+    /// A plane `[values.len() / columns, columns]` of one span.
     fn upload(&self, values: Vec<f32>, columns: usize) -> OpResult<Self::Tensor>;
 }
 
 /// What is added to the scaled scores of attention.
 pub(crate) enum Bias<'a, T> {
     None,
-    /// WavLM's: `gate[h, i] · table[h, j − i + frames − 1]` for query `i` and key `j`.
+    /// WavLM's: `gate[h, i]` times the table's value of the distance `j − i` for query `i` and key `j`.
     Relative {
-        /// `[head, 2 · frames − 1]`: one value a distance, `j − i = −(frames − 1)` first.
+        /// `[head, 2 · frames − 1]` for the longest utterance: one value a distance, `−(frames − 1)` first.
         table: &'a T,
         /// `[head, query]`.
         gate: &'a T,
@@ -92,7 +115,24 @@ pub(crate) enum Bias<'a, T> {
     },
 }
 
-/// Self-attention over one utterance.
+/// Some frames of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Which signal.
+    pub(crate) signal: usize,
+    /// The first frame, and how many.
+    pub(crate) start: usize,
+    pub(crate) frames: usize,
+}
+
+/// The samples that frames stand for: frame `i` is of `[i · hop, i · hop + reach)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Framing {
+    pub(crate) hop: usize,
+    pub(crate) reach: usize,
+}
+
+/// Self-attention within utterances.
 pub(crate) struct Attend<'a, T> {
     /// `[query, head × head dim]`, not yet scaled; may be the first rows alone.
     pub(crate) query: &'a T,
@@ -104,16 +144,49 @@ pub(crate) struct Attend<'a, T> {
 
 /// The operations of a forward pass.
 pub(crate) trait Ops: Prepare + Send + Sync {
+    /// Waveforms as the first convolution reads them.
+    type Signals: Send + Sync;
+    /// The weights of the first convolution for the signals of a call, where they depend on them.
+    type Folded: Send + Sync;
+
+    /// Whether several utterances at once are faster than one at a time; the frames of a good batch.
+    fn batch_frames(&self) -> Option<usize>;
+    /// Waits until what was asked for is done, where calls return before.
+    fn settle(&self) -> OpResult<()> {
+        Ok(())
+    }
     /// Frames of the front end that are best computed at once.
     fn front_end_frames(&self) -> usize;
-    /// `[row, column]` back as row-major values.
-    fn download(&self, x: &Self::Tensor) -> OpResult<Vec<f32>>;
-    fn rows(&self, x: &Self::Tensor) -> usize;
+    fn signals(&self, signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Self::Signals>;
+    /// The norm over whole signals inside the weights of the first convolution, where it has one.
+    fn fold(
+        &self,
+        signals: &Self::Signals,
+        weights: &Self::First,
+    ) -> OpResult<Option<Self::Folded>>;
+    /// The first convolution of some frames' samples, a span a piece.
+    fn first(
+        &self,
+        signals: &Self::Signals,
+        weights: &Self::First,
+        folded: Option<&Self::Folded>,
+        pieces: &[Piece],
+        activation: Activation,
+    ) -> OpResult<Self::Tensor>;
+    /// The rows of the pieces of `parts`, in their order, as utterances of these lengths.
+    fn join(&self, parts: &[Self::Tensor], lengths: &[usize]) -> OpResult<Self::Tensor>;
+    /// Utterances of `[row, columns]` values.
+    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Self::Tensor>;
+    /// The rows of every utterance.
+    fn lengths(&self, x: &Self::Tensor) -> Vec<usize>;
     fn columns(&self, x: &Self::Tensor) -> usize;
-    /// The first `rows` rows.
-    fn first_rows(&self, x: &Self::Tensor, rows: usize) -> OpResult<Self::Tensor>;
-    /// The rows of the first, then those of the second, and so on; at least one.
-    fn concat(&self, parts: &[&Self::Tensor]) -> OpResult<Self::Tensor>;
+    /// Back as row-major values, of every utterance `counts[i]` rows from row `skip` on.
+    fn download(&self, x: &Self::Tensor, skip: usize, counts: &[usize]) -> OpResult<Vec<Vec<f32>>>;
+    /// Of every utterance the first `counts[i]` rows.
+    fn first_rows(&self, x: &Self::Tensor, counts: &[usize]) -> OpResult<Self::Tensor>;
+    /// The same rows before every utterance's own.
+    fn prepend(&self, rows: &Self::Tensor, x: &Self::Tensor) -> OpResult<Self::Tensor>;
+    /// `x + y`; a `y` of one utterance is added to every utterance of `x`.
     fn add(&self, x: Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor>;
     /// `activation(x Wᵀ + b) + residual`.
     fn linear(

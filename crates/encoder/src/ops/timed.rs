@@ -1,8 +1,8 @@
 //! Any device with a stopwatch around its operations.
 
 use super::{
-    Activation, Attend, ConvShape, ConvWeights, GateWeights, LinearWeights, NormWeights, OpResult,
-    Ops, Prepare,
+    Activation, Attend, ConvShape, ConvWeights, FirstWeights, Framing, GateWeights, LinearWeights,
+    NormWeights, OpResult, Ops, Piece, Prepare,
 };
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,7 +66,9 @@ impl<D> Timed<D> {
     pub(crate) fn new(device: D, tally: Arc<Tally>) -> Self {
         Self { device, tally }
     }
+}
 
+impl<D: Ops> Timed<D> {
     fn timed<T>(
         &self,
         operation: &'static str,
@@ -74,7 +76,7 @@ impl<D> Timed<D> {
         run: impl FnOnce(&D) -> OpResult<T>,
     ) -> OpResult<T> {
         let start = Instant::now();
-        let result = run(&self.device);
+        let result = run(&self.device).and_then(|result| self.device.settle().map(|()| result));
         self.tally.add(operation, start.elapsed(), flops);
         result
     }
@@ -84,6 +86,7 @@ impl<D: Prepare> Prepare for Timed<D> {
     /// With the floating-point operations a row.
     type Linear = (D::Linear, f64);
     type Conv = (D::Conv, ConvShape);
+    type First = (D::First, ConvShape);
     type Norm = D::Norm;
     type Gate = D::Gate;
     type Tensor = D::Tensor;
@@ -96,6 +99,15 @@ impl<D: Prepare> Prepare for Timed<D> {
     fn conv_weights(&self, weights: ConvWeights) -> OpResult<Self::Conv> {
         let shape = weights.shape;
         Ok((self.device.conv_weights(weights)?, shape))
+    }
+
+    fn attention_shape(&self, dim: usize, heads: usize) -> OpResult<()> {
+        self.device.attention_shape(dim, heads)
+    }
+
+    fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First> {
+        let shape = weights.shape;
+        Ok((self.device.first_weights(weights)?, shape))
     }
 
     fn norm_weights(&self, weights: NormWeights) -> OpResult<Self::Norm> {
@@ -112,28 +124,72 @@ impl<D: Prepare> Prepare for Timed<D> {
 }
 
 impl<D: Ops> Ops for Timed<D> {
+    type Signals = (D::Signals, Framing);
+    type Folded = D::Folded;
+
+    fn batch_frames(&self) -> Option<usize> {
+        self.device.batch_frames()
+    }
+
     fn front_end_frames(&self) -> usize {
         self.device.front_end_frames()
     }
 
-    fn download(&self, x: &Self::Tensor) -> OpResult<Vec<f32>> {
-        self.timed("download", 0.0, |device| device.download(x))
+    fn signals(&self, signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Self::Signals> {
+        let signals = self.timed("upload", 0.0, |device| device.signals(signals, framing))?;
+        Ok((signals, framing))
     }
 
-    fn rows(&self, x: &Self::Tensor) -> usize {
-        self.device.rows(x)
+    fn fold(
+        &self,
+        (signals, _): &Self::Signals,
+        (weights, _): &Self::First,
+    ) -> OpResult<Option<Self::Folded>> {
+        self.timed("fold", 0.0, |device| device.fold(signals, weights))
+    }
+
+    fn first(
+        &self,
+        (signals, framing): &Self::Signals,
+        (weights, shape): &Self::First,
+        folded: Option<&Self::Folded>,
+        pieces: &[Piece],
+        activation: Activation,
+    ) -> OpResult<Self::Tensor> {
+        let rows = |piece: &Piece| shape.frames((piece.frames - 1) * framing.hop + framing.reach);
+        let rows: usize = pieces.iter().map(rows).sum();
+        let flops = 2.0 * shape.kernel as f64 * (rows * shape.outputs) as f64;
+        self.timed("first conv", flops, |device| {
+            device.first(signals, weights, folded, pieces, activation)
+        })
+    }
+
+    fn join(&self, parts: &[Self::Tensor], lengths: &[usize]) -> OpResult<Self::Tensor> {
+        self.timed("copy", 0.0, |device| device.join(parts, lengths))
+    }
+
+    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Self::Tensor> {
+        self.timed("upload", 0.0, |device| device.stack(utterances, columns))
+    }
+
+    fn lengths(&self, x: &Self::Tensor) -> Vec<usize> {
+        self.device.lengths(x)
     }
 
     fn columns(&self, x: &Self::Tensor) -> usize {
         self.device.columns(x)
     }
 
-    fn first_rows(&self, x: &Self::Tensor, rows: usize) -> OpResult<Self::Tensor> {
-        self.timed("copy", 0.0, |device| device.first_rows(x, rows))
+    fn download(&self, x: &Self::Tensor, skip: usize, counts: &[usize]) -> OpResult<Vec<Vec<f32>>> {
+        self.timed("download", 0.0, |device| device.download(x, skip, counts))
     }
 
-    fn concat(&self, parts: &[&Self::Tensor]) -> OpResult<Self::Tensor> {
-        self.timed("copy", 0.0, |device| device.concat(parts))
+    fn first_rows(&self, x: &Self::Tensor, counts: &[usize]) -> OpResult<Self::Tensor> {
+        self.timed("copy", 0.0, |device| device.first_rows(x, counts))
+    }
+
+    fn prepend(&self, rows: &Self::Tensor, x: &Self::Tensor) -> OpResult<Self::Tensor> {
+        self.timed("copy", 0.0, |device| device.prepend(rows, x))
     }
 
     fn add(&self, x: Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor> {
@@ -147,7 +203,7 @@ impl<D: Ops> Ops for Timed<D> {
         activation: Activation,
         residual: Option<&Self::Tensor>,
     ) -> OpResult<Self::Tensor> {
-        let flops = flops * self.rows(x) as f64;
+        let flops = flops * self.lengths(x).iter().sum::<usize>() as f64;
         self.timed("linear", flops, |device| {
             device.linear(x, weights, activation, residual)
         })
@@ -159,13 +215,17 @@ impl<D: Ops> Ops for Timed<D> {
         (weights, shape): &Self::Conv,
         activation: Activation,
     ) -> OpResult<Self::Tensor> {
-        let operation = match (shape.inputs, shape.groups) {
-            (1, _) => "first conv",
-            (_, 1) => "conv",
+        let operation = match shape.groups {
+            1 => "conv",
             _ => "grouped conv",
         };
         let window = shape.inputs / shape.groups * shape.kernel;
-        let outputs = shape.frames(self.rows(x)) * shape.outputs;
+        let rows: usize = self
+            .lengths(x)
+            .into_iter()
+            .map(|rows| shape.frames(rows))
+            .sum();
+        let outputs = rows * shape.outputs;
         let flops = 2.0 * window as f64 * outputs as f64;
         self.timed(operation, flops, |device| {
             device.conv(x, weights, activation)
@@ -188,8 +248,14 @@ impl<D: Ops> Ops for Timed<D> {
     }
 
     fn attention(&self, attend: &Attend<'_, Self::Tensor>) -> OpResult<Self::Tensor> {
-        let (queries, keys) = (self.rows(attend.query), self.rows(attend.key_value));
-        let flops = 4.0 * queries as f64 * keys as f64 * self.columns(attend.query) as f64;
+        let lengths = self
+            .lengths(attend.query)
+            .into_iter()
+            .zip(self.lengths(attend.key_value));
+        let pairs: f64 = lengths
+            .map(|(queries, keys)| queries as f64 * keys as f64)
+            .sum();
+        let flops = 4.0 * pairs * self.columns(attend.query) as f64;
         self.timed("attention", flops, |device| device.attention(attend))
     }
 

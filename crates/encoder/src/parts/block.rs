@@ -1,4 +1,6 @@
-use crate::ops::{Activation, Attend, Bias, GateWeights, LinearWeights, OpResult, Ops, Prepare};
+use crate::ops::{
+    Activation, Attend, Bias, GateWeights, LinearWeights, OpResult, Ops, Prepare, Role,
+};
 use crate::weights::Loader;
 
 /// Where a block normalises.
@@ -89,6 +91,13 @@ impl<P: Prepare> Block<P> {
             ..
         } = config;
         let at = |part: &str| format!("{prefix}.{part}");
+        device.attention_shape(dim, config.heads)?;
+        // Norms before the parts feed products alone; norms after the sums are the stream as well.
+        let norm = match config.order {
+            NormOrder::Post => (eps, Role::Both),
+            NormOrder::Pre | NormOrder::PreDoubled => (eps, Role::Operand),
+        };
+        let (stream, operand) = (Role::Stream, Role::Operand);
         let (query, key_value) = match config.fused {
             true => fused_projections(&at(names.query), dim, loader, device)?,
             false => projections(config, names, &at, loader, device)?,
@@ -96,11 +105,11 @@ impl<P: Prepare> Block<P> {
         Ok(Self {
             query,
             key_value,
-            out: loader.linear(device, &at(names.out), (dim, dim), true)?,
-            attention_norm: loader.norm(device, &at(names.attention_norm), dim, eps)?,
-            inner: loader.linear(device, &at(names.inner), (inner, dim), true)?,
-            outer: loader.linear(device, &at(names.outer), (dim, inner), true)?,
-            mlp_norm: loader.norm(device, &at(names.mlp_norm), dim, eps)?,
+            out: loader.linear(device, &at(names.out), (dim, dim), true, stream)?,
+            attention_norm: loader.norm(device, &at(names.attention_norm), dim, norm)?,
+            inner: loader.linear(device, &at(names.inner), (inner, dim), true, operand)?,
+            outer: loader.linear(device, &at(names.outer), (dim, inner), true, stream)?,
+            mlp_norm: loader.norm(device, &at(names.mlp_norm), dim, norm)?,
             gate: match config.gated {
                 true => Some(gate(&at("attention"), heads, dim / heads, loader, device)?),
                 false => None,
@@ -109,9 +118,21 @@ impl<P: Prepare> Block<P> {
                 None => None,
                 Some(width) => Some((
                     // The adapter's norm keeps PyTorch's own epsilon.
-                    loader.norm(device, &at("adapter_layer.norm"), dim, 1e-5)?,
-                    loader.linear(device, &at("adapter_layer.linear_1"), (width, dim), true)?,
-                    loader.linear(device, &at("adapter_layer.linear_2"), (dim, width), true)?,
+                    loader.norm(device, &at("adapter_layer.norm"), dim, (1e-5, operand))?,
+                    loader.linear(
+                        device,
+                        &at("adapter_layer.linear_1"),
+                        (width, dim),
+                        true,
+                        operand,
+                    )?,
+                    loader.linear(
+                        device,
+                        &at("adapter_layer.linear_2"),
+                        (dim, width),
+                        true,
+                        stream,
+                    )?,
                 )),
             },
             heads,
@@ -126,13 +147,14 @@ impl<O: Ops> Block<O> {
         clippy::needless_pass_by_value,
         reason = "the input is given up, so that a block holds no more than it needs"
     )]
-    /// `[frame, dim]` to `[queries, dim]`: the first `queries` rows alone are computed, from all frames.
+    /// `[frame, dim]` to as many rows: of every utterance the first `queries[i]` rows alone are computed, from all
+    /// frames, where that is said.
     pub(crate) fn forward(
         &self,
         ops: &O,
         x: O::Tensor,
         bias: &BlockBias<'_, O::Tensor>,
-        queries: usize,
+        queries: Option<&[usize]>,
     ) -> OpResult<O::Tensor> {
         match self.order {
             NormOrder::Post => {
@@ -169,15 +191,16 @@ impl<O: Ops> Block<O> {
         x: &O::Tensor,
         residual: &O::Tensor,
         bias: &BlockBias<'_, O::Tensor>,
-        queries: usize,
+        queries: Option<&[usize]>,
     ) -> OpResult<O::Tensor> {
         let (first, first_residual);
-        let (asking, residual) = if queries == ops.rows(x) {
-            (x, residual)
-        } else {
-            first = ops.first_rows(x, queries)?;
-            first_residual = ops.first_rows(residual, queries)?;
-            (&first, &first_residual)
+        let (asking, residual) = match queries {
+            None => (x, residual),
+            Some(queries) => {
+                first = ops.first_rows(x, queries)?;
+                first_residual = ops.first_rows(residual, queries)?;
+                (&first, &first_residual)
+            }
         };
         let gate = self
             .gate
@@ -221,7 +244,7 @@ fn projections<P: Prepare>(
     device: &P,
 ) -> OpResult<(P::Linear, P::Linear)> {
     let dim = config.dim;
-    let query = loader.linear(device, &at(names.query), (dim, dim), true)?;
+    let query = loader.linear(device, &at(names.query), (dim, dim), true, Role::Operand)?;
     let mut weight = loader.tensor(&at(&format!("{}.weight", names.key)), &[dim, dim])?;
     let mut bias = match config.key_bias {
         true => loader.tensor(&at(&format!("{}.bias", names.key)), &[dim])?,
@@ -230,6 +253,7 @@ fn projections<P: Prepare>(
     weight.extend(loader.tensor(&at(&format!("{}.weight", names.value)), &[dim, dim])?);
     bias.extend(loader.tensor(&at(&format!("{}.bias", names.value)), &[dim])?);
     let key_value = LinearWeights {
+        role: Role::Operand,
         out: 2 * dim,
         inp: dim,
         weight,
@@ -250,12 +274,14 @@ fn fused_projections<P: Prepare>(
     let rest_weight = weight.split_off(weight.len() / 3);
     let rest_bias = bias.split_off(bias.len() / 3);
     let query = LinearWeights {
+        role: Role::Operand,
         out: dim,
         inp: dim,
         weight,
         bias: Some(bias),
     };
     let key_value = LinearWeights {
+        role: Role::Operand,
         out: 2 * dim,
         inp: dim,
         weight: rest_weight,

@@ -1,5 +1,5 @@
 use crate::EncoderError;
-use crate::ops::{Activation, ConvShape, ConvWeights, NormWeights, OpResult, Ops, Prepare};
+use crate::ops::{Activation, ConvShape, ConvWeights, NormWeights, OpResult, Ops, Prepare, Role};
 use crate::weights::Loader;
 
 /// Epsilon of the parameterless norms of the stack, and of batch normalisation: PyTorch's default.
@@ -72,6 +72,7 @@ impl<P: Prepare> Positional<P> {
                 let weight = single_weight(shape, loader)?;
                 let bias = Some(loader.tensor("encoder.pos_conv_embed.conv.bias", &[dim])?);
                 built.convs.push(device.conv_weights(ConvWeights {
+                    role: Role::Stream,
                     shape,
                     weight,
                     bias,
@@ -84,7 +85,8 @@ impl<P: Prepare> Positional<P> {
             } => {
                 if leading_norm {
                     let name = "encoder.pos_conv_embed.layer_norm";
-                    built.leading_norm = Some(loader.norm(device, name, dim, EPSILON.into())?);
+                    built.leading_norm =
+                        Some(loader.norm(device, name, dim, (EPSILON.into(), Role::Stream))?);
                 }
                 for index in 0..depth {
                     let name = format!("encoder.pos_conv_embed.layers.{index}.conv");
@@ -92,12 +94,14 @@ impl<P: Prepare> Positional<P> {
                         loader.tensor(&format!("{name}.weight"), &[dim, dim / groups, kernel])?;
                     let bias = Some(loader.tensor(&format!("{name}.bias"), &[dim])?);
                     built.convs.push(device.conv_weights(ConvWeights {
+                        role: Role::Stream,
                         shape,
                         weight,
                         bias,
                     })?);
                 }
                 let norm = NormWeights {
+                    role: Role::Stream,
                     affine: None,
                     eps: EPSILON,
                 };
@@ -202,6 +206,7 @@ fn batch_norm_weights<P: Prepare>(
         .map(|((&b, &m), &s)| b - m * s)
         .collect();
     device.norm_weights(NormWeights {
+        role: Role::Stream,
         affine: Some((scale, shift)),
         eps: EPSILON,
     })

@@ -15,12 +15,12 @@ pub(crate) struct Kept<'a> {
     pub(crate) layers: &'a [usize],
     /// Leading rows that are no frames (extra tokens).
     pub(crate) skip: usize,
-    /// Frames after those.
-    pub(crate) frames: usize,
+    /// Frames after those, of every utterance.
+    pub(crate) frames: &'a [usize],
 }
 
 impl<O: Ops> Stack<O> {
-    /// The hidden states kept, `[layer, frame, dim]`. Blocks after the last one kept are not run,
+    /// The hidden states kept, `[layer, frame, dim]` of every utterance. Blocks after the last one kept are not run,
     /// and the last one that runs computes only the rows that are kept: its other rows would be
     /// seen by nobody.
     pub(crate) fn forward<'t>(
@@ -29,7 +29,7 @@ impl<O: Ops> Stack<O> {
         mut x: O::Tensor,
         kept: Kept<'_>,
         bias: impl Fn(usize) -> BlockBias<'t, O::Tensor>,
-    ) -> OpResult<Vec<f32>>
+    ) -> OpResult<Vec<Vec<f32>>>
     where
         O::Tensor: 't,
     {
@@ -38,19 +38,13 @@ impl<O: Ops> Stack<O> {
             skip,
             frames,
         } = kept;
-        let needed = skip + frames;
-        let rows = ops.rows(&x);
+        let needed: Vec<usize> = frames.iter().map(|frames| skip + frames).collect();
+        let fewer = (ops.lengths(&x) != needed).then_some(&*needed);
         let last = layers.last().copied().unwrap_or(0);
-        let mut states = Vec::new();
-        let mut keep = |x: &O::Tensor| -> OpResult<()> {
-            let values = ops.download(x)?;
-            let dim = values.len() / ops.rows(x);
-            states.extend_from_slice(&values[skip * dim..needed * dim]);
-            Ok(())
-        };
+        let mut states = vec![Vec::new(); frames.len()];
         for layer in 0..=last {
             if layer > 0 {
-                let queries = if layer == last { needed } else { rows };
+                let queries = fewer.filter(|_| layer == last);
                 x = self.blocks[layer - 1].forward(ops, x, &bias(layer - 1), queries)?;
             }
             if layer == self.blocks.len()
@@ -59,7 +53,10 @@ impl<O: Ops> Stack<O> {
                 x = ops.norm_rows(x, norm, Activation::None)?;
             }
             if layers.contains(&layer) {
-                keep(&x)?;
+                let values = ops.download(&x, skip, frames)?;
+                for (states, values) in states.iter_mut().zip(values) {
+                    states.extend(values);
+                }
             }
         }
         Ok(states)

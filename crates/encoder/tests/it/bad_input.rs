@@ -3,7 +3,7 @@
 use crate::made::{Golden, waveform, write_json, write_safetensors};
 use crate::shared::shared;
 use crate::speech_golden::open;
-use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
+use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection, Precision};
 use serde_json::json;
 use std::path::Path;
 
@@ -146,34 +146,32 @@ fn damaged_weights_and_waveforms_are_refused() {
     );
 }
 
-#[cfg(not(feature = "candle"))]
 #[test]
-fn a_device_that_was_not_built_in_is_named_with_its_feature() {
+fn what_a_device_does_not_have_is_named() {
     let golden = Golden::read("hubert-base");
     let folder = tempfile::tempdir().unwrap();
     golden.write_folder(folder.path(), str::to_owned);
-    for (device, feature) in [
-        ("cuda:1", "cuda"),
-        ("metal", "metal"),
-        ("candle-cpu", "candle"),
-    ] {
-        let source = EncoderSource::Local {
-            name: "x".into(),
-            path: folder.path().into(),
-        };
-        let device = device.parse().unwrap();
-        let options = EncoderOptions {
-            device,
-            ..EncoderOptions::default()
-        };
-        let error = Encoder::open(&source, &options).err().unwrap().to_string();
-        assert_eq!(
-            error,
-            format!(
-                "device `{device}` is not available: this program was built without the feature `{feature}`"
-            )
-        );
-    }
+    let source = EncoderSource::Local {
+        name: "x".into(),
+        path: folder.path().into(),
+    };
+    let options = EncoderOptions {
+        precision: Precision::F16,
+        ..EncoderOptions::default()
+    };
+    let error = Encoder::open(&source, &options).err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "device `cpu` is not available: it computes in f32 and bf16; f16 is a GPU's"
+    );
+    // A card of this number is nowhere, whatever else is.
+    let options = EncoderOptions {
+        device: "cuda:999".parse().unwrap(),
+        ..EncoderOptions::default()
+    };
+    let error = Encoder::open(&source, &options).err().unwrap().to_string();
+    let begins = "device `cuda:999` is not available: no ";
+    assert!(error.starts_with(begins), "{error}");
 }
 
 #[test]

@@ -2,10 +2,9 @@
 
 mod bad_input;
 mod batch;
-#[cfg(feature = "candle")]
-mod candle;
 mod check;
 mod data2vec2_golden;
+mod gpu;
 mod made;
 mod shared;
 mod speech_golden;

@@ -29,7 +29,7 @@ impl Tried {
                 self.0.push(format!(
                     "{} ({})",
                     path.display(),
-                    short(&error.to_string(), path)
+                    short(&said(&error), path)
                 ));
                 None
             }
@@ -40,6 +40,11 @@ impl Tried {
     pub(crate) fn line(&self) -> String {
         self.0.join(", ")
     }
+}
+
+/// What the loader said; the error itself only says that it said something.
+fn said(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// The loader's words without the path they begin with.

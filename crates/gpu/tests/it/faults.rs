@@ -69,7 +69,7 @@ fn every_planted_fault_is_seen() {
             .replace(right, wrong)
             .replace("ATTEND_ALL(f16, F16)", "");
         let planted = lean(&planted);
-        let host = Arc::new(Host::compile(&planted, 1 << 30).unwrap());
+        let host = Arc::new(Host::compile(&planted, 1 << 30, false).unwrap());
         let error = seen(&on(&host, Numbers::Bf16));
         assert!(
             error > 2e-2,

@@ -11,7 +11,7 @@ pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, tr
 use super::Network;
 use crate::EncoderError;
 use crate::normalise::Normalisation;
-use crate::ops::{Activation, OpResult, Ops, Prepare};
+use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, Kept, NormOrder, Positional, Stack,
 };
@@ -54,14 +54,23 @@ impl<P: Prepare> Speech<P> {
         let front_end = FrontEnd::build(&config.front_end, loader, &device)?;
         let features = config.front_end.dim();
         let projection_norm = match config.projection_norm {
-            true => Some(loader.norm(&device, "feature_projection.layer_norm", features, eps)?),
+            true => Some(loader.norm(
+                &device,
+                "feature_projection.layer_norm",
+                features,
+                (eps, Role::Operand),
+            )?),
             false => None,
         };
         let name = "feature_projection.projection";
-        let projection = loader.linear(&device, name, (dim, features), true)?;
+        let projection = loader.linear(&device, name, (dim, features), true, Role::Stream)?;
         let activation = config.front_end.activation;
         let positional = Positional::build(config.positional, dim, activation, loader, &device)?;
-        let norm = loader.norm(&device, "encoder.layer_norm", dim, eps)?;
+        let role = match config.order {
+            NormOrder::Post => Role::Both,
+            NormOrder::Pre | NormOrder::PreDoubled => Role::Stream,
+        };
+        let norm = loader.norm(&device, "encoder.layer_norm", dim, (eps, role))?;
         let (entry_norm, final_norm) = match config.order {
             NormOrder::Post => (Some(norm), None),
             NormOrder::Pre | NormOrder::PreDoubled => (None, Some(norm)),
@@ -116,11 +125,12 @@ impl<P: Prepare> Speech<P> {
 }
 
 impl<O: Ops> Network for Speech<O> {
-    fn encode(&self, samples: &[f32], layers: &[usize]) -> Result<Vec<f32>, EncoderError> {
+    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
         let ops = &self.device;
-        let mut x = self
-            .front_end
-            .forward(ops, &self.normalisation.apply(samples))?;
+        let signals = signals
+            .iter()
+            .map(|samples| self.normalisation.apply(samples));
+        let mut x = self.front_end.forward(ops, signals.collect())?;
         if let Some(norm) = &self.projection_norm {
             x = ops.norm_rows(x, norm, Activation::None)?;
         }
@@ -129,10 +139,11 @@ impl<O: Ops> Network for Speech<O> {
         if let Some(norm) = &self.entry_norm {
             x = ops.norm_rows(x, norm, Activation::None)?;
         }
-        let frames = ops.rows(&x);
+        let frames = &ops.lengths(&x);
+        let longest = frames.iter().copied().max().unwrap_or(1);
         let table = match &self.relative {
             None => None,
-            Some(relative) => Some(ops.upload(relative.table(frames), 2 * frames - 1)?),
+            Some(relative) => Some(ops.upload(relative.table(longest), 2 * longest - 1)?),
         };
         let bias = |_| table.as_ref().map_or(BlockBias::None, BlockBias::Relative);
         self.stack.forward(
@@ -145,5 +156,9 @@ impl<O: Ops> Network for Speech<O> {
             },
             bias,
         )
+    }
+
+    fn batch_frames(&self) -> Option<usize> {
+        self.device.batch_frames()
     }
 }

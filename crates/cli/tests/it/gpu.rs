@@ -1,0 +1,160 @@
+//! Machines without a driver, with one that does not start, with a cuBLASLt that is none: one clear line each.
+
+use crate::program::{Program, Transcript};
+use std::path::Path;
+use std::process::Command;
+
+/// A shared library of this name that exports `functions`, each of which returns `value`.
+fn stub(folder: &Path, name: &str, functions: &[&str], value: u32) {
+    let source = folder.join("stub.c");
+    let code: String = functions
+        .iter()
+        .map(|function| format!("int {function}(void) {{ return {value}; }}\n"))
+        .collect();
+    std::fs::write(&source, code).unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", &format!("-Wl,-soname,{name}"), "-o"])
+        .arg(folder.join(name))
+        .arg(&source)
+        .status();
+    assert!(built.unwrap().success());
+}
+
+/// Every function that the program wants of the driver, from the table in its source.
+fn driver_functions() -> Vec<&'static str> {
+    let table = include_str!("../../../gpu/src/cuda/tables.rs");
+    let names = table
+        .lines()
+        .filter_map(|line| line.trim().split_once('(').map(|(name, _)| name));
+    names
+        .filter(|name| name.starts_with("cu") && !name.starts_with("cublas"))
+        .collect()
+}
+
+fn doctor(program: &Program, libraries: &Path) -> Transcript {
+    let output = program
+        .command(&["doctor"])
+        .env("EMOBOX_CUDA_LIBS", libraries)
+        .output()
+        .unwrap();
+    program.transcript(&output)
+}
+
+fn line<'a>(transcript: &'a Transcript, title: &str) -> &'a str {
+    let found = transcript
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix(title));
+    found
+        .unwrap_or_else(|| panic!("{}", transcript.stdout))
+        .trim()
+}
+
+/// Asks for a card with a real checkpoint at hand.
+fn bench_on_cuda(program: &Program, libraries: &Path) -> Transcript {
+    let checkpoint = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../encoder/tests/golden/hubert-fairseq-base.pt"
+    );
+    std::fs::copy(checkpoint, program.path("h.pt")).unwrap();
+    let output = program
+        .command(&["encoders", "bench", "h=h.pt", "--device", "cuda"])
+        .env("EMOBOX_CUDA_LIBS", libraries)
+        .output()
+        .unwrap();
+    program.transcript(&output)
+}
+
+#[test]
+fn without_a_driver_it_is_said_where_it_was_looked_for() {
+    let program = Program::new();
+    let empty = program.path("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let found = doctor(&program, &empty);
+    assert_eq!(found.code, Some(0));
+    if line(&found, "driver").starts_with("serves") {
+        return; // This machine has one.
+    }
+    let wanted = "no NVIDIA driver on this machine; looked for [DIR]/empty/libcuda.so.1 (not there), libcuda.so.1 (not there)";
+    assert!(
+        line(&found, "driver").starts_with(wanted),
+        "{}",
+        found.stdout
+    );
+    assert_eq!(line(&found, "cards"), "none");
+    assert!(
+        found
+            .stdout
+            .contains("`--device cuda` does not find what it needs"),
+        "{}",
+        found.stdout
+    );
+    bench_on_cuda(&program, &empty).fails_with(
+        1,
+        &["device `cuda:0` is not available: no NVIDIA driver on this machine"],
+    );
+}
+
+#[test]
+fn a_driver_that_does_not_start_and_one_that_is_none_are_told_apart() {
+    let program = Program::new();
+    let folder = program.path("libs");
+    std::fs::create_dir_all(&folder).unwrap();
+    stub(&folder, "libcuda.so.1", &driver_functions(), 100);
+    let found = doctor(&program, &folder);
+    let wanted =
+        "the NVIDIA driver [DIR]/libs/libcuda.so.1 does not start: cuInit failed:  (code 100)";
+    assert_eq!(line(&found, "driver"), wanted);
+    bench_on_cuda(&program, &folder).fails_with(1, &["does not start: cuInit failed"]);
+
+    stub(
+        &folder,
+        "libcuda.so.1",
+        &["cuInit", "cuDriverGetVersion"],
+        0,
+    );
+    let found = doctor(&program, &folder);
+    let wanted = "the NVIDIA driver [DIR]/libs/libcuda.so.1 has no cuGetErrorString: it is too old, or no driver";
+    assert_eq!(line(&found, "driver"), wanted);
+    bench_on_cuda(&program, &folder).fails_with(1, &["has no cuGetErrorString"]);
+
+    std::fs::write(folder.join("libcuda.so.1"), "no library").unwrap();
+    let found = doctor(&program, &folder);
+    assert!(
+        line(&found, "driver").contains("[DIR]/libs/libcuda.so.1 (file too short)")
+            || line(&found, "driver").contains("[DIR]/libs/libcuda.so.1 (invalid ELF header)")
+            || line(&found, "driver").starts_with("serves"),
+        "{}",
+        found.stdout
+    );
+}
+
+#[test]
+fn a_wrong_cublaslt_is_named_with_what_it_lacks() {
+    let program = Program::new();
+    let folder = program.path("libs");
+    std::fs::create_dir_all(&folder).unwrap();
+    stub(&folder, "libcublasLt.so.13", &["cublasLtGetVersion"], 0);
+    let found = doctor(&program, &folder);
+    assert_eq!(
+        line(&found, "cuBLASLt"),
+        "[DIR]/libs/libcublasLt.so.13 is no cuBLASLt that this program can use: it has no cublasLtCreate"
+    );
+}
+
+/// The whole program on the GPU's kernels: the same line as the CPU's, with the device's name.
+#[test]
+fn the_kernels_run_on_this_machine_as_a_proof() {
+    let program = Program::new();
+    let found = doctor(&program, Path::new(""));
+    assert!(found.stdout.starts_with("CPU       "), "{}", found.stdout);
+    let json = program.succeed(&["doctor", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        json["cuda"],
+        json["cards"]
+            .as_array()
+            .is_some_and(|cards| !cards.is_empty())
+            && json["cublaslt"]["found"] == true
+    );
+}

@@ -1,0 +1,177 @@
+//! The whole GPU device on its host backend: the same goldens as the CPU's.
+
+use crate::data2vec2_golden::{file, write_funasr};
+use crate::made::{Golden, waveform};
+use crate::shared::largest_difference;
+use crate::speech_golden::{VARIANTS, compare, open, open_with};
+use emobox_encoder::{
+    Device, Encoder, EncoderError, EncoderOptions, HiddenStates, LayerSelection, Precision,
+};
+use std::path::Path;
+
+fn options(precision: Precision) -> EncoderOptions {
+    EncoderOptions {
+        device: Device::Host,
+        precision,
+        ..EncoderOptions::default()
+    }
+}
+
+/// Calls `check` with every golden's name, data and place.
+fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
+    for (variant, _) in VARIANTS {
+        let golden = Golden::read(variant);
+        let folder = tempfile::tempdir().unwrap();
+        golden.write_folder(folder.path(), str::to_owned);
+        check(variant, &golden, folder.path());
+    }
+    for name in [
+        "data2vec2-base",
+        "data2vec2-large",
+        "data2vec2-other",
+        "hubert-fairseq-base",
+        "hubert-fairseq-large",
+    ] {
+        check(name, &Golden::read(name), &file(&format!("{name}.pt")));
+    }
+    for name in ["emotion2vec-plus", "emotion2vec-base"] {
+        let golden = Golden::read(name);
+        let folder = tempfile::tempdir().unwrap();
+        write_funasr(&golden, folder.path(), str::to_owned);
+        check(name, &golden, folder.path());
+    }
+}
+
+#[test]
+fn every_family_is_within_the_tolerance_of_its_reference() {
+    every_golden(|name, golden, path| {
+        compare(golden, &open_with(path, &options(Precision::F32)), name);
+    });
+}
+
+/// The largest difference of any hidden state from the reference.
+fn error(golden: &Golden, encoder: &Encoder) -> f32 {
+    let mut worst = 0.0f32;
+    for (utterance, samples) in golden.utterances() {
+        let states = encoder.encode(&samples, &LayerSelection::All).unwrap();
+        for layer in 0..golden.states() {
+            let (_, expected) = golden.state(&utterance, layer);
+            worst = worst.max(largest_difference(states.layer(layer), &expected));
+        }
+    }
+    worst
+}
+
+/// The device rounds a few more things than the CPU does (what stands between two products, softmax's weights), and f16 has three bits
+/// more than bf16.
+#[test]
+fn sixteen_bits_are_as_near_as_they_can_be() {
+    every_golden(|name, golden, path| {
+        let on_cpu = EncoderOptions {
+            precision: Precision::Bf16,
+            ..EncoderOptions::default()
+        };
+        let cpu = error(golden, &open_with(path, &on_cpu));
+        let bf16 = error(golden, &open_with(path, &options(Precision::Bf16)));
+        let f16 = error(golden, &open_with(path, &options(Precision::F16)));
+        eprintln!("{name}: bf16 on the CPU {cpu:e}, on the device {bf16:e}, f16 {f16:e}");
+        assert!(bf16 < 2.5 * cpu, "{name}: {bf16} beside {cpu}");
+        assert!(f16 < bf16 / 2.0, "{name}: {f16} beside {bf16}");
+    });
+}
+
+/// Seven lengths, from the shortest there is to several blocks of attention.
+fn seven() -> Vec<Vec<f32>> {
+    let lengths = [400, 22_000, 719, 9000, 1040, 3333, 5801];
+    lengths
+        .iter()
+        .map(|&n| waveform(&format!("seven {n}"), n))
+        .collect()
+}
+
+fn together(encoder: &Encoder, waves: &[&[f32]]) -> Vec<HiddenStates> {
+    let results = encoder.encode_together(waves, &LayerSelection::All);
+    results.into_iter().map(Result::unwrap).collect()
+}
+
+/// On the host backend bit for bit: its products do not depend on how many rows there are. cuBLASLt's may.
+#[test]
+fn a_ragged_batch_is_each_utterance_alone_in_any_order_and_company() {
+    let waves = seven();
+    let all: Vec<&[f32]> = waves.iter().map(Vec::as_slice).collect();
+    every_golden(|name, _, path| {
+        let precisions: &[Precision] = match name {
+            "wavlm-base" | "emotion2vec-plus" => &[Precision::F32, Precision::Bf16, Precision::F16],
+            _ => &[Precision::Bf16],
+        };
+        for &precision in precisions {
+            let encoder = open_with(path, &options(precision));
+            let alone: Vec<_> = all
+                .iter()
+                .map(|wave| encoder.encode(wave, &LayerSelection::All).unwrap())
+                .collect();
+            assert!(
+                together(&encoder, &all) == alone,
+                "{name} {precision:?}: all seven"
+            );
+            let order = [5, 2, 6, 0, 3];
+            let some: Vec<&[f32]> = order.iter().map(|&index| all[index]).collect();
+            let expected: Vec<_> = order.iter().map(|&index| alone[index].clone()).collect();
+            assert!(
+                together(&encoder, &some) == expected,
+                "{name} {precision:?}: five in another order"
+            );
+        }
+    });
+}
+
+/// One that is too short, one that holds no number: each is refused alone, and the batches of `encode_batch` keep the order.
+#[test]
+fn what_cannot_be_encoded_does_not_take_the_batch_along() {
+    let golden = Golden::read("wavlm-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let encoder = open_with(folder.path(), &options(Precision::F32));
+    assert!(encoder.batch_frames().unwrap() > 1000);
+    let (short, odd, long) = (
+        waveform("short", 399),
+        vec![f32::NAN; 500],
+        waveform("long", 4000),
+    );
+    let waves: [&[f32]; 4] = [&short, &long, &odd, &long[..800]];
+    let results = encoder.encode_batch(&waves, &LayerSelection::Last, 2);
+    assert!(matches!(
+        results[0],
+        Err(EncoderError::TooShort { samples: 399, .. })
+    ));
+    assert_eq!(results[1].as_ref().unwrap().frames, 12);
+    assert!(matches!(
+        results[2],
+        Err(EncoderError::NonFiniteSample { index: 0, .. })
+    ));
+    assert_eq!(results[3].as_ref().unwrap().frames, 2);
+}
+
+/// Both numbers of bins, in f32 against the reference; 1500 positions a window, two windows at once.
+#[test]
+fn whisper_is_within_the_tolerance_of_its_reference() {
+    for name in ["whisper-80", "whisper-128"] {
+        let golden = Golden::read(name);
+        let folder = tempfile::tempdir().unwrap();
+        golden.write_folder(folder.path(), str::to_owned);
+        let encoder = open_with(folder.path(), &options(Precision::F32));
+        let utterances: Vec<_> = golden.utterances();
+        let waves: Vec<&[f32]> = utterances
+            .iter()
+            .map(|(_, samples)| samples.as_slice())
+            .collect();
+        let all = together(&encoder, &waves);
+        let cpu = open(folder.path());
+        for ((utterance, samples), states) in utterances.iter().zip(&all) {
+            let expected = cpu.encode(samples, &LayerSelection::All).unwrap();
+            assert_eq!(states.frames, expected.frames, "{name} {utterance}");
+            let difference = largest_difference(&states.data, &expected.data);
+            assert!(difference < 1e-4, "{name} {utterance}: {difference}");
+        }
+    }
+}
