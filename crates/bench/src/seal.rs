@@ -85,7 +85,9 @@ pub fn seal_corpus(
     });
     if let Err(error) = done {
         // Half a set has numbers that no second attempt makes again.
-        std::fs::remove_dir_all(&audio).map_err(|e| FileError::io("remove", &audio, e))?;
+        if audio.exists() {
+            std::fs::remove_dir_all(&audio).map_err(|e| FileError::io("remove", &audio, e))?;
+        }
         return Err(error);
     }
     Ok(set)

@@ -18,8 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
-    // clap prints help and usage errors itself and exits with 0 or 2.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return output::of_the_parser(&answer),
+    };
     let result = start(&cli).and_then(|()| commands::run(&cli, &STOP));
     if let Err(error) = &result {
         output::error(error);

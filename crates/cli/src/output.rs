@@ -10,7 +10,22 @@ pub(crate) fn result(text: &str) {
         .write_all(text.trim_end_matches('\n').as_bytes())
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush());
-    let Err(cause) = written else { return };
+    if let Err(cause) = written {
+        lost(&cause);
+    }
+}
+
+/// Prints what clap answers instead of a command: help and the version, or what is wrong with the call.
+pub(crate) fn of_the_parser(answer: &clap::Error) -> std::process::ExitCode {
+    let written = answer.print().and_then(|()| std::io::stdout().flush());
+    match written {
+        Err(cause) if !answer.use_stderr() => lost(&cause),
+        _ => std::process::ExitCode::from(answer.exit_code() as u8),
+    }
+}
+
+/// Ends the program: a result did not reach its reader.
+fn lost(cause: &std::io::Error) -> ! {
     if cause.kind() == std::io::ErrorKind::BrokenPipe {
         // The reader has closed the pipe (`emobox corpora | head`): nothing is left to do for it.
         std::process::exit(i32::from(crate::exit::DONE));
