@@ -499,10 +499,13 @@ impl<'a> Round<'a> {
             _ => LayerSelection::All,
         };
         let fact = |reason: String| Trouble::Fact(path.clone(), reason);
-        let hidden = self
-            .encoder
-            .encode(&samples, &layers)
-            .map_err(|e| fact(e.to_string()))?;
+        let hidden =
+            self.encoder
+                .encode(&samples, &layers)
+                .map_err(|e| match e.is_of_device() {
+                    true => Trouble::Now(e.to_string()),
+                    false => fact(e.to_string()),
+                })?;
         drop(samples);
         let view = HiddenView {
             layers: &hidden.layers,

@@ -170,6 +170,16 @@ pub enum EncoderError {
     Spectrum(String),
 }
 
+impl EncoderError {
+    /// Whether the device failed, and not the audio: the same utterance may pass another time.
+    pub fn is_of_device(&self) -> bool {
+        matches!(
+            self,
+            Self::Gpu(_) | Self::Device(_) | Self::DeviceUnavailable { .. }
+        )
+    }
+}
+
 /// ` (and 3 more)`, or nothing.
 struct Others(usize);
 
@@ -180,5 +190,26 @@ impl std::fmt::Display for Others {
             1 => f.write_str(" (and one more does not fit)"),
             n => write!(f, " (and {n} more do not fit)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use emobox_gpu::GpuError;
+
+    /// A full card says nothing about a recording.
+    #[test]
+    fn what_the_device_does_is_no_fact_about_the_audio() {
+        let (asked, free, total) = (3, 1, 2);
+        let full = EncoderError::from(GpuError::OutOfMemory { asked, free, total });
+        assert!(full.is_of_device());
+        assert_eq!(
+            full.to_string(),
+            "out of device memory: 3 more bytes wanted, 1 of 2 free"
+        );
+        assert!(EncoderError::Device("lost".to_owned()).is_of_device());
+        let (samples, minimum) = (1, 400);
+        assert!(!EncoderError::TooShort { samples, minimum }.is_of_device());
     }
 }
