@@ -142,9 +142,9 @@ fn a_wrong_cublaslt_is_named_with_what_it_lacks() {
     );
 }
 
-/// The whole program on the GPU's kernels: the same line as the CPU's, with the device's name.
+/// What is printed for people and for programs is the same judgement.
 #[test]
-fn the_kernels_run_on_this_machine_as_a_proof() {
+fn the_doctor_says_in_json_whether_a_card_can_be_used() {
     let program = Program::new();
     let found = doctor(&program, Path::new(""));
     assert!(found.stdout.starts_with("CPU       "), "{}", found.stdout);

@@ -328,6 +328,11 @@ fn a_result_that_cannot_be_written_is_a_failure_of_every_command() {
         &["evaluate", "p.jsonl"],
         &["compare", "p.jsonl", "p.jsonl"],
         &["du"],
+        &["--help"],
+        &["bench", "--help"],
+        &["--version"],
+        &["encoders"],
+        &["doctor"],
         &[
             "bench",
             "--plan",
