@@ -315,7 +315,7 @@ fn a_result_that_cannot_be_written_is_a_failure_of_every_command() {
     };
     let lines = [line("a", "sad", "sad"), line("b", "anger", "sad")].join("\n");
     program.write("p.jsonl", lines.as_bytes());
-    let calls: [&[&str]; 13] = [
+    let calls: &[&[&str]] = &[
         &["corpora"],
         &["corpora", "show", "emodb"],
         &["corpora", "--json"],
@@ -333,6 +333,7 @@ fn a_result_that_cannot_be_written_is_a_failure_of_every_command() {
         &["--version"],
         &["encoders"],
         &["doctor"],
+        &["extract", "--corpus", "mine", "--encoder", "fbank"],
         &[
             "bench",
             "--plan",
