@@ -103,10 +103,19 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     } else {
         return Err(unsupported(path, found));
     };
-    let preprocessor = read_json(&folder.join("preprocessor_config.json"))?;
+    if value
+        .get("quantization_config")
+        .is_some_and(|quantised| !quantised.is_null())
+    {
+        return Err(bad_file(
+            &folder.join("config.json"),
+            "quantization_config: the weights are quantised, which is not read; take the checkpoint that they were made from",
+        ));
+    }
+    let preprocessor = preprocessor(folder)?;
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {
         (ModelConfig::Whisper(_), _) => (Normalisation::None, "the architecture".to_owned()),
-        (_, Some(value)) => {
+        (_, Some((value, file))) => {
             let rate = Config::root(value).count("sampling_rate", Some(16_000), 16_000..=16_000);
             rate?;
             // The default of Wav2Vec2FeatureExtractor, as is the one below.
@@ -116,7 +125,7 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
             } else {
                 Normalisation::None
             };
-            (normalisation, "preprocessor_config.json".to_owned())
+            (normalisation, (*file).to_owned())
         }
         (_, None) => (
             Normalisation::Transformers,
@@ -135,6 +144,18 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
         config_from,
         normalisation_from,
     })
+}
+
+/// What is done to the waveform, and the file that says so: transformers 5 writes it into `processor_config.json`, as
+/// the part `feature_extractor`.
+fn preprocessor(folder: &Path) -> Result<Option<(Value, &'static str)>, EncoderError> {
+    let (own, nested) = ("preprocessor_config.json", "processor_config.json");
+    if let Some(value) = read_json(&folder.join(own))? {
+        return Ok(Some((value, own)));
+    }
+    let value = read_json(&folder.join(nested))?;
+    let part = value.and_then(|mut value| value.get_mut("feature_extractor").map(Value::take));
+    Ok(part.filter(Value::is_object).map(|part| (part, nested)))
 }
 
 fn fairseq(checkpoint: Checkpoint, translated: &Translated) -> Result<Detected, EncoderError> {

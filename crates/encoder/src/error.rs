@@ -92,6 +92,16 @@ pub enum EncoderError {
         /// How many further tensors are missing or have the wrong shape.
         others: usize,
     },
+    /// Weights as whole numbers, whose scale is elsewhere.
+    #[error(
+        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not read; take the checkpoint that they were made from"
+    )]
+    QuantisedTensor {
+        /// In the checkpoint.
+        tensor: String,
+        /// Of its elements.
+        dtype: String,
+    },
     /// A tensor that holds an infinity or a NaN.
     #[error("tensor `{tensor}` holds {value} at element {index}; the checkpoint is damaged")]
     NonFiniteTensor {

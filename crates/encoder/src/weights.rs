@@ -118,6 +118,15 @@ impl<'a> Loader<'a> {
             shape: shape.to_vec(),
             found,
         };
+        if let Some(dtype) = self.checkpoint.dtype(&need.tensor)
+            && dtype.is_integer()
+        {
+            let dtype = dtype.to_string();
+            return Err(EncoderError::QuantisedTensor {
+                tensor: need.tensor,
+                dtype,
+            });
+        }
         if !self.reads {
             self.needs.push(need);
             return Ok(Vec::new());

@@ -49,6 +49,16 @@ impl Dtype {
     }
 }
 
+impl Dtype {
+    /// Whether the elements are whole numbers, as weights are alone where somebody has quantised them.
+    pub fn is_integer(&self) -> bool {
+        matches!(
+            self,
+            Self::I64 | Self::I32 | Self::I16 | Self::I8 | Self::U8 | Self::Bool
+        )
+    }
+}
+
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -23,9 +23,10 @@ use std::path::{Path, PathBuf};
 
 /// Small files that are taken along where a repository has them: what describes the model.
 #[cfg(feature = "hub")]
-const DESCRIPTIONS: [&str; 5] = [
+const DESCRIPTIONS: [&str; 6] = [
     "config.json",
     "preprocessor_config.json",
+    "processor_config.json",
     "config.yaml",
     "configuration.json",
     "tokens.txt",

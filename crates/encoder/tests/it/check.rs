@@ -88,3 +88,66 @@ fn real_weights_agree_with_their_row_of_the_zoo() {
     );
     assert!(report.complete());
 }
+
+#[test]
+fn the_feature_extractor_inside_processor_config_is_read() {
+    let golden = Golden::read("wavlm-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let (own, nested) = (
+        folder.path().join("preprocessor_config.json"),
+        folder.path().join("processor_config.json"),
+    );
+    std::fs::remove_file(&own).unwrap();
+    for (on, said) in [(false, "as it is"), (true, "to mean 0 and variance 1")] {
+        let part = json!({"do_normalize": on, "sampling_rate": 16_000});
+        write_json(
+            &nested,
+            &json!({"feature_extractor": part, "processor_class": "Wav2Vec2Processor"}),
+        );
+        let screen = screen(folder.path());
+        assert!(
+            screen.contains(&format!("{said}, by processor_config.json")),
+            "{screen}"
+        );
+    }
+    // A processor's file of before holds no feature extractor, and the own file has the word where there is one.
+    write_json(&nested, &json!({"processor_class": "Wav2Vec2Processor"}));
+    assert!(screen(folder.path()).contains("by nothing (no preprocessor_config.json"));
+    write_json(
+        &nested,
+        &json!({"feature_extractor": {"do_normalize": true}}),
+    );
+    write_json(&own, &json!({"do_normalize": false}));
+    assert!(screen(folder.path()).contains("as it is, by preprocessor_config.json"));
+}
+
+#[test]
+fn quantised_weights_are_refused_by_name() {
+    let golden = Golden::read("wavlm-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let mut config = golden.description["config"].clone();
+    config["quantization_config"] = json!({"quant_method": "bitsandbytes", "load_in_8bit": true});
+    write_json(&folder.path().join("config.json"), &config);
+    let said = check_dir(folder.path()).unwrap_err().to_string();
+    assert!(said.contains("quantization_config"), "{said}");
+    // Without the word in the configuration the numbers themselves say it.
+    config["quantization_config"] = json!(null);
+    write_json(&folder.path().join("config.json"), &config);
+    let weights = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&weights).unwrap();
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+    let header = String::from_utf8(rest[..length].to_vec()).unwrap();
+    // Integers of the same width: shapes and offsets still fit.
+    let header = header.replace("F32", "I32");
+    let quantised = [&bytes[..8], header.as_bytes(), &rest[length..]].concat();
+    std::fs::write(&weights, quantised).unwrap();
+    let said = match check_dir(folder.path()) {
+        Ok(report) => report.to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert!(said.contains("i32") && said.contains("quantised"), "{said}");
+    assert!(!said.contains("it opens"), "{said}");
+}
