@@ -1,6 +1,7 @@
 use super::naming::Naming;
 use crate::ReportData;
 use emobox_score::{Absent, AbsentState, Run};
+use std::collections::BTreeMap;
 
 /// Headline runs laid out as corpora by systems.
 pub(crate) struct Grid<'a> {
@@ -125,6 +126,21 @@ impl<'a> Grid<'a> {
                 Slot::Run(run) => Some((corpus, system, run)),
                 _ => None,
             })
+    }
+
+    /// The systems that may be ranked against each other: those tested on the same partition.
+    pub(crate) fn rivals(&self) -> Vec<Vec<usize>> {
+        let systems = 0..self.systems.len();
+        if !self.naming.names_partitions() {
+            return vec![systems.collect()];
+        }
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for system in systems {
+            let mut runs = (0..self.corpora.len()).filter_map(|corpus| self.run(corpus, system));
+            let partition = runs.next().map_or("", |run| &run.partition);
+            groups.entry(partition).or_default().push(system);
+        }
+        groups.into_values().collect()
     }
 
     /// The encoder of a system's column.

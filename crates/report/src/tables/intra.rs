@@ -29,7 +29,10 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     let mut table = Table {
         caption: caption(metrics, &grid),
         columns,
-        ranked: Some("of the row"),
+        ranked: Some(match grid.rivals().len() {
+            1 => "of the row",
+            _ => "of the row on its partition",
+        }),
         keys: if several { 2 } else { 1 },
         ..Table::default()
     };
@@ -56,11 +59,13 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
             row.extend(cells);
             row
         }));
-        if let Some(ranking) = ranked(&grid, *metric) {
-            table.notes.push(ranking_note(&ranking, *metric));
-        }
-        if let Some(separation) = separation(&grid, *metric) {
-            table.notes.push(separation_note(&separation, *metric));
+        for rivals in grid.rivals() {
+            if let Some((_, ranking)) = ranked(&grid, &rivals, *metric) {
+                table.notes.push(ranking_note(&ranking, *metric));
+            }
+            if let Some(separation) = separation(&grid, &rivals, *metric) {
+                table.notes.push(separation_note(&separation, *metric));
+            }
         }
     }
     if table.footer.iter().any(|row| row[0].text == OWN) {
@@ -88,19 +93,34 @@ pub(super) fn paper_note() -> String {
 }
 
 /// The encoders ranked over corpora by one metric, without those that have no score at all; `None` with fewer than
-/// three encoders or complete corpora.
+/// three encoders or complete corpora, and where they were tested on several partitions.
 pub fn ranking(data: &ReportData, metric: Metric) -> Option<Ranking> {
-    ranked(&Grid::of(data), metric)
+    let grid = Grid::of(data);
+    match &*grid.rivals() {
+        [rivals] => Some(ranked(&grid, rivals, metric)?.1),
+        _ => None,
+    }
 }
 
-fn ranked(grid: &Grid<'_>, metric: Metric) -> Option<Ranking> {
-    let scored = scored(grid);
+/// The ranking of those of some systems that have a score somewhere, with their places in the grid.
+fn ranked(grid: &Grid<'_>, rivals: &[usize], metric: Metric) -> Option<(Vec<usize>, Ranking)> {
+    let mut scored = scored(grid);
+    scored.retain(|system| rivals.contains(system));
     let names: Vec<String> = scored.iter().map(|&s| grid.systems[s].clone()).collect();
     let values: Vec<Vec<Option<f64>>> = (0..grid.corpora.len())
         .map(|c| scored.iter().map(|&s| value(grid, c, s, metric)).collect())
         .collect();
     let ranking = rank(&names, &values, ALPHA).ok()?;
-    (names.len() >= RANKABLE && ranking.corpora >= RANKABLE).then_some(ranking)
+    (names.len() >= RANKABLE && ranking.corpora >= RANKABLE).then_some((scored, ranking))
+}
+
+/// Marks the best of each group of systems that may be compared.
+fn mark_rivals(grid: &Grid<'_>, cells: &mut [Cell]) {
+    for rivals in grid.rivals() {
+        let of_group = cells.iter_mut().enumerate();
+        let of_group = of_group.filter(|(system, _)| rivals.contains(system));
+        mark_best(&mut of_group.map(|(_, cell)| cell).collect::<Vec<_>>());
+    }
 }
 
 /// The systems that have a score somewhere.
@@ -173,7 +193,7 @@ impl Layout {
                 Slot::Nothing => Cell::missing(),
             })
             .collect();
-        mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
+        mark_rivals(grid, &mut cells);
         // Only what the published recipe would print stands beside what it printed.
         let comparable = |s| as_published(grid.run(corpus, s)?, metric).ok();
         let pairs = systems.map(|s| (comparable(s), self.published(grid, corpus, s, metric)));
@@ -216,7 +236,6 @@ struct Footer<'a, 'b> {
     grid: &'b Grid<'a>,
     layout: &'b Layout,
     metric: Metric,
-    scored: Vec<usize>,
     /// Corpora on which every scored system has a score.
     complete: Vec<usize>,
 }
@@ -232,7 +251,6 @@ impl<'a, 'b> Footer<'a, 'b> {
             grid,
             layout,
             metric,
-            scored,
             complete,
         }
     }
@@ -249,11 +267,15 @@ impl<'a, 'b> Footer<'a, 'b> {
             let cells = (0..self.grid.systems.len()).map(|s| self.own_average(s));
             rows.push((OWN.to_owned(), self.layout.own_row(cells.collect())));
         }
-        if let Some(ranking) = ranked(self.grid, self.metric) {
-            let mut ranks = vec![Cell::missing(); self.grid.systems.len()];
-            for (&system, &rank) in self.scored.iter().zip(&ranking.mean_ranks) {
-                ranks[system] = Cell::number(format!("{rank:.2}"), rank);
+        let mut ranks = vec![Cell::missing(); self.grid.systems.len()];
+        for rivals in self.grid.rivals() {
+            if let Some((systems, ranking)) = ranked(self.grid, &rivals, self.metric) {
+                for (system, &rank) in systems.into_iter().zip(&ranking.mean_ranks) {
+                    ranks[system] = Cell::number(format!("{rank:.2}"), rank);
+                }
             }
+        }
+        if ranks.iter().any(|rank| rank.value.is_some()) {
             rows.push(("mean rank".to_owned(), self.layout.own_row(ranks)));
         }
         rows
@@ -278,7 +300,7 @@ impl<'a, 'b> Footer<'a, 'b> {
             values.collect::<Option<Vec<f64>>>().map(mean)
         };
         let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();
-        mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
+        mark_rivals(self.grid, &mut cells);
         let pairs = own.iter().enumerate().map(|(s, own)| (*own, published(s)));
         self.layout.spread(cells, pairs)
     }
@@ -314,7 +336,7 @@ fn ranking_note(ranking: &Ranking, metric: Metric) -> String {
 }
 
 /// What the scores' own noise leaves apart; `None` with one system or without standard errors.
-fn separation(grid: &Grid<'_>, metric: Metric) -> Option<Separation> {
+fn separation(grid: &Grid<'_>, rivals: &[usize], metric: Metric) -> Option<Separation> {
     let estimate = |c, s| {
         grid.run(c, s).map(|run| {
             let errors = run.errors;
@@ -329,9 +351,10 @@ fn separation(grid: &Grid<'_>, metric: Metric) -> Option<Separation> {
         })
     };
     let rows: Vec<Vec<Option<Estimate>>> = (0..grid.corpora.len())
-        .map(|c| (0..grid.systems.len()).map(|s| estimate(c, s)).collect())
+        .map(|c| rivals.iter().map(|&s| estimate(c, s)).collect())
         .collect();
-    separate(&grid.systems, &rows, ALPHA).ok()
+    let systems: Vec<String> = rivals.iter().map(|&s| grid.systems[s].clone()).collect();
+    separate(&systems, &rows, ALPHA).ok()
 }
 
 fn separation_note(separation: &Separation, metric: Metric) -> String {

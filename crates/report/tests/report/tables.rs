@@ -377,3 +377,29 @@ fn a_latex_document_holds_all_tables() {
     // Headings of a long table are there twice.
     assert_eq!(rows, 2 * (96 + 6 + 2) + 1 + 40);
 }
+
+#[test]
+fn scores_on_different_partitions_do_not_compete() {
+    let mut data = common::report();
+    let marked = |data: &emobox_report::ReportData| {
+        let table = intra_table(data, &[Metric::Ua]);
+        let best =
+            |row: &Vec<emobox_report::Cell>| row.iter().filter(|cell| cell.rank == Some(1)).count();
+        (table.rows.iter().map(best).collect::<Vec<_>>(), table)
+    };
+    let (one, table) = marked(&data);
+    assert_eq!(one, [1, 1]);
+    assert_eq!(table.ranked, Some("of the row"));
+    let clean = data.scores.runs.clone().into_iter().map(|mut run| {
+        run.partition = "speaker".to_owned();
+        run.ua /= 2.0;
+        run
+    });
+    let clean: Vec<_> = clean.collect();
+    data.scores.runs.extend(clean);
+    let (both, table) = marked(&data);
+    assert_eq!(both, [2, 2], "{}", table.markdown());
+    assert_eq!(table.ranked, Some("of the row on its partition"));
+    let names = |note: &&String| note.contains("(paper)") && note.contains("(speaker)");
+    assert_eq!(table.notes.iter().find(names), None);
+}
