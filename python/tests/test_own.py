@@ -150,7 +150,10 @@ def test_predictions_are_scored_and_compared(demo: emobox.Manifest, tmp_path: Pa
     assert comparison.details["ua"]["difference"] > 0.2 and "good" in comparison._repr_html_()
     # Speakers that only one side names are those of both.
     spoken = [emobox.Prediction(u.key, u.label, u.label, speaker=u.speaker) for u in demo]
-    assert emobox.compare(spoken, half).details["interval"] == emobox.compare(spoken, spoken).details["interval"]
+    interval, of_itself = (emobox.compare(spoken, other).details["interval"] for other in (half, spoken))
+    # Nothing differs from itself, so that difference has no spread.
+    assert "refused" not in interval and of_itself.pop("refused") == "no-spread"
+    assert interval == of_itself
     with pytest.raises(ValueError, match="are not in the manifest"):
         emobox.evaluate(good, demo[:3])
     (tmp_path / "p.jsonl").write_text('{"key": "a"}\n')
