@@ -36,6 +36,28 @@ impl Gpu {
         Ok((table.address(), table, longest))
     }
 
+    /// A kernel over jobs of rows of `width` threads, as many jobs a launch as it takes, after a check that they stay inside.
+    ///
+    /// # Safety
+    /// `arguments`, given the address of the jobs, are those of the kernel, and its matrices have `source` and `target` rows.
+    unsafe fn over_jobs(
+        &self,
+        kernel: &str,
+        width: usize,
+        jobs: &[Job],
+        (source, target): (usize, usize),
+        arguments: impl Fn(Argument) -> Vec<Argument>,
+    ) -> Result<(), GpuError> {
+        for jobs in jobs.chunks(crate::spans::MOST) {
+            let (address, _held, longest) = self.jobs(jobs, source, target)?;
+            let grid = [blocks(longest * width), jobs.len(), 1];
+            let arguments = arguments(Argument::Address(address));
+            // SAFETY: the caller's word for the arguments; the jobs were checked above.
+            unsafe { self.run(kernel, grid, THREADS, &arguments)? };
+        }
+        Ok(())
+    }
+
     /// Rows of `columns` numbers from `x` into `y`.
     ///
     /// # Errors
@@ -51,29 +73,21 @@ impl Gpu {
         jobs: &[Job],
     ) -> Result<(), GpuError> {
         assert_eq!(x.numbers(), y.numbers(), "move_rows");
-        for jobs in jobs.chunks(crate::spans::MOST) {
-            let (address, _held, longest) =
-                self.jobs(jobs, x.len() / columns, y.len() / columns)?;
-            let bytes = columns * x.numbers().bytes();
-            let unit = if bytes.is_multiple_of(16) { 16 } else { 2 };
-            let units = bytes / unit;
-            let arguments = [
-                Argument::Address(x.address()),
-                Argument::Address(y.address()),
-                Argument::Address(address),
-                Argument::Int(units as i32),
-            ];
-            // SAFETY: the jobs were checked to stay inside both.
-            unsafe {
-                self.run(
-                    &format!("move_rows_{unit}"),
-                    [blocks(longest * units), jobs.len(), 1],
-                    THREADS,
-                    &arguments,
-                )?
-            };
+        let bytes = columns * x.numbers().bytes();
+        let unit = if bytes.is_multiple_of(16) { 16 } else { 2 };
+        let (kernel, units) = (format!("move_rows_{unit}"), bytes / unit);
+        let rows_of = (x.len() / columns, y.len() / columns);
+        // SAFETY: the arguments of the kernel, whose matrices are `x` and `y`.
+        unsafe {
+            self.over_jobs(&kernel, units, jobs, rows_of, |jobs| {
+                vec![
+                    Argument::Address(x.address()),
+                    Argument::Address(y.address()),
+                    jobs,
+                    Argument::Int(units as i32),
+                ]
+            })
         }
-        Ok(())
     }
 
     /// A matrix of `rows` rows made of rows of `x`; rows that no job writes hold anything.
@@ -133,23 +147,17 @@ impl Gpu {
             )?,
             false => x,
         };
-        for jobs in jobs.chunks(crate::spans::MOST) {
-            let (address, _held, longest) = self.jobs(jobs, y.len() / columns, rows)?;
-            let arguments = [
-                Argument::Address(y.address()),
-                Argument::Address(sum.address()),
-                Argument::Address(address),
-                Argument::Int(columns as i32),
-            ];
-            // SAFETY: the jobs were checked to stay inside both.
-            unsafe {
-                self.run(
-                    "add_rows",
-                    [blocks(longest * columns), jobs.len(), 1],
-                    THREADS,
-                    &arguments,
-                )?
-            };
+        let rows_of = (y.len() / columns, rows);
+        // SAFETY: the arguments of the kernel, whose matrices are `y` and `sum`.
+        unsafe {
+            self.over_jobs("add_rows", columns, jobs, rows_of, |jobs| {
+                vec![
+                    Argument::Address(y.address()),
+                    Argument::Address(sum.address()),
+                    jobs,
+                    Argument::Int(columns as i32),
+                ]
+            })?;
         }
         Ok(sum)
     }
@@ -170,25 +178,19 @@ impl Gpu {
         let y = self.room(self.operands(), rows * columns)?;
         y.clear()?;
         let kernel = format!("spread_{}_{}", x.numbers().name(), self.operands().name());
-        for jobs in jobs.chunks(crate::spans::MOST) {
-            let (address, _held, longest) = self.jobs(jobs, x.len() / columns, rows)?;
-            let arguments = [
-                Argument::Address(x.address()),
-                Argument::Address(y.address()),
-                Argument::Address(address),
-                Argument::Int(columns as i32),
-                Argument::Int(groups as i32),
-                Argument::Int(rows as i32),
-            ];
-            // SAFETY: the jobs were checked to stay inside both.
-            unsafe {
-                self.run(
-                    &kernel,
-                    [blocks(longest * columns), jobs.len(), 1],
-                    THREADS,
-                    &arguments,
-                )?
-            };
+        let rows_of = (x.len() / columns, rows);
+        // SAFETY: the arguments of the kernel, whose matrices are `x` and `y`.
+        unsafe {
+            self.over_jobs(&kernel, columns, jobs, rows_of, |jobs| {
+                vec![
+                    Argument::Address(x.address()),
+                    Argument::Address(y.address()),
+                    jobs,
+                    Argument::Int(columns as i32),
+                    Argument::Int(groups as i32),
+                    Argument::Int(rows as i32),
+                ]
+            })?;
         }
         Ok(y)
     }
@@ -222,28 +224,22 @@ impl Gpu {
         let y = self.room(numbers, rows * columns)?;
         let narrow = self.operands() != Numbers::F32 && !wide;
         let kernel = format!("gather_{}", x.numbers().name());
-        for jobs in jobs.chunks(crate::spans::MOST) {
-            let (address, _held, longest) = self.jobs(jobs, from_rows, rows)?;
-            let arguments = [
-                Argument::Address(x.address()),
-                Argument::Address(bias.map_or(0, Array::address)),
-                Argument::Address(if narrow { 0 } else { y.address() }),
-                Argument::Address(if narrow { y.address() } else { 0 }),
-                Argument::Address(address),
-                Argument::Int(columns as i32),
-                Argument::Int(groups as i32),
-                Argument::Int(from_rows as i32),
-                activation.code(),
-            ];
-            // SAFETY: the jobs were checked to stay inside both.
-            unsafe {
-                self.run(
-                    &kernel,
-                    [blocks(longest * columns), jobs.len(), 1],
-                    THREADS,
-                    &arguments,
-                )?
-            };
+        let rows_of = (from_rows, rows);
+        // SAFETY: the arguments of the kernel, whose matrices are `x` and `y`.
+        unsafe {
+            self.over_jobs(&kernel, columns, jobs, rows_of, |jobs| {
+                vec![
+                    Argument::Address(x.address()),
+                    Argument::Address(bias.map_or(0, Array::address)),
+                    Argument::Address(if narrow { 0 } else { y.address() }),
+                    Argument::Address(if narrow { y.address() } else { 0 }),
+                    jobs,
+                    Argument::Int(columns as i32),
+                    Argument::Int(groups as i32),
+                    Argument::Int(from_rows as i32),
+                    activation.code(),
+                ]
+            })?;
         }
         Ok(y)
     }
