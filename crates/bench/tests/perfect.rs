@@ -1,13 +1,17 @@
 //! Predictions that are all right score 100 with nothing in doubt, on every corpus and partition that there is: whatever
 //! classes its folds lack and whoever speaks only one of them.
 
+#[path = "../../corpus/tests/miniature/release.rs"]
+mod release;
+
 use emobox_corpus::{
-    AudioHeader, HeaderProblem, Manifest, PartitionOptions, PrepareOptions, Role, Scheme,
-    partition, path_text, prepare, prepare_with, registry,
+    Manifest, PartitionOptions, PrepareOptions, Role, Scheme, partition, prepare, prepare_with,
+    registry,
 };
 use emobox_score::{
     FEWEST_CLUSTERS, InferenceOptions, Prediction, RunLabels, ScoreRequest, score_folds,
 };
+use release::{read_header, unpack};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -64,43 +68,12 @@ fn is_perfect(manifest: &Manifest, scheme: Scheme) -> Option<bool> {
     Some(headline.ua_ci.is_some())
 }
 
-fn read_header(path: &Path) -> Result<AudioHeader, HeaderProblem> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let numbers: Vec<u64> = text
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect();
-    match numbers[..] {
-        [rate, channels, frames] => Ok(AudioHeader {
-            sample_rate: rate as u32,
-            channels: channels as u16,
-            frames,
-        }),
-        _ => Err("no audio".to_owned().into()),
-    }
-}
-
 /// A corpus's miniature release; see `crates/corpus/tests/miniature.rs`.
 fn miniature(corpus: &str) -> Manifest {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(format!("../corpus/tests/miniature/{corpus}.txt"));
     let folder = tempfile::tempdir().unwrap();
-    let mut files: Vec<(String, String)> = Vec::new();
-    for line in std::fs::read_to_string(path).unwrap().lines() {
-        let name = line
-            .strip_prefix("-- ")
-            .and_then(|rest| rest.strip_suffix(" --"));
-        match (name, files.last_mut()) {
-            (Some(name), _) => files.push((name.to_owned(), String::new())),
-            (None, Some((_, text))) => *text += &format!("{line}\n"),
-            (None, None) => {}
-        }
-    }
-    for (name, text) in files {
-        let file = folder.path().join(path_text::decode(&name));
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
-    }
+    unpack(&std::fs::read_to_string(path).unwrap(), folder.path());
     let options = PrepareOptions {
         allow_missing: true,
         threads: Some(1),
