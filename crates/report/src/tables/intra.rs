@@ -29,7 +29,7 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     let mut table = Table {
         caption: caption(metrics, &grid),
         columns,
-        ranked: Some(match grid.rivals().len() {
+        ranked: Some(match layout.rivals.len() {
             1 => "of the row",
             _ => "of the row on its partition",
         }),
@@ -59,11 +59,11 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
             row.extend(cells);
             row
         }));
-        for rivals in grid.rivals() {
-            if let Some((_, ranking)) = ranked(&grid, &rivals, *metric) {
+        for rivals in &layout.rivals {
+            if let Some((_, ranking)) = ranked(&grid, rivals, *metric) {
                 table.notes.push(ranking_note(&ranking, *metric));
             }
-            if let Some(separation) = separation(&grid, &rivals, *metric) {
+            if let Some(separation) = separation(&grid, rivals, *metric) {
                 table.notes.push(separation_note(&separation, *metric));
             }
         }
@@ -114,15 +114,6 @@ fn ranked(grid: &Grid<'_>, rivals: &[usize], metric: Metric) -> Option<(Vec<usiz
     (names.len() >= RANKABLE && ranking.corpora >= RANKABLE).then_some((scored, ranking))
 }
 
-/// Marks the best of each group of systems that may be compared.
-fn mark_rivals(grid: &Grid<'_>, cells: &mut [Cell]) {
-    for rivals in grid.rivals() {
-        let of_group = cells.iter_mut().enumerate();
-        let of_group = of_group.filter(|(system, _)| rivals.contains(system));
-        mark_best(&mut of_group.map(|(_, cell)| cell).collect::<Vec<_>>());
-    }
-}
-
 /// The systems that have a score somewhere.
 fn scored(grid: &Grid<'_>) -> Vec<usize> {
     let corpora = 0..grid.corpora.len();
@@ -145,8 +136,9 @@ fn caption(metrics: &[Metric], grid: &Grid<'_>) -> String {
     }
 }
 
-/// Which systems have a column of published figures.
+/// Which systems have a column of published figures, and which are ranked against each other.
 struct Layout {
+    rivals: Vec<Vec<usize>>,
     beside: Option<PaperSource>,
     paper: Vec<Option<&'static str>>,
 }
@@ -155,6 +147,7 @@ impl Layout {
     fn new(grid: &Grid<'_>, beside: Option<PaperSource>) -> Self {
         let known = |s| beside.and_then(|_| paper().model(grid.encoder(s)));
         Self {
+            rivals: grid.rivals(),
             beside,
             paper: (0..grid.systems.len()).map(known).collect(),
         }
@@ -169,6 +162,15 @@ impl Layout {
             }
         }
         columns
+    }
+
+    /// Marks the best of each group of systems that may be compared.
+    fn mark_rivals(&self, cells: &mut [Cell]) {
+        for rivals in &self.rivals {
+            let of_group = cells.iter_mut().enumerate();
+            let of_group = of_group.filter(|(system, _)| rivals.contains(system));
+            mark_best(&mut of_group.map(|(_, cell)| cell).collect::<Vec<_>>());
+        }
     }
 
     /// The published figure of a cell.
@@ -193,7 +195,7 @@ impl Layout {
                 Slot::Nothing => Cell::missing(),
             })
             .collect();
-        mark_rivals(grid, &mut cells);
+        self.mark_rivals(&mut cells);
         // Only what the published recipe would print stands beside what it printed.
         let comparable = |s| as_published(grid.run(corpus, s)?, metric).ok();
         let pairs = systems.map(|s| (comparable(s), self.published(grid, corpus, s, metric)));
@@ -268,8 +270,8 @@ impl<'a, 'b> Footer<'a, 'b> {
             rows.push((OWN.to_owned(), self.layout.own_row(cells.collect())));
         }
         let mut ranks = vec![Cell::missing(); self.grid.systems.len()];
-        for rivals in self.grid.rivals() {
-            if let Some((systems, ranking)) = ranked(self.grid, &rivals, self.metric) {
+        for rivals in &self.layout.rivals {
+            if let Some((systems, ranking)) = ranked(self.grid, rivals, self.metric) {
                 for (system, &rank) in systems.into_iter().zip(&ranking.mean_ranks) {
                     ranks[system] = Cell::number(format!("{rank:.2}"), rank);
                 }
@@ -300,7 +302,7 @@ impl<'a, 'b> Footer<'a, 'b> {
             values.collect::<Option<Vec<f64>>>().map(mean)
         };
         let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();
-        mark_rivals(self.grid, &mut cells);
+        self.layout.mark_rivals(&mut cells);
         let pairs = own.iter().enumerate().map(|(s, own)| (*own, published(s)));
         self.layout.spread(cells, pairs)
     }
