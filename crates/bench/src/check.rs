@@ -1,10 +1,12 @@
 //! Looking before leaping: everything that can be known of an experiment before anything is encoded.
 
+use crate::cross::{check_classes, class_map};
 use crate::disk::{DiskForecast, free_space};
 use crate::extract::load_utterance;
-use crate::plan::{JobStage, JobState, Plan, States, gigabytes};
+use crate::plan::{Job, JobStage, JobState, Plan, States, gigabytes};
+use crate::split::{SplitRequest, split};
 use crate::workshop::Workshop;
-use crate::{BenchError, Context, Corpus, Experiment, Home};
+use crate::{BenchError, Context, Corpus, Experiment, Home, open_corpus};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::path::Path;
 /// Something that will leave cells of the table empty, or stop the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// A corpus, an encoder, or `disk`.
+    /// A corpus, an encoder, `shared classes` or `disk`.
     pub subject: String,
     /// What is wrong and what to do.
     pub problem: String,
@@ -60,16 +62,21 @@ impl Checked {
         text
     }
 
-    /// Whether there is room for the features.
-    pub(crate) fn fits(&self) -> Result<(), BenchError> {
-        match self.findings.iter().find(|finding| finding.subject == DISK) {
+    /// Whether a run can begin: there is room for the features, and corpora that are compared share classes.
+    pub(crate) fn may_begin(&self) -> Result<(), BenchError> {
+        let mut findings = self.findings.iter();
+        match findings.find(|finding| [DISK, CLASSES].contains(&finding.subject.as_str())) {
             None => Ok(()),
-            Some(finding) => Err(BenchError::TooLittleDisk(finding.problem.clone())),
+            Some(finding) if finding.subject == DISK => {
+                Err(BenchError::TooLittleDisk(finding.problem.clone()))
+            }
+            Some(finding) => Err(BenchError::Call(finding.problem.clone())),
         }
     }
 }
 
 const DISK: &str = "disk";
+const CLASSES: &str = "shared classes";
 
 /// Prepares the corpora, cuts them, decodes an utterance of each of their formats, reads the encoders' configurations
 /// and compares the disk that is needed with what is free. Encodes nothing.
@@ -94,35 +101,46 @@ pub(crate) fn check_prepared(
     shop: &Workshop<'_>,
     states: &States,
 ) -> Result<Checked, BenchError> {
+    let (home, context) = (shop.home, shop.context);
+    let prepared: Vec<(usize, &Job)> = plan.stage(JobStage::Prepare).collect();
+    let problems: Vec<(&str, Vec<String>)> = prepared
+        .par_iter()
+        .map(|(at, job)| {
+            let corpus = job.work.corpus().unwrap_or_default();
+            let problems = match states.get(*at) {
+                JobState::Failed(failure) if failure.left_out => Vec::new(),
+                JobState::Failed(failure) => vec![failure.reason.clone()],
+                _ => problems_of(plan, home, states, corpus, context),
+            };
+            (corpus, problems)
+        })
+        .collect();
     let mut findings = Vec::new();
-    let mut left_out = Vec::new();
-    for (at, job) in plan.stage(JobStage::Prepare) {
-        let subject = job.work.corpus().unwrap_or_default();
-        let mut add = |problem: String| {
-            findings.push(Finding {
-                subject: subject.to_owned(),
-                problem,
-            });
-        };
-        match states.get(at) {
-            JobState::Failed(failure) if failure.left_out => left_out.push(subject.to_owned()),
-            JobState::Failed(failure) => add(failure.reason.clone()),
-            _ => match shop.corpus(subject) {
-                Err(error) => add(error.to_string()),
-                Ok(corpus) => {
-                    let schemes = plan.experiment.schemes.iter();
-                    for scheme in schemes.filter(|_| plan.experiment.cross.is_none()) {
-                        if let Err(error) = shop.split(&corpus, scheme) {
-                            add(error.to_string());
-                        }
-                    }
-                    // A corpus whose cells are all done needs no audio.
-                    if needs_audio(plan, states, subject) {
-                        unreadable_formats(&corpus).into_iter().for_each(add);
-                    }
-                }
+    for (subject, problems) in problems {
+        findings.extend(problems.into_iter().map(|problem| Finding {
+            subject: subject.to_owned(),
+            problem,
+        }));
+    }
+    let left_out = prepared
+        .iter()
+        .filter(|(at, _)| matches!(states.get(*at), JobState::Failed(failure) if failure.left_out));
+    let left_out = left_out
+        .map(|(_, job)| job.work.corpus().unwrap_or_default().to_owned())
+        .collect();
+    if plan.experiment.cross.is_some()
+        && let Err(error) = class_map(shop)
+    {
+        findings.push(Finding {
+            subject: CLASSES.to_owned(),
+            problem: match error {
+                BenchError::NotPrepared { corpus, .. } => format!(
+                    "they are those that all corpora have, and {corpus} cannot be read; name them to go on without it \
+                     (--class SHARED=CLASS,CLASS, or [cross.classes])"
+                ),
+                error => error.to_string(),
             },
-        }
+        });
     }
     for choice in &plan.experiment.encoders {
         if let Err(error) = shop.description(&choice.name) {
@@ -152,6 +170,36 @@ pub(crate) fn check_prepared(
         needed,
         free,
     })
+}
+
+/// What is wrong with a corpus that is prepared: its partitions, and formats that cannot be decoded.
+fn problems_of(
+    plan: &Plan,
+    home: &Home,
+    states: &States,
+    name: &str,
+    context: Context<'_>,
+) -> Vec<String> {
+    let corpus = match open_corpus(home, name) {
+        Ok(corpus) => corpus,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut problems = Vec::new();
+    if let Err(error) = check_classes(&plan.experiment, &corpus) {
+        problems.push(error.to_string());
+    }
+    let schemes = plan.experiment.schemes.iter();
+    for scheme in schemes.filter(|_| plan.experiment.cross.is_none()) {
+        let request = SplitRequest::of(&plan.experiment, scheme);
+        if let Err(error) = split(home, &corpus, &request, context) {
+            problems.push(error.to_string());
+        }
+    }
+    // A corpus whose cells are all done needs no audio.
+    if needs_audio(plan, states, name) {
+        problems.extend(unreadable_formats(&corpus));
+    }
+    problems
 }
 
 /// The forecast of the cells that are still to be encoded.

@@ -279,6 +279,13 @@ impl Experiment {
         Ok(protocol)
     }
 
+    /// Every corpus to train on with every other to test on.
+    pub(crate) fn pairs_of_corpora(&self) -> impl Iterator<Item = (&str, &str)> {
+        let names = || self.corpora.iter().map(|choice| choice.name.as_str());
+        let others = move |train| names().filter(move |test| *test != train);
+        names().flat_map(move |train| others(train).map(move |test| (train, test)))
+    }
+
     /// Whether more than one hidden state is asked for; an encoder that has only one keeps one all the same.
     fn keeps_several_layers(&self) -> bool {
         match &self.layers {

@@ -36,6 +36,18 @@ impl Progress for Silent {
     fn note(&self, _: &str) {}
 }
 
+/// Passes notes on and leaves stages out: for parts of a stage that is counted as a whole.
+pub(crate) struct NotesAlone<'a>(pub(crate) &'a dyn Progress);
+
+impl Progress for NotesAlone<'_> {
+    fn begin(&self, _: &Stage) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+    fn note(&self, message: &str) {
+        self.0.note(message);
+    }
+}
+
 /// What every stage needs besides its input: whom to tell, and whether to stop.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {

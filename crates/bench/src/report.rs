@@ -66,7 +66,7 @@ pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>)
         ReportFormat::Html => html(&data),
         ReportFormat::Markdown => texts(&tables(&data), Table::markdown),
         ReportFormat::Latex => latex_document(&tables(&data)),
-        ReportFormat::Csv if !data.scores.cross.is_empty() => cross_pairs_table(&data).csv(),
+        ReportFormat::Csv if data.is_across_corpora() => cross_pairs_table(&data).csv(),
         ReportFormat::Csv => runs_csv(&data),
     }
 }
@@ -85,9 +85,7 @@ pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, Benc
 /// The scores with intervals; and, where there is more than one cell, the paper's form.
 fn tables(data: &ReportData) -> Vec<Table> {
     let mut tables = Vec::new();
-    if !data.scores.runs.is_empty()
-        || (!data.scores.absent.is_empty() && data.scores.cross.is_empty())
-    {
+    if !data.scores.runs.is_empty() || data.empty_cells().next().is_some() {
         tables.push(scores_table(data));
     }
     if data.headline().len() > 1 || (data.beside.is_some() && tables.len() == 1) {
@@ -96,7 +94,7 @@ fn tables(data: &ReportData) -> Vec<Table> {
     if !data.scores.comparisons.is_empty() {
         tables.push(comparison_table(data));
     }
-    if !data.scores.cross.is_empty() {
+    if data.is_across_corpora() {
         tables.push(cross_table(data));
         tables.push(cross_average_table(data));
         tables.push(cross_pairs_table(data));

@@ -1,4 +1,5 @@
 use crate::cell::CellRecord;
+use crate::cross;
 use crate::evaluate::scores_file;
 use crate::pairs::compare_pairs;
 use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
@@ -41,6 +42,16 @@ pub(crate) fn in_progress(out: &Path) -> Option<Plan> {
 
 /// Everything that is finished of a plan, and why the rest is not.
 pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchError> {
+    let mut run = finished_cells(plan, states)?;
+    let (comparisons, not_compared) = compare_pairs(&run, plan.experiment.partition_seed)?;
+    let data = run.data_mut();
+    data.scores.comparisons = comparisons;
+    data.notes.extend(not_compared);
+    Ok(run)
+}
+
+/// The same without the comparison of encoders, which reads every prediction.
+pub(crate) fn finished_cells(plan: &Plan, states: &States) -> Result<BenchRun, BenchError> {
     let title = match plan.experiment.cross {
         Some(_) => "emobox across corpora",
         None => "emobox benchmark",
@@ -50,7 +61,7 @@ pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchEr
         scores_file(Provenance::default(), Vec::new()),
     ));
     if plan.experiment.cross.is_some() {
-        crate::cross::assemble(plan, states, &mut run)?;
+        cross::assemble(plan, states, &mut run)?;
     } else {
         for (at, job) in plan.stage(JobStage::Score) {
             match record(plan, job, states.get(at)) {
@@ -73,11 +84,8 @@ pub(crate) fn assemble(plan: &Plan, states: &States) -> Result<BenchRun, BenchEr
         digest: protocol.digest().to_string(),
     });
     run.data_mut().protocol = protocol_facts(&protocol);
-    let mut notes = notes(plan, states);
-    let (comparisons, not_compared) = compare_pairs(&run, plan.experiment.partition_seed)?;
-    notes.extend(not_compared);
+    let notes = notes(plan, states);
     let data = run.data_mut();
-    data.scores.comparisons = comparisons;
     data.scores.leaks = emobox_score::leaks(&data.scores.runs);
     data.notes.extend(notes);
     let warnings = data.audits.iter().filter_map(|audit| {
@@ -151,6 +159,7 @@ pub(crate) fn absent(plan: &Plan, at: usize, states: &States) -> Absent {
             .scheme()
             .unwrap_or(plan.experiment.schemes.first())
             .to_string(),
+        tested_on: work.tested_on().map(str::to_owned),
         state,
         stage: stage.to_string(),
         reason,
@@ -179,12 +188,17 @@ pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
     let job = &plan.jobs[at];
     let scheme = job.work.scheme();
     let scheme = scheme.filter(|_| plan.experiment.schemes.are_several());
+    let on = job.work.tested_on();
     let cell = format!(
-        "{} with {}{}",
+        "{}{} with {}{}",
         job.work.corpus().unwrap_or_default(),
+        on.map_or_else(String::new, |on| format!(" tested on {on}")),
         job.work.encoder().unwrap_or_default(),
         scheme.map_or_else(String::new, |scheme| format!(" ({scheme})"))
     );
+    if let Some(tested) = cross::tested(plan, job, states.get(at)) {
+        return format!("{cell}: accuracy {:.2}", 100.0 * tested.cell.accuracy);
+    }
     let record = record(plan, job, states.get(at));
     let mean = record.as_ref().and_then(|record| {
         let mut runs = record.runs.iter();
@@ -197,7 +211,6 @@ pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
             100.0 * run.wa,
             100.0 * run.macro_f1
         ),
-        None if *states.get(at) == JobState::Done => format!("{cell}: done"),
         None => {
             let absent = absent(plan, at, states);
             format!("{cell}: empty ({}: {})", absent.stage, absent.reason)

@@ -18,6 +18,18 @@ pub struct SplitRequest<'a> {
     pub listen: bool,
 }
 
+impl<'a> SplitRequest<'a> {
+    /// The cut of an experiment under one of its schemes.
+    pub(crate) fn of(experiment: &'a Experiment, scheme: Scheme) -> Self {
+        Self {
+            scheme,
+            seed: experiment.partition_seed,
+            metadata: experiment.metadata.as_deref(),
+            listen: false,
+        }
+    }
+}
+
 /// A partition and what its audit found.
 #[derive(Debug, Clone)]
 pub struct Split {

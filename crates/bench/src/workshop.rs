@@ -2,7 +2,7 @@ use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
 use crate::extract::ExtractOptions;
 use crate::sound::{Heard, Nuisance};
 use crate::split::{Split, SplitRequest, split};
-use crate::{BenchError, Context, Corpus, EncoderChoice, Experiment, Home, open_corpus};
+use crate::{BenchError, BenchRun, Context, Corpus, EncoderChoice, Experiment, Home, open_corpus};
 use emobox_corpus::{Partition, Scheme};
 use emobox_encoder::{Description, Encoder};
 use emobox_probe::Protocol;
@@ -23,6 +23,8 @@ pub(crate) struct Workshop<'a> {
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
     /// By the digests of manifest and partition.
     nuisances: RefCell<BTreeMap<[String; 2], Option<Nuisance>>>,
+    /// What the report that was just written shows.
+    report: RefCell<Option<BenchRun>>,
     warned: Cell<bool>,
 }
 
@@ -49,6 +51,7 @@ impl<'a> Workshop<'a> {
             encoder: RefCell::default(),
             descriptions: RefCell::default(),
             nuisances: RefCell::default(),
+            report: RefCell::default(),
             warned: Cell::new(false),
         })
     }
@@ -57,6 +60,16 @@ impl<'a> Workshop<'a> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut ExtractOptions)) -> Self {
         change(&mut self.options);
         self
+    }
+
+    /// Keeps what a report shows for whoever asked for the run.
+    pub(crate) fn hold_report(&self, run: BenchRun) {
+        *self.report.borrow_mut() = Some(run);
+    }
+
+    /// The report that was written here, once.
+    pub(crate) fn report(&self) -> Option<BenchRun> {
+        self.report.borrow_mut().take()
     }
 
     /// A prepared corpus.
@@ -78,12 +91,7 @@ impl<'a> Workshop<'a> {
 
     /// The partition of a corpus under one of the experiment's schemes.
     pub(crate) fn split(&self, corpus: &Corpus, scheme: Scheme) -> Result<Split, BenchError> {
-        let request = SplitRequest {
-            scheme,
-            seed: self.experiment.partition_seed,
-            metadata: self.experiment.metadata.as_deref(),
-            listen: false,
-        };
+        let request = SplitRequest::of(self.experiment, scheme);
         split(self.home, corpus, &request, self.context)
     }
 

@@ -3,6 +3,7 @@
 use crate::Utterance;
 use crate::assemble::AudioFacts;
 use emobox_audio::{Level, LoadOptions, MIX, SampleRate, Seconds};
+use rayon::prelude::*;
 use std::path::Path;
 
 /// How much of an utterance is listened to.
@@ -41,8 +42,12 @@ impl AudioFacts {
     fn levels(&self, root: &Path) -> Vec<String> {
         let mut kinds: Vec<(&str, usize, String)> = Vec::new();
         let mut heard = 0;
-        for (utterance, channels) in &self.sample {
-            let Some(level) = level(utterance, utterance.channel, root) else {
+        let sample = self.sample.par_iter();
+        let levels: Vec<Option<Level>> = sample
+            .map(|(utterance, _)| level(utterance, utterance.channel, root))
+            .collect();
+        for ((utterance, channels), level) in self.sample.iter().zip(levels) {
+            let Some(level) = level else {
                 continue;
             };
             heard += 1;

@@ -33,9 +33,11 @@ impl From<String> for HeaderProblem {
 /// Reads the header of one file.
 pub type HeaderReader<'a> = dyn Fn(&Path) -> Result<AudioHeader, HeaderProblem> + Sync + 'a;
 
-/// Runs `work` on a pool of `threads`, or on the common one.
+/// Runs `work` on a pool of `threads`, or on the common one. What already runs in a pool of that size stays there:
+/// corpora that are read side by side share their threads.
 pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> T {
-    let Some(threads) = threads else {
+    let here = rayon::current_thread_index().map(|_| rayon::current_num_threads());
+    let Some(threads) = threads.filter(|threads| here != Some(*threads)) else {
         return work();
     };
     let pool = rayon::ThreadPoolBuilder::new()

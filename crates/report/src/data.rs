@@ -2,7 +2,7 @@ use crate::UtteranceMap;
 use crate::compact::{read_series, write_series};
 use crate::map::write_maps;
 use crate::paper::PaperSource;
-use emobox_score::{FoldName, Run, ScoresFile};
+use emobox_score::{Absent, FoldName, Run, ScoresFile};
 use serde::{Deserialize, Serialize};
 
 /// Everything a report shows. Made by the bench; parts that are empty are left out of the page.
@@ -168,6 +168,18 @@ impl ReportData {
             corpora: Vec::new(),
             encoders: Vec::new(),
         }
+    }
+
+    /// Corpora under encoders without scores; pairs of corpora are not among them.
+    pub fn empty_cells(&self) -> impl Iterator<Item = &Absent> {
+        let cells = self.scores.absent.iter();
+        cells.filter(|absent| absent.tested_on.is_none())
+    }
+
+    /// Whether there are scores across corpora, or pairs that lack them.
+    pub fn is_across_corpora(&self) -> bool {
+        let mut absent = self.scores.absent.iter();
+        !self.scores.cross.is_empty() || absent.any(|absent| absent.tested_on.is_some())
     }
 
     /// The headline runs, in the file's order: of each configuration the run that says so; in files of earlier versions,

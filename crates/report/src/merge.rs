@@ -39,10 +39,13 @@ pub fn merge(runs: Vec<ReportData>) -> ReportData {
         merged.beside = merged.beside.or(run.beside);
     }
     let scores = &mut merged.scores;
-    let runs = &scores.runs;
-    scores
-        .absent
-        .retain(|absent| !runs.iter().any(|run| fills(run, absent)));
+    let (runs, matrices) = (&scores.runs, &scores.cross);
+    scores.absent.retain(|absent| match &absent.tested_on {
+        None => !runs.iter().any(|run| fills(run, absent)),
+        Some(on) => !matrices.iter().any(|matrix| {
+            matrix.encoder == absent.encoder && matrix.cell(&absent.corpus, on).is_some()
+        }),
+    });
     merged.notes.extend(conflicts.notes());
     merged
 }
@@ -138,7 +141,8 @@ fn add_scores(to: &mut ScoresFile, from: ScoresFile, name: &str, conflicts: &mut
         }
     }
     for mut matrix in from.cross {
-        if to.cross.contains(&matrix) {
+        let mut known = to.cross.iter_mut();
+        if known.any(|known| known.take_up(&matrix)) {
             continue;
         }
         if to.cross.iter().any(|known| known.encoder == matrix.encoder) {
@@ -152,8 +156,17 @@ fn add_scores(to: &mut ScoresFile, from: ScoresFile, name: &str, conflicts: &mut
     add_new(&mut to.comparisons, from.comparisons, |a, b| a == b);
     for absent in from.absent {
         let place = |known: &&mut Absent| {
-            (&known.corpus, &known.encoder, &known.partition)
-                == (&absent.corpus, &absent.encoder, &absent.partition)
+            (
+                &known.corpus,
+                &known.encoder,
+                &known.partition,
+                &known.tested_on,
+            ) == (
+                &absent.corpus,
+                &absent.encoder,
+                &absent.partition,
+                &absent.tested_on,
+            )
         };
         match to.absent.iter_mut().find(place) {
             Some(known) => *known = absent,

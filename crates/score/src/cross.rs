@@ -131,6 +131,31 @@ impl CrossMatrix {
         self.cells.iter().find(is_it)
     }
 
+    /// Takes up the pairs that another matrix of the same encoder and classes has more. Returns `false` and changes
+    /// nothing where the two differ in what they both have.
+    pub fn take_up(&mut self, other: &Self) -> bool {
+        let contradicts = |cell: &CrossCell| {
+            let own = self.cell(&cell.train, &cell.test);
+            own.is_some_and(|own| own != cell)
+        };
+        if (&self.encoder, &self.classes) != (&other.encoder, &other.classes)
+            || other.cells.iter().any(contradicts)
+        {
+            return false;
+        }
+        for corpus in &other.corpora {
+            if !self.corpora.contains(corpus) {
+                self.corpora.push(corpus.clone());
+            }
+        }
+        for cell in &other.cells {
+            if self.cell(&cell.train, &cell.test).is_none() {
+                self.cells.push(cell.clone());
+            }
+        }
+        true
+    }
+
     /// Equation 1 of the paper: the mean accuracy over the n² − n pairs of different corpora; `None`
     /// while a pair is missing.
     pub fn average(&self) -> Option<f64> {

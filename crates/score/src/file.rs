@@ -44,6 +44,9 @@ pub struct Absent {
     pub encoder: String,
     /// The partition scheme that was asked for.
     pub partition: String,
+    /// Of a pair of corpora, the one that what was trained on `corpus` was to be tested on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested_on: Option<String>,
     /// `failed`, or `open` while the work on it is not finished.
     pub state: AbsentState,
     /// Where it stopped: `prepare`, `extract`, `train`, `score`.

@@ -1,5 +1,5 @@
 use super::sets::Pool;
-use super::{class_map, drawn};
+use super::{check_classes, class_map, drawn};
 use crate::cell::Cell;
 use crate::heard::heard;
 use crate::plan::Done;
@@ -18,24 +18,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What was trained on a corpus under an encoder, tested on all others.
+/// What was trained on a corpus under an encoder, tested on another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Tested {
+pub(crate) struct Tested {
     /// The corpus that was trained on.
     pub(super) corpus: String,
     /// The encoder.
     pub(super) encoder: String,
     /// The shared classes.
     pub(super) classes: Vec<String>,
-    /// One an other corpus.
-    pub(super) cells: Vec<CrossCell>,
-    /// Predictions, a file an other corpus and training seed.
-    pub(super) predictions: Vec<(String, usize, PathBuf)>,
+    /// The scores.
+    pub(crate) cell: CrossCell,
+    /// Predictions, a file a training seed.
+    pub(super) predictions: Vec<PathBuf>,
     /// The curves of the training.
     pub(super) training: Training,
     /// Where the probe is.
     pub(super) folder: PathBuf,
-    /// Utterances that could not take part.
+    /// Utterances of the training that could not take part.
+    pub(super) not_trained_on: usize,
+    /// Utterances of the test that could not take part.
     pub(super) left_out: usize,
     /// Files of the raw corpus that were skipped.
     pub(super) corpus_skipped: usize,
@@ -50,6 +52,7 @@ pub(crate) fn train_all(
     encoder: &str,
 ) -> Result<Done, BenchError> {
     let classes = class_map(shop)?;
+    check_classes(shop.experiment, &*shop.corpus(corpus)?)?;
     let cell = Cell::open(shop, corpus, encoder)?;
     let pool = Pool::new(shop, corpus, &classes)?;
     cell.with_folds(&pool.corpus, &pool.split, |jobs| {
@@ -66,26 +69,32 @@ pub(crate) fn train_all(
     })
 }
 
-/// Tests what was trained on a corpus on the balanced sets of all others.
-pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<Done, BenchError> {
+/// Tests what was trained on a corpus on the balanced set of another.
+pub(crate) fn test(
+    shop: &Workshop<'_>,
+    corpus: &str,
+    encoder: &str,
+    on: &str,
+) -> Result<Done, BenchError> {
     let map = class_map(shop)?;
     let classes: BTreeSet<&String> = map.values().collect();
     let classes: Vec<String> = classes.into_iter().cloned().collect();
     let cell = Cell::open(shop, corpus, encoder)?;
     let pool = Pool::new(shop, corpus, &map)?;
-    let (folder, training, mut left_out) = cell.with_folds(&pool.corpus, &pool.split, |jobs| {
-        let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
-        let outcomes = cell.train_folds(&all)?;
-        let outcome = outcomes.first().ok_or(BenchError::Internal(
-            "a training on a whole corpus has no fold",
-        ))?;
-        let left_out = jobs.left_out.iter().map(|(_, count)| count).sum::<usize>();
-        Ok((
-            all[0].folder.clone(),
-            training_of(corpus, encoder, outcome),
-            left_out,
-        ))
-    })?;
+    let (folder, training, not_trained_on) =
+        cell.with_folds(&pool.corpus, &pool.split, |jobs| {
+            let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
+            let outcomes = cell.train_folds(&all)?;
+            let outcome = outcomes.first().ok_or(BenchError::Internal(
+                "a training on a whole corpus has no fold",
+            ))?;
+            let left_out = jobs.left_out.iter().map(|(_, count)| count).sum::<usize>();
+            Ok((
+                all[0].folder.clone(),
+                training_of(corpus, encoder, outcome),
+                left_out,
+            ))
+        })?;
     let seeds = shop.protocol.seeds.iter().enumerate();
     let probes: Vec<Probe> = seeds
         .map(|(place, &seed)| Probe::load(&folder.join(probe_folder(place, seed))))
@@ -95,30 +104,23 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
         seed: shop.experiment.partition_seed,
         ..InferenceOptions::default()
     };
-    let (mut cells, mut predictions, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
-    for other in shop.experiment.corpora.iter().map(|c| &c.name) {
-        if other == corpus {
-            continue;
-        }
-        let drawn = drawn(shop, other, &map)?;
-        let store = Cell::open(shop, other, encoder)?.store()?;
-        let pool = Pool::new(shop, other, &map)?;
-        let mut seeds = Vec::new();
-        for probe in &probes {
-            seeds.push(predict(limit, probe, &drawn.set, &pool.corpus, &store)?);
-        }
-        let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
-        cells.push(CrossCell {
-            heard: heard(encoder, other),
-            ..CrossCell::score_seeds(corpus, other, &views, &classes, &inference)?
-        });
-        left_out += drawn.set.items.len() - seeds.first().map_or(0, Vec::len);
-        for (seed, items) in seeds.iter().enumerate() {
-            let path = folder.join(seed_file(&format!("on-{other}"), seed));
-            write_atomic_with(&path, |to| write_predictions(to, items))?;
-            predictions.push((other.clone(), seed, path));
-        }
-        inputs.push(super::drawn_path(shop, other, &map)?);
+    let drawn_set = drawn(shop, on, &map)?.set;
+    let store = Cell::open(shop, on, encoder)?.store()?;
+    let answered = Pool::new(shop, on, &map)?.corpus;
+    let mut seeds = Vec::new();
+    for probe in &probes {
+        seeds.push(predict(limit, probe, &drawn_set, &answered, &store)?);
+    }
+    let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
+    let scored = CrossCell {
+        heard: heard(encoder, on),
+        ..CrossCell::score_seeds(corpus, on, &views, &classes, &inference)?
+    };
+    let mut predictions = Vec::new();
+    for (seed, items) in seeds.iter().enumerate() {
+        let path = folder.join(seed_file(&format!("on-{on}"), seed));
+        write_atomic_with(&path, |to| write_predictions(to, items))?;
+        predictions.push(path);
     }
     let source = |kind: &str, name: &str, digest: &str| Source {
         kind: kind.to_owned(),
@@ -131,9 +133,10 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
         corpus: corpus.name.clone(),
         encoder: encoder.to_owned(),
         classes,
-        cells,
+        cell: scored,
         training,
-        left_out,
+        not_trained_on,
+        left_out: drawn_set.items.len() - seeds.first().map_or(0, Vec::len),
         corpus_skipped: corpus.skipped,
         sources: vec![
             source("manifest", &corpus.name, corpus.digest.as_str()),
@@ -142,12 +145,17 @@ pub(crate) fn test(shop: &Workshop<'_>, corpus: &str, encoder: &str) -> Result<D
         predictions,
         folder: folder.parent().unwrap_or(&folder).to_owned(),
     };
-    let path = folder.join("tested.json");
+    let path = folder.join(format!("tested-on-{on}.json"));
     write_json(&path, &tested)?;
     let mut outputs = vec![path];
-    outputs.extend(tested.predictions.iter().map(|(.., path)| path.clone()));
-    inputs.push(folder.join("outcome.json"));
-    Ok(Done { inputs, outputs })
+    outputs.extend(tested.predictions);
+    Ok(Done {
+        inputs: vec![
+            super::drawn_path(shop, on, &map)?,
+            folder.join("outcome.json"),
+        ],
+        outputs,
+    })
 }
 
 /// A probe's answers on a balanced set; utterances without features or beyond the protocol's length are left out.

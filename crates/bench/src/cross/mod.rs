@@ -9,16 +9,17 @@ pub(crate) use matrix::{test, train_all};
 pub use options::{CrossOptions, Labeller, SetShape};
 
 use crate::heard::facts;
-use crate::plan::{Done, JobStage, JobState, Plan, Receipt, States};
+use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
 use crate::results::{absent, is_wrong_call};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, Experiment, PredictionSet};
+use crate::{BenchError, BenchRun, Corpus, Experiment, PredictionSet};
 use emobox_corpus::PUBLISHED_SETS;
 use emobox_encoder::TrainingFact;
 use emobox_files::{read_json, sha256_bytes, write_json};
 use emobox_score::{CrossMatrix, Source};
 use labels::PseudoLabels;
 use matrix::Tested;
+use serde::de::DeserializeOwned;
 use sets::{Drawn, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ fn has_set(experiment: &Experiment, corpus: &str) -> bool {
 /// Labels a corpus where that is needed, and draws its balanced set.
 pub(crate) fn draw(shop: &Workshop<'_>, corpus: &str) -> Result<Done, BenchError> {
     let classes = class_map(shop)?;
+    check_classes(shop.experiment, &*shop.corpus(corpus)?)?;
     let path = drawn_path(shop, corpus, &classes)?;
     let labels = match has_set(shop.experiment, corpus) {
         true => None,
@@ -88,15 +90,30 @@ fn drawn_path(
     Ok(folder.join(format!("{}.json", name.short())))
 }
 
+/// What a finished job has written first.
+fn made<T: DeserializeOwned>(plan: &Plan, job: &Job, state: &JobState) -> Option<T> {
+    let receipt = Receipt::read(plan, job).filter(|_| *state == JobState::Done)?;
+    read_json(&receipt.outputs.first()?.path).ok()
+}
+
+/// The scores of a pair of corpora, once it is tested.
+pub(crate) fn tested(plan: &Plan, job: &Job, state: &JobState) -> Option<Tested> {
+    job.work.tested_on()?;
+    made(plan, job, state)
+}
+
 /// The matrices of everything that is tested, and the sets.
 pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Result<(), BenchError> {
     let mut matrices: Vec<CrossMatrix> = Vec::new();
-    let corpora = plan.experiment.corpora.iter();
-    let corpora: Vec<String> = corpora.map(|choice| choice.name.clone()).collect();
+    let taking_part = plan.stage(JobStage::Prepare).filter(|(at, _)| {
+        let failure = states.failure(plan, *at);
+        failure.is_none_or(|(_, failure)| !failure.left_out)
+    });
+    let corpora = taking_part.filter_map(|(_, job)| job.work.corpus());
+    let corpora: Vec<String> = corpora.map(str::to_owned).collect();
+    let mut trained = BTreeSet::new();
     for (at, job) in plan.stage(JobStage::Score) {
-        let receipt = Receipt::read(plan, job).filter(|_| *states.get(at) == JobState::Done);
-        let path = receipt.and_then(|receipt| Some(receipt.outputs.first()?.path.clone()));
-        let Some(tested) = path.and_then(|path| read_json::<Tested>(path).ok()) else {
+        let Some(tested) = tested(plan, job, states.get(at)) else {
             run.add_absent(absent(plan, at, states), is_wrong_call(plan, at, states));
             continue;
         };
@@ -114,17 +131,22 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
                 &mut matrices[last]
             }
         };
-        matrix.cells.extend(tested.cells);
+        let on = tested.cell.test.clone();
+        matrix.cells.push(tested.cell);
         for source in tested.sources {
             run.add_source(source);
         }
         run.count_corpus(&tested.corpus, tested.corpus_skipped);
         run.add_skipped(tested.left_out);
-        run.add_folder(tested.folder);
-        run.data_mut().training.push(tested.training);
-        for (test, seed, path) in tested.predictions {
+        // One training answers the sets of all other corpora.
+        if trained.insert((tested.corpus.clone(), tested.encoder.clone())) {
+            run.add_skipped(tested.not_trained_on);
+            run.add_folder(tested.folder);
+            run.data_mut().training.push(tested.training);
+        }
+        for (seed, path) in tested.predictions.into_iter().enumerate() {
             run.add_predictions(PredictionSet {
-                corpus: format!("{}-to-{test}", tested.corpus),
+                corpus: format!("{}-to-{on}", tested.corpus),
                 encoder: tested.encoder.clone(),
                 partition: String::new(),
                 seed,
@@ -135,9 +157,7 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
     let mut makers = BTreeSet::new();
     let mut everything_annotated = true;
     for (at, job) in plan.stage(JobStage::Draw) {
-        let receipt = Receipt::read(plan, job).filter(|_| *states.get(at) == JobState::Done);
-        let path = receipt.and_then(|receipt| Some(receipt.outputs.first()?.path.clone()));
-        let Some(drawn) = path.and_then(|path| read_json::<Drawn>(path).ok()) else {
+        let Some(drawn) = made::<Drawn>(plan, job, states.get(at)) else {
             continue;
         };
         let set = serde_json::to_vec(&drawn.set.items).unwrap_or_default();
@@ -238,61 +258,65 @@ fn note(makers: &BTreeSet<String>, everything_annotated: bool) -> Option<String>
     }
 }
 
-/// The shared class of each corpus class that takes part.
-fn class_map(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchError> {
+/// The shared class of each corpus class that takes part: as the experiment names them, else the classes that all
+/// corpora have.
+pub(crate) fn class_map(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchError> {
     let asked = &options(shop)?.classes;
-    let mut of_corpora: Vec<(&str, BTreeSet<String>)> = Vec::new();
-    for choice in &shop.experiment.corpora {
-        let corpus = shop.corpus(&choice.name)?;
-        let classes = corpus.manifest.classes().into_iter();
-        of_corpora.push((&choice.name, classes.collect()));
-    }
-    let listed = || {
-        let lines = of_corpora.iter().map(|(name, classes)| {
-            let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
-            format!("{name} has {}", classes.join(", "))
-        });
-        lines.collect::<Vec<_>>().join("; ")
-    };
     let mut map = BTreeMap::new();
-    if asked.is_empty() {
-        let mut common = of_corpora
-            .first()
-            .map(|(_, classes)| classes.clone())
-            .unwrap_or_default();
-        for (_, classes) in &of_corpora {
-            common.retain(|class| classes.contains(class));
-        }
-        map.extend(
-            common
-                .into_iter()
-                .map(|class| (class.clone(), class.to_lowercase())),
-        );
-    }
     for (shared, own) in asked {
         for class in own {
             if map.insert(class.clone(), shared.clone()).is_some() {
                 return Err(BenchError::Call(format!("class {class} is named twice")));
             }
         }
-        let lacks = of_corpora
-            .iter()
-            .find(|(_, classes)| !own.iter().any(|class| classes.contains(class)));
-        if let Some((name, _)) = lacks {
-            return Err(BenchError::Call(format!(
-                "{name} has no class {} for the shared class {shared}: {}",
-                own.join(" or "),
-                listed()
-            )));
+    }
+    let mut lines = Vec::new();
+    if asked.is_empty() {
+        let mut common: Option<BTreeSet<String>> = None;
+        for choice in &shop.experiment.corpora {
+            let corpus = shop.corpus(&choice.name)?;
+            lines.push(classes_of(&corpus));
+            let classes = corpus.manifest.classes();
+            common = Some(match common {
+                None => classes.into_iter().collect(),
+                Some(common) => common.into_iter().filter(|c| classes.contains(c)).collect(),
+            });
         }
+        let common = common.into_iter().flatten();
+        map.extend(common.map(|class| (class.clone(), class.to_lowercase())));
     }
     let shared: BTreeSet<&String> = map.values().collect();
     if shared.len() < 2 {
+        let listed = match lines.is_empty() {
+            true => String::new(),
+            false => format!(": {}", lines.join("; ")),
+        };
         return Err(BenchError::Call(format!(
-            "{} shared classes, at least 2 are needed: {}; name them as --class SHARED=CLASS,CLASS",
-            shared.len(),
-            listed()
+            "{} shared classes, at least 2 are needed{listed}; name them as --class SHARED=CLASS,CLASS",
+            shared.len()
         )));
     }
     Ok(map)
+}
+
+/// Whether a corpus has every class that the experiment names.
+pub(crate) fn check_classes(experiment: &Experiment, corpus: &Corpus) -> Result<(), BenchError> {
+    let asked = experiment.cross.iter().flat_map(|cross| &cross.classes);
+    let classes = corpus.manifest.classes();
+    for (shared, own) in asked {
+        if !own.iter().any(|class| classes.contains(class)) {
+            return Err(BenchError::Call(format!(
+                "{} has no class {} for the shared class {shared}: {}",
+                corpus.name,
+                own.join(" or "),
+                classes_of(corpus)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn classes_of(corpus: &Corpus) -> String {
+    let classes: Vec<String> = corpus.manifest.classes().into_iter().collect();
+    format!("{} has {}", corpus.name, classes.join(", "))
 }

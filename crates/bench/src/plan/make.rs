@@ -80,7 +80,11 @@ impl Cut<'_> {
             Work::TrainAll { corpus, encoder } => {
                 (JobStage::Train, format!("train {corpus} {encoder}"))
             }
-            Work::Test { corpus, encoder } => (JobStage::Score, format!("test {corpus} {encoder}")),
+            Work::Test {
+                corpus,
+                encoder,
+                on,
+            } => (JobStage::Score, format!("test {corpus} {encoder} on {on}")),
             Work::Report => (JobStage::Report, "report".to_owned()),
         };
         let key = key(&json!([work, settings(self.experiment, stage, &work)]));
@@ -217,11 +221,10 @@ impl Cut<'_> {
 
     /// Sets and trainings of every corpus, and the tests of each training on the sets of the others.
     fn cross(&mut self) {
-        let prepares = self.positions(|job| job.stage == JobStage::Prepare);
         let labellers = self.labellers();
         for (choice, labeller) in self.experiment.corpora.iter().zip(labellers) {
             let corpus = choice.name.clone();
-            let mut needs = prepares.clone();
+            let mut needs = self.prepares(&corpus);
             if let Some(labeller) = labeller {
                 needs.extend(self.of_cell(&corpus, &labeller, JobStage::Extract));
             }
@@ -231,7 +234,7 @@ impl Cut<'_> {
         for encoder in self.names() {
             for choice in &self.experiment.corpora {
                 let corpus = choice.name.clone();
-                let mut needs = prepares.clone();
+                let mut needs = self.prepares(&corpus);
                 needs.extend(self.of_cell(&corpus, &encoder, JobStage::Extract));
                 let encoder = encoder.clone();
                 let at = self.job(Work::TrainAll { corpus, encoder }, needs);
@@ -243,22 +246,36 @@ impl Cut<'_> {
                 self.task(format!("train-{name}"), vec![at]);
             }
         }
-        let draws = self.positions(|job| job.stage == JobStage::Draw);
         for encoder in self.names() {
-            let extracts = self.positions(|job| {
-                job.stage == JobStage::Extract && job.work.encoder() == Some(&encoder)
-            });
             let mut jobs = Vec::new();
-            for choice in &self.experiment.corpora {
-                let corpus = choice.name.clone();
-                let mut needs = self.of_cell(&corpus, &encoder, JobStage::Train);
-                needs.extend(&draws);
-                needs.extend(&extracts);
-                let encoder = encoder.clone();
-                jobs.push(self.job(Work::Test { corpus, encoder }, needs));
+            for (corpus, on) in self.experiment.pairs_of_corpora() {
+                let mut needs = self.of_cell(corpus, &encoder, JobStage::Train);
+                needs.extend(self.of_cell(corpus, &encoder, JobStage::Extract));
+                needs.extend(
+                    self.positions(|job| {
+                        job.stage == JobStage::Draw && job.work.corpus() == Some(on)
+                    }),
+                );
+                needs.extend(self.of_cell(on, &encoder, JobStage::Extract));
+                let work = Work::Test {
+                    corpus: corpus.to_owned(),
+                    encoder: encoder.clone(),
+                    on: on.to_owned(),
+                };
+                jobs.push(self.job(work, needs));
             }
             self.task(format!("score-{encoder}"), jobs);
         }
+    }
+
+    /// The preparations that work on a corpus needs: its own, and those of all where the shared classes are those that
+    /// all have.
+    fn prepares(&self, corpus: &str) -> Vec<usize> {
+        let cross = self.experiment.cross.as_ref();
+        let all = cross.is_some_and(|cross| cross.classes.is_empty());
+        self.positions(|job| {
+            job.stage == JobStage::Prepare && (all || job.work.corpus() == Some(corpus))
+        })
     }
 
     /// For each corpus the encoder whose features label it, if there is one.
@@ -324,8 +341,16 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.layer_curve_head
     ]);
     let version = env!("CARGO_PKG_VERSION");
-    // What a test, a draw or a training across corpora makes depends on all corpora.
-    let cross = e.cross.as_ref().map(|cross| json!([cross, e.corpora]));
+    // Where the shared classes are those that all corpora have, everything across corpora depends on all of them.
+    let on = e
+        .corpora
+        .iter()
+        .find(|c| Some(c.name.as_str()) == work.tested_on());
+    let cross = e.cross.as_ref();
+    let cross = cross.map(|cross| match cross.classes.is_empty() {
+        true => json!([cross, e.corpora]),
+        false => json!([cross, on]),
+    });
     match stage {
         JobStage::Prepare => json!([version, prepare]),
         JobStage::Extract => json!([version, prepare, extract]),

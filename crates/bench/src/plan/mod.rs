@@ -195,12 +195,14 @@ pub enum Work {
         /// The encoder whose features are read.
         encoder: String,
     },
-    /// Tests what was trained on a corpus on the balanced sets of the others.
+    /// Tests what was trained on a corpus on the balanced set of another.
     Test {
         /// The corpus that was trained on.
         corpus: String,
         /// The encoder.
         encoder: String,
+        /// The corpus whose set is answered.
+        on: String,
     },
     /// Writes the tables and the page.
     Report,
@@ -225,6 +227,14 @@ impl Work {
     pub fn scheme(&self) -> Option<Scheme> {
         match self {
             Self::Train { scheme, .. } | Self::Score { scheme, .. } => Some(*scheme),
+            _ => None,
+        }
+    }
+
+    /// The corpus that a probe of another corpus is tested on.
+    pub fn tested_on(&self) -> Option<&str> {
+        match self {
+            Self::Test { on, .. } => Some(on),
             _ => None,
         }
     }

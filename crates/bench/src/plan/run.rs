@@ -4,9 +4,11 @@ use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
 use crate::prepare::{PrepareHow, is_current, prepare_choice};
-use crate::results::{assemble, report_files, row, write_page, write_scores};
+use crate::progress::NotesAlone;
+use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, Context, Home};
+use crate::{BenchError, BenchRun, Context, Experiment, Home, Stage};
+use rayon::prelude::*;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -165,14 +167,47 @@ pub(crate) fn train_here(plan: &Plan, context: Context<'_>) -> Result<BenchRun, 
     run_stages(plan, &stages, context)
 }
 
-/// Makes the manifests of a plan.
+/// Makes the manifests of a plan, several corpora at once.
 pub(crate) fn prepare_all(
     plan: &Plan,
     shop: &Workshop<'_>,
     states: &mut States,
 ) -> Result<(), BenchError> {
-    for (at, _) in plan.stage(JobStage::Prepare) {
-        settle(plan, shop, at, states)?;
+    let open: Vec<(usize, &Job)> = plan
+        .stage(JobStage::Prepare)
+        .filter(|(at, _)| !states.get(*at).is_settled())
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let Context { progress, stop } = shop.context;
+    progress.begin(&Stage {
+        label: "reading the raw corpora".to_owned(),
+        total: open.len() as u64,
+        unit: "corpora",
+        already: 0,
+    });
+    let notes = NotesAlone(progress);
+    let context = Context {
+        progress: &notes,
+        stop,
+    };
+    let (home, experiment) = (shop.home, shop.experiment);
+    let outcomes: Vec<Result<Done, BenchError>> = open
+        .par_iter()
+        .map(|(_, job)| {
+            if context.stopped() {
+                return Err(BenchError::Interrupted);
+            }
+            let outcome = prepare_corpus(plan, home, experiment, job, context);
+            progress.advance(1);
+            outcome
+        })
+        .collect();
+    progress.end();
+    shop.forget_corpus();
+    for ((at, _), outcome) in open.into_iter().zip(outcomes) {
+        record(plan, shop, at, outcome, states)?;
     }
     Ok(())
 }
@@ -188,7 +223,10 @@ pub(crate) fn report_here(
     for (at, _) in plan.stage(JobStage::Report) {
         settle(plan, &shop, at, states)?;
     }
-    assemble(plan, states)
+    match shop.report() {
+        Some(run) => Ok(run),
+        None => assemble(plan, states),
+    }
 }
 
 fn run_stages(
@@ -208,7 +246,7 @@ fn run_stages(
             let note = format!("{}: {}", finding.subject, finding.problem);
             context.progress.note(&note);
         }
-        checked.fits()?;
+        checked.may_begin()?;
     }
     let cells = plan.stage(JobStage::Score).count();
     let mut finished = 0;
@@ -228,7 +266,11 @@ fn run_stages(
             }
         }
     }
-    assemble(plan, &states)
+    match shop.report() {
+        Some(run) => Ok(run),
+        None if stages.contains(&JobStage::Report) => assemble(plan, &states),
+        None => finished_cells(plan, &states),
+    }
 }
 
 /// Does a job unless it is settled, and writes its receipt. What cannot be done is told and written down; only what
@@ -249,7 +291,20 @@ fn settle(
     if job.stage == JobStage::Extract && trained_already(plan, shop, at, states)? {
         return Ok(());
     }
-    match work(plan, shop, job, states) {
+    let outcome = work(plan, shop, job, states);
+    record(plan, shop, at, outcome, states)
+}
+
+/// Writes down what became of a job.
+fn record(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    at: usize,
+    outcome: Result<Done, BenchError>,
+    states: &mut States,
+) -> Result<(), BenchError> {
+    let job = &plan.jobs[at];
+    match outcome {
         Ok(done) => {
             let before = Receipt::read(plan, job).map(|receipt| receipt.outputs);
             let now = Receipt::done(plan, job, &done)?.outputs;
@@ -317,25 +372,34 @@ fn trained_already(
     Ok(states.get(at).is_settled())
 }
 
+/// Makes the manifest of a corpus of the experiment.
+fn prepare_corpus(
+    plan: &Plan,
+    home: &Home,
+    experiment: &Experiment,
+    job: &Job,
+    context: Context<'_>,
+) -> Result<Done, BenchError> {
+    let mut corpora = experiment.corpora.iter();
+    let choice = corpora.find(|choice| job.work.corpus() == Some(choice.name.as_str()));
+    let choice = choice.ok_or(BenchError::Internal(
+        "a plan prepares a corpus that it lacks",
+    ))?;
+    prepare_choice(home, choice, how(plan), experiment.skip_absent, context)?;
+    let corpus = &choice.name;
+    Ok(Done {
+        inputs: Vec::new(),
+        outputs: vec![home.manifest(corpus), home.prepare_report(corpus)],
+    })
+}
+
 /// Does the work of a job.
 fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<Done, BenchError> {
     let experiment = shop.experiment;
     match &job.work {
-        Work::Prepare { corpus } => {
+        Work::Prepare { .. } => {
             shop.forget_corpus();
-            let mut corpora = experiment.corpora.iter();
-            let choice =
-                corpora
-                    .find(|choice| choice.name == *corpus)
-                    .ok_or(BenchError::Internal(
-                        "a plan prepares a corpus that it lacks",
-                    ))?;
-            let skip = experiment.skip_absent;
-            prepare_choice(shop.home, choice, how(plan), skip, shop.context)?;
-            Ok(Done {
-                inputs: Vec::new(),
-                outputs: vec![shop.home.manifest(corpus), shop.home.prepare_report(corpus)],
-            })
+            prepare_corpus(plan, shop.home, experiment, job, shop.context)
         }
         Work::Extract {
             corpus,
@@ -364,12 +428,18 @@ fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<
         } => Cell::open(shop, corpus, encoder)?.under(*scheme).score(),
         Work::Draw { corpus } => cross::draw(shop, corpus),
         Work::TrainAll { corpus, encoder } => cross::train_all(shop, corpus, encoder),
-        Work::Test { corpus, encoder } => cross::test(shop, corpus, encoder),
+        Work::Test {
+            corpus,
+            encoder,
+            on,
+        } => cross::test(shop, corpus, encoder, on),
         Work::Report => {
             let run = assemble(plan, states)?;
             write_scores(&run, &plan.out)?;
             write_page(&run, &plan.out)?;
-            Ok(report_files(plan, &run))
+            let done = report_files(plan, &run);
+            shop.hold_report(run);
+            Ok(done)
         }
     }
 }

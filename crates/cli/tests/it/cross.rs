@@ -128,11 +128,80 @@ fn wrong_calls_say_what_would_be_right() {
     let with = |more: &[&str]| program.run(&[&base[..], more].concat());
     let alone = ["cross", "--corpus", &one, "--encoder", "fbank"];
     program.run(&alone).fails_with(2, &["two corpora or more"]);
-    with(&["--class", "tired=Bored"]).fails_with(2, &["two has no class Bored", "Fear"]);
+    with(&["--class", "tired=Bored"]).fails_with(2, &["1 shared classes, at least 2"]);
+    let lacking = ["--class", "angry=Angry", "--class", "tired=Bored"];
+    with(&lacking).fails_with(2, &["two has no class Bored", "Fear"]);
+    let checked = with(&[&lacking[..], &["--check"]].concat());
+    assert_eq!(checked.code, Some(3), "{}", checked.stderr);
+    assert!(
+        checked.stdout.contains("two: two has no class Bored"),
+        "{}",
+        checked.stdout
+    );
     with(&["--class", "angry"]).fails_with(2, &["SHARED=CLASS"]);
     with(&["--pseudo-labels", "three=x"]).fails_with(2, &["three is no corpus of this run"]);
     with(&["--per-cell", "3"]).fails_with(1, &["s2 × angry has 2"]);
     let set = "{\"key\":\"nobody\",\"label\":\"angry\",\"speaker\":\"s\"}\n";
     program.write("set.jsonl", set.as_bytes());
-    with(&["--balanced-set", "one=set.jsonl"]).fails_with(2, &["nobody is no utterance of one"]);
+    with(&["--balanced-set", "one=set.jsonl"]).fails_with(3, &["nobody is no utterance of one"]);
+}
+
+/// What is missing is known before anything is encoded, and empties its own pairs alone.
+#[test]
+fn a_corpus_that_is_not_there_leaves_its_own_pairs_empty() {
+    let program = Program::new();
+    let [one, two, three] = ["one", "two", "three"].map(|name| spoken_tones(&program, name, name));
+    let away = |from: &str, to: &str| {
+        std::fs::rename(program.path(from), program.path(to)).unwrap();
+    };
+    away("three", "elsewhere");
+    let base = call(&one, &two, &["--corpus", &three, "--labeller", "none"]);
+    let refused = program.run(&[&base[..], &["--out", "refused"]].concat());
+    refused.fails_with(
+        2,
+        &["those that all corpora have, and three cannot be read"],
+    );
+    assert!(!program.path("refused/report.html").exists());
+    let named = ["--class", "angry=Angry", "--class", "sad=Sad"];
+    let named = [&base[..], &named].concat();
+    let run = |out: &str| program.run(&[&named[..], &["--out", out]].concat());
+
+    let partly = run("out");
+    partly.fails_with(3, &["the raw folder of three is not there"]);
+    let scores = |out: &str| -> serde_json::Value {
+        let path = program.path(out).join("scores.json");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let first = scores("out");
+    assert_eq!(first["cross"][0]["cells"].as_array().unwrap().len(), 2);
+    assert_eq!(first["absent"].as_array().unwrap().len(), 4);
+    assert_eq!(first["absent"][0]["tested_on"], "three");
+    for form in ["--html", "--latex", "--csv"] {
+        let printed = program.run(&["report", "out", form]).stdout;
+        assert!(
+            printed.contains("the raw folder of three"),
+            "{form}: {printed}"
+        );
+    }
+
+    away("elsewhere", "three");
+    let whole = run("out");
+    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    assert!(
+        whole.stderr.contains("one tested on three with fbank"),
+        "{}",
+        whole.stderr
+    );
+    let second = scores("out");
+    assert_eq!(second["cross"][0]["cells"].as_array().unwrap().len(), 6);
+    for cell in first["cross"][0]["cells"].as_array().unwrap() {
+        assert!(
+            second["cross"][0]["cells"]
+                .as_array()
+                .unwrap()
+                .contains(cell)
+        );
+    }
+    run("afresh");
+    assert_eq!(second, scores("afresh"));
 }

@@ -185,7 +185,7 @@ fn comparisons(data: &ReportData) -> String {
 }
 
 fn cross(data: &ReportData) -> String {
-    if data.scores.cross.is_empty() {
+    if !data.is_across_corpora() {
         return String::new();
     }
     cross_average_table(data).html() + &cross_table(data).html() + &cross_pairs_table(data).html()

@@ -2,7 +2,7 @@ use super::{Cell, Table};
 
 impl Table {
     /// Comma-separated values (RFC 4180): headings, then one line a row. Intervals stand in two columns of
-    /// their own; captions, notes and marks are left out.
+    /// their own, and why cells are empty in a last one; captions, notes and marks are left out.
     pub fn csv(&self) -> String {
         let intervals: Vec<bool> = (0..self.columns.len())
             .map(|i| self.has_intervals(i))
@@ -15,6 +15,11 @@ impl Table {
                 headings.push(field(&format!("{} high", column.heading)));
             }
         }
+        let reason = |row: &[Cell]| row.iter().find_map(|cell| cell.reason.clone());
+        let with_reasons = self.all_rows().any(|row| reason(row).is_some());
+        if with_reasons {
+            headings.push("reason".to_owned());
+        }
         let mut out = headings.join(",") + "\r\n";
         for row in self.all_rows() {
             let mut fields = Vec::new();
@@ -24,6 +29,9 @@ impl Table {
                     let bounds = cell.interval.map(|ci| ci.map(crate::format::percent));
                     fields.extend(bounds.unwrap_or_default());
                 }
+            }
+            if with_reasons {
+                fields.push(field(&reason(row).unwrap_or_default()));
             }
             out.push_str(&(fields.join(",") + "\r\n"));
         }

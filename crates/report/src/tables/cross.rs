@@ -1,8 +1,9 @@
+use super::grid::reason;
 use super::heard_mark;
 use crate::paper::paper;
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
-use emobox_score::CrossMatrix;
+use emobox_score::{Absent, AbsentState, CrossMatrix};
 
 /// Level of the interval of an average, as of those of the cells.
 const LEVEL: f64 = 0.95;
@@ -14,7 +15,7 @@ const PAPER_NOTE: &str =
 /// corpus trained on. The best three encoders of each pair are marked.
 pub fn cross_table(data: &ReportData) -> Table {
     let matrices = &data.scores.cross;
-    let corpora = corpora(matrices);
+    let corpora = corpora(data);
     let beside = data.beside.is_some()
         && matrices
             .iter()
@@ -27,16 +28,20 @@ pub fn cross_table(data: &ReportData) -> Table {
         }
     }
     let mut rows = Vec::new();
-    for matrix in matrices {
+    for encoder in encoders(data) {
+        let matrix = matrices.iter().find(|matrix| matrix.encoder == encoder);
         for test in &corpora {
-            let mut row = vec![Cell::text(&matrix.encoder), Cell::text(*test)];
+            let mut row = vec![Cell::text(encoder), Cell::text(*test)];
             for train in &corpora {
-                let cell = matrix.cell(train, test);
+                let cell = matrix.and_then(|matrix| matrix.cell(train, test));
                 let own = cell.map(|cell| cell.accuracy);
                 let heard = cell.and_then(|cell| cell.heard.as_deref());
-                row.push(heard_mark(Cell::optional_score(own), heard));
+                row.push(match (own, why_empty(data, encoder, train, test)) {
+                    (None, Some(reason)) => Cell::absent(reason),
+                    _ => heard_mark(Cell::optional_score(own), heard),
+                });
                 if beside {
-                    let model = paper().model(&matrix.encoder);
+                    let model = paper().model(encoder);
                     let figure = model.and_then(|model| paper().cross(model, train, test));
                     row.push(Cell::optional_score(figure));
                     let difference = own.zip(figure).map(|(a, b)| Cell::difference(a - b));
@@ -177,6 +182,18 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
             rows.push(row);
         }
     }
+    for absent in &data.scores.absent {
+        let Some(test) = &absent.tested_on else {
+            continue;
+        };
+        let mut row = [&absent.encoder, &absent.corpus, test]
+            .map(Cell::text)
+            .to_vec();
+        row.push(Cell::missing());
+        row.push(Cell::absent(reason(absent)));
+        row.resize_with(columns.len(), Cell::missing);
+        rows.push(row);
+    }
     Table {
         caption: "Pairs of corpora with 95 % intervals".to_owned(),
         columns,
@@ -212,15 +229,48 @@ fn heard_cells(matrices: &[CrossMatrix]) -> Vec<String> {
     told.into_iter().map(sentence).collect()
 }
 
-/// Corpora of all matrices, in order of appearance.
-pub(crate) fn corpora(matrices: &[CrossMatrix]) -> Vec<&str> {
-    let mut corpora = Vec::new();
-    for corpus in matrices.iter().flat_map(|matrix| &matrix.corpora) {
-        if !corpora.contains(&corpus.as_str()) {
-            corpora.push(corpus.as_str());
+/// Corpora of all matrices, then of pairs that are empty, in order of appearance.
+fn corpora(data: &ReportData) -> Vec<&str> {
+    let of_matrices = data.scores.cross.iter().flat_map(|matrix| &matrix.corpora);
+    let empty = data
+        .scores
+        .absent
+        .iter()
+        .filter(|absent| absent.tested_on.is_some() && absent.state != AbsentState::Skipped);
+    let of_empty =
+        empty.flat_map(|absent| std::iter::once(&absent.corpus).chain(&absent.tested_on));
+    unique(of_matrices.chain(of_empty))
+}
+
+/// Encoders of all matrices, then of pairs that are empty.
+fn encoders(data: &ReportData) -> Vec<&str> {
+    let of_matrices = data.scores.cross.iter().map(|matrix| &matrix.encoder);
+    let empty = data
+        .scores
+        .absent
+        .iter()
+        .filter(|absent| absent.tested_on.is_some());
+    unique(of_matrices.chain(empty.map(|absent| &absent.encoder)))
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let mut found: Vec<&str> = Vec::new();
+    for name in names {
+        if !found.contains(&name.as_str()) {
+            found.push(name);
         }
     }
-    corpora
+    found
+}
+
+/// Why a pair of corpora has no score.
+fn why_empty(data: &ReportData, encoder: &str, train: &str, test: &str) -> Option<String> {
+    let mut empty = data.scores.absent.iter();
+    let pair = |absent: &&Absent| {
+        (absent.encoder.as_str(), absent.corpus.as_str()) == (encoder, train)
+            && absent.tested_on.as_deref() == Some(test)
+    };
+    empty.find(pair).map(reason)
 }
 
 /// Mean recall of a class over the pairs of different corpora.

@@ -30,7 +30,7 @@ impl<'a> Grid<'a> {
     pub(crate) fn of(data: &'a ReportData) -> Self {
         let headline = data.headline();
         let naming = Naming::of(&headline);
-        let absent = &data.scores.absent;
+        let absent = || data.empty_cells();
         let mut corpora: Vec<&str> = Vec::new();
         let mut systems: Vec<(&str, String)> = Vec::new();
         let mut placed = Vec::new();
@@ -43,7 +43,7 @@ impl<'a> Grid<'a> {
             }
             placed.push((corpus, system, run));
         }
-        for cell in absent {
+        for cell in absent() {
             place(&mut corpora, cell.corpus.as_str());
             if !systems.iter().any(|(encoder, _)| *encoder == cell.encoder) {
                 systems.push((&cell.encoder, String::new()));
@@ -70,7 +70,7 @@ impl<'a> Grid<'a> {
                 cells[at] = Slot::Run(run);
             }
         }
-        for cell in absent {
+        for cell in absent() {
             let Some(corpus) = corpora.iter().position(|c| *c == cell.corpus) else {
                 continue;
             };

@@ -44,7 +44,7 @@ pub fn runs_csv(data: &ReportData) -> String {
             field(run.heard.as_deref().unwrap_or_default()),
         );
     }
-    for absent in &data.scores.absent {
+    for absent in data.empty_cells() {
         let [corpus, encoder, partition] =
             [&absent.corpus, &absent.encoder, &absent.partition].map(|word| field(word));
         // Protocol and config, then what a fold has, are empty.

@@ -45,7 +45,7 @@ pub fn scores_table(data: &ReportData) -> Table {
         let mut slots = grid.slots();
         slots.any(|(.., slot)| matches!(slot, Slot::Absent(known) if known == absent))
     };
-    let hidden = data.scores.absent.iter().filter(|absent| !shown(absent));
+    let hidden = data.empty_cells().filter(|absent| !shown(absent));
     rows.extend(hidden.map(|absent| extras.absent_row(absent, cut(absent))));
     let mut notes = notes(&runs);
     notes.extend_from_slice(grid.naming.notes());

@@ -11,6 +11,7 @@ fn absent(corpus: &str, encoder: &str, state: AbsentState, reason: &str) -> Abse
         corpus: corpus.into(),
         encoder: encoder.into(),
         partition: "paper".into(),
+        tested_on: None,
         state,
         stage: "train".into(),
         reason: reason.into(),

@@ -97,6 +97,7 @@ pub(crate) fn report() -> ReportData {
                     corpus: (*corpus).to_owned(),
                     encoder: (*encoder).to_owned(),
                     partition: "paper".to_owned(),
+                    tested_on: None,
                     state,
                     stage: stage.to_owned(),
                     reason: reason.to_owned(),

@@ -22,6 +22,7 @@ fn absent(corpus: &str, partition: &str, reason: &str) -> Absent {
         corpus: corpus.into(),
         encoder: "fbank".into(),
         partition: partition.into(),
+        tested_on: None,
         state: AbsentState::Failed,
         stage: "train".into(),
         reason: reason.into(),
