@@ -2,7 +2,8 @@
 # The paper's benchmark in small: 32 corpora in the layouts and containers of their releases × ten encoders of the
 # paper's families (random weights from the tests) × one quick head, from one experiment file. With a corpus whose test
 # part is broken, one that is absent, an encoder that does not open, ffmpeg taken away and given back, a kill in each
-# stage; in one process and on a Slurm of this machine. Every cell's state and every score is compared.
+# stage; in one process and on a Slurm of this machine. Then Table 5 of the paper in small: four corpora on each other's
+# balanced sets, of which one lacks a class. Every cell's state and every score is compared.
 #
 #   tools/paper_in_miniature.sh EMOBOX [WORK]
 #
@@ -124,6 +125,43 @@ bench killed
 ! grep -q 'encoding\|training' "$work/killed.txt" || fail 'finished work was done again'
 cmp "$work/local-out/scores.json" "$work/killed-out/scores.json" || fail 'scores of a second run differ'
 
+step 'across corpora, killed too'
+across=$work/cross.toml
+{
+  printf 'head = "mean-linear"\ntraining_seeds = 1\nallow_missing = true\nmaps = "none"\n'
+  printf '[cross]\nlabeller = { name = "hubert-base", path = "encoders/hubert-base" }\n[cross.classes]\n'
+  printf 'angry = ["Angry"]\nhappy = ["Happy"]\nneutral = ["Neutral"]\nsad = ["Sad"]\n'
+  for corpus in iemocap meld ravdess savee; do
+    printf '[[corpus]]\nname = "%s"\nraw = "raw/%s"\n' "$corpus" "$corpus"
+  done
+  printf '[[encoder]]\nname = "wav2vec2-base"\npath = "encoders/wav2vec2-base"\n'
+  printf '[[encoder]]\nname = "whisper-large-v3"\npath = "encoders/whisper-large-v3.pt"\n'
+  sed -n '/^\[slurm\]/,$p' "$experiment"
+} >"$across"
+cross() { # HOME-AND-OUT OPTIONS...
+  local name=$1
+  shift
+  code=0
+  "$emobox" cross "$across" --home "$work/$name" --out "$work/$name-out" --quiet "$@" >"$work/$name.txt" 2>>"$work/$name.log" || code=$?
+}
+cross across
+[ "$code" = 3 ] || fail "across corpora ended with $code"
+python3 - "$work/across-out/scores.json" <<'PY' || fail 'pairs of corpora'
+import json, sys
+scores = json.load(open(sys.argv[1]))
+pairs = {(m["encoder"], c["train"], c["test"]) for m in scores["cross"] for c in m["cells"]}
+empty = {(a["encoder"], a["corpus"], a["tested_on"]) for a in scores["absent"]}
+# The miniature MELD has nobody angry: its own pairs are empty, and no other.
+assert len(pairs) == len(empty) == 12, (pairs, empty)
+assert all("meld" not in pair for pair in pairs) and all("meld" in pair for pair in empty)
+assert all("meld has no class Angry" in a["reason"] for a in scores["absent"])
+PY
+for after in 0.2 0.5 1 2 3; do
+  timeout -s KILL "$after" "$emobox" cross "$across" --home "$work/across-killed" --out "$work/across-killed-out" --quiet >/dev/null 2>>"$work/killed.log" || true
+done
+cross across-killed
+cmp "$work/across-out/scores.json" "$work/across-killed-out/scores.json" || fail 'scores across corpora differ after kills'
+
 if command -v slurmctld >/dev/null; then
   step 'on a Slurm of four virtual nodes'
   NODE_CPUS=4 "$cluster" start "$work/cluster" >/dev/null
@@ -132,6 +170,10 @@ if command -v slurmctld >/dev/null; then
   [ "$code" = 3 ] || fail "the cluster ended with $code"
   cells slurm | sort >"$work/slurm.cells"
   cmp "$work/local-out/scores.json" "$work/slurm-out/scores.json" || fail 'the scores of the cluster differ'
+  step 'across corpora, on the Slurm'
+  cross across-slurm --executor slurm
+  [ "$code" = 3 ] || fail "across corpora the cluster ended with $code"
+  cmp "$work/across-out/scores.json" "$work/across-slurm-out/scores.json" || fail 'scores across corpora differ on the cluster'
 else
   echo 'no Slurm here: the cluster is left out'
 fi
@@ -140,5 +182,7 @@ step 'every form of the table'
 for form in html latex markdown csv; do
   "$emobox" report "$work/local-out" --"$form" >"$work/report.$form"
   grep -q 'the raw folder of subesco' "$work/report.$form" || fail "$form does not say why subesco is empty"
+  "$emobox" report "$work/across-out" --"$form" >"$work/across.$form"
+  grep -q 'meld has no class Angry' "$work/across.$form" || fail "$form does not say why pairs of meld are empty"
 done
 step 'done'
