@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
 
 /// All targets of this file. Paths are from the folder `fuzz/`.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     (
         "audio",
         audio,
@@ -18,6 +18,7 @@ pub const TARGETS: [Target; 8] = [
             "../crates/audio/tests",
         ],
     ),
+    ("header", header, &["seeds", "../crates/audio/tests"]),
     (
         "yaml",
         yaml,
@@ -26,14 +27,16 @@ pub const TARGETS: [Target; 8] = [
     (
         "table",
         table,
-        &["../crates/corpus/tests/forms/audformat-csv/db.emotion.train.csv"],
+        TABLES,
     ),
     (
         "listing",
         listing,
-        &["../crates/corpus/tests/forms/audformat-csv/db.emotion.train.csv"],
+        TABLES,
     ),
     ("jsonl", jsonl, &["seeds/manifest.jsonl"]),
+    ("kaldi", kaldi, &["seeds/segments"]),
+    ("lhotse", lhotse, &["seeds/supervisions.jsonl"]),
     (
         "audformat",
         audformat,
@@ -54,6 +57,24 @@ pub const TARGETS: [Target; 8] = [
         &["../crates/corpus/tests/forms/webdataset/train-000000.tar"],
     ),
 ];
+
+const TABLES: &[&str] = &[
+    "../crates/corpus/tests/forms/audformat-csv/db.emotion.train.csv",
+    "seeds/semicolons.csv",
+    "seeds/commonvoice.tsv",
+    "seeds/utf16.csv",
+];
+
+/// What a file of sound or video holds, by our own readers of headers.
+pub fn header(input: &[u8]) {
+    assert!(
+        std::env::var_os("EMOBOX_FFMPEG").is_some(),
+        "set EMOBOX_FFMPEG to a program that is not there: a process an input would be tried instead"
+    );
+    if let Err(error) = emobox_audio::probe_bytes(input.to_vec(), "input") {
+        assert!(!error.to_string().is_empty());
+    }
+}
 
 /// The waveform of any container.
 pub fn audio(input: &[u8]) {
@@ -96,6 +117,22 @@ pub fn listing(input: &[u8]) {
 /// A manifest as a corpus.
 pub fn jsonl(input: &[u8]) {
     prepare("manifest.jsonl", input, &[]);
+}
+
+/// Segments of a Kaldi folder.
+pub fn kaldi(input: &[u8]) {
+    let beside: [(&str, &[u8]); 3] = [
+        ("wav.scp", b"a a.wav\n"),
+        ("utt2emo", b"a-1 anger\na-2 sad\n"),
+        ("utt2spk", b"a-1 03\na-2 03\n"),
+    ];
+    prepare("segments", input, &beside);
+}
+
+/// Supervisions of Lhotse beside good recordings.
+pub fn lhotse(input: &[u8]) {
+    let recordings = b"{\"id\":\"a\",\"sources\":[{\"type\":\"file\",\"channels\":[0],\"source\":\"a.wav\"}],\"sampling_rate\":16000,\"num_samples\":16000,\"duration\":1.0}\n";
+    prepare("supervisions.jsonl", input, &[("recordings.jsonl", recordings)]);
 }
 
 /// The header of an audformat database beside good tables.

@@ -9,7 +9,7 @@ a woman and the test part.
 """
 import io, os, shutil, sys
 
-import audformat, datasets, numpy, soundfile, webdataset
+import audformat, datasets, numpy, pyarrow, pyarrow.parquet, soundfile, webdataset
 
 out = sys.argv[1]
 shutil.rmtree(out, ignore_errors=True)
@@ -86,3 +86,8 @@ for part in ("train", "test"):
 with webdataset.TarWriter(out + "/webdataset-cls/all.tar.gz", mtime=0) as shard:
     for name, _, emotion, content in clips():
         shard.write({"__key__": name, "wav": content, "cls": EMOTIONS.index(emotion)})
+
+# A compression that is not read.
+os.makedirs(out + "/parquet-zstd")
+table = pyarrow.table({"path": ["wav/03_anger_0.wav"], "label": ["anger"], "speaker": ["03"]})
+pyarrow.parquet.write_table(table, out + "/parquet-zstd/all.parquet", compression="zstd")

@@ -42,7 +42,7 @@ impl Table {
 /// What a cell says to a program: an ASCII minus, nothing where there is no value.
 fn value(cell: &Cell) -> String {
     match cell.value {
-        Some(_) => field(&cell.text.replace('−', "-")),
+        Some(_) => field(&cell.text.replace('−', "-").replace(['†', '‡'], "")),
         None if cell.text == Cell::missing().text => String::new(),
         None => field(&guard(&cell.text)),
     }

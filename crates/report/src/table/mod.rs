@@ -147,6 +147,12 @@ impl Cell {
         }
     }
 
+    /// With marks that a note explains.
+    pub fn marked(mut self, marks: &str) -> Self {
+        self.text.push_str(marks);
+        self
+    }
+
     /// With an interval.
     pub fn with_interval(mut self, interval: Option<[f64; 2]>) -> Self {
         self.interval = interval;

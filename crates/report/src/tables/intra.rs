@@ -1,5 +1,5 @@
 use super::grid::{Slot, reason};
-use super::{Grid, Metric, as_published, heard_mark, heard_notes, not_comparable};
+use super::{Grid, Metric, as_published, cut_note, heard_notes, marks, not_comparable};
 use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
@@ -49,6 +49,7 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     table.notes.extend_from_slice(grid.naming.notes());
     let runs: Vec<&Run> = grid.runs().map(|(.., run)| run).collect();
     table.notes.extend(heard_notes(&runs));
+    table.notes.extend(cut_note(&runs));
     for metric in metrics {
         let rows = Footer::new(&grid, &layout, *metric).rows();
         table.footer.extend(rows.into_iter().map(|(text, cells)| {
@@ -190,7 +191,7 @@ impl Layout {
         let mut cells: Vec<Cell> = systems
             .clone()
             .map(|s| match grid.slot(corpus, s) {
-                Slot::Run(run) => heard_mark(Cell::score(metric.of(run)), run.heard.as_deref()),
+                Slot::Run(run) => Cell::score(metric.of(run)).marked(marks(run)),
                 Slot::Absent(absent) => Cell::absent(reason(absent)),
                 Slot::Nothing => Cell::missing(),
             })

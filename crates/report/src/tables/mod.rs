@@ -96,6 +96,33 @@ pub(crate) fn heard_mark(mut cell: crate::Cell, heard: Option<&str>) -> crate::C
     cell
 }
 
+/// That mark, and another where the encoder did not hear all of some utterances.
+pub(crate) fn marks(run: &Run) -> &'static str {
+    match (run.heard.is_some(), run.cut > 0) {
+        (false, false) => "",
+        (true, false) => "†",
+        (false, true) => "‡",
+        (true, true) => "†‡",
+    }
+}
+
+/// What the second mark says: how many utterances each encoder heard in part.
+pub(crate) fn cut_note(runs: &[&Run]) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for run in runs.iter().filter(|run| run.cut > 0) {
+        let part = format!("{} on {} {}", run.encoder, run.corpus, run.cut);
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    (!parts.is_empty()).then(|| {
+        format!(
+            "‡ Utterances longer than what the encoder hears, of which it heard the beginning only: {}.",
+            parts.join(", ")
+        )
+    })
+}
+
 /// What the mark says of these runs: a sentence for each encoder and way of hearing.
 pub(crate) fn heard_notes(runs: &[&Run]) -> Vec<String> {
     let mut told: Vec<(&str, &str, Vec<&str>)> = Vec::new();

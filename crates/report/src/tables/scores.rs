@@ -1,6 +1,6 @@
 use super::grid::{Slot, reason};
 use super::intra::paper_note;
-use super::{Grid, Metric, as_published, heard_notes, not_comparable};
+use super::{Grid, Metric, as_published, cut_note, heard_notes, marks, not_comparable};
 use crate::format::coordinate;
 use crate::paper::{PaperScore, PaperSource, paper};
 use crate::{Cell, Column, ReportData, Table};
@@ -180,11 +180,11 @@ impl Extras {
     }
 }
 
-/// The encoder, with a mark where its training is known to have heard the corpus.
+/// The encoder with its marks.
 fn marked(run: &Run) -> String {
-    match run.heard {
-        Some(_) => format!("{} †", run.encoder),
-        None => run.encoder.clone(),
+    match marks(run) {
+        "" => run.encoder.clone(),
+        marks => format!("{} {marks}", run.encoder),
     }
 }
 
@@ -260,21 +260,8 @@ fn notes(runs: &[&Run]) -> Vec<String> {
         ));
     }
     notes.extend(left_out(runs));
-    notes.extend(heard_in_part(runs));
+    notes.extend(cut_note(runs));
     notes
-}
-
-/// Which encoders did not hear all of the audio that the others heard.
-fn heard_in_part(runs: &[&Run]) -> Option<String> {
-    let cut = runs.iter().filter(|run| run.cut > 0);
-    let cut = cut.map(|run| format!("{} on {} {}", run.encoder, run.corpus, run.cut));
-    let parts = each_once(cut);
-    (!parts.is_empty()).then(|| {
-        format!(
-            "Utterances longer than what the encoder hears, of which it heard the beginning only: {}.",
-            parts.join(", ")
-        )
-    })
 }
 
 /// What was left out: a sentence a reason, a corpus once where all its encoders lost the same.

@@ -403,3 +403,30 @@ fn scores_on_different_partitions_do_not_compete() {
     let names = |note: &&String| note.contains("(paper)") && note.contains("(speaker)");
     assert_eq!(table.notes.iter().find(names), None);
 }
+
+#[test]
+fn scores_of_encoders_that_did_not_hear_everything_are_marked() {
+    let mut data = common::published();
+    let mut runs = data.scores.runs.iter();
+    let of_it =
+        |run: &emobox_score::Run| (&*run.corpus, &*run.encoder) == ("meld", "Whisper large v3");
+    let at = runs.position(of_it).unwrap();
+    data.scores.runs[at].cut = 7;
+    let note = "‡ Utterances longer than what the encoder hears, of which it heard the beginning only: \
+                Whisper large v3 on meld 7.";
+    let scores = scores_table(&data);
+    let marked = scores.rows.iter().filter(|row| row[1].text.contains('‡'));
+    let marked: Vec<&str> = marked.map(|row| row[0].text.as_str()).collect();
+    assert_eq!(marked, ["meld"]);
+    assert!(scores.notes.iter().any(|n| n == note), "{:?}", scores.notes);
+    let intra = intra_table(&data, &[Metric::Ua]);
+    let marked = intra
+        .rows
+        .iter()
+        .flatten()
+        .filter(|cell| cell.text.ends_with('‡'));
+    assert_eq!(marked.count(), 1);
+    assert!(intra.notes.iter().any(|n| n == note));
+    // A program reads the number.
+    assert!(intra.terminal().contains('‡') && !intra.csv().contains('‡'));
+}

@@ -222,6 +222,18 @@ fn damaged_tables_and_shards_are_refused_and_leave_what_was_there() {
 }
 
 #[test]
+fn a_compression_that_is_not_read_is_named() {
+    let program = Program::new();
+    form(&program, "parquet-zstd");
+    let parts = [
+        "all.parquet",
+        "zstd",
+        "snappy, gzip and no compression are read",
+    ];
+    prepare(&program, &[]).fails_with(1, &parts);
+}
+
+#[test]
 fn archives_and_tables_of_other_things_are_no_corpus() {
     // A tree with a table of features beside it is still a tree.
     let program = tree(|_, _, label| label.to_owned());
