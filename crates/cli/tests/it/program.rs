@@ -69,6 +69,14 @@ impl Program {
         transcript
     }
 
+    /// Runs a command whose standard output is a full disk: it fails, and says that the result is lost.
+    pub(crate) fn loses_its_result(&self, call: &[&str]) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = self.command(call).stdout(full.unwrap()).output().unwrap();
+        self.transcript(&output)
+            .fails_with(1, &["could not be written to stdout"]);
+    }
+
     pub(crate) fn transcript(&self, output: &Output) -> Transcript {
         let redact = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).into_owned();
