@@ -159,6 +159,9 @@ fn scores_lead(data: &ReportData) -> String {
 
 /// The grids of the three metrics where there is more than one cell, then every cell with its intervals.
 fn scores(data: &ReportData) -> String {
+    if data.scores.runs.is_empty() && data.is_across_corpora() {
+        return String::new();
+    }
     let grid = Grid::of(data);
     let rows = scores_table(data);
     if grid.corpora.len() * grid.systems.len() < 2 {

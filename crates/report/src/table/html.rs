@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 /// Above this many rows a table scrolls in a window of its own, below its headings.
 const TALL: usize = 40;
+/// From this many neighbours on that are empty for one reason, there is room for it in the table; else a note has it.
+const ROOMY: usize = 3;
 
 impl Table {
     /// A sortable HTML table; the page's script does the sorting, and without it the table still reads.
@@ -28,18 +30,22 @@ impl Table {
             );
         }
         out.push_str("</tr></thead><tbody>\n");
+        let mut reasons = Vec::new();
         for row in &self.rows {
-            html_row(&mut out, row, &self.columns);
+            html_row(&mut out, row, &self.columns, &mut reasons);
         }
         out.push_str("</tbody>");
         if !self.footer.is_empty() {
             out.push_str("<tfoot>\n");
             for row in &self.footer {
-                html_row(&mut out, row, &self.columns);
+                html_row(&mut out, row, &self.columns, &mut reasons);
             }
             out.push_str("</tfoot>");
         }
         out.push_str("</table></div>\n");
+        for (number, reason) in (1..).zip(reasons) {
+            let _ = writeln!(out, "<p class=\"note\">({number}) {}</p>", escape(reason));
+        }
         for note in self.notes_with_legend() {
             let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(&note));
         }
@@ -47,7 +53,8 @@ impl Table {
     }
 }
 
-fn html_row(out: &mut String, row: &[Cell], columns: &[Column]) {
+/// Reasons that get a number instead of room are added to `reasons`.
+fn html_row<'a>(out: &mut String, row: &'a [Cell], columns: &[Column], reasons: &mut Vec<&'a str>) {
     out.push_str("<tr>");
     let mut skip = 0;
     for (i, (cell, column)) in row.iter().zip(columns).enumerate() {
@@ -69,12 +76,25 @@ fn html_row(out: &mut String, row: &[Cell], columns: &[Column]) {
             } else {
                 String::new()
             };
-            let _ = write!(
-                out,
-                "<{tag}{scope}{span} class=\"absent\">{} <small>{}</small></{tag}>",
-                escape(&cell.text),
-                escape(reason)
-            );
+            let text = escape(&cell.text);
+            let told = escape(reason);
+            let _ = if skip + 1 < ROOMY {
+                let known = reasons.iter().position(|known| known == reason);
+                let place = known.unwrap_or_else(|| {
+                    reasons.push(reason);
+                    reasons.len() - 1
+                });
+                write!(
+                    out,
+                    "<{tag}{scope}{span} class=\"absent n\" title=\"{told}\">{text} ({})</{tag}>",
+                    place + 1
+                )
+            } else {
+                write!(
+                    out,
+                    "<{tag}{scope}{span} class=\"absent\">{text} <small>{told}</small></{tag}>"
+                )
+            };
             continue;
         }
         let _ = write!(out, "<{tag}{scope}{}", class(column.align, cell.rank));

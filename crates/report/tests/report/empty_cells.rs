@@ -69,7 +69,7 @@ fn a_cell_without_scores_says_why_in_every_form() {
     // Both cells of the open corpus are one, and say it once.
     assert!(
         grid.html()
-            .contains("<td colspan=\"2\" class=\"absent\">– <small>open in train</small></td>")
+            .contains("<td colspan=\"2\" class=\"absent n\" title=\"open in train\">– (2)</td>")
     );
     assert!(page.contains("2 encoders on 3 corpora") && page.contains("3 of 6 cells have scores."));
 }
