@@ -1,6 +1,7 @@
 //! Which architecture a folder or file holds, how its tensors are called, how it wants its waveform.
 
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::folder::{Choice, SPEECHBRAIN, choose};
 use crate::config::Config;
 use crate::families::data2vec2::{self, Data2Vec2Config};
 use crate::families::speech::{
@@ -32,6 +33,7 @@ const LARGEST_CONFIG: u64 = 16 << 20;
 /// Looks at a folder (or a checkpoint file beside its `config.json`).
 pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
     let folder = folder(path);
+    refuse_other_forms(path, folder)?;
     if let Some(config) = read_json(&folder.join("config.json"))?
         && (config.get("model_type").is_some() || config.get("architectures").is_some())
     {
@@ -63,9 +65,15 @@ pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
     if let Some(translated) = translate_config(&config) {
         return fairseq(checkpoint, &translated);
     }
-    let found = ["/cfg/model/_name", "/args/_name", "/args/arch"]
-        .iter()
-        .find_map(|pointer| config.pointer(pointer)?.as_str());
+    let found = [
+        "/cfg/model/_name",
+        "/args/_name",
+        "/args/arch",
+        "/model_cfg/_name",
+    ]
+    .iter()
+    .find_map(|pointer| config.pointer(pointer)?.as_str())
+    .or_else(|| config.pointer("/cfg/input_patch_size").map(|_| "BEATs"));
     Err(unsupported(path, found.unwrap_or("unnamed")))
 }
 
@@ -80,11 +88,10 @@ pub(crate) fn folder(path: &Path) -> &Path {
 
 fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, EncoderError> {
     let config = Config::root(value);
+    let class = value.pointer("/architectures/0").and_then(Value::as_str);
     let found = config.text("model_type").unwrap_or_else(|| {
-        value
-            .pointer("/architectures/0")
-            .and_then(Value::as_str)
-            .unwrap_or("unnamed")
+        let class = class.unwrap_or("unnamed");
+        model_type(class).unwrap_or(class)
     });
     let (model, prefixes, anchor) = if found == "whisper" {
         let model = ModelConfig::Whisper(WhisperConfig::read(&config)?);
@@ -144,6 +151,123 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
         config_from,
         normalisation_from,
     })
+}
+
+/// The `model_type` of a class of transformers: `WavLMForCTC` is of `wavlm`.
+fn model_type(class: &str) -> Option<&'static str> {
+    let stem = class.split("For").next().unwrap_or(class);
+    match stem.strip_suffix("Model").unwrap_or(stem) {
+        "Wav2Vec2" => Some("wav2vec2"),
+        "Hubert" => Some("hubert"),
+        "WavLM" => Some("wavlm"),
+        "Data2VecAudio" => Some("data2vec-audio"),
+        "UniSpeechSat" => Some("unispeech-sat"),
+        "UniSpeech" => Some("unispeech"),
+        "Whisper" => Some("whisper"),
+        _ => None,
+    }
+}
+
+/// What people have in hand that is no encoder as it stands, with what makes one of it.
+fn refuse_other_forms(path: &Path, folder: &Path) -> Result<(), EncoderError> {
+    let other = |what: String| {
+        Err(EncoderError::OtherForm {
+            path: path.to_owned(),
+            what,
+        })
+    };
+    let is_nemo = |name: &Path| name.extension().is_some_and(|ending| ending == "nemo");
+    if is_nemo(path) || !path.is_file() && names_of(folder).iter().any(|n| is_nemo(Path::new(n))) {
+        return other("an archive of NeMo, whose encoders are not read".to_owned());
+    }
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let has = |name: &str| folder.join(name).is_file();
+    let whole = ["model.safetensors", "pytorch_model.bin"]
+        .iter()
+        .any(|name| has(name));
+    if let Some(adapter) = read_json(&folder.join("adapter_config.json"))?
+        && !whole
+    {
+        let base = adapter
+            .get("base_model_name_or_path")
+            .and_then(Value::as_str);
+        return other(format!(
+            "a PEFT adapter, weights that change those of {}: merge the two (`merge_and_unload()` of PEFT), save the \
+             result with `save_pretrained` and name that folder",
+            base.unwrap_or("another model")
+        ));
+    }
+    if has("config.json") {
+        return Ok(());
+    }
+    if let Some(settings) = read_text(&folder.join("hyperparams.yaml"))?
+        && has(SPEECHBRAIN)
+    {
+        let named = settings.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            let value = value.split('#').next()?.trim().trim_matches(['"', '\'']);
+            (key.trim().ends_with("_hub") && !value.is_empty()).then(|| value.to_owned())
+        });
+        return other(format!(
+            "a SpeechBrain pipeline, whose {SPEECHBRAIN} says nothing of its architecture: copy config.json and \
+             preprocessor_config.json of {} beside it",
+            named
+                .as_deref()
+                .unwrap_or("the model that it was made from")
+        ));
+    }
+    if has("config.yaml") || !matches!(choose(&names_of(folder)), Choice::None) {
+        return Ok(());
+    }
+    let inside = encoders_below(folder, 3);
+    if inside.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<&str> = inside.iter().take(SHOWN).map(String::as_str).collect();
+    let more = match inside.len() - shown.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    other(format!(
+        "a folder of checkpoints; name one of those in it: {}{more}",
+        shown.join(", ")
+    ))
+}
+
+/// Subfolders that a message names.
+const SHOWN: usize = 8;
+
+fn names_of(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Folders with a configuration below a trainer's output (`checkpoint-500`) or the hub's cache
+/// (`models--NAME/snapshots/REVISION`), relative to it.
+fn encoders_below(folder: &Path, depth: usize) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found = Vec::new();
+    for entry in entries.filter(|entry| entry.path().is_dir()) {
+        let (path, name) = (
+            entry.path(),
+            entry.file_name().to_string_lossy().into_owned(),
+        );
+        if path.join("config.json").is_file() {
+            found.push(name);
+        } else if depth > 1 {
+            let below = encoders_below(&path, depth - 1);
+            found.extend(below.into_iter().map(|inner| format!("{name}/{inner}")));
+        }
+    }
+    found.sort();
+    found
 }
 
 /// What is done to the waveform, and the file that says so: transformers 5 writes it into `processor_config.json`, as

@@ -42,6 +42,14 @@ pub enum EncoderError {
         /// The folder or file looked at.
         path: PathBuf,
     },
+    /// Something of another program that is no encoder as it stands.
+    #[error("{path} is {what}", path = path.display())]
+    OtherForm {
+        /// The folder or file looked at.
+        path: PathBuf,
+        /// What it is, and what to do.
+        what: String,
+    },
     /// A configuration file that is not what its name says.
     #[error("the configuration {path} is unreadable: {reason}", path = path.display())]
     BadConfigFile {

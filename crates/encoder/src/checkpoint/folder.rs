@@ -15,6 +15,8 @@ const NAMES: [&str; 5] = [
     "model.pt",
 ];
 const ENDINGS: [&str; 5] = ["safetensors", "pt", "pth", "ckpt", "bin"];
+/// The encoder of a SpeechBrain pipeline.
+pub(crate) const SPEECHBRAIN: &str = "wav2vec2.ckpt";
 /// What training programs leave beside the weights.
 const NOT_WEIGHTS: [&str; 6] = [
     "optimizer.pt",
@@ -42,6 +44,11 @@ pub(crate) fn choose(names: &[String]) -> Choice {
         if names.iter().any(|candidate| candidate == name) {
             return Choice::One(name.to_owned());
         }
+    }
+    let has = |name: &str| names.iter().any(|candidate| candidate == name);
+    // SpeechBrain keeps every part of a pipeline in a file of its own.
+    if has("hyperparams.yaml") && has(SPEECHBRAIN) {
+        return Choice::One(SPEECHBRAIN.to_owned());
     }
     for ending in ENDINGS {
         let mut files: Vec<String> = names

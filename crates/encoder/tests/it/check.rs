@@ -151,3 +151,84 @@ fn quantised_weights_are_refused_by_name() {
     assert!(said.contains("i32") && said.contains("quantised"), "{said}");
     assert!(!said.contains("it opens"), "{said}");
 }
+
+#[test]
+fn a_configuration_that_names_its_class_alone_is_read() {
+    let golden = Golden::read("wavlm-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let mut config = golden.description["config"].clone();
+    config.as_object_mut().unwrap().remove("model_type");
+    config["hidden_act"] = json!("gelu_python");
+    for (class, read) in [
+        ("WavLMForSequenceClassification", true),
+        ("WavLMModel", true),
+        ("Wav2Vec2ConformerModel", false),
+        ("Wav2Vec2BertModel", false),
+    ] {
+        config["architectures"] = json!([class]);
+        write_json(&folder.path().join("config.json"), &config);
+        match check_dir(folder.path()) {
+            Ok(report) => assert!(read && report.complete(), "{class}: {report}"),
+            Err(error) => assert!(!read && error.to_string().contains(class), "{error}"),
+        }
+    }
+}
+
+/// What people have in hand that is no encoder as it stands: each is named with what makes one of it.
+#[test]
+fn other_forms_are_named() {
+    let golden = Golden::read("wavlm-base");
+    let refused = |folder: &Path, parts: &[&str]| {
+        let told = check_dir(folder).unwrap_err().to_string();
+        for part in parts {
+            assert!(told.contains(part), "{told}");
+        }
+    };
+    // The roots of the hub's cache and of a trainer.
+    let roots = tempfile::tempdir().unwrap();
+    let (cache, trainer) = (roots.path().join("cache"), roots.path().join("trainer"));
+    let snapshot = "models--microsoft--wavlm-base/snapshots/abc";
+    for place in [cache.join(snapshot), trainer.join("checkpoint-500")] {
+        std::fs::create_dir_all(&place).unwrap();
+        golden.write_folder(&place, str::to_owned);
+    }
+    refused(&cache, &["a folder of checkpoints", snapshot]);
+    refused(
+        &cache.join("models--microsoft--wavlm-base"),
+        &["snapshots/abc"],
+    );
+    refused(&trainer, &["checkpoint-500"]);
+    // A PEFT adapter.
+    let adapter = tempfile::tempdir().unwrap();
+    let base = json!({"base_model_name_or_path": "microsoft/wavlm-base", "peft_type": "LORA"});
+    write_json(&adapter.path().join("adapter_config.json"), &base);
+    std::fs::write(adapter.path().join("adapter_model.safetensors"), b"").unwrap();
+    refused(
+        adapter.path(),
+        &["a PEFT adapter", "microsoft/wavlm-base", "merge_and_unload"],
+    );
+    // NeMo.
+    let nemo = tempfile::tempdir().unwrap();
+    std::fs::write(nemo.path().join("stt.nemo"), b"x").unwrap();
+    refused(nemo.path(), &["NeMo"]);
+    refused(&nemo.path().join("stt.nemo"), &["NeMo"]);
+    // SpeechBrain: refused without a configuration, read with it.
+    let brain = tempfile::tempdir().unwrap();
+    golden.write_folder(brain.path(), |name| format!("model.{name}"));
+    let weights = brain.path().join("model.safetensors");
+    std::fs::rename(weights, brain.path().join("wav2vec2.ckpt")).unwrap();
+    std::fs::write(brain.path().join("model.ckpt"), b"x").unwrap();
+    let settings = "# a recipe\nwav2vec2_hub: microsoft/wavlm-base  # on the hub\n";
+    std::fs::write(brain.path().join("hyperparams.yaml"), settings).unwrap();
+    assert!(check_dir(brain.path()).unwrap().complete());
+    std::fs::remove_file(brain.path().join("config.json")).unwrap();
+    refused(
+        brain.path(),
+        &[
+            "a SpeechBrain pipeline",
+            "config.json",
+            "of microsoft/wavlm-base beside it",
+        ],
+    );
+}

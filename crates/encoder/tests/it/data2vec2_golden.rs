@@ -60,6 +60,20 @@ fn fairseq_checkpoints_load_by_the_configuration_inside() {
     }
 }
 
+/// With fairseq's own key of the architecture (large) and without it.
+#[test]
+fn fairseq_checkpoints_as_s3prl_keeps_them() {
+    for (size, normalisation) in [
+        ("base", Normalisation::None),
+        ("large", Normalisation::Fairseq),
+    ] {
+        let encoder = open(&file(&format!("hubert-s3prl-{size}.pt")));
+        assert_eq!(encoder.info().normalisation, normalisation, "{size}");
+        let golden = format!("hubert-fairseq-{size}");
+        compare(&Golden::read(&golden), &encoder, &golden);
+    }
+}
+
 #[test]
 fn emotion2vec_loads_from_funasr_with_or_without_prefix() {
     for name in ["emotion2vec-plus", "emotion2vec-base"] {

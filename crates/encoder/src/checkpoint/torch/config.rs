@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// Top-level keys under which programs save what they were called with.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "cfg",
     "args",
     "config",
     "dims",
     "hyper_parameters",
     "model_cfg",
+    "task_cfg",
 ];
 
 /// An object with those of [`KEYS`] that the checkpoint has; `None` without any.

@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use std::path::Path;
 
 /// Where programs put the state dict, first come, first served: fairseq and WavLM `model`, Lightning
-/// `state_dict`, Whisper and FunASR `model_state_dict`, and the rest as seen.
-const WRAPPERS: [&str; 8] = [
+/// `state_dict`, Whisper and FunASR `model_state_dict`, S3PRL `model_weight`, and the rest as seen.
+const WRAPPERS: [&str; 9] = [
     "model",
     "state_dict",
     "model_state_dict",
     "model_state",
+    "model_weight",
     "module",
     "net",
     "ema",

@@ -88,8 +88,12 @@ pub(crate) struct SpeechConfig {
 /// The front end that every released model of the family has, save its width.
 pub(crate) const KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
 pub(crate) const STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
-const ACTIVATIONS: [(&str, Activation); 2] =
-    [("gelu", Activation::Gelu), ("relu", Activation::Relu)];
+/// `gelu_python` is the same exact function, spelt out in transformers.
+const ACTIVATIONS: [(&str, Activation); 3] = [
+    ("gelu", Activation::Gelu),
+    ("relu", Activation::Relu),
+    ("gelu_python", Activation::Gelu),
+];
 
 impl SpeechConfig {
     /// From transformers' configuration; an absent key has the default of its class.

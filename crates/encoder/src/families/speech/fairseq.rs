@@ -18,9 +18,26 @@ pub(crate) struct Translated {
 }
 
 /// Reads the configuration object of a fairseq checkpoint: a `cfg` with parts `model` and `task`,
-/// a flat `args`, or a fine-tuned model that carries the pre-trained one's in `w2v_args`.
+/// a flat `args`, or a fine-tuned model that carries the pre-trained one's in `w2v_args`; or the same parts as S3PRL
+/// keeps them, `model_cfg` and `task_cfg`.
 /// `None` when it is of another architecture.
 pub(crate) fn translate_config(config: &Value) -> Option<Translated> {
+    if let Some(model) = config.get("model_cfg").filter(|model| model.is_object()) {
+        let mut model = model.clone();
+        if model.get("_name").is_none() {
+            // What each of fairseq's configurations has and the others lack; data2vec's builds on wav2vec 2.0's.
+            let fields = [
+                ("label_rate", "hubert"),
+                ("average_top_k_layers", "data2vec_audio"),
+                ("quantize_targets", "wav2vec2"),
+            ];
+            let known = fields
+                .iter()
+                .find(|(field, _)| model.get(field).is_some())?;
+            model["_name"] = known.1.into();
+        }
+        return translate_config(&json!({"model": model, "task": config.get("task_cfg")}));
+    }
     let config = config
         .get("cfg")
         .or_else(|| config.get("args"))
@@ -38,7 +55,10 @@ pub(crate) fn translate_config(config: &Value) -> Option<Translated> {
         Some("wav2vec2") => Kind::Wav2Vec2,
         Some("hubert") => Kind::Hubert,
         Some("data2vec_audio") => Kind::Data2VecAudio,
-        None if flag("relative_position_embedding") => Kind::WavLm,
+        // BEATs has the same flat configuration, and patches of a spectrum instead of a waveform.
+        None if flag("relative_position_embedding") && model.get("input_patch_size").is_none() => {
+            Kind::WavLm
+        }
         _ => return None,
     };
     let mut out = json!({
@@ -229,5 +249,15 @@ mod tests {
             {"model": {"_name": "hubert"}, "task": {"normalize": false}}}});
         assert_eq!(translate_config(&fine_tuned).unwrap().kind, Kind::Hubert);
         assert!(translate_config(&json!({"model": {"_name": "roberta"}})).is_none());
+        let beats = json!({"relative_position_embedding": true, "input_patch_size": 16});
+        assert!(translate_config(&json!({"cfg": beats})).is_none());
+        for (field, kind) in [
+            ("average_top_k_layers", Kind::Data2VecAudio),
+            ("quantize_targets", Kind::Wav2Vec2),
+        ] {
+            let s3prl = json!({"model_cfg": {field: 1}, "task_cfg": {"normalize": true}});
+            let translated = translate_config(&s3prl).unwrap();
+            assert_eq!((translated.kind, translated.normalise), (kind, Some(true)));
+        }
     }
 }
