@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use half::bf16;
 
-use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
+use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
 use crate::exp::exp;
 use crate::gemm::{self, Block, Left, Line};
 use crate::left;
@@ -66,6 +66,9 @@ pub enum AttentionBias<'a> {
 const QUERY_BLOCK: usize = 24;
 /// Keys between two corrections of the running softmax. Up to this many keys there is none.
 const KEY_BLOCK: usize = 512;
+/// Keys whose weighted values are added in one chain. Over silence all values are alike and every addition of a chain rounds
+/// the same way, so the error grows with its length: sums of short chains are added instead.
+const VALUE_BLOCK: usize = 128;
 /// From one row of scores to the next: not a power of two, which would put all rows of a tile into one set of the cache.
 const SCORE_STRIDE: usize = KEY_BLOCK + LANES;
 
@@ -100,6 +103,8 @@ struct Scratch {
     queries: Vec<f32>,
     scores: Vec<f32>,
     narrow: Vec<f32>,
+    /// Weighted values of a part of the keys, `[query, head_dim]`.
+    part: Vec<f32>,
 }
 
 thread_local! {
@@ -120,6 +125,7 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
         queries,
         scores,
         narrow,
+        part,
     } = scratch;
     let dim = query.cols / heads;
     let pairs = precision == Precision::Bf16;
@@ -141,6 +147,7 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
     }
     scores.resize(QUERY_BLOCK * SCORE_STRIDE, 0.0);
     narrow.resize(QUERY_BLOCK * NARROW_STRIDE / 2, 0.0);
+    part.resize(QUERY_BLOCK * dim, 0.0);
     for first_query in (0..query.rows).step_by(QUERY_BLOCK) {
         let rows = QUERY_BLOCK.min(query.rows - first_query);
         let block = columns(query, head * dim, dim).slice(first_query..first_query + rows);
@@ -202,21 +209,36 @@ fn attend(args: &Attention<'_>, head: usize, scratch: &mut Scratch, out: &mut [f
                     col: 1,
                 }
             };
-            gemm::run(
-                pairs,
-                Block {
-                    left,
-                    rows,
-                    depth: words(count),
-                    panels: &values[words(first_key)..],
-                    panel_stride: value_depth,
-                    cols: dim,
-                    out,
-                    out_stride: query.cols,
-                    accumulate: first_key > 0,
-                    finish: None,
-                },
-            );
+            for first in (0..count).step_by(VALUE_BLOCK) {
+                let is_first = first_key + first == 0;
+                let (sums, stride) = match is_first {
+                    true => (&mut *out, query.cols),
+                    false => (part.as_mut_slice(), dim),
+                };
+                gemm::run(
+                    pairs,
+                    Block {
+                        left: left.from(words(first)),
+                        rows,
+                        depth: words(VALUE_BLOCK.min(count - first)),
+                        panels: &values[words(first_key + first)..],
+                        panel_stride: value_depth,
+                        cols: dim,
+                        out: sums,
+                        out_stride: stride,
+                        accumulate: false,
+                        finish: None,
+                    },
+                );
+                if !is_first {
+                    dispatch::<false, _>(Add {
+                        part: &part[..rows * dim],
+                        out,
+                        out_stride: query.cols,
+                        dim,
+                    });
+                }
+            }
         }
         dispatch::<false, _>(Divide {
             running: &running[..rows],
@@ -427,6 +449,29 @@ fn with_distances<S: Simd>(simd: S, row: &mut [f32], scale: f32, distances: &Dis
         key = simd.add(key, simd.splat(LANES as f32));
     }
     simd.largest(max)
+}
+
+/// Adds the dense rows of `part` to those of `out`.
+struct Add<'a> {
+    part: &'a [f32],
+    out: &'a mut [f32],
+    out_stride: usize,
+    dim: usize,
+}
+
+impl Kernel for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (r, row) in self.part.chunks_exact(self.dim.max(1)).enumerate() {
+            let out = &mut self.out[r * self.out_stride..][..self.dim];
+            for (x, sum) in row.chunks(LANES).zip(out.chunks_mut(LANES)) {
+                let added = simd.add(load_upto(simd, x), load_upto(simd, sum));
+                store_upto(simd, added, sum);
+            }
+        }
+    }
 }
 
 /// Divides each query's sum of values by its sum of weights.

@@ -119,3 +119,38 @@ fn attention_agrees_with_double_precision() {
         }
     }
 }
+
+/// Three minutes of silence: every key and value is the same, so the result is that value.
+#[test]
+fn the_error_does_not_grow_with_the_length_of_silence() {
+    let (queries, dim) = (3, 64);
+    // Of all their digits: numbers of bf16 would be added without rounding.
+    let frame = numbers(4, dim);
+    for keys in [1_000, 9_000] {
+        let silence = frame.repeat(keys);
+        let view = |rows| Rows {
+            data: &silence[..],
+            rows,
+            cols: dim,
+            stride: dim,
+        };
+        let args = Attention {
+            query: view(queries),
+            key: view(keys),
+            value: view(keys),
+            heads: 1,
+            scale: 0.125,
+            bias: AttentionBias::None,
+            key_count: keys,
+            precision: Precision::F32,
+        };
+        on_each_path(|path| {
+            let mut out = vec![f32::NAN; queries * dim];
+            attention(&args, &mut out);
+            let off = |(value, expected): (&f32, &f32)| ((value - expected) / expected).abs();
+            let each = out.iter().zip(frame.iter().cycle());
+            let worst = each.map(off).fold(0.0, f32::max);
+            assert!(worst < 5e-6, "{path}, {keys} keys: {worst:e} of a value");
+        });
+    }
+}
