@@ -4,7 +4,8 @@ Run: python parity/score/inference.py (versions: parity/score/requirements.txt)
 Writes crates/score/tests/golden/inference.json. Seeded; the versions stand in the file.
 
 An implementation of its own, from the definitions: scores are scikit-learn's, the covariance of the residuals is a product
-of explicit matrices, quantiles are scipy's, and sign flips go through scipy.stats.permutation_test.
+of explicit matrices, quantiles are scipy's, and sign flips go through scipy.stats.permutation_test. Every case has a second
+system on the same items; the two are compared.
 """
 
 import json
@@ -17,6 +18,7 @@ from scipy import stats
 from sklearn import metrics
 
 SHARED = 0.5
+FLOOR = 0.1
 generator = np.random.default_rng(20240903)
 
 
@@ -50,10 +52,19 @@ def shares(name, label, prediction, fold, speaker, classes, over):
     return y, b
 
 
-def error(y, b):
+def residuals(y, b):
     weight = b.sum(axis=0)
     mean = np.divide(y.sum(axis=0), weight, out=np.zeros_like(weight), where=weight > 0)
-    u = (y - b * mean).sum(axis=1)
+    return (y - b * mean).sum(axis=1)
+
+
+def least(share):
+    """The variance between speakers that is the least assumed."""
+    return FLOOR * (1 - 2 * share) ** 2 * share * (1 - share)
+
+
+def error(u, b, floor):
+    weight = b.sum(axis=0)
     clusters, wide = b.shape
     a = np.divide(b, weight, out=np.zeros_like(b), where=weight > 0)
     # u = M y' with y' the recalls of the cells, whose covariance within a cluster is SHARED off the diagonal.
@@ -65,17 +76,49 @@ def error(y, b):
     sigma = np.kron(np.eye(clusters), SHARED + (1 - SHARED) * np.eye(wide))
     k = m @ sigma @ m.T
     truth = b.reshape(-1) @ sigma @ b.reshape(-1)
+    floor *= (b.sum(axis=1) ** 2).sum()
     if np.trace(k) < 1e-12 * truth:
-        return 0.0, 0.0
-    return float(np.sqrt((u**2).sum() * truth / np.trace(k))), float(np.trace(k) ** 2 / (k @ k).trace())
+        return float(np.sqrt(floor)), 0.0
+    variance = max((u**2).sum() * truth / np.trace(k), floor)
+    return float(np.sqrt(variance)), float(np.trace(k) ** 2 / (k @ k).trace())
 
 
 def interval(score, se, degrees):
-    if not 0 < score < 1 or se < 1e-12:
+    if not 0 < score < 1:
         return [score, score]
-    t = stats.t.ppf(0.975, degrees)
-    z, half = np.log(score / (1 - score)), t * se / (score * (1 - score))
-    return [float(1 / (1 + np.exp(-(z - half)))), float(1 / (1 + np.exp(-(z + half))))]
+    if degrees < 1.5 or se < 1e-12:
+        return None
+    # Of 2 asin(sqrt(x)) the derivative is 1 / sqrt(x (1 - x)).
+    half = stats.t.ppf(0.975, degrees) * se / np.sqrt(score * (1 - score))
+    ends = np.clip(2 * np.arcsin(np.sqrt(score)) + np.array([-half, half]), 0, np.pi)
+    return [float(x) for x in np.sin(ends / 2) ** 2]
+
+
+def only_one_right(name, label, right, fold, over):
+    """The share of the score in the items that the first system alone has right, and that of the second alone."""
+    weight = np.zeros(len(label))
+    folds = sorted(set(fold)) if over == "mean" else [None]
+    for f in folds:
+        inside = np.ones(len(label), bool) if f is None else fold == f
+        present = sorted(set(label[inside]))
+        for c in present:
+            own = inside & (label == c)
+            weight[own] = 1 / (inside.sum() if name == "wa" else own.sum() * len(present)) / len(folds)
+    return [(weight * (right[i] & ~right[1 - i])).sum() for i in (0, 1)]
+
+
+def comparison(name, label, predictions, fold, speaker, classes, over):
+    (ya, ba), (yb, bb) = [shares(name, label, p, fold, speaker, classes, over) for p in predictions]
+    right = [label == p for p in predictions]
+    floor = sum(least(share) for share in only_one_right(name, label, right, fold, over))
+    se, degrees = error(residuals(ya, ba) - residuals(yb, bb), (ba + bb) / 2, floor)
+    difference = np.subtract(*[overall(name, label, p, fold, over) for p in predictions])
+    found = {"difference": float(difference), "ci": None, "p_t": None}
+    if degrees >= 1.5:
+        half = stats.t.ppf(0.975, degrees) * se
+        found["ci"] = [float(max(difference - half, -1)), float(min(difference + half, 1))]
+        found["p_t"] = float(2 * stats.t.sf(abs(difference) / se, degrees))
+    return found
 
 
 def score(name, label, prediction):
@@ -96,7 +139,7 @@ def overall(name, label, prediction, fold, over):
 
 
 def case(name, clusters, classes, sizes, pure, folds, skill):
-    label, prediction, fold, speaker = [], [], [], []
+    label, prediction, other, fold, speaker = [], [], [], [], []
     for s in range(clusters):
         level = np.clip(skill + generator.uniform(-0.25, 0.25), 0.05, 1.0)
         own = [classes[s % len(classes)]] if s in pure else classes
@@ -105,9 +148,11 @@ def case(name, clusters, classes, sizes, pure, folds, skill):
                 right = generator.random() < level
                 label.append(c)
                 prediction.append(c if right else str(generator.choice(classes)))
+                same = generator.random() < 0.6
+                other.append(prediction[-1] if same else str(generator.choice([c, *classes])))
                 fold.append(1 + s % folds)
                 speaker.append(f"s{s:02}")
-    label, prediction = np.array(label), np.array(prediction)
+    label, prediction, other = np.array(label), np.array(prediction), np.array(other)
     fold, speaker = np.array(fold), np.array(speaker)
     results = {}
     for over in ("pooled", "mean"):
@@ -116,13 +161,18 @@ def case(name, clusters, classes, sizes, pure, folds, skill):
             value = overall(metric, label, prediction, fold, over)
             if metric != "macro_f1" or over == "pooled":
                 assert abs(y.sum() - value) < 1e-12, (metric, over)
-            se, degrees = error(y, b)
+            se, degrees = error(residuals(y, b), b, least(y.sum()))
             results[f"{over} {metric}"] = {
                 "score": value,
                 "error": se,
                 "degrees": degrees,
-                "interval": interval(value, se, degrees) if degrees >= 1.5 else None,
+                "interval": interval(value, se, degrees),
             }
+    lacking = any(set(label[fold == f]) != set(label) for f in fold)
+    compared = {
+        metric: comparison(metric, label, [prediction, other], fold, speaker, classes, "pooled" if lacking else "mean")
+        for metric in ("ua", "wa", "macro_f1")
+    }
     return {
         "name": name,
         "classes": classes,
@@ -131,6 +181,8 @@ def case(name, clusters, classes, sizes, pure, folds, skill):
         "folds": fold.tolist(),
         "speakers": speaker.tolist(),
         "results": results,
+        "other": other.tolist(),
+        "compared": compared,
     }
 
 
@@ -151,6 +203,8 @@ cases = [
     case("near perfect", 12, ["a", "b"], lambda s: 10, set(), 4, 0.97),
     case("perfect", 8, four, lambda s: 3, set(), 2, 2.0),
     case("one speaker has nearly all", 6, four, lambda s: 60 if s == 0 else 1, set(), 1, 0.6),
+    case("one speaker a class", 5, four[:3], lambda s: 6, {3, 4}, 1, 0.6),
+    case("a speaker too few for a class", 5, four, lambda s: 6, set(range(5)), 1, 0.6),
     case("forty", 40, four, lambda s: 2 + s % 3, set(range(20, 40)), 4, 0.65),
 ]
 golden = {

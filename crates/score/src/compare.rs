@@ -1,7 +1,7 @@
 use crate::clusters::{Clusters, Over, Tables};
 use crate::correction::holm;
 use crate::distribution::{chi_square_sf, fair_binomial_cdf, student_quantile, student_two_sided};
-use crate::inference::{FEWEST_CLUSTERS, FEWEST_DEGREES, Score, differences};
+use crate::inference::{FEWEST_CLUSTERS, FEWEST_DEGREES, Score, differences, least_variance};
 use crate::matching::Mismatch;
 use crate::{
     Confusion, FoldName, InferenceOptions, Interval, IntervalMethod, IntervalUnit, NoInterval,
@@ -67,14 +67,14 @@ pub struct Difference {
     /// Its interval: Student's t on the standard error over speakers and seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ci: Option<[f64; 2]>,
-    /// Two-sided p value of no difference, the one that decides: sign flips over speakers, which hold what they promise
-    /// with any number of them. With several training seeds the larger of that and `p_t`, since flips of speakers do not
-    /// know what other seeds would have given.
+    /// Two-sided p value of no difference, the one that decides: the larger of `flips` and `p_t`. Sign flips over speakers hold
+    /// what they promise with any number of them where the systems may be swapped; t knows the seeds' variance, and that the
+    /// next speaker may be one of the few with whom the systems differ.
     pub p: f64,
     /// The sign flips alone; not in files of earlier versions, whose p is a bootstrap's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flips: Option<SignFlip>,
-    /// Two-sided p value by Student's t, which knows the seeds' variance; `None` where there is no interval.
+    /// Two-sided p value by Student's t on the standard error of the interval; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_t: Option<f64>,
     /// `p` after Holm's correction for the table it stands in, where one was made.
@@ -210,6 +210,7 @@ pub fn compare_seeds(
         }
     }
     let pair = Pair {
+        lists: &lists,
         tables: &tables,
         rates: &rates,
         over,
@@ -329,6 +330,8 @@ fn lacks_a_class(items: &[Prediction]) -> bool {
 
 /// Two systems, ready to be compared by any score.
 struct Pair<'a> {
+    /// Predictions in the same order everywhere, `[system][seed]`.
+    lists: &'a [Vec<Vec<Prediction>>; 2],
     tables: &'a [Tables; 2],
     /// `[system][seed]`.
     rates: &'a [Vec<Rates>; 2],
@@ -357,8 +360,8 @@ impl Pair<'_> {
             return difference;
         };
         if error.error < 1e-12 {
-            // No speaker differs from another. The same answers are the same system; of others that happen to differ by as
-            // much for every speaker nothing shows how they differ for the next.
+            // The same answers are the same system. Others whose difference varies with no speaker and need not vary either
+            // (one is right where the other is wrong in every second item) leave nothing to measure it by.
             if self.tables[0].clusters == self.tables[1].clusters {
                 difference.ci = Some([0.0, 0.0]);
                 difference.p_t = Some(1.0);
@@ -370,9 +373,7 @@ impl Pair<'_> {
         let half = outer * error.error;
         difference.ci = Some([(a - b - half).max(-1.0), (a - b + half).min(1.0)]);
         let p_t = student_two_sided((a - b) / error.error, error.degrees);
-        if self.rates.iter().any(|seeds| seeds.len() > 1) {
-            difference.p = difference.p.max(p_t);
-        }
+        difference.p = difference.p.max(p_t);
         difference.p_t = Some(p_t);
         difference.smallest_detectable = Some((outer + quantile(POWER)) * error.error);
         difference
@@ -387,7 +388,9 @@ impl Pair<'_> {
             .zip(b.residuals())
             .map(|(a, b)| a - b)
             .collect();
-        let mut error = a.between(&b).error(&residuals);
+        let apart = only_one_right(self.lists, score, self.over);
+        let least = apart.map(least_variance).iter().sum();
+        let mut error = a.between(&b).error(&residuals, least);
         if residuals.len() < FEWEST_CLUSTERS || error.degrees < FEWEST_DEGREES {
             return None;
         }
@@ -402,6 +405,40 @@ impl Pair<'_> {
         }
         Some(error)
     }
+}
+
+/// How much of a score lies in the items that the first system alone has right, and in those that the second alone has;
+/// of several seeds, as if each were paired with each.
+fn only_one_right(lists: &[Vec<Vec<Prediction>>; 2], score: Score, over: Over) -> [f64; 2] {
+    let items = &lists[0][0];
+    // Items of one stratum weigh the same, the strata of a fold weigh the same, and so do the folds.
+    let stratum = |item: &'_ Prediction| {
+        let fold = if over == Over::Mean { item.fold } else { 0 };
+        let class = if score == Score::Wa { "" } else { &item.label };
+        (fold, class.to_owned())
+    };
+    let mut sizes = BTreeMap::<(u32, String), f64>::new();
+    for item in items {
+        *sizes.entry(stratum(item)).or_default() += 1.0;
+    }
+    let folds: BTreeSet<u32> = sizes.keys().map(|(fold, _)| *fold).collect();
+    let right = |system: usize, i: usize| {
+        let seeds = &lists[system];
+        let hits = seeds
+            .iter()
+            .filter(|list| list[i].label == list[i].prediction);
+        hits.count() as f64 / seeds.len() as f64
+    };
+    let mut only = [0.0; 2];
+    for (i, item) in items.iter().enumerate() {
+        let stratum = stratum(item);
+        let strata = sizes.keys().filter(|(fold, _)| *fold == stratum.0).count();
+        let weight = 1.0 / (sizes[&stratum] * (strata * folds.len()) as f64);
+        let [a, b] = [right(0, i), right(1, i)];
+        only[0] += weight * a * (1.0 - b);
+        only[1] += weight * b * (1.0 - a);
+    }
+    only
 }
 
 /// Both lists in the order of (fold, key), once they are known to be about the same items, with the speakers of the

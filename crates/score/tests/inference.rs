@@ -2,8 +2,8 @@
 //! scikit-learn; the golden comes from `parity/score/inference.py`.
 
 use emobox_score::{
-    Estimate, InferenceOptions, Prediction, RunLabels, ScoreRequest, StandardError, StandardErrors,
-    score_folds, separate, sign_flip,
+    CompareRequest, Estimate, InferenceOptions, Prediction, RunLabels, ScoreRequest, StandardError,
+    StandardErrors, compare, score_folds, separate, sign_flip,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,6 +26,50 @@ struct Case {
     folds: Vec<u32>,
     speakers: Vec<String>,
     results: BTreeMap<String, Expected>,
+    other: Vec<String>,
+    compared: BTreeMap<String, Compared>,
+}
+
+impl Case {
+    fn items(&self, predictions: &[String]) -> Vec<Prediction> {
+        (0..self.labels.len())
+            .map(|i| Prediction {
+                key: format!("k{i:04}"),
+                fold: self.folds[i],
+                label: self.labels[i].clone(),
+                prediction: predictions[i].clone(),
+                scores: BTreeMap::new(),
+                speaker: Some(self.speakers[i].clone()),
+                gender: None,
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn close(&self, what: &str, ours: f64, theirs: f64) {
+        let apart = (ours - theirs).abs();
+        assert!(
+            apart <= EXACT * theirs.abs().max(1.0),
+            "{}, {what}: {ours} against {theirs}",
+            self.name
+        );
+    }
+
+    #[track_caller]
+    fn close_intervals(&self, what: &str, ours: Option<[f64; 2]>, theirs: Option<[f64; 2]>) {
+        let name = &self.name;
+        assert_eq!(ours.is_some(), theirs.is_some(), "{name} {what}");
+        for (ours, theirs) in ours.iter().flatten().zip(theirs.iter().flatten()) {
+            self.close(what, *ours, *theirs);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Compared {
+    difference: f64,
+    ci: Option<[f64; 2]>,
+    p_t: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -49,23 +93,12 @@ fn golden() -> Golden {
 #[test]
 fn errors_and_intervals_are_those_of_the_definitions() {
     let golden = golden();
-    assert_eq!(golden.cases.len(), 9);
+    assert_eq!(golden.cases.len(), 11);
     for case in &golden.cases {
-        let predictions: Vec<Prediction> = (0..case.labels.len())
-            .map(|i| Prediction {
-                key: format!("k{i:04}"),
-                fold: case.folds[i],
-                label: case.labels[i].clone(),
-                prediction: case.predictions[i].clone(),
-                scores: BTreeMap::new(),
-                speaker: Some(case.speakers[i].clone()),
-                gender: None,
-            })
-            .collect();
         let runs = score_folds(&ScoreRequest {
             labels: &RunLabels::default(),
             classes: &case.classes,
-            predictions: &predictions,
+            predictions: &case.items(&case.predictions),
             oracle: None,
             inference: InferenceOptions::default(),
         })
@@ -79,32 +112,46 @@ fn errors_and_intervals_are_those_of_the_definitions() {
                 "wa" => (run.wa, errors.wa, run.wa_ci),
                 _ => (run.macro_f1, errors.macro_f1, run.macro_f1_ci),
             };
-            let close = |name: &str, ours: f64, theirs: f64| {
-                let apart = (ours - theirs).abs();
-                assert!(
-                    apart <= EXACT * theirs.abs().max(1.0),
-                    "{}, {what}, {name}: {ours} against {theirs}",
-                    case.name
-                );
-            };
-            close("score", score, expected.score);
-            close("error", error.error, expected.error);
-            close("degrees", error.degrees, expected.degrees);
-            assert_eq!(
-                interval.is_some(),
-                expected.interval.is_some(),
-                "{} {what}",
-                case.name
-            );
-            for (ours, theirs) in interval
-                .iter()
-                .flatten()
-                .zip(expected.interval.iter().flatten())
-            {
-                close("interval", *ours, *theirs);
-            }
+            case.close(what, score, expected.score);
+            case.close(what, error.error, expected.error);
+            case.close(what, error.degrees, expected.degrees);
+            case.close_intervals(what, interval, expected.interval);
         }
     }
+}
+
+#[test]
+fn differences_are_those_of_the_definitions() {
+    let mut refused = 0;
+    for case in &golden().cases {
+        let [a, b] = [&case.predictions, &case.other].map(|list| case.items(list));
+        let found = compare(&CompareRequest {
+            corpus: "c",
+            a: ("a", &a),
+            b: ("b", &b),
+            classes: &case.classes,
+            inference: InferenceOptions::default(),
+        })
+        .unwrap();
+        for (metric, expected) in &case.compared {
+            let ours = match metric.as_str() {
+                "ua" => &found.ua,
+                "wa" => &found.wa,
+                _ => &found.macro_f1,
+            };
+            case.close(metric, ours.difference, expected.difference);
+            case.close_intervals(metric, ours.ci, expected.ci);
+            case.close_intervals(
+                metric,
+                ours.p_t.map(|p| [p, p]),
+                expected.p_t.map(|p| [p, p]),
+            );
+            let flips = ours.flips.unwrap().p;
+            assert_eq!(ours.p, ours.p_t.map_or(flips, |p| flips.max(p)));
+            refused += u32::from(ours.ci.is_none());
+        }
+    }
+    assert!((1..10).contains(&refused), "{refused}");
 }
 
 #[test]

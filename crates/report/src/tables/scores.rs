@@ -331,17 +331,24 @@ fn interval_notes(runs: &[&Run]) -> Vec<String> {
             coordinate(100.0 * first.level)
         ));
     }
-    let named = |keep: &dyn Fn(&emobox_score::Interval) -> bool| {
+    let named = |keep: &dyn Fn(&Run, &emobox_score::Interval) -> bool| {
         let how = runs.iter().filter_map(|run| Some((run, run.interval?)));
-        let named = how.filter(|(_, how)| keep(how));
+        let named = how.filter(|(run, how)| keep(run, how));
         each_once(named.map(|(run, how)| format!("{} ({})", run.corpus, how.units)))
     };
-    let few = named(&|how| how.unit == IntervalUnit::Speaker && how.is_marked());
+    let few = named(&|_, how| how.unit == IntervalUnit::Speaker && how.is_marked());
     if !few.is_empty() {
         notes.push(format!(
-            "Fewer than {FEW_CLUSTERS} speakers, so the interval leans on its assumptions (where one speaker in five is far \
-             harder than the others, 95 % intervals of so few cover 83 to 93 %): {}.",
+            "Fewer than {FEW_CLUSTERS} speakers, so the interval rests on an assumption of how much speakers differ at least \
+             (docs/statistics.md): {}.",
             few.join(", ")
+        ));
+    }
+    let perfect = named(&|run, _| run.ua >= 1.0 && run.ua_ci.is_some());
+    if !perfect.is_empty() {
+        notes.push(format!(
+            "Everything is right, so [100, 100] says only that no error was seen, nothing of other speakers: {}.",
+            perfect.join(", ")
         ));
     }
     for reason in [
@@ -349,7 +356,7 @@ fn interval_notes(runs: &[&Run]) -> Vec<String> {
         NoInterval::FewDegrees,
         NoInterval::NoSpread,
     ] {
-        let refused = named(&|how| how.refused == Some(reason));
+        let refused = named(&|_, how| how.refused == Some(reason));
         if !refused.is_empty() {
             notes.push(format!("No interval, {reason}: {}.", refused.join(", ")));
         }

@@ -128,7 +128,7 @@ fn many_encoders_fit_a_terminal_and_notes_name_a_corpus_once() {
     );
     let few = text
         .lines()
-        .find(|line| line.starts_with("Fewer than 30 speakers"))
+        .find(|line| line.starts_with("Fewer than 20 speakers"))
         .unwrap();
     assert_eq!(few.matches("ased (5)").count(), 1, "{few}");
     let refused = text.lines().find(|line| line.starts_with("No interval"));

@@ -285,7 +285,7 @@ fn missing_and_marked_intervals_say_why() {
     );
     assert!(!few.contains('['), "{few}");
     let marked = scores_table(&scored(10, false)).markdown();
-    assert!(marked.contains("Fewer than 30 speakers"), "{marked}");
+    assert!(marked.contains("Fewer than 20 speakers"), "{marked}");
     assert!(
         marked.contains("Student's t on the standard error over speakers"),
         "{marked}"
