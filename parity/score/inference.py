@@ -18,7 +18,7 @@ from scipy import stats
 from sklearn import metrics
 
 SHARED = 0.5
-FLOOR = 0.1
+FLOOR = 0.4
 generator = np.random.default_rng(20240903)
 
 
@@ -60,7 +60,7 @@ def residuals(y, b):
 
 def least(share):
     """The variance between speakers that is the least assumed."""
-    return FLOOR * (1 - 2 * share) ** 2 * share * (1 - share)
+    return FLOOR * (1 - 2 * share) ** 2 * max(share * (1 - share), 0) ** 1.5
 
 
 def error(u, b, floor):
@@ -88,10 +88,9 @@ def interval(score, se, degrees):
         return [score, score]
     if degrees < 1.5 or se < 1e-12:
         return None
-    # Of 2 asin(sqrt(x)) the derivative is 1 / sqrt(x (1 - x)).
-    half = stats.t.ppf(0.975, degrees) * se / np.sqrt(score * (1 - score))
-    ends = np.clip(2 * np.arcsin(np.sqrt(score)) + np.array([-half, half]), 0, np.pi)
-    return [float(x) for x in np.sin(ends / 2) ** 2]
+    t = stats.t.ppf(0.975, degrees)
+    z, half = np.log(score / (1 - score)), t * se / (score * (1 - score))
+    return [float(1 / (1 + np.exp(-(z - half)))), float(1 / (1 + np.exp(-(z + half))))]
 
 
 def only_one_right(name, label, right, fold, over):

@@ -27,6 +27,16 @@ pub(crate) fn student_quantile(share: f64, degrees: f64) -> f64 {
     })
 }
 
+/// ln(p / (1 − p)).
+pub(crate) fn logit(share: f64) -> f64 {
+    share.ln() - (-share).ln_1p()
+}
+
+/// The inverse of [`logit`].
+pub(crate) fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 /// P(X >= x) of chi-square.
 pub(crate) fn chi_square_sf(x: f64, degrees: f64) -> f64 {
     if x <= 0.0 {

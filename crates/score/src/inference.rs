@@ -13,18 +13,17 @@
 //! of the `u`. Equal weights give the plain variance of a mean and clusters less one degrees.
 //!
 //! Near 100 % errors are those of few speakers, and a test part that happens to have none of these looks steadier than it is.
-//! So the variance between clusters is taken as at least [`FLOOR`]` (1 − 2 p)² p (1 − p)` at a score of `p`: nothing at 50 %,
-//! where no such asymmetry is, and up to an intra-class correlation of [`FLOOR`] near 0 and 100 %.
+//! So the variance between clusters is taken as at least [`FLOOR`]` (1 − 2 p)² (p (1 − p))^1.5` at a score of `p`: nothing at
+//! 50 %, where no such asymmetry is. The exponent stands between a constant intra-class correlation (1), which is too much
+//! near 100 %, and a constant spread of the logits (2), which is too much at 90 %.
 //!
-//! Intervals are Student's t on the scale of `asin √p`, on which such a variance does not depend on the score; they stay
-//! within 0..1 and are longer downwards for good scores. `docs/statistics.md` has the coverage, simulated, of this and of what
-//! was tried beside it.
+//! Intervals are Student's t on the logit scale, so that they stay within 0..1 and are skewed as scores near 1 are.
+//! `docs/statistics.md` has the coverage, simulated, of this and of what was tried beside it.
 
 use crate::ScoreError;
 use crate::clusters::{Over, Tables};
-use crate::distribution::student_quantile;
+use crate::distribution::{logistic, logit, student_quantile};
 use serde::{Deserialize, Serialize};
-use std::f64::consts::FRAC_PI_2;
 
 /// Fewer clusters give no interval: in the simulations of `docs/statistics.md` nothing covers there that is
 /// narrow enough to say anything.
@@ -34,9 +33,9 @@ pub const FEWEST_CLUSTERS: usize = 5;
 /// are rarer than one in five it covers less than it says (docs/statistics.md).
 pub const FEW_CLUSTERS: usize = 20;
 
-/// The least intra-class correlation of speakers that is assumed near 0 and 100 %. The smallest with which 95 % intervals
-/// cover 93 % in every design of docs/statistics.md, one hard speaker in five among them.
-const FLOOR: f64 = 0.1;
+/// Scale of the least variance between clusters: the smallest with which 95 % intervals cover 93 % in every design of
+/// docs/statistics.md, one hard speaker in five among them.
+const FLOOR: f64 = 0.4;
 
 /// Fewer effective degrees of freedom give no interval: one or two speakers decide the score.
 pub const FEWEST_DEGREES: f64 = 1.5;
@@ -89,7 +88,7 @@ pub enum IntervalMethod {
     /// Percentiles of a bootstrap over clusters: files of earlier versions, which do not name a method.
     #[default]
     PercentileBootstrap,
-    /// Standard error over clusters with Student's t.
+    /// Standard error over clusters with Student's t on the logit scale.
     ClusterT,
 }
 
@@ -177,8 +176,8 @@ impl StandardErrors {
 }
 
 impl StandardError {
-    /// The interval about `score`, or why there is none. Everything right or everything wrong is an interval of no length, which
-    /// says that no error was seen and measures nothing: reports note it.
+    /// The interval about `score`, or why there is none. Everything right or everything wrong is an interval of no length, as
+    /// on the logit scale; it measures nothing, which reports note.
     pub fn interval_or_reason(&self, score: f64, level: f64) -> Result<[f64; 2], NoInterval> {
         if score <= 0.0 || score >= 1.0 {
             return Ok([score, score]);
@@ -190,10 +189,9 @@ impl StandardError {
             return Err(NoInterval::NoSpread);
         }
         let quantile = student_quantile(f64::midpoint(1.0, level), self.degrees);
-        let half = 0.5 * quantile * self.error / (score * (1.0 - score)).sqrt();
-        let middle = score.sqrt().asin();
-        let back = |angle: f64| angle.clamp(0.0, FRAC_PI_2).sin().powi(2);
-        Ok([back(middle - half), back(middle + half)])
+        let half = quantile * self.error / (score * (1.0 - score));
+        let middle = logit(score);
+        Ok([logistic(middle - half), logistic(middle + half)])
     }
 
     /// The interval about `score`, where there is one.
@@ -362,7 +360,7 @@ pub(crate) fn least_variance(share: f64) -> f64 {
     if binomial < ROUNDING {
         return 0.0;
     }
-    FLOOR * (1.0 - 2.0 * share).powi(2) * binomial
+    FLOOR * (1.0 - 2.0 * share).powi(2) * binomial.powf(1.5)
 }
 
 /// What each cluster adds to the difference of two systems on the same items. Swapping the systems for one cluster turns

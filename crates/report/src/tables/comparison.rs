@@ -94,8 +94,9 @@ fn notes(comparisons: &[Comparison]) -> Vec<String> {
         "speakers"
     };
     let mut notes = vec![format!(
-        "Differences in points of UA. p: sign flips over {units}{}. Brackets and “p by t”: Student's t on the standard \
-         error over them. Smallest detectable: what this test part would show as significant four times in five.",
+        "Differences in points of UA. p: sign flips over {units}{}, or “p by t” where that is larger. Brackets and “p by t”: \
+         Student's t on the standard error over them. Smallest detectable: what this test part would show as significant four \
+         times in five.",
         if exact { ", all of them" } else { ", sampled" }
     )];
     if comparisons.iter().any(|c| c.mcnemar.is_some()) {

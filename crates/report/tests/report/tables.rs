@@ -290,10 +290,20 @@ fn missing_and_marked_intervals_say_why() {
         marked.contains("Student's t on the standard error over speakers"),
         "{marked}"
     );
+    assert!(!marked.contains("Everything is right"), "{marked}");
     let enough = scores_table(&scored(32, false)).markdown();
     assert!(
         !enough.contains("Fewer than") && enough.contains("95 % intervals"),
         "{enough}"
+    );
+    let mut perfect = scored(10, false);
+    for run in &mut perfect.scores.runs {
+        (run.ua, run.ua_ci) = (1.0, Some([1.0, 1.0]));
+    }
+    let perfect = scores_table(&perfect).markdown();
+    assert!(
+        perfect.contains("nothing of other speakers: c (10)."),
+        "{perfect}"
     );
 }
 
