@@ -9,11 +9,11 @@ use crate::maps::draw_maps;
 use crate::plan::{Done, Measured};
 use crate::results::{audit_findings, seed_file, training_of};
 use crate::sound::Heard;
-use crate::split::Split;
+use crate::split::{Split, SplitRequest, split_as_heard};
 use crate::train::{Assignment, FoldJob, Jobs, features_identity, jobs, train_jobs};
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
-use emobox_corpus::{Scheme, audit};
+use emobox_corpus::Scheme;
 use emobox_encoder::Description;
 use emobox_features::{Ledger, Ledgers, Store, StorePlan};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
@@ -323,14 +323,17 @@ impl<'a> Cell<'a> {
 
     /// Scores the finished folds, and writes the record and the predictions.
     pub(crate) fn score(&self) -> Result<Done, BenchError> {
-        let split = self.shop.split(&self.corpus, self.scheme)?;
+        let sound = Heard::of(self.shop.home, &self.corpus, self.shop.context)?;
+        let request = SplitRequest::of(self.shop.experiment, self.scheme);
+        let sounds = sound.as_ref().map(|sound| &sound.sounds[..]);
+        let split = split_as_heard(&self.corpus, &request, sounds)?;
         self.with_folds(&self.corpus, &split, |jobs| {
             let mut outcomes = Vec::new();
             for job in &jobs.jobs {
                 let path = job.outcome_path();
                 outcomes.push(read_json::<FoldOutcome>(&path)?);
             }
-            let (record, predictions) = self.record(&split, &jobs, &outcomes)?;
+            let (record, predictions) = self.record(&split, sound.as_ref(), &jobs, &outcomes)?;
             for (path, predictions) in record.predictions.iter().zip(&predictions) {
                 write_atomic_with(path, |to| write_predictions(to, predictions))?;
             }
@@ -347,6 +350,7 @@ impl<'a> Cell<'a> {
     fn record(
         &self,
         split: &Split,
+        sound: Option<&Heard>,
         jobs: &Jobs<'_>,
         outcomes: &[FoldOutcome],
     ) -> Result<(CellRecord, Vec<Vec<Prediction>>), BenchError> {
@@ -384,15 +388,7 @@ impl<'a> Cell<'a> {
             count: *count as u64,
         });
         let skipped: Vec<Skipped> = skipped.collect();
-        let sound = Heard::of(self.shop.home, corpus, self.shop.context)?;
-        let sounds = sound.as_ref().map(|sound| &sound.sounds[..]);
-        let split = &Split {
-            audit: audit(&corpus.manifest, &split.partition, sounds),
-            ..split.clone()
-        };
-        let nuisance = sound
-            .as_ref()
-            .and_then(|sound| self.shop.nuisance(sound, corpus, &split.partition));
+        let nuisance = sound.and_then(|sound| self.shop.nuisance(sound, corpus, &split.partition));
         let known = heard(&encoder, &corpus.name);
         for scored in &mut runs {
             scored.audit = Some(split.audit.verdict.clone());

@@ -2,7 +2,7 @@
 
 use crate::{BenchError, BenchRun};
 use emobox_score::{
-    Comparison, InferenceOptions, Prediction, SeededSystem, compare_seeds, correct,
+    Comparison, InferenceOptions, Prediction, ScoreError, SeededSystem, compare_seeds, correct,
 };
 use rayon::prelude::*;
 
@@ -20,41 +20,51 @@ pub(crate) fn compare_pairs(
         if runs.len() < 2 {
             continue;
         }
-        let systems: Vec<(&str, Vec<Vec<Prediction>>)> = runs
+        let systems: Vec<(String, Vec<Vec<Prediction>>)> = runs
             .par_iter()
-            .map(|of| Ok((of.encoder.as_str(), seeds(run, of)?)))
+            .map(|of| Ok((of.encoder.clone(), seeds(run, of)?)))
             .collect::<Result<_, BenchError>>()?;
-        let mut pairs = Vec::new();
-        for (i, a) in systems.iter().enumerate() {
-            pairs.extend(systems[i + 1..].iter().map(|b| (a, b)));
-        }
-        let compared = pairs.par_iter().map(|((a, ones), (b, others))| {
-            let views =
-                [ones, others].map(|seeds| seeds.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            let system = |name, at: usize| SeededSystem {
-                name,
-                seeds: &views[at],
-            };
-            let (corpus, classes) = (&runs[0].corpus, &runs[0].classes);
-            let compared = compare_seeds(corpus, system(*a, 0), system(*b, 1), classes, &options);
-            (*a, *b, compared)
-        });
         // Of one corpus at a time: predictions of all encoders are in memory.
-        for (a, b, compared) in compared.collect::<Vec<_>>() {
+        let (corpus, classes) = (&runs[0].corpus, &runs[0].classes);
+        for ([a, b], compared) in each_pair(corpus, &systems, classes, &options) {
             match compared {
                 Ok(comparison) => comparisons.push(Comparison {
                     partition: runs[0].partition.clone(),
                     ..comparison
                 }),
                 Err(error) => notes.push(format!(
-                    "{}: {a} and {b} are not compared: {error}.",
-                    runs[0].corpus
+                    "{corpus}: {} and {} are not compared: {error}.",
+                    systems[a].0, systems[b].0
                 )),
             }
         }
     }
     correct(&mut comparisons);
     Ok((comparisons, notes))
+}
+
+/// Compares every two systems, of which each has a name and predictions of the same items from each training seed. In the
+/// order of the systems, whose places stand beside; not corrected.
+pub(crate) fn each_pair(
+    corpus: &str,
+    systems: &[(String, Vec<Vec<Prediction>>)],
+    classes: &[String],
+    options: &InferenceOptions,
+) -> Vec<([usize; 2], Result<Comparison, ScoreError>)> {
+    let count = systems.len();
+    let pairs: Vec<[usize; 2]> = (0..count)
+        .flat_map(|a| (a + 1..count).map(move |b| [a, b]))
+        .collect();
+    let compare = |pair: &[usize; 2]| {
+        let views = pair
+            .map(|at| -> Vec<&[Prediction]> { systems[at].1.iter().map(Vec::as_slice).collect() });
+        let [a, b] = [0, 1].map(|side| SeededSystem {
+            name: &systems[pair[side]].0,
+            seeds: &views[side],
+        });
+        (*pair, compare_seeds(corpus, a, b, classes, options))
+    };
+    pairs.par_iter().map(compare).collect()
 }
 
 /// The headline runs of every corpus and partition, in their order.

@@ -1,4 +1,5 @@
 use crate::evaluate::{add_speakers, predictions_in, scores_file};
+use crate::pairs::each_pair;
 use crate::plan::States;
 use crate::results::{REPORT_DATA, assemble, in_progress, seed_file};
 use crate::{BenchError, BenchRun};
@@ -9,9 +10,7 @@ use emobox_report::{
     cross_pairs_table, cross_table, figures, html, intra_table, latex_document, merge, runs_csv,
     scores_table,
 };
-use emobox_score::{
-    InferenceOptions, Prediction, Provenance, SeededSystem, classes_of, compare_all,
-};
+use emobox_score::{InferenceOptions, Prediction, Provenance, classes_of, correct};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -148,21 +147,15 @@ pub fn compare_systems(
 ) -> Result<BenchRun, BenchError> {
     let items = systems.iter().flat_map(|(_, seeds)| seeds.iter().flatten());
     let classes = classes_of(&[], items)?;
-    let views: Vec<Vec<&[Prediction]>> = systems
-        .iter()
-        .map(|(_, seeds)| seeds.iter().map(Vec::as_slice).collect())
-        .collect();
-    let seeded: Vec<SeededSystem<'_>> = systems
-        .iter()
-        .zip(&views)
-        .map(|((name, _), seeds)| SeededSystem { name, seeds })
-        .collect();
     let options = InferenceOptions {
         seed,
         ..InferenceOptions::default()
     };
     let mut scores = scores_file(Provenance::default(), Vec::new());
-    scores.comparisons = compare_all(corpus, &seeded, &classes, &options)?;
+    for (_, compared) in each_pair(corpus, systems, &classes, &options) {
+        scores.comparisons.push(compared?);
+    }
+    correct(&mut scores.comparisons);
     Ok(BenchRun::of(ReportData::new("comparison", scores)))
 }
 

@@ -84,9 +84,13 @@ pub fn seal_corpus(
         Ok(())
     });
     if let Err(error) = done {
-        // Half a set has numbers that no second attempt makes again.
+        // Half a set has numbers that no second attempt makes again, and its key opens nothing.
         if audio.exists() {
             std::fs::remove_dir_all(&audio).map_err(|e| FileError::io("remove", &audio, e))?;
+        }
+        if request.key.exists() {
+            std::fs::remove_file(request.key)
+                .map_err(|e| FileError::io("remove", request.key, e))?;
         }
         return Err(error);
     }

@@ -4,12 +4,11 @@ use crate::split::listen;
 use crate::{BenchError, Context, Corpus, Home};
 use emobox_audio::probe;
 use emobox_corpus::{Partition, Role, Sound};
-use emobox_files::{Sha256, read_json, write_json};
+use emobox_files::{Sha256, Stamp, read_json, write_json};
 use emobox_probe::nuisance_baseline;
 use emobox_score::{InferenceOptions, Prediction, RunLabels, ScoreRequest, score_folds};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// A baseline this far above chance says that a partition can be solved without hearing emotion.
 const MUCH: f64 = 0.1;
@@ -42,7 +41,10 @@ impl Heard {
         let paths: Vec<_> = utterances
             .map(|u| u.audio_path(&corpus.root).ok())
             .collect();
-        let files: Vec<_> = paths.iter().map(|path| outside(path.as_deref()?)).collect();
+        let files: Vec<_> = paths
+            .iter()
+            .map(|path| Stamp::outside_of(path.as_deref()?).ok())
+            .collect();
         let known = read_json::<Remembered>(&path).ok().filter(|known| {
             let same = |(now, then): (&Option<_>, &Option<_>)| now.is_none() || now == then;
             known.manifest == corpus.digest
@@ -159,15 +161,4 @@ impl Nuisance {
             100.0 * self.chance
         )
     }
-}
-
-/// Size and time of change.
-fn outside(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    let since = metadata
-        .modified()
-        .ok()?
-        .duration_since(std::time::UNIX_EPOCH)
-        .ok()?;
-    Some((metadata.len(), u64::try_from(since.as_nanos()).ok()?))
 }

@@ -86,13 +86,7 @@ pub fn split(
     request: &SplitRequest<'_>,
     context: Context<'_>,
 ) -> Result<Split, BenchError> {
-    let options = PartitionOptions {
-        scheme: request.scheme,
-        seed: request.seed,
-        metadata: request.metadata.map(Path::to_owned),
-        ..PartitionOptions::default()
-    };
-    let mut partition = partition(&corpus.manifest, &options)?;
+    let mut partition = cut(corpus, request)?;
     let sound = request.listen.then(|| listen(corpus, context));
     let audit = audit(&corpus.manifest, &partition, sound.as_deref());
     partition.info.audit = Some(audit.clone());
@@ -101,16 +95,32 @@ pub fn split(
     Ok(Split { partition, audit })
 }
 
+/// Cuts a corpus and audits the result with what is known of its sound; writes nothing.
+pub(crate) fn split_as_heard(
+    corpus: &Corpus,
+    request: &SplitRequest<'_>,
+    sounds: Option<&[Sound]>,
+) -> Result<Split, BenchError> {
+    let partition = cut(corpus, request)?;
+    let audit = audit(&corpus.manifest, &partition, sounds);
+    Ok(Split { partition, audit })
+}
+
+fn cut(corpus: &Corpus, request: &SplitRequest<'_>) -> Result<Partition, BenchError> {
+    let options = PartitionOptions {
+        scheme: request.scheme,
+        seed: request.seed,
+        metadata: request.metadata.map(Path::to_owned),
+        ..PartitionOptions::default()
+    };
+    Ok(partition(&corpus.manifest, &options)?)
+}
+
 /// How many folds an experiment makes of a corpus; of several schemes that of the one with the most.
 pub(crate) fn folds(corpus: &Corpus, experiment: &Experiment) -> Result<usize, BenchError> {
     let of_scheme = |scheme: Scheme| -> Result<usize, BenchError> {
-        let options = PartitionOptions {
-            scheme,
-            seed: experiment.partition_seed,
-            metadata: experiment.metadata.clone(),
-            ..PartitionOptions::default()
-        };
-        Ok(partition(&corpus.manifest, &options)?.info.folds as usize)
+        let cut = cut(corpus, &SplitRequest::of(experiment, scheme))?;
+        Ok(cut.info.folds as usize)
     };
     let mut most = of_scheme(experiment.schemes.first());
     for folds in experiment

@@ -42,6 +42,11 @@ impl Stamp {
     pub fn looks_the_same(&self, path: &Path) -> bool {
         outside(path).is_ok_and(|found| found == (self.bytes, self.changed, self.inode))
     }
+
+    /// Size and time of change of a file, as of a stamp, without reading it.
+    pub fn outside_of(path: &Path) -> std::io::Result<(u64, u64)> {
+        outside(path).map(|(bytes, changed, _)| (bytes, changed))
+    }
 }
 
 /// Size, time of change and number.

@@ -191,11 +191,14 @@ impl Protocol {
         let mut protocols = Vec::new();
         for name in Self::NAMES {
             for head in heads::all() {
-                let protocol = Self::named(name)?.with_head(head.name)?;
-                protocols.push(Self {
-                    seeds: training_seeds.to_vec(),
-                    ..protocol.partitioned_by(partition_seed)
-                });
+                for layer_sum in [false, true] {
+                    let protocol = Self::named(name)?.with_head(head.name)?;
+                    protocols.push(Self {
+                        layer_sum,
+                        seeds: training_seeds.to_vec(),
+                        ..protocol.partitioned_by(partition_seed)
+                    });
+                }
             }
         }
         Ok(protocols)
@@ -355,9 +358,10 @@ mod tests {
     }
 
     #[test]
-    fn the_registry_has_every_name_and_head_once() {
+    fn the_registry_has_every_name_and_head_of_one_layer_and_of_several() {
         let registry = Protocol::registry(7, &[1, 2, 3]).unwrap();
-        assert_eq!(registry.len(), Protocol::NAMES.len() * heads::all().len());
+        let heads = heads::all().len();
+        assert_eq!(registry.len(), Protocol::NAMES.len() * heads * 2);
         let mut digests: Vec<_> = registry.iter().map(Protocol::digest).collect();
         digests.sort();
         digests.dedup();

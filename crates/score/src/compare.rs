@@ -266,26 +266,6 @@ fn first_seed<'a>(system: &SeededSystem<'a>) -> Result<&'a [Prediction], ScoreEr
     system.seeds.first().copied().ok_or_else(empty)
 }
 
-/// Compares every two of several systems on one corpus, with Holm's correction over the pairs.
-///
-/// # Errors
-/// As [`compare_seeds`].
-pub fn compare_all(
-    corpus: &str,
-    systems: &[SeededSystem<'_>],
-    classes: &[String],
-    options: &InferenceOptions,
-) -> Result<Vec<Comparison>, ScoreError> {
-    let mut comparisons = Vec::new();
-    for (i, a) in systems.iter().enumerate() {
-        for b in &systems[i + 1..] {
-            comparisons.push(compare_seeds(corpus, *a, *b, classes, options)?);
-        }
-    }
-    correct(&mut comparisons);
-    Ok(comparisons)
-}
-
 /// Holm's correction over all the pairs of one table, for each of the three scores; a single pair needs none and gets none.
 pub fn correct(comparisons: &mut [Comparison]) {
     let several = comparisons.len() > 1;

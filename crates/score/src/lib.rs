@@ -41,8 +41,8 @@ mod verify;
 
 pub use calibration::{CALIBRATION_BINS, Calibration, CalibrationBin, calibration};
 pub use compare::{
-    CompareRequest, Comparison, Difference, McNemar, SeededSystem, compare, compare_all,
-    compare_seeds, correct, mcnemar,
+    CompareRequest, Comparison, Difference, McNemar, SeededSystem, compare, compare_seeds, correct,
+    mcnemar,
 };
 pub use confusion::{ClassScores, Confusion, Rates, classes_of};
 pub use correction::{benjamini_hochberg, holm};
