@@ -6,15 +6,16 @@ Prints the table of alternatives of docs/statistics.md. Seeded; apart from the p
 
 All rest on the standard error over speakers with Bell and McCaffrey's correction and Satterthwaite's degrees, but for the last two,
 which are defined for equal weights alone:
-  floor: the variance between speakers is taken as at least 0.1 (1 - 2p)^2 p (1 - p), on the scale of asin(sqrt(p)): in use
-  no floor, logit: what the program did before; no floor: the same on the scale of the method in use
-  flat floor: as floor, with 0.08 p (1 - p)
-  prior: the variance is a mean of the one seen and 0.2 p (1 - p), with 5 degrees (Smyth's moderated t, 2004)
+  in use: the variance between speakers is taken as at least 0.4 (1 - 2p)^2 (p (1 - p))^1.5; t on the logit scale
+  no floor: the same without that, as the program did before
+  floor of constant correlation: at least 0.08 (1 - 2p)^2 p (1 - p); floor of constant logits: at least 2 (1 - 2p)^2 (p (1 - p))^2
+  arcsine: at least 0.12 (1 - 2p)^2 p (1 - p), with t on the scale of asin(sqrt(p))
+  prior: the variance is a mean of the one seen and 0.2 p (1 - p), with 5 degrees (Smyth's moderated t, 2004), on the same scale
   invented speaker, and half and a third of one: t on the speakers and on one who is right in half of all (the idea of Agresti and
   Coull, "Approximate is better than 'exact'", Am. Stat. 52, 1998)
   pooled speaker: the same with one who is as good as the others together
   four utterances: half of four utterances more are right in every class (Agresti and Coull's, as it is for independent ones)
-  half the degrees: no floor, logit, with half the degrees of freedom
+  half the degrees: no floor, with half the degrees of freedom
   skewness: Hall's transformation of t ("On the removal of skewness by transformation", J. R. Statist. Soc. B 54, 1992)
   without assumptions: Gaffke's bound of the mean of numbers between 0 and 1 ("Three test statistics for a nonparametric one-sided
   hypothesis on the mean of a nonnegative variable", Math. Methods Statist. 14, 2005)
@@ -137,12 +138,17 @@ def gaffke(rates):
 
 def methods(n, hits, equal):
     p, v, df, w = estimate(n, hits)
-    spread = p * (1 - p)
+    spread, away = p * (1 - p), (1 - 2 * p) ** 2
+
+    def floor(scale, exponent):
+        return np.maximum(v, scale * away * spread**exponent * w)
+
     found = {
-        "floor": arcsine(p, np.maximum(v, 0.1 * (1 - 2 * p) ** 2 * spread * w), df),
-        "no floor, logit": logit(p, v, df),
-        "no floor": arcsine(p, v, df),
-        "flat floor": arcsine(p, np.maximum(v, 0.08 * spread * w), df),
+        "in use": logit(p, floor(0.4, 1.5), df),
+        "no floor": logit(p, v, df),
+        "floor of constant correlation": logit(p, floor(0.08, 1), df),
+        "floor of constant logits": logit(p, floor(2, 2), df),
+        "arcsine": arcsine(p, floor(0.12, 1), df),
         "prior": arcsine(p, (5 * 0.2 * spread * w + df * v) / (5 + df), df + 5),
         "invented speaker": invented(n, hits, 1),
         "half of one": invented(n, hits, 0.5),

@@ -394,6 +394,9 @@ fn a_curve_with_the_tables_own_head_is_what_each_layer_scores_alone() {
     };
     call(&["--layer-curve-head", "own"]).fails_with(2, &["name them with --layers all"]);
     done(call(&["--layer-curve-head", "own", "--layers", "all"]));
+    // A sum of layers is a protocol that a verifier knows.
+    program.succeed(&["submit", "out", "--system", "a sum of layers"]);
+    program.succeed(&["verify", "submission.json", "--training-seeds", "1"]);
     let curve = json(&program, "out/report.json")["layers"][0].clone();
     let head = curve["head"].as_str().unwrap();
     assert!(
