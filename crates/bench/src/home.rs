@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// HOME/downloads/<corpus>/
 /// HOME/features/<corpus>/<encoder>/
 /// HOME/runs/<corpus>/<encoder>/<job digest>/fold<k>/
+/// HOME/models/<name>/
 /// HOME/speeds/<encoder>+<device>+<precision>.json
 /// HOME/plans/<plan digest>/plan.json, receipts/, logs/
 /// ```
@@ -64,6 +65,11 @@ impl Home {
     /// The feature store of a corpus under an encoder.
     pub fn features(&self, corpus: &str, encoder: &str) -> PathBuf {
         self.0.join("features").join(corpus).join(encoder)
+    }
+
+    /// A model by its name.
+    pub fn model(&self, name: &str) -> PathBuf {
+        self.0.join("models").join(name)
     }
 
     /// Training results of a corpus under an encoder; a folder for each distinct job.

@@ -1,5 +1,6 @@
 use crate::encoders::open_encoder;
 use crate::{BenchError, EncoderChoice};
+use emobox_corpus::RawTree;
 use emobox_encoder::{Device, Encoder, LayerSelection};
 use emobox_features::HiddenView;
 use emobox_probe::Probe;
@@ -63,6 +64,13 @@ impl Predictor {
         } else {
             probe.parent().unwrap_or(probe)
         };
+        if !folder.join("probe.json").exists() && folder.join("scores.json").exists() {
+            return Err(BenchError::Call(format!(
+                "{} is a run, which has a probe for each fold: `emobox fit NAME --corpus … --encoder …` trains one on the \
+                 whole corpus, and `emobox predict NAME …` asks it",
+                folder.display()
+            )));
+        }
         let probe = Probe::load(folder)?;
         let features = &probe.description().features;
         let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
@@ -90,6 +98,27 @@ impl Predictor {
             encoder,
             probe,
         })
+    }
+
+    /// The recordings that a call names: files as they stand, and those below folders, in order of their names.
+    pub fn recordings(named: &[PathBuf]) -> Result<Vec<PathBuf>, BenchError> {
+        let mut files = Vec::new();
+        for path in named {
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            let tree = RawTree::scan("recordings", path)?;
+            let before = files.len();
+            files.extend(tree.audio().map(|file| path.join(file.path())));
+            if files.len() == before {
+                return Err(BenchError::Call(format!(
+                    "no audio file below {}",
+                    path.display()
+                )));
+            }
+        }
+        Ok(files)
     }
 
     pub(crate) fn probe(&self) -> &Probe {

@@ -98,7 +98,9 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Make a leaderboard page from submissions; what cannot be verified is left out
     Leaderboard(LeaderboardArgs),
-    /// Recognise the emotion of recordings with a trained probe
+    /// Bench a corpus under an encoder, then train on all of it: a model for predict, with a card
+    Fit(FitArgs),
+    /// Recognise the emotion of recordings with a model or a trained probe
     Predict(PredictArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
     Demo(DemoArgs),
@@ -470,10 +472,27 @@ pub(crate) struct EvaluateArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// What the model is called
+    pub(crate) name: String,
+    /// An experiment file; what it names comes before what the options name
+    pub(crate) experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) grid: Grid,
+    #[command(flatten)]
+    pub(crate) partition: PartitionHow,
+    #[command(flatten)]
+    pub(crate) probe: ProbeHow,
+    /// Where the model goes [default: models/NAME in the home, where predict finds it by its name]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// A saved probe: the folder with probe.json and probe.safetensors
+    /// A model by the name that fit gave it, or the folder of a saved probe (probe.json and probe.safetensors)
     pub(crate) probe: PathBuf,
-    /// Audio files of any format; `-` reads one from standard input
+    /// Audio files of any format and folders of them; `-` reads one from standard input
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// What is read are samples of one channel without a header, as a recorder writes them into a pipe; they are heard as they come
@@ -482,6 +501,9 @@ pub(crate) struct PredictArgs {
     /// Samples a second of a raw stream
     #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(1_000..=768_000), requires = "raw")]
     pub(crate) rate: u32,
+    /// Print CSV: file, seconds, prediction and a column for the probability of each class
+    #[arg(long)]
+    pub(crate) csv: bool,
     /// An answer for every window of so many seconds; with --json a line each
     #[arg(long, value_name = "SECONDS")]
     pub(crate) window: Option<f64>,

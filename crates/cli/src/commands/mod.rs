@@ -61,6 +61,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Submit(args) => submission::submit(&session, args),
         Command::Verify(args) => submission::verify(&session, args),
         Command::Leaderboard(args) => submission::leaderboard(&session, args),
+        Command::Fit(args) => predict::fit(&session, args),
         Command::Predict(args) => predict::run(&session, args),
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {

@@ -1,10 +1,39 @@
-//! `predict`: the emotion of recordings.
+//! `fit` and `predict`: a model, and the emotion of recordings.
 
-use super::Session;
-use crate::args::PredictArgs;
+use super::{Session, experiment};
+use crate::args::{FitArgs, PredictArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{Answer, Listening, Predictor, RawSamples, SampleRate, Windows};
+use emobox_bench::{
+    Answer, Listening, MODEL_CARD, Predictor, RawSamples, SampleRate, Windows, check_name,
+};
+use std::path::PathBuf;
+
+pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outcome> {
+    check_name(&args.name)?;
+    let mut experiment = experiment(args.experiment.as_deref())?;
+    args.grid.add_to(&mut experiment)?;
+    args.partition.add_to(&mut experiment);
+    args.probe.add_to(&mut experiment);
+    let named = session.home.model(&args.name);
+    let out = args.out.as_ref().unwrap_or(&named);
+    let fitted = emobox_bench::fit(&session.home, &experiment, out, session.context)?;
+    if session.json {
+        output::json(fitted.run.scores())?;
+    } else {
+        output::result(&fitted.run.table());
+    }
+    output::note(&format!(
+        "wrote {}",
+        fitted.folder.join(MODEL_CARD).display()
+    ));
+    let told = match &args.out {
+        Some(folder) => folder.display().to_string(),
+        None => args.name.clone(),
+    };
+    output::note(&format!("ask it with: emobox predict {told} RECORDINGS"));
+    Ok(Outcome::from_skips(fitted.run.skipped()))
+}
 
 pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<Outcome> {
     let windows = args
@@ -18,10 +47,16 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         windows: windows.transpose()?,
     };
     let windowed = how.windows.is_some();
-    let predictor = Predictor::open(&args.probe, args.encoder.as_deref(), args.device)?;
+    let predictor = Predictor::open(&probe(session, args), args.encoder.as_deref(), args.device)?;
+    let files = Predictor::recordings(&args.files)?;
     let mut answers = Vec::new();
+    if args.csv {
+        output::result(&heading(&predictor, windowed));
+    }
     let mut tell = |answer: &Answer| {
-        if !session.json {
+        if args.csv {
+            output::result(&row(answer, &predictor));
+        } else if !session.json {
             output::result(&answer.to_string());
         } else if windowed {
             let line = serde_json::to_string(answer);
@@ -31,18 +66,53 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         }
     };
     let mut skipped = 0;
-    for file in &args.files {
+    for file in &files {
         match predictor.listen(file, &how, session.context, &mut tell) {
             Ok(()) => {}
-            Err(error) if args.files.len() > 1 && !error.is_interruption() => {
+            Err(error) if files.len() > 1 && !error.is_interruption() => {
                 output::note(&format!("skipped {}: {error}", file.display()));
                 skipped += 1;
             }
             Err(error) => return Err(error.into()),
         }
     }
-    if session.json && !windowed {
+    if session.json && !windowed && !args.csv {
         output::json(&answers)?;
     }
     Ok(Outcome::from_skips(skipped))
+}
+
+/// A folder as it was named, else the model of that name.
+fn probe(session: &Session<'_>, args: &PredictArgs) -> PathBuf {
+    let named = args.probe.to_str().map(|name| session.home.model(name));
+    let named = named.filter(|folder| !args.probe.exists() && folder.exists());
+    named.unwrap_or_else(|| args.probe.clone())
+}
+
+fn heading(predictor: &Predictor, windowed: bool) -> String {
+    let start = if windowed { "start," } else { "" };
+    let classes = predictor.classes().iter().map(|class| field(class));
+    let classes: Vec<String> = classes.collect();
+    format!("file,{start}seconds,prediction,{}", classes.join(","))
+}
+
+fn row(answer: &Answer, predictor: &Predictor) -> String {
+    let mut fields = vec![field(&answer.file.display().to_string())];
+    fields.extend(answer.start.map(|start| format!("{start:.2}")));
+    fields.push(format!("{:.2}", answer.seconds));
+    fields.push(field(&answer.prediction));
+    for class in predictor.classes() {
+        let mut known = answer.probabilities.iter();
+        let known = known.find(|(name, _)| name == class);
+        fields.push(known.map_or_else(String::new, |(_, p)| format!("{p:.4}")));
+    }
+    fields.join(",")
+}
+
+/// A field of CSV (RFC 4180).
+fn field(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
 }

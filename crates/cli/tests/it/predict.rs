@@ -137,3 +137,78 @@ fn class_weighting_and_logit_adjustment_are_part_of_the_protocol() {
     run(&["--head", "hydra"]).fails_with(2, &["hydra", "linear-relu-mean-linear"]);
     run(&["--logit-adjustment", "nan"]).fails_with(2, &["logit adjustment must be finite"]);
 }
+
+#[test]
+fn a_model_is_fitted_on_everything_and_asked_by_its_name() {
+    let program = Program::new();
+    let folder = tones(&program, "corpus");
+    let corpus = format!("tones={}", folder.display());
+    let call = ["fit", "mine", "--corpus", &corpus, "--encoder", "fbank"];
+    let fitted = program.succeed(&call);
+    assert!(fitted.stdout.contains("tones"), "{}", fitted.stdout);
+    let card = std::fs::read_to_string(program.path("home/models/mine/MODEL.md")).unwrap();
+    for part in [
+        "# Emotion of speech: tones on fbank",
+        "Trained on all 18 utterances",
+        "Nothing is left to test this probe on",
+        "| tones",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    for file in ["probe.json", "scores.json", "report.html"] {
+        assert!(
+            program.path("home/models/mine").join(file).exists(),
+            "{file}"
+        );
+    }
+
+    // A folder is heard in the order of its names, and CSV has every class.
+    let call = ["predict", "mine", "corpus", "--csv"];
+    let told = program.succeed(&call).stdout;
+    let mut rows = told.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let heading = rows.next().unwrap();
+    assert_eq!(heading[..3], ["file", "seconds", "prediction"]);
+    let rows: Vec<Vec<&str>> = rows.collect();
+    assert_eq!(rows.len(), 18, "{told}");
+    assert!(rows.iter().map(|row| row[0]).is_sorted(), "{told}");
+    for row in &rows {
+        let probabilities = row[3..].iter().map(|p| p.parse::<f64>().unwrap());
+        assert!((probabilities.sum::<f64>() - 1.0).abs() < 1e-3, "{row:?}");
+    }
+    let moved = program.path("elsewhere");
+    std::fs::rename(program.path("home/models/mine"), &moved).unwrap();
+    let again = ["predict", "elsewhere", "corpus", "--csv"];
+    assert_eq!(program.succeed(&again).stdout, told);
+
+    // What a bench prints is no model, and says what makes one; a folder without audio is named.
+    let bench = [
+        "bench",
+        "--corpus",
+        "tones",
+        "--encoder",
+        "fbank",
+        "--out",
+        "run",
+    ];
+    program.succeed(&bench);
+    program
+        .run(&["predict", "run", "corpus"])
+        .fails_with(2, &["a probe for each fold", "emobox fit NAME"]);
+    std::fs::create_dir(program.path("empty")).unwrap();
+    program
+        .run(&["predict", "elsewhere", "empty"])
+        .fails_with(2, &["no audio file below empty"]);
+    let two = [
+        "fit",
+        "x",
+        "--corpus",
+        "tones",
+        "--encoder",
+        "fbank",
+        "--encoder",
+        "fbank2=y",
+    ];
+    program
+        .run(&two)
+        .fails_with(2, &["one corpus and one encoder"]);
+}

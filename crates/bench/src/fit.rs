@@ -1,0 +1,138 @@
+//! A model at the end: a probe trained on all of a corpus, in a folder of its own with a card that says what it is worth.
+
+use crate::bench::{bench, lock};
+use crate::cell::Cell;
+use crate::heard::heard;
+use crate::predict::ENCODER_PLACE;
+use crate::split::Split;
+use crate::train::{FoldJob, probe_folder};
+use crate::workshop::Workshop;
+use crate::{BenchError, BenchRun, Context, Experiment, Home};
+use emobox_corpus::{audit, entry, whole_corpus};
+use emobox_files::{FileError, write_atomic};
+use emobox_probe::Probe;
+use emobox_report::scores_table;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// The card of a model, in its folder.
+pub const MODEL_CARD: &str = "MODEL.md";
+
+/// A model, and what its kind scores on speakers or utterances that it was not trained on.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The folder: the probe's files, the card, and the scores of the folds with their page.
+    pub folder: PathBuf,
+    /// The scores of probes trained in the same way on the training parts of the folds.
+    pub run: BenchRun,
+}
+
+/// Benches one corpus under one encoder, then trains on all utterances as the folds were trained: with the first training
+/// seed, and the point and epoch that are best on a validation share. Writes the probe, its card and the folds' scores to `out`.
+///
+/// # Errors
+/// As [`bench()`], and where the experiment has not one corpus and one encoder.
+pub fn fit(
+    home: &Home,
+    experiment: &Experiment,
+    out: &Path,
+    context: Context<'_>,
+) -> Result<Fitted, BenchError> {
+    let ([corpus], [encoder]) = (&experiment.corpora[..], &experiment.encoders[..]) else {
+        return Err(BenchError::Call(format!(
+            "a model is of one corpus and one encoder; named are {} and {}",
+            experiment.corpora.len(),
+            experiment.encoders.len()
+        )));
+    };
+    let run = bench(home, experiment, out, context)?;
+    let _lock = lock(home, context)?;
+    let experiment = Experiment {
+        training_seeds: 1,
+        ..experiment.clone()
+    };
+    let shop = Workshop::new(home, &experiment, context)?;
+    let cell = Cell::open(&shop, &corpus.name, &encoder.name)?;
+    let corpus = shop.corpus(&corpus.name)?;
+    let partition = whole_corpus(&corpus.manifest);
+    let audit = audit(&corpus.manifest, &partition, None);
+    let split = Split { partition, audit };
+    let trained = cell.with_folds(&corpus, &split, |jobs| {
+        let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
+        if all.iter().any(|job| job.finished().is_none()) {
+            // Features may have been thrown away after the folds.
+            cell.extract(None)?;
+        }
+        cell.train_folds(&all)?;
+        let job = all.first().ok_or(BenchError::Internal(
+            "a training on a whole corpus has no fold",
+        ))?;
+        Ok(job.folder.clone())
+    })?;
+    let seeds = &shop.protocol.seeds;
+    let probe = trained.join(probe_folder(0, seeds.first().copied().unwrap_or_default()));
+    for file in ["probe.safetensors", ENCODER_PLACE, "probe.json"] {
+        let from = probe.join(file);
+        let bytes = std::fs::read(&from).map_err(|e| FileError::io("read", &from, e))?;
+        write_atomic(out.join(file), &bytes)?;
+    }
+    let card = card(&corpus, &Probe::load(out)?, &run);
+    write_atomic(out.join(MODEL_CARD), card.as_bytes())?;
+    Ok(Fitted {
+        folder: out.to_owned(),
+        run,
+    })
+}
+
+/// What a user of the model must know.
+fn card(corpus: &crate::Corpus, probe: &Probe, run: &BenchRun) -> String {
+    let origin = probe.description();
+    let features = &origin.features;
+    let mut text = format!(
+        "# Emotion of speech: {} on {}\n\n",
+        corpus.name, features.encoder
+    );
+    let mut line = |text_of: String| {
+        let _ = writeln!(text, "{text_of}");
+    };
+    line(format!(
+        "    emobox predict THIS_FOLDER RECORDINGS\n\n* Classes: {}.",
+        probe.classes().join(", ")
+    ));
+    let speakers = corpus.manifest.speakers().len();
+    line(format!(
+        "* Trained on all {} utterances ({:.1} h, {speakers} speakers) of {}, manifest {:.12}; the point and the epoch are \
+         the best on a share of them that was kept for validation.",
+        corpus.manifest.utterances.len(),
+        corpus.seconds() / 3600.0,
+        corpus.name,
+        corpus.digest.as_str()
+    ));
+    match entry(&corpus.name) {
+        Ok(entry) => {
+            let card = &entry.card;
+            line(format!(
+                "* {}: {}. Licence: {}",
+                card.full_name, card.homepage, card.licence
+            ));
+        }
+        Err(_) => line("* A corpus of one's own: its licence is its owner's to state.".to_owned()),
+    }
+    line(format!(
+        "* Encoder: {}, weights {:.12}; its licence holds too.",
+        features.encoder, features.weights_digest
+    ));
+    if let Some(heard) = heard(&features.encoder, &corpus.name) {
+        line(format!(
+            "* The encoder is known to have heard this corpus in training: {heard}."
+        ));
+    }
+    line(
+        "\n## What it is worth\n\nNothing is left to test this probe on. These are the scores of probes that were trained in the \
+         same way on the training parts of the corpus's folds (`report.html` beside this file has the errors). On other rooms, \
+         languages and ways of speaking it is worth less: `emobox cross` shows how much.\n"
+            .to_owned(),
+    );
+    text.push_str(&scores_table(run.data()).markdown());
+    text
+}
