@@ -2,7 +2,7 @@
 
 use crate::as_published::set_as_published;
 use crate::evaluate::prediction;
-use crate::extract::{Extracted, extract, matches_audio, plan_extraction};
+use crate::extract::{Extracted, extract_on, matches_audio, plan_extraction};
 use crate::heard::heard;
 use crate::layers::{layer_curve_of, train_layers};
 use crate::maps::draw_maps;
@@ -118,22 +118,35 @@ impl<'a> Cell<'a> {
 
     /// The same, whatever is left.
     pub(crate) fn encode(&self, share: Option<Share>) -> Result<Extracted, BenchError> {
-        let encoder = self.shop.encoder(self.name())?;
+        let encoders = self.shop.encoders(self.name())?;
         let begun = std::time::Instant::now();
         let mut options = self.shop.options.clone();
         options.share = share;
         let context = self.shop.context;
-        let extracted = extract(&self.corpus, &encoder, &self.folder, &options, context)?;
+        let audio = self.shop.audio();
+        let extracted = extract_on(
+            &self.corpus,
+            &encoders,
+            &self.folder,
+            &options,
+            audio,
+            context,
+        )?;
         let all: f64 = self.corpus.seconds();
+        let devices = self.shop.devices();
+        // The cores of a GPU's machine are not what limits it.
+        let workers = match devices.are_gpus() {
+            true => devices.all().len(),
+            false => rayon::current_num_threads(),
+        };
         let measured = Measured {
             utterances: extracted.encoded as f64,
             audio_seconds: all * extracted.encoded as f64 / extracted.utterances.max(1) as f64,
-            core_seconds: begun.elapsed().as_secs_f64() * rayon::current_num_threads() as f64,
+            core_seconds: begun.elapsed().as_secs_f64() * workers as f64,
         };
-        let experiment = self.shop.experiment;
-        let device = experiment.device.to_string();
-        let precision = experiment.precision.name();
-        measured.record(self.shop.home, self.name(), &device, precision)?;
+        let precision = self.shop.experiment.precision.name();
+        let kind = devices.first().kind();
+        measured.record(self.shop.home, self.name(), kind, precision)?;
         Ok(extracted)
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn warn_of_emulation(precision: ComputePrecision, device: Device, con
 pub fn usual_precision(device: Device) -> ComputePrecision {
     match device {
         Device::Cuda(_) => ComputePrecision::Bf16,
-        Device::Cpu | Device::Host => ComputePrecision::F32,
+        Device::Cpu | Device::Host(_) => ComputePrecision::F32,
     }
 }
 

@@ -2,11 +2,11 @@ use crate::choice::as_text;
 use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
 use crate::{
-    BenchError, CrossOptions, KeepFeatures, LayerHead, Maps, ProtocolName, Reading, Schemes,
-    usual_precision,
+    BenchError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, ProtocolName, Reading,
+    Schemes, usual_precision,
 };
 use emobox_corpus::corpus_name;
-use emobox_encoder::{Device, LayerSelection};
+use emobox_encoder::LayerSelection;
 use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Protocol};
 use serde::{Deserialize, Serialize};
@@ -83,9 +83,9 @@ pub struct Experiment {
     /// Numbers of stored features: `f16` or `f32`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub store_precision: StorePrecision,
-    /// Where the encoder computes: `cpu`, `cuda` or `cuda:N`.
+    /// Where the encoder computes: `cpu`, `cuda`, `cuda:N`, or on several GPUs, `cuda:0,1`.
     #[serde(default, with = "as_text")]
-    pub device: Device,
+    pub device: Devices,
     /// Which hidden states the probe reads: `last`, `all` (summed with learnt weights), or `0,4,7-9`.
     #[serde(default, with = "as_text")]
     pub layers: LayerSelection,
@@ -188,7 +188,7 @@ impl Default for Experiment {
             as_published: false,
             precision: ComputePrecision::default(),
             store_precision: StorePrecision::default(),
-            device: Device::default(),
+            device: Devices::default(),
             layers: LayerSelection::default(),
             normalisation: Normalisation::default(),
             head: None,
@@ -220,7 +220,7 @@ impl Experiment {
         let says =
             |key: &str| toml::from_str::<toml::Table>(text).is_ok_and(|t| t.contains_key(key));
         if !says("precision") {
-            experiment.precision = usual_precision(experiment.device);
+            experiment.precision = usual_precision(experiment.device.first());
         }
         let base = path.parent().unwrap_or(Path::new(""));
         for path in experiment.paths() {

@@ -1,18 +1,22 @@
-use crate::memory::{MemoryBudget, half_of_free};
-use crate::{BenchError, Context, Corpus, Stage};
-use emobox_audio::{Level, LoadOptions, SampleRate, Seconds};
+//! From audio to features on disk.
+
+mod audio;
+mod batches;
+mod one_by_one;
+mod round;
+
+pub(crate) use audio::{AudioCache, load_utterance};
+
+use crate::memory::half_of_free;
+use crate::{BenchError, Context, Corpus};
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
-    Claim, ComputePrecision, HiddenView, Ledger, Normalisation, Outcome, SCHEMA, Shard, ShardClaim,
-    ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision, StoredItem, WorkItem,
-    write_shard,
+    ComputePrecision, Ledger, Normalisation, SCHEMA, Shard, Share, Store, StoreHeader, StorePlan,
+    StorePrecision, WorkItem,
 };
-use emobox_files::Stamp;
 use rayon::prelude::*;
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use round::Round;
+use std::path::Path;
 use std::time::Duration;
 
 /// Raised whenever the same audio gives other stored numbers than before.
@@ -36,7 +40,7 @@ pub struct ExtractOptions {
     pub share: Option<Share>,
     /// Keep the mean and standard deviation over frames of every hidden state, for layer curves.
     pub statistics: bool,
-    /// Bytes that the utterances in hand may take beside the encoder's weights; none means half of
+    /// Bytes of the machine's memory that the utterances in hand may take beside the encoder's weights; none means half of
     /// what is free at the start. One that needs more is encoded alone.
     pub memory: Option<usize>,
     /// Make shards without claiming them: no file is locked, and who works on the same shard writes the
@@ -68,7 +72,7 @@ impl ExtractOptions {
 }
 
 /// What an extraction did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct Extracted {
     /// The corpus.
     pub corpus: String,
@@ -89,6 +93,35 @@ pub struct Extracted {
     pub shards: usize,
     /// Shards that the complete store has.
     pub all_shards: usize,
+    /// Utterances of this call whose decoded audio was still held from the encoder before (on GPUs).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub from_memory: usize,
+    /// How busy each GPU was; empty on the CPU.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceUse>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde wants"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// How busy a GPU was during an extraction.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct DeviceUse {
+    /// Batches that it encoded.
+    pub batches: usize,
+    /// Batches that did not fit its memory and were halved.
+    pub halved: usize,
+    /// Utterances that it encoded.
+    pub utterances: usize,
+    /// Seconds in which it had a batch at hand, copies from and to it included.
+    pub busy_seconds: f64,
+    /// Seconds of the whole extraction.
+    pub seconds: f64,
 }
 
 impl Extracted {
@@ -112,6 +145,20 @@ impl Extracted {
                 ", {} longer than what the encoder hears and heard in part (the first is {first})",
                 self.cut.len()
             ));
+        }
+        for device in self.devices.iter().filter(|device| device.batches > 0) {
+            line.push_str(&format!(
+                ", {} batches on the device, busy {:.0}% of {:.1} s",
+                device.batches,
+                device.busy_seconds / device.seconds.max(1e-9) * 100.0,
+                device.seconds
+            ));
+            if device.halved > 0 {
+                line.push_str(&format!(
+                    " ({} did not fit its memory and were halved)",
+                    device.halved
+                ));
+            }
         }
         if let Some((key, reason)) = self.unreadable.first() {
             let count = self.unreadable.len();
@@ -197,9 +244,7 @@ fn samples_at_16k(utterance: &emobox_corpus::Utterance) -> usize {
 }
 
 /// Encodes what is not yet in the store at `dir`, and leaves it at a state that resumes.
-///
-/// Threads take utterances one by one, the longest of a shard first; the thread that finishes a
-/// shard's last utterance writes the shard. Broken utterances are recorded, not fatal.
+/// Broken utterances are recorded, not fatal.
 pub fn extract(
     corpus: &Corpus,
     encoder: &Encoder,
@@ -207,11 +252,35 @@ pub fn extract(
     options: &ExtractOptions,
     context: Context<'_>,
 ) -> Result<Extracted, BenchError> {
+    extract_on(
+        corpus,
+        std::slice::from_ref(encoder),
+        dir,
+        options,
+        None,
+        context,
+    )
+}
+
+/// [`extract`] by one encoder opened on several devices, which share the work; `audio` holds what was decoded for others.
+pub(crate) fn extract_on(
+    corpus: &Corpus,
+    encoders: &[Encoder],
+    dir: &Path,
+    options: &ExtractOptions,
+    audio: Option<&AudioCache>,
+    context: Context<'_>,
+) -> Result<Extracted, BenchError> {
+    let Some(encoder) = encoders.first() else {
+        return Err(BenchError::Internal("an extraction without an encoder"));
+    };
     let plan = plan_extraction(corpus, encoder.description(), options)?;
     plan.begin(dir)?;
     let share = options.share.unwrap_or(Share::ALL);
     forget_changed(corpus, &plan, dir, share, context)?;
-    let budget = MemoryBudget::new(options.memory.unwrap_or_else(half_of_free));
+    let memory = options.memory.unwrap_or_else(half_of_free);
+    // What is held for the encoders that follow is not there for this one's work.
+    let memory = memory - audio.map_or(0, AudioCache::room).min(memory / 2);
     let mut extracted = Extracted {
         corpus: corpus.name.clone(),
         encoder: encoder.info().name.clone(),
@@ -224,31 +293,22 @@ pub fn extract(
         if missing.is_empty() {
             break;
         }
-        let round = Round {
-            corpus,
-            encoder,
-            plan: &plan,
-            dir,
-            budget: &budget,
-            without_claims: options.without_claims,
-            context,
-            queue: Mutex::new(Queue {
-                waiting: missing.into_iter(),
-                current: None,
-            }),
-            unreadable: Mutex::new(Vec::new()),
-            failed: AtomicBool::new(false),
-            odd: AtomicUsize::new(0),
-            error: Mutex::new(None),
-        };
-        let encoded = round.run()?;
-        extracted.encoded += encoded;
-        let unreadable = round.unreadable.into_inner();
-        extracted.unreadable = unreadable.unwrap_or_else(PoisonError::into_inner);
+        let round = Round::new(corpus, &plan, dir, options, missing, audio, context);
+        let encoded = round.run(|round| match encoder.batch_frames() {
+            None => {
+                one_by_one::run(round, encoder, memory);
+                Vec::new()
+            }
+            Some(_) => batches::run(round, encoders, memory),
+        })?;
+        extracted.encoded += encoded.utterances;
+        extracted.from_memory += encoded.from_memory;
+        extracted.devices = encoded.devices;
+        extracted.unreadable = encoded.unreadable;
         if !extracted.unreadable.is_empty() {
             break;
         }
-        if encoded == 0 && !plan.missing_shards(dir, share).is_empty() {
+        if encoded.utterances == 0 && !plan.missing_shards(dir, share).is_empty() {
             // Another process is making what is left.
             if context.stopped() {
                 return Err(BenchError::Interrupted);
@@ -274,257 +334,6 @@ pub fn extract(
     extracted.unreadable.sort();
     extracted.shards = plan.shards().len() - left;
     Ok(extracted)
-}
-
-/// One pass over the shards that were missing when it began.
-struct Round<'a> {
-    corpus: &'a Corpus,
-    encoder: &'a Encoder,
-    plan: &'a StorePlan,
-    dir: &'a Path,
-    budget: &'a MemoryBudget,
-    without_claims: bool,
-    context: Context<'a>,
-    queue: Mutex<Queue<'a>>,
-    unreadable: Mutex<Vec<(String, String)>>,
-    /// Set with the first error, so that the other threads stop too.
-    failed: AtomicBool,
-    /// Utterances that were silent, clipped or not scaled to 1.
-    odd: AtomicUsize,
-    error: Mutex<Option<BenchError>>,
-}
-
-struct Queue<'a> {
-    waiting: std::vec::IntoIter<&'a Shard>,
-    current: Option<(Arc<ShardJob<'a>>, usize)>,
-}
-
-/// A shard in hand. The claim is given up when the last thread lets go of the job.
-struct ShardJob<'a> {
-    shard: &'a Shard,
-    /// The shard's items, the longest first.
-    order: Vec<&'a WorkItem>,
-    results: Mutex<Vec<Result<(Outcome, Stamp), String>>>,
-    _claim: Option<ShardClaim>,
-}
-
-impl<'a> Round<'a> {
-    /// Returns how many utterances were encoded.
-    fn run(&self) -> Result<usize, BenchError> {
-        let all: u64 = self
-            .plan
-            .shards()
-            .iter()
-            .map(|s| s.items.len() as u64)
-            .sum();
-        let waiting = self
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .waiting
-            .clone();
-        let left: u64 = waiting.map(|s| s.items.len() as u64).sum();
-        self.context.progress.begin(&Stage {
-            label: format!(
-                "encoding {} with {}",
-                self.corpus.name,
-                self.encoder.info().name
-            ),
-            total: all,
-            unit: "utterances",
-            already: all - left,
-        });
-        let encoded = std::sync::atomic::AtomicUsize::new(0);
-        rayon::scope(|scope| {
-            for _ in 0..rayon::current_num_threads() {
-                scope.spawn(|_| {
-                    if let Err(error) = self.work(&encoded) {
-                        self.failed.store(true, Ordering::Relaxed);
-                        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
-                        first.get_or_insert(error);
-                    }
-                });
-            }
-        });
-        self.context.progress.end();
-        let error = self
-            .error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match error {
-            Some(error) => Err(error),
-            None => Ok(encoded.into_inner()),
-        }
-    }
-
-    fn work(&self, encoded: &std::sync::atomic::AtomicUsize) -> Result<(), BenchError> {
-        while let Some((job, index)) = self.next()? {
-            let item = job.order[index];
-            let result = self.encode(item);
-            if result.is_ok() {
-                encoded.fetch_add(1, Ordering::Relaxed);
-            }
-            self.context.progress.advance(1);
-            let complete = {
-                let mut results = job.results.lock().unwrap_or_else(PoisonError::into_inner);
-                results.push(result);
-                (results.len() == job.order.len()).then(|| std::mem::take(&mut *results))
-            };
-            // A shard with an utterance that could not be read now is not written: it is made when it can.
-            if let Some(results) = complete
-                && let Ok(results) = results.into_iter().collect::<Result<Vec<_>, _>>()
-            {
-                let stamp =
-                    |(outcome, stamp): &(Outcome, Stamp)| (outcome.key().to_owned(), stamp.clone());
-                let audio: HashMap<String, Stamp> = results.iter().map(stamp).collect();
-                let outcomes: Vec<Outcome> = results.into_iter().map(|(o, _)| o).collect();
-                write_shard(self.dir, self.plan, job.shard, &outcomes, &audio)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The next utterance to encode; none when all are taken.
-    fn next(&self) -> Result<Option<(Arc<ShardJob<'a>>, usize)>, BenchError> {
-        if self.context.stopped() {
-            return Err(BenchError::Interrupted);
-        }
-        if self.failed.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some((job, next)) = &mut queue.current
-                && *next < job.order.len()
-            {
-                *next += 1;
-                return Ok(Some((Arc::clone(job), *next - 1)));
-            }
-            queue.current = None;
-            let Some(shard) = queue.waiting.next() else {
-                return Ok(None);
-            };
-            let claim = if self.without_claims {
-                None
-            } else {
-                match ShardClaim::take(self.dir, shard)? {
-                    Claim::Ours(claim) => Some(claim),
-                    Claim::Busy => continue,
-                }
-            };
-            if let ShardState::Done { .. } = self.plan.inspect(self.dir, shard) {
-                continue;
-            }
-            let mut order: Vec<&WorkItem> = self.plan.items(shard).iter().collect();
-            order.sort_by(|a, b| b.frames.cmp(&a.frames).then_with(|| a.key.cmp(&b.key)));
-            let job = ShardJob {
-                shard,
-                order,
-                results: Mutex::new(Vec::new()),
-                _claim: claim,
-            };
-            queue.current = Some((Arc::new(job), 0));
-        }
-    }
-
-    /// What became of an utterance and the file that it came from; the reason where that could not be read now.
-    fn encode(&self, item: &WorkItem) -> Result<(Outcome, Stamp), String> {
-        let key = &item.key;
-        let stored = self.stored(key);
-        let (path, stored) = match stored {
-            Ok((path, item)) => (path, Outcome::Stored(item)),
-            Err(Trouble::Fact(path, reason)) => {
-                let note = format!("skipped {key}: {reason}");
-                self.context.progress.note(&note);
-                let key = key.clone();
-                (path, Outcome::Failed { key, reason })
-            }
-            Err(Trouble::Now(reason)) => return Err(self.unreadable(key, reason)),
-        };
-        match Stamp::of(&path) {
-            Ok(stamp) => Ok((stored, stamp)),
-            Err(error) => Err(self.unreadable(key, error.to_string())),
-        }
-    }
-
-    fn unreadable(&self, key: &str, reason: String) -> String {
-        let mut all = self
-            .unreadable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        all.push((key.to_owned(), reason.clone()));
-        reason
-    }
-
-    fn stored(&self, key: &str) -> Result<(PathBuf, StoredItem), Trouble> {
-        let utterance = self
-            .corpus
-            .utterance(key)
-            .ok_or_else(|| Trouble::Now("not in the manifest".to_owned()))?;
-        let bytes = self.encoder.working_bytes(samples_at_16k(utterance));
-        if bytes > self.budget.all() {
-            self.context.progress.note(&format!(
-                "{key} needs about {} MiB, more than the budget of {} MiB (--memory): it is encoded alone",
-                bytes >> 20,
-                self.budget.all() >> 20
-            ));
-        }
-        let _held = self.budget.hold(bytes);
-        let path = utterance
-            .audio_path(&self.corpus.root)
-            .map_err(|e| Trouble::Now(e.to_string()))?;
-        let samples = match load_utterance(self.corpus, utterance) {
-            Ok(samples) => samples,
-            Err(BenchError::Audio(error)) if !error.may_pass() => {
-                return Err(Trouble::Fact(path, error.to_string()));
-            }
-            Err(error) => return Err(Trouble::Now(error.to_string())),
-        };
-        if let Some(problem) = Level::of(&samples).problem() {
-            let text = match self.odd.fetch_add(1, Ordering::Relaxed) {
-                0..5 => format!("{key} is {problem}"),
-                5 => format!(
-                    "more are odd: `emobox split {} --audio` lists all",
-                    self.corpus.name
-                ),
-                _ => String::new(),
-            };
-            if !text.is_empty() {
-                self.context.progress.note(&text);
-            }
-        }
-        let layers = match self.plan.header().pooled_layers {
-            0 => LayerSelection::List(self.plan.header().layers.clone()),
-            _ => LayerSelection::All,
-        };
-        let fact = |reason: String| Trouble::Fact(path.clone(), reason);
-        let hidden =
-            self.encoder
-                .encode(&samples, &layers)
-                .map_err(|e| match e.is_of_device() {
-                    true => Trouble::Now(e.to_string()),
-                    false => fact(e.to_string()),
-                })?;
-        drop(samples);
-        let view = HiddenView {
-            layers: &hidden.layers,
-            frames: hidden.frames,
-            dim: hidden.dim,
-            data: &hidden.data,
-        };
-        let item = StoredItem::new(self.plan.header(), key, &view);
-        let item = item.map_err(|e| fact(e.to_string()))?;
-        Ok((path, item.cut_to(hidden.cut_to)))
-    }
-}
-
-/// Why an utterance has no features.
-enum Trouble {
-    /// Something in this file; it stays so until the file changes.
-    Fact(PathBuf, String),
-    /// Something around it that may be otherwise next time.
-    Now(String),
 }
 
 /// Takes away the features of files that were replaced since. A file that is not there now changes nothing.
@@ -565,22 +374,6 @@ pub(crate) fn matches_audio(corpus: &Corpus, ledger: &Ledger) -> bool {
             .and_then(|utterance| utterance.audio_path(&corpus.root).ok());
         path.is_none_or(|path| !path.exists() || item.audio.holds(&path))
     })
-}
-
-/// The waveform of an utterance: its channel, its segment, 16 kHz.
-pub(crate) fn load_utterance(
-    corpus: &Corpus,
-    utterance: &emobox_corpus::Utterance,
-) -> Result<Vec<f32>, BenchError> {
-    let path = utterance.audio_path(&corpus.root)?;
-    let options = LoadOptions {
-        channel: utterance.channel,
-        start: utterance.start_time.map(Seconds),
-        end: utterance.end_time.map(Seconds),
-        sample_rate: SampleRate(16_000),
-        ..LoadOptions::default()
-    };
-    Ok(emobox_audio::load(&path, &options)?)
 }
 
 /// The complete store at `dir`, refused when it was made in another way than asked.

@@ -10,6 +10,7 @@ mod check;
 mod choice;
 mod cluster;
 mod cross;
+mod devices;
 mod disk;
 mod doctor;
 mod download;
@@ -51,6 +52,7 @@ pub use check::{Checked, Finding, check};
 pub use choice::{Choice, KeepFeatures, LayerHead, Maps, ProtocolName};
 pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
 pub use cross::{CrossOptions, Labeller, SetShape};
+pub use devices::Devices;
 pub use disk::{DiskForecast, Removable, Usage, disk_usage, removable, removable_text, remove};
 pub use doctor::{Doctor, doctor};
 pub use download::{
@@ -67,7 +69,7 @@ pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder, 
 pub use error::BenchError;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
-pub use extract::{ExtractOptions, Extracted, extract, open_store, plan_extraction};
+pub use extract::{DeviceUse, ExtractOptions, Extracted, extract, open_store, plan_extraction};
 pub use fit::{Fitted, MODEL_CARD, fit};
 pub use home::Home;
 pub use interchange::{ExportParts, Form, export};

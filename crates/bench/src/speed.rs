@@ -34,6 +34,9 @@ pub struct Speed {
     pub precision: String,
     /// Where it computed.
     pub device: String,
+    /// The same without the index of a card.
+    #[serde(skip)]
+    pub kind: &'static str,
     /// The instructions of the CPU's kernels: `avx2`, `avx512`, …
     pub kernels: &'static str,
     /// Threads, one utterance each.
@@ -115,6 +118,7 @@ pub fn encoder_speed(
         encoder: choice.name.clone(),
         precision: request.precision.name().to_owned(),
         device: request.device.to_string(),
+        kind: request.device.kind(),
         kernels: emobox_encoder::kernels(),
         threads,
         seconds: request.seconds,
@@ -194,10 +198,12 @@ impl Speed {
         let measured = Measured {
             utterances,
             audio_seconds: utterances * self.seconds,
-            // A GPU has the whole machine's cores beside it, in an extraction too.
-            core_seconds: elapsed * rayon::current_num_threads() as f64,
+            core_seconds: match self.kind {
+                "cpu" => elapsed * rayon::current_num_threads() as f64,
+                _ => elapsed,
+            },
         };
-        measured.record(home, &self.encoder, &self.device, &self.precision)
+        measured.record(home, &self.encoder, self.kind, &self.precision)
     }
 
     /// The operations as a table: share of the busy time, speed of the products.

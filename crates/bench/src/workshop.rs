@@ -1,12 +1,15 @@
 use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
-use crate::extract::ExtractOptions;
+use crate::extract::{AudioCache, ExtractOptions};
+use crate::memory::half_of_free;
 use crate::sound::{Heard, Nuisance};
 use crate::split::{Split, SplitRequest, split};
-use crate::{BenchError, BenchRun, Context, Corpus, EncoderChoice, Experiment, Home, open_corpus};
+use crate::{
+    BenchError, BenchRun, Context, Corpus, Devices, EncoderChoice, Experiment, Home, open_corpus,
+};
 use emobox_corpus::{Partition, Scheme};
 use emobox_encoder::{Description, Encoder};
 use emobox_probe::Protocol;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -19,7 +22,11 @@ pub(crate) struct Workshop<'a> {
     pub(crate) options: ExtractOptions,
     pub(crate) context: Context<'a>,
     corpus: RefCell<Option<Rc<Corpus>>>,
-    encoder: RefCell<Option<(String, Rc<Encoder>)>>,
+    /// Open on each of the experiment's devices.
+    encoder: RefCell<Option<(String, Rc<[Encoder]>)>>,
+    devices: Devices,
+    /// Decoded audio for the encoders that follow, where GPUs would wait for the cores that decode.
+    audio: OnceCell<Option<AudioCache>>,
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
     /// By the digests of manifest and partition.
     nuisances: RefCell<BTreeMap<[String; 2], Option<Nuisance>>>,
@@ -49,6 +56,8 @@ impl<'a> Workshop<'a> {
             context,
             corpus: RefCell::default(),
             encoder: RefCell::default(),
+            devices: experiment.device.clone(),
+            audio: OnceCell::new(),
             descriptions: RefCell::default(),
             nuisances: RefCell::default(),
             report: RefCell::default(),
@@ -135,19 +144,45 @@ impl<'a> Workshop<'a> {
         Ok(description)
     }
 
-    /// An encoder, open. The one that was open before is closed first.
-    pub(crate) fn encoder(&self, name: &str) -> Result<Rc<Encoder>, BenchError> {
+    /// The same on the GPUs that a cluster's task was given.
+    pub(crate) fn on(mut self, devices: Devices) -> Self {
+        self.devices = devices;
+        self
+    }
+
+    /// Where encoders compute.
+    pub(crate) fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// An encoder, open on each device. The one that was open before is closed first.
+    pub(crate) fn encoders(&self, name: &str) -> Result<Rc<[Encoder]>, BenchError> {
         let mut held = self.encoder.borrow_mut();
-        if let Some((_, encoder)) = held.as_ref().filter(|(open, _)| open == name) {
-            return Ok(Rc::clone(encoder));
+        if let Some((_, encoders)) = held.as_ref().filter(|(open, _)| open == name) {
+            return Ok(Rc::clone(encoders));
         }
         *held = None;
-        let (precision, device) = (self.experiment.precision, self.experiment.device);
+        let precision = self.experiment.precision;
         if !self.warned.replace(true) {
-            warn_of_emulation(precision, device, self.context);
+            warn_of_emulation(precision, self.devices.first(), self.context);
         }
-        let encoder = Rc::new(open_encoder(self.choice(name)?, precision, device)?);
-        *held = Some((name.to_owned(), Rc::clone(&encoder)));
-        Ok(encoder)
+        let choice = self.choice(name)?;
+        let devices = self.devices.all().iter();
+        let encoders = devices
+            .map(|device| open_encoder(choice, precision, *device))
+            .collect::<Result<Rc<[Encoder]>, BenchError>>()?;
+        *held = Some((name.to_owned(), Rc::clone(&encoders)));
+        Ok(encoders)
+    }
+
+    /// Where decoded audio is held for the encoders that follow: half of the memory for utterances, on GPUs and where there are several
+    /// encoders. On the CPU decoding is a hundredth of the work.
+    pub(crate) fn audio(&self) -> Option<&AudioCache> {
+        let audio = self.audio.get_or_init(|| {
+            let several = self.experiment.encoders.len() > 1 && self.devices.are_gpus();
+            let memory = || self.options.memory.unwrap_or_else(half_of_free);
+            several.then(|| AudioCache::new(memory() / 2))
+        });
+        audio.as_ref()
     }
 }

@@ -9,8 +9,8 @@ pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
-    Choice, ClassWeighting, ComputePrecision, Device, KeepFeatures, LayerHead, LayerSelection,
-    Maps, Normalisation, ProtocolName, RawFormat, Schemes, StorePrecision,
+    Choice, ClassWeighting, ComputePrecision, Device, Devices, KeepFeatures, LayerHead,
+    LayerSelection, Maps, Normalisation, ProtocolName, RawFormat, Schemes, StorePrecision,
 };
 use std::path::PathBuf;
 
@@ -269,9 +269,17 @@ pub(crate) struct Grid {
     /// Numbers of stored features: f16 (default), or f32 for encoders whose numbers exceed 65504
     #[arg(long, value_parser = choice::<StorePrecision>())]
     pub(crate) store_precision: Option<StorePrecision>,
-    /// Where encoders compute: cpu (default), cuda or cuda:N
+    /// Where encoders compute: cpu (default), cuda, cuda:N, or several GPUs as cuda:0,1
     #[arg(long, value_name = "DEVICE")]
-    pub(crate) device: Option<Device>,
+    pub(crate) device: Option<Devices>,
+    /// The GPUs that encode, as 0,1: each opens the encoder, and they share the utterances
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        conflicts_with = "device"
+    )]
+    pub(crate) gpus: Vec<usize>,
     /// Hidden states that the probe reads: last (default), all (summed with learnt weights), or 0,4,7-9
     #[arg(long, value_name = "LAYERS")]
     pub(crate) layers: Option<LayerSelection>,

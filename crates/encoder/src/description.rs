@@ -53,6 +53,12 @@ impl Description {
         }
     }
 
+    /// The frames that are computed for so many samples at 16 kHz, which may be more than are kept: Whisper's window.
+    pub fn computed_frames(&self, samples: usize) -> usize {
+        let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
+        self.model.computed_frames(seen.max(self.info.shortest))
+    }
+
     /// About how many bytes encoding so many samples at 16 kHz needs beside the weights while all
     /// hidden states are kept: those, one block's intermediate planes and the front end's output.
     /// Meant to be at or above what is measured, so that a budget of memory holds.

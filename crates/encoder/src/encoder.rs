@@ -12,10 +12,9 @@ use crate::{
     LayerSelection, Normalisation, hub, zoo, zoo_entry,
 };
 use emobox_audio::log_mel::FbankOptions;
-use emobox_gpu::GpuError;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 
 /// The encoder that needs no weights.
 pub const FBANK: &str = "fbank";
@@ -30,9 +29,21 @@ const LONGEST: usize = 15 * 60 * 16_000;
 /// makes it, and what an utterance yields depends on nothing but the utterance.
 pub struct Encoder {
     description: Description,
-    network: Box<dyn Network>,
+    pub(crate) network: Box<dyn Network>,
     head: Option<EmotionHead>,
     tally: Option<Arc<Tally>>,
+    /// Written by a batch that wants the device's memory for itself.
+    pub(crate) alone: RwLock<()>,
+    /// Batches that did not fit and were halved.
+    pub(crate) halved: AtomicUsize,
+}
+
+/// An utterance as the device takes it. Cheap to copy.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Of the waveform.
+    pub(crate) samples: usize,
+    pub(crate) values: Arc<Vec<f32>>,
 }
 
 impl Encoder {
@@ -64,6 +75,8 @@ impl Encoder {
                 description,
                 head: None,
                 tally: None,
+                alone: RwLock::default(),
+                halved: AtomicUsize::new(0),
             });
         };
         let plan = Plan::of(source.name(), &path)?;
@@ -82,6 +95,8 @@ impl Encoder {
             description: plan.description,
             head: plan.head,
             tally,
+            alone: RwLock::default(),
+            halved: AtomicUsize::new(0),
         })
     }
 
@@ -134,10 +149,25 @@ impl Encoder {
         layers: &LayerSelection,
     ) -> Result<HiddenStates, EncoderError> {
         let layers = layers.resolve(self.description.info.hidden_states)?;
-        self.check(samples_16k)?;
-        let data = self.network.encode(&[samples_16k], &layers)?;
+        let prepared = self.prepare(samples_16k)?;
+        let data = self
+            .network
+            .encode(std::slice::from_ref(&prepared), &layers)?;
         let data = data.into_iter().next().unwrap_or_default();
         Ok(self.states(samples_16k.len(), layers, data))
+    }
+
+    /// What becomes of a mono waveform at 16 kHz before the device sees it, for [`Encoder::encode_prepared`]: batches are made of what
+    /// many threads prepared.
+    ///
+    /// # Errors
+    /// [`EncoderError::TooShort`], [`EncoderError::TooLong`], [`EncoderError::NonFiniteSample`].
+    pub fn prepare(&self, samples_16k: &[f32]) -> Result<Prepared, EncoderError> {
+        self.check(samples_16k)?;
+        Ok(Prepared {
+            samples: samples_16k.len(),
+            values: Arc::new(self.network.prepare(samples_16k)),
+        })
     }
 
     /// Refuses what has no frames, too many, or no numbers.
@@ -161,7 +191,12 @@ impl Encoder {
         }
     }
 
-    fn states(&self, samples: usize, layers: Vec<usize>, data: Vec<f32>) -> HiddenStates {
+    pub(crate) fn states(
+        &self,
+        samples: usize,
+        layers: Vec<usize>,
+        data: Vec<f32>,
+    ) -> HiddenStates {
         let info = &self.description.info;
         HiddenStates {
             layers,
@@ -169,69 +204,6 @@ impl Encoder {
             dim: info.dim,
             data,
             cut_to: info.longest.filter(|&longest| samples > longest),
-        }
-    }
-
-    /// The frames of a batch that the device likes; none where utterances are encoded one at a time, each on a thread of
-    /// the caller's (the CPU).
-    pub fn batch_frames(&self) -> Option<usize> {
-        self.network.batch_frames()
-    }
-
-    /// The frames that are computed for so many samples, by which batches are filled.
-    pub fn computed_frames(&self, samples: usize) -> usize {
-        self.description.model.computed_frames(samples)
-    }
-
-    /// The utterances of one batch, in their order. Where the device's memory does not hold it, its halves are encoded one after the
-    /// other. What an utterance yields does not depend on the others, but for how a library rounds products of
-    /// other sizes.
-    pub fn encode_together(
-        &self,
-        waveforms: &[&[f32]],
-        layers: &LayerSelection,
-    ) -> Vec<Result<HiddenStates, EncoderError>> {
-        let checked = waveforms.iter().map(|samples| {
-            let layers = layers.resolve(self.description.info.hidden_states)?;
-            self.check(samples)?;
-            Ok(layers)
-        });
-        let mut results: Vec<Result<Vec<usize>, EncoderError>> = checked.collect();
-        let well = results
-            .iter()
-            .zip(waveforms)
-            .filter(|(result, _)| result.is_ok());
-        let well: Vec<&[f32]> = well.map(|(_, samples)| *samples).collect();
-        let layers = results
-            .iter()
-            .find_map(|result| result.as_ref().ok())
-            .cloned();
-        let mut data = match layers {
-            None => Ok(Vec::new()),
-            Some(layers) => self
-                .halving(&well, &layers)
-                .map_err(|error| error.to_string()),
-        }
-        .map(Vec::into_iter);
-        let done = results.drain(..).zip(waveforms).map(|(layers, samples)| {
-            let layers = layers?;
-            match &mut data {
-                Ok(data) => Ok(self.states(samples.len(), layers, data.next().unwrap_or_default())),
-                Err(reason) => Err(EncoderError::Device(reason.clone())),
-            }
-        });
-        done.collect()
-    }
-
-    fn halving(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
-        match self.network.encode(signals, layers) {
-            Err(EncoderError::Gpu(GpuError::OutOfMemory { .. })) if signals.len() > 1 => {
-                let (first, second) = signals.split_at(signals.len() / 2);
-                let mut all = self.halving(first, layers)?;
-                all.extend(self.halving(second, layers)?);
-                Ok(all)
-            }
-            result => result,
         }
     }
 
@@ -269,35 +241,6 @@ impl Encoder {
             }
             done
         });
-        done.sort_unstable_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, result)| result).collect()
-    }
-
-    /// The longest first, so that a batch is of about one length and the first needs the most memory.
-    fn in_batches(
-        &self,
-        waveforms: &[&[f32]],
-        layers: &LayerSelection,
-        most: usize,
-    ) -> Vec<Result<HiddenStates, EncoderError>> {
-        let mut order: Vec<usize> = (0..waveforms.len()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(waveforms[index].len()));
-        let mut done = Vec::with_capacity(waveforms.len());
-        while !order.is_empty() {
-            let mut frames = 0;
-            let fits = |index: &&usize| {
-                frames += self.computed_frames(waveforms[**index].len());
-                frames <= most
-            };
-            let count = order.iter().take_while(fits).count().max(1);
-            let batch: Vec<usize> = order.drain(..count).collect();
-            let signals: Vec<&[f32]> = batch.iter().map(|&index| waveforms[index]).collect();
-            done.extend(
-                batch
-                    .into_iter()
-                    .zip(self.encode_together(&signals, layers)),
-            );
-        }
         done.sort_unstable_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
     }

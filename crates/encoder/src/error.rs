@@ -145,6 +145,16 @@ pub enum EncoderError {
     /// What went wrong on a GPU while it worked.
     #[error(transparent)]
     Gpu(#[from] emobox_gpu::GpuError),
+    /// An utterance that the device's memory does not hold even alone.
+    #[error(
+        "its {seconds:.1} s do not fit the device's memory, with nothing else there ({source}); --device cpu has the memory of the machine"
+    )]
+    DoesNotFit {
+        /// Its length.
+        seconds: f64,
+        /// What was wanted.
+        source: emobox_gpu::GpuError,
+    },
     /// An operation that a device could not do.
     #[error("device: {0}")]
     Device(String),
@@ -193,7 +203,10 @@ impl EncoderError {
     pub fn is_of_device(&self) -> bool {
         matches!(
             self,
-            Self::Gpu(_) | Self::Device(_) | Self::DeviceUnavailable { .. }
+            Self::Gpu(_)
+                | Self::DoesNotFit { .. }
+                | Self::Device(_)
+                | Self::DeviceUnavailable { .. }
         )
     }
 }

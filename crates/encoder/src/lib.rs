@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 
+mod batch;
 mod check;
 mod config;
 mod conv_spec;
@@ -28,10 +29,11 @@ mod parts;
 mod weights;
 mod zoo;
 
+pub use batch::BATCHES_AT_ONCE;
 pub use check::{FolderReport, check_dir};
 pub use description::Description;
 pub use emobox_gpu::{Report as GpuReport, inspect as gpu_report};
-pub use encoder::{Encoder, FBANK};
+pub use encoder::{Encoder, FBANK, Prepared};
 pub use error::EncoderError;
 pub use head::EmotionHead;
 pub use hidden_states::HiddenStates;

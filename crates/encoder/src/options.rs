@@ -79,9 +79,32 @@ pub enum Device {
     Cpu,
     /// The NVIDIA GPU of this index.
     Cuda(usize),
-    /// The GPU's kernels on this machine's processor: slow, but it proves them where there is no GPU. Needs a C++
-    /// compiler.
-    Host,
+    /// The GPU's kernels on this machine's processor, with so many MiB of memory: slow, but it proves them where there is no GPU.
+    /// Needs a C++ compiler.
+    /// `EMOBOX_HOST_KERNELS=DIR` keeps what was compiled for the next process.
+    Host(usize),
+}
+
+impl Device {
+    /// The kernels on this machine's processor with 8 GiB, as much as the smallest card that anybody would use.
+    pub const HOST: Self = Self::Host(8 << 10);
+
+    /// Bytes of the memory that the host's device is given.
+    pub(crate) fn host_memory(self) -> usize {
+        match self {
+            Self::Host(mebibytes) => mebibytes.saturating_mul(1 << 20),
+            Self::Cpu | Self::Cuda(_) => usize::MAX,
+        }
+    }
+
+    /// Which kind of device it is, whatever its index: all cards of a machine are taken to be alike.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda(_) => "cuda",
+            Self::Host(_) => "host",
+        }
+    }
 }
 
 impl FromStr for Device {
@@ -95,7 +118,8 @@ impl FromStr for Device {
         match text.split_once(':') {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
-            None if text == "host" => Ok(Self::Host),
+            None if text == "host" => Ok(Self::HOST),
+            Some(("host", size)) => size.parse().map(Self::Host).map_err(|_| unknown()),
             Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
@@ -104,10 +128,11 @@ impl FromStr for Device {
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match *self {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
-            Self::Host => f.write_str("host"),
+            Self::HOST => f.write_str("host"),
+            Self::Host(mebibytes) => write!(f, "host:{mebibytes}"),
         }
     }
 }
@@ -139,11 +164,11 @@ mod tests {
 
     #[test]
     fn devices_and_sources_are_read() {
-        for text in ["cpu", "cuda:0", "cuda:3", "host"] {
+        for text in ["cpu", "cuda:0", "cuda:3", "host", "host:64"] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
         assert_eq!("cuda".parse::<Device>().unwrap(), Device::Cuda(0));
-        for text in ["gpu", "cuda:", "cuda:x", "metal", ""] {
+        for text in ["gpu", "cuda:", "cuda:x", "host:x", "metal", ""] {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
         assert_eq!(

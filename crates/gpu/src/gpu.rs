@@ -77,17 +77,25 @@ impl Gpu {
         Ok(Self::on(Arc::new(Cuda::open(index)?), operands))
     }
 
-    /// The same kernels on this machine's processor: slow, for proofs; needs a C++ compiler.
+    /// The same kernels on this machine's processor with so many bytes of memory: slow, for proofs; needs a C++ compiler.
     ///
     /// # Errors
     /// [`GpuError::Unavailable`] where there is none.
-    pub fn host(operands: Numbers) -> Result<Self, GpuError> {
-        Ok(Self::on(Host::shared()?, operands))
+    pub fn host(operands: Numbers, memory: usize) -> Result<Self, GpuError> {
+        Ok(Self::on(Arc::new(Host::new(memory)?), operands))
     }
 
     /// On a backend of the caller's.
     pub fn on(backend: Arc<dyn Backend>, operands: Numbers) -> Self {
         Self { backend, operands }
+    }
+
+    /// The same device with products of other numbers.
+    pub fn with_operands(&self, operands: Numbers) -> Self {
+        Self {
+            backend: Arc::clone(&self.backend),
+            operands,
+        }
     }
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {

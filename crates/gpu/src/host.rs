@@ -4,7 +4,9 @@ use crate::{Argument, Backend, GpuError, Memory, Numbers, Product};
 use libloading::Library;
 use std::alloc::{Layout, alloc, dealloc};
 use std::ffi::{CString, c_char, c_void};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,26 +15,43 @@ type Launch = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut 
 
 /// Main memory and compiled kernels, for tests and proofs. Memory begins as NaN.
 pub struct Host {
-    /// The shim keeps its state in statics: one kernel at a time.
-    launch: Mutex<Launch>,
+    kernels: Arc<Kernels>,
     limit: usize,
     used: AtomicUsize,
+}
+
+/// Names a folder in which compiled kernels are kept from process to process. Only the user's own: what lies there is run.
+const KEPT: &str = "EMOBOX_HOST_KERNELS";
+
+/// The kernels' source, compiled.
+struct Kernels {
+    /// The shim keeps its state in statics: one kernel at a time.
+    launch: Mutex<Launch>,
     _library: Library,
 }
 
-/// As much as the smallest card that the plans of batches know.
-const MEMORY: usize = 8 << 30;
-
 impl Host {
-    /// The one of this process; the first call compiles.
+    /// One with so many bytes of memory. The first call of a process compiles, or takes what an earlier process has left in the folder
+    /// that `EMOBOX_HOST_KERNELS` names.
     ///
     /// # Errors
     /// [`GpuError::Unavailable`] without a C++ compiler.
-    pub fn shared() -> Result<Arc<Self>, GpuError> {
-        static SHARED: OnceLock<Result<Arc<Host>, GpuError>> = OnceLock::new();
-        SHARED
-            .get_or_init(|| Self::compile(&crate::source(), MEMORY, true).map(Arc::new))
-            .clone()
+    pub fn new(memory: usize) -> Result<Self, GpuError> {
+        static SHARED: OnceLock<Result<Arc<Kernels>, GpuError>> = OnceLock::new();
+        let compile = || match std::env::var_os(KEPT) {
+            Some(folder) => Kernels::kept(&crate::source(), Path::new(&folder)),
+            None => Kernels::compile(&crate::source(), true),
+        };
+        let kernels = SHARED.get_or_init(|| compile().map(Arc::new));
+        Ok(Self::on(kernels.clone()?, memory))
+    }
+
+    fn on(kernels: Arc<Kernels>, limit: usize) -> Self {
+        Self {
+            kernels,
+            limit,
+            used: AtomicUsize::new(0),
+        }
     }
 
     /// From kernels of the caller's, with so many bytes of memory; `optimised` compiles for longer.
@@ -40,53 +59,8 @@ impl Host {
     /// # Errors
     /// [`GpuError::Unavailable`] where the compiler is missing or refuses.
     pub fn compile(source: &str, memory: usize, optimised: bool) -> Result<Self, GpuError> {
-        let unavailable = |reason: String| {
-            GpuError::Unavailable(format!("the kernels could not be compiled: {reason}"))
-        };
-        let folder = tempfile::tempdir().map_err(|e| unavailable(e.to_string()))?;
-        let path = folder.path().join("kernels.so");
-        let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-        let mut run = Command::new(&compiler)
-            .args([
-                if optimised { "-O2" } else { "-O0" },
-                "-fvisibility=hidden",
-                "-std=c++17",
-                "-shared",
-                "-fPIC",
-                "-x",
-                "c++",
-                "-",
-                "-o",
-            ])
-            .arg(&path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
-        if let Some(mut input) = run.stdin.take() {
-            // A compiler that stops early says why itself.
-            let _ = input.write_all(source.as_bytes());
-        }
-        let output = run
-            .wait_with_output()
-            .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
-        if !output.status.success() {
-            return Err(unavailable(
-                String::from_utf8_lossy(&output.stderr).into_owned(),
-            ));
-        }
-        // SAFETY: the library is what was just compiled; its initialisers touch nothing but its own statics.
-        let library = unsafe { Library::new(&path) }.map_err(|e| unavailable(e.to_string()))?;
-        // SAFETY: the signature is that of `kernels/exports.h`.
-        let launch = unsafe { library.get::<Launch>(b"emobox_launch\0") }.map(|symbol| *symbol);
-        let launch = launch.map_err(|e| unavailable(e.to_string()))?;
-        Ok(Self {
-            launch: Mutex::new(launch),
-            limit: memory,
-            used: AtomicUsize::new(0),
-            _library: library,
-        })
+        let kernels = Kernels::compile(source, optimised)?;
+        Ok(Self::on(Arc::new(kernels), memory))
     }
 
     /// Whether the library has a kernel of this name.
@@ -106,10 +80,86 @@ impl Host {
         arguments: &mut [*mut c_void],
     ) -> i32 {
         let name = CString::new(kernel).unwrap_or_default();
-        let launch = self.launch.lock().unwrap_or_else(PoisonError::into_inner);
+        let launch = &self.kernels.launch;
+        let launch = launch.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the caller's; the lock keeps calls apart.
         unsafe { launch(name.as_ptr(), x, y, z, threads, arguments.as_mut_ptr()) }
     }
+}
+
+impl Kernels {
+    fn compile(source: &str, optimised: bool) -> Result<Self, GpuError> {
+        let folder = tempfile::tempdir().map_err(|e| unavailable(e.to_string()))?;
+        let path = folder.path().join("kernels.so");
+        Self::build(source, optimised, &path)?;
+        Self::load(&path)
+    }
+
+    /// Compiled before, or now: under a name that tells this source from others.
+    fn kept(source: &str, folder: &Path) -> Result<Self, GpuError> {
+        let mut hasher = DefaultHasher::new();
+        source.hash(&mut hasher);
+        let path = folder.join(format!("kernels-{:016x}.so", hasher.finish()));
+        if !path.exists() {
+            // Under another name first: a process beside this one sees nothing or all of it.
+            let own = tempfile::tempdir_in(folder).map_err(|e| unavailable(e.to_string()))?;
+            let made = own.path().join("kernels.so");
+            Self::build(source, true, &made)?;
+            std::fs::rename(&made, &path).map_err(|e| unavailable(e.to_string()))?;
+        }
+        Self::load(&path)
+    }
+
+    fn build(source: &str, optimised: bool, path: &Path) -> Result<(), GpuError> {
+        let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+        let mut run = Command::new(&compiler)
+            .args([
+                if optimised { "-O2" } else { "-O0" },
+                "-fvisibility=hidden",
+                "-std=c++17",
+                "-shared",
+                "-fPIC",
+                "-x",
+                "c++",
+                "-",
+                "-o",
+            ])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
+        if let Some(mut input) = run.stdin.take() {
+            // A compiler that stops early says why itself.
+            let _ = input.write_all(source.as_bytes());
+        }
+        let output = run
+            .wait_with_output()
+            .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(unavailable(
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            )),
+        }
+    }
+
+    fn load(path: &Path) -> Result<Self, GpuError> {
+        // SAFETY: the library is what was compiled; its initialisers touch nothing but its own statics.
+        let library = unsafe { Library::new(path) }.map_err(|e| unavailable(e.to_string()))?;
+        // SAFETY: the signature is that of `kernels/exports.h`.
+        let launch = unsafe { library.get::<Launch>(b"emobox_launch\0") }.map(|symbol| *symbol);
+        let launch = launch.map_err(|e| unavailable(e.to_string()))?;
+        Ok(Self {
+            launch: Mutex::new(launch),
+            _library: library,
+        })
+    }
+}
+
+fn unavailable(reason: String) -> GpuError {
+    GpuError::Unavailable(format!("the kernels could not be compiled: {reason}"))
 }
 
 /// Where memory begins.

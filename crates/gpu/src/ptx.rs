@@ -86,7 +86,7 @@ mod tests {
         let mut entries = entries(&text);
         entries.sort_unstable();
         assert!(entries.len() > 40, "{entries:?}");
-        let host = crate::Host::shared().unwrap();
+        let host = crate::Host::new(1 << 20).unwrap();
         for entry in &entries {
             assert!(host.knows(entry), "{entry}");
         }

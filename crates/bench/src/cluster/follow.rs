@@ -14,6 +14,7 @@ const LOST_LOOKS: u32 = 30;
 /// earlier client has submitted is joined; what had failed too often gets new tries.
 pub fn submit(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     slurm::check()?;
+    slurm::warn_of_no_gpus(plan, context);
     plan.begin()?;
     mark_in_progress(plan)?;
     let mut state = State::read(plan).unwrap_or_default();

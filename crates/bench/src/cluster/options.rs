@@ -35,7 +35,7 @@ pub struct SlurmOptions {
     pub memory: Option<String>,
     /// Cores of one task, which are also its worker threads.
     pub cpus: Option<u32>,
-    /// GPUs of one task.
+    /// GPUs of one task; with `device = "cuda"` its process opens the encoder on each and shares the utterances out.
     pub gpus: Option<u32>,
     /// More options of `sbatch`, one a line of the script.
     pub sbatch: Vec<String>,
@@ -123,6 +123,11 @@ impl SlurmOptions {
 
     pub(super) fn poll(&self) -> Duration {
         Duration::from_secs_f64(self.poll_seconds.max(0.2))
+    }
+
+    /// GPUs of one task of a stage.
+    pub(crate) fn gpus_of(&self, stage: JobStage) -> Option<u32> {
+        self.resources(stage).gpus
     }
 
     /// What a stage asks for.

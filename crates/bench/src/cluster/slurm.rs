@@ -1,7 +1,7 @@
 use super::options::SlurmOptions;
 use super::trouble;
-use crate::BenchError;
 use crate::plan::{JobStage, Plan, ranges};
+use crate::{BenchError, Context};
 use emobox_files::write_atomic;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -85,18 +85,7 @@ pub(super) fn submit_array(
         let ids: Vec<String> = after.iter().map(u64::to_string).collect();
         command.arg(format!("--dependency=afterany:{}", ids.join(":")));
     }
-    let resources = options.resources(stage);
-    let mut option = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            command.arg(format!("--{name}={value}"));
-        }
-    };
-    option("partition", resources.partition);
-    option("account", options.account);
-    option("time", resources.time);
-    option("mem", resources.memory);
-    option("cpus-per-task", resources.cpus.map(|n| n.to_string()));
-    option("gres", resources.gpus.map(|n| format!("gpu:{n}")));
+    command.args(wishes(&options, stage));
     command.arg(&script);
     let text = output(command)?;
     // `number` or `number;cluster`.
@@ -106,6 +95,37 @@ pub(super) fn submit_array(
             "`sbatch --parsable` printed {text:?} instead of a job's number"
         ))
     })
+}
+
+/// What a task of a stage is given, as options of `sbatch`.
+fn wishes(options: &SlurmOptions, stage: JobStage) -> Vec<String> {
+    let resources = options.resources(stage);
+    let wishes = [
+        ("partition", resources.partition),
+        ("account", options.account.clone()),
+        ("time", resources.time),
+        ("mem", resources.memory),
+        ("cpus-per-task", resources.cpus.map(|n| n.to_string())),
+        ("gres", resources.gpus.map(|n| format!("gpu:{n}"))),
+    ];
+    let wishes = wishes.into_iter();
+    wishes
+        .filter_map(|(name, value)| Some(format!("--{name}={}", value?)))
+        .collect()
+}
+
+/// Says so where tasks shall compute on cards that nobody asks the cluster for.
+pub(super) fn warn_of_no_gpus(plan: &Plan, context: Context<'_>) {
+    let options = plan.experiment.slurm.clone().unwrap_or_default();
+    let resources = options.resources(JobStage::Extract);
+    let asked = resources.gpus.is_some_and(|gpus| gpus > 0)
+        || resources.sbatch.iter().any(|line| line.contains("gpu"));
+    let device = &plan.experiment.device;
+    if device.are_gpus() && !asked {
+        context.progress.note(&format!(
+            "the encoders shall compute on {device}, but extraction asks the cluster for no GPU: set `gpus` in [slurm.extract]"
+        ));
+    }
 }
 
 /// The script of an array: `#SBATCH` lines of the user, their setup, the program.
@@ -218,6 +238,40 @@ mod tests {
         let tasks = parse_queue(text, "emobox-abc-");
         assert_eq!(tasks.keys().copied().collect::<Vec<_>>(), [3, 4]);
         assert_eq!(tasks[&4].reason, "Dependency");
+    }
+
+    /// The options and the script that a cluster gets for extraction on two cards a task and for training on none.
+    #[test]
+    fn gpus_are_asked_for_where_they_are_wanted() {
+        let text = r#"
+            partition = "batch"
+            account = "speech"
+            cpus = 8
+            sbatch = ["--constraint=a100"]
+            setup = ["module load cuda"]
+            [extract]
+            partition = "gpu"
+            cpus = 32
+            gpus = 2
+            sbatch = ["--exclusive"]
+        "#;
+        let options: SlurmOptions = toml::from_str(text).unwrap();
+        let all = "--partition=gpu --account=speech --cpus-per-task=32 --gres=gpu:2";
+        assert_eq!(wishes(&options, JobStage::Extract).join(" "), all);
+        let all = "--partition=batch --account=speech --cpus-per-task=8";
+        assert_eq!(wishes(&options, JobStage::Train).join(" "), all);
+        let script = script_text(&options, JobStage::Extract, Path::new("/home/plans/p")).unwrap();
+        let (head, last) = script.trim_end().rsplit_once('\n').unwrap();
+        assert_eq!(
+            head,
+            "#!/bin/bash\n#SBATCH --ntasks=1\n#SBATCH --requeue\n#SBATCH --open-mode=append\n\
+             #SBATCH --constraint=a100\n#SBATCH --exclusive\nset -e\nmodule load cuda"
+        );
+        assert!(
+            last.ends_with("job '/home/plans/p' \"$SLURM_ARRAY_TASK_ID\" --threads \"${SLURM_CPUS_PER_TASK:-1}\""),
+            "{last}"
+        );
+        assert_eq!(options.gpus_of(JobStage::Extract), Some(2));
     }
 
     #[test]

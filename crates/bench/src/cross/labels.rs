@@ -80,7 +80,7 @@ fn by_probe(
     classes: &BTreeMap<String, String>,
 ) -> Result<PseudoLabels, BenchError> {
     let folder = choice.path.as_deref().unwrap_or(Path::new(""));
-    let predictor = Predictor::open(folder, None, shop.experiment.device)?;
+    let predictor = Predictor::open(folder, None, shop.experiment.device.first())?;
     let origin = predictor.probe().description();
     let maker = format!(
         "a probe on {} trained on {}",
@@ -102,8 +102,8 @@ fn by_its_head(
     corpus: &str,
     classes: &BTreeMap<String, String>,
 ) -> Result<PseudoLabels, BenchError> {
-    let encoder = shop.encoder(&choice.name)?;
-    let encoder: &Encoder = &encoder;
+    let encoders = shop.encoders(&choice.name)?;
+    let encoder = &encoders[0];
     let identity = format!("head {}", encoder.info().weights_digest);
     let hear = |samples: &[f32]| by_head(encoder, samples);
     let by_key = heard(shop, corpus, classes, &identity, hear)?;

@@ -57,9 +57,9 @@ pub struct EncoderSpeed {
     pub source: SpeedSource,
     /// Hours of audio over all corpora.
     pub audio_hours: f64,
-    /// Core hours of extraction.
+    /// Core hours of extraction; on GPUs, hours of one card. 0 where it is unknown.
     pub core_hours: f64,
-    /// Hours of extraction on the machine at hand, all cores working.
+    /// Hours of extraction on the machine at hand, all cores or cards working. 0 where it is unknown.
     pub hours: f64,
 }
 
@@ -71,12 +71,18 @@ pub enum SpeedSource {
     Measured,
     /// From the encoder's size and [`Assumed`].
     Estimated,
+    /// Nothing was measured on the GPU: its speed cannot be told from that of a processor.
+    Unknown,
 }
 
 /// What estimated speeds rest on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assumed {
-    /// 10⁹ floating-point operations a second that a CPU core of this machine reached on registers alone.
+    /// The kind of GPU's speeds (`cuda`); empty for the CPU.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device: String,
+    /// 10⁹ floating-point operations a second that a CPU core of this machine reached on registers alone; that the measured encoders
+    /// reached on a GPU, 0 where there are none.
     pub peak_gflops: f64,
     /// The share of it that encoders are taken to reach.
     pub share: f64,
@@ -86,7 +92,25 @@ pub struct Assumed {
 
 impl fmt::Display for Assumed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (share, peak) = (self.share * 100.0, self.peak_gflops);
+        let (share, peak, device) = (self.share * 100.0, self.peak_gflops, &self.device);
+        let names = self.measured.join(", ");
+        match (device.is_empty(), names.is_empty()) {
+            (true, _) => {}
+            (false, true) => {
+                return write!(
+                    f,
+                    "not measured: nothing was measured on {device} in this home, so that hours are not known;\n\
+                     `emobox encoders bench NAME --device {device}` with this --home measures an encoder"
+                );
+            }
+            (false, false) => {
+                return write!(
+                    f,
+                    "estimated: from the encoder's size, at the {peak:.0} GFLOP/s that {names} reached on {device};\n\
+                     `emobox encoders bench NAME --device {device}` with this --home measures an encoder"
+                );
+            }
+        }
         write!(
             f,
             "estimated: from the encoder's size, at {share:.0}% of the {peak:.0} GFLOP/s just measured on a CPU core, "
@@ -115,13 +139,13 @@ pub(crate) struct Size {
 pub(crate) struct Measured {
     pub(crate) utterances: f64,
     pub(crate) audio_seconds: f64,
-    /// Wall clock times the cores that worked, or that stood by a GPU.
+    /// Wall clock times the cores that worked, or the GPUs.
     pub(crate) core_seconds: f64,
 }
 
 impl Measured {
-    /// Remembers this as the speed of an encoder, unless it is too little to say anything; returns
-    /// whether it was.
+    /// Remembers this as the speed of an encoder on a kind of device, unless it is too little to say anything;
+    /// returns whether it was.
     pub(crate) fn record(
         &self,
         home: &Home,
@@ -137,13 +161,12 @@ impl Measured {
     }
 
     fn read(home: &Home, experiment: &Experiment, encoder: &str) -> Option<Self> {
-        let device = experiment.device.to_string();
-        read_json(path(home, encoder, &device, experiment.precision.name())).ok()
+        let kind = experiment.device.first().kind();
+        read_json(path(home, encoder, kind, experiment.precision.name())).ok()
     }
 }
 
 fn path(home: &Home, encoder: &str, device: &str, precision: &str) -> PathBuf {
-    let device = device.replace(':', "-");
     let name = format!("{encoder}+{device}+{precision}.json");
     home.root().join("speeds").join(name)
 }
@@ -166,6 +189,9 @@ pub(super) fn extract_costs(
     let records: Vec<_> = names()
         .map(|name| Measured::read(home, experiment, name))
         .collect();
+    if experiment.device.are_gpus() {
+        return on_gpus(experiment, records, machine);
+    }
     let mut measured = Vec::new();
     let mut shares = Vec::new();
     for (name, record) in names().zip(&records) {
@@ -186,11 +212,58 @@ pub(super) fn extract_costs(
         None => ExtractCost::estimated(name, machine.peak * share),
     });
     let assumed = Assumed {
+        device: String::new(),
         peak_gflops: machine.peak / 1e9,
         share,
         measured,
     };
     (costs.collect(), assumed)
+}
+
+/// [`extract_costs`] in seconds of one card: nothing is known of a card but what was measured on one.
+fn on_gpus(
+    experiment: &Experiment,
+    records: Vec<Option<Measured>>,
+    machine: &Machine,
+) -> (Vec<ExtractCost>, Assumed) {
+    let names = || experiment.encoders.iter().map(|choice| &choice.name);
+    let mut measured = Vec::new();
+    let mut speeds = Vec::new();
+    for (name, record) in names().zip(&records) {
+        if let (Some(record), Some(_)) = (record, zoo_entry(name)) {
+            let operations = ExtractCost::estimated(name, 1.0);
+            let operations = operations.core_seconds(record.audio_seconds, record.utterances);
+            speeds.push(operations / record.core_seconds);
+            measured.push(name.clone());
+        }
+    }
+    let speed = match speeds.len() {
+        0 => None,
+        count => Some(speeds.iter().sum::<f64>() / count as f64),
+    };
+    let cards = experiment.device.all().len() as f64;
+    let cost = |(name, record): (&String, Option<Measured>)| match (record, speed) {
+        (Some(record), _) => ExtractCost::measured(name, record),
+        // The cores make it, wherever other encoders compute.
+        (None, _) if name == FBANK => ExtractCost {
+            per_second: FBANK_COST / machine.cores as f64 * cards,
+            per_utterance: 0.0,
+            source: SpeedSource::Estimated,
+        },
+        (None, Some(speed)) => ExtractCost::estimated(name, speed),
+        (None, None) => ExtractCost {
+            per_second: 0.0,
+            per_utterance: 0.0,
+            source: SpeedSource::Unknown,
+        },
+    };
+    let assumed = Assumed {
+        device: experiment.device.first().kind().to_owned(),
+        peak_gflops: speed.unwrap_or(0.0) / 1e9,
+        share: 1.0,
+        measured,
+    };
+    (names().zip(records).map(cost).collect(), assumed)
 }
 
 impl ExtractCost {
@@ -366,10 +439,50 @@ mod tests {
         assert!(!noted.unwrap());
         record.audio_seconds = 40.0;
         record
-            .record(&home, "wav2vec2-large", "cuda:0", "f32")
+            .record(&home, "wav2vec2-large", "cuda", "f32")
             .unwrap();
         let (costs, _) = extract_costs(&home, &experiment, &machine);
         assert_eq!(costs[1].source, SpeedSource::Estimated);
+    }
+
+    #[test]
+    fn a_card_is_estimated_from_what_a_card_has_done_and_from_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let machine = Machine {
+            cores: 2,
+            peak: 50e9,
+        };
+        let mut experiment = experiment(&["wavlm-base", "wavlm-large", "fbank"]);
+        experiment.device = "cuda:0,1".parse().unwrap();
+        let mut record = Measured {
+            utterances: 10.0,
+            audio_seconds: 40.0,
+            core_seconds: 20.0,
+        };
+        record.record(&home, "wavlm-base", "cpu", "f32").unwrap();
+        let (costs, assumed) = extract_costs(&home, &experiment, &machine);
+        let sources: Vec<SpeedSource> = costs.iter().map(|cost| cost.source).collect();
+        use SpeedSource::{Estimated, Measured as Found, Unknown};
+        assert_eq!(sources, [Unknown, Unknown, Estimated]);
+        assert!(
+            assumed.to_string().contains("bench NAME --device cuda"),
+            "{assumed}"
+        );
+        // By the shapes of the two, the large one takes 3.4 times the small one's time on the same card.
+        record.core_seconds = 0.01;
+        record.record(&home, "wavlm-base", "cuda", "f32").unwrap();
+        let (costs, assumed) = extract_costs(&home, &experiment, &machine);
+        let sources: Vec<SpeedSource> = costs.iter().map(|cost| cost.source).collect();
+        assert_eq!(sources, [Found, Estimated, Estimated]);
+        assert_eq!(costs[0].core_seconds(40.0, 10.0), 0.01);
+        let guess = |name: &str| ExtractCost::estimated(name, 1.0).core_seconds(40.0, 10.0);
+        let ratio = guess("wavlm-large") / guess("wavlm-base");
+        assert!((2.5..3.5).contains(&ratio), "{ratio}");
+        let large = costs[1].core_seconds(40.0, 10.0);
+        assert!((large / 0.01 - ratio).abs() < 1e-9, "{large}");
+        let text = assumed.to_string();
+        assert!(text.contains("that wavlm-base reached on cuda"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::cost::{EncoderSpeed, Machine, Shape, Size, extract_costs, train_cost};
-use super::{Plan, Work};
+use super::{JobStage, Plan, Work};
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,10 @@ impl Plan {
         let protocol = experiment.resolved_protocol()?;
         let slurm = experiment.slurm.clone().unwrap_or_default();
         let cores = slurm.cpus.map_or(machine.cores, |cpus| cpus as usize) as f64;
+        let gpus = match experiment.device.are_gpus() {
+            true => Some(experiment.device.given(slurm.gpus_of(JobStage::Extract))),
+            false => None,
+        };
         let (costs, assumed) = extract_costs(&Home::new(&self.home), experiment, machine);
         let cost_of = |name: &str| {
             let encoders = experiment.encoders.iter();
@@ -65,7 +69,8 @@ impl Plan {
                     let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
                     let bytes = shape.map_or(0.0, |s| s.feature_bytes(experiment, audio));
                     let of = part.of as f64;
-                    (audio / of, all / cores / of, bytes / of)
+                    let workers = gpus.as_ref().map_or(cores, |gpus| gpus.all().len() as f64);
+                    (audio / of, all / workers / of, bytes / of)
                 }
                 Work::Train { part, .. } => {
                     let folds = size.folds as f64 / part.of as f64;
@@ -75,6 +80,10 @@ impl Plan {
                 _ => (0.0, 1.0, 0.0),
             };
         }
+        let here = match experiment.device.are_gpus() {
+            true => experiment.device.all().len(),
+            false => machine.cores,
+        };
         let speeds = experiment
             .encoders
             .iter()
@@ -86,7 +95,7 @@ impl Plan {
                     source: cost.source,
                     audio_hours: sum(&|size| size.seconds / 3600.0),
                     core_hours: core_seconds / 3600.0,
-                    hours: core_seconds / 3600.0 / machine.cores as f64,
+                    hours: core_seconds / 3600.0 / here as f64,
                 }
             });
         self.speeds = speeds.collect();

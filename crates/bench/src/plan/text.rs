@@ -29,7 +29,6 @@ impl Plan {
             let done = |(at, _): &&(usize, &Job)| *states.get(*at) == JobState::Done;
             let done = jobs.iter().filter(done).count();
             let audio: f64 = jobs.iter().map(|(_, job)| job.audio_seconds).sum();
-            let seconds: f64 = jobs.iter().map(|(_, job)| job.seconds).sum();
             let tasks = self.tasks.iter().filter(|task| task.stage == stage);
             rows.push([
                 stage.to_string(),
@@ -37,27 +36,32 @@ impl Plan {
                 jobs.len().to_string(),
                 done.to_string(),
                 format!("{:.1}", audio / 3600.0),
-                hours(seconds / 3600.0),
+                self.hours_of(jobs.iter().map(|(_, job)| *job)),
             ]);
         }
         text.push_str(&align(&rows, 1));
         text.push('\n');
+        let worker = match self.experiment.device.are_gpus() {
+            true => "card hours",
+            false => "core hours",
+        };
         let mut rows =
-            vec![["encoder", "speed", "audio h", "core hours", "hours here"].map(str::to_owned)];
+            vec![["encoder", "speed", "audio h", worker, "hours here"].map(str::to_owned)];
         for speed in &self.speeds {
             rows.push([
                 speed.encoder.clone(),
                 match speed.source {
                     SpeedSource::Measured => "measured".to_owned(),
                     SpeedSource::Estimated => "estimated".to_owned(),
+                    SpeedSource::Unknown => "not measured".to_owned(),
                 },
                 format!("{:.1}", speed.audio_hours),
-                hours(speed.core_hours),
-                hours(speed.hours),
+                known(speed, speed.core_hours),
+                known(speed, speed.hours),
             ]);
         }
         text.push_str(&align(&rows, 2));
-        let is_estimated = |speed: &EncoderSpeed| speed.source == SpeedSource::Estimated;
+        let is_estimated = |speed: &EncoderSpeed| speed.source != SpeedSource::Measured;
         if let Some(assumed) = &self.assumed
             && self.speeds.iter().any(is_estimated)
         {
@@ -82,7 +86,7 @@ impl Plan {
                 ranges(&self.task_needs(at)),
                 short(&jobs),
                 format!("{:.2}", sum(&|job| job.audio_seconds) / 3600.0),
-                hours(sum(&|job| job.seconds) / 3600.0),
+                self.hours_of(task.jobs.iter().map(|&job| &self.jobs[job])),
                 if bytes > 0.0 {
                     gigabytes(bytes)
                 } else {
@@ -99,6 +103,21 @@ impl Plan {
             );
         }
         text
+    }
+
+    /// The hours of some jobs; a question mark where one of them encodes at an unknown speed.
+    fn hours_of<'j>(&self, mut jobs: impl Iterator<Item = &'j Job>) -> String {
+        let is_unknown = |job: &Job| {
+            let encoder = job.work.encoder();
+            let of_encoder = |speed: &&EncoderSpeed| Some(&*speed.encoder) == encoder;
+            let speed = self.speeds.iter().find(of_encoder);
+            job.stage == JobStage::Extract
+                && speed.is_some_and(|speed| speed.source == SpeedSource::Unknown)
+        };
+        let seconds = jobs.try_fold(0.0, |sum, job| {
+            (!is_unknown(job)).then_some(sum + job.seconds)
+        });
+        seconds.map_or_else(|| "?".to_owned(), |seconds| hours(seconds / 3600.0))
     }
 
     /// Gigabytes of features by corpus and encoder, and what is needed at once.
@@ -142,6 +161,13 @@ pub(crate) fn gigabytes(bytes: f64) -> String {
         g if g >= 99.5 => format!("{g:.0}"),
         g if g >= 0.095 => format!("{g:.1}"),
         g => format!("{g:.3}"),
+    }
+}
+
+fn known(speed: &EncoderSpeed, value: f64) -> String {
+    match speed.source {
+        SpeedSource::Unknown => "?".to_owned(),
+        SpeedSource::Measured | SpeedSource::Estimated => hours(value),
     }
 }
 

@@ -16,7 +16,9 @@ mod submission;
 use crate::args::{Cli, Command, Grid, PartitionHow, ProbeHow, ReadingHow};
 use crate::exit::Outcome;
 use crate::{output, progress};
-use emobox_bench::{BenchError, Context, CorpusChoice, EncoderChoice, Experiment, Home, Reading};
+use emobox_bench::{
+    BenchError, Context, CorpusChoice, Devices, EncoderChoice, Experiment, Home, Reading,
+};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -113,12 +115,16 @@ impl Grid {
         if let Some(precision) = self.store_precision {
             experiment.store_precision = precision;
         }
-        if let Some(device) = self.device {
+        let devices = match &self.gpus[..] {
+            [] => self.device.clone(),
+            cards => Some(Devices::cards(cards)?),
+        };
+        if let Some(devices) = devices {
             // What the file says besides stays.
-            if experiment.precision == emobox_bench::usual_precision(experiment.device) {
-                experiment.precision = emobox_bench::usual_precision(device);
+            if experiment.precision == emobox_bench::usual_precision(experiment.device.first()) {
+                experiment.precision = emobox_bench::usual_precision(devices.first());
             }
-            experiment.device = device;
+            experiment.device = devices;
         }
         if let Some(precision) = self.precision {
             experiment.precision = precision;

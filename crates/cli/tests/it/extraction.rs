@@ -18,7 +18,7 @@ fn extract<'a>(corpus: &'a str, home: &'a str) -> Vec<&'a str> {
 }
 
 /// Every file below the features of `home`, by its path.
-fn store(program: &Program, home: &str) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn store(program: &Program, home: &str) -> BTreeMap<String, Vec<u8>> {
     let root = program.path(home).join("features");
     let mut files = BTreeMap::new();
     let mut folders = vec![root.clone()];

@@ -5,6 +5,7 @@ mod beside;
 mod cells;
 mod cross;
 mod demo;
+mod device;
 mod download;
 mod extraction;
 mod gpu;

@@ -54,6 +54,8 @@ impl Program {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("EMOBOX_HOME", self.path("home"))
+            // The kernels of the host's device are compiled once, not by every process of every test.
+            .env("EMOBOX_HOST_KERNELS", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::null());
         command
     }

@@ -2,7 +2,6 @@
 //! fairseq 3d262bb (`examples/data2vec/models/data2vec2.py`) and FunASR compute them.
 
 use super::Network;
-use crate::EncoderError;
 use crate::config::Config;
 use crate::conv_spec;
 use crate::normalise::Normalisation;
@@ -12,6 +11,7 @@ use crate::parts::{
     NormOrder, Positional, PositionalConfig, Stack,
 };
 use crate::weights::Loader;
+use crate::{EncoderError, Prepared};
 
 const NAMES: BlockNames = BlockNames {
     query: "attn.qkv",
@@ -251,12 +251,13 @@ impl<P: Prepare> Data2Vec2<P> {
 }
 
 impl<O: Ops> Network for Data2Vec2<O> {
-    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
+    fn prepare(&self, samples: &[f32]) -> Vec<f32> {
+        self.normalisation.apply(samples)
+    }
+
+    fn encode(&self, inputs: &[Prepared], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
         let ops = &self.device;
-        let signals = signals
-            .iter()
-            .map(|samples| self.normalisation.apply(samples));
-        let x = self.front_end.forward(ops, signals.collect())?;
+        let x = self.front_end.forward(ops, super::inputs(inputs))?;
         let x = ops.norm_rows(x, &self.projection_norm, Activation::None)?;
         let x = ops.linear(&x, &self.projection, Activation::None, None)?;
         let mut x = self.positional.forward(ops, x)?;

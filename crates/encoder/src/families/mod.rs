@@ -6,15 +6,25 @@ pub(crate) mod fbank;
 pub(crate) mod speech;
 pub(crate) mod whisper;
 
-use crate::EncoderError;
+use crate::{EncoderError, Prepared};
+use std::sync::Arc;
 
 /// A model on a device.
 pub(crate) trait Network: Send + Sync {
-    /// The hidden states `layers` (ascending) of waveforms at 16 kHz, of each `[layer, frame, dim]` with as
+    /// What becomes of a waveform at 16 kHz before the device sees it: normalised samples, a spectrum. On any thread.
+    fn prepare(&self, samples: &[f32]) -> Vec<f32>;
+
+    /// The hidden states `layers` (ascending) of prepared waveforms, of each `[layer, frame, dim]` with as
     /// many frames as [`ModelConfig::frames`](crate::model::ModelConfig::frames) says. Several at once only
     /// where [`Network::batch_frames`] says so.
-    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError>;
+    fn encode(&self, inputs: &[Prepared], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError>;
 
     /// Frames of a batch that the device likes; none where utterances are encoded one at a time.
     fn batch_frames(&self) -> Option<usize>;
+}
+
+/// What was prepared, without copies.
+fn inputs(prepared: &[Prepared]) -> Vec<Arc<Vec<f32>>> {
+    let all = prepared.iter();
+    all.map(|input| Arc::clone(&input.values)).collect()
 }

@@ -1,11 +1,11 @@
 //! The encoder of Whisper (Radford et al. 2022), as transformers' `WhisperEncoder` computes it.
 
 use super::Network;
-use crate::EncoderError;
 use crate::config::Config;
 use crate::ops::{Activation, ConvShape, ConvWeights, OpResult, Ops, Prepare, Role};
 use crate::parts::{Block, BlockBias, BlockConfig, BlockNames, Kept, NormOrder, Stack};
 use crate::weights::Loader;
+use crate::{EncoderError, Prepared};
 use emobox_audio::log_mel::{WHISPER_FRAMES, WHISPER_SAMPLES, whisper};
 
 /// Epsilon of every layer norm: PyTorch's default, which Whisper's configuration cannot change.
@@ -186,19 +186,16 @@ impl<P: Prepare> Whisper<P> {
 }
 
 impl<O: Ops> Network for Whisper<O> {
-    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
-        let frames: Vec<usize> = signals
-            .iter()
-            .map(|samples| frames(samples.len()))
-            .collect();
-        let spectrum = |samples: &&[f32]| {
-            let window = &samples[..samples.len().min(WHISPER_SAMPLES)];
-            transpose(&whisper(window, self.bins), self.bins)
-        };
-        let spectra: Vec<Vec<f32>> = signals.iter().map(spectrum).collect();
+    fn prepare(&self, samples: &[f32]) -> Vec<f32> {
+        let window = &samples[..samples.len().min(WHISPER_SAMPLES)];
+        transpose(&whisper(window, self.bins), self.bins)
+    }
+
+    fn encode(&self, inputs: &[Prepared], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let kept = inputs.iter().map(|input| frames(input.samples));
+        let frames: Vec<usize> = kept.collect();
         let ops = &self.device;
-        let mut x = ops.stack(&spectra, self.bins)?;
-        drop(spectra);
+        let mut x = ops.stack(&super::inputs(inputs), self.bins)?;
         for conv in &self.convs {
             x = ops.conv(&x, conv, Activation::Gelu)?;
         }

@@ -8,6 +8,7 @@ use emobox_kernels::{
     Affine, Attention, AttentionBias, Conv1d, Epilogue, MatRef, PackedLinear, Precision, Rows,
     attention, conv1d, gelu, layer_norm, linear, matmul, relu, softmax_rows,
 };
+use std::sync::Arc;
 
 /// The CPU at a given precision of products.
 pub(crate) struct Cpu {
@@ -63,7 +64,7 @@ pub(crate) enum CpuFirst {
 
 /// The one waveform of a call.
 pub(crate) struct Signal {
-    samples: Vec<f32>,
+    samples: Arc<Vec<f32>>,
     framing: Framing,
 }
 
@@ -149,7 +150,7 @@ impl Ops for Cpu {
         FRONT_END_FRAMES
     }
 
-    fn signals(&self, mut signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Signal> {
+    fn signals(&self, mut signals: Vec<Arc<Vec<f32>>>, framing: Framing) -> OpResult<Signal> {
         only(&signals);
         let samples = signals.swap_remove(0);
         Ok(Signal { samples, framing })
@@ -197,8 +198,8 @@ impl Ops for Cpu {
         })
     }
 
-    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Plane> {
-        let values = only(utterances).clone();
+    fn stack(&self, utterances: &[Arc<Vec<f32>>], columns: usize) -> OpResult<Plane> {
+        let values = only(utterances).to_vec();
         Ok(Plane { values, columns })
     }
 

@@ -22,6 +22,7 @@ pub(crate) use timed::{Tally, Timed};
 pub(crate) use emobox_kernels::{Activation, ConvShape};
 
 use crate::EncoderError;
+use std::sync::Arc;
 
 /// The result of an operation; only devices other than the CPU can fail.
 pub(crate) type OpResult<T> = Result<T, EncoderError>;
@@ -157,7 +158,7 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     }
     /// Frames of the front end that are best computed at once.
     fn front_end_frames(&self) -> usize;
-    fn signals(&self, signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Self::Signals>;
+    fn signals(&self, signals: Vec<Arc<Vec<f32>>>, framing: Framing) -> OpResult<Self::Signals>;
     /// The norm over whole signals inside the weights of the first convolution, where it has one.
     fn fold(
         &self,
@@ -176,7 +177,7 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     /// The rows of the pieces of `parts`, in their order, as utterances of these lengths.
     fn join(&self, parts: &[Self::Tensor], lengths: &[usize]) -> OpResult<Self::Tensor>;
     /// Utterances of `[row, columns]` values.
-    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Self::Tensor>;
+    fn stack(&self, utterances: &[Arc<Vec<f32>>], columns: usize) -> OpResult<Self::Tensor>;
     /// The rows of every utterance.
     fn lengths(&self, x: &Self::Tensor) -> Vec<usize>;
     fn columns(&self, x: &Self::Tensor) -> usize;

@@ -135,7 +135,7 @@ impl<D: Ops> Ops for Timed<D> {
         self.device.front_end_frames()
     }
 
-    fn signals(&self, signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Self::Signals> {
+    fn signals(&self, signals: Vec<Arc<Vec<f32>>>, framing: Framing) -> OpResult<Self::Signals> {
         let signals = self.timed("upload", 0.0, |device| device.signals(signals, framing))?;
         Ok((signals, framing))
     }
@@ -168,7 +168,7 @@ impl<D: Ops> Ops for Timed<D> {
         self.timed("copy", 0.0, |device| device.join(parts, lengths))
     }
 
-    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Self::Tensor> {
+    fn stack(&self, utterances: &[Arc<Vec<f32>>], columns: usize) -> OpResult<Self::Tensor> {
         self.timed("upload", 0.0, |device| device.stack(utterances, columns))
     }
 

@@ -3,6 +3,7 @@ use crate::ops::{
     Activation, ConvShape, ConvWeights, FirstWeights, Framing, OpResult, Ops, Piece, Prepare, Role,
 };
 use crate::weights::Loader;
+use std::sync::Arc;
 
 /// Epsilon of the norms between convolutions: PyTorch's default, whatever the transformer's is.
 const EPSILON: f64 = 1e-5;
@@ -155,7 +156,7 @@ impl<P: Prepare> FrontEnd<P> {
 impl<O: Ops> FrontEnd<O> {
     /// Samples to `[frame, dim]`, some frames at a time: a frame sees its own samples alone, and
     /// the first convolution's output for a whole recording would be 200 times its size.
-    pub(crate) fn forward(&self, ops: &O, signals: Vec<Vec<f32>>) -> OpResult<O::Tensor> {
+    pub(crate) fn forward(&self, ops: &O, signals: Vec<Arc<Vec<f32>>>) -> OpResult<O::Tensor> {
         let (hop, reach) = (self.config.hop(), self.config.shortest());
         let frames = signals
             .iter()

@@ -1,15 +1,13 @@
 //! data2vec 2.0 and fairseq's HuBERT from real checkpoint files, emotion2vec from FunASR's folder.
 
 use crate::batch::batch_is_one_by_one;
-use crate::made::{Golden, write_safetensors};
+use crate::made::{Golden, golden_folder, write_safetensors};
 use crate::speech_golden::{compare, open};
 use emobox_encoder::{LayerSelection, Normalisation};
 use std::path::{Path, PathBuf};
 
 pub(crate) fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
+    golden_folder().join(name)
 }
 
 /// The model as FunASR lays it out, its tensors renamed by `rename`.

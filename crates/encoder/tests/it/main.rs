@@ -4,6 +4,8 @@ mod bad_input;
 mod batch;
 mod check;
 mod data2vec2_golden;
+mod device_memory;
+mod full_size;
 mod gpu;
 mod made;
 mod shared;

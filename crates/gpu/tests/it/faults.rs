@@ -60,7 +60,7 @@ const FAULTS: [(&str, &str, &str, Seen); 7] = [
 #[test]
 fn every_planted_fault_is_seen() {
     let source = emobox_gpu::source();
-    let whole = on(&Host::shared().unwrap(), Numbers::Bf16);
+    let whole = on(&Arc::new(Host::new(8 << 30).unwrap()), Numbers::Bf16);
     for (what, right, wrong, seen) in FAULTS {
         assert_eq!(source.matches(right).count(), 1, "{what}: {right}");
         assert!(seen(&whole) < 1e-2, "{what}: without it");

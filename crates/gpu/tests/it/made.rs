@@ -1,12 +1,21 @@
 //! Made numbers, references in double precision, and how far off a result is.
 
 use emobox_gpu::{Array, Gpu, Host, Numbers};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) const ALL: [Numbers; 3] = [Numbers::F32, Numbers::Bf16, Numbers::F16];
 
+/// The device under test: the host's kernels, or the card of the index in `EMOBOX_TEST_CARD`, opened once.
 pub(crate) fn gpu(numbers: Numbers) -> Gpu {
-    Gpu::host(numbers).unwrap()
+    static CARD: OnceLock<Option<Gpu>> = OnceLock::new();
+    let card = CARD.get_or_init(|| {
+        let index = std::env::var("EMOBOX_TEST_CARD").ok()?;
+        Some(Gpu::cuda(index.parse().unwrap(), numbers).unwrap())
+    });
+    match card {
+        Some(card) => card.with_operands(numbers),
+        None => Gpu::host(numbers, 8 << 30).unwrap(),
+    }
 }
 
 pub(crate) fn on(host: &Arc<Host>, numbers: Numbers) -> Gpu {

@@ -9,13 +9,13 @@ pub(crate) use config::{Kind, SpeechConfig};
 pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config};
 
 use super::Network;
-use crate::EncoderError;
 use crate::normalise::Normalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, Kept, NormOrder, Positional, Stack,
 };
 use crate::weights::Loader;
+use crate::{EncoderError, Prepared};
 use relative::RelativeTable;
 
 const NAMES: BlockNames = BlockNames {
@@ -125,12 +125,13 @@ impl<P: Prepare> Speech<P> {
 }
 
 impl<O: Ops> Network for Speech<O> {
-    fn encode(&self, signals: &[&[f32]], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
+    fn prepare(&self, samples: &[f32]) -> Vec<f32> {
+        self.normalisation.apply(samples)
+    }
+
+    fn encode(&self, inputs: &[Prepared], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
         let ops = &self.device;
-        let signals = signals
-            .iter()
-            .map(|samples| self.normalisation.apply(samples));
-        let mut x = self.front_end.forward(ops, signals.collect())?;
+        let mut x = self.front_end.forward(ops, super::inputs(inputs))?;
         if let Some(norm) = &self.projection_norm {
             x = ops.norm_rows(x, norm, Activation::None)?;
         }

@@ -9,14 +9,14 @@ use weights::{FirstShape, GpuConv, GpuFirst, GpuGate, GpuLinear, GpuNorm};
 mod need;
 mod weights;
 
-use need::FRONT_END_FRAMES;
 pub(crate) use need::Need;
+use need::Room;
 
 /// A GPU with products of some numbers.
 pub(crate) struct OnGpu {
     gpu: Gpu,
     device: Device,
-    batch: usize,
+    room: Room,
 }
 
 /// `[row, column]` in device memory, as f32, as operands of products, or both.
@@ -41,14 +41,14 @@ impl OnGpu {
         let numbers = precision.of_gpu();
         let gpu = match device {
             Device::Cuda(index) => Gpu::cuda(index, numbers),
-            Device::Cpu | Device::Host => Gpu::host(numbers),
+            Device::Cpu | Device::Host(_) => Gpu::host(numbers, device.host_memory()),
         };
         let gpu = gpu.map_err(|error| EncoderError::DeviceUnavailable {
             device: device.to_string(),
             reason: error.to_string(),
         })?;
-        let batch = need.batch_frames(gpu.memory()?.free, numbers);
-        Ok(Self { gpu, device, batch })
+        let room = need.room(gpu.memory()?.free, numbers);
+        Ok(Self { gpu, device, room })
     }
 
     /// Refuses by name what the kernels have no room for.
@@ -122,7 +122,7 @@ impl Ops for OnGpu {
     type Folded = Folded;
 
     fn batch_frames(&self) -> Option<usize> {
-        Some(self.batch)
+        Some(self.room.batch)
     }
 
     fn settle(&self) -> OpResult<()> {
@@ -130,11 +130,11 @@ impl Ops for OnGpu {
     }
 
     fn front_end_frames(&self) -> usize {
-        FRONT_END_FRAMES
+        self.room.front_end
     }
 
-    fn signals(&self, signals: Vec<Vec<f32>>, framing: Framing) -> OpResult<Signals> {
-        let all: Vec<&[f32]> = signals.iter().map(Vec::as_slice).collect();
+    fn signals(&self, signals: Vec<Arc<Vec<f32>>>, framing: Framing) -> OpResult<Signals> {
+        let all: Vec<&[f32]> = signals.iter().map(|samples| samples.as_slice()).collect();
         let (samples, spans) = self.gpu.signals(&all, framing.hop)?;
         Ok(Signals {
             samples,
@@ -229,9 +229,10 @@ impl Ops for OnGpu {
         Ok(self.plane(out, Arc::new(spans), columns))
     }
 
-    fn stack(&self, utterances: &[Vec<f32>], columns: usize) -> OpResult<Plane> {
+    fn stack(&self, utterances: &[Arc<Vec<f32>>], columns: usize) -> OpResult<Plane> {
         let spans = Spans::packed(utterances.iter().map(|values| values.len() / columns));
-        let array = self.gpu.upload(&utterances.concat())?;
+        let all: Vec<&[f32]> = utterances.iter().map(|values| values.as_slice()).collect();
+        let array = self.gpu.upload(&all.concat())?;
         Ok(self.plane(array, Arc::new(spans), columns))
     }
 

@@ -1,9 +1,13 @@
 //! How many frames fit on a card.
 
+use crate::batch::BATCHES_AT_ONCE;
 use emobox_gpu::Numbers;
 
-/// Frames of the front end at once: the first convolution makes 64 rows of each, a quarter of a gigabyte in 16 bits.
-pub(super) const FRONT_END_FRAMES: usize = 4096;
+/// The most frames of the front end at once: the first convolution makes 64 rows of each, a quarter of a gigabyte in 16 bits.
+const FRONT_END_FRAMES: usize = 4096;
+
+/// Fewer frames of the front end than this would be a launch of kernels for nearly nothing.
+const FEWEST_FRONT_END_FRAMES: usize = 16;
 
 /// What decides how many frames fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,22 +22,34 @@ pub(crate) struct Need {
 /// More frames at once make a card no faster.
 const MOST_FRAMES: usize = 65_536;
 
+/// How a device's memory is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Frames of a batch.
+    pub(super) batch: usize,
+    /// Frames of the front end at once.
+    pub(super) front_end: usize,
+}
+
 impl Need {
-    /// The frames of a batch that fit beside the weights and the front end. A frame of a block holds about eight planes of the
-    /// stream's width in operands' numbers, an inner layer four times as wide, and three planes in f32.
-    pub(super) fn batch_frames(self, free: usize, numbers: Numbers) -> usize {
+    /// The frames of a batch that fit beside the weights, the front end and the other batches at hand. A frame of a block holds about
+    /// eight planes of the stream's width in operands' numbers, an inner layer four times as wide, and three planes in f32. A quarter
+    /// is for the front end, of which a large card needs less.
+    pub(super) fn room(self, free: usize, numbers: Numbers) -> Room {
         let bytes = numbers.bytes();
         let weights = usize::try_from(self.parameters)
             .unwrap_or(usize::MAX)
             .saturating_mul(bytes);
-        let front_end = 3 * FRONT_END_FRAMES * 64 * 512 * bytes;
-        let frame = self.dim * (12 * bytes + 3 * size_of::<f32>());
         // A tenth stays free for the driver, and for what is cut into pieces.
-        let room = (free - free / 10)
-            .saturating_sub(weights)
-            .saturating_sub(front_end);
+        let room = (free - free / 10).saturating_sub(weights) / BATCHES_AT_ONCE;
+        let front_end_frame = 3 * 64 * 512 * bytes;
+        let front_end =
+            (room / 4 / front_end_frame).clamp(FEWEST_FRONT_END_FRAMES, FRONT_END_FRAMES);
+        let room = room.saturating_sub(front_end * front_end_frame);
+        let frame = self.dim * (12 * bytes + 3 * size_of::<f32>());
         let frames = (room / frame.max(1)).min(MOST_FRAMES);
-        (frames / self.window * self.window).max(self.window)
+        let batch = (frames / self.window * self.window).max(self.window);
+        Room { batch, front_end }
     }
 }
 
@@ -49,12 +65,21 @@ mod tests {
             window: 1,
         };
         let gib = 1 << 30;
-        assert_eq!(large.batch_frames(79 * gib, Numbers::Bf16), MOST_FRAMES);
-        let small = large.batch_frames(2 * gib, Numbers::Bf16);
-        assert!((10_000..20_000).contains(&small), "{small}");
+        let whole = Room {
+            batch: MOST_FRAMES,
+            front_end: FRONT_END_FRAMES,
+        };
+        assert_eq!(large.room(79 * gib, Numbers::Bf16), whole);
+        let small = large.room(2 * gib, Numbers::Bf16);
+        assert!((12_000..15_000).contains(&small.batch), "{small:?}");
+        assert!((400..1_000).contains(&small.front_end), "{small:?}");
+        let none = Room {
+            batch: 1,
+            front_end: FEWEST_FRONT_END_FRAMES,
+        };
         assert_eq!(
-            large.batch_frames(gib, Numbers::Bf16),
-            1,
+            large.room(gib / 2, Numbers::Bf16),
+            none,
             "one at a time, and then see"
         );
         let whisper = Need {
@@ -62,7 +87,7 @@ mod tests {
             dim: 1280,
             window: 1500,
         };
-        assert_eq!(whisper.batch_frames(79 * gib, Numbers::Bf16) % 1500, 0);
-        assert_eq!(whisper.batch_frames(0, Numbers::F16), 1500);
+        assert_eq!(whisper.room(79 * gib, Numbers::Bf16).batch % 1500, 0);
+        assert_eq!(whisper.room(0, Numbers::F16).batch, 1500);
     }
 }

@@ -1,0 +1,323 @@
+//! One pass over the shards that are missing, whoever encodes: what is taken, how audio is read, what becomes of results.
+
+use super::audio::{AudioCache, load_utterance};
+use super::{DeviceUse, ExtractOptions, samples_at_16k};
+use crate::{BenchError, Context, Corpus, Stage};
+use emobox_audio::Level;
+use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
+use emobox_features::{
+    Claim, HiddenView, Outcome, Shard, ShardClaim, ShardState, StorePlan, StoredItem, WorkItem,
+    write_shard,
+};
+use emobox_files::Stamp;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One pass over the shards that were missing when it began.
+pub(super) struct Round<'a> {
+    corpus: &'a Corpus,
+    pub(super) plan: &'a StorePlan,
+    dir: &'a Path,
+    without_claims: bool,
+    audio: Option<&'a AudioCache>,
+    pub(super) context: Context<'a>,
+    waiting: Mutex<std::vec::IntoIter<&'a Shard>>,
+    /// The hidden states that are asked of the encoder.
+    pub(super) layers: LayerSelection,
+    unreadable: Mutex<Vec<(String, String)>>,
+    /// Set with the first error, so that the other threads stop too.
+    failed: AtomicBool,
+    encoded: AtomicUsize,
+    from_memory: AtomicUsize,
+    /// Utterances that were silent, clipped or not scaled to 1.
+    odd: AtomicUsize,
+    error: Mutex<Option<BenchError>>,
+}
+
+/// What a pass did.
+pub(super) struct Encoded {
+    pub(super) utterances: usize,
+    /// Utterances whose audio was held from another encoder.
+    pub(super) from_memory: usize,
+    pub(super) unreadable: Vec<(String, String)>,
+    pub(super) devices: Vec<DeviceUse>,
+}
+
+/// A shard in hand. The claim is given up when the last thread lets go of the job.
+pub(super) struct ShardJob<'a> {
+    shard: &'a Shard,
+    /// The shard's items, the longest first.
+    pub(super) order: Vec<&'a WorkItem>,
+    results: Mutex<Vec<Result<(Outcome, Stamp), String>>>,
+    _claim: Option<ShardClaim>,
+}
+
+/// Why an utterance has no features.
+pub(super) enum Trouble {
+    /// Something in this file; it stays so until the file changes.
+    Fact(PathBuf, String),
+    /// Something around it that may be otherwise next time.
+    Now(String),
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(
+        corpus: &'a Corpus,
+        plan: &'a StorePlan,
+        dir: &'a Path,
+        options: &ExtractOptions,
+        missing: Vec<&'a Shard>,
+        audio: Option<&'a AudioCache>,
+        context: Context<'a>,
+    ) -> Self {
+        let header = plan.header();
+        Self {
+            corpus,
+            plan,
+            dir,
+            without_claims: options.without_claims,
+            audio,
+            context,
+            waiting: Mutex::new(missing.into_iter()),
+            layers: match header.pooled_layers {
+                0 => LayerSelection::List(header.layers.clone()),
+                _ => LayerSelection::All,
+            },
+            unreadable: Mutex::default(),
+            failed: AtomicBool::new(false),
+            encoded: AtomicUsize::new(0),
+            from_memory: AtomicUsize::new(0),
+            odd: AtomicUsize::new(0),
+            error: Mutex::default(),
+        }
+    }
+
+    /// Encodes by `work`, which comes back when nothing is left, an error was told, or the user stopped it.
+    pub(super) fn run(
+        self,
+        work: impl FnOnce(&Self) -> Vec<DeviceUse>,
+    ) -> Result<Encoded, BenchError> {
+        let count = |shard: &Shard| shard.items.len() as u64;
+        let all: u64 = self.plan.shards().iter().map(count).sum();
+        let left: u64 = self.waiting().clone().map(count).sum();
+        self.context.progress.begin(&Stage {
+            label: format!(
+                "encoding {} with {}",
+                self.corpus.name,
+                self.plan.header().encoder
+            ),
+            total: all,
+            unit: "utterances",
+            already: all - left,
+        });
+        let devices = work(&self);
+        self.context.progress.end();
+        let error = self
+            .error
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        match error {
+            Some(error) => Err(error),
+            None => Ok(Encoded {
+                utterances: self.encoded.into_inner(),
+                from_memory: self.from_memory.into_inner(),
+                unreadable: self
+                    .unreadable
+                    .into_inner()
+                    .unwrap_or_else(PoisonError::into_inner),
+                devices,
+            }),
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, std::vec::IntoIter<&'a Shard>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the pass; the first error is the one that is told.
+    pub(super) fn fail(&self, error: BenchError) {
+        self.failed.store(true, Ordering::Relaxed);
+        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(error);
+    }
+
+    /// Whether the pass is over before its end, by an error or by the user.
+    pub(super) fn is_over(&self) -> bool {
+        if self.context.stopped() {
+            self.fail(BenchError::Interrupted);
+        }
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The next shard that nobody else has in hand; none when all are taken.
+    pub(super) fn next_shard(&self) -> Result<Option<Arc<ShardJob<'a>>>, BenchError> {
+        loop {
+            let Some(shard) = self.waiting().next() else {
+                return Ok(None);
+            };
+            let claim = if self.without_claims {
+                None
+            } else {
+                match ShardClaim::take(self.dir, shard)? {
+                    Claim::Ours(claim) => Some(claim),
+                    Claim::Busy => continue,
+                }
+            };
+            if let ShardState::Done { .. } = self.plan.inspect(self.dir, shard) {
+                continue;
+            }
+            let mut order: Vec<&WorkItem> = self.plan.items(shard).iter().collect();
+            order.sort_by(|a, b| b.frames.cmp(&a.frames).then_with(|| a.key.cmp(&b.key)));
+            return Ok(Some(Arc::new(ShardJob {
+                shard,
+                order,
+                results: Mutex::new(Vec::new()),
+                _claim: claim,
+            })));
+        }
+    }
+
+    /// Samples that an utterance has by the manifest.
+    pub(super) fn samples(&self, key: &str) -> usize {
+        self.corpus.utterance(key).map_or(0, samples_at_16k)
+    }
+
+    /// The audio of an utterance and its file. What is odd about its level is told.
+    pub(super) fn load(&self, key: &str) -> Result<(PathBuf, Vec<f32>), Trouble> {
+        let utterance = self
+            .corpus
+            .utterance(key)
+            .ok_or_else(|| Trouble::Now("not in the manifest".to_owned()))?;
+        let path = utterance
+            .audio_path(&self.corpus.root)
+            .map_err(|e| Trouble::Now(e.to_string()))?;
+        let samples = match load_utterance(self.corpus, utterance) {
+            Ok(samples) => samples,
+            Err(BenchError::Audio(error)) if !error.may_pass() => {
+                return Err(Trouble::Fact(path, error.to_string()));
+            }
+            Err(error) => return Err(Trouble::Now(error.to_string())),
+        };
+        if let Some(problem) = Level::of(&samples).problem() {
+            let text = match self.odd.fetch_add(1, Ordering::Relaxed) {
+                0..5 => format!("{key} is {problem}"),
+                5 => format!(
+                    "more are odd: `emobox split {} --audio` lists all",
+                    self.corpus.name
+                ),
+                _ => String::new(),
+            };
+            if !text.is_empty() {
+                self.context.progress.note(&text);
+            }
+        }
+        Ok((path, samples))
+    }
+
+    /// [`Round::load`] with the file as it was, from what is held for several encoders where it is.
+    pub(super) fn load_once(&self, key: &str) -> Result<(PathBuf, Vec<f32>, Stamp), Trouble> {
+        let utterance = self.corpus.utterance(key);
+        let path = utterance.and_then(|u| u.audio_path(&self.corpus.root).ok());
+        if let (Some(audio), Some(path)) = (self.audio, path)
+            && let Some((samples, stamp)) = audio.find(self.corpus, key, &path)
+        {
+            self.from_memory.fetch_add(1, Ordering::Relaxed);
+            return Ok((path, samples, stamp));
+        }
+        let (path, samples) = self.load(key)?;
+        let stamp = Stamp::of(&path).map_err(|e| Trouble::Now(e.to_string()))?;
+        if let Some(audio) = self.audio {
+            audio.hold(self.corpus, key, &samples, &stamp);
+        }
+        Ok((path, samples, stamp))
+    }
+
+    /// What is stored of an utterance's hidden states.
+    pub(super) fn stored(
+        &self,
+        key: &str,
+        path: &Path,
+        hidden: Result<HiddenStates, EncoderError>,
+    ) -> Result<StoredItem, Trouble> {
+        let fact = |reason: String| Trouble::Fact(path.to_owned(), reason);
+        let hidden = hidden.map_err(|e| match e.is_of_device() {
+            true => Trouble::Now(e.to_string()),
+            false => fact(e.to_string()),
+        })?;
+        let view = HiddenView {
+            layers: &hidden.layers,
+            frames: hidden.frames,
+            dim: hidden.dim,
+            data: &hidden.data,
+        };
+        let item = StoredItem::new(self.plan.header(), key, &view);
+        let item = item.map_err(|e| fact(e.to_string()))?;
+        Ok(item.cut_to(hidden.cut_to))
+    }
+
+    /// Writes down what became of an utterance of a shard, and the shard when it was the last. `stamp` is the file as it was,
+    /// where that is known already.
+    pub(super) fn settle(
+        &self,
+        job: &ShardJob<'_>,
+        key: &str,
+        result: Result<(PathBuf, StoredItem), Trouble>,
+        stamp: Option<Stamp>,
+    ) -> Result<(), BenchError> {
+        let result = self.outcome(key, result, stamp);
+        if result.is_ok() {
+            self.encoded.fetch_add(1, Ordering::Relaxed);
+        }
+        self.context.progress.advance(1);
+        let complete = {
+            let mut results = job.results.lock().unwrap_or_else(PoisonError::into_inner);
+            results.push(result);
+            (results.len() == job.order.len()).then(|| std::mem::take(&mut *results))
+        };
+        // A shard with an utterance that could not be read now is not written: it is made when it can.
+        if let Some(results) = complete
+            && let Ok(results) = results.into_iter().collect::<Result<Vec<_>, _>>()
+        {
+            let stamp =
+                |(outcome, stamp): &(Outcome, Stamp)| (outcome.key().to_owned(), stamp.clone());
+            let audio: HashMap<String, Stamp> = results.iter().map(stamp).collect();
+            let outcomes: Vec<Outcome> = results.into_iter().map(|(o, _)| o).collect();
+            write_shard(self.dir, self.plan, job.shard, &outcomes, &audio)?;
+        }
+        Ok(())
+    }
+
+    /// The outcome with the file that it came from; the reason where that could not be read now.
+    fn outcome(
+        &self,
+        key: &str,
+        result: Result<(PathBuf, StoredItem), Trouble>,
+        stamp: Option<Stamp>,
+    ) -> Result<(Outcome, Stamp), String> {
+        let (path, outcome) = match result {
+            Ok((path, item)) => (path, Outcome::Stored(item)),
+            Err(Trouble::Fact(path, reason)) => {
+                let note = format!("skipped {key}: {reason}");
+                self.context.progress.note(&note);
+                let key = key.to_owned();
+                (path, Outcome::Failed { key, reason })
+            }
+            Err(Trouble::Now(reason)) => return Err(self.unreadable(key, reason)),
+        };
+        match stamp.map_or_else(|| Stamp::of(&path), Ok) {
+            Ok(stamp) => Ok((outcome, stamp)),
+            Err(error) => Err(self.unreadable(key, error.to_string())),
+        }
+    }
+
+    fn unreadable(&self, key: &str, reason: String) -> String {
+        let mut all = self
+            .unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push((key.to_owned(), reason.clone()));
+        reason
+    }
+}
