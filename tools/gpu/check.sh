@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Proves and measures the GPU device on a machine with a card, which needs neither Rust nor a network.
+#
+#   tools/gpu/check.sh build     here: builds what is carried there, into target/device (three programs, stripped)
+#   tools/gpu/check.sh           there, in the root of a copy of the tree with target/device: every step, a table last
+#   tools/gpu/check.sh --host    on any machine with a C++ compiler: the same steps in small on the host's kernels
+#
+# Results also go to $OUT/check.json where OUT is set, else to target/device/check.json. Exit code 1 where a step failed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+place=target/device
+
+# The program of a crate's tests, as cargo names it.
+test_program() {
+  cargo test --locked --no-run --message-format=json -p "$1" --test it |
+    python3 -c 'import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if message.get("executable") and message["target"]["kind"] == ["test"]:
+        print(message["executable"])'
+}
+
+if [[ ${1-} == build ]]; then
+  mkdir -p "$place"
+  cargo build --release --locked -p emobox
+  strip -o "$place/emobox" target/release/emobox
+  for crate in gpu encoder; do
+    strip -o "$place/$crate-tests" "$(test_program "emobox-$crate")"
+  done
+  ls -l "$place"
+  exit
+fi
+exec python3 tools/gpu/check.py "$@"
