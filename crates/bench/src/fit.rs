@@ -129,7 +129,7 @@ fn card(corpus: &crate::Corpus, probe: &Probe, run: &BenchRun) -> String {
     }
     line(
         "\n## What it is worth\n\nNothing is left to test this probe on. These are the scores of probes that were trained in the \
-         same way on the training parts of the corpus's folds (`report.html` beside this file has the errors). On other rooms, \
+         same way on the training parts of the corpus's folds (`report.html` beside this file shows what is taken for what). On other rooms, \
          languages and ways of speaking it is worth less: `emobox cross` shows how much.\n"
             .to_owned(),
     );

@@ -162,6 +162,10 @@ impl<O: Ops> FrontEnd<O> {
             .iter()
             .map(|samples| self.config.frames(samples.len()));
         let lengths: Vec<usize> = frames.collect();
+        let signals = match self.config.norm {
+            FrontNorm::Group => signals.into_iter().map(without_offset).collect(),
+            FrontNorm::Layer => signals,
+        };
         let signals = ops.signals(signals, Framing { hop, reach })?;
         let folded = ops.fold(&signals, &self.first)?;
         let mut parts = Vec::new();
@@ -194,6 +198,20 @@ impl<O: Ops> FrontEnd<O> {
         }
         Ok(x)
     }
+}
+
+/// A signal without its mean where that is larger than what sounds. A norm over time takes an offset away in any case, but where
+/// little else is there the norm amplifies, and what rounding has left of the offset with it.
+fn without_offset(signal: Arc<Vec<f32>>) -> Arc<Vec<f32>> {
+    let count = signal.len().max(1) as f64;
+    let mean = signal.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+    let squares = signal.iter().map(|&v| (f64::from(v) - mean).powi(2));
+    let variance = squares.sum::<f64>() / count;
+    if mean * mean <= variance {
+        return signal;
+    }
+    let mean = mean as f32;
+    Arc::new(signal.iter().map(|v| v - mean).collect())
 }
 
 /// All frames in order, in groups of at most `most`.

@@ -2,7 +2,9 @@
 
 use crate::made::Golden;
 use crate::shared::largest_difference;
-use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection, Precision};
+use emobox_encoder::{
+    Encoder, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
+};
 use std::path::Path;
 
 /// Of the issue; activations reach 5.
@@ -140,5 +142,26 @@ fn write_encoders() {
         let folder = Path::new(&root).join(name);
         std::fs::create_dir_all(&folder).unwrap();
         Golden::read(variant).write_folder(&folder, str::to_owned);
+    }
+}
+
+/// A norm over time removes an offset: a recording of nothing but one is silence, to the last bit.
+#[test]
+fn an_offset_alone_is_silence() {
+    let golden = Golden::read("wavlm-base");
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let encoder = open(folder.path());
+    assert_eq!(encoder.info().normalisation, Normalisation::None);
+    let states = |value: f32| {
+        let constant = vec![value; 8_000];
+        encoder
+            .encode(&constant, &LayerSelection::All)
+            .unwrap()
+            .data
+    };
+    let silence = states(0.0);
+    for offset in [0.25, -0.7, 0.1] {
+        assert!(states(offset) == silence, "an offset of {offset}");
     }
 }
