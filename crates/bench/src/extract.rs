@@ -293,8 +293,8 @@ pub(crate) fn extract_on(
         if missing.is_empty() {
             break;
         }
-        let round = Round::new(corpus, &plan, dir, options, missing, audio, context);
-        let encoded = round.run(|round| match encoder.batch_frames() {
+        let round = Round::new(corpus, &plan, dir, options, audio, context);
+        let encoded = round.run(missing, |round| match encoder.batch_frames() {
             None => {
                 one_by_one::run(round, encoder, memory);
                 Vec::new()

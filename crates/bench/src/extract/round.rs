@@ -68,7 +68,6 @@ impl<'a> Round<'a> {
         plan: &'a StorePlan,
         dir: &'a Path,
         options: &ExtractOptions,
-        missing: Vec<&'a Shard>,
         audio: Option<&'a AudioCache>,
         context: Context<'a>,
     ) -> Self {
@@ -80,7 +79,7 @@ impl<'a> Round<'a> {
             without_claims: options.without_claims,
             audio,
             context,
-            waiting: Mutex::new(missing.into_iter()),
+            waiting: Mutex::new(Vec::new().into_iter()),
             layers: match header.pooled_layers {
                 0 => LayerSelection::List(header.layers.clone()),
                 _ => LayerSelection::All,
@@ -94,14 +93,17 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Encodes by `work`, which comes back when nothing is left, an error was told, or the user stopped it.
+    /// Encodes the shards that are missing by `work`, which comes back when nothing is left, an error was told, or the user
+    /// stopped it.
     pub(super) fn run(
-        self,
+        mut self,
+        missing: Vec<&'a Shard>,
         work: impl FnOnce(&Self) -> Vec<DeviceUse>,
     ) -> Result<Encoded, BenchError> {
         let count = |shard: &Shard| shard.items.len() as u64;
         let all: u64 = self.plan.shards().iter().map(count).sum();
-        let left: u64 = self.waiting().clone().map(count).sum();
+        let left: u64 = missing.iter().copied().map(count).sum();
+        self.waiting = Mutex::new(missing.into_iter());
         self.context.progress.begin(&Stage {
             label: format!(
                 "encoding {} with {}",

@@ -115,7 +115,6 @@ fn error(found: &HiddenStates, expected: &HiddenStates) -> (f64, f64) {
 /// this in f16, and a hundredth of the CPU's in f32.
 #[test]
 #[ignore = "a step of tools/gpu/check.sh"]
-#[expect(clippy::print_stdout, reason = "read by tools/gpu/check.py")]
 fn errors_of_full_size() {
     let mut wrong = Vec::new();
     for name in std::env::var("EMOBOX_NAMES")

@@ -76,10 +76,6 @@ fn every_hidden_state_is_that_of_transformers() {
 
 /// On every path of the CPU's kernels, with bf16 products or emulated ones: off by bf16's own rounding, where activations reach 5.
 #[test]
-#[expect(
-    clippy::print_stderr,
-    reason = "the measured difference is worth seeing"
-)]
 fn every_hidden_state_in_bf16_is_near_that_of_transformers() {
     for (variant, _) in VARIANTS {
         let golden = Golden::read(variant);
