@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 /// narrow enough to say anything.
 pub const FEWEST_CLUSTERS: usize = 5;
 
-/// Below this many clusters an interval is marked: it rests on [`FLOOR`] more than on what was measured, and where hard speakers
-/// are rarer than one in five it covers less than it says (docs/statistics.md).
+/// Below this many clusters an interval is marked: it rests on the least variance that is assumed more than on what was
+/// measured, and where hard speakers are rarer than one in five it covers less than it says (docs/statistics.md).
 pub const FEW_CLUSTERS: usize = 20;
 
 /// Scale of the least variance between clusters: the smallest with which 95 % intervals cover 93 % in every design of
