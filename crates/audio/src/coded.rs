@@ -8,7 +8,6 @@ use crate::source::Source;
 use crate::{AudioError, AudioInfo, Decoded, LoadOptions, MIX, SampleRate};
 use emobox_files::FileError;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::audio::AudioCodecParameters;
@@ -108,7 +107,7 @@ fn guarded<T>(
     container: Container,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    emobox_files::guarded(work).unwrap_or_else(|| {
         Err(AudioError::malformed(path, container, "the decoder stumbled over it").into())
     })
 }

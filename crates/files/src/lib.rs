@@ -5,6 +5,7 @@
 
 mod digest;
 mod error;
+mod guard;
 mod lock;
 mod safe_path;
 mod stamp;
@@ -13,6 +14,7 @@ mod yaml;
 
 pub use digest::{Sha256, sha256_bytes, sha256_file, sha256_parts};
 pub use error::FileError;
+pub use guard::guarded;
 pub use lock::{DirLock, LockOutcome};
 pub use safe_path::join_inside;
 pub use stamp::Stamp;

@@ -5,11 +5,10 @@ use super::packed::{Out, PATH, packed};
 use crate::CorpusError;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::{Field, Row};
-use emobox_files::FileError;
+use emobox_files::{FileError, guarded};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Rows of a table: called with the row's number from 1 and its columns.
@@ -108,8 +107,8 @@ pub(super) fn table(path: &Path) -> Result<(Vec<String>, Lines), CorpusError> {
 fn each_row(path: &Path, take: &mut Take<'_>) -> Result<About, CorpusError> {
     let file = File::open(path).map_err(|e| FileError::io("open", path, e))?;
     // The reader of this format asserts what damaged files break.
-    let read = catch_unwind(AssertUnwindSafe(|| rows(path, file, take)));
-    read.unwrap_or_else(|_| Err(packed(path, "the Parquet file is damaged")))
+    let read = guarded(|| rows(path, file, take));
+    read.unwrap_or_else(|| Err(packed(path, "the Parquet file is damaged")))
 }
 
 fn rows(path: &Path, file: File, take: &mut Take<'_>) -> Result<About, CorpusError> {
