@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Encode a prepared corpus into a feature store; resumes
     Extract(ExtractArgs),
     /// Train probes on stored features and predict the test parts; resumes by fold
-    Train(TrainArgs),
+    Train(ExperimentHow),
     /// Score a predictions file of any origin
     Evaluate(EvaluateArgs),
     /// Run corpora × encoders from raw audio to the table; resumes
@@ -313,8 +313,9 @@ pub(crate) struct ExtractArgs {
     pub(crate) memory: Option<String>,
 }
 
+/// What is trained and scored.
 #[derive(Debug, Args)]
-pub(crate) struct TrainArgs {
+pub(crate) struct ExperimentHow {
     /// An experiment file; what it names comes before what the options name
     pub(crate) experiment: Option<PathBuf>,
     #[command(flatten)]
@@ -348,14 +349,8 @@ pub(crate) struct ProbeHow {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// An experiment file; what it names comes before what the options name
-    pub(crate) experiment: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) grid: Grid,
-    #[command(flatten)]
-    pub(crate) partition: PartitionHow,
-    #[command(flatten)]
-    pub(crate) probe: ProbeHow,
+    pub(crate) how: ExperimentHow,
     /// Also train a small probe on every layer and draw which one carries emotion
     #[arg(long)]
     pub(crate) layer_curve: bool,
@@ -483,14 +478,8 @@ pub(crate) struct EvaluateArgs {
 pub(crate) struct FitArgs {
     /// What the model is called
     pub(crate) name: String,
-    /// An experiment file; what it names comes before what the options name
-    pub(crate) experiment: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) grid: Grid,
-    #[command(flatten)]
-    pub(crate) partition: PartitionHow,
-    #[command(flatten)]
-    pub(crate) probe: ProbeHow,
+    pub(crate) how: ExperimentHow,
     /// Where the model goes [default: models/NAME in the home, where predict finds it by its name]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

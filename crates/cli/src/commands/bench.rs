@@ -1,6 +1,6 @@
 //! `bench` and `demo`: from raw audio to the table.
 
-use super::{Session, experiment};
+use super::Session;
 use crate::args::{BenchArgs, DemoArgs, Executor, JobArgs, PlanArgs};
 use crate::exit::Outcome;
 use crate::output;
@@ -8,10 +8,7 @@ use emobox_bench::{BenchRun, Experiment, Plan};
 use std::path::Path;
 
 pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
-    let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment)?;
-    args.partition.add_to(&mut experiment);
-    args.probe.add_to(&mut experiment);
+    let mut experiment = args.how.experiment()?;
     experiment.layer_curve |= args.layer_curve || args.layer_curve_head.is_some();
     if let Some(head) = args.layer_curve_head {
         experiment.layer_curve_head = head;

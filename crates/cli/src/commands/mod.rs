@@ -13,7 +13,7 @@ mod report;
 mod stages;
 mod submission;
 
-use crate::args::{Cli, Command, Grid, PartitionHow, ProbeHow, ReadingHow};
+use crate::args::{Cli, Command, ExperimentHow, Grid, PartitionHow, ProbeHow, ReadingHow};
 use crate::exit::Outcome;
 use crate::{output, progress};
 use emobox_bench::{
@@ -90,6 +90,17 @@ fn name_and_path(text: &str) -> (String, Option<PathBuf>) {
     match text.split_once('=') {
         Some((name, path)) => (name.to_owned(), Some(PathBuf::from(path))),
         None => (text.to_owned(), None),
+    }
+}
+
+impl ExperimentHow {
+    /// The experiment of the file with what the options add to it.
+    fn experiment(&self) -> Result<Experiment, BenchError> {
+        let mut experiment = experiment(self.experiment.as_deref())?;
+        self.grid.add_to(&mut experiment)?;
+        self.partition.add_to(&mut experiment);
+        self.probe.add_to(&mut experiment);
+        Ok(experiment)
     }
 }
 

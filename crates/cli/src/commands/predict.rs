@@ -1,6 +1,6 @@
 //! `fit` and `predict`: a model, and the emotion of recordings.
 
-use super::{Session, experiment};
+use super::Session;
 use crate::args::{FitArgs, PredictArgs};
 use crate::exit::Outcome;
 use crate::output;
@@ -11,10 +11,7 @@ use std::path::PathBuf;
 
 pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outcome> {
     check_name(&args.name)?;
-    let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment)?;
-    args.partition.add_to(&mut experiment);
-    args.probe.add_to(&mut experiment);
+    let experiment = args.how.experiment()?;
     let named = session.home.model(&args.name);
     let out = args.out.as_ref().unwrap_or(&named);
     let fitted = emobox_bench::fit(&session.home, &experiment, out, session.context)?;

@@ -1,7 +1,7 @@
 //! The stages one by one: prepare, split, extract, train.
 
 use super::{Session, checked_name, experiment};
-use crate::args::{ExtractArgs, PrepareArgs, SplitArgs, TrainArgs};
+use crate::args::{ExperimentHow, ExtractArgs, PrepareArgs, SplitArgs};
 use crate::exit::Outcome;
 use crate::output;
 use emobox_bench::{PrepareHow, Share, SplitRequest, parse_memory};
@@ -67,11 +67,8 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
     ))
 }
 
-pub(super) fn train(session: &Session<'_>, args: &TrainArgs) -> anyhow::Result<Outcome> {
-    let mut experiment = experiment(args.experiment.as_deref())?;
-    args.grid.add_to(&mut experiment)?;
-    args.partition.add_to(&mut experiment);
-    args.probe.add_to(&mut experiment);
+pub(super) fn train(session: &Session<'_>, args: &ExperimentHow) -> anyhow::Result<Outcome> {
+    let experiment = args.experiment()?;
     experiment.check()?;
     let run = emobox_bench::train_all(&session.home, &experiment, session.context)?;
     if session.json {
