@@ -28,6 +28,8 @@ pub(crate) struct Workshop<'a> {
     /// Decoded audio for the encoders that follow, where GPUs would wait for the cores that decode.
     audio: OnceCell<Option<AudioCache>>,
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
+    /// The shared class of each class that takes part across corpora.
+    classes: RefCell<Option<Rc<BTreeMap<String, String>>>>,
     /// By the digests of manifest and partition.
     nuisances: RefCell<BTreeMap<[String; 2], Option<Nuisance>>>,
     /// What the report that was just written shows.
@@ -59,6 +61,7 @@ impl<'a> Workshop<'a> {
             devices: experiment.device.clone(),
             audio: OnceCell::new(),
             descriptions: RefCell::default(),
+            classes: RefCell::default(),
             nuisances: RefCell::default(),
             report: RefCell::default(),
             warned: Cell::new(false),
@@ -93,9 +96,23 @@ impl<'a> Workshop<'a> {
         Ok(corpus)
     }
 
-    /// Lets go of a corpus that is about to be made anew.
+    /// Lets go of a corpus that is about to be made anew, and of what follows from it.
     pub(crate) fn forget_corpus(&self) {
         *self.corpus.borrow_mut() = None;
+        *self.classes.borrow_mut() = None;
+    }
+
+    /// The classes across corpora, found once: where they are those that all corpora have, every manifest is read for them.
+    pub(crate) fn classes(
+        &self,
+        find: impl FnOnce() -> Result<BTreeMap<String, String>, BenchError>,
+    ) -> Result<Rc<BTreeMap<String, String>>, BenchError> {
+        if let Some(known) = &*self.classes.borrow() {
+            return Ok(Rc::clone(known));
+        }
+        let found = Rc::new(find()?);
+        *self.classes.borrow_mut() = Some(Rc::clone(&found));
+        Ok(found)
     }
 
     /// The partition of a corpus under one of the experiment's schemes.

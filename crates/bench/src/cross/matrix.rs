@@ -127,7 +127,7 @@ pub(crate) fn test(
         name: name.to_owned(),
         digest: digest.to_owned(),
     };
-    let corpus = shop.corpus(corpus)?;
+    let corpus = &cell.corpus;
     let info = cell.encoder.info();
     let tested = Tested {
         corpus: corpus.name.clone(),

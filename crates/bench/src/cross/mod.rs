@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use sets::{Drawn, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 fn options<'a>(shop: &Workshop<'a>) -> Result<&'a CrossOptions, BenchError> {
     let cross = shop.experiment.cross.as_ref();
@@ -260,7 +261,11 @@ fn note(makers: &BTreeSet<String>, everything_annotated: bool) -> Option<String>
 
 /// The shared class of each corpus class that takes part: as the experiment names them, else the classes that all
 /// corpora have.
-pub(crate) fn class_map(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchError> {
+pub(crate) fn class_map(shop: &Workshop<'_>) -> Result<Rc<BTreeMap<String, String>>, BenchError> {
+    shop.classes(|| find_classes(shop))
+}
+
+fn find_classes(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchError> {
     let asked = &options(shop)?.classes;
     let mut map = BTreeMap::new();
     for (shared, own) in asked {
