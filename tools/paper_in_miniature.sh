@@ -60,12 +60,13 @@ experiment=$work/experiment.toml
   printf 'poll_seconds = 0.5\nsettle_seconds = 2\n'
 } >"$experiment"
 
-bench() { # HOME-AND-OUT OPTIONS...
-  local name=$1
-  shift
+run() { # COMMAND EXPERIMENT HOME-AND-OUT OPTIONS...
+  local command=$1 experiment=$2 name=$3
+  shift 3
   code=0
-  "$emobox" bench "$experiment" --home "$work/$name" --out "$work/$name-out" --quiet "$@" >"$work/$name.txt" 2>>"$work/$name.log" || code=$?
+  "$emobox" "$command" "$experiment" --home "$work/$name" --out "$work/$name-out" --quiet "$@" >"$work/$name.txt" 2>>"$work/$name.log" || code=$?
 }
+bench() { run bench "$experiment" "$@"; }
 cells() { # OUT: one line a cell, `corpus encoder ua` or `corpus encoder stage`
   python3 - "$work/$1-out/scores.json" <<'PY'
 import json, sys
@@ -138,12 +139,7 @@ across=$work/cross.toml
   printf '[[encoder]]\nname = "whisper-large-v3"\npath = "encoders/whisper-large-v3.pt"\n'
   sed -n '/^\[slurm\]/,$p' "$experiment"
 } >"$across"
-cross() { # HOME-AND-OUT OPTIONS...
-  local name=$1
-  shift
-  code=0
-  "$emobox" cross "$across" --home "$work/$name" --out "$work/$name-out" --quiet "$@" >"$work/$name.txt" 2>>"$work/$name.log" || code=$?
-}
+cross() { run cross "$across" "$@"; }
 cross across
 [ "$code" = 3 ] || fail "across corpora ended with $code"
 python3 - "$work/across-out/scores.json" <<'PY' || fail 'pairs of corpora'
