@@ -2,11 +2,13 @@
 
 import array
 import json
+import math
 import os
 import pathlib
 import random
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,10 @@ OUT = pathlib.Path(os.environ.get("OUT") or PLACE)
 END = time.monotonic() + float(os.environ.get("CHECK_SECONDS", 570))
 # Dense bf16 products of one H100, measured on one (TFLOP/s).
 PEAK = 798.0
+# The one that may have PyTorch.
+PYTHON = os.environ.get("CHECK_PYTHON") or shutil.which("python3")
+# Kernels of small shapes: each operation runs many times slower there.
+SANITIZED = ["plain::", "--skip", "memory_that_is_not_there"]
 
 if HOST:
     DEVICE = "host"
@@ -49,7 +55,8 @@ def run(arguments, limit=300, **environment):
     left = END - time.monotonic()
     if left < 5:
         raise Skipped("no time left")
-    program = [str(PLACE / arguments[0]), *arguments[1:]]
+    # A carried program by its name, another by its path.
+    program = [str(PLACE / arguments[0]) if "/" not in arguments[0] else arguments[0], *arguments[1:]]
     done = subprocess.run(
         program, env={**os.environ, **environment}, capture_output=True, text=True, timeout=min(limit, left)
     )
@@ -114,6 +121,23 @@ def kernels():
     return [("tests passed", tests("gpu-tests", KERNELS, **environment))]
 
 
+@step("2 kernels under compute-sanitizer")
+def sanitizer():
+    tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    if HOST or not pathlib.Path(tool).exists():
+        raise Skipped("on a card with compute-sanitizer")
+    found = []
+    for check in ["memcheck", "racecheck"]:
+        arguments = [tool, "--tool", check, "--error-exitcode", "9", str(PLACE / "gpu-tests"), *SANITIZED, "--test-threads", "1"]
+        try:
+            said = run(arguments, 45, EMOBOX_TEST_CARD="0")
+            passed = int(re.search(r"test result: ok\. (\d+) passed", said).group(1))
+            found.append((check, f"{passed} tests, no error"))
+        except subprocess.TimeoutExpired:
+            found.append((check, "not done after 45 s"))
+    return found
+
+
 @step("3 goldens")
 def goldens():
     return [("tests passed (f32, bf16, f16)", tests("encoder-tests", GOLDENS, EMOBOX_TEST_DEVICE=DEVICE))]
@@ -137,6 +161,31 @@ def weights():
     return found
 
 
+def lengths(count, longest):
+    """Samples at 16 kHz of ragged utterances about 4 s."""
+    chance = random.Random(0)
+    return [int(16_000 * min(longest, max(0.4, chance.lognormvariate(1.3, 0.6)))) for _ in range(count)]
+
+
+torch = {}
+
+
+@step("4 full size: PyTorch")
+def peer():
+    (work / "lengths.txt").write_text("\n".join(map(str, lengths(PIPELINE["count"], PIPELINE["longest"]))) + "\n")
+    if subprocess.run([PYTHON, "-c", "import torch, transformers, safetensors"], capture_output=True).returncode != 0:
+        raise Skipped("PyTorch and transformers are not here: no comparison")
+    arguments = [PYTHON, "tools/gpu/torch_peer.py", str(work), ",".join(FULL), str(work / "lengths.txt"), *(["cpu"] if HOST else [])]
+    for line in run(arguments, 200).splitlines():
+        if line.startswith("{"):
+            line = json.loads(line)
+            torch[line["encoder"]] = line
+    return [
+        (name, f"bf16 error {line['bf16']:.2e}; torch {line['torch']}, transformers {line['transformers']}, {line['attention']}, batch {line['batch']}")
+        for name, line in torch.items()
+    ]
+
+
 @step("4 full size: errors")
 def errors():
     arguments = ["encoder-tests", "--ignored", "--exact", "full_size::errors_of_full_size", "--nocapture"]
@@ -144,7 +193,10 @@ def errors():
     lines = [json.loads(line) for line in run(arguments, 240, **environment).splitlines() if line.startswith("{")]
     # The mean error of the last hidden state over its mean size.
     return [
-        (f"{line['encoder']} {line['precision']}", f"{line['mean']:.2e} (bf16 on the CPU {line['cpu_bf16_mean']:.2e})")
+        (
+            f"{line['encoder']} {line['precision']}",
+            f"{line['mean']:.2e} (bf16 on the CPU {line['cpu_bf16_mean']:.2e}, of PyTorch {line['torch_bf16_mean'] or math.nan:.2e})",
+        )
         for line in lines
     ]
 
@@ -163,13 +215,37 @@ def speed():
     return found
 
 
+@step("5 speed beside PyTorch")
+def beside():
+    arguments = ["encoder-tests", "--ignored", "--exact", "full_size::speed_of_ragged", "--nocapture"]
+    environment = {
+        "EMOBOX_FULL_SIZE": str(work), "EMOBOX_NAMES": ",".join(FULL), "EMOBOX_TEST_DEVICE": DEVICE,
+        "EMOBOX_LENGTHS": str(work / "lengths.txt"), "EMOBOX_PRECISION": SPEED["precision"],
+    }
+    found = []
+    for line in run(arguments, 150, **environment).splitlines():
+        if not line.startswith("{"):
+            continue
+        line = json.loads(line)
+        ours = statistics.median(line["rounds"])
+        said = f"{line['utterances']} utterances, {line['audio_seconds'] / ours:.0f} x real time"
+        if line["encoder"] in torch:
+            other = torch[line["encoder"]]
+            # Both encode the same lengths; the seconds of audio say so.
+            assert abs(other["audio_seconds"] - line["audio_seconds"]) < 1e-3 * line["audio_seconds"], (other, line)
+            theirs = statistics.median(other["rounds"])
+            said += f", PyTorch {other['audio_seconds'] / theirs:.0f} x: {theirs / ours:.2f} times as fast"
+        found.append((line["encoder"], said))
+    return found
+
+
 def corpus(folder, count, longest):
-    """Noise of ragged lengths about 4 s, half of it at 44.1 kHz, in folders of two classes."""
+    """Noise of ragged lengths, half of it at 44.1 kHz, in folders of two classes."""
     chance = random.Random(0)
     seconds = 0.0
-    for at in range(count):
+    for at, samples in enumerate(lengths(count, longest)):
         rate = (16_000, 44_100)[at % 2]
-        length = min(longest, max(0.4, chance.lognormvariate(1.3, 0.6)))
+        length = samples / 16_000
         seconds += length
         noise = array.array("h", chance.randbytes(2 * int(length * rate)))
         place = folder / ("one", "two")[at % 2]
