@@ -77,6 +77,21 @@ for (const place of document.querySelectorAll(".cells")) {
   const several = corpus.options.length * encoder.options.length > 1;
   if (several && caption() === first) console.error("the same chart for another cell: " + kind);
   if (!caption().startsWith(corpus.value)) console.error("the wrong chart: " + caption());
+  if (kind === "errors") {
+    const [button] = figure.querySelectorAll("button.play");
+    const player = figure.querySelector("audio");
+    if (!button || !player) console.error("errors that cannot be heard");
+    HTMLMediaElement.prototype.play = async () => {};
+    button?.click();
+    const known = player.src.startsWith("file:///") || player.src.startsWith("data:");
+    if (!known || player.src.includes(" ")) console.error("an error plays from " + player.src);
+    if (!figure.querySelector("output").textContent.includes("taken for")) console.error("what is played is not said");
+    const headings = figure.querySelectorAll("th button");
+    headings[4]?.click();
+    if (!figure.querySelector("th[aria-sort]")) console.error("errors that do not sort");
+    player.removeAttribute("src");
+    player.load();
+  }
   const canvas = figure.querySelector("canvas");
   if (!canvas) continue;
   canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
@@ -89,7 +104,7 @@ for (const place of document.querySelectorAll(".cells")) {
 }
 const figures = document.querySelectorAll("figure");
 for (const figure of figures) {
-  if (figure.querySelector("table.confusion, canvas")) continue;
+  if (figure.querySelector("table.confusion, table.errors, canvas")) continue;
   const svg = figure.querySelector("svg.chart[role=img] > title");
   if (figure.querySelectorAll(".tools").length > 1) console.error("tools twice: " + figure.id);
   if (!svg || !svg.textContent) console.error("a chart without a title: " + figure.id);

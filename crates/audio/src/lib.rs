@@ -31,4 +31,4 @@ pub use load::{Decoded, LoadOptions, MIX, Truncation, decode, decode_bytes, load
 pub use probe::{AudioInfo, probe, probe_bytes};
 pub use resample::{Resampler, resample};
 pub use units::{SampleRate, Seconds};
-pub use write::write_wav_16;
+pub use write::{wav_16, write_wav_16};

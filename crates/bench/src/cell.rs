@@ -1,6 +1,7 @@
 //! A corpus under an encoder: encoded, trained, scored, and its features thrown away where nobody wants them.
 
 use crate::as_published::set_as_published;
+use crate::errors::{colour_maps, errors_of};
 use crate::evaluate::prediction;
 use crate::extract::{Extracted, extract_on, matches_audio, plan_extraction};
 use crate::heard::heard;
@@ -18,7 +19,7 @@ use emobox_encoder::Description;
 use emobox_features::{Ledger, Ledgers, Store, StorePlan};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
 use emobox_probe::{ClassWeighting, FoldOutcome, Predicted, Protocol, Role};
-use emobox_report::{AuditFindings, LayerCurve, Training, UtteranceMap};
+use emobox_report::{AuditFindings, ErrorList, LayerCurve, Training, UtteranceMap};
 use emobox_score::{
     InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_seeds,
     set_oracle, write_predictions,
@@ -50,6 +51,8 @@ pub(crate) struct CellRecord {
     pub(crate) training: Vec<Training>,
     pub(crate) maps: Vec<UtteranceMap>,
     pub(crate) layers: Option<LayerCurve>,
+    /// Of the first training seed.
+    pub(crate) errors: ErrorList,
     pub(crate) audit: AuditFindings,
     pub(crate) sources: Vec<Source>,
     /// The folder of the probes.
@@ -415,7 +418,8 @@ impl<'a> Cell<'a> {
             .iter()
             .map(|o| training_of(&corpus.name, &encoder, o))
             .collect();
-        let maps = read_json(self.maps_path(jobs)).unwrap_or_default();
+        let mut maps: Vec<UtteranceMap> = read_json(self.maps_path(jobs)).unwrap_or_default();
+        colour_maps(&mut maps, corpus, &labels.partition, request.predictions);
         let layers = match self.shop.experiment.layer_curve {
             true => {
                 let head = self.shop.experiment.layer_curve_head;
@@ -430,6 +434,7 @@ impl<'a> Cell<'a> {
             training,
             maps,
             layers,
+            errors: errors_of(corpus, &labels, request.predictions),
             audit: audit_findings(split, nuisance.as_ref()),
             sources: self.sources(split)?,
             folder: jobs.folder.clone(),

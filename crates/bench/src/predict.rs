@@ -136,7 +136,10 @@ impl Predictor {
     }
 
     /// The emotion of 16 kHz samples; `file` is their name.
-    pub(crate) fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
+    ///
+    /// # Errors
+    /// What the encoder cannot encode: too few samples, too many, or such that are no numbers.
+    pub fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
         let hidden = self
             .encoder
             .encode(samples, &self.layers)

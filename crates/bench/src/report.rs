@@ -1,8 +1,8 @@
 use crate::evaluate::{add_speakers, predictions_in, scores_file};
 use crate::pairs::each_pair;
 use crate::plan::States;
-use crate::results::{REPORT_DATA, assemble, in_progress, seed_file};
-use crate::{BenchError, BenchRun};
+use crate::results::{REPORT_DATA, assemble, in_progress, predictions_path, seed_file};
+use crate::{BenchError, BenchRun, PredictionSet};
 use emobox_corpus::Manifest;
 use emobox_files::{read_json, write_atomic};
 use emobox_report::{
@@ -41,7 +41,33 @@ pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
             folder.display()
         )));
     }
-    Ok(BenchRun::of(read_json(&path)?))
+    let mut run = BenchRun::of(read_json(&path)?);
+    for set in kept_predictions(folder, run.data()) {
+        run.add_predictions(set);
+    }
+    Ok(run)
+}
+
+/// The predictions that lie beside the scores.
+fn kept_predictions(folder: &Path, data: &ReportData) -> Vec<PredictionSet> {
+    let mut sets = Vec::new();
+    for run in data.headline() {
+        let seeds = run.seeds.as_ref().map_or(1, |seeds| seeds.count as usize);
+        for seed in 0..seeds {
+            let (corpus, encoder, partition) = (&run.corpus, &run.encoder, &run.partition);
+            let path = predictions_path(folder, corpus, encoder, partition, seed);
+            if path.exists() {
+                sets.push(PredictionSet {
+                    corpus: corpus.clone(),
+                    encoder: encoder.clone(),
+                    partition: partition.clone(),
+                    seed,
+                    path,
+                });
+            }
+        }
+    }
+    sets
 }
 
 /// Several runs as one table.

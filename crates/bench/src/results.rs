@@ -9,7 +9,7 @@ use crate::{BenchError, BenchRun, Home, PredictionSet};
 use emobox_corpus::{Audit, Shared};
 use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
 use emobox_probe::{FoldOutcome, Point, Protocol};
-use emobox_report::{AuditFindings, Fact, ReportData, Training, TrainingPoint, html};
+use emobox_report::{AuditFindings, Fact, ReportData, Training, TrainingPoint, UtteranceMap, html};
 use emobox_score::{Absent, AbsentState, Provenance, Source};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -88,15 +88,6 @@ pub(crate) fn finished_cells(plan: &Plan, states: &States) -> Result<BenchRun, B
     let data = run.data_mut();
     data.scores.leaks = emobox_score::leaks(&data.scores.runs);
     data.notes.extend(notes);
-    let warnings = data.audits.iter().filter_map(|audit| {
-        let warning = audit.warning.as_ref()?;
-        Some(format!(
-            "{}: on partition {} {warning}: a score there is partly one of the recording, not of emotion.",
-            audit.corpus, audit.partition
-        ))
-    });
-    let warnings: Vec<String> = warnings.collect();
-    data.notes.extend(warnings);
     Ok(run)
 }
 
@@ -128,10 +119,30 @@ fn add(run: &mut BenchRun, record: CellRecord) {
     let data = run.data_mut();
     data.scores.runs.extend(record.runs);
     data.training.extend(record.training);
-    data.maps.extend(record.maps);
+    for map in record.maps {
+        add_map(&mut data.maps, map);
+    }
+    data.errors.push(record.errors);
     data.layers.extend(record.layers);
     if !data.audits.contains(&record.audit) {
         data.audits.push(record.audit);
+    }
+}
+
+/// Another partition's map of the same utterances is the same but for what became of them.
+fn add_map(maps: &mut Vec<UtteranceMap>, map: UtteranceMap) {
+    let same = |known: &&mut UtteranceMap| {
+        (&known.corpus, &known.encoder, &known.method) == (&map.corpus, &map.encoder, &map.method)
+            && known.keys == map.keys
+    };
+    match maps.iter_mut().find(same) {
+        None => maps.push(map),
+        Some(known) => {
+            let new = map.colourings.into_iter();
+            let new = new.filter(|one| known.colourings.iter().all(|old| old.by != one.by));
+            let new: Vec<_> = new.collect();
+            known.colourings.extend(new);
+        }
     }
 }
 

@@ -32,7 +32,6 @@ impl PredictionSet {
 pub struct BenchRun {
     data: ReportData,
     predictions: Vec<PredictionSet>,
-    folders: Vec<PathBuf>,
     skipped: usize,
     counted: BTreeSet<String>,
     /// Empty cells for which the call was wrong.
@@ -44,7 +43,6 @@ impl BenchRun {
         Self {
             data,
             predictions: Vec::new(),
-            folders: Vec::new(),
             skipped: 0,
             counted: BTreeSet::new(),
             wrong_calls: 0,
@@ -56,7 +54,7 @@ impl BenchRun {
     }
 
     pub(crate) fn add_folder(&mut self, folder: PathBuf) {
-        self.folders.push(folder);
+        self.data.probes.push(folder);
     }
 
     pub(crate) fn add_skipped(&mut self, count: usize) {
@@ -130,7 +128,7 @@ impl BenchRun {
 
     /// Where the trained probes are: a folder for each corpus and encoder.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.folders.iter().map(PathBuf::as_path)
+        self.data.probes.iter().map(PathBuf::as_path)
     }
 
     /// How many inputs were left out on the way; the report names them.

@@ -550,6 +550,9 @@ pub(crate) struct ReportArgs {
     /// Set the published figures beside the scores
     #[arg(long, value_enum)]
     pub(crate) beside: Option<Beside>,
+    /// Put the audio of errors into the page, up to so many megabytes of it
+    #[arg(long, value_name = "MB", requires = "html", num_args = 0..=1, default_missing_value = "20")]
+    pub(crate) embed_audio: Option<u32>,
     /// Also write every figure as an SVG file into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) figures: Option<PathBuf>,

@@ -1,9 +1,10 @@
-use crate::UtteranceMap;
 use crate::compact::{read_series, write_series};
 use crate::map::write_maps;
 use crate::paper::PaperSource;
+use crate::{Embedded, ErrorList, UtteranceMap};
 use emobox_score::{Absent, FoldName, Run, ScoresFile};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Everything a report shows. Made by the bench; parts that are empty are left out of the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,15 @@ pub struct ReportData {
     /// Utterances laid out in two dimensions; see [`crate::utterance_maps`].
     #[serde(default, serialize_with = "write_maps")]
     pub maps: Vec<UtteranceMap>,
+    /// The errors of each cell, to be heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorList>,
+    /// Audio of errors for inside the page; not kept in files.
+    #[serde(skip)]
+    pub embedded: Vec<Embedded>,
+    /// The folders of the trained probes, a folder for each cell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<PathBuf>,
     /// The published figures to print beside the scores, with the difference.
     #[serde(default)]
     pub beside: Option<PaperSource>,
@@ -162,6 +172,9 @@ impl ReportData {
             training: Vec::new(),
             layers: Vec::new(),
             maps: Vec::new(),
+            errors: Vec::new(),
+            probes: Vec::new(),
+            embedded: Vec::new(),
             beside: None,
             audits: Vec::new(),
             protocol: Vec::new(),

@@ -15,6 +15,7 @@
 mod chart;
 mod compact;
 mod data;
+mod errors;
 mod format;
 mod html;
 mod leaderboard;
@@ -26,11 +27,12 @@ mod tables;
 
 pub use chart::{Figure, FigureTable, Section, figures};
 pub use data::{AuditFindings, Fact, LayerCurve, LayerPoint, ReportData, Training, TrainingPoint};
+pub use errors::{Clip, ERRORS_LIMIT, Embedded, ErrorList, ErrorRow};
 pub use html::html;
 pub use leaderboard::leaderboard;
 pub use map::{
-    MAP_GRID, MAP_LIMIT, MapItem, MapMethod, MapPoint, Pca, TsneOptions, UtteranceMap, pca, tsne,
-    utterance_maps,
+    Colouring, MAP_GRID, MAP_LIMIT, MapItem, MapMethod, MapPoint, Pca, TsneOptions, UtteranceMap,
+    pca, tsne, utterance_maps,
 };
 pub use merge::merge;
 pub use paper::{Paper, PaperScore, PaperSource, paper};

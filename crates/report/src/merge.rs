@@ -1,6 +1,6 @@
 //! Several runs as one report.
 
-use crate::{Fact, ReportData};
+use crate::{ErrorList, Fact, ReportData};
 use emobox_score::{Absent, Run, ScoresFile};
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 ///   run are kept apart: `run 2` (its place among the runs, from 1) is added to their `config`, and a note says so.
 /// * A cell without scores is left out where another run has its scores under the same partition; of a cell that no
 ///   run finished, the last run's reason stays.
-/// * Curves, layers and maps of a cell are those of the first run that has them.
+/// * Curves, layers, maps and errors of a cell are those of the first run that has them.
 /// * What runs were made from and what their protocols say is joined; where they contradict each other, both values
 ///   are kept and a note names them.
 ///
@@ -33,7 +33,24 @@ pub fn merge(runs: Vec<ReportData>) -> ReportData {
         add_new(&mut merged.maps, run.maps, |a, b| {
             (&a.corpus, &a.encoder, &a.method) == (&b.corpus, &b.encoder, &b.method)
         });
+        add_new(&mut merged.errors, run.errors, |a, b| {
+            let cell = |list: &ErrorList| {
+                [
+                    &list.corpus,
+                    &list.encoder,
+                    &list.partition,
+                    &list.protocol,
+                    &list.config,
+                ]
+                .map(String::clone)
+            };
+            cell(a) == cell(b)
+        });
+        add_new(&mut merged.embedded, run.embedded, |a, b| {
+            (&a.corpus, &a.key) == (&b.corpus, &b.key)
+        });
         add_new(&mut merged.audits, run.audits, |a, b| a == b);
+        add_new(&mut merged.probes, run.probes, |a, b| a == b);
         add_new(&mut merged.corpora, run.corpora, |a, b| a == b);
         add_new(&mut merged.encoders, run.encoders, |a, b| a == b);
         merged.beside = merged.beside.or(run.beside);

@@ -53,7 +53,7 @@ pub use file::{
     Skipped, Source,
 };
 pub use flips::{MOST_FLIPS, SignFlip, sign_flip};
-pub use groups::{GroupScores, Grouping, group_scores};
+pub use groups::{Gap, GroupScores, Grouping, gap, group_scores};
 pub use inference::{
     FEW_CLUSTERS, FEWEST_CLUSTERS, FEWEST_DEGREES, InferenceOptions, Interval, IntervalMethod,
     IntervalUnit, NoInterval, StandardError, StandardErrors,

@@ -146,7 +146,8 @@ pub fn score_seeds(
         if name == FoldName::Pooled {
             run.calibration = calibration(first, request.classes)?;
             for by in [Grouping::Speaker, Grouping::Gender] {
-                run.groups.extend(group_scores(first, request.classes, by)?);
+                run.groups
+                    .extend(group_scores(first, request.classes, by, how.level)?);
             }
         }
         runs.push(run);

@@ -276,10 +276,10 @@ fn the_published_lists_join_by_key() {
 #[test]
 fn groups_share_out_the_utterances() {
     let predictions: Vec<Prediction> = (0..70).map(|i| item(i, i % 7 != 0)).collect();
-    let speakers = group_scores(&predictions, &classes(), Grouping::Speaker).unwrap();
+    let speakers = group_scores(&predictions, &classes(), Grouping::Speaker, 0.95).unwrap();
     assert_eq!(speakers.len(), 7);
     assert_eq!((speakers[0].ua, speakers[1].ua), (0.0, 1.0));
-    let genders = group_scores(&predictions, &classes(), Grouping::Gender).unwrap();
+    let genders = group_scores(&predictions, &classes(), Grouping::Gender, 0.95).unwrap();
     assert_eq!(genders.iter().map(|g| g.n).sum::<u64>(), 70);
     assert_eq!((genders[1].group.as_str(), genders[1].wa), ("male", 1.0));
 }

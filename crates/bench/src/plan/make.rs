@@ -6,6 +6,9 @@ use emobox_files::sha256_bytes;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// What the record of a finished cell holds; another number scores finished cells again, which takes seconds.
+const RECORD: u32 = 2;
+
 /// No encoder gets more extraction tasks than this, and none more training tasks, when the experiment
 /// does not say how large a task is: ten encoders then stay at a few hundred tasks.
 const TASKS_PER_ENCODER: f64 = 12.0;
@@ -354,6 +357,7 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
     match stage {
         JobStage::Prepare => json!([version, prepare]),
         JobStage::Extract => json!([version, prepare, extract]),
+        JobStage::Score => json!([version, RECORD, prepare, extract, train, cross]),
         _ => json!([version, prepare, extract, train, cross]),
     }
 }

@@ -7,7 +7,13 @@ use crate::output;
 use emobox_bench::{PaperSource, ReportFormat};
 
 pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
-    let run = emobox_bench::read_runs(&args.runs)?;
+    let mut run = emobox_bench::read_runs(&args.runs)?;
+    if let Some(megabytes) = args.embed_audio {
+        let (heard, all) = emobox_bench::embed_audio(&mut run, u64::from(megabytes) << 20)?;
+        output::note(&format!(
+            "the audio of {heard} of {all} errors is in the page"
+        ));
+    }
     let beside = args.beside.map(|beside| match beside {
         Beside::Paper => PaperSource::Text,
         Beside::PaperWithSupplement => PaperSource::WithSupplement,

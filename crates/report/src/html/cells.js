@@ -172,9 +172,12 @@ const drawTraining = (cell, id) => {
 const drawMap = (cell) => {
   const SIDE = 460;
   const numbers = unpack(cell.points);
-  const count = numbers.length / 4;
+  const colourings = cell.groups ?? [];
+  const stride = 4 + colourings.length;
+  const count = numbers.length / stride;
   const groups = [["emotion", cell.labels, 2]];
   if (cell.speakers.length) groups.push(["speaker", cell.speakers, 3]);
+  colourings.forEach(([by, list], i) => groups.push([by, list, 4 + i]));
   let [, names, slot] = groups[0];
   let highlighted = null;
   let picked = -1;
@@ -183,7 +186,7 @@ const drawMap = (cell) => {
   const legend = make("ul", { class: "legend" });
   const said = make("output", { class: "note", "aria-live": "polite" });
   const choice = make("fieldset", { class: "choice" }, make("legend", {}, "colour by"));
-  const place = (i) => [10 + (numbers[4 * i] / PACKED) * (SIDE - 20), 10 + (1 - numbers[4 * i + 1] / PACKED) * (SIDE - 20)];
+  const place = (i) => [10 + (numbers[stride * i] / PACKED) * (SIDE - 20), 10 + (1 - numbers[stride * i + 1] / PACKED) * (SIDE - 20)];
   const paint = () => {
     const style = getComputedStyle(canvas);
     const ratio = window.devicePixelRatio || 1;
@@ -196,7 +199,7 @@ const drawMap = (cell) => {
     // A highlighted group lies on top of the others.
     for (const top of highlighted === null ? [true] : [false, true]) {
       for (let i = 0; i < count; i++) {
-        const group = numbers[4 * i + slot];
+        const group = numbers[stride * i + slot];
         if (highlighted !== null && (group === highlighted) !== top) continue;
         const [x, y] = place(i);
         context.globalAlpha = top ? 0.9 : 0.15;
@@ -218,7 +221,7 @@ const drawMap = (cell) => {
   };
   const say = () => {
     if (picked < 0) return (said.textContent = "Hover, or focus the map and press the arrow keys, to read single points.");
-    const words = [cell.keys?.[picked], cell.labels[numbers[4 * picked + 2]], cell.speakers[numbers[4 * picked + 3]]];
+    const words = [cell.keys?.[picked], ...groups.map(([, list, index]) => list[numbers[stride * picked + index]])];
     said.textContent = `point ${picked + 1} of ${count}: ` + words.filter((word) => word !== undefined).join(", ");
   };
   const pick = (i) => {
@@ -229,7 +232,7 @@ const drawMap = (cell) => {
   };
   const showLegend = () => {
     const sizes = new Array(names.length).fill(0);
-    for (let i = 0; i < count; i++) if (numbers[4 * i + slot] < names.length) sizes[numbers[4 * i + slot]]++;
+    for (let i = 0; i < count; i++) if (numbers[stride * i + slot] < names.length) sizes[numbers[stride * i + slot]]++;
     legend.replaceChildren();
     names.forEach((name, i) => {
       if (!sizes[i]) return;
@@ -283,7 +286,56 @@ const drawMap = (cell) => {
   return [figure, said, note];
 };
 
-const drawers = { confusion: drawConfusion, calibration: drawCalibration, training: drawTraining, map: drawMap };
+// A row can be played: from inside the page where it holds the audio, else from where the file lies on this machine.
+const embedded = new Map(JSON.parse(document.getElementById("embedded-audio")?.textContent ?? "[]").map(([corpus, key, address]) => [corpus + "\n" + key, address]));
+const fileAddress = (path) => "file://" + (path.startsWith("/") ? "" : "/") + path.split("/").map((part) => encodeURIComponent(part).replace("%3A", ":")).join("/");
+const drawErrors = (cell) => {
+  const player = make("audio", { controls: "", preload: "none", "aria-label": "the utterance that was chosen" });
+  const said = make("output", { class: "note", "aria-live": "polite" }, "Press ▶ in a row to hear it.");
+  let path = "";
+  player.addEventListener("error", () => {
+    if (!player.getAttribute("src")) return;
+    const away = location.protocol !== "file:" && !player.src.startsWith("data:");
+    said.textContent = away
+      ? `A page from a server cannot play files of this machine (${path}): open it from the disk, or make it with emobox report --html --embed-audio.`
+      : `The browser cannot play ${path}: emobox report --html --embed-audio puts what every browser plays into the page.`;
+  });
+  const play = (row) => {
+    const [key, corpusPath, part, , reference, predicted] = row;
+    path = cell.root + "/" + corpusPath;
+    const inside = embedded.get(cell.c + "\n" + key);
+    player.src = inside ?? fileAddress(path) + (part ? `#t=${part[0]},${part[1]}` : "");
+    said.textContent = `${key}: ${reference}, taken for ${predicted}`;
+    player.play().catch(() => {});
+  };
+  const headings = ["", "utterance", "speaker", "reference", "predicted", "confidence %", "reference's %", "fold", "text"];
+  const used = headings.map((_, i) => i < 2 || cell.rows.some((row) => row[i + 1] !== null));
+  const numeric = (i) => i >= 5 && i <= 7;
+  const head = make("tr", {}, ...headings.map((text, i) => make("th", { scope: "col", class: numeric(i) ? "n" : "" }, text || "hear")).filter((_, i) => used[i]));
+  const body = make("tbody");
+  for (const row of cell.rows) {
+    const [key, corpusPath, , speaker, reference, predicted, confidence, share, fold, text] = row;
+    const button = make("button", { type: "button", class: "play", "aria-label": "hear " + key }, "▶");
+    button.disabled = corpusPath === null;
+    button.addEventListener("click", () => play(row));
+    const cells = [button, key, speaker, reference, predicted, confidence, share, fold, text].map((value, i) => {
+      const shown = value === null ? "–" : (i === 5 || i === 6) ? value.toFixed(1) : value;
+      const box = make(i === 1 ? "th" : "td", i === 1 ? { scope: "row" } : numeric(i) ? { class: "n" } : {}, shown);
+      if (numeric(i) && value !== null) box.dataset.sort = value;
+      return box;
+    });
+    body.append(make("tr", {}, ...cells.filter((_, i) => used[i])));
+  }
+  const some = cell.rows.length < cell.wrong ? ` The ${cell.rows.length} most confident are listed.` : "";
+  const table = make("table", { class: "sortable errors" }, make("caption", {}, make("span", {}, `${cell.wrong} of ${cell.n} test utterances were taken for another class.${some}`)), make("thead", {}, head), body);
+  const box = make("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "errors of " + title(cell) }, table);
+  const place = make("div", { class: "hear" }, player, said, box);
+  makeSortable(table);
+  makeFilter(table);
+  return [place];
+};
+
+const drawers = { errors: drawErrors, confusion: drawConfusion, calibration: drawCalibration, training: drawTraining, map: drawMap };
 for (const place of document.querySelectorAll(".cells")) {
   const kind = place.dataset.draw;
   const choose = (name, label) => {

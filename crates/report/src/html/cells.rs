@@ -7,7 +7,7 @@ use crate::compact::{PACKED, json_for_page, kept, pack};
 use crate::format::percent;
 use crate::map::{MAP_GRID, keys_are_kept};
 use crate::tables::Grid;
-use crate::{Cell, Column, ReportData, Table, Training, UtteranceMap};
+use crate::{Cell, Colouring, Column, ReportData, Table, Training, UtteranceMap};
 use emobox_score::Run;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -45,6 +45,11 @@ pub(super) fn cells(data: &ReportData, section: Section) -> String {
         Section::Map => maps(data),
         _ => return String::new(),
     };
+    place(draw, cells, table.as_ref())
+}
+
+/// The place that the script draws in, with the data of its cells and their text for readers without the script.
+pub(super) fn place(draw: &str, cells: Vec<Value>, table: Option<&Table>) -> String {
     if cells.is_empty() {
         return String::new();
     }
@@ -250,10 +255,16 @@ fn map_cell(map: &UtteranceMap, step: usize, keyed: bool) -> Value {
         let share = f64::from(at.min(MAP_GRID)) / f64::from(MAP_GRID);
         (share * f64::from(PACKED)).round() as u16
     };
-    for point in points() {
+    // One number a point is what the script expects.
+    let whole = |colouring: &&Colouring| colouring.of.len() == map.points.len();
+    let colourings: Vec<&Colouring> = map.colourings.iter().filter(whole).collect();
+    for (i, point) in map.points.iter().enumerate().step_by(step) {
         let speaker = point.speaker.map_or(PACKED, |speaker| speaker.min(PACKED));
         for number in [scaled(point.x), scaled(point.y), point.label, speaker] {
             pack(&mut packed, number);
+        }
+        for colouring in &colourings {
+            pack(&mut packed, colouring.of[i].min(PACKED));
         }
     }
     let mut note = map.note.clone();
@@ -264,6 +275,10 @@ fn map_cell(map: &UtteranceMap, step: usize, keyed: bool) -> Value {
     }
     let mut cell = json!({"c": map.corpus, "e": map.encoder, "m": map.method, "note": note, "labels": map.labels,
         "speakers": map.speakers, "points": packed});
+    if !colourings.is_empty() {
+        let groups = colourings.iter().map(|one| json!([one.by, one.names]));
+        cell["groups"] = groups.collect();
+    }
     if keyed && map.keys.len() == map.points.len() {
         cell["keys"] = Value::from(map.keys.iter().step_by(step).cloned().collect::<Vec<_>>());
     }

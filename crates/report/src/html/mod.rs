@@ -1,6 +1,8 @@
 //! The self-contained page.
 
+mod believe;
 mod cells;
+mod errors;
 mod notices;
 mod parts;
 
@@ -37,6 +39,7 @@ pub fn html(data: &ReportData) -> String {
         let _ = writeln!(body, "{}</section>", part.body);
     }
     body.push_str("</main>\n");
+    body.push_str(&errors::embedded(data));
     document(&data.title, &body)
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn document(title: &str, body: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'; img-src data: blob:\">\n\
+         script-src 'unsafe-inline'; img-src data: blob:; media-src data: file:\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n<style>\n{PAGE_CSS}</style>\n\
          <style id=\"chart-style\">\n{CHART_CSS}</style>\n</head>\n<body>\n\
@@ -64,6 +67,7 @@ fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
         escape(&summary(data))
     );
     out.push_str(&notices::notices(&data.notes));
+    out.push_str(&believe::believe(data));
     out.push_str("<nav aria-label=\"Sections\"><ul>");
     for part in parts {
         let _ = write!(

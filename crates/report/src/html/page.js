@@ -11,10 +11,10 @@ const cellAt = (row, column) => {
 };
 
 // Sorting: each heading becomes a button; rows that are equal keep their order, footers stay where they are.
-for (const table of document.querySelectorAll("table.sortable")) {
+const makeSortable = (table) => {
   const headings = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
-  if (body.rows.length < 2) continue;
+  if (body.rows.length < 2) return;
   headings.forEach((heading, column) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -40,12 +40,13 @@ for (const table of document.querySelectorAll("table.sortable")) {
       body.append(...rows);
     });
   });
-}
+};
+document.querySelectorAll("table.sortable").forEach(makeSortable);
 
 // A long table gets a field that leaves only the rows with all the words typed.
-for (const table of document.querySelectorAll("table.sortable")) {
+const makeFilter = (table) => {
   const rows = [...table.tBodies[0].rows];
-  if (rows.length < 24) continue;
+  if (rows.length < 24) return;
   const field = document.createElement("input");
   field.type = "search";
   field.placeholder = "filter rows";
@@ -58,7 +59,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     }
   });
   table.closest(".scroll").before(field);
-}
+};
+document.querySelectorAll("table.sortable").forEach(makeFilter);
 
 // Each chart can be saved as a file of its own: as PNG at twice its size, and as SVG where it is one.
 const chartStyle = document.getElementById("chart-style").textContent;

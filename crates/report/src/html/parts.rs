@@ -52,9 +52,17 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
         ),
         (
             "confusion",
-            "What is taken for what",
+            "Confusion matrices",
             words("Per cent of each reference class, summed over folds; every row sums to 100."),
             charts(Section::Confusion),
+        ),
+        (
+            "errors",
+            "Errors",
+            words(
+                "What was taken for what, to be heard: the most confident first. Of several training seeds, the first.",
+            ),
+            super::errors::errors(data),
         ),
         (
             "speakers",

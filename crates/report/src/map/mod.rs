@@ -10,7 +10,7 @@ mod tsne;
 use std::collections::BTreeSet;
 
 pub use pca::{Pca, pca};
-pub use stored::{MAP_GRID, MapMethod, MapPoint, UtteranceMap};
+pub use stored::{Colouring, MAP_GRID, MapMethod, MapPoint, UtteranceMap};
 pub(crate) use stored::{keys_are_kept, write_maps};
 pub use tsne::{TsneOptions, tsne};
 

@@ -1,6 +1,6 @@
 use crate::compact::{not_a_number, read_lines, write_lines};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Points of a map lie on a grid of 0 to this number in both directions; the longer side takes all of it.
@@ -55,6 +55,33 @@ pub struct UtteranceMap {
     /// Keys of the utterances, one a point; may be left empty to save room.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "write_lines")]
     pub keys: Vec<String>,
+    /// What points can be coloured by, beside emotion and speaker.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub colourings: Vec<Colouring>,
+}
+
+/// A grouping of the points of a map: by what is said, by whether the utterance was taken for another class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Colouring {
+    /// As `text`.
+    pub by: String,
+    /// The groups.
+    pub names: Vec<String>,
+    /// The group of each point, as a place in the names; a number beyond them is no group.
+    #[serde(serialize_with = "write_numbers", deserialize_with = "read_numbers")]
+    pub of: Vec<u16>,
+}
+
+fn write_numbers<S: Serializer>(numbers: &[u16], to: S) -> Result<S::Ok, S::Error> {
+    let words: Vec<String> = numbers.iter().map(u16::to_string).collect();
+    to.serialize_str(&words.join(" "))
+}
+
+fn read_numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u16>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.split_ascii_whitespace()
+        .map(|word| word.parse().map_err(|_| not_a_number(word)))
+        .collect()
 }
 
 /// One utterance in the plane.
@@ -76,6 +103,25 @@ impl UtteranceMap {
         self.labels
             .get(usize::from(point.label))
             .map(String::as_str)
+    }
+
+    /// Adds a grouping of the points by their keys; nothing where the keys are not known, or where all are of one group.
+    pub fn colour_by<'a>(&mut self, by: &str, group: impl Fn(&str) -> Option<&'a str>) {
+        let groups: Vec<Option<&str>> = self.keys.iter().map(|key| group(key)).collect();
+        let names: BTreeSet<&str> = groups.iter().flatten().copied().collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        if names.len() < 2 || self.keys.len() != self.points.len() {
+            return;
+        }
+        let place = |name: &Option<&str>| {
+            let place = name.and_then(|name| names.binary_search(&name).ok());
+            place.map_or(u16::MAX, |place| u16::try_from(place).unwrap_or(u16::MAX))
+        };
+        self.colourings.push(Colouring {
+            by: by.to_owned(),
+            of: groups.iter().map(place).collect(),
+            names: names.into_iter().map(str::to_owned).collect(),
+        });
     }
 
     /// The speaker of a point.
@@ -160,6 +206,8 @@ struct Stored {
     points: StoredPoints,
     #[serde(default, deserialize_with = "read_lines")]
     keys: Vec<String>,
+    #[serde(default)]
+    colourings: Vec<Colouring>,
 }
 
 #[derive(Deserialize)]
@@ -214,6 +262,7 @@ impl From<Stored> for UtteranceMap {
             speakers: stored.speakers,
             points: Vec::new(),
             keys: stored.keys,
+            colourings: stored.colourings,
         };
         match stored.points {
             StoredPoints::Text(points) => map.points = points,

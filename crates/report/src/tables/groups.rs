@@ -9,9 +9,13 @@ pub fn gender_table(data: &ReportData) -> Option<Table> {
         .flat_map(|(system, run)| {
             let groups = data.siblings(run).flat_map(|sibling| &sibling.groups);
             let genders = groups.filter(|group| group.by == Grouping::Gender);
-            genders
-                .map(move |group| row(run, &system, group))
-                .collect::<Vec<_>>()
+            let genders: Vec<&GroupScores> = genders.collect();
+            let mut rows: Vec<Vec<Cell>> = genders
+                .iter()
+                .map(|group| row(run, &system, group))
+                .collect();
+            rows.extend(gap_row(run, &system, &genders));
+            rows
         })
         .collect();
     (!rows.is_empty()).then(|| Table {
@@ -27,8 +31,33 @@ pub fn gender_table(data: &ReportData) -> Option<Table> {
         ]
         .to_vec(),
         rows,
+        notes: vec![
+            "In brackets: 95 % intervals over the speakers of a gender, where there are enough of them, and of the gap between two genders (Welch's t). Of \
+             several training seeds, the first."
+                .to_owned(),
+        ],
         ..Table::default()
     })
+}
+
+/// The difference of two genders, where both have an interval.
+fn gap_row(run: &Run, system: &str, genders: &[&GroupScores]) -> Option<Vec<Cell>> {
+    let [a, b] = genders else { return None };
+    let gap = emobox_score::gap(a, b, 0.95)?;
+    let nothing = || Cell::text("–");
+    let n = a.n + b.n;
+    Some(vec![
+        Cell::text(&run.corpus),
+        Cell::text(system),
+        Cell::text(format!("{} − {}", a.group, b.group)),
+        Cell::number(n.to_string(), n as f64),
+        Cell {
+            interval: Some(gap.ci),
+            ..Cell::number(format!("{:+.2}", 100.0 * gap.ua).replace('-', "−"), gap.ua)
+        },
+        nothing(),
+        nothing(),
+    ])
 }
 
 fn row(run: &Run, system: &str, group: &GroupScores) -> Vec<Cell> {
@@ -37,7 +66,10 @@ fn row(run: &Run, system: &str, group: &GroupScores) -> Vec<Cell> {
         Cell::text(system),
         Cell::text(&group.group),
         Cell::number(group.n.to_string(), group.n as f64),
-        Cell::score(group.ua),
+        Cell {
+            interval: group.ua_ci,
+            ..Cell::score(group.ua)
+        },
         Cell::score(group.wa),
         Cell::score(group.macro_f1),
     ]

@@ -1,8 +1,9 @@
 //! A small report with everything in it.
 
 use emobox_report::{
-    AuditFindings, Fact, LayerCurve, LayerPoint, MapItem, MapMethod, PaperScore, PaperSource,
-    ReportData, Training, TrainingPoint, UtteranceMap, utterance_maps,
+    AuditFindings, Clip, ERRORS_LIMIT, Embedded, ErrorList, ErrorRow, Fact, LayerCurve, LayerPoint,
+    MapItem, MapMethod, PaperScore, PaperSource, ReportData, Training, TrainingPoint, UtteranceMap,
+    utterance_maps,
 };
 use emobox_score::{
     CompareRequest, Comparison, CrossCell, CrossMatrix, InferenceOptions, KnownProtocol,
@@ -108,6 +109,12 @@ fn make_report() -> ReportData {
     let mut data = ReportData::new("EmoBox: two corpora, two encoders", scores);
     data.training = training;
     data.layers = layers();
+    data.errors = errors();
+    data.embedded = vec![Embedded {
+        corpus: "emodb".into(),
+        key: data.errors[0].rows[0].key.clone(),
+        address: SILENCE.into(),
+    }];
     data.maps = maps();
     data.scores.cross = ["whisper-tiny.en", "fbank"].map(cross).to_vec();
     data.scores.comparisons = corpora
@@ -129,6 +136,55 @@ fn make_report() -> ReportData {
     .map(|(name, value)| Fact::new(name, value))
     .to_vec();
     data
+}
+
+/// A WAV file of four samples.
+const SILENCE: &str = "data:audio/wav;base64,UklGRiwAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQgAAAAAAAAAAAAAAA==";
+
+/// The errors of each cell, where the corpora would lie.
+fn errors() -> Vec<ErrorList> {
+    let cells = [("emodb", 7), ("urdu", 4)].into_iter().flat_map(|corpus| {
+        [("whisper-tiny.en", 0.8), ("fbank", 0.55)].map(|encoder| (corpus, encoder))
+    });
+    let lists = cells.map(|((corpus, size), (encoder, skill))| {
+        let items = predictions(corpus, &classes(size), skill);
+        errors_of([corpus, encoder, "paper", "strict", ""], &items)
+    });
+    lists.collect()
+}
+
+/// The errors of a cell: corpus, encoder, partition, protocol, config.
+pub(crate) fn errors_of(
+    [corpus, encoder, partition, protocol, config]: [&str; 5],
+    items: &[Prediction],
+) -> ErrorList {
+    let wrong: Vec<&Prediction> = items.iter().filter(|i| i.label != i.prediction).collect();
+    let share = |item: &Prediction, class: &str| item.scores[class].exp();
+    let row = |item: &&Prediction| ErrorRow {
+        key: item.key.clone(),
+        fold: item.fold,
+        reference: item.label.clone(),
+        predicted: item.prediction.clone(),
+        probability: Some([share(item, &item.prediction), share(item, &item.label)]),
+        speaker: item.speaker.clone(),
+        text: None,
+        clip: Some(Clip {
+            path: format!("wav/{} 50%.wav", item.key),
+            channel: 1,
+            part: (corpus == "urdu").then_some([1.5, 3.0]),
+        }),
+    };
+    ErrorList {
+        corpus: corpus.into(),
+        encoder: encoder.into(),
+        partition: partition.into(),
+        protocol: protocol.into(),
+        config: config.into(),
+        n: items.len(),
+        wrong: wrong.len(),
+        root: format!("/corpora/{corpus}"),
+        rows: wrong.iter().take(ERRORS_LIMIT).map(row).collect(),
+    }
 }
 
 fn verdict(corpus: &str) -> &'static str {

@@ -13,11 +13,11 @@ fn the_page_and_the_data_of_32_corpora_by_ten_encoders_stay_small() {
     let page = html(&data);
     assert!(page.len() < 10 * MEGABYTE, "{} bytes of HTML", page.len());
     // As the bench writes it.
-    let json = serde_json::to_string_pretty(&data).unwrap();
+    let json = serde_json::to_string(&data).unwrap();
     assert!(json.len() < 25 * MEGABYTE, "{} bytes of JSON", json.len());
     let back: ReportData = serde_json::from_str(&json).unwrap();
     assert_eq!(html(&back), page, "a page from report.json is another one");
-    for section in ["confusion", "calibration", "training", "map"] {
+    for section in ["confusion", "calibration", "training", "errors", "map"] {
         assert!(
             page.contains(&format!("data-draw=\"{section}\"")),
             "{section}"

@@ -1,5 +1,6 @@
 //! The benchmark of the paper at its size: 32 corpora by ten encoders, five folds each, made up.
 
+use crate::common::errors_of;
 use crate::common::{classes, training_of};
 use emobox_report::{
     AuditFindings, Fact, MapItem, MapMethod, PaperSource, ReportData, paper, utterance_maps,
@@ -165,6 +166,10 @@ fn add_cell(
             });
         }
     }
+    data.errors.push(errors_of(
+        [corpus, encoder, "paper", "strict", &runs[0].config],
+        &predictions,
+    ));
     data.scores.runs.extend(runs);
     let folds = 1..=FOLDS as u32;
     data.training

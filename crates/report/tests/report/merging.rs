@@ -12,6 +12,10 @@ fn part(corpora: &[&str]) -> ReportData {
         .retain(|run| corpora.contains(&run.corpus.as_str()));
     data.training
         .retain(|training| corpora.contains(&training.corpus.as_str()));
+    data.errors
+        .retain(|list| corpora.contains(&list.corpus.as_str()));
+    data.embedded
+        .retain(|clip| corpora.contains(&clip.corpus.as_str()));
     data.audits
         .retain(|audit| corpora.contains(&audit.corpus.as_str()));
     data
