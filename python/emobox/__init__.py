@@ -18,16 +18,18 @@ logger ``emobox`` and stop at Ctrl-C; what they have finished is found by the ne
 from __future__ import annotations
 
 from . import errors
-from ._bench import BenchResult, bench, demo_corpus, read_run, set_threads
+from ._bench import BenchResult, CrossResult, bench, cross, demo_corpus, read_run, set_threads
 from ._corpora import Card, Corpora, corpora
 from ._emobox import __version__
 from ._encoder import Encoder, encoders, load_audio, pull_encoder
 from ._manifest import Manifest, Utterance, prepare
+from ._model import Answer, FitResult, Model, fit
 from ._partition import Audit, Partition, audit, partition
 from ._probe import Probe
 from ._progress import Progress
 from ._published import EmoDataset, EmoEval
 from ._scores import Comparison, Prediction, Scores, compare, evaluate
+from ._share import Verified, submit, verify
 from ._store import FeatureStore, extract
 from .errors import (
     AudioError,
@@ -40,6 +42,7 @@ from .errors import (
 )
 
 __all__ = [
+    "Answer",
     "Audit",
     "AudioError",
     "BenchResult",
@@ -47,6 +50,7 @@ __all__ = [
     "Comparison",
     "Corpora",
     "CorpusError",
+    "CrossResult",
     "EmoDataset",
     "EmoEval",
     "EmoboxError",
@@ -54,7 +58,9 @@ __all__ = [
     "EncoderError",
     "FeatureError",
     "FeatureStore",
+    "FitResult",
     "Manifest",
+    "Model",
     "Partition",
     "Prediction",
     "Probe",
@@ -63,20 +69,25 @@ __all__ = [
     "ScoreError",
     "Scores",
     "Utterance",
+    "Verified",
     "__version__",
     "audit",
     "bench",
     "compare",
     "corpora",
+    "cross",
     "demo_corpus",
     "encoders",
     "errors",
     "evaluate",
     "extract",
+    "fit",
     "load_audio",
     "partition",
     "prepare",
     "pull_encoder",
     "read_run",
     "set_threads",
+    "submit",
+    "verify",
 ]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Union
@@ -28,11 +28,20 @@ class BenchResult(Scores):
 
     @property
     def predictions(self) -> dict[tuple[str, str], list[Prediction]]:
-        """The test predictions of all folds, by (corpus, encoder). Empty for a run that was read back."""
-        return {
-            (corpus, encoder): [Prediction(**row) for row in json.loads(rows)]
-            for corpus, encoder, rows in self._run.predictions()
-        }
+        """The test predictions of all folds, of the first training seed, by (corpus, encoder); where a corpus was cut in several
+        ways, by (corpus, ``encoder@partition``)."""
+        return self.predictions_of(0)
+
+    def predictions_of(self, seed: int) -> dict[tuple[str, str], list[Prediction]]:
+        """The same of another training seed, from 0."""
+        sets = self._run.predictions()
+        several = len({(corpus, partition) for corpus, _, partition, _, _ in sets}) > len({corpus for corpus, *_ in sets})
+        found = {}
+        for corpus, encoder, partition, of, rows in sets:
+            if of == seed:
+                name = f"{encoder}@{partition}" if several else encoder
+                found[corpus, name] = [Prediction(**row) for row in json.loads(rows)]
+        return found
 
     @property
     def probes(self) -> list[Path]:
@@ -66,18 +75,58 @@ def bench(
 
     Writes ``scores.json``, ``predictions/`` and ``report.html`` to ``out``.
     """
-    tell = callback(progress)
-    where = None if home is None else Path(home)
-    if isinstance(experiment, (str, PathLike)):
-        if corpora or encoders or options:
-            raise ValueError("bench: the experiment file names corpora, encoders and options already")
-        run = _emobox.bench(Path(out), path=Path(experiment), home=where, progress=tell)
-    else:
-        described = {key: _plain(value) for key, value in {**(experiment or {}), **options}.items()}
-        described.setdefault("corpus", []).extend(_choices(corpora, "raw"))
-        described.setdefault("encoder", []).extend(_choices(encoders, "path"))
-        run = _emobox.bench(Path(out), experiment=json.dumps(described), home=where, progress=tell)
+    text, path = _described("bench", experiment, corpora, encoders, options)
+    run = _emobox.bench(Path(out), text, path, _place(home), callback(progress))
     return BenchResult(run, Path(out))
+
+
+class CrossResult(BenchResult):
+    """A finished run across corpora."""
+
+    @property
+    def matrices(self) -> list[dict[str, Any]]:
+        """For each encoder the accuracy of every pair of corpora (``cells``) and their ``average``, Equation 1 of the paper."""
+        return list(self.details.get("cross", []))
+
+    def __repr__(self) -> str:
+        averages = [f"{m['encoder']} {_average(m)}" for m in self.matrices]
+        return f"<CrossResult: average over pairs: {'; '.join(averages)}>"
+
+
+def _average(matrix: Mapping[str, Any]) -> str:
+    average = matrix.get("average")
+    return "–" if average is None else f"{100 * average:.2f}"
+
+
+def cross(
+    experiment: str | PathLike[str] | Mapping[str, Any] | None = None,
+    out: str | PathLike[str] = "results",
+    *,
+    corpora: Named = (),
+    encoders: Named = (),
+    home: str | PathLike[str] | None = None,
+    progress: ProgressLike = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    labeller: str | Mapping[str, Any] | None = None,
+    per_cell: int | None = None,
+    speakers: int | None = None,
+    **options: Any,
+) -> CrossResult:
+    """Trains on each corpus and tests on balanced parts of the others. Experiment, corpora, encoders and ``options`` as of `bench`;
+    ``classes`` are the shared classes with a corpus's names for them, ``labeller`` the model that cleans the test sets, which hold
+    ``per_cell`` utterances of each class and speaker and at most ``speakers`` speakers."""
+    named: dict[str, Any] = {"classes": classes, "labeller": labeller, "per_cell": per_cell, "speakers": speakers}
+    if isinstance(labeller, str):
+        named["labeller"] = {"name": labeller}
+    given = {key: value for key, value in named.items() if value is not None}
+    if not isinstance(experiment, (str, PathLike)):
+        before = dict((experiment or {}).get("cross", {}))
+        options = {**options, "cross": {**before, **given}}
+    elif given:
+        raise ValueError("cross: the experiment file says already how the test sets are made")
+    text, path = _described("cross", experiment, corpora, encoders, options)
+    run = _emobox.bench(Path(out), text, path, _place(home), callback(progress))
+    return CrossResult(run, Path(out))
 
 
 def read_run(out: str | PathLike[str]) -> BenchResult:
@@ -98,6 +147,28 @@ def demo_corpus(folder: str | PathLike[str], *, seed: int = 0) -> Path:
 def set_threads(threads: int) -> None:
     """How many threads long calls use; all cores without it. To be called once, before the first of them."""
     _emobox.set_threads(threads)
+
+
+def _place(home: str | PathLike[str] | None) -> Path | None:
+    return None if home is None else Path(home)
+
+
+def _described(
+    call: str,
+    experiment: str | PathLike[str] | Mapping[str, Any] | None,
+    corpora: Named,
+    encoders: Named,
+    options: Mapping[str, Any],
+) -> tuple[str | None, Path | None]:
+    """An experiment as text, or the path of its file."""
+    if isinstance(experiment, (str, PathLike)):
+        if corpora or encoders or options:
+            raise ValueError(f"{call}: the experiment file names corpora, encoders and options already")
+        return None, Path(experiment)
+    described = {key: _plain(value) for key, value in {**(experiment or {}), **options}.items()}
+    described.setdefault("corpus", []).extend(_choices(corpora, "raw"))
+    described.setdefault("encoder", []).extend(_choices(encoders, "path"))
+    return json.dumps(described), None
 
 
 def _choices(named: Named, place: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ __version__: str
 __all__ = [
     "Encoder",
     "FeatureStore",
+    "Model",
     "Probe",
     "Run",
     "__version__",
@@ -24,14 +25,18 @@ __all__ = [
     "encoders",
     "evaluate",
     "extract",
+    "fit",
     "load_audio",
     "partition",
     "prepare",
+    "probe_audio",
     "pull_encoder",
     "read_manifest",
     "read_run",
     "resample",
     "set_threads",
+    "submit",
+    "verify",
 ]
 
 def audit(
@@ -61,6 +66,14 @@ def extract(
     how: str,
     progress: _Progress = None,
 ) -> str: ...
+def fit(
+    name: str,
+    experiment: str | None = None,
+    path: Path | None = None,
+    out: Path | None = None,
+    home: Path | None = None,
+    progress: _Progress = None,
+) -> tuple[Path, Run]: ...
 def load_audio(
     path: Path,
     channel: int = 1,
@@ -77,11 +90,22 @@ def prepare(
     as_published: bool = False,
     progress: _Progress = None,
 ) -> tuple[Path, str, str]: ...
+def probe_audio(path: Path) -> tuple[int, int]: ...
 def pull_encoder(name: str, progress: _Progress = None) -> Path: ...
 def read_manifest(path: Path) -> str: ...
 def read_run(out: Path) -> Run: ...
 def resample(samples: bytes, from_: int, to: int) -> bytearray: ...
 def set_threads(threads: int) -> None: ...
+def submit(out: Path, system: str, description: str, file: Path) -> str: ...
+def verify(
+    file: Path,
+    partition_seed: int,
+    training_seeds: int,
+    home: Path | None = None,
+    metadata: Path | None = None,
+    encoders: str | None = None,
+    progress: _Progress = None,
+) -> tuple[str, str, Run]: ...
 
 @final
 class Encoder:
@@ -106,6 +130,21 @@ class FeatureStore:
     def verify(self) -> list[str]: ...
 
 @final
+class Model:
+    def __new__(
+        cls, named: Path, home: Path | None = None, encoder: Path | None = None, device: str = "cpu"
+    ) -> Model: ...
+    def classes(self) -> list[str]: ...
+    def files(
+        self,
+        recordings: Sequence[Path],
+        window: float | None = None,
+        hop: float | None = None,
+        progress: _Progress = None,
+    ) -> str: ...
+    def samples(self, samples: bytes) -> str: ...
+
+@final
 class Probe:
     @staticmethod
     def fit_arrays(training: str, arrays: Sequence[_Array], progress: _Progress = None) -> Probe: ...
@@ -123,6 +162,6 @@ class Probe:
 class Run:
     def scores(self) -> str: ...
     def render(self, format: str) -> str: ...
-    def predictions(self) -> list[tuple[str, str, str]]: ...
+    def predictions(self) -> list[tuple[str, str, str, int, str]]: ...
     def folders(self) -> list[Path]: ...
     def skipped(self) -> int: ...

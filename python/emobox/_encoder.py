@@ -18,12 +18,16 @@ AudioLike = Union[str, "PathLike[str]", ArrayLike]
 """The path of a recording, or a mono waveform."""
 
 
+LOUDEST = 10.0
+"""What a float waveform may reach; beyond it is a waveform of another scale."""
+
+
 class Encoder:
     """A frozen pre-trained encoder: ``Encoder("wavlm-base")(audio or path)`` gives hidden states, NumPy float32
     ``[layer, frame, dim]``, the embedding output first and the output of the last block last.
 
     ``name`` is a row of `encoders`, found in the hub's cache of this machine (`pull_encoder` fetches it);
-    or the folder or file of a checkpoint; or ``NAME=PATH``. With ``path`` the name is free.
+    or any ``organisation/name`` or ``organisation/name@revision`` of the hub, fetched where it is not there; or the folder or file of a checkpoint; or ``NAME=PATH``. With ``path`` the name is free.
 
     A single call computes on the calling thread alone, without the interpreter: Python threads run in parallel.
     `batch` spreads its utterances over ``threads`` threads of its own (all cores by default).
@@ -44,11 +48,16 @@ class Encoder:
         if path is None:
             if "=" in name and not os.path.exists(name):
                 name, path = name.split("=", 1)
-            elif os.sep in name or "/" in name or os.path.isdir(name):
+            elif (os.sep in name or "/" in name or os.path.isdir(name)) and os.path.exists(name):
                 path, name = name, Path(name).resolve().name
         self._threads = threads
+        self._made = (name, path, precision, device, threads)
         self._inner = _emobox.Encoder(name, None if path is None else Path(path), precision, device)
         self.info: dict[str, Any] = json.loads(self._inner.info())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The checkpoint is opened again: in a spawned worker, from the same place.
+        return _reopened, self._made
 
     @property
     def name(self) -> str:
@@ -103,6 +112,12 @@ class Encoder:
         return table(("encoder", self.name), [(k, v) for k, v in self.info.items() if k != "name"])
 
 
+def _reopened(
+    name: str, path: str | PathLike[str] | None, precision: str, device: str, threads: int | None
+) -> Encoder:
+    return Encoder(name, path, precision=precision, device=device, threads=threads)
+
+
 class _Encoders(list[dict[str, Any]]):
     def _repr_html_(self) -> str:
         columns = list(self[0]) if self else []
@@ -135,11 +150,28 @@ def load_audio(
 def _waveform(audio: AudioLike, sample_rate: int) -> NDArray[np.float32]:
     if isinstance(audio, (str, os.PathLike)):
         return load_audio(audio)
-    samples = np.ascontiguousarray(audio, dtype=np.float32)
-    if samples.ndim != 1:
-        raise ValueError(f"a waveform of shape {samples.shape}: expected one channel, shape [samples]")
+    given = np.asarray(audio)
+    if given.ndim != 1:
+        raise ValueError(f"a waveform of shape {given.shape}: expected one channel, shape [samples]")
+    samples = _scaled(given)
     if sample_rate != 16_000:
         return np.frombuffer(_emobox.resample(samples.tobytes(), sample_rate, 16_000), np.float32)
+    return samples
+
+
+def _scaled(given: NDArray[Any]) -> NDArray[np.float32]:
+    """Values from -1 to 1: integers by the range of their type (8 bits without a sign are centred on 128, as in WAV files)."""
+    if given.dtype == np.uint8:
+        return (given.astype(np.float32) - 128) / 128
+    if np.issubdtype(given.dtype, np.signedinteger):
+        return np.ascontiguousarray(given / -float(np.iinfo(given.dtype).min), dtype=np.float32)
+    if not np.issubdtype(given.dtype, np.floating):
+        raise ValueError(f"a waveform of {given.dtype}: expected floats from -1 to 1, or signed integers of the range of their type")
+    samples = np.ascontiguousarray(given, dtype=np.float32)
+    loudest = float(np.abs(samples).max(initial=0.0))
+    # Overshoot of a resampler or an MP3 is real; samples of another scale are a mistake.
+    if loudest > LOUDEST:
+        raise ValueError(f"a waveform that reaches {loudest:g}: expected values from -1 to 1; divide 16-bit samples by 32768")
     return samples
 
 

@@ -83,6 +83,44 @@ class Manifest:
         corpus = utterances[0].dataset if utterances else ""
         return cls(corpus, utterances, Path(root) if root is not None else None)
 
+    @classmethod
+    def from_pandas(cls, frame: _pandas.DataFrame, root: str | PathLike[str], corpus: str | None = None) -> Manifest:
+        """A manifest of a data frame with a row an utterance: ``wav`` (its file, below ``root``) and ``label``, and whatever else of
+        an utterance's fields it has. A missing ``key`` is the index, or made of the file's name; what only the audio tells (``sample_rate``,
+        ``num_frame``, ``length``) is read from its header where the frame lacks it. Other columns are left out."""
+        root = Path(root)
+        missing = [name for name in ("wav", "label") if name not in frame.columns]
+        if missing:
+            raise ValueError(f"the data frame has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns))}")
+        # An index with a name of ours is a column; one of other strings are keys.
+        if frame.index.name in _FIELDS:
+            frame = frame.reset_index()
+        elif "key" not in frame.columns and len(frame) and all(isinstance(one, str) for one in frame.index):
+            frame = frame.rename_axis("key").reset_index()
+        columns = [str(name) for name in frame.columns if name in _FIELDS]
+        utterances = []
+        for row in frame[columns].to_dict("records"):
+            known = {str(k): _plain(v) for k, v in row.items()}
+            known = {k: v for k, v in known.items() if v is not None}
+            for name in ("wav", "label"):
+                if name not in known:
+                    raise ValueError(f"row {len(utterances)} of the data frame has no {name}")
+            known = {"emo": known["label"], **known}
+            of = corpus or known.get("dataset") or root.resolve().name
+            known["dataset"] = of
+            known.setdefault("key", f"{of}-{Path(str(known['wav'])).with_suffix('').as_posix().replace('/', '-')}")
+            if not {"sample_rate", "num_frame", "length"} <= set(known):
+                rate, samples = _emobox.probe_audio(root / str(known["wav"]))
+                begin, end = known.get("start_time", 0.0), known.get("end_time", samples / rate)
+                known.update(sample_rate=rate, num_frame=round((end - begin) * rate), length=end - begin)
+            utterances.append(Utterance(**known))
+        keys = Counter(u.key for u in utterances)
+        twice = [key for key, times in keys.items() if times > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is the key of {keys[twice[0]]} rows of the data frame")
+        name = corpus or (utterances[0].dataset if utterances else "")
+        return cls(name, tuple(sorted(utterances, key=lambda u: u.key)), root)
+
     def write(self, path: str | PathLike[str]) -> None:
         """Writes one JSON object a line."""
         lines = "".join(json.dumps(_fields(u), ensure_ascii=False) + "\n" for u in self.utterances)
@@ -240,6 +278,13 @@ def _utterances(text: str) -> tuple[Utterance, ...]:
         return tuple(Utterance(**{k: v for k, v in row.items() if k in _FIELDS}) for row in rows)
     except TypeError as error:
         raise CorpusError(f"not a manifest: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """A cell of a data frame as Python has it; nothing where it is empty."""
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if value is None or value != value else value
 
 
 def _fields(utterance: Utterance) -> dict[str, Any]:

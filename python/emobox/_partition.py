@@ -32,7 +32,16 @@ class Partition:
         """The keys of one part of one fold, sorted."""
         if not 1 <= fold <= self.folds:
             raise ValueError(f"fold {fold}: {self.corpus} has folds 1 to {self.folds}")
+        parts = self.parts(fold)
+        if role not in parts:
+            raise ValueError(f"{role!r} is no part of fold {fold} of {self.corpus}; there are {', '.join(parts)}")
         return [key for key, of, part in self.assignments if of == fold and part == role]
+
+    def parts(self, fold: int) -> list[str]:
+        """The names of a fold's parts: ``train`` first, then ``valid`` where there is one, then the test sets."""
+        names = {part for _, of, part in self.assignments if of == fold}
+        first = [part for part in ("train", "valid", "test") if part in names]
+        return first + sorted(names - set(first))
 
     def roles(self, fold: int) -> dict[str, str]:
         """The role of every key in a fold."""

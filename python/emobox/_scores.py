@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from . import _emobox
 from ._html import table
-from ._manifest import Manifest
+from ._manifest import Manifest, _plain
+
+if TYPE_CHECKING:
+    import pandas as _pandas
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Prediction:
     """The speaker's gender, where known."""
 
 
-Predictions = Union[str, "PathLike[str]", Iterable[Union[Prediction, Mapping[str, Any]]]]
-"""The path of a ``predictions.jsonl``, or its lines as `Prediction` or dictionaries."""
+Predictions = Union[str, "PathLike[str]", Iterable[Union[Prediction, Mapping[str, Any]]], "_pandas.DataFrame"]
+"""The path of a ``predictions.jsonl``; or its lines as `Prediction` or dictionaries; or a data frame with their fields as columns."""
 
 
 class Scores:
@@ -55,6 +58,8 @@ class Scores:
         runs = self.runs
         marked = [run for run in runs if run.get("headline")]
         means = [run for run in runs if run["fold"] == "mean"]
+        if not runs:
+            raise ValueError("there are no scores within a corpus here")
         return (marked or means or runs)[0]
 
     @property
@@ -76,8 +81,27 @@ class Scores:
         """The tables as ``terminal``, ``markdown``, ``latex`` or ``csv``, or the whole page as ``html``."""
         return self._run.render(format)
 
+    def to_pandas(self) -> _pandas.DataFrame:
+        """A data frame with a row for each fold, their mean and their pool: names, scores, ends of the intervals. Needs pandas."""
+        import pandas
+
+        rows = []
+        for run in self.runs:
+            row = {name: run[name] for name in ("corpus", "encoder", "protocol", "partition", "config", "fold", "n")}
+            for name in ("ua", "wa", "macro_f1"):
+                low, high = run.get(f"{name}_ci") or (None, None)
+                row.update({name: run[name], f"{name}_low": low, f"{name}_high": high})
+            rows.append({**row, "headline": bool(run.get("headline"))})
+        return pandas.DataFrame(rows)
+
     def __str__(self) -> str:
         return self.render()
+
+    def __repr__(self) -> str:
+        kept = [run for run in self.runs if run.get("headline")] or [self.headline][: len(self.runs)]
+        cells = [f"{run['corpus']} with {run['encoder']}: UA {_cell(run, 'ua')}" for run in kept[:4]]
+        more = [f"{len(kept) - 4} more"] if len(kept) > 4 else []
+        return f"<{type(self).__name__}: {'; '.join(cells + more)}>"
 
     def _repr_html_(self) -> str:
         names = ("corpus", "encoder", "fold", "n", "ua", "wa", "macro_f1")
@@ -147,10 +171,24 @@ def _lines(predictions: Predictions, name: str) -> tuple[str, str]:
         path = Path(predictions)
         return fspath(path), path.read_text(encoding="utf-8")
     lines = []
+    if hasattr(predictions, "to_dict") and hasattr(predictions, "columns"):
+        predictions = _rows(predictions)
     for one in predictions:
         row = dict(one.__dict__ if isinstance(one, Prediction) else one)
         lines.append(json.dumps({k: v for k, v in row.items() if v is not None}))
     return name, "\n".join(lines)
+
+
+def _rows(frame: _pandas.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a data frame; its index are the keys where it has no such column."""
+    if "key" not in frame.columns:
+        frame = frame.rename_axis("key").reset_index()
+    missing = [name for name in ("label", "prediction") if name not in frame.columns]
+    if missing:
+        raise ValueError(f"the data frame has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns))}")
+    known = [f.name for f in fields(Prediction) if f.name in frame.columns]
+    rows = [{str(name): _plain(value) for name, value in row.items()} for row in frame[known].to_dict("records")]
+    return [{**row, "key": str(row["key"])} for row in rows]
 
 
 def _cell(run: dict[str, Any], name: str) -> object:

@@ -42,6 +42,10 @@ class FeatureStore(Mapping[str, "NDArray[np.floating[Any]]"]):
         part = mapped[offset : offset + layers * frames * dim * kind.itemsize]
         return np.asarray(part.view(kind)).reshape(layers, frames, dim)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Opened again where it is unpickled: in a spawned worker, on the same files.
+        return FeatureStore, (self.path.absolute(),)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
 

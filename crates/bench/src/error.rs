@@ -1,3 +1,4 @@
+use emobox_encoder::EncoderError;
 use emobox_probe::ProbeError;
 use std::path::PathBuf;
 
@@ -118,7 +119,7 @@ pub enum BenchError {
         /// Its name in the call.
         encoder: String,
         /// What is wrong with it.
-        source: emobox_encoder::EncoderError,
+        source: EncoderError,
     },
     /// Fetching a checkpoint.
     #[error(transparent)]
@@ -257,7 +258,7 @@ impl From<emobox_fetch::UnpackError> for BenchError {
 }
 
 impl BenchError {
-    pub(crate) fn encoder(name: &str, source: emobox_encoder::EncoderError) -> Self {
+    pub(crate) fn encoder(name: &str, source: EncoderError) -> Self {
         Self::Encoder {
             encoder: name.to_owned(),
             source,
@@ -300,6 +301,10 @@ impl BenchError {
             } | Self::Call(_)
                 | Self::Experiment { .. }
                 | Self::NotPrepared { .. }
+                | Self::Encoder {
+                    source: EncoderError::UnknownName { .. },
+                    ..
+                }
                 | Self::Probe(
                     ProbeError::Protocol { .. }
                         | ProbeError::UnknownProtocol { .. }

@@ -238,6 +238,25 @@ impl Experiment {
                 choice.name = name;
             }
         }
+        for choice in &mut self.encoders {
+            if choice.path.is_none() {
+                *choice = EncoderChoice::named(&choice.name);
+            }
+        }
+    }
+
+    /// Fetches the encoders that are named as the hub names them and are not on this machine.
+    ///
+    /// # Errors
+    /// What keeps a checkpoint from being fetched.
+    pub fn fetch_encoders(&mut self, context: crate::Context<'_>) -> Result<(), BenchError> {
+        for choice in &mut self.encoders {
+            if choice.is_away() {
+                crate::pull_encoder(&choice.name, context)?;
+                *choice = EncoderChoice::named(&choice.name);
+            }
+        }
+        Ok(())
     }
 
     /// The same experiment for a process in another folder.
@@ -326,6 +345,12 @@ impl Experiment {
             ));
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
+        if let Some(away) = self.encoders.iter().find(|choice| choice.is_away()) {
+            return Err(BenchError::Call(format!(
+                "{0} is not on this machine: `emobox encoders pull {0}` fetches it",
+                away.name
+            )));
+        }
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
         self.resolved_protocol()?;
         if let Some(cross) = &self.cross {

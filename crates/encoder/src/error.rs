@@ -10,7 +10,8 @@ use std::path::PathBuf;
 pub enum EncoderError {
     /// A name that is neither built in, nor in the zoo, nor given with a folder.
     #[error(
-        "unknown encoder `{name}`; give it a folder (`--encoder {name}=DIR`) or use one of: {known}"
+        "unknown encoder `{name}`{}; give it a folder (`--encoder {name}=DIR`) or use one of: {known}",
+        crate::meant::in_a_message(name)
     )]
     UnknownName {
         /// The name asked for.

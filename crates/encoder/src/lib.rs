@@ -21,6 +21,7 @@ mod hidden_states;
 pub mod hub;
 mod info;
 mod layers;
+mod meant;
 mod model;
 mod normalise;
 mod ops;
@@ -59,4 +60,5 @@ pub fn measured_peak(precision: Precision, time: std::time::Duration) -> Option<
 /// Whether the CPU computes bf16 products itself; elsewhere they are emulated, slower than f32.
 pub use emobox_kernels::bf16_is_native;
 pub use heard::{Heard, TrainingFact, training_facts};
+pub use meant::zoo_meant;
 pub use zoo::{Published, ZooEntry, zoo, zoo_entry, zoo_markdown};

@@ -21,9 +21,12 @@ pub(crate) fn demo_corpus(py: Python<'_>, folder: PathBuf, seed: u64) -> PyResul
         .map_err(exception)
 }
 
+/// Corpus, encoder, partition, training seed, predictions as a JSON list.
+type Kept = (String, String, String, usize, String);
+
 /// A finished benchmark, evaluation or comparison.
 #[pyclass(frozen, module = "emobox._emobox")]
-pub(crate) struct Run(BenchRun);
+pub(crate) struct Run(pub(crate) BenchRun);
 
 #[pymethods]
 impl Run {
@@ -49,12 +52,19 @@ impl Run {
         Ok(py.detach(|| emobox_bench::render(&self.0, format, None)))
     }
 
-    /// The test predictions behind the scores: (corpus, encoder, a JSON list) each.
-    fn predictions(&self) -> PyResult<Vec<(String, String, String)>> {
+    /// The test predictions behind the scores: (corpus, encoder, partition, training seed, a JSON list) each.
+    fn predictions(&self) -> PyResult<Vec<Kept>> {
         let sets = self.0.predictions().iter();
         sets.map(|set| {
             let items = set.read().map_err(exception)?;
-            Ok((set.corpus.clone(), set.encoder.clone(), json(&items)?))
+            let (corpus, encoder) = (set.corpus.clone(), set.encoder.clone());
+            Ok((
+                corpus,
+                encoder,
+                set.partition.clone(),
+                set.seed,
+                json(&items)?,
+            ))
         })
         .collect()
     }
@@ -81,16 +91,25 @@ pub(crate) fn bench(
     home: Option<PathBuf>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Run> {
-    let experiment: Experiment = match (experiment, path) {
-        (Some(text), None) => parse(text)?,
-        (None, Some(path)) => Experiment::read(&path).map_err(exception)?,
-        _ => return Err(wrong("bench: an experiment, or the path of its file")),
-    };
+    let mut experiment = described(experiment, path)?;
     let home = Home::resolve(home.as_deref());
     run(py, progress.as_ref(), |context| {
+        experiment.fetch_encoders(context)?;
         emobox_bench::bench(&home, &experiment, &out, context)
     })
     .map(Run)
+}
+
+pub(crate) fn described(text: Option<&str>, path: Option<PathBuf>) -> PyResult<Experiment> {
+    match (text, path) {
+        (Some(text), None) => {
+            let mut experiment: Experiment = parse(text)?;
+            experiment.settle_names();
+            Ok(experiment)
+        }
+        (None, Some(path)) => Experiment::read(&path).map_err(exception),
+        _ => Err(wrong("an experiment, or the path of its file")),
+    }
 }
 
 /// The run that `bench` has left in an output folder.

@@ -63,7 +63,20 @@ impl Encoder {
     ) -> PyResult<Self> {
         let precision = ComputePrecision::named(precision).map_err(exception)?;
         let device: Device = device.parse().map_err(wrong)?;
-        let choice = EncoderChoice { name, path };
+        let mut choice = match path {
+            None => EncoderChoice::named(&name),
+            path => EncoderChoice {
+                name: name.clone(),
+                path,
+            },
+        };
+        // As the hub names it, and not on this machine yet.
+        if choice.path.is_none() && choice.name.contains('/') {
+            run(py, None, |context| {
+                emobox_bench::pull_encoder(&choice.name, context)
+            })?;
+            choice = EncoderChoice::named(&name);
+        }
         py.detach(|| emobox_bench::open_encoder(&choice, precision, device))
             .map(Self)
             .map_err(exception)

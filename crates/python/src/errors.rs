@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 /// rest are the classes of `emobox.errors`, one a room, and `ValueError` for a wrong call.
 pub(crate) fn exception(error: impl Into<BenchError>) -> PyErr {
     let error = error.into();
-    let message = error.to_string();
+    let message = in_python(&error.to_string());
     match system_error(&error) {
         Some(ErrorKind::NotFound) => return PyFileNotFoundError::new_err(message),
         Some(ErrorKind::PermissionDenied) => return PyPermissionError::new_err(message),
@@ -33,6 +33,45 @@ pub(crate) fn exception(error: impl Into<BenchError>) -> PyErr {
         _ => "EmoboxError",
     };
     of_class(class, message)
+}
+
+/// What a message of the command line says of its options, as arguments: `--allow-missing` as `allow_missing=True`, `--metadata DIR` as
+/// `metadata=DIR`.
+fn in_python(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find("--") {
+        let (before, option) = rest.split_at(at);
+        let begins = before
+            .chars()
+            .next_back()
+            .is_none_or(|c| !c.is_alphanumeric() && c != '-');
+        let option = &option[2..];
+        let end = option
+            .find(|c: char| !c.is_ascii_lowercase() && c != '-')
+            .unwrap_or(option.len());
+        let (name, behind) = option.split_at(end);
+        text.push_str(before);
+        rest = behind;
+        if !begins || name.is_empty() || name.starts_with('-') {
+            text.push_str("--");
+            text.push_str(name);
+            continue;
+        }
+        text.push_str(&name.replace('-', "_"));
+        text.push('=');
+        // A value is written in capitals, or is a number.
+        let value = behind
+            .strip_prefix(' ')
+            .or_else(|| behind.strip_prefix('='));
+        let is_value = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+        match value.filter(|value| value.starts_with(is_value)) {
+            Some(value) => rest = value,
+            None => text.push_str("True"),
+        }
+    }
+    text.push_str(rest);
+    text
 }
 
 /// A wrong argument.

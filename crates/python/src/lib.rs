@@ -15,7 +15,9 @@ mod corpus;
 mod encoder;
 mod errors;
 mod job;
+mod model;
 mod probe;
+mod share;
 mod sound;
 mod store;
 
@@ -33,9 +35,13 @@ mod _emobox {
     #[pymodule_export]
     use super::encoder::{Encoder, encoders, pull_encoder};
     #[pymodule_export]
+    use super::model::{Model, fit};
+    #[pymodule_export]
     use super::probe::Probe;
     #[pymodule_export]
-    use super::sound::{load_audio, resample};
+    use super::share::{submit, verify};
+    #[pymodule_export]
+    use super::sound::{load_audio, probe_audio, resample};
     #[pymodule_export]
     use super::store::{FeatureStore, extract};
     use super::*;

@@ -26,6 +26,26 @@ pub(crate) fn load_audio(
     Ok(bytes(py, &samples))
 }
 
+/// Samples a second and samples of one channel: from a file's header, or where that does not tell, from all of it.
+#[pyfunction]
+pub(crate) fn probe_audio(py: Python<'_>, path: PathBuf) -> PyResult<(u32, u64)> {
+    let found = py.detach(|| {
+        let info = emobox_audio::probe(&path)?;
+        let frames = match info.frames {
+            Some(frames) => frames,
+            None => {
+                let options = LoadOptions {
+                    sample_rate: info.sample_rate,
+                    ..LoadOptions::default()
+                };
+                load(&path, &options)?.len() as u64
+            }
+        };
+        Ok((info.sample_rate.0, frames))
+    });
+    found.map_err(|e: emobox_audio::AudioError| exception(e))
+}
+
 /// A waveform at another rate, by torchaudio's default method.
 #[pyfunction]
 pub(crate) fn resample(

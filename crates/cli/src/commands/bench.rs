@@ -51,6 +51,12 @@ pub(super) fn execute(
         let outcome = Outcome::from_skips(checked.findings.len());
         return Ok(Executed::Shown(outcome));
     }
+    let mut experiment = experiment.clone();
+    // A plan alone is made of what is here.
+    if !how.plan && !how.cancel {
+        experiment.fetch_encoders(context)?;
+    }
+    let experiment = &experiment;
     if how.plan {
         let plan = Plan::forecast(home, experiment, out)?;
         if session.json {

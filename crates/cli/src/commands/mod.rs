@@ -118,11 +118,9 @@ impl Grid {
                 custom: reading.custom,
             }
         }));
+        let named = self.encoders.iter().map(|text| EncoderChoice::named(text));
+        experiment.encoders.extend(named);
         experiment.settle_names();
-        experiment.encoders.extend(self.encoders.iter().map(|text| {
-            let (name, path) = name_and_path(text);
-            EncoderChoice { name, path }
-        }));
         if let Some(precision) = self.store_precision {
             experiment.store_precision = precision;
         }

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outcome> {
     check_name(&args.name)?;
-    let experiment = args.how.experiment()?;
+    let mut experiment = args.how.experiment()?;
+    experiment.fetch_encoders(session.context)?;
     let named = session.home.model(&args.name);
     let out = args.out.as_ref().unwrap_or(&named);
     let fitted = emobox_bench::fit(&session.home, &experiment, out, session.context)?;

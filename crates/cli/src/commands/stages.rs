@@ -48,6 +48,7 @@ pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<O
 pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Outcome> {
     let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment)?;
+    experiment.fetch_encoders(session.context)?;
     experiment.check()?;
     let share: Option<Share> = args.shard.as_deref().map(str::parse).transpose()?;
     let memory = args.memory.as_deref().map(parse_memory).transpose()?;
@@ -68,7 +69,8 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
 }
 
 pub(super) fn train(session: &Session<'_>, args: &ExperimentHow) -> anyhow::Result<Outcome> {
-    let experiment = args.experiment()?;
+    let mut experiment = args.experiment()?;
+    experiment.fetch_encoders(session.context)?;
     experiment.check()?;
     let run = emobox_bench::train_all(&session.home, &experiment, session.context)?;
     if session.json {

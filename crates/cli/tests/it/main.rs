@@ -10,6 +10,7 @@ mod download;
 mod extraction;
 mod gpu;
 mod lists;
+mod names;
 mod own_data;
 mod plan;
 mod predict;

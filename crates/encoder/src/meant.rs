@@ -1,0 +1,59 @@
+//! Which checkpoint of the zoo is meant by words that are not quite its name.
+
+use crate::zoo::{Published, ZooEntry, zoo, zoo_entry};
+
+/// The checkpoint that is meant: by its name or its repository, whatever its case and its hyphens.
+pub fn zoo_meant(words: &str) -> Option<&'static ZooEntry> {
+    let wanted = letters(words);
+    let is_meant = |entry: &&ZooEntry| {
+        let repository = match entry.published {
+            Published::Hub { repository, .. } => repository,
+            Published::Address { .. } => "",
+        };
+        wanted == letters(entry.name) || words.eq_ignore_ascii_case(repository)
+    };
+    zoo_entry(words).or_else(|| zoo().iter().find(is_meant))
+}
+
+/// The name that is nearest to one that nobody knows, if one is near.
+pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+    let wanted = letters(name);
+    let known = zoo().iter().map(|entry| entry.name).chain([crate::FBANK]);
+    let apart = known.map(|known| (strsim::damerau_levenshtein(&wanted, &letters(known)), known));
+    let (apart, known) = apart.min_by_key(|(apart, _)| *apart)?;
+    (apart <= 2 && wanted.len() > 3).then_some(known)
+}
+
+fn letters(name: &str) -> String {
+    let kept = name.chars().filter(|c| c.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+/// The name that was probably meant, for behind one that nobody knows.
+pub(crate) fn in_a_message(name: &str) -> String {
+    let near = nearest(name);
+    near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_known_by_its_repository_and_whatever_its_case() {
+        for (words, name) in [
+            ("wavlm-base", "wavlm-base"),
+            ("WavLM_Base", "wavlm-base"),
+            ("microsoft/wavlm-base", "wavlm-base"),
+            ("Facebook/HuBERT-base-ls960", "hubert-base"),
+        ] {
+            assert_eq!(zoo_meant(words).unwrap().name, name);
+        }
+        assert!(zoo_meant("microsoft/wavlm-bass").is_none() && zoo_meant("mine").is_none());
+        assert_eq!(nearest("wavlm-bsae"), Some("wavlm-base"));
+        assert_eq!(
+            (nearest("fbnak"), nearest("mine"), nearest("abc")),
+            (Some("fbank"), None, None)
+        );
+    }
+}
