@@ -162,7 +162,7 @@ def _waveform(audio: AudioLike, sample_rate: int) -> NDArray[np.float32]:
 def _scaled(given: NDArray[Any]) -> NDArray[np.float32]:
     """Values from -1 to 1: integers by the range of their type (8 bits without a sign are centred on 128, as in WAV files)."""
     if given.dtype == np.uint8:
-        return (given.astype(np.float32) - 128) / 128
+        return np.ascontiguousarray((given.astype(np.float32) - 128) / 128, dtype=np.float32)
     if np.issubdtype(given.dtype, np.signedinteger):
         return np.ascontiguousarray(given / -float(np.iinfo(given.dtype).min), dtype=np.float32)
     if not np.issubdtype(given.dtype, np.floating):

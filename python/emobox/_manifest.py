@@ -98,7 +98,7 @@ class Manifest:
         elif "key" not in frame.columns and len(frame) and all(isinstance(one, str) for one in frame.index):
             frame = frame.rename_axis("key").reset_index()
         columns = [str(name) for name in frame.columns if name in _FIELDS]
-        utterances = []
+        utterances: list[Utterance] = []
         for row in frame[columns].to_dict("records"):
             known = {str(k): _plain(v) for k, v in row.items()}
             known = {k: v for k, v in known.items() if v is not None}
