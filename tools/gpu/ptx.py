@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2] / "crates/gpu"
 KERNELS = ROOT / "kernels"
 PTX = ROOT / "ptx/kernels.ptx.gz"
 # As in crates/gpu/src/ptx.rs.
-FILES = ["cuda.h", "numbers.h", "attention.h", "rows.h", "speech.h", "kernels.cu"]
+FILES = ["cuda.h", "numbers.h", "attention.h", "rows.h", "speech.h", "probe.h", "attentive.h", "kernels.cu"]
 CARDS = ["sm_80", "sm_90", "sm_120"]
 
 

@@ -9,6 +9,8 @@
 #include "attention.h"
 #include "rows.h"
 #include "speech.h"
+#include "probe.h"
+#include "attentive.h"
 #ifdef EMOBOX_SHIM
 #include "exports.h"
 #endif

@@ -174,6 +174,7 @@ inline void poison(u64 &seen, void *memory, size_t bytes) {
 #define threadIdx (shim::fibers[shim::now].thread)
 #define blockIdx shim::block
 #define blockDim shim::dimension
+#define gridDim shim::grid
 #define KERNEL static void
 #define METHOD static inline
 #define DEVICE static inline
@@ -182,6 +183,7 @@ inline void poison(u64 &seen, void *memory, size_t bytes) {
 
 DEVICE float float_of(u32 bits) { float f; memcpy(&f, &bits, 4); return f; }
 DEVICE u32 bits_of(float x) { u32 b; memcpy(&b, &x, 4); return b; }
+DEVICE int ones(u64 x) { return __builtin_popcountll(x); }
 DEVICE void copy16(void *to, const void *from, bool valid) { if (valid) memcpy(to, from, 16); else memset(to, 0, 16); }
 DEVICE void commit() {}
 DEVICE void wait_all() {}

@@ -1,4 +1,5 @@
 use crate::{Backend, GpuError, Numbers};
+use bytemuck::Pod;
 use std::sync::Arc;
 
 /// Numbers in device memory; freed with the last copy of the handle.
@@ -83,6 +84,19 @@ impl Array {
         }
     }
 
+    /// Writes numbers of the array's kind from the `first` on.
+    pub(crate) fn write_bytes(&self, first: usize, bytes: &[u8]) -> Result<(), GpuError> {
+        let width = self.0.numbers.bytes();
+        assert!(
+            first * width + bytes.len() <= self.len() * width,
+            "{} bytes from number {first} on of {}",
+            bytes.len(),
+            self.len()
+        );
+        // SAFETY: checked above.
+        unsafe { self.0.backend.write(self.address_of(first), bytes) }
+    }
+
     /// `count` numbers from `first` on, as f32.
     pub(crate) fn read(&self, first: usize, count: usize) -> Result<Vec<f32>, GpuError> {
         assert!(
@@ -119,20 +133,61 @@ fn bytes(numbers: Numbers, len: usize) -> usize {
     (len * numbers.bytes()).next_multiple_of(256)
 }
 
-/// Whole numbers in device memory: where rows lie.
+/// Plain numbers of any kind in device memory: where rows lie, counts, doubles.
 #[derive(Clone)]
 pub(crate) struct Table(Array);
 
 impl Table {
-    pub(crate) fn new(backend: &Arc<dyn Backend>, values: &[i32]) -> Result<Self, GpuError> {
-        // An int is as wide as an f32.
-        let array = Array::new(backend, Numbers::F32, values.len())?;
-        // SAFETY: as many numbers of four bytes.
-        unsafe { backend.write(array.address(), bytemuck::cast_slice(values))? };
-        Ok(Self(array))
+    pub(crate) fn new<T: Pod>(backend: &Arc<dyn Backend>, values: &[T]) -> Result<Self, GpuError> {
+        let table = Self::room::<T>(backend, values.len())?;
+        table.write(0, values)?;
+        Ok(table)
+    }
+
+    /// Room for `len` numbers, of any value.
+    pub(crate) fn room<T: Pod>(backend: &Arc<dyn Backend>, len: usize) -> Result<Self, GpuError> {
+        let words = (len * size_of::<T>()).div_ceil(Numbers::F32.bytes());
+        Ok(Self(Array::new(backend, Numbers::F32, words)?))
     }
 
     pub(crate) fn address(&self) -> u64 {
         self.0.address()
+    }
+
+    pub(crate) fn clear(&self) -> Result<(), GpuError> {
+        self.0.clear()
+    }
+
+    fn bytes_from<T: Pod>(&self, first: usize, count: usize) -> u64 {
+        let end = (first + count) * size_of::<T>();
+        assert!(
+            end <= self.0.len() * Numbers::F32.bytes(),
+            "{first} + {count} numbers of a table"
+        );
+        self.address() + (first * size_of::<T>()) as u64
+    }
+
+    /// Writes numbers from the `first` on.
+    pub(crate) fn write<T: Pod>(&self, first: usize, values: &[T]) -> Result<(), GpuError> {
+        let address = self.bytes_from::<T>(first, values.len());
+        // SAFETY: checked to lie inside.
+        unsafe {
+            self.0
+                .0
+                .backend
+                .write(address, bytemuck::cast_slice(values))
+        }
+    }
+
+    /// `count` numbers from the `first` on.
+    pub(crate) fn read<T: Pod>(&self, first: usize, count: usize) -> Result<Vec<T>, GpuError> {
+        let address = self.bytes_from::<T>(first, count);
+        let mut values = vec![T::zeroed(); count];
+        // SAFETY: checked to lie inside.
+        unsafe {
+            let bytes = bytemuck::cast_slice_mut(&mut values);
+            self.0.0.backend.read(address, bytes)?;
+        }
+        Ok(values)
     }
 }

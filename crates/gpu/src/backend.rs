@@ -1,4 +1,5 @@
 use crate::{GpuError, Numbers};
+use std::sync::Arc;
 
 /// What a kernel is called with.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +146,40 @@ pub trait Backend: Send + Sync {
     /// # Safety
     /// Everything that the product reads and writes is allocated.
     unsafe fn product(&self, product: &Product) -> Result<(), GpuError>;
+
+    /// Another line of work on the same device: what is allocated on one may be used on the other once the first has
+    /// [finished](Self::finish) with it, and their operations have no order among each other.
+    ///
+    /// # Errors
+    /// [`GpuError::Unavailable`].
+    fn beside(&self) -> Result<Arc<dyn Backend>, GpuError>;
+
+    /// From here on launches are not done but remembered, until [`Backend::recorded`]. Nothing else may be called in between.
+    ///
+    /// # Errors
+    /// [`GpuError::Call`].
+    fn record(&self) -> Result<(), GpuError>;
+
+    /// The end of what is remembered, and a number that stands for it.
+    ///
+    /// # Errors
+    /// [`GpuError::Call`].
+    fn recorded(&self) -> Result<u64, GpuError>;
+
+    /// Does what was remembered.
+    ///
+    /// # Errors
+    /// [`GpuError::Call`].
+    ///
+    /// # Safety
+    /// The number came from [`Backend::recorded`] and was not forgotten; everything that the launches name is still allocated.
+    unsafe fn replay(&self, recording: u64) -> Result<(), GpuError>;
+
+    /// Forgets what was remembered.
+    ///
+    /// # Safety
+    /// The number came from [`Backend::recorded`] and is not used again.
+    unsafe fn forget(&self, recording: u64);
 
     /// Waits until everything is done.
     ///

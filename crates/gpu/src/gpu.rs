@@ -98,6 +98,18 @@ impl Gpu {
         }
     }
 
+    /// The same device with a line of work of its own, beside which this one goes on: what it has uploaded may be used on both once
+    /// this one has [finished](Self::finish).
+    ///
+    /// # Errors
+    /// [`GpuError::Unavailable`].
+    pub fn beside(&self) -> Result<Self, GpuError> {
+        Ok(Self {
+            backend: self.backend.beside()?,
+            operands: self.operands,
+        })
+    }
+
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }

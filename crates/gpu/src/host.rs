@@ -3,13 +3,14 @@
 use crate::{Argument, Backend, GpuError, Memory, Numbers, Product};
 use libloading::Library;
 use std::alloc::{Layout, alloc, dealloc};
+use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_void};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 type Launch = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut c_void) -> i32;
 
@@ -17,7 +18,24 @@ type Launch = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut 
 pub struct Host {
     kernels: Arc<Kernels>,
     limit: usize,
-    used: AtomicUsize,
+    used: Arc<AtomicUsize>,
+    recordings: Mutex<Recordings>,
+}
+
+/// Launches that were remembered, and those that are being.
+#[derive(Default)]
+struct Recordings {
+    open: Option<Vec<Remembered>>,
+    kept: HashMap<u64, Arc<[Remembered]>>,
+    made: u64,
+}
+
+/// A launch to come.
+struct Remembered {
+    kernel: String,
+    grid: [u32; 3],
+    threads: u32,
+    arguments: Vec<Argument>,
 }
 
 /// Names a folder in which compiled kernels are kept from process to process. Only the user's own: what lies there is run.
@@ -50,7 +68,8 @@ impl Host {
         Self {
             kernels,
             limit,
-            used: AtomicUsize::new(0),
+            used: Arc::default(),
+            recordings: Mutex::default(),
         }
     }
 
@@ -61,6 +80,12 @@ impl Host {
     pub fn compile(source: &str, memory: usize, optimised: bool) -> Result<Self, GpuError> {
         let kernels = Kernels::compile(source, optimised)?;
         Ok(Self::on(Arc::new(kernels), memory))
+    }
+
+    fn recordings(&self) -> MutexGuard<'_, Recordings> {
+        self.recordings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the library has a kernel of this name.
@@ -234,6 +259,15 @@ impl Backend for Host {
         threads: u32,
         arguments: &[Argument],
     ) -> Result<(), GpuError> {
+        if let Some(open) = &mut self.recordings().open {
+            open.push(Remembered {
+                kernel: kernel.to_owned(),
+                grid,
+                threads,
+                arguments: arguments.to_vec(),
+            });
+            return Ok(());
+        }
         let mut pointers: Vec<*mut c_void> = arguments.iter().map(Argument::pointer).collect();
         // SAFETY: the caller's.
         let reason = match unsafe { self.call(kernel, grid, threads, &mut pointers) } {
@@ -299,6 +333,53 @@ impl Backend for Host {
             }
         }
         Ok(())
+    }
+
+    fn beside(&self) -> Result<Arc<dyn Backend>, GpuError> {
+        Ok(Arc::new(Self {
+            kernels: Arc::clone(&self.kernels),
+            limit: self.limit,
+            used: Arc::clone(&self.used),
+            recordings: Mutex::default(),
+        }))
+    }
+
+    fn record(&self) -> Result<(), GpuError> {
+        self.recordings().open = Some(Vec::new());
+        Ok(())
+    }
+
+    fn recorded(&self) -> Result<u64, GpuError> {
+        let mut recordings = self.recordings();
+        let launches = recordings.open.take().unwrap_or_default();
+        recordings.made += 1;
+        let number = recordings.made;
+        recordings.kept.insert(number, launches.into());
+        Ok(number)
+    }
+
+    unsafe fn replay(&self, recording: u64) -> Result<(), GpuError> {
+        let launches = self.recordings().kept.get(&recording).cloned();
+        let launches = launches.ok_or_else(|| GpuError::Call {
+            call: "replay".to_owned(),
+            reason: "nothing was recorded under this number".to_owned(),
+        })?;
+        for launch in &*launches {
+            // SAFETY: the caller's: all that the launches name is still there.
+            unsafe {
+                self.launch(
+                    &launch.kernel,
+                    launch.grid,
+                    launch.threads,
+                    &launch.arguments,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn forget(&self, recording: u64) {
+        self.recordings().kept.remove(&recording);
     }
 
     fn finish(&self) -> Result<(), GpuError> {

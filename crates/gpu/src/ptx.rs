@@ -3,12 +3,14 @@
 use std::io::Read;
 
 /// The files of the kernels as a GPU sees them, in the order of their digest.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 8] = [
     ("cuda.h", include_str!("../kernels/cuda.h")),
     ("numbers.h", include_str!("../kernels/numbers.h")),
     ("attention.h", include_str!("../kernels/attention.h")),
     ("rows.h", include_str!("../kernels/rows.h")),
     ("speech.h", include_str!("../kernels/speech.h")),
+    ("probe.h", include_str!("../kernels/probe.h")),
+    ("attentive.h", include_str!("../kernels/attentive.h")),
     ("kernels.cu", include_str!("../kernels/kernels.cu")),
 ];
 /// What only the CPU sees.

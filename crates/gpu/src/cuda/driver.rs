@@ -9,7 +9,7 @@ use cudarc::driver::sys::{
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The oldest cards whose instructions the kernels use: Ampere.
 const OLDEST: (i32, i32) = (8, 0);
@@ -166,11 +166,12 @@ pub(crate) fn open_cublaslt() -> Result<(Lt, String), GpuError> {
 
 /// A card in use.
 pub(crate) struct Cuda {
-    driver: Opened,
+    pub(super) driver: Opened,
+    index: usize,
     description: String,
     device: CUdevice,
     context: CUcontext,
-    stream: CUstream,
+    pub(super) stream: CUstream,
     pool: CUmemoryPool,
     module: CUmodule,
     kernels: HashMap<String, CUfunction>,
@@ -217,6 +218,7 @@ impl Cuda {
         let mut cuda = Self {
             device: driver.device(c_int::try_from(index).unwrap_or(c_int::MAX))?,
             driver,
+            index,
             description,
             context: null_mut(),
             stream: null_mut(),
@@ -319,7 +321,7 @@ impl Cuda {
         Ok(())
     }
 
-    fn bind(&self) -> Result<(), GpuError> {
+    pub(super) fn bind(&self) -> Result<(), GpuError> {
         // SAFETY: the context lives as long as `self`.
         self.driver.check("cuCtxSetCurrent", unsafe {
             (self.driver.functions.cuCtxSetCurrent)(self.context)
@@ -526,6 +528,28 @@ impl Backend for Cuda {
         };
         // SAFETY: the caller's; the workspace is of the size given.
         unsafe { products.run(product, self.workspace, WORKSPACE, self.stream) }
+    }
+
+    fn beside(&self) -> Result<Arc<dyn Backend>, GpuError> {
+        Ok(Arc::new(Self::open(self.index)?))
+    }
+
+    fn record(&self) -> Result<(), GpuError> {
+        self.begin_graph()
+    }
+
+    fn recorded(&self) -> Result<u64, GpuError> {
+        self.end_graph()
+    }
+
+    unsafe fn replay(&self, recording: u64) -> Result<(), GpuError> {
+        // SAFETY: the caller's.
+        unsafe { self.run_graph(recording) }
+    }
+
+    unsafe fn forget(&self, recording: u64) {
+        // SAFETY: the caller's.
+        unsafe { self.drop_graph(recording) };
     }
 
     fn finish(&self) -> Result<(), GpuError> {

@@ -1,6 +1,7 @@
 //! NVIDIA's driver and cuBLASLt, opened when a device is asked for.
 
 mod driver;
+mod graphs;
 mod libraries;
 mod products;
 mod report;

@@ -4,7 +4,7 @@
 use cudarc::cublaslt::sys as lt;
 use cudarc::driver::sys as cu;
 use libloading::Library;
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_ulonglong, c_void};
 
 /// What a function returns: zero is success. A plain number, since a newer library may return what the bindings do not know.
 pub(crate) type Status = u32;
@@ -69,6 +69,12 @@ functions! {
         cuModuleLoadDataEx(*mut cu::CUmodule, *const c_void, c_uint, *mut cu::CUjit_option, *mut *mut c_void) -> Status;
         cuModuleGetFunction(*mut cu::CUfunction, cu::CUmodule, *const c_char) -> Status;
         cuModuleUnload(cu::CUmodule) -> Status;
+        cuStreamBeginCapture_v2(cu::CUstream, cu::CUstreamCaptureMode) -> Status;
+        cuStreamEndCapture(cu::CUstream, *mut cu::CUgraph) -> Status;
+        cuGraphInstantiateWithFlags(*mut cu::CUgraphExec, cu::CUgraph, c_ulonglong) -> Status;
+        cuGraphDestroy(cu::CUgraph) -> Status;
+        cuGraphLaunch(cu::CUgraphExec, cu::CUstream) -> Status;
+        cuGraphExecDestroy(cu::CUgraphExec) -> Status;
         cuLaunchKernel(cu::CUfunction, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, cu::CUstream, *mut *mut c_void, *mut *mut c_void) -> Status;
     }
 }

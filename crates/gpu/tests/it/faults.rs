@@ -3,7 +3,8 @@
 use crate::attention::{Kind, error};
 use crate::convolutions;
 use crate::made::on;
-use emobox_gpu::{Activation, Gpu, Host, Numbers};
+use crate::probe::Case;
+use emobox_gpu::{Activation, Gpu, Host, Numbers, Pooling};
 use std::sync::Arc;
 
 /// What a fault does to the error that the tests bound.
@@ -57,6 +58,100 @@ const FAULTS: [(&str, &str, &str, Seen); 7] = [
     ),
 ];
 
+/// The same in the kernels of probes, with the head that shows it.
+const PROBE_FAULTS: [(&str, &str, &str, Pooling); 15] = [
+    (
+        "a missing barrier between the rounds of a hidden layer",
+        "    SYNC(); // before the next round but one, or the hidden layer, overwrites this stage\n",
+        "",
+        Pooling::Mean,
+    ),
+    (
+        "a missing barrier before a hidden layer is read",
+        "  SYNC();\n  return z;",
+        "  return z;",
+        Pooling::Mean,
+    ),
+    (
+        "a missing barrier between the chunks of a gradient",
+        "    SYNC(); // before the load of the next chunk but one\n",
+        "",
+        Pooling::Mean,
+    ),
+    (
+        "a missing barrier in a gradient in f32",
+        "seen[row * 64 + column + c];\n      SYNC();\n",
+        "seen[row * 64 + column + c];\n",
+        Pooling::Statistics,
+    ),
+    (
+        "a frame of the next utterance in a hidden layer",
+        "row >= frames || v <= 0.f",
+        "row > frames || v <= 0.f",
+        Pooling::Mean,
+    ),
+    (
+        "the low halves of weights left out",
+        "near[e] + far[e] * (1.f / LOW_SCALE)",
+        "near[e]",
+        Pooling::Mean,
+    ),
+    (
+        "the upper half of a gate in the wrong place",
+        "(u64)other_gate[column] << 32",
+        "(u64)other_gate[column] << 31",
+        Pooling::Mean,
+    ),
+    (
+        "what the first utterance receives given to all",
+        "back + (u64)chunk[2] * units",
+        "back",
+        Pooling::Mean,
+    ),
+    (
+        "a norm of the first part of a gradient alone",
+        "part < point[PARTS]",
+        "part < 1",
+        Pooling::Mean,
+    ),
+    (
+        "a deviation over one frame too many",
+        "squares / utterance[2] + VARIANCE_FLOOR",
+        "squares / (utterance[2] + 1) + VARIANCE_FLOOR",
+        Pooling::Statistics,
+    ),
+    (
+        "a class's weight left out of its slope",
+        "share = weights[label] / total",
+        "share = 1. / total",
+        Pooling::Features,
+    ),
+    (
+        "a missing barrier between the units of a score",
+        "    SYNC(); // before the next units overwrite these\n",
+        "",
+        Pooling::Attentive,
+    ),
+    (
+        "a missing barrier between the frames of a score's gradient",
+        "      SYNC(); // before the next frames\n",
+        "",
+        Pooling::Attentive,
+    ),
+    (
+        "a missing barrier between two sums of a block",
+        "  SYNC(); // who still reads the last result\n",
+        "",
+        Pooling::Attentive,
+    ),
+    (
+        "the slope of tanh left out",
+        "* vector * (1.f - *x * *x)",
+        "* vector",
+        Pooling::Attentive,
+    ),
+];
+
 #[test]
 fn every_planted_fault_is_seen() {
     let source = emobox_gpu::source();
@@ -74,6 +169,32 @@ fn every_planted_fault_is_seen() {
         assert!(
             error > 2e-2,
             "{what} changes no result by more than {error:e}"
+        );
+    }
+}
+
+/// In units of the tolerances that the tests of probes allow.
+#[test]
+fn every_fault_planted_in_probes_is_seen() {
+    let source = emobox_gpu::source();
+    let error = |gpu: &Gpu, pooling| {
+        let errors = Case::new(gpu, pooling, 40, &[24, 130]).errors(gpu);
+        errors.iter().fold(0.0f64, |m, error| m.max(*error))
+    };
+    let (from, to) = source
+        .split_once("#define EACH_KERNEL(X)")
+        .and_then(|(before, rest)| Some((before, rest.split_once("\n\n")?.1)))
+        .unwrap();
+    // The other kernels take the compiler most of its time.
+    let lean = format!("{from}#define EACH_KERNEL(X) EACH_OF_PROBE(X)\n\n{to}");
+    for (what, right, wrong, pooling) in PROBE_FAULTS {
+        assert_eq!(lean.matches(right).count(), 1, "{what}: {right}");
+        let planted = lean.replace(right, wrong);
+        let host = Arc::new(Host::compile(&planted, 1 << 30, false).unwrap());
+        let error = error(&on(&host, Numbers::F32), pooling);
+        assert!(
+            error > 2.0,
+            "{what} changes no result by more than {error:e} tolerances"
         );
     }
 }

@@ -5,3 +5,4 @@ mod convolutions;
 mod faults;
 mod made;
 mod plain;
+mod probe;

@@ -1,0 +1,426 @@
+//! The kernels of `kernels/probe.h`, in the order of a step.
+
+use super::work::Work;
+use super::{ATTENTION, Pooling, Sweep, SweepShape};
+use crate::array::Table;
+use crate::gpu::{THREADS, blocks};
+use crate::{Argument, Array, Frames, Gpu, GpuError};
+use Argument::{Address, Int};
+
+/// Frames that kernels take at a time, counted from an utterance's first.
+pub(super) const CHUNK: usize = 64;
+/// Units of a hidden layer that a block computes.
+const TILE: usize = 128;
+/// Columns of a gradient that a block computes.
+const COLUMNS: usize = 64;
+/// Parameters whose squares a block adds up, and which it updates.
+const PART: usize = 4096;
+
+/// Where a point's numbers lie among those of all.
+pub(super) struct Point {
+    pub(super) first_parameter: usize,
+    pub(super) parameters: usize,
+    pub(super) hidden: usize,
+    /// Parameters of the pooling itself.
+    own: usize,
+    first_unit: usize,
+    width: usize,
+    first_pooled: usize,
+    first_part: usize,
+    parts: usize,
+}
+
+impl Point {
+    fn row(&self, dim: usize, classes: usize) -> [i32; 11] {
+        let hidden_bias = self.first_parameter + self.hidden * dim;
+        let output = hidden_bias + self.hidden + self.own;
+        [
+            self.first_parameter,
+            self.parameters,
+            self.hidden,
+            self.first_unit,
+            self.width,
+            self.first_pooled,
+            hidden_bias,
+            output,
+            output + classes * self.width,
+            self.first_part,
+            self.parts,
+        ]
+        .map(|n| n as i32)
+    }
+}
+
+/// The shape of a sweep, here and in device memory.
+pub(super) struct Tables {
+    pub(super) points: Vec<Point>,
+    pub(super) dim: usize,
+    pub(super) columns: usize,
+    pub(super) classes: usize,
+    pub(super) pooling: Pooling,
+    /// Hidden units of all points, and what pooling makes of them.
+    pub(super) units: usize,
+    pub(super) width: usize,
+    pub(super) parts: usize,
+    pub(super) points_table: Table,
+    /// The point of each unit, and of each pooled number.
+    pub(super) unit_points: Table,
+    pooled_points: Table,
+    parts_table: Table,
+}
+
+impl Tables {
+    pub(super) fn new(gpu: &Gpu, shape: &SweepShape) -> Result<Self, GpuError> {
+        let &SweepShape {
+            dim,
+            classes,
+            pooling,
+            ..
+        } = shape;
+        assert!(
+            dim > 0 && classes > 0 && !shape.hidden.is_empty(),
+            "a sweep of {shape:?}"
+        );
+        let mut points: Vec<Point> = Vec::new();
+        let mut parts = Vec::new();
+        for &hidden in &shape.hidden {
+            let (hidden, width) = match pooling {
+                Pooling::Features => (0, dim),
+                Pooling::Mean => (hidden, hidden),
+                Pooling::Statistics | Pooling::Attentive => (hidden, 2 * hidden),
+            };
+            let own = match pooling {
+                Pooling::Attentive => ATTENTION * (hidden + 2),
+                _ => 0,
+            };
+            assert!(width > 0, "a sweep of {shape:?}");
+            let last = points.last();
+            let point = Point {
+                first_parameter: last.map_or(0, |p| p.first_parameter + p.parameters),
+                parameters: hidden * dim + hidden + own + classes * width + classes,
+                hidden,
+                own,
+                first_unit: last.map_or(0, |p| p.first_unit + p.hidden),
+                width,
+                first_pooled: last.map_or(0, |p| p.first_pooled + p.width),
+                first_part: parts.len() / 3,
+                parts: 0,
+            };
+            for from in (0..point.parameters).step_by(PART) {
+                let count = PART.min(point.parameters - from);
+                parts.extend([points.len(), point.first_parameter + from, count].map(|n| n as i32));
+            }
+            points.push(Point {
+                parts: parts.len() / 3 - point.first_part,
+                ..point
+            });
+        }
+        let each = |count: fn(&Point) -> usize| -> Vec<i32> {
+            let points = points.iter().zip(0..);
+            let points = points.flat_map(|(point, at)| std::iter::repeat_n(at, count(point)));
+            points.collect()
+        };
+        let (unit_points, pooled_points) = (each(|p| p.hidden), each(|p| p.width));
+        let rows: Vec<i32> = points.iter().flat_map(|p| p.row(dim, classes)).collect();
+        let all: usize = points.iter().map(|p| p.parameters).sum();
+        assert!(
+            i32::try_from(all).is_ok() && parts.len() / 3 > 0,
+            "a sweep of {all} parameters"
+        );
+        let table = |values: &[i32]| Table::new(gpu.backend(), values);
+        Ok(Self {
+            units: unit_points.len(),
+            width: pooled_points.len(),
+            parts: parts.len() / 3,
+            points_table: table(&rows)?,
+            unit_points: table(&unit_points)?,
+            pooled_points: table(&pooled_points)?,
+            parts_table: table(&parts)?,
+            points,
+            dim,
+            columns: dim.next_multiple_of(8),
+            classes,
+            pooling,
+        })
+    }
+
+    pub(super) fn parameters(&self) -> usize {
+        self.points.iter().map(|point| point.parameters).sum()
+    }
+}
+
+pub(super) fn array(array: &Array) -> Argument {
+    Address(array.address())
+}
+
+pub(super) fn table(table: &Table) -> Argument {
+    Address(table.address())
+}
+
+pub(super) fn int(number: usize) -> Argument {
+    Int(number as i32)
+}
+
+impl Sweep {
+    /// Parameters to where a forward pass reads them.
+    pub(super) fn lay_out(&self) -> Result<(), GpuError> {
+        let t = &self.tables;
+        let arguments = [
+            array(&self.values),
+            table(&t.parts_table),
+            table(&t.points_table),
+            int(t.dim),
+            int(t.columns),
+            array(&self.high),
+            array(&self.low),
+            array(&self.bias),
+        ];
+        self.launch("probe_lay_out", [t.parts, 1, 1], &arguments)
+    }
+
+    pub(super) fn launch(
+        &self,
+        kernel: &str,
+        grid: [usize; 3],
+        arguments: &[Argument],
+    ) -> Result<(), GpuError> {
+        // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the tables
+        // and the room of the work were made for, and the lists stay inside both: `Work::fill` has checked it.
+        unsafe { self.gpu.run(kernel, grid, THREADS, arguments) }
+    }
+
+    /// Frames to logits.
+    pub(super) fn launch_forward(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
+        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+        let (steps, counter) = (table(&lists.steps), table(&lists.counter));
+        let utterances = table(&lists.utterances);
+        let layer = |results: &[Argument]| {
+            let mut arguments = vec![
+                array(&frames.array),
+                int(t.columns),
+                array(&self.high),
+                array(&self.low),
+                array(&self.bias),
+                int(t.units),
+                table(&lists.chunks),
+                steps,
+                counter,
+            ];
+            arguments.extend_from_slice(results);
+            arguments
+        };
+        let tiles = [t.units.div_ceil(TILE), room.chunks, 1];
+        let by_unit = [blocks(t.units), room.utterances, 1];
+        match t.pooling {
+            Pooling::Features => {
+                let arguments = [
+                    array(&frames.array),
+                    int(t.columns),
+                    int(t.dim),
+                    int(t.width),
+                    utterances,
+                    steps,
+                    counter,
+                    array(&room.pooled),
+                ];
+                let grid = [blocks(t.dim), room.utterances, 1];
+                self.launch("probe_mean_features", grid, &arguments)?;
+            }
+            Pooling::Mean => {
+                let arguments = layer(&[array(&room.sums), table(&room.gates)]);
+                self.launch("probe_forward", tiles, &arguments)?;
+                let arguments = [
+                    array(&room.sums),
+                    table(&room.gates),
+                    int(t.units),
+                    utterances,
+                    steps,
+                    counter,
+                    array(&room.pooled),
+                    array(&room.counts),
+                ];
+                self.launch("probe_mean", by_unit, &arguments)?;
+            }
+            Pooling::Attentive => {
+                self.launch("probe_hidden", tiles, &layer(&[array(&room.kept)]))?;
+                self.attend(work)?;
+            }
+            Pooling::Statistics => {
+                self.launch("probe_hidden", tiles, &layer(&[array(&room.kept)]))?;
+                let arguments = [
+                    array(&room.kept),
+                    int(t.units),
+                    table(&t.unit_points),
+                    table(&t.points_table),
+                    utterances,
+                    steps,
+                    counter,
+                    int(t.width),
+                    array(&room.pooled),
+                ];
+                self.launch("probe_statistics", by_unit, &arguments)?;
+            }
+        }
+        let said = t.points.len() * t.classes;
+        let arguments = [
+            array(&room.pooled),
+            int(t.width),
+            array(&self.values),
+            table(&t.points_table),
+            int(t.points.len()),
+            int(t.classes),
+            steps,
+            counter,
+            array(&room.logits),
+        ];
+        let grid = [said.div_ceil(8), room.utterances, 1];
+        self.launch("probe_logits", grid, &arguments)
+    }
+
+    /// A whole step on the batch that the counter names, which is set to the next.
+    pub(super) fn launch_step(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
+        self.launch_forward(frames, work)?;
+        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+        let (steps, counter) = (table(&lists.steps), table(&lists.counter));
+        let (utterances, points) = (table(&lists.utterances), table(&t.points_table));
+        let unit_points = table(&t.unit_points);
+        let arguments = [
+            array(&room.logits),
+            int(t.classes),
+            utterances,
+            steps,
+            counter,
+            table(&lists.totals),
+            table(&self.weights),
+            table(&self.offsets),
+            array(&room.slopes),
+            table(&room.each),
+            int(room.utterances),
+            table(&room.losses),
+        ];
+        self.launch("probe_loss", [t.points.len(), 1, 1], &arguments)?;
+        let averaged = t.pooling == Pooling::Mean;
+        let arguments = [
+            array(&room.slopes),
+            array(&self.values),
+            int(t.width),
+            table(&t.pooled_points),
+            points,
+            int(t.points.len()),
+            int(t.classes),
+            utterances,
+            steps,
+            counter,
+            if averaged {
+                array(&room.counts)
+            } else {
+                Address(0)
+            },
+            array(&room.back),
+            array(&room.bias_parts),
+        ];
+        if t.pooling != Pooling::Features {
+            let grid = [blocks(t.width), room.utterances, 1];
+            self.launch("probe_back", grid, &arguments)?;
+        }
+        if t.pooling == Pooling::Statistics {
+            let arguments = [
+                array(&room.kept),
+                int(t.units),
+                unit_points,
+                points,
+                utterances,
+                steps,
+                counter,
+                int(t.width),
+                array(&room.pooled),
+                array(&room.back),
+                array(&room.bias_parts),
+            ];
+            let grid = [blocks(t.units), room.utterances, 1];
+            self.launch("probe_statistics_back", grid, &arguments)?;
+        }
+        if t.pooling == Pooling::Attentive {
+            self.attend_back(work)?;
+        }
+        let arguments = [
+            array(&room.slopes),
+            array(&room.pooled),
+            int(t.width),
+            table(&t.pooled_points),
+            points,
+            int(t.points.len()),
+            int(t.classes),
+            array(&room.bias_parts),
+            int(t.units),
+            unit_points,
+            steps,
+            counter,
+            array(&self.gradient),
+        ];
+        let numbers = t.width * t.classes + t.units + t.points.len() * t.classes;
+        self.launch("probe_small_gradient", [blocks(numbers), 1, 1], &arguments)?;
+        if t.pooling != Pooling::Features {
+            let (kernel, tall, mut arguments) = match averaged {
+                true => ("probe_weight_gradient", TILE, vec![]),
+                false => ("probe_dense_gradient", COLUMNS, vec![]),
+            };
+            arguments.extend([array(&frames.array), int(t.columns), int(t.dim)]);
+            match averaged {
+                true => arguments.extend([table(&room.gates), array(&room.back)]),
+                false => arguments.push(array(&room.kept)),
+            }
+            arguments.extend([
+                int(t.units),
+                unit_points,
+                points,
+                table(&lists.chunks),
+                steps,
+                counter,
+                array(&self.gradient),
+            ]);
+            let grid = [t.columns.div_ceil(COLUMNS), t.units.div_ceil(tall), 1];
+            self.launch(kernel, grid, &arguments)?;
+        }
+        self.launch_update(work)
+    }
+
+    fn launch_update(&self, work: &Work) -> Result<(), GpuError> {
+        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+        let (parts, points) = (table(&t.parts_table), table(&t.points_table));
+        let squares = table(&self.squares);
+        let grid = [t.parts, 1, 1];
+        let arguments = [array(&self.gradient), parts, squares];
+        self.launch("probe_squares", grid, &arguments)?;
+        let arguments = [
+            array(&self.values),
+            array(&self.first),
+            array(&self.second),
+            array(&self.gradient),
+            parts,
+            points,
+            int(t.points.len()),
+            squares,
+            table(&self.settings),
+            table(&self.done),
+            int(t.dim),
+            int(t.columns),
+            array(&self.high),
+            array(&self.low),
+            array(&self.bias),
+        ];
+        self.launch("probe_adam", grid, &arguments)?;
+        let arguments = [
+            points,
+            int(t.points.len()),
+            squares,
+            table(&room.losses),
+            table(&lists.totals),
+            table(&self.done),
+            table(&self.left_out),
+            table(&self.epoch),
+            table(&lists.counter),
+        ];
+        self.launch("probe_advance", [1, 1, 1], &arguments)
+    }
+}
