@@ -3,7 +3,6 @@
 use crate::checkpoint::Checkpoint;
 use crate::detect::{Detected, detect, folder};
 use crate::head::EmotionHead;
-use crate::model::ModelConfig;
 use crate::weights::{Loader, Need, unused};
 use crate::{EncoderError, Normalisation};
 use serde::Serialize;
@@ -51,7 +50,7 @@ pub struct FolderReport {
     pub not_finite: Vec<String>,
     /// What else is there.
     pub unused: Vec<String>,
-    /// The classes of a fine-tuned emotion2vec.
+    /// The classes or dimensions of the head that it carries.
     pub labels: Vec<String>,
 }
 
@@ -97,10 +96,7 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
             not_finite.push(format!("{}: element {at} is {}", need.tensor, values[at]));
         }
     }
-    let head = match model {
-        ModelConfig::Data2Vec2(_) => EmotionHead::read(checkpoint, folder(path), model.dim())?,
-        _ => None,
-    };
+    let head = EmotionHead::read(checkpoint, naming, folder(path), model)?;
     let labels = head.map_or_else(Vec::new, |(head, used)| {
         needs.extend(used);
         head.labels().to_vec()

@@ -55,6 +55,11 @@ impl<'a> Config<'a> {
         self.get(key).is_some()
     }
 
+    /// Whether the key is there and says that there is nothing.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.value.get(key).is_some_and(Value::is_null)
+    }
+
     /// A whole number within `range`, or `default` where the key is absent.
     pub(crate) fn count(
         &self,

@@ -3,11 +3,12 @@
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::folder::{Choice, SPEECHBRAIN, choose};
 use crate::config::Config;
+use crate::families::conformer::ConformerConfig;
 use crate::families::data2vec2::{self, Data2Vec2Config};
 use crate::families::speech::{
     Kind, SpeechConfig, Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config,
 };
-use crate::families::whisper::{WhisperConfig, spell_openai, translate_dims};
+use crate::families::whisper::{Tower, WhisperConfig, spell_openai, translate_dims};
 use crate::model::ModelConfig;
 use crate::parts::{FrontNorm, PositionalConfig};
 use crate::weights::{Naming, verbatim};
@@ -93,11 +94,13 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
         let class = class.unwrap_or("unnamed");
         model_type(class).unwrap_or(class)
     });
-    let (model, prefixes, anchor) = if found == "whisper" {
-        let model = ModelConfig::Whisper(WhisperConfig::read(&config)?);
+    let preprocessor = preprocessor(folder)?;
+    let (model, prefixes, anchor) = if let Some(tower) = Tower::of(found) {
+        let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
+        let model = WhisperConfig::read(tower, &config, extractor.as_ref())?;
         (
-            model,
-            vec!["model.encoder.", "encoder.", "", "whisper.encoder."],
+            ModelConfig::Whisper(model),
+            tower.prefixes(),
             "conv1.weight",
         )
     } else if let Some(&(_, kind)) = Kind::ALL.iter().find(|(name, _)| *name == found) {
@@ -105,6 +108,18 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
         (
             model,
             kind.prefixes(),
+            "feature_projection.projection.weight",
+        )
+    } else if ConformerConfig::ALL.contains(&found) {
+        let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
+        let model = ConformerConfig::read(found, &config, extractor.as_ref())?;
+        let own = match found {
+            "wav2vec2-bert" => "wav2vec2_bert.",
+            _ => "wav2vec2_conformer.",
+        };
+        (
+            ModelConfig::Conformer(model),
+            vec!["", own, "model.", "encoder."],
             "feature_projection.projection.weight",
         )
     } else {
@@ -119,9 +134,8 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
             "quantization_config: the weights are quantised, which is not read; take the checkpoint that they were made from",
         ));
     }
-    let preprocessor = preprocessor(folder)?;
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {
-        (ModelConfig::Whisper(_), _) => (Normalisation::None, "the architecture".to_owned()),
+        (model, _) if model.hears_spectra() => (Normalisation::None, "the architecture".to_owned()),
         (_, Some((value, file))) => {
             let rate = Config::root(value).count("sampling_rate", Some(16_000), 16_000..=16_000);
             rate?;
@@ -163,7 +177,16 @@ fn model_type(class: &str) -> Option<&'static str> {
         "Data2VecAudio" => Some("data2vec-audio"),
         "UniSpeechSat" => Some("unispeech-sat"),
         "UniSpeech" => Some("unispeech"),
+        "Wav2Vec2Bert" => Some("wav2vec2-bert"),
+        "Wav2Vec2Conformer" => Some("wav2vec2-conformer"),
         "Whisper" => Some("whisper"),
+        "Qwen2Audio" => Some("qwen2_audio"),
+        "Qwen2AudioEncoder" => Some("qwen2_audio_encoder"),
+        "Qwen2_5Omni" => Some("qwen2_5_omni"),
+        "Qwen2_5OmniThinker" => Some("qwen2_5_omni_thinker"),
+        "Voxtral" => Some("voxtral"),
+        "VoxtralEncoder" => Some("voxtral_encoder"),
+        "AudioFlamingo3" => Some("audioflamingo3"),
         _ => None,
     }
 }
@@ -373,7 +396,7 @@ fn data2vec2(
 
 /// OpenAI's own Whisper files.
 fn openai(checkpoint: Checkpoint, settings: &Value) -> Result<Detected, EncoderError> {
-    let config = WhisperConfig::read(&Config::root(settings))?;
+    let config = WhisperConfig::read(Tower::whisper(), &Config::root(settings), None)?;
     let naming = Naming::find(&checkpoint, &["encoder.", ""], "conv1.weight", spell_openai);
     Ok(Detected {
         checkpoint,
@@ -386,8 +409,9 @@ fn openai(checkpoint: Checkpoint, settings: &Value) -> Result<Detected, EncoderE
 }
 
 fn unsupported(path: &Path, found: &str) -> EncoderError {
-    let mut supported = vec!["whisper"];
+    let mut supported: Vec<&str> = Tower::all().map(|tower| tower.model_type).collect();
     supported.extend(Kind::ALL.iter().map(|(name, _)| *name));
+    supported.extend(ConformerConfig::ALL);
     supported.extend(["data2vec_multi (data2vec 2.0)", "Emotion2vec"]);
     EncoderError::UnsupportedArchitecture {
         path: path.to_owned(),

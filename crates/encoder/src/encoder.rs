@@ -115,7 +115,7 @@ impl Encoder {
         &self.description
     }
 
-    /// The classifier that a fine-tuned emotion2vec carries.
+    /// The head that a fine-tuned checkpoint carries.
     pub fn head(&self) -> Option<&EmotionHead> {
         self.head.as_ref()
     }
@@ -266,10 +266,7 @@ impl Plan {
         let mut census = Loader::census(&checkpoint, naming.clone());
         model.take_census(&mut census)?;
         require(&census.needs)?;
-        let head = match model {
-            ModelConfig::Data2Vec2(_) => EmotionHead::read(&checkpoint, folder(path), model.dim())?,
-            _ => None,
-        };
+        let head = EmotionHead::read(&checkpoint, &naming, folder(path), &model)?;
         let parameters = parameters(&census.needs);
         let mut needs = census.needs;
         let head = head.map(|(head, used)| {

@@ -79,23 +79,70 @@ const FACTS: &[TrainingFact] = &[
         how: "fine-tuned on recordings labelled by a line of models that begins with emotion2vec+ seed",
         source: CARD,
     },
+    TrainingFact {
+        encoder: "audeering-msp-dim",
+        heard: Heard::Corpora(&["msppodcast"]),
+        labels: true,
+        how: "fine-tuned on the recordings with their values of arousal, dominance and valence",
+        source: AUDEERING,
+    },
+    TrainingFact {
+        encoder: "superb-er-hubert-large",
+        heard: Heard::Corpora(&["iemocap"]),
+        labels: true,
+        how: "its head (not the encoder) trained on four of five sessions with their labels",
+        source: SUPERB,
+    },
 ];
+
+const AUDEERING: &str = "Wagner et al., \"Dawn of the Transformer Era in Speech Emotion Recognition: Closing the Valence Gap\", TPAMI 2023, \
+     and the model card: fine-tuned on MSP-Podcast v1.7";
+const SUPERB: &str = "Yang et al., \"SUPERB: Speech Processing Universal PERformance Benchmark\", Interspeech 2021, section 2.3: emotion \
+     recognition on IEMOCAP";
 
 /// What is known of the training of a checkpoint, by its name in the zoo.
 pub fn training_facts(encoder: &str) -> Vec<TrainingFact> {
     let known = FACTS.iter().filter(|fact| fact.encoder == encoder);
     let mut facts: Vec<TrainingFact> = known.copied().collect();
-    if let Some(entry) = crate::zoo_entry(encoder).filter(|entry| entry.family == "Whisper") {
-        facts.push(TrainingFact {
+    let undisclosed = crate::zoo_entry(encoder).and_then(|entry| {
+        let (_, how, source) = UNDISCLOSED
+            .iter()
+            .find(|(family, _, _)| *family == entry.family)?;
+        Some(TrainingFact {
             encoder: entry.name,
             heard: Heard::Undisclosed,
             labels: false,
-            how: "trained on recordings collected from the internet, which are not listed",
-            source: WHISPER,
-        });
-    }
+            how,
+            source,
+        })
+    });
+    facts.extend(undisclosed);
     facts
 }
+
+/// Families whose training nobody listed, whatever the checkpoint: how they were trained, and where that is written.
+const UNDISCLOSED: [(&str, &str, &str); 4] = [
+    (
+        "Whisper",
+        "trained on recordings collected from the internet, which are not listed",
+        WHISPER,
+    ),
+    (
+        "Qwen2-Audio",
+        "Whisper, trained further inside a language model for tasks that include emotions, on recordings that are not listed",
+        "Chu et al., \"Qwen2-Audio Technical Report\", 2024 (arXiv 2407.10759)",
+    ),
+    (
+        "Qwen2.5-Omni",
+        "Qwen2-Audio's encoder, trained further inside a language model on recordings that are not listed",
+        "Xu et al., \"Qwen2.5-Omni Technical Report\", 2025 (arXiv 2503.20215)",
+    ),
+    (
+        "Voxtral",
+        "Whisper, trained further inside a language model on recordings that are not listed",
+        "Liu et al., \"Voxtral\", 2025 (arXiv 2507.13264)",
+    ),
+];
 
 impl ZooEntry {
     /// What is known of its training.
@@ -112,7 +159,7 @@ pub(crate) fn markdown() -> String {
          that nothing is known, not that nothing was heard.\n\n\
          | name | corpora | with labels | how | source |\n|---|---|---|---|---|\n",
     );
-    let mut told = false;
+    let mut told = Vec::new();
     for entry in crate::zoo() {
         for fact in entry.training_facts() {
             let corpora = match fact.heard {
@@ -122,11 +169,11 @@ pub(crate) fn markdown() -> String {
             };
             let mut name = format!("`{}`", fact.encoder);
             if fact.heard == Heard::Undisclosed {
-                if told {
+                if told.contains(&entry.family) {
                     continue;
                 }
-                told = true;
-                name = "Whisper, all".to_owned();
+                told.push(entry.family);
+                name = format!("{}, all", entry.family);
             }
             let labels = if fact.labels { "yes" } else { "no" };
             // Writing to a string cannot fail.

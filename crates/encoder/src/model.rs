@@ -1,10 +1,11 @@
 //! A configuration of any family, and the network it builds.
 
 use crate::families::Network;
+use crate::families::conformer::{Conformer, ConformerConfig, Front};
 use crate::families::data2vec2::{Data2Vec2, Data2Vec2Config};
 use crate::families::fbank::Fbank;
 use crate::families::speech::{Speech, SpeechConfig};
-use crate::families::whisper::{self, Whisper, WhisperConfig};
+use crate::families::whisper::{Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
 use crate::weights::Loader;
 use crate::{EncoderError, Normalisation};
@@ -16,6 +17,7 @@ pub(crate) enum ModelConfig {
     Whisper(WhisperConfig),
     Speech(SpeechConfig),
     Data2Vec2(Data2Vec2Config),
+    Conformer(ConformerConfig),
     /// Log-mel energies, without weights.
     Fbank(FbankOptions),
 }
@@ -24,10 +26,11 @@ impl ModelConfig {
     /// For people.
     pub(crate) fn family(&self) -> &'static str {
         match self {
-            Self::Whisper(_) => "Whisper",
+            Self::Whisper(config) => config.family,
             Self::Speech(config) => config.kind.name(),
             Self::Data2Vec2(config) if config.tokens > 0 => "emotion2vec",
             Self::Data2Vec2(_) => "data2vec 2.0",
+            Self::Conformer(config) => config.family(),
             Self::Fbank(_) => "log-mel",
         }
     }
@@ -37,6 +40,7 @@ impl ModelConfig {
             Self::Whisper(config) => config.layers,
             Self::Speech(config) => config.layers,
             Self::Data2Vec2(config) => config.layers(),
+            Self::Conformer(config) => config.layers,
             Self::Fbank(_) => 0,
         }
     }
@@ -46,6 +50,7 @@ impl ModelConfig {
             Self::Whisper(config) => config.heads,
             Self::Speech(config) => config.heads,
             Self::Data2Vec2(config) => config.heads,
+            Self::Conformer(config) => config.heads,
             Self::Fbank(_) => 0,
         }
     }
@@ -55,7 +60,17 @@ impl ModelConfig {
             Self::Whisper(config) => config.dim,
             Self::Speech(config) => config.dim,
             Self::Data2Vec2(config) => config.dim,
+            Self::Conformer(config) => config.dim,
             Self::Fbank(options) => options.dim(),
+        }
+    }
+
+    /// Whether it hears a spectrum, so that nothing is to be done to the waveform.
+    pub(crate) fn hears_spectra(&self) -> bool {
+        match self {
+            Self::Whisper(_) | Self::Fbank(_) => true,
+            Self::Conformer(config) => matches!(config.front, Front::Spectra { .. }),
+            Self::Speech(_) | Self::Data2Vec2(_) => false,
         }
     }
 
@@ -65,6 +80,7 @@ impl ModelConfig {
             Self::Whisper(_) => 320,
             Self::Speech(config) => config.front_end.hop(),
             Self::Data2Vec2(config) => config.front_end.hop(),
+            Self::Conformer(config) => config.hop(),
             Self::Fbank(_) => FBANK_HOP,
         }
     }
@@ -72,9 +88,10 @@ impl ModelConfig {
     /// The frames of so many samples that are at least [`ModelConfig::shortest`].
     pub(crate) fn frames(&self, samples: usize) -> usize {
         match self {
-            Self::Whisper(_) => whisper::frames(samples),
+            Self::Whisper(config) => config.frames(samples),
             Self::Speech(config) => config.front_end.frames(samples),
             Self::Data2Vec2(config) => config.front_end.frames(samples),
+            Self::Conformer(config) => config.frames(samples),
             Self::Fbank(options) => options.frames(samples),
         }
     }
@@ -82,7 +99,7 @@ impl ModelConfig {
     /// The frames that are computed for so many samples, which may be more than are kept.
     pub(crate) fn computed_frames(&self, samples: usize) -> usize {
         match self {
-            Self::Whisper(_) => whisper::POSITIONS,
+            Self::Whisper(config) => config.computed_frames(samples),
             _ => self.frames(samples),
         }
     }
@@ -90,7 +107,7 @@ impl ModelConfig {
     /// The most samples that are looked at.
     pub(crate) fn longest(&self) -> Option<usize> {
         match self {
-            Self::Whisper(_) => Some(whisper::LONGEST),
+            Self::Whisper(config) => config.longest(),
             _ => None,
         }
     }
@@ -100,6 +117,7 @@ impl ModelConfig {
         match self {
             Self::Speech(config) => config.front_end.shortest(),
             Self::Data2Vec2(config) => config.front_end.shortest(),
+            Self::Conformer(config) => config.shortest(),
             Self::Whisper(_) | Self::Fbank(_) => 1,
         }
     }
@@ -113,6 +131,9 @@ impl ModelConfig {
             }
             Self::Data2Vec2(config) => {
                 Data2Vec2::build(config, Normalisation::None, loader, Census).map(drop)
+            }
+            Self::Conformer(config) => {
+                Conformer::build(config, Normalisation::None, loader, Census).map(drop)
             }
             Self::Fbank(_) => Ok(()),
         }
@@ -132,6 +153,9 @@ impl ModelConfig {
             Self::Speech(config) => Box::new(Speech::build(config, normalisation, loader, device)?),
             Self::Data2Vec2(config) => {
                 Box::new(Data2Vec2::build(config, normalisation, loader, device)?)
+            }
+            Self::Conformer(config) => {
+                Box::new(Conformer::build(config, normalisation, loader, device)?)
             }
             Self::Fbank(options) => Box::new(Fbank { options: *options }),
         })

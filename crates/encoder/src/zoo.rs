@@ -168,6 +168,21 @@ const fn emotion2vec(parameters: Option<u64>, layers: Option<usize>, dim: usize)
     }
 }
 
+const fn tower(family: &'static str, parameters: u64) -> Shape {
+    Shape {
+        layers: Some(32),
+        dim: 1280,
+        ..raw(base(family, parameters))
+    }
+}
+
+const fn conformer() -> Shape {
+    Shape {
+        parameters: None,
+        ..large("wav2vec 2.0 conformer", 0)
+    }
+}
+
 const fn wav2vec2_large(licence: &'static str) -> Shape {
     licensed(large("wav2vec 2.0", 315_437_696), licence)
 }
@@ -412,6 +427,57 @@ const ZOO: &[ZooEntry] = &[
         licensed(large("UniSpeech-SAT", 315_434_112), "CC-BY-SA-3.0"),
         None,
     ),
+    row(
+        "w2v-bert-2.0",
+        hub("facebook/w2v-bert-2.0"),
+        raw(licensed(large("w2v-BERT 2.0", 580_492_096), "MIT")),
+        None,
+    ),
+    row(
+        "wav2vec2-conformer-rel-pos-large",
+        hub("facebook/wav2vec2-conformer-rel-pos-large"),
+        conformer(),
+        None,
+    ),
+    row(
+        "wav2vec2-conformer-rope-large",
+        hub("facebook/wav2vec2-conformer-rope-large"),
+        conformer(),
+        None,
+    ),
+    row(
+        "audeering-msp-dim",
+        hub("audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"),
+        Shape {
+            layers: Some(12),
+            ..licensed(large("wav2vec 2.0", 164_283_008), "CC-BY-NC-SA-4.0")
+        },
+        None,
+    ),
+    row(
+        "superb-er-hubert-large",
+        hub("superb/hubert-large-superb-er"),
+        large("HuBERT", 315_437_696),
+        None,
+    ),
+    row(
+        "qwen2-audio-7b",
+        hub("Qwen/Qwen2-Audio-7B"),
+        tower("Qwen2-Audio", 636_968_960),
+        None,
+    ),
+    row(
+        "qwen2.5-omni-7b",
+        hub("Qwen/Qwen2.5-Omni-7B"),
+        tower("Qwen2.5-Omni", 635_048_960),
+        None,
+    ),
+    row(
+        "voxtral-mini-3b",
+        hub("mistralai/Voxtral-Mini-3B-2507"),
+        tower("Voxtral", 636_968_960),
+        None,
+    ),
 ];
 
 /// Every checkpoint known by name, the paper's ten first.
@@ -468,7 +534,9 @@ pub fn zoo_markdown() -> String {
             .layers
             .map_or_else(|| "–".to_owned(), |n| n.to_string());
         let waveform = match (entry.normalisation, entry.family) {
-            (_, "Whisper") => "log-mel",
+            (_, "Whisper" | "Qwen2-Audio" | "Qwen2.5-Omni" | "Voxtral" | "w2v-BERT 2.0") => {
+                "log-mel"
+            }
             (Normalisation::None, _) => "as it is",
             (Normalisation::Transformers | Normalisation::Fairseq, _) => "mean 0, variance 1",
         };

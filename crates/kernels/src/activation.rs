@@ -13,6 +13,8 @@ pub enum Activation {
     Relu,
     /// `x * Φ(x)` with the exact normal distribution function (PyTorch's `gelu(approximate="none")`). See [`gelu`] for its error.
     Gelu,
+    /// `x / (1 + e^-x)`, also called swish. See [`silu`] for its error.
+    Silu,
 }
 
 /// Applies [`Activation::Gelu`] in place.
@@ -32,6 +34,23 @@ pub fn relu(x: &mut [f32]) {
         activation: Activation::Relu,
         x,
     });
+}
+
+/// Applies [`Activation::Silu`] in place.
+///
+/// Largest error against double precision for |x| < 80, on every path: 3e-7 relative (`tests/kernels/functions.rs`).
+pub fn silu(x: &mut [f32]) {
+    dispatch::<false, _>(Apply {
+        activation: Activation::Silu,
+        x,
+    });
+}
+
+/// Applies any activation in place.
+pub(crate) fn apply(activation: Activation, x: &mut [f32]) {
+    if activation != Activation::None {
+        dispatch::<false, _>(Apply { activation, x });
+    }
 }
 
 struct Apply<'a> {
@@ -58,6 +77,7 @@ pub(crate) fn activate<S: Simd>(simd: S, activation: Activation, v: S::V) -> S::
         Activation::None => v,
         Activation::Relu => simd.max(simd.splat(0.0), v),
         Activation::Gelu => gelu_vector(simd, v),
+        Activation::Silu => silu_vector(simd, v),
     }
 }
 
@@ -95,4 +115,15 @@ fn gelu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
         exp(simd, simd.mul(simd.mul(z, simd.splat(-0.5)), z)),
     );
     simd.fma(z, minus_tail, simd.max(simd.splat(0.0), x))
+}
+
+/// `(max(x, 0) + min(x, 0) e^-|x|) / (1 + e^-|x|)`: the exponential is of nothing positive.
+#[inline(always)]
+fn silu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
+    let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
+    let e = exp(simd, simd.sub(zero, simd.abs(x)));
+    // Below -100 the exponential is zero; without the limit infinity times zero would be no number.
+    let below = simd.max(simd.splat(-100.0), simd.min(zero, x));
+    let above = simd.fma(below, e, simd.max(zero, x));
+    simd.div(above, simd.add(one, e))
 }

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use crate::activation::apply;
+use crate::depthwise::depthwise;
 use crate::linear::{Epilogue, PackedLinear, Precision, linear, linear_strided};
 use crate::matrix::Rows;
 
@@ -42,6 +44,8 @@ pub struct Conv1d {
     shape: ConvShape,
     /// `[group]` of `[outputs / groups, kernel * inputs / groups]`.
     groups: Vec<PackedLinear>,
+    /// Instead of those where every channel is a group of its own: `[kernel, channel]`.
+    taps: Option<Vec<f32>>,
 }
 
 impl Conv1d {
@@ -73,6 +77,16 @@ impl Conv1d {
             outputs * group_in * kernel,
             "weight of {shape:?}"
         );
+        if groups > 1 && (group_in, group_out) == (1, 1) {
+            // A product of one column would leave most of a vector empty. Nothing is rounded here in any precision: there is
+            // little to win where every number is used once a tap.
+            let taps = (0..kernel).flat_map(|k| weight.iter().skip(k).step_by(kernel));
+            return Self {
+                shape,
+                groups: Vec::new(),
+                taps: Some(taps.copied().collect()),
+            };
+        }
         let mut rows = vec![0.0; group_out * kernel * group_in];
         let packed = (0..groups).map(|g| {
             for o in 0..group_out {
@@ -88,7 +102,12 @@ impl Conv1d {
             PackedLinear::new(&rows, group_out, kernel * group_in, precision)
         });
         let groups = packed.collect();
-        Self { shape, groups }
+        let taps = None;
+        Self {
+            shape,
+            groups,
+            taps,
+        }
     }
 
     /// The same packed weights under another shape with windows of the same length.
@@ -145,6 +164,20 @@ pub fn conv1d(x: &[f32], conv: &Conv1d, epilogue: &Epilogue<'_>, out: &mut [f32]
     }
     if let Some(bias) = epilogue.bias {
         assert_eq!(bias.len(), shape.outputs, "conv1d: bias");
+    }
+    if let Some(taps) = &conv.taps {
+        depthwise(x, taps, shape, out);
+        for (index, row) in out.chunks_exact_mut(channels).enumerate() {
+            if let Some(bias) = epilogue.bias {
+                row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+            }
+            apply(epilogue.activation, row);
+            if let Some(residual) = epilogue.residual {
+                let residual = &residual[index * channels..][..channels];
+                row.iter_mut().zip(residual).for_each(|(y, r)| *y += r);
+            }
+        }
+        return;
     }
     thread_local! {
         static PADDED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };

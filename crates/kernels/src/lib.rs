@@ -15,6 +15,7 @@ mod attention;
 mod conv;
 mod conv_norm;
 mod convert;
+mod depthwise;
 mod exp;
 mod gate;
 mod gemm;
@@ -30,7 +31,7 @@ mod peak;
 mod softmax;
 mod statistics;
 
-pub use activation::{Activation, gelu, relu};
+pub use activation::{Activation, gelu, relu, silu};
 pub use attention::{Attention, AttentionBias, attention};
 pub use conv::{Conv1d, ConvShape, conv1d};
 pub use conv_norm::{ConvNorm, FoldedConv};

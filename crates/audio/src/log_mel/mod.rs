@@ -1,12 +1,14 @@
-//! Log-mel spectra: [`whisper`] as the Whisper checkpoints expect them, [`fbank`] as a baseline
+//! Log-mel spectra: [`whisper`] as the Whisper checkpoints expect them, [`kaldi_fbank`] as w2v-BERT does, [`fbank`] as a baseline
 //! that needs no weights.
 
 mod delta;
 mod fbank;
+mod kaldi;
 mod mel;
 mod spectrum;
 mod whisper;
 
 pub use delta::deltas;
 pub use fbank::{FBANK_HOP, Fbank, FbankOptions, fbank};
-pub use whisper::{WHISPER_FRAMES, WHISPER_SAMPLES, whisper};
+pub use kaldi::{KALDI_HOP, KALDI_WINDOW, kaldi_fbank, kaldi_frames};
+pub use whisper::{WHISPER_FRAMES, WHISPER_SAMPLES, whisper, whisper_frames};

@@ -20,37 +20,59 @@ const RANGE: f32 = 8.0;
 /// Within 1e-5 of transformers on the reference utterances (`tests/log_mel.rs`).
 pub fn whisper(samples_16k: &[f32], bins: usize) -> Vec<f32> {
     let samples = &samples_16k[..samples_16k.len().min(WHISPER_SAMPLES)];
+    let rows = whisper_frames(samples, bins, WHISPER_SAMPLES, WHISPER_FRAMES);
+    let mut out = vec![0.0; rows.len()];
+    for (frame, row) in rows.chunks_exact(bins).enumerate() {
+        for (band, &value) in row.iter().enumerate() {
+            out[band * WHISPER_FRAMES + frame] = value;
+        }
+    }
+    out
+}
+
+/// The first `frames` frames `[frame, mel]` of a waveform that silence follows up to `padded` samples, at whose ends it
+/// is reflected. The loudest value, which decides how deep the others go, is that of the whole.
+///
+/// # Panics
+/// If the waveform is longer than `padded`, or that has fewer frames.
+pub fn whisper_frames(samples: &[f32], bins: usize, padded: usize, frames: usize) -> Vec<f32> {
+    assert!(
+        samples.len() <= padded && frames <= padded / HOP,
+        "{} samples of {padded}, {frames} frames",
+        samples.len()
+    );
     let filters = MelFilters::new(bins, FFT, 16_000.0);
     let mut spectrum = Spectrum::new(FFT, FFT);
 
     // Frames from here on see the padding alone; all their bands are at the floor.
     let reach = samples.len() + FFT / 2;
-    let sounding = if reach > WHISPER_SAMPLES {
-        WHISPER_FRAMES
+    let sounding = if reach > padded {
+        padded / HOP
     } else {
-        reach.div_ceil(HOP)
+        reach.div_ceil(HOP).min(padded / HOP)
     };
-    let mut out = vec![FLOOR.log10(); bins * WHISPER_FRAMES];
-    for frame in 0..sounding {
+    let mut out = vec![FLOOR.log10(); bins * frames.max(sounding)];
+    for (frame, row) in out.chunks_exact_mut(bins).take(sounding).enumerate() {
         let start = (frame * HOP) as isize - (FFT / 2) as isize;
         let power = spectrum.power(|i| {
-            let index = reflect(start + i as isize);
+            let index = reflect(start + i as isize, padded);
             samples.get(index).copied().unwrap_or(0.0)
         });
-        for (band, energy) in filters.apply(power).enumerate() {
-            out[band * WHISPER_FRAMES + frame] = energy.max(FLOOR).log10();
+        for (value, energy) in row.iter_mut().zip(filters.apply(power)) {
+            *value = energy.max(FLOOR).log10();
         }
     }
     let lowest = out.iter().copied().fold(f32::MIN, f32::max) - RANGE;
+    out.truncate(bins * frames);
     for value in &mut out {
         *value = (value.max(lowest) + 4.0) / 4.0;
     }
     out
 }
 
-/// The index that `numpy.pad(mode="reflect")` shows outside the 30 s.
-fn reflect(index: isize) -> usize {
-    let last = WHISPER_SAMPLES as isize - 1;
+/// The index that `numpy.pad(mode="reflect")` shows outside so many samples.
+fn reflect(index: isize, padded: usize) -> usize {
+    let last = padded as isize - 1;
     let index = index.unsigned_abs() as isize;
     (if index > last {
         2 * last - index

@@ -1,6 +1,7 @@
 //! The model families. Each says how its configuration reads, which tensors it needs, and how a
 //! waveform becomes hidden states; everything is written once on [`crate::ops`].
 
+pub(crate) mod conformer;
 pub(crate) mod data2vec2;
 pub(crate) mod fbank;
 pub(crate) mod speech;

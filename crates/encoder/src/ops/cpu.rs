@@ -1,12 +1,13 @@
 //! The CPU: packed weights and fused operations of `emobox_kernels`, one utterance a thread.
 
+use super::distances::Distances;
 use super::{
     Activation, Attend, Bias, ConvWeights, FirstWeights, Framing, GateWeights, LinearWeights,
     NormWeights, OpResult, Ops, Piece, Prepare,
 };
 use emobox_kernels::{
     Affine, Attention, AttentionBias, Conv1d, Epilogue, MatRef, PackedLinear, Precision, Rows,
-    attention, conv1d, gelu, layer_norm, linear, matmul, relu, softmax_rows,
+    attention, conv1d, gelu, layer_norm, linear, matmul, relu, silu, softmax_rows,
 };
 use std::sync::Arc;
 
@@ -311,6 +312,26 @@ impl Ops for Cpu {
                 table: &table.values,
                 span: frames,
             },
+            Bias::Distances {
+                table,
+                offsets,
+                before,
+            } => {
+                let distances = Distances {
+                    query: &query.values,
+                    key_value: &key_value.values,
+                    heads,
+                    dim,
+                    scale: scale(dim / heads),
+                    table: &table.values,
+                    offsets: offsets.map(|plane| plane.values.as_slice()),
+                    before: *before,
+                };
+                return Ok(Plane {
+                    values: distances.attention(),
+                    columns: dim,
+                });
+            }
             Bias::Alibi { scales, tokens: 0 } => AttentionBias::Alibi { scales },
             Bias::Alibi { scales, tokens } => return Ok(attention_after(attend, scales, *tokens)),
         };
@@ -327,6 +348,44 @@ impl Ops for Cpu {
         };
         attention(&attention_of, &mut out.values);
         Ok(out)
+    }
+
+    fn glu(&self, x: &Plane) -> OpResult<Plane> {
+        let columns = x.columns / 2;
+        let mut out = Plane::zeros(x.rows(), columns);
+        let rows = x.values.chunks_exact(x.columns);
+        for (row, out) in rows.zip(out.values.chunks_exact_mut(columns)) {
+            let (values, gates) = row.split_at(columns);
+            for ((out, value), &gate) in out.iter_mut().zip(values).zip(gates) {
+                *out = value * sigmoid(gate);
+            }
+        }
+        Ok(out)
+    }
+
+    fn rotate(&self, x: &Plane, angles: &Plane) -> OpResult<Plane> {
+        let mut out = x.clone();
+        let rows = out.values.chunks_exact_mut(x.columns);
+        for (row, angles) in rows.zip(angles.values.chunks_exact(angles.columns)) {
+            let (cosines, sines) = angles.split_at(angles.len() / 2);
+            for head in row.chunks_exact_mut(angles.len()) {
+                let (first, second) = head.split_at_mut(angles.len() / 2);
+                let both = first.iter_mut().zip(second);
+                for ((a, b), (cosine, sine)) in both.zip(cosines.iter().zip(sines)) {
+                    (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn beside(&self, x: &Plane, y: &Plane) -> OpResult<Plane> {
+        let rows = x.values.chunks_exact(x.columns);
+        let rows = rows.zip(y.values.chunks_exact(y.columns));
+        Ok(Plane {
+            values: rows.flat_map(|(a, b)| [a, b]).flatten().copied().collect(),
+            columns: x.columns + y.columns,
+        })
     }
 
     fn gate(&self, x: &Plane, weights: &GateWeights) -> OpResult<Plane> {
@@ -358,6 +417,7 @@ fn activate(x: &mut Plane, activation: Activation) {
         Activation::None => {}
         Activation::Relu => relu(&mut x.values),
         Activation::Gelu => gelu(&mut x.values),
+        Activation::Silu => silu(&mut x.values),
     }
 }
 

@@ -9,6 +9,7 @@
 mod census;
 mod cpu;
 mod device;
+mod distances;
 mod first;
 mod timed;
 
@@ -88,6 +89,12 @@ pub(crate) trait Prepare {
         Ok(())
     }
 
+    /// Whether it has what conformers need beside transformers' operations: [`Activation::Silu`], [`Ops::glu`], [`Ops::rotate`],
+    /// [`Ops::beside`] and [`Bias::Distances`]; an error that says so where it has not.
+    fn conformers(&self) -> OpResult<()> {
+        Ok(())
+    }
+
     fn linear_weights(&self, weights: LinearWeights) -> OpResult<Self::Linear>;
     fn conv_weights(&self, weights: ConvWeights) -> OpResult<Self::Conv>;
     fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First>;
@@ -106,6 +113,16 @@ pub(crate) enum Bias<'a, T> {
         table: &'a T,
         /// `[head, query]`.
         gate: &'a T,
+    },
+    /// Embeddings of distances: `query[i] · table[d] / √(head dim) + offsets[d, h]` with the distance `d = j − i` from `−before` up;
+    /// those beyond the table are as its first or last.
+    Distances {
+        /// `[distance, head × head dim]`.
+        table: &'a T,
+        /// `[distance, head]`, scaled already.
+        offsets: Option<&'a T>,
+        /// The first row is of the distance `−before`.
+        before: usize,
     },
     /// ALiBi: `−scales[h] · |i − j|`, except where query or key is one of the first `tokens` rows.
     Alibi {
@@ -214,6 +231,13 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     fn scale_shift(&self, x: Self::Tensor, weights: &Self::Norm) -> OpResult<Self::Tensor>;
     /// `softmax(q kᵀ / √(head dim) + bias) v`, heads side by side: `[query, head × head dim]`.
     fn attention(&self, attend: &Attend<'_, Self::Tensor>) -> OpResult<Self::Tensor>;
+    /// The first half of the columns times the logistic function of the other half.
+    fn glu(&self, x: &Self::Tensor) -> OpResult<Self::Tensor>;
+    /// Rotary positions: of each head's columns `a` and `b`, the first and second half, `a cos − b sin` and `b cos + a sin`, where
+    /// `angles` `[row, head dim]` holds the cosines of `head dim / 2` angles, then their sines.
+    fn rotate(&self, x: &Self::Tensor, angles: &Self::Tensor) -> OpResult<Self::Tensor>;
+    /// The columns of `x`, then those of `y`.
+    fn beside(&self, x: &Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor>;
     /// The gate of every head and frame, `[head, frame]`, from the input of attention.
     fn gate(&self, x: &Self::Tensor, weights: &Self::Gate) -> OpResult<Self::Tensor>;
 }

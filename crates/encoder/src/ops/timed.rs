@@ -105,6 +105,10 @@ impl<D: Prepare> Prepare for Timed<D> {
         self.device.attention_shape(dim, heads)
     }
 
+    fn conformers(&self) -> OpResult<()> {
+        self.device.conformers()
+    }
+
     fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First> {
         let shape = weights.shape;
         Ok((self.device.first_weights(weights)?, shape))
@@ -257,6 +261,18 @@ impl<D: Ops> Ops for Timed<D> {
             .sum();
         let flops = 4.0 * pairs * self.columns(attend.query) as f64;
         self.timed("attention", flops, |device| device.attention(attend))
+    }
+
+    fn glu(&self, x: &Self::Tensor) -> OpResult<Self::Tensor> {
+        self.timed("gate", 0.0, |device| device.glu(x))
+    }
+
+    fn rotate(&self, x: &Self::Tensor, angles: &Self::Tensor) -> OpResult<Self::Tensor> {
+        self.timed("rotate", 0.0, |device| device.rotate(x, angles))
+    }
+
+    fn beside(&self, x: &Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor> {
+        self.timed("copy", 0.0, |device| device.beside(x, y))
     }
 
     fn gate(&self, x: &Self::Tensor, weights: &Self::Gate) -> OpResult<Self::Tensor> {

@@ -1,4 +1,3 @@
-use crate::EncoderError;
 use crate::ops::{Activation, ConvShape, ConvWeights, NormWeights, OpResult, Ops, Prepare, Role};
 use crate::weights::Loader;
 
@@ -67,7 +66,13 @@ impl<P: Prepare> Positional<P> {
         match config {
             PositionalConfig::Single { batch_norm, .. } => {
                 if batch_norm {
-                    built.batch_norm = Some(batch_norm_weights(dim, loader, device)?);
+                    let affine =
+                        batch_norm_affine("encoder.pos_conv_embed.batch_norm", dim, loader)?;
+                    built.batch_norm = Some(device.norm_weights(NormWeights {
+                        role: Role::Stream,
+                        affine: Some(affine),
+                        eps: EPSILON,
+                    })?);
                 }
                 let weight = single_weight(shape, loader)?;
                 let bias = Some(loader.tensor("encoder.pos_conv_embed.conv.bias", &[dim])?);
@@ -185,13 +190,12 @@ fn weight_norm(mut direction: Vec<f32>, length: &[f32]) -> Vec<f32> {
 }
 
 /// Batch normalisation of a trained model is a scale and a shift a channel.
-fn batch_norm_weights<P: Prepare>(
+pub(crate) fn batch_norm_affine(
+    name: &str,
     dim: usize,
     loader: &mut Loader<'_>,
-    device: &P,
-) -> Result<P::Norm, EncoderError> {
-    let mut read =
-        |part: &str| loader.tensor(&format!("encoder.pos_conv_embed.batch_norm.{part}"), &[dim]);
+) -> OpResult<(Vec<f32>, Vec<f32>)> {
+    let mut read = |part: &str| loader.tensor(&format!("{name}.{part}"), &[dim]);
     let (weight, bias) = (read("weight")?, read("bias")?);
     let (mean, variance) = (read("running_mean")?, read("running_var")?);
     let scale: Vec<f32> = weight
@@ -205,9 +209,5 @@ fn batch_norm_weights<P: Prepare>(
         .zip(&scale)
         .map(|((&b, &m), &s)| b - m * s)
         .collect();
-    device.norm_weights(NormWeights {
-        role: Role::Stream,
-        affine: Some((scale, shift)),
-        eps: EPSILON,
-    })
+    Ok((scale, shift))
 }

@@ -1,6 +1,6 @@
 //! The errors that the documentation states, measured.
 
-use emobox_kernels::{Path, gelu, softmax_rows};
+use emobox_kernels::{Path, gelu, silu, softmax_rows};
 
 use crate::support;
 use crate::support::on_each_path;
@@ -41,6 +41,30 @@ fn gelu_is_as_exact_as_stated() {
     on_each_path(|_| {
         let mut x = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1e30];
         gelu(&mut x);
+        assert!(x[0].is_nan());
+        assert_eq!((x[1], x[2].abs(), x[3].abs()), (f32::INFINITY, 0.0, 0.0));
+    });
+}
+
+/// Stated in the documentation of `silu`.
+const SILU_RELATIVE: f64 = 3e-7;
+
+#[test]
+fn silu_is_as_exact_as_stated() {
+    let x: Vec<f32> = (-800_000..800_000).map(|i| i as f32 * 1e-4).collect();
+    on_each_path(|path: Path| {
+        let mut got = x.clone();
+        silu(&mut got);
+        let mut worst = 0.0f64;
+        for (&x, &got) in x.iter().zip(&got) {
+            let expected = f64::from(x) / (1.0 + f64::from(-x).exp());
+            if expected != 0.0 {
+                worst = worst.max((f64::from(got) - expected).abs() / expected.abs());
+            }
+        }
+        assert!(worst < SILU_RELATIVE, "{path}: {worst:e}");
+        let mut x = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1e30];
+        silu(&mut x);
         assert!(x[0].is_nan());
         assert_eq!((x[1], x[2].abs(), x[3].abs()), (f32::INFINITY, 0.0, 0.0));
     });

@@ -174,6 +174,22 @@ fn grouped_padded_convolution_agrees_with_its_definition() {
             groups: 1,
             padding: (0, 0),
         },
+        ConvShape {
+            inputs: 37,
+            outputs: 37,
+            kernel: 31,
+            stride: 1,
+            groups: 37,
+            padding: (30, 0),
+        },
+        ConvShape {
+            inputs: 16,
+            outputs: 16,
+            kernel: 61,
+            stride: 2,
+            groups: 16,
+            padding: (30, 30),
+        },
     ] {
         let frames = 45;
         let (group_in, group_out) = (shape.inputs / shape.groups, shape.outputs / shape.groups);

@@ -89,7 +89,7 @@ pub(crate) struct SpeechConfig {
 pub(crate) const KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
 pub(crate) const STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
 /// `gelu_python` is the same exact function, spelt out in transformers.
-const ACTIVATIONS: [(&str, Activation); 3] = [
+pub(crate) const ACTIVATIONS: [(&str, Activation); 3] = [
     ("gelu", Activation::Gelu),
     ("relu", Activation::Relu),
     ("gelu_python", Activation::Gelu),
@@ -133,7 +133,10 @@ impl SpeechConfig {
     }
 }
 
-fn front_end(config: &Config<'_>, data2vec: bool) -> Result<FrontEndConfig, EncoderError> {
+pub(crate) fn front_end(
+    config: &Config<'_>,
+    data2vec: bool,
+) -> Result<FrontEndConfig, EncoderError> {
     let dims = config.counts("conv_dim", &[512; 7], 1..=8192)?;
     let kernels = config.counts("conv_kernel", &KERNELS, 1..=64)?;
     let strides = config.counts("conv_stride", &STRIDES, 1..=64)?;

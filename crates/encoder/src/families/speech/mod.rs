@@ -5,7 +5,7 @@ mod config;
 mod fairseq;
 mod relative;
 
-pub(crate) use config::{Kind, SpeechConfig};
+pub(crate) use config::{ACTIVATIONS, Kind, SpeechConfig, front_end};
 pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config};
 
 use super::Network;

@@ -109,8 +109,16 @@ impl OnGpu {
     }
 }
 
+/// What [`OnGpu::conformers`](super::Prepare::conformers) refuses before anything is computed.
+fn of_conformers() -> EncoderError {
+    EncoderError::Device("an operation of conformers".to_owned())
+}
+
+/// # Panics
+/// For what [`OnGpu::conformers`](super::Prepare::conformers) has refused.
 fn activation(activation: Activation) -> emobox_gpu::Activation {
     match activation {
+        Activation::Silu => panic!("the device has no SiLU"),
         Activation::None => emobox_gpu::Activation::None,
         Activation::Relu => emobox_gpu::Activation::Relu,
         Activation::Gelu => emobox_gpu::Activation::Gelu,
@@ -436,6 +444,7 @@ impl Ops for OnGpu {
                     gate: &gate_held,
                 }
             }
+            Bias::Distances { .. } => return Err(of_conformers()),
             Bias::Alibi { scales, tokens } => {
                 held = self.gpu.upload(scales)?;
                 AttentionBias::Alibi {
@@ -455,6 +464,18 @@ impl Ops for OnGpu {
         };
         let y = self.gpu.attention(&attention)?;
         Ok(self.plane(y, Arc::clone(&query.spans), query.columns))
+    }
+
+    fn glu(&self, _: &Plane) -> OpResult<Plane> {
+        Err(of_conformers())
+    }
+
+    fn rotate(&self, _: &Plane, _: &Plane) -> OpResult<Plane> {
+        Err(of_conformers())
+    }
+
+    fn beside(&self, _: &Plane, _: &Plane) -> OpResult<Plane> {
+        Err(of_conformers())
     }
 
     fn gate(&self, x: &Plane, weights: &GpuGate) -> OpResult<Plane> {

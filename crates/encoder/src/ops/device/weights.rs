@@ -59,6 +59,10 @@ impl Prepare for OnGpu {
         })
     }
 
+    fn conformers(&self) -> OpResult<()> {
+        self.needs(false, || "the gates and positions of conformers".to_owned())
+    }
+
     fn linear_weights(&self, weights: LinearWeights) -> OpResult<GpuLinear> {
         let LinearWeights {
             role,
