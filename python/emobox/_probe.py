@@ -94,6 +94,11 @@ class Probe:
         """Writes ``probe.safetensors`` and ``probe.json`` into a folder."""
         self._inner.save(Path(path))
 
+    def onnx(self) -> bytes:
+        """The probe as an ONNX model: from ``states`` ``[frame, dim]`` (``[layer, frame, dim]`` where it reads several layers), as `Encoder`
+        gives them, to ``log_probabilities`` ``[1, class]``. Normalisation is part of it; its metadata name classes, encoder and layers."""
+        return self._inner.onnx()
+
     @property
     def classes(self) -> list[str]:
         """The classes, in the order of the columns of `predict_log_proba`."""

@@ -3,13 +3,14 @@
 use crate::bench::{bench, lock};
 use crate::cell::Cell;
 use crate::heard::heard;
-use crate::predict::ENCODER_PLACE;
+use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
 use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, Context, Experiment, Home};
 use emobox_corpus::{audit, entry, whole_corpus};
-use emobox_files::{FileError, write_atomic};
+use emobox_encoder::{Encoder, EncoderSource};
+use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
 use emobox_probe::Probe;
 use emobox_report::scores_table;
 use std::fmt::Write;
@@ -82,6 +83,91 @@ pub fn fit(
         folder: out.to_owned(),
         run,
     })
+}
+
+/// The file of an exported model for other runtimes.
+pub const ONNX: &str = "probe.onnx";
+
+/// Larger files beside a checkpoint's weights are no configuration.
+const LARGEST_SETTINGS: u64 = 4 << 20;
+
+/// Copies a model, or any saved probe, into a folder that needs nothing else: the probe, also as ONNX, its card and scores, and with
+/// `with_encoder` the checkpoint that it was trained on (`encoder` where it was moved).
+///
+/// # Errors
+/// A folder that is no probe, an encoder that is not there, a file that cannot be written.
+pub fn export_model(
+    model: &Path,
+    encoder: Option<&Path>,
+    with_encoder: bool,
+    out: &Path,
+) -> Result<(), BenchError> {
+    let probe = Probe::load(model)?;
+    let copy = |from: &Path, to: &Path| -> Result<(), BenchError> {
+        let mut file = std::fs::File::open(from).map_err(|e| FileError::io("read", from, e))?;
+        write_atomic_with(to, |mut to| std::io::copy(&mut file, &mut to).map(drop))?;
+        Ok(())
+    };
+    let mut place = EncoderPlace { path: None };
+    if with_encoder {
+        let known = read_json::<EncoderPlace>(model.join(ENCODER_PLACE)).ok();
+        let known = known.and_then(|place| Some(model.join(place.path?)));
+        let name = probe.description().features.encoder.clone();
+        let source = match encoder.map(Path::to_owned).or(known).filter(|p| p.exists()) {
+            Some(path) => EncoderSource::Local { name, path },
+            None => EncoderSource::Named(name),
+        };
+        let of = |e| BenchError::encoder(&probe.description().features.encoder, e);
+        let digest = Encoder::describe(&source)
+            .map_err(of)?
+            .info()
+            .weights_digest
+            .clone();
+        if digest != probe.description().features.weights_digest {
+            return Err(BenchError::Call(format!(
+                "the probe in {} was trained on other weights than these: name the right checkpoint with --encoder DIR",
+                model.display()
+            )));
+        }
+        if let Some(path) = Encoder::place(&source).map_err(of)? {
+            let (folder, inside) = match path.is_dir() {
+                true => (path.as_path(), Path::new("encoder").to_owned()),
+                false => {
+                    let name = path.file_name().unwrap_or_default();
+                    let folder = path.parent().unwrap_or(Path::new(""));
+                    (folder, Path::new("encoder").join(name))
+                }
+            };
+            for name in crate::check_encoder(&path)?
+                .files
+                .iter()
+                .map(|(name, _)| name)
+            {
+                let name = Path::new(name).file_name().unwrap_or_default();
+                copy(&folder.join(name), &out.join("encoder").join(name))?;
+            }
+            let files = std::fs::read_dir(folder).map_err(|e| FileError::io("read", folder, e))?;
+            for file in files.flatten() {
+                let from = file.path();
+                let is_text = from
+                    .extension()
+                    .is_some_and(|e| ["json", "yaml", "yml"].iter().any(|known| e == *known));
+                let size = std::fs::metadata(&from).map_or(u64::MAX, |m| m.len());
+                if is_text && size <= LARGEST_SETTINGS {
+                    copy(&from, &out.join("encoder").join(file.file_name()))?;
+                }
+            }
+            place.path = Some(inside);
+        }
+    }
+    for name in [MODEL_CARD, "scores.json", "report.html"] {
+        if model.join(name).exists() {
+            copy(&model.join(name), &out.join(name))?;
+        }
+    }
+    write_atomic(out.join(ONNX), &probe.to_onnx()?)?;
+    write_json(out.join(ENCODER_PLACE), &place)?;
+    Ok(probe.save(out)?)
 }
 
 /// What a user of the model must know.

@@ -72,7 +72,7 @@ pub use errors::embed_audio;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::{DeviceUse, ExtractOptions, Extracted, extract, open_store, plan_extraction};
-pub use fit::{Fitted, MODEL_CARD, fit};
+pub use fit::{Fitted, MODEL_CARD, ONNX, export_model, fit};
 pub use home::Home;
 pub use interchange::{ExportParts, Form, export};
 pub use listen::{Listening, RawFormat, RawSamples, Windows};

@@ -48,7 +48,7 @@ impl fmt::Display for Answer {
 /// `encoder.json` beside a saved probe: where its encoder was when it was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
 pub(crate) struct EncoderPlace {
-    /// The checkpoint's folder or file; none for an encoder that is found by its name.
+    /// The checkpoint's folder or file, as it is or below the folder of the probe; none for an encoder that is found by its name.
     pub(crate) path: Option<PathBuf>,
 }
 
@@ -75,8 +75,9 @@ impl Predictor {
         let features = &probe.description().features;
         let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
         let path = encoder.map(Path::to_owned).or_else(|| {
+            // Of an exported model the place is beside it.
             place
-                .and_then(|place| place.path)
+                .and_then(|place| Some(folder.join(place.path?)))
                 .filter(|path| path.exists())
         });
         let choice = EncoderChoice {

@@ -1,9 +1,11 @@
 //! The command line: what can be asked, in one place.
 
 mod export;
+mod model;
 mod submission;
 
 pub(crate) use export::ExportArgs;
+pub(crate) use model::ExportModelArgs;
 pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     Fit(FitArgs),
     /// Recognise the emotion of recordings with a model or a trained probe
     Predict(PredictArgs),
+    /// Copy a model with its encoder into one folder that predict runs anywhere, the probe as ONNX too
+    ExportModel(ExportModelArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
     Demo(DemoArgs),
     /// Run one task of a plan that `bench --plan` shows; what cluster tasks call

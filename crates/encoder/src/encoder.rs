@@ -100,6 +100,14 @@ impl Encoder {
         })
     }
 
+    /// Where the weights of an encoder lie: a checkpoint's folder or file; none for one without.
+    ///
+    /// # Errors
+    /// A name that nobody knows, or a checkpoint that is not on this machine.
+    pub fn place(source: &EncoderSource) -> Result<Option<PathBuf>, EncoderError> {
+        path_of(source)
+    }
+
     /// How many encoders this process has opened, weights and all.
     pub fn opened() -> usize {
         OPENED.load(Ordering::Relaxed)

@@ -19,6 +19,7 @@ mod layers;
 mod logs;
 mod loss;
 mod nuisance;
+mod onnx;
 mod oracle;
 mod origin;
 mod outcome;

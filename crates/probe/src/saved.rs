@@ -155,6 +155,18 @@ impl Probe {
         Ok(write_json(dir.join("probe.json"), &self.description)?)
     }
 
+    /// The head's tensors with their numbers.
+    pub(crate) fn tensors(&self) -> Result<Vec<(heads::Tensor, &[f32])>, ProbeError> {
+        let mut rest = self.weights.as_slice();
+        let layout = self.head()?.layout(&self.sizes()).into_iter();
+        let parts = layout.map(|tensor| {
+            let (mine, others) = rest.split_at(tensor.len());
+            rest = others;
+            (tensor, mine)
+        });
+        Ok(parts.collect())
+    }
+
     fn weight_bytes(&self, path: &Path) -> Result<Vec<u8>, ProbeError> {
         let unwritable = |e: safetensors::SafeTensorError| unreadable(path, e.to_string());
         let mut views = Vec::new();

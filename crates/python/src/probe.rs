@@ -13,7 +13,7 @@ use emobox_probe::{
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyByteArray;
+use pyo3::types::{PyByteArray, PyBytes};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -192,6 +192,15 @@ impl Probe {
             probe,
             curves: None,
         })
+    }
+
+    /// It as an ONNX model.
+    fn onnx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let model = self.probe.to_onnx();
+        Ok(PyBytes::new(
+            py,
+            &model.map_err(|e| exception(BenchError::Probe(e)))?,
+        ))
     }
 
     /// Writes `probe.safetensors` and `probe.json` into a folder.

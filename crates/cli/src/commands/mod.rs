@@ -65,6 +65,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Leaderboard(args) => submission::leaderboard(&session, args),
         Command::Fit(args) => predict::fit(&session, args),
         Command::Predict(args) => predict::run(&session, args),
+        Command::ExportModel(args) => predict::export(&session, args),
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {
             completions(*shell);

@@ -1,13 +1,13 @@
 //! `fit` and `predict`: a model, and the emotion of recordings.
 
 use super::Session;
-use crate::args::{FitArgs, PredictArgs};
+use crate::args::{ExportModelArgs, FitArgs, PredictArgs};
 use crate::exit::Outcome;
 use crate::output;
 use emobox_bench::{
     Answer, Listening, MODEL_CARD, Predictor, RawSamples, SampleRate, Windows, check_name,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outcome> {
     check_name(&args.name)?;
@@ -45,7 +45,11 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         windows: windows.transpose()?,
     };
     let windowed = how.windows.is_some();
-    let predictor = Predictor::open(&probe(session, args), args.encoder.as_deref(), args.device)?;
+    let predictor = Predictor::open(
+        &probe(session, &args.probe),
+        args.encoder.as_deref(),
+        args.device,
+    )?;
     let files = Predictor::recordings(&args.files)?;
     let mut answers = Vec::new();
     if args.csv {
@@ -80,11 +84,32 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
     Ok(Outcome::from_skips(skipped))
 }
 
+pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::Result<Outcome> {
+    let model = probe(session, &args.model);
+    let (encoder, with_encoder) = (args.encoder.as_deref(), !args.without_encoder);
+    emobox_bench::export_model(&model, encoder, with_encoder, &args.out)?;
+    let onnx = args.out.join(emobox_bench::ONNX);
+    if session.json {
+        output::json(&serde_json::json!({"model": args.out, "onnx": onnx}))?;
+    } else {
+        output::result(&args.out.display().to_string());
+    }
+    output::note(&format!(
+        "ask it with: emobox predict {} RECORDINGS",
+        args.out.display()
+    ));
+    output::note(&format!(
+        "wrote {} (its metadata says what goes in and comes out)",
+        onnx.display()
+    ));
+    Ok(Outcome::Complete)
+}
+
 /// A folder as it was named, else the model of that name.
-fn probe(session: &Session<'_>, args: &PredictArgs) -> PathBuf {
-    let named = args.probe.to_str().map(|name| session.home.model(name));
-    let named = named.filter(|folder| !args.probe.exists() && folder.exists());
-    named.unwrap_or_else(|| args.probe.clone())
+fn probe(session: &Session<'_>, words: &Path) -> PathBuf {
+    let named = words.to_str().map(|name| session.home.model(name));
+    let named = named.filter(|folder| !words.exists() && folder.exists());
+    named.unwrap_or_else(|| words.to_owned())
 }
 
 fn heading(predictor: &Predictor, windowed: bool) -> String {

@@ -2,7 +2,7 @@
 
 use crate::program::{Program, tone, tones, wav};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// A probe trained on 18 tones.
@@ -211,4 +211,53 @@ fn a_model_is_fitted_on_everything_and_asked_by_its_name() {
     program
         .run(&two)
         .fails_with(2, &["one corpus and one encoder"]);
+}
+
+#[test]
+fn an_exported_model_needs_nothing_else() {
+    let program = Program::new();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
+    let weights = std::fs::read(golden.join("data2vec2-base.pt")).unwrap();
+    let checkpoint = program.write("checkpoint/tiny.pt", &weights);
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let encoder = format!("tiny={}", checkpoint.display());
+    let seeds = ["--training-seeds", "1"];
+    program.succeed(
+        &[
+            &["fit", "mine", "--corpus", &corpus, "--encoder", &encoder][..],
+            &seeds,
+        ]
+        .concat(),
+    );
+    program.write("heard.wav", &wav(&tone(1, 2, 1.0)));
+    let answer = program.succeed(&["predict", "mine", "heard.wav"]).stdout;
+    program.succeed(&["export-model", "mine", "model"]);
+    program.succeed(&["export-model", "mine", "bare", "--without-encoder"]);
+    // Elsewhere: no home, no checkpoint where it was, another folder.
+    std::fs::remove_dir_all(program.path("home")).unwrap();
+    std::fs::remove_dir_all(program.path("checkpoint")).unwrap();
+    std::fs::rename(program.path("model"), program.path("elsewhere")).unwrap();
+    assert_eq!(
+        program
+            .succeed(&["predict", "elsewhere", "heard.wav"])
+            .stdout,
+        answer
+    );
+    for file in [
+        "probe.json",
+        "probe.safetensors",
+        "MODEL.md",
+        "encoder/tiny.pt",
+    ] {
+        assert!(program.path("elsewhere").join(file).exists(), "{file}");
+    }
+    // Version 8 of the format, made by emobox.
+    let onnx = std::fs::read(program.path("elsewhere/probe.onnx")).unwrap();
+    assert_eq!(onnx[..10], *b"\x08\x08\x12\x06emobox");
+    program
+        .run(&["predict", "bare", "heard.wav"])
+        .fails_with(2, &["unknown encoder `tiny`"]);
+    program
+        .run(&["export-model", "corpus", "again"])
+        .fails_with(1, &["probe.json"]);
 }

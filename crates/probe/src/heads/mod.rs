@@ -14,6 +14,7 @@ use crate::batch::Batch;
 use crate::random::{Purpose, stream, uniform};
 use crate::team::Team;
 pub(crate) use machine::Pooling;
+pub(crate) use statistics::VARIANCE_FLOOR;
 
 /// The paper's head.
 pub const DEFAULT: &str = "linear-relu-mean-linear";

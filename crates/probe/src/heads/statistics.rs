@@ -13,7 +13,7 @@ pub(super) const HEAD: Head = Head {
 };
 
 /// Added to the variance, so that a unit that never changes has a slope.
-pub(super) const VARIANCE_FLOOR: f32 = 1e-5;
+pub(crate) const VARIANCE_FLOOR: f32 = 1e-5;
 
 struct Statistics;
 
