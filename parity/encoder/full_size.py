@@ -12,9 +12,11 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 import common  # first: it lets transformers load
 
@@ -26,7 +28,12 @@ from transformers import (
     Data2VecAudioModel,
     HubertConfig,
     HubertModel,
+    SeamlessM4TFeatureExtractor,
+    Wav2Vec2BertConfig,
+    Wav2Vec2BertModel,
     Wav2Vec2Config,
+    Wav2Vec2ConformerConfig,
+    Wav2Vec2ConformerModel,
     Wav2Vec2FeatureExtractor,
     Wav2Vec2Model,
     WavLMConfig,
@@ -42,6 +49,7 @@ SAMPLES = 40_000
 LARGE = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096)
 STABLE = dict(**LARGE, feat_extract_norm="layer", do_stable_layer_norm=True)
 LARGE_V3 = dict(d_model=1280, encoder_layers=32, encoder_attention_heads=20, encoder_ffn_dim=5120, num_mel_bins=128)
+CONFORMER = dict(**LARGE, feat_extract_norm="layer", conv_bias=True, hidden_act="swish")
 MODELS = {
     "wav2vec2-base": (Wav2Vec2Config, Wav2Vec2Model, {}, True),
     "hubert-base": (HubertConfig, HubertModel, {}, True),
@@ -53,6 +61,9 @@ MODELS = {
     "data2vec2-base": ("fairseq", dict(depth=12, prenet=0, dim=768, heads=12)),
     "data2vec2-large": ("fairseq", dict(depth=16, prenet=8, dim=1024, heads=16)),
     "whisper-large-v3": (WhisperConfig, WhisperEncoder, LARGE_V3, None),
+    "w2v-bert-2.0": (Wav2Vec2BertConfig, Wav2Vec2BertModel, {}, "spectra"),
+    "wav2vec2-conformer-rel-pos-large": (Wav2Vec2ConformerConfig, Wav2Vec2ConformerModel, CONFORMER, True),
+    "wav2vec2-conformer-rope-large": (Wav2Vec2ConformerConfig, Wav2Vec2ConformerModel, dict(**CONFORMER, position_embeddings_type="rotary"), True),
 }
 
 
@@ -61,16 +72,28 @@ def transformers_reference(folder, wave, config_class, model_class, settings, no
     with torch.no_grad():
         model = model_class(config)
         common.fill(model)
+        if "rotary" in settings.values():
+            # Computed, and kept in the checkpoint; made values would be no positions.
+            columns = torch.arange(0, config.hidden_size // config.num_attention_heads, 2).float()
+            model.encoder.embed_positions.inv_freq.copy_(1.0 / 10_000 ** (columns / (2 * len(columns))))
         model.save_pretrained(folder)
-        if normalise is None:
-            features = WhisperFeatureExtractor(feature_size=config.num_mel_bins)(wave, sampling_rate=16_000, return_tensors="pt")
-            output = model(features.input_features, output_hidden_states=True)
-            frames = len(wave) // 320
+        if normalise == "spectra":
+            extractor = SeamlessM4TFeatureExtractor()
+            extractor.save_pretrained(folder)
+            inputs = dict(extractor(wave, sampling_rate=16_000, return_tensors="pt"))
+        elif normalise is None:
+            extractor = WhisperFeatureExtractor(feature_size=config.num_mel_bins)
+            inputs = {"input_features": extractor(wave, sampling_rate=16_000, return_tensors="pt").input_features}
         else:
             extractor = Wav2Vec2FeatureExtractor(do_normalize=normalise)
             extractor.save_pretrained(folder)
-            output = model(extractor(wave, sampling_rate=16_000, return_tensors="pt").input_values, output_hidden_states=True)
-            frames = output.last_hidden_state.shape[1]
+            inputs = {"input_values": extractor(wave, sampling_rate=16_000, return_tensors="pt").input_values}
+        torch.set_num_threads(1)
+        start = time.monotonic()
+        output = model(**inputs, output_hidden_states=True)
+        print(f"transformers: {time.monotonic() - start:.2f} s on one thread")
+        frames = {"spectra": lambda: int(inputs["attention_mask"].sum()), None: lambda: len(wave) // 320}
+        frames = frames.get(normalise, lambda: output.last_hidden_state.shape[1])()
     return folder, [state[0, :frames].numpy() for state in (*output.hidden_states[:-1], output.last_hidden_state)]
 
 
@@ -120,7 +143,8 @@ def run(name):
         report, found = ours(path, samples, f"{folder}/states.f32")
         _, rounded = ours(path, samples, f"{folder}/states.f32", "bf16")
     assert len(expected) == found.shape[0] and expected[0].shape == found.shape[1:], (expected[0].shape, found.shape)
-    print(f"{name}: {report['info']['parameters']:,} parameters, {found.shape[1]} frames, {report['encode_seconds']:.2f} s on one thread")
+    print(f"{name}: {report['info']['parameters']:,} parameters, {found.shape[1]} frames, {report['encode_seconds']:.2f} s on one thread, "
+          f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB at most")
     rows = []
     for layer, state in enumerate(expected):
         f32, bf16 = np.abs(found[layer] - state), np.abs(rounded[layer] - state)
@@ -140,6 +164,7 @@ HEAD = f"""# Parity at full size
 Hidden states of every layer against the reference implementation, from the same made weights at the size of the
 release and {SAMPLES / 16_000:.1f} s of noise: `parity/encoder/full_size.py` (PyTorch {torch.__version__}, transformers
 {transformers.__version__} at the last run, 5.23.0 for the rows before; fairseq for data2vec 2.0). The goal is a largest error below 1e-3 in f32.
+[Variations of small checkpoints](encoder-variations.md) gives errors against f64 beside PyTorch's own.
 
 | model | parameters | hidden states | largest activation | f32 max | f32 mean | f32 max, last layer | below 1e-3 | bf16 max | bf16 mean |
 |---|---:|---:|---:|---:|---:|---:|---|---:|---:|

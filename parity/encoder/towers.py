@@ -19,6 +19,8 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
 from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoder
+from transformers.models.qwen3_omni_moe.configuration_qwen3_omni_moe import Qwen3OmniMoeAudioEncoderConfig
+from transformers.models.qwen3_omni_moe.modeling_qwen3_omni_moe import Qwen3OmniMoeAudioEncoder
 from transformers.models.voxtral.configuration_voxtral import VoxtralEncoderConfig
 from transformers.models.voxtral.modeling_voxtral import VoxtralEncoder
 
@@ -131,7 +133,26 @@ def qwen2_5_omni():
     return tower, tower.ln_post, run, config, preprocessor, UTTERANCES
 
 
+def qwen3_omni():
+    # Two chunks a window, so that the longest recording has two windows, the last of which is not full.
+    config = Qwen3OmniMoeAudioEncoderConfig(**SMALL, num_mel_bins=80, n_window_infer=200, downsample_hidden_size=6, output_dim=12)
+    tower = Qwen3OmniMoeAudioEncoder(config)
+    extractor = WhisperFeatureExtractor(feature_size=80)
+
+    def run(wave, recorder):
+        made = extractor(wave, sampling_rate=16_000, padding=True, truncation=False, return_attention_mask=True, return_tensors="pt")
+        lengths = made.attention_mask.sum(-1)
+        tower(made.input_features[0][:, made.attention_mask[0].bool()], feature_lens=lengths)
+        return recorder.of(len(recorder.normed), 0, False)
+
+    config = {"model_type": "qwen3_omni_moe", "thinker_config": {"audio_config": tower.config.to_dict()}}
+    preprocessor = {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 80, "sampling_rate": 16_000}
+    utterances = {"long": 9_000, "short": 4_321, "two windows": 42_345, "whole chunks": 32_000}
+    return tower, tower.ln_post, run, config, preprocessor, utterances
+
+
 TOWERS = {
+    "qwen3-omni": (qwen3_omni, "thinker.audio_tower."),
     "qwen2-audio": (qwen2_audio, "audio_tower."),
     "audio-flamingo-3": (audio_flamingo, "model.audio_tower."),
     "voxtral": (voxtral, "audio_tower."),

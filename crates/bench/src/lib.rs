@@ -46,7 +46,9 @@ mod split;
 mod status;
 mod submission;
 mod train;
+mod words;
 mod workshop;
+mod zero_shot;
 
 pub use bench::{bench, demo, extract_all, train_all};
 pub use check::{Checked, Finding, check};
@@ -100,6 +102,7 @@ pub use status::{PlanStatus, status};
 pub use submission::{
     Verifier, read_submission, submission_of, verified_run, write_leaderboard, write_submission,
 };
+pub use zero_shot::{ZeroShot, zero_shot};
 
 /// Sets how many worker threads all stages use; none means all cores. Call it once, first.
 pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {

@@ -1,16 +1,18 @@
 use crate::encoders::open_encoder;
-use crate::{BenchError, EncoderChoice};
+use crate::zero_shot::head_of;
+use crate::{BenchError, EncoderChoice, usual_precision};
 use emobox_corpus::RawTree;
-use emobox_encoder::{Device, Encoder, LayerSelection};
+use emobox_encoder::{Device, EmotionHead, Encoder, LayerSelection};
 use emobox_features::HiddenView;
 use emobox_probe::Probe;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A trained probe with its encoder, ready to hear recordings.
+/// An encoder with a trained probe or with the head that its checkpoint carries, ready to hear recordings.
 pub struct Predictor {
-    probe: Probe,
+    /// Absent where the encoder's own head answers.
+    probe: Option<Probe>,
     encoder: Encoder,
     layers: LayerSelection,
 }
@@ -25,10 +27,15 @@ pub struct Answer {
     pub start: Option<f64>,
     /// The length of what was heard in seconds.
     pub seconds: f64,
-    /// The most probable class.
+    /// The most probable class; empty where dimensions are told.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub prediction: String,
     /// All classes with their probabilities, the most probable first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probabilities: Vec<(String, f64)>,
+    /// The value of each dimension, of a head that tells those.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<(String, f64)>,
 }
 
 impl fmt::Display for Answer {
@@ -37,9 +44,11 @@ impl fmt::Display for Answer {
         if let Some(start) = self.start {
             write!(f, "\t{start:.2}\t{:.2}", start + self.seconds)?;
         }
-        write!(f, "\t{}", self.prediction)?;
-        for (class, probability) in &self.probabilities {
-            write!(f, "\t{class} {probability:.3}")?;
+        if !self.prediction.is_empty() {
+            write!(f, "\t{}", self.prediction)?;
+        }
+        for (name, number) in self.probabilities.iter().chain(&self.values) {
+            write!(f, "\t{name} {number:.3}")?;
         }
         Ok(())
     }
@@ -97,7 +106,17 @@ impl Predictor {
         Ok(Self {
             layers: LayerSelection::List(features.layers.clone()),
             encoder,
-            probe,
+            probe: Some(probe),
+        })
+    }
+
+    /// An encoder with the head that its checkpoint carries.
+    pub fn with_its_head(encoder: &EncoderChoice, device: Device) -> Result<Self, BenchError> {
+        let encoder = open_encoder(encoder, usual_precision(device), device)?;
+        Ok(Self {
+            layers: head_of(&encoder)?.layers(),
+            encoder,
+            probe: None,
         })
     }
 
@@ -122,8 +141,8 @@ impl Predictor {
         Ok(files)
     }
 
-    pub(crate) fn probe(&self) -> &Probe {
-        &self.probe
+    pub(crate) fn probe(&self) -> Option<&Probe> {
+        self.probe.as_ref()
     }
 
     /// The most samples at 16 kHz that the encoder hears at once, if there is a most.
@@ -131,9 +150,17 @@ impl Predictor {
         self.encoder.info().longest
     }
 
-    /// The classes it can tell apart.
+    /// The classes it can tell apart, or the dimensions that it tells.
     pub fn classes(&self) -> &[String] {
-        self.probe.classes()
+        match (&self.probe, self.encoder.head()) {
+            (Some(probe), _) => probe.classes(),
+            (None, head) => head.map_or(&[], EmotionHead::labels),
+        }
+    }
+
+    /// Whether it tells values of dimensions and no classes.
+    pub fn tells_dimensions(&self) -> bool {
+        self.probe.is_none() && self.encoder.head().is_some_and(EmotionHead::of_dimensions)
     }
 
     /// The emotion of 16 kHz samples; `file` is their name.
@@ -145,18 +172,28 @@ impl Predictor {
             .encoder
             .encode(samples, &self.layers)
             .map_err(|e| BenchError::encoder(&self.encoder.info().name, e))?;
-        let view = HiddenView {
-            layers: &hidden.layers,
-            frames: hidden.frames,
-            dim: hidden.dim,
-            data: &hidden.data,
+        let numbers: Vec<f64> = match &self.probe {
+            None => {
+                let scores = head_of(&self.encoder)?.scores(&hidden);
+                scores.into_iter().map(f64::from).collect()
+            }
+            Some(probe) => {
+                let view = HiddenView {
+                    layers: &hidden.layers,
+                    frames: hidden.frames,
+                    dim: hidden.dim,
+                    data: &hidden.data,
+                };
+                let name = file.display().to_string();
+                let scores = probe.predict_hidden(&name, &view)?;
+                scores.iter().map(|score| score.exp()).collect()
+            }
         };
-        let name = file.display().to_string();
-        let scores = self.probe.predict_hidden(&name, &view)?;
-        let classes = self.probe.classes().iter().cloned();
-        let mut probabilities: Vec<(String, f64)> = classes
-            .zip(scores.iter().map(|score| score.exp()))
-            .collect();
+        let named: Vec<(String, f64)> = self.classes().iter().cloned().zip(numbers).collect();
+        let (mut probabilities, values) = match self.tells_dimensions() {
+            false => (named, Vec::new()),
+            true => (Vec::new(), named),
+        };
         // A stable sort: the earlier class first at a tie, as in the benchmark.
         probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(Answer {
@@ -167,6 +204,7 @@ impl Predictor {
                 .first()
                 .map_or_else(String::new, |(class, _)| class.clone()),
             probabilities,
+            values,
         })
     }
 }

@@ -1,9 +1,11 @@
 //! The command line: what can be asked, in one place.
 
+mod ask;
 mod export;
 mod model;
 mod submission;
 
+pub(crate) use ask::{EvaluateArgs, PredictArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use model::ExportModelArgs;
 pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
@@ -12,7 +14,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
     Choice, ClassWeighting, ComputePrecision, Device, Devices, KeepFeatures, LayerHead,
-    LayerSelection, Maps, Normalisation, ProtocolName, RawFormat, Schemes, StorePrecision,
+    LayerSelection, Maps, Normalisation, ProtocolName, Schemes, StorePrecision,
 };
 use std::path::PathBuf;
 
@@ -464,21 +466,6 @@ pub(crate) struct CleanArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct EvaluateArgs {
-    /// predictions.jsonl: key, fold, label, prediction, scores
-    pub(crate) predictions: PathBuf,
-    /// The second list of the published toolkit (key, label); PREDICTIONS is then the first (key, pred)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) labels: Option<PathBuf>,
-    /// A manifest, for the speakers that intervals are drawn over
-    #[arg(long, value_name = "FILE")]
-    pub(crate) manifest: Option<PathBuf>,
-    /// Kept for calls of earlier versions: nothing is drawn at random
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct FitArgs {
     /// What the model is called
     pub(crate) name: String,
@@ -487,36 +474,6 @@ pub(crate) struct FitArgs {
     /// Where the model goes [default: models/NAME in the home, where predict finds it by its name]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PredictArgs {
-    /// A model by the name that fit gave it, or the folder of a saved probe (probe.json and probe.safetensors)
-    pub(crate) probe: PathBuf,
-    /// Audio files of any format and folders of them; `-` reads one from standard input
-    #[arg(required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    /// What is read are samples of one channel without a header, as a recorder writes them into a pipe; they are heard as they come
-    #[arg(long, value_name = "s16le|f32le")]
-    pub(crate) raw: Option<RawFormat>,
-    /// Samples a second of a raw stream
-    #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(1_000..=768_000), requires = "raw")]
-    pub(crate) rate: u32,
-    /// Print CSV: file, seconds, prediction and a column for the probability of each class
-    #[arg(long)]
-    pub(crate) csv: bool,
-    /// An answer for every window of so many seconds; with --json a line each
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) window: Option<f64>,
-    /// Seconds from the begin of a window to that of the next [default: half a window]
-    #[arg(long, value_name = "SECONDS", requires = "window")]
-    pub(crate) hop: Option<f64>,
-    /// Where the probe's encoder lies, when it is not where it was at training
-    #[arg(long, value_name = "DIR")]
-    pub(crate) encoder: Option<PathBuf>,
-    /// Where the encoder computes: cpu, cuda or cuda:N
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    pub(crate) device: Device,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use crate::checkpoint::folder::{Choice, SPEECHBRAIN, choose};
 use crate::config::Config;
 use crate::families::conformer::ConformerConfig;
 use crate::families::data2vec2::{self, Data2Vec2Config};
+use crate::families::omni::OmniConfig;
 use crate::families::speech::{
     Kind, SpeechConfig, Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config,
 };
@@ -109,6 +110,19 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
             model,
             kind.prefixes(),
             "feature_projection.projection.weight",
+        )
+    } else if let Some(&(_, at)) = OmniConfig::PLACES.iter().find(|(name, _)| *name == found) {
+        let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
+        let model = OmniConfig::read(at, &config, extractor.as_ref())?;
+        (
+            ModelConfig::Omni(model),
+            vec![
+                "thinker.audio_tower.",
+                "audio_tower.",
+                "model.audio_tower.",
+                "",
+            ],
+            "conv2d1.weight",
         )
     } else if ConformerConfig::ALL.contains(&found) {
         let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
@@ -409,9 +423,13 @@ fn openai(checkpoint: Checkpoint, settings: &Value) -> Result<Detected, EncoderE
 }
 
 fn unsupported(path: &Path, found: &str) -> EncoderError {
-    let mut supported: Vec<&str> = Tower::all().map(|tower| tower.model_type).collect();
+    let mut supported = vec!["whisper"];
     supported.extend(Kind::ALL.iter().map(|(name, _)| *name));
     supported.extend(ConformerConfig::ALL);
+    // The towers by their models alone: each opens by its own name too.
+    let models = Tower::all().filter(|tower| tower.is_inside());
+    supported.extend(models.map(|tower| tower.model_type));
+    supported.push(OmniConfig::PLACES[0].0);
     supported.extend(["data2vec_multi (data2vec 2.0)", "Emotion2vec"]);
     EncoderError::UnsupportedArchitecture {
         path: path.to_owned(),

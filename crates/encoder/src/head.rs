@@ -145,7 +145,7 @@ impl EmotionHead {
                 };
                 of_transformers(reader, &config, model)
             }
-            ModelConfig::Whisper(_) | ModelConfig::Fbank(_) => Ok(None),
+            ModelConfig::Whisper(_) | ModelConfig::Omni(_) | ModelConfig::Fbank(_) => Ok(None),
         }
     }
 
@@ -333,10 +333,10 @@ fn speechbrain(folder: &Path, dim: usize) -> Result<Option<EmotionHead>, Encoder
     if !folder.join(SPEECHBRAIN).is_file() || !weights.is_file() {
         return Ok(None);
     }
-    let checkpoint = Checkpoint::open(&weights)?;
-    if !checkpoint.has(MAP) {
+    // What else a pipeline keeps under this name is no head of emotions, and none of the encoder's business.
+    let Some(checkpoint) = Checkpoint::open(&weights).ok().filter(|c| c.has(MAP)) else {
         return Ok(None);
-    }
+    };
     let mut reader = Reader {
         checkpoint: &checkpoint,
         prefix: String::new(),

@@ -4,6 +4,7 @@ use crate::families::Network;
 use crate::families::conformer::{Conformer, ConformerConfig, Front};
 use crate::families::data2vec2::{Data2Vec2, Data2Vec2Config};
 use crate::families::fbank::Fbank;
+use crate::families::omni::{self, Omni, OmniConfig};
 use crate::families::speech::{Speech, SpeechConfig};
 use crate::families::whisper::{Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
@@ -18,6 +19,7 @@ pub(crate) enum ModelConfig {
     Speech(SpeechConfig),
     Data2Vec2(Data2Vec2Config),
     Conformer(ConformerConfig),
+    Omni(OmniConfig),
     /// Log-mel energies, without weights.
     Fbank(FbankOptions),
 }
@@ -31,6 +33,7 @@ impl ModelConfig {
             Self::Data2Vec2(config) if config.tokens > 0 => "emotion2vec",
             Self::Data2Vec2(_) => "data2vec 2.0",
             Self::Conformer(config) => config.family(),
+            Self::Omni(_) => "Qwen3-Omni",
             Self::Fbank(_) => "log-mel",
         }
     }
@@ -41,6 +44,7 @@ impl ModelConfig {
             Self::Speech(config) => config.layers,
             Self::Data2Vec2(config) => config.layers(),
             Self::Conformer(config) => config.layers,
+            Self::Omni(config) => config.layers,
             Self::Fbank(_) => 0,
         }
     }
@@ -51,6 +55,7 @@ impl ModelConfig {
             Self::Speech(config) => config.heads,
             Self::Data2Vec2(config) => config.heads,
             Self::Conformer(config) => config.heads,
+            Self::Omni(config) => config.heads,
             Self::Fbank(_) => 0,
         }
     }
@@ -61,6 +66,7 @@ impl ModelConfig {
             Self::Speech(config) => config.dim,
             Self::Data2Vec2(config) => config.dim,
             Self::Conformer(config) => config.dim,
+            Self::Omni(config) => config.dim,
             Self::Fbank(options) => options.dim(),
         }
     }
@@ -68,7 +74,7 @@ impl ModelConfig {
     /// Whether it hears a spectrum, so that nothing is to be done to the waveform.
     pub(crate) fn hears_spectra(&self) -> bool {
         match self {
-            Self::Whisper(_) | Self::Fbank(_) => true,
+            Self::Whisper(_) | Self::Omni(_) | Self::Fbank(_) => true,
             Self::Conformer(config) => matches!(config.front, Front::Spectra { .. }),
             Self::Speech(_) | Self::Data2Vec2(_) => false,
         }
@@ -81,6 +87,7 @@ impl ModelConfig {
             Self::Speech(config) => config.front_end.hop(),
             Self::Data2Vec2(config) => config.front_end.hop(),
             Self::Conformer(config) => config.hop(),
+            Self::Omni(_) => omni::HOP,
             Self::Fbank(_) => FBANK_HOP,
         }
     }
@@ -92,6 +99,7 @@ impl ModelConfig {
             Self::Speech(config) => config.front_end.frames(samples),
             Self::Data2Vec2(config) => config.front_end.frames(samples),
             Self::Conformer(config) => config.frames(samples),
+            Self::Omni(config) => config.frames(samples),
             Self::Fbank(options) => options.frames(samples),
         }
     }
@@ -118,6 +126,7 @@ impl ModelConfig {
             Self::Speech(config) => config.front_end.shortest(),
             Self::Data2Vec2(config) => config.front_end.shortest(),
             Self::Conformer(config) => config.shortest(),
+            Self::Omni(_) => omni::SHORTEST,
             Self::Whisper(_) | Self::Fbank(_) => 1,
         }
     }
@@ -135,6 +144,7 @@ impl ModelConfig {
             Self::Conformer(config) => {
                 Conformer::build(config, Normalisation::None, loader, Census).map(drop)
             }
+            Self::Omni(config) => Omni::build(config, loader, Census).map(drop),
             Self::Fbank(_) => Ok(()),
         }
     }
@@ -157,6 +167,7 @@ impl ModelConfig {
             Self::Conformer(config) => {
                 Box::new(Conformer::build(config, normalisation, loader, device)?)
             }
+            Self::Omni(config) => Box::new(Omni::build(config, loader, device)?),
             Self::Fbank(options) => Box::new(Fbank { options: *options }),
         })
     }

@@ -26,8 +26,9 @@ pub fn kaldi_frames(samples: usize) -> usize {
 /// `SeamlessM4TFeatureExtractor` of transformers 5.23 does: whole frames of 25 ms every 10 ms, each without its mean and with
 /// preemphasis of 0.97 under a Povey window; triangles on Kaldi's mel scale from 20 Hz to 8 kHz.
 ///
-/// In double precision, as the reference; the goldens of w2v-BERT compare what follows from it (`crates/encoder`).
-pub fn kaldi_fbank(samples_16k: &[f32], bands: usize) -> Vec<f32> {
+/// In double precision: encoders divide a band by its deviation over the recording, which is next to nothing where a sound is steady.
+/// The goldens of w2v-BERT compare what follows from it (`crates/encoder`).
+pub fn kaldi_fbank(samples_16k: &[f32], bands: usize) -> Vec<f64> {
     let plan = RealFftPlanner::<f64>::new().plan_fft_forward(FFT);
     let (mut buffer, mut bins) = (plan.make_input_vec(), plan.make_output_vec());
     let mut scratch = plan.make_scratch_vec();
@@ -60,7 +61,7 @@ pub fn kaldi_fbank(samples_16k: &[f32], bands: usize) -> Vec<f32> {
                 .zip(&power[*first..])
                 .map(|(w, p)| w * p)
                 .sum();
-            energy.max(FLOOR).ln() as f32
+            energy.max(FLOOR).ln()
         }));
     }
     out

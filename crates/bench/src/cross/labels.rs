@@ -4,12 +4,13 @@ use crate::evaluate::prediction;
 use crate::extract::load_utterance;
 use crate::split::Split;
 use crate::train::FoldJob;
+use crate::words::class_of;
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, Predictor, Stage};
 use emobox_corpus::{
     GroupBy, Partition, PartitionOptions, Scheme, Utterance, audit, partition, read_pseudo_labels,
 };
-use emobox_encoder::{Encoder, LayerSelection};
+use emobox_encoder::Encoder;
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
 use emobox_probe::most_probable;
 use rayon::prelude::*;
@@ -81,7 +82,10 @@ fn by_probe(
 ) -> Result<PseudoLabels, BenchError> {
     let folder = choice.path.as_deref().unwrap_or(Path::new(""));
     let predictor = Predictor::open(folder, None, shop.experiment.device.first())?;
-    let origin = predictor.probe().description();
+    let Some(probe) = predictor.probe() else {
+        return Err(BenchError::Internal("a folder of a probe that holds none"));
+    };
+    let origin = probe.description();
     let maker = format!(
         "a probe on {} trained on {}",
         origin.features.encoder, origin.corpus
@@ -184,32 +188,19 @@ fn heard(
 
 fn by_head(encoder: &Encoder, samples: &[f32]) -> Result<String, BenchError> {
     let failed = |e| BenchError::encoder(&encoder.info().name, e);
-    let states = encoder
-        .encode(samples, &LayerSelection::default())
-        .map_err(failed)?;
     let Some(head) = encoder.head() else {
         return Ok(String::new());
     };
+    let states = encoder.encode(samples, &head.layers()).map_err(failed)?;
     let best = most_probable(&head.scores(&states));
     Ok(head.labels().get(best).cloned().unwrap_or_default())
 }
 
-/// A labeller's word as the corpora spell it: `生气/angry` is `angry`, `fearful` is `Fear`.
+/// A labeller's word as the corpora spell it: `生气/angry` is `Angry`, `fearful` is `Fear`.
 fn spelled_as_ours(word: &str, classes: &BTreeMap<String, String>) -> String {
-    let word = word.rsplit('/').next().unwrap_or(word).trim();
-    let lower = word.to_lowercase();
-    let noun = match lower.as_str() {
-        "disgusted" => "disgust",
-        "fearful" => "fear",
-        "surprised" => "surprise",
-        other => other,
-    };
-    let same = |class: &&String| {
-        let class = class.to_lowercase();
-        class == lower || class == noun
-    };
-    let ours = classes.keys().chain(classes.values()).find(same);
-    ours.map_or_else(|| word.to_owned(), Clone::clone)
+    let ours = class_of(word, classes.keys().chain(classes.values()));
+    let bare = || word.rsplit('/').next().unwrap_or(word).trim().to_owned();
+    ours.cloned().unwrap_or_else(bare)
 }
 
 /// Each utterance is labelled by a probe that has not heard its speaker (its text, where fewer than three speakers are

@@ -1,15 +1,19 @@
 //! `evaluate`: scores of anybody's predictions.
 
-use super::Session;
+use super::{Session, name_and_path};
 use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
 use crate::output;
+use emobox_bench::{BenchError, CorpusChoice, EncoderChoice, ZeroShot};
 
 pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<Outcome> {
-    let (file, manifest) = (&args.predictions, args.manifest.as_deref());
-    let evaluation = match &args.labels {
-        Some(labels) => emobox_bench::evaluate_lists(file, labels, manifest, args.seed)?,
-        None => emobox_bench::evaluate(file, manifest, args.seed)?,
+    let manifest = args.manifest.as_deref();
+    let evaluation = match (&args.predictions, &args.labels) {
+        (None, _) => emobox_bench::zero_shot(&session.home, &asked(args)?, session.context)?,
+        (Some(file), Some(labels)) => {
+            emobox_bench::evaluate_lists(file, labels, manifest, args.seed)?
+        }
+        (Some(file), None) => emobox_bench::evaluate(file, manifest, args.seed)?,
     };
     if session.json {
         output::json(&evaluation.scores())?;
@@ -17,4 +21,30 @@ pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<
         output::result(&evaluation.table());
     }
     Ok(Outcome::Complete)
+}
+
+/// What a checkpoint's own head is asked.
+fn asked(args: &EvaluateArgs) -> Result<ZeroShot, BenchError> {
+    let (name, path) = name_and_path(args.encoder.as_deref().unwrap_or_default());
+    let encoder = EncoderChoice { name, path };
+    let (name, raw) = name_and_path(args.corpus.as_deref().unwrap_or_default());
+    let corpus = CorpusChoice {
+        name,
+        raw,
+        channel: None,
+        columns: std::collections::BTreeMap::new(),
+        custom: false,
+    };
+    let pair = |text: &String| {
+        let pair = text.split_once('=');
+        let pair = pair.map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()));
+        pair.ok_or_else(|| BenchError::Call(format!("--class {text:?}: expected HEAD=CORPUS")))
+    };
+    Ok(ZeroShot {
+        encoder,
+        corpus,
+        classes: args.classes.iter().map(pair).collect::<Result<_, _>>()?,
+        device: args.device,
+        predictions: args.out.clone(),
+    })
 }

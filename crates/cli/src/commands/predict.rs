@@ -5,7 +5,8 @@ use crate::args::{ExportModelArgs, FitArgs, PredictArgs};
 use crate::exit::Outcome;
 use crate::output;
 use emobox_bench::{
-    Answer, Listening, MODEL_CARD, Predictor, RawSamples, SampleRate, Windows, check_name,
+    Answer, BenchError, EncoderChoice, Listening, MODEL_CARD, Predictor, RawSamples, SampleRate,
+    Windows, check_name,
 };
 use std::path::{Path, PathBuf};
 
@@ -45,12 +46,8 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         windows: windows.transpose()?,
     };
     let windowed = how.windows.is_some();
-    let predictor = Predictor::open(
-        &probe(session, &args.probe),
-        args.encoder.as_deref(),
-        args.device,
-    )?;
-    let files = Predictor::recordings(&args.files)?;
+    let (predictor, files) = predictor(session, args)?;
+    let files = Predictor::recordings(&files)?;
     let mut answers = Vec::new();
     if args.csv {
         output::result(&heading(&predictor, windowed));
@@ -105,6 +102,43 @@ pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::R
     Ok(Outcome::Complete)
 }
 
+/// Who answers, and what is heard: a saved probe and the files after it, or an encoder's own head and all files.
+fn predictor(
+    session: &Session<'_>,
+    args: &PredictArgs,
+) -> Result<(Predictor, Vec<PathBuf>), BenchError> {
+    let folder = probe(session, &args.probe);
+    let of_probe = |name: &str| folder.join(name).exists();
+    let is_saved =
+        folder.ends_with("probe.json") || of_probe("probe.json") || of_probe("scores.json");
+    match &args.encoder {
+        Some(encoder) if !is_saved => {
+            let text = encoder.to_string_lossy();
+            let choice = match encoder.exists() {
+                true => EncoderChoice {
+                    name: encoder
+                        .file_name()
+                        .map_or_else(|| text.clone(), |name| name.to_string_lossy())
+                        .into_owned(),
+                    path: Some(encoder.clone()),
+                },
+                false => EncoderChoice::named(&text),
+            };
+            let files = std::iter::once(&args.probe).chain(&args.files);
+            let files = files.cloned().collect();
+            Ok((Predictor::with_its_head(&choice, args.device)?, files))
+        }
+        _ if args.files.is_empty() => Err(BenchError::Call(format!(
+            "{} is a saved probe; name the recordings that it is to hear",
+            args.probe.display()
+        ))),
+        encoder => {
+            let predictor = Predictor::open(&folder, encoder.as_deref(), args.device)?;
+            Ok((predictor, args.files.clone()))
+        }
+    }
+}
+
 /// A folder as it was named, else the model of that name.
 fn probe(session: &Session<'_>, words: &Path) -> PathBuf {
     let named = words.to_str().map(|name| session.home.model(name));
@@ -116,16 +150,23 @@ fn heading(predictor: &Predictor, windowed: bool) -> String {
     let start = if windowed { "start," } else { "" };
     let classes = predictor.classes().iter().map(|class| field(class));
     let classes: Vec<String> = classes.collect();
-    format!("file,{start}seconds,prediction,{}", classes.join(","))
+    let prediction = if predictor.tells_dimensions() {
+        ""
+    } else {
+        "prediction,"
+    };
+    format!("file,{start}seconds,{prediction}{}", classes.join(","))
 }
 
 fn row(answer: &Answer, predictor: &Predictor) -> String {
     let mut fields = vec![field(&answer.file.display().to_string())];
     fields.extend(answer.start.map(|start| format!("{start:.2}")));
     fields.push(format!("{:.2}", answer.seconds));
-    fields.push(field(&answer.prediction));
+    if !predictor.tells_dimensions() {
+        fields.push(field(&answer.prediction));
+    }
     for class in predictor.classes() {
-        let mut known = answer.probabilities.iter();
+        let mut known = answer.probabilities.iter().chain(&answer.values);
         let known = known.find(|(name, _)| name == class);
         fields.push(known.map_or_else(String::new, |(_, p)| format!("{p:.4}")));
     }

@@ -9,6 +9,7 @@ mod device;
 mod download;
 mod extraction;
 mod gpu;
+mod heads;
 mod lists;
 mod names;
 mod own_data;

@@ -8,7 +8,8 @@ use emobox_encoder::{EncoderError, LayerSelection, Precision, check_dir};
 use serde_json::json;
 use std::path::Path;
 
-const TOWERS: [(&str, &str); 4] = [
+const TOWERS: [(&str, &str); 5] = [
+    ("qwen3-omni", "Qwen3-Omni"),
     ("qwen2-audio", "Qwen2-Audio"),
     ("audio-flamingo-3", "Audio Flamingo 3"),
     ("voxtral", "Voxtral"),
@@ -55,7 +56,7 @@ fn every_hidden_state_is_that_of_transformers() {
 /// Windows and chunks of several recordings in one batch, against the CPU one by one.
 #[test]
 fn the_device_takes_windows_and_chunks_together() {
-    for name in ["qwen2-audio", "qwen2-5-omni"] {
+    for name in ["qwen2-audio", "qwen2-5-omni", "qwen3-omni"] {
         let golden = Golden::read(name);
         let folder = tempfile::tempdir().unwrap();
         write(&golden, folder.path());

@@ -101,8 +101,7 @@ impl<O: Ops> Network for Conformer<O> {
         match self.config.front {
             Front::Waveform(_) => self.normalisation.apply(samples),
             Front::Spectra { bands } => {
-                let mut spectra = kaldi_fbank(samples, bands);
-                normalise(&mut spectra, bands);
+                let mut spectra = normalised(&kaldi_fbank(samples, bands), bands);
                 spectra.truncate(spectra.len() / (STACKED * bands) * (STACKED * bands));
                 spectra
             }
@@ -146,24 +145,20 @@ impl<O: Ops> Network for Conformer<O> {
 }
 
 /// Every band to zero mean and unit variance (of a sample, n − 1) over the recording.
-fn normalise(spectra: &mut [f32], bands: usize) {
+fn normalised(spectra: &[f64], bands: usize) -> Vec<f32> {
     let frames = spectra.len() / bands;
+    let mut out = vec![0.0; spectra.len()];
     for band in 0..bands {
-        let values = || {
-            spectra
-                .iter()
-                .skip(band)
-                .step_by(bands)
-                .map(|&v| f64::from(v))
-        };
+        let values = || spectra.iter().skip(band).step_by(bands);
         let mean = values().sum::<f64>() / frames as f64;
         let squares = values().map(|v| (v - mean).powi(2)).sum::<f64>();
         let variance = squares / frames.saturating_sub(1).max(1) as f64;
         let factor = 1.0 / (variance + BAND_EPSILON).sqrt();
-        for value in spectra.iter_mut().skip(band).step_by(bands) {
-            *value = ((f64::from(*value) - mean) * factor) as f32;
+        for (out, value) in out.iter_mut().skip(band).step_by(bands).zip(values()) {
+            *out = ((value - mean) * factor) as f32;
         }
     }
+    out
 }
 
 /// Embeddings of the distances from `−(frames − 1)` up, `[distance, dim]`, by how far the key is before the query; the angles in f32

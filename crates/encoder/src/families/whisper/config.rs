@@ -128,6 +128,11 @@ impl Tower {
         &WHISPER
     }
 
+    /// Whether it is a part of its model's checkpoint.
+    pub(crate) fn is_inside(&self) -> bool {
+        !self.at.is_empty()
+    }
+
     /// The prefixes under which its tensors are found.
     pub(crate) fn prefixes(&self) -> Vec<&'static str> {
         match self.family {
@@ -272,7 +277,7 @@ impl WhisperConfig {
 }
 
 /// Embeddings of positions, sines then cosines, computed as PyTorch does: the frequencies and the angles in f32.
-pub(super) fn sinusoids(positions: usize, dim: usize) -> Vec<f32> {
+pub(crate) fn sinusoids(positions: usize, dim: usize) -> Vec<f32> {
     let half = dim / 2;
     let step = 10_000f64.ln() / (half - 1) as f64;
     let frequencies: Vec<f32> = (0..half)

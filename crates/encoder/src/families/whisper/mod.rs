@@ -4,7 +4,7 @@
 mod config;
 mod openai;
 
-pub(crate) use config::{Tower, WhisperConfig};
+pub(crate) use config::{Tower, WhisperConfig, sinusoids};
 pub(crate) use openai::{spell_openai, translate_dims};
 
 use super::Network;
@@ -81,7 +81,7 @@ impl<P: Prepare> Whisper<P> {
         ];
         let positions = match config.positions {
             Positions::Stored => loader.tensor("embed_positions.weight", &[POSITIONS, dim])?,
-            Positions::Sinusoids => config::sinusoids(config.window_rows(), dim),
+            Positions::Sinusoids => sinusoids(config.window_rows(), dim),
         };
         let positions = device.upload(positions, dim)?;
         let block = BlockConfig {
