@@ -120,7 +120,7 @@ pub(super) fn believe(data: &ReportData) -> String {
     }
     let counted = |found: fn(&Cut<'_>) -> bool| cuts.iter().filter(|cut| found(cut)).count();
     let sum = format!(
-        "Of {}: {} not clean of what was heard in training, {} where the recording alone gives much of the score, {} with fewer than \
+        "Of {}: {} not clean of what was heard in training, {} where the recording alone is far above chance, {} with fewer than \
          {FEW_CLUSTERS} speakers.",
         count(cuts.len(), "partition"),
         counted(|cut| !cut.clean),
