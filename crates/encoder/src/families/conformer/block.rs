@@ -173,17 +173,17 @@ impl<O: Ops> Block<O> {
     pub(super) fn forward(
         &self,
         ops: &O,
-        x: O::Tensor,
+        x: &O::Tensor,
         known: &Known<O::Tensor>,
     ) -> OpResult<O::Tensor> {
         let x = self.before.forward(ops, x)?;
-        let x = self.attend(ops, x, known)?;
-        let x = self.convolution.forward(ops, x)?;
-        let x = self.after.forward(ops, x)?;
+        let x = self.attend(ops, &x, known)?;
+        let x = self.convolution.forward(ops, &x)?;
+        let x = self.after.forward(ops, &x)?;
         ops.norm_rows(x, &self.final_norm, Activation::None)
     }
 
-    fn attend(&self, ops: &O, x: O::Tensor, known: &Known<O::Tensor>) -> OpResult<O::Tensor> {
+    fn attend(&self, ops: &O, x: &O::Tensor, known: &Known<O::Tensor>) -> OpResult<O::Tensor> {
         let plain = |x: &O::Tensor, map: &O::Linear| ops.linear(x, map, Activation::None, None);
         let normed = ops.norm_rows(x.clone(), &self.attention_norm, Activation::None)?;
         let turned = match known {
@@ -223,7 +223,7 @@ impl<O: Ops> Block<O> {
             heads: self.heads,
             bias,
         })?;
-        ops.linear(&mixed, &self.out, Activation::None, Some(&x))
+        ops.linear(&mixed, &self.out, Activation::None, Some(x))
     }
 }
 
@@ -284,10 +284,10 @@ impl<P: Prepare> FeedForward<P> {
 }
 
 impl<O: Ops> FeedForward<O> {
-    fn forward(&self, ops: &O, x: O::Tensor) -> OpResult<O::Tensor> {
+    fn forward(&self, ops: &O, x: &O::Tensor) -> OpResult<O::Tensor> {
         let y = ops.norm_rows(x.clone(), &self.norm, Activation::None)?;
         let y = ops.linear(&y, &self.inner, self.activation, None)?;
-        ops.linear(&y, &self.outer, Activation::None, Some(&x))
+        ops.linear(&y, &self.outer, Activation::None, Some(x))
     }
 }
 
@@ -354,7 +354,7 @@ impl<P: Prepare> Convolution<P> {
 }
 
 impl<O: Ops> Convolution<O> {
-    fn forward(&self, ops: &O, x: O::Tensor) -> OpResult<O::Tensor> {
+    fn forward(&self, ops: &O, x: &O::Tensor) -> OpResult<O::Tensor> {
         let y = ops.norm_rows(x.clone(), &self.norm, Activation::None)?;
         let y = ops.linear(&y, &self.gated, Activation::None, None)?;
         let y = ops.glu(&y)?;
@@ -365,6 +365,6 @@ impl<O: Ops> Convolution<O> {
                 ops.norm_rows(y, norm, self.activation)?
             }
         };
-        ops.linear(&y, &self.out, Activation::None, Some(&x))
+        ops.linear(&y, &self.out, Activation::None, Some(x))
     }
 }

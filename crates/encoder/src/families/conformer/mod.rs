@@ -122,7 +122,7 @@ impl<O: Ops> Network for Conformer<O> {
         let mut states = vec![Vec::new(); frames.len()];
         for layer in 0..=layers.last().copied().unwrap_or(0) {
             if layer > 0 {
-                x = self.blocks[layer - 1].forward(ops, x, &known)?;
+                x = self.blocks[layer - 1].forward(ops, &x, &known)?;
             }
             if layer == self.blocks.len()
                 && let Some(norm) = &self.final_norm
