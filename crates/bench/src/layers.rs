@@ -181,7 +181,7 @@ fn train_own(
     let source = StreamSource::new(store, job.items.iter().map(|item| item.key.as_str()))?;
     let options = TrainOptions {
         threads: rayon::current_num_threads(),
-        resume: None,
+        ..TrainOptions::default()
     };
     let mut outcomes = Vec::new();
     for layer in 0..job.assignment.header.layers.len() {

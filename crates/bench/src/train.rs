@@ -314,7 +314,11 @@ impl FoldJob<'_> {
             context,
             saved: Instant::now(),
         };
-        let options = TrainOptions { threads, resume };
+        let options = TrainOptions {
+            threads,
+            resume,
+            card: None,
+        };
         let outcome = match train_fold(&task, protocol, &options, &mut watch)? {
             Training::Done(outcome) => *outcome,
             Training::Stopped => return Err(BenchError::Interrupted),

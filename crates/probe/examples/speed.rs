@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let options = TrainOptions {
         threads: threads.parse()?,
-        resume: None,
+        ..TrainOptions::default()
     };
     let mut clock = Clock {
         last: Instant::now(),

@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let options = TrainOptions {
         threads: 2,
-        resume: None,
+        ..TrainOptions::default()
     };
     train_fold(&task, &protocol, &options, &mut Memory(Instant::now()))?;
     Ok(())

@@ -8,10 +8,39 @@ use crate::{FeatureSource, Item, Point, ProbeError, Protocol};
 
 /// Utterances that are evaluated together at least: the weights are laid out anew for each batch, and the
 /// scores of an utterance do not depend on the others.
-const EVALUATED_TOGETHER: usize = 256;
+pub(crate) const EVALUATED_TOGETHER: usize = 256;
 
-/// The sweep points of one fold, their weights, and the arithmetic of one step. Knows nothing of
-/// epochs, selection or roles.
+/// The sweep points of one fold with their weights, and the arithmetic of training and scoring them, wherever it is done. Knows
+/// nothing of selection or roles.
+pub(crate) trait Trainer {
+    /// A step on every batch, at the given learning rate of each point: loss × weight of each point, summed over the batches. Every
+    /// point's gradient is clipped by its own norm; a point whose gradient is not finite keeps its weights, as in the recipe's
+    /// training loop. `None` where `keep_going`, asked after every batch, said no.
+    fn epoch(
+        &mut self,
+        batches: &[&[usize]],
+        loss: &Loss,
+        rates: &[f64],
+        keep_going: &mut dyn FnMut(&[usize]) -> bool,
+    ) -> Result<Option<Vec<f64>>, ProbeError>;
+
+    /// How every point sees the utterances `rows`, in batches of at least `batch` where that is no matter of memory.
+    fn evaluate(&mut self, rows: &[usize], batch: usize) -> Result<Vec<Evaluation>, ProbeError>;
+
+    /// The weights of a point alone.
+    fn values(&self, point: usize) -> Result<Vec<f32>, ProbeError>;
+
+    /// The weights of all points with what Adam knows of them.
+    fn weights(&self) -> Result<Vec<Weights>, ProbeError>;
+
+    /// Updates left out because the gradient was not finite.
+    fn skipped_steps(&self) -> Result<u64, ProbeError>;
+
+    /// Every utterance has been read once: numbers that are not finite need not be looked for any more.
+    fn all_read(&mut self);
+}
+
+/// The processor's.
 pub(crate) struct Engine<'a> {
     pub(crate) points: Vec<Weights>,
     /// Updates left out because the gradient was not finite.
@@ -147,9 +176,7 @@ impl<'a> Engine<'a> {
         Ok((losses, weight))
     }
 
-    /// One training step at the given learning rate of each point. Every point's gradient is clipped
-    /// by its own norm. A point whose gradient is not finite keeps its weights, as the recipe's
-    /// training loop does.
+    /// One training step at the given learning rate of each point.
     pub(crate) fn step(
         &mut self,
         rows: &[usize],
@@ -180,12 +207,7 @@ impl<'a> Engine<'a> {
         &self.gradients
     }
 
-    /// How every point sees the utterances `rows`, in batches of at least `batch`.
-    pub(crate) fn evaluate(
-        &mut self,
-        rows: &[usize],
-        batch: usize,
-    ) -> Result<Vec<Evaluation>, ProbeError> {
+    fn score(&mut self, rows: &[usize], batch: usize) -> Result<Vec<Evaluation>, ProbeError> {
         let classes = self.classes;
         let mut scores = vec![Vec::with_capacity(rows.len() * classes); self.points.len()];
         for part in rows.chunks(batch.max(EVALUATED_TOGETHER)) {
@@ -198,12 +220,64 @@ impl<'a> Engine<'a> {
                     .for_each(log_softmax);
             }
         }
-        let labels: Vec<usize> = rows.iter().map(|&at| self.items[at].label).collect();
-        Ok(scores
-            .into_iter()
-            .map(|scores| judge(scores, &labels, classes))
-            .collect())
+        Ok(judge_all(scores, self.items, rows, classes))
     }
+}
+
+impl Trainer for Engine<'_> {
+    fn epoch(
+        &mut self,
+        batches: &[&[usize]],
+        loss: &Loss,
+        rates: &[f64],
+        keep_going: &mut dyn FnMut(&[usize]) -> bool,
+    ) -> Result<Option<Vec<f64>>, ProbeError> {
+        let mut sums = vec![0.0; self.points.len()];
+        for rows in batches {
+            let (losses, weight) = self.step(rows, loss, rates)?;
+            for (sum, loss) in sums.iter_mut().zip(losses) {
+                *sum += loss * weight;
+            }
+            if !keep_going(rows) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(sums))
+    }
+
+    fn evaluate(&mut self, rows: &[usize], batch: usize) -> Result<Vec<Evaluation>, ProbeError> {
+        self.score(rows, batch)
+    }
+
+    fn values(&self, point: usize) -> Result<Vec<f32>, ProbeError> {
+        Ok(self.points[point].values.clone())
+    }
+
+    fn weights(&self) -> Result<Vec<Weights>, ProbeError> {
+        Ok(self.points.clone())
+    }
+
+    fn skipped_steps(&self) -> Result<u64, ProbeError> {
+        Ok(self.skipped_steps)
+    }
+
+    fn all_read(&mut self) {
+        self.check = false;
+    }
+}
+
+/// Scores of every point, `[utterance, class]`, as evaluations.
+pub(crate) fn judge_all(
+    scores: Vec<Vec<f64>>,
+    items: &[Item],
+    rows: &[usize],
+    classes: usize,
+) -> Vec<Evaluation> {
+    let labels: Vec<usize> = rows.iter().map(|&at| items[at].label).collect();
+    let points = scores.into_iter();
+    points
+        .map(|scores| judge(scores, &labels, classes))
+        .collect()
 }
 
 fn judge(scores: Vec<f64>, labels: &[usize], classes: usize) -> Evaluation {

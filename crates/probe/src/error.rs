@@ -11,6 +11,9 @@ pub enum ProbeError {
     /// Features could not be read.
     #[error(transparent)]
     Feature(#[from] FeatureError),
+    /// A device that could not do what was asked of it.
+    #[error("the device: {0}")]
+    Device(#[from] emobox_gpu::GpuError),
     /// The protocol asks for something impossible.
     #[error("protocol {protocol:?}: {problem}")]
     Protocol {

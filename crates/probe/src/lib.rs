@@ -12,6 +12,7 @@
 mod adam;
 mod as_published;
 mod batch;
+mod card;
 mod engine;
 mod error;
 pub mod heads;
@@ -36,6 +37,7 @@ mod task;
 mod team;
 mod train;
 
+pub use card::Card;
 pub use engine::most_probable;
 pub use error::ProbeError;
 pub use layers::{LayerCurveTask, layer_curve};

@@ -31,6 +31,22 @@ impl Loss {
         Self { weights, offsets }
     }
 
+    /// What each of so many classes weighs, and what is added to its logit.
+    pub(crate) fn by_class(&self, classes: usize) -> (Vec<f64>, Vec<f64>) {
+        let or = |numbers: &[f64], usual: f64| match numbers {
+            [] => vec![usual; classes],
+            numbers => numbers.to_vec(),
+        };
+        (or(&self.weights, 1.0), or(&self.offsets, 0.0))
+    }
+
+    /// The sum of the weights of some utterances, by their labels.
+    pub(crate) fn weight_of(&self, labels: impl Iterator<Item = usize>) -> f64 {
+        labels
+            .map(|label| self.weights.get(label).copied().unwrap_or(1.0))
+            .sum()
+    }
+
     /// The loss of a batch, weighted mean over its utterances, and its gradient by the logits
     /// `[utterance, class]`, written over `gradient`. Also the sum of the weights.
     pub(crate) fn evaluate(

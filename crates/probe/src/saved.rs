@@ -1,5 +1,5 @@
 use crate::adam::Weights;
-use crate::engine::{Engine, EngineData};
+use crate::engine::{Engine, EngineData, Trainer};
 use crate::heads::{self, Head, Sizes};
 use crate::team::Team;
 use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Role, Selected, ViewSource};

@@ -1,6 +1,7 @@
 //! The selection rule. Nothing here can see the test part: a [`ValidRecord`] is made from the
 //! validation part alone, and it is all that a candidate is judged by.
 
+use crate::ProbeError;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -40,17 +41,18 @@ pub(crate) fn offer(
     point: usize,
     epoch: usize,
     record: ValidRecord,
-    weights: &[f32],
-) {
+    weights: impl FnOnce() -> Result<Vec<f32>, ProbeError>,
+) -> Result<(), ProbeError> {
     let wins = best.as_ref().is_none_or(|old| better(record, old.record));
     if record.loss < f64::MAX && wins {
         *best = Some(Best {
             point,
             epoch,
             record,
-            weights: weights.to_vec(),
+            weights: weights()?,
         });
     }
+    Ok(())
 }
 
 /// Mean recall over the classes present in `labels`.
@@ -72,6 +74,9 @@ mod tests {
     #[test]
     fn ties_go_to_the_lower_loss_and_then_to_the_earlier() {
         let mut best = None;
+        let offer = |best: &mut Option<Best>, point, epoch, record, weights: &[f32]| {
+            offer(best, point, epoch, record, || Ok(weights.to_vec())).unwrap();
+        };
         let record = |ua, loss| ValidRecord { ua, loss };
         offer(&mut best, 0, 1, record(0.5, f64::MAX), &[]);
         assert!(best.is_none());

@@ -1,6 +1,7 @@
 use crate::adam::Weights;
 use crate::as_published::{Cumulated, rows};
-use crate::engine::{Engine, EngineData, Evaluation, capped};
+use crate::card::OnCard;
+use crate::engine::{Engine, EngineData, Evaluation, Trainer, capped};
 use crate::heads::{self, Head};
 use crate::loss::Loss;
 use crate::oracle::{self, OracleBest};
@@ -9,21 +10,25 @@ use crate::select;
 use crate::split::{ValidationSplit, validation_split};
 use crate::team::Team;
 use crate::{
-    AsPublished, Curve, EpochRecord, FoldOutcome, FoldTask, Oracle, Point, Predicted, ProbeError,
-    Protocol, Role, Selected, TrainState,
+    AsPublished, Card, Curve, EpochRecord, FoldOutcome, FoldTask, Oracle, Point, Predicted,
+    ProbeError, Protocol, Role, Selected, TrainState,
 };
 use emobox_files::sha256_bytes;
+use std::sync::Arc;
 
 /// Raised whenever the same data and protocol would give other numbers than before, or more of them.
 pub const TRAINING_REVISION: u32 = 3;
 
-/// How to run a training; nothing here changes its result.
+/// How to run a training; the device alone changes the last digits of its result.
 #[derive(Clone, Debug, Default)]
 pub struct TrainOptions {
     /// Threads; 0 and 1 both mean the caller's own.
     pub threads: usize,
     /// Go on from here.
     pub resume: Option<TrainState>,
+    /// Train on this device instead of the processor. Its numbers differ in their last digits, so a state of one does not
+    /// go on on the other.
+    pub card: Option<Arc<Card>>,
 }
 
 /// How a call of [`train_fold`] ended.
@@ -111,6 +116,10 @@ pub fn train_fold(
             }
         )));
     }
+    let card = options.card.as_deref();
+    if let Some(problem) = card.and_then(|_| Card::cannot(layers)) {
+        return Err(task.refuse(problem));
+    }
     let split = validation_split(task, &protocol.validation)?;
     let team = Team::new(options.threads);
     let fold = Fold {
@@ -119,10 +128,11 @@ pub fn train_fold(
         head,
         split: &split,
         team: &team,
+        card,
         points: protocol.points(),
         test: task.with_role(Role::Test),
     };
-    let identity = identity(task, protocol);
+    let identity = identity(task, protocol, card);
     let start = match &options.resume {
         Some(state) => fold.resume(state, &identity)?,
         None => fold.begin(identity),
@@ -134,7 +144,7 @@ pub fn train_fold(
 }
 
 /// The digest of everything a saved state depends on, apart from the features themselves.
-fn identity(task: &FoldTask<'_>, protocol: &Protocol) -> String {
+fn identity(task: &FoldTask<'_>, protocol: &Protocol, card: Option<&Card>) -> String {
     let mut text = format!(
         "{TRAINING_REVISION}\n{}\n{}\n{}\n{:?}\n{} {}\n",
         protocol.digest(),
@@ -154,6 +164,9 @@ fn identity(task: &FoldTask<'_>, protocol: &Protocol) -> String {
             task.source.frames(at)
         ));
     }
+    if let Some(card) = card {
+        text.push_str(&format!("on {}\n", card.kind()));
+    }
     sha256_bytes(text.as_bytes()).as_str().to_owned()
 }
 
@@ -164,6 +177,7 @@ struct Fold<'a> {
     head: &'static Head,
     split: &'a ValidationSplit,
     team: &'a Team,
+    card: Option<&'a Card>,
     points: Vec<Point>,
     test: Vec<usize>,
 }
@@ -228,14 +242,22 @@ impl<'a> Fold<'a> {
         Ok(state.clone())
     }
 
-    fn engine(&self, hidden: &[usize], points: Vec<Weights>) -> Engine<'a> {
+    fn engine(
+        &self,
+        hidden: &[usize],
+        points: Vec<Weights>,
+    ) -> Result<Box<dyn Trainer + 'a>, ProbeError> {
         let data = EngineData {
             source: self.task.source,
             items: self.task.items,
             classes: self.task.classes.len(),
             team: self.team,
         };
-        Engine::new(self.head, self.protocol, hidden, data, points)
+        let (head, protocol) = (self.head, self.protocol);
+        Ok(match self.card {
+            Some(card) => Box::new(OnCard::new(card, head, protocol, hidden, data, points)?),
+            None => Box::new(Engine::new(head, protocol, hidden, data, points)),
+        })
     }
 
     /// Runs the remaining epochs; `None` when the observer stopped it.
@@ -246,8 +268,8 @@ impl<'a> Fold<'a> {
     ) -> Result<Option<TrainState>, ProbeError> {
         let protocol = self.protocol;
         let hidden: Vec<usize> = self.points.iter().map(|p| p.hidden).collect();
-        let mut engine = self.engine(&hidden, std::mem::take(&mut state.points));
-        engine.skipped_steps = state.skipped_steps;
+        let mut engine = self.engine(&hidden, std::mem::take(&mut state.points))?;
+        let skipped_before = state.skipped_steps;
         let loss = self.loss();
         let mut frames = 0;
         while state.epoch < protocol.epochs {
@@ -257,22 +279,20 @@ impl<'a> Fold<'a> {
                 .iter()
                 .map(|point| protocol.learning_rate(epoch, point.learning_rate))
                 .collect();
-            let mut sums = vec![0.0; self.points.len()];
-            let mut total = 0.0;
-            for rows in batch_order(&self.split.train, protocol, epoch).chunks(protocol.batch) {
-                let (losses, weight) = engine.step(rows, &loss, &rates)?;
-                for (sum, loss) in sums.iter_mut().zip(losses) {
-                    *sum += loss * weight;
-                }
-                total += weight;
-                frames += rows
-                    .iter()
-                    .map(|&at| self.task.source.frames(at) as u64)
-                    .sum::<u64>();
-                if !observer.keep_going() {
-                    return Ok(None);
-                }
-            }
+            let order = batch_order(&self.split.train, protocol, epoch);
+            let batches: Vec<&[usize]> = order.chunks(protocol.batch).collect();
+            let label = |&at: &usize| self.task.items[at].label;
+            let weights = batches.iter();
+            let weights = weights.map(|rows| loss.weight_of(rows.iter().map(label)));
+            let total: f64 = weights.sum();
+            let sums = engine.epoch(&batches, &loss, &rates, &mut |rows| {
+                let read = rows.iter().map(|&at| self.task.source.frames(at) as u64);
+                frames += read.sum::<u64>();
+                observer.keep_going()
+            })?;
+            let Some(sums) = sums else {
+                return Ok(None);
+            };
             let valid = engine.evaluate(&self.split.valid, protocol.batch)?;
             let records: Vec<EpochRecord> = sums
                 .iter()
@@ -282,7 +302,7 @@ impl<'a> Fold<'a> {
                     valid: valid.record,
                 })
                 .collect();
-            self.select(&mut state, &engine, epoch, &records);
+            self.select(&mut state, &*engine, epoch, &records)?;
             let mut test = Vec::new();
             if protocol.oracle && !self.test.is_empty() {
                 let scored = engine.evaluate(&self.test, protocol.batch)?;
@@ -296,12 +316,12 @@ impl<'a> Fold<'a> {
                 self.look_at_test(&mut state, epoch, scored);
             }
             // Every utterance has been read once by now.
-            engine.check = false;
+            engine.all_read();
             for (curve, record) in state.curves.iter_mut().zip(&records) {
                 curve.push(*record);
             }
             state.epoch = epoch;
-            state.skipped_steps = engine.skipped_steps;
+            state.skipped_steps = skipped_before + engine.skipped_steps()?;
             let flow = observer.epoch(&Progress {
                 epoch,
                 epochs: protocol.epochs,
@@ -311,16 +331,14 @@ impl<'a> Fold<'a> {
                 test: &test,
             });
             if flow != Flow::Continue {
-                // Lent to the state for the writing, and taken back.
-                std::mem::swap(&mut state.points, &mut engine.points);
+                state.points = engine.weights()?;
                 observer.save(&state)?;
-                std::mem::swap(&mut state.points, &mut engine.points);
             }
             if flow == Flow::Stop {
                 return Ok(None);
             }
         }
-        state.points = engine.points;
+        state.points = engine.weights()?;
         Ok(Some(state))
     }
 
@@ -341,15 +359,15 @@ impl<'a> Fold<'a> {
     fn select(
         &self,
         state: &mut TrainState,
-        engine: &Engine<'_>,
+        engine: &dyn Trainer,
         epoch: usize,
         records: &[EpochRecord],
-    ) {
+    ) -> Result<(), ProbeError> {
         for (point, record) in records.iter().enumerate() {
             let best = &mut state.best[self.seed_of(point)];
-            let weights = &engine.points[point].values;
-            select::offer(best, point, epoch, record.valid, weights);
+            select::offer(best, point, epoch, record.valid, || engine.values(point))?;
         }
+        Ok(())
     }
 
     fn look_at_test(&self, state: &mut TrainState, epoch: usize, scored: Vec<Evaluation>) {
@@ -374,7 +392,7 @@ impl<'a> Fold<'a> {
                 fold: self.task.fold,
             })?;
             let point = self.points[best.point];
-            let mut engine = self.engine(&[point.hidden], vec![Weights::new(best.weights)]);
+            let mut engine = self.engine(&[point.hidden], vec![Weights::new(best.weights)])?;
             let mut predict = |rows: &[usize]| -> Result<Vec<Predicted>, ProbeError> {
                 let scored = engine.evaluate(rows, self.protocol.batch)?;
                 Ok(self.predicted(rows, &scored[0].scores, classes))
@@ -385,7 +403,7 @@ impl<'a> Fold<'a> {
                 valid: best.record,
                 predictions: predict(&self.test)?,
                 extra: predict(&self.task.with_role(Role::Extra))?,
-                weights: engine.points.remove(0).values,
+                weights: engine.values(0)?,
             });
         }
         let oracle = state.oracle.into_iter().flatten().map(|best| Oracle {

@@ -86,7 +86,7 @@ impl Request {
         });
         let options = TrainOptions {
             threads: self.threads,
-            resume: None,
+            ..TrainOptions::default()
         };
         let training = train_fold(&task, &protocol, &options, &mut Watch(context));
         context.progress.end();

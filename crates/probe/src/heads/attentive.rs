@@ -13,6 +13,7 @@ pub(super) const HEAD: Head = Head {
     learning_rates: [1e-3, 1e-4],
     pooling: || Box::new(Attentive::default()),
     fused: None,
+    on_card: emobox_gpu::Pooling::Attentive,
 };
 
 /// The width of the layer that scores frames.

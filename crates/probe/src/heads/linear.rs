@@ -10,4 +10,5 @@ pub(super) const HEAD: Head = Head {
     learning_rates: [1e-1, 1e-2],
     pooling: || Box::new(Mean) as Box<dyn Pooling>,
     fused: None,
+    on_card: emobox_gpu::Pooling::Features,
 };

@@ -10,6 +10,7 @@ pub(super) const HEAD: Head = Head {
     learning_rates: [1e-3, 1e-4],
     pooling: || Box::new(Mean),
     fused: Some(|setup| Box::new(Stack::new(setup))),
+    on_card: emobox_gpu::Pooling::Mean,
 };
 
 pub(super) struct Mean;

@@ -34,6 +34,8 @@ pub struct Head {
     pub(crate) pooling: fn() -> Box<dyn Pooling>,
     /// A way to train all points together, for one layer of features.
     pub(crate) fused: Option<Fused>,
+    /// What its pooling is on a GPU.
+    pub(crate) on_card: emobox_gpu::Pooling,
 }
 
 /// Makes the machinery that trains a whole sweep.

@@ -10,6 +10,7 @@ pub(super) const HEAD: Head = Head {
     learning_rates: [1e-3, 1e-4],
     pooling: || Box::new(Statistics),
     fused: None,
+    on_card: emobox_gpu::Pooling::Statistics,
 };
 
 /// Added to the variance, so that a unit that never changes has a slope.

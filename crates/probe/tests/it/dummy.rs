@@ -2,6 +2,7 @@
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{Item, Protocol, Role, ViewSource};
+use half::f16;
 
 pub(crate) const DIM: usize = 24;
 
@@ -69,5 +70,29 @@ pub(crate) fn short(epochs: usize) -> Protocol {
         epochs,
         warmup_epochs: 2,
         ..Protocol::strict()
+    }
+}
+
+/// The same features in half precision, as stores keep them.
+pub(crate) struct Halves(Vec<Vec<f16>>);
+
+impl Halves {
+    pub(crate) fn of(data: &Dummy) -> Self {
+        let narrow = |frames: &Vec<f32>| frames.iter().map(|&x| f16::from_f32(x)).collect();
+        Self(data.frames.iter().map(narrow).collect())
+    }
+
+    pub(crate) fn item_mut(&mut self, item: usize) -> &mut [f16] {
+        &mut self.0[item]
+    }
+
+    pub(crate) fn source(&self) -> ViewSource<'_> {
+        let views = self.0.iter().map(|data| FrameView {
+            layers: 1,
+            frames: data.len() / DIM,
+            dim: DIM,
+            data: FrameData::F16(data),
+        });
+        ViewSource::new(views.collect()).unwrap()
     }
 }

@@ -1,5 +1,7 @@
 //! What the room promises to those who use it.
 
+mod card;
+mod card_speed;
 mod dummy;
 mod layers;
 mod protocol_page;

@@ -41,7 +41,7 @@ fn run_from(
 fn threads(threads: usize) -> TrainOptions {
     TrainOptions {
         threads,
-        resume: None,
+        ..TrainOptions::default()
     }
 }
 
