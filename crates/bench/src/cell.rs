@@ -16,9 +16,9 @@ use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
 use emobox_corpus::Scheme;
 use emobox_encoder::Description;
-use emobox_features::{Ledger, Ledgers, Store, StorePlan};
+use emobox_features::{Ledger, Ledgers, Store, StorePlan, StorePrecision};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
-use emobox_probe::{ClassWeighting, FoldOutcome, Predicted, Protocol, Role};
+use emobox_probe::{Card, ClassWeighting, FoldOutcome, Predicted, Protocol, Role};
 use emobox_report::{AuditFindings, ErrorList, LayerCurve, Training, UtteranceMap};
 use emobox_score::{
     InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_seeds,
@@ -27,6 +27,9 @@ use emobox_score::{
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+/// What a configuration says last where a GPU trained the probes, before its kind.
+pub(crate) const TRAINED_ON: &str = ", trained on ";
 
 /// A corpus under an encoder.
 pub(crate) struct Cell<'a> {
@@ -192,6 +195,7 @@ impl<'a> Cell<'a> {
             header: self.plan.header(),
             ledgers: &ledgers,
             protocol: &self.protocol,
+            trained_on: self.trained_on().ok(),
             checkpoint: self.choice.path.as_deref(),
         };
         let runs = self.shop.home.runs(&corpus.name, self.name());
@@ -213,7 +217,43 @@ impl<'a> Cell<'a> {
             self.corpus.name,
             self.name()
         );
-        train_jobs(wanted, &self.store()?, label, self.shop.context)
+        let devices = self.shop.train_devices();
+        let cards = match self.trained_on() {
+            Ok(_) => Some(devices),
+            Err(reason) => {
+                if let (Some(reason), true) = (reason, devices.are_gpus()) {
+                    let name = self.name();
+                    let note = format!("probes of {name} are trained on the processor: {reason}");
+                    self.shop.context.progress.note(&note);
+                }
+                None
+            }
+        };
+        let store = self.store()?;
+        let trained = train_jobs(wanted, &store, label, cards, self.shop.context)?;
+        if let (Some(speed), Some(devices)) = (trained.measured, cards) {
+            let kind = devices.first().kind();
+            speed.record(self.shop.home, &self.protocol.head, kind)?;
+        }
+        Ok(trained.outcomes)
+    }
+
+    /// The kind of GPU that the probes are trained on; else why on the processor, where a GPU was asked for.
+    fn trained_on(&self) -> Result<&'static str, Option<String>> {
+        let devices = self.shop.train_devices();
+        let header = self.plan.header();
+        if !devices.are_gpus() {
+            return Err(None);
+        }
+        if header.precision != StorePrecision::F16 {
+            return Err(Some(
+                "a GPU trains on features that are stored in f16, these are in f32".to_owned(),
+            ));
+        }
+        match Card::cannot(header.layers.len()) {
+            Some(reason) => Err(Some(reason)),
+            None => Ok(devices.first().kind()),
+        }
     }
 
     /// Trains a share of the folds of the experiment's partition; fold k has the number k − 1.
@@ -474,6 +514,10 @@ impl<'a> Cell<'a> {
         if protocol.logit_adjustment != 0.0 {
             let tau = protocol.logit_adjustment;
             text.push_str(&format!(", logit adjustment {tau}"));
+        }
+        if let Ok(device) = self.trained_on() {
+            text.push_str(TRAINED_ON);
+            text.push_str(device);
         }
         text
     }

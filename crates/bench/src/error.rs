@@ -121,6 +121,9 @@ pub enum BenchError {
         /// What is wrong with it.
         source: EncoderError,
     },
+    /// The device that was to train probes.
+    #[error("probes cannot be trained there: {0}")]
+    TrainDevice(emobox_encoder::EncoderError),
     /// Fetching a checkpoint.
     #[error(transparent)]
     Hub(#[from] emobox_encoder::hub::HubError),

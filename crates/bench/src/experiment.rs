@@ -1,6 +1,7 @@
-use crate::choice::as_text;
+use crate::choice::{as_text, as_text_or_none};
 use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
+use crate::plan::JobStage;
 use crate::{
     BenchError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, ProtocolName, Reading,
     Schemes, usual_precision,
@@ -86,6 +87,13 @@ pub struct Experiment {
     /// Where the encoder computes: `cpu`, `cuda`, `cuda:N`, or on several GPUs, `cuda:0,1`.
     #[serde(default, with = "as_text")]
     pub device: Devices,
+    /// Where probes are trained; where encoders compute without it.
+    #[serde(
+        default,
+        with = "as_text_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub train_device: Option<Devices>,
     /// Which hidden states the probe reads: `last`, `all` (summed with learnt weights), or `0,4,7-9`.
     #[serde(default, with = "as_text")]
     pub layers: LayerSelection,
@@ -189,6 +197,7 @@ impl Default for Experiment {
             precision: ComputePrecision::default(),
             store_precision: StorePrecision::default(),
             device: Devices::default(),
+            train_device: None,
             layers: LayerSelection::default(),
             normalisation: Normalisation::default(),
             head: None,
@@ -298,6 +307,11 @@ impl Experiment {
         Ok(protocol)
     }
 
+    /// Where probes are trained.
+    pub fn probe_devices(&self) -> &Devices {
+        self.train_device.as_ref().unwrap_or(&self.device)
+    }
+
     /// Every corpus to train on with every other to test on.
     pub(crate) fn pairs_of_corpora(&self) -> impl Iterator<Item = (&str, &str)> {
         let names = || self.corpora.iter().map(|choice| choice.name.as_str());
@@ -356,7 +370,21 @@ impl Experiment {
         if let Some(cross) = &self.cross {
             cross.check(self)?;
         }
-        self.slurm.as_ref().map_or(Ok(()), SlurmOptions::check)
+        let Some(slurm) = &self.slurm else {
+            return Ok(());
+        };
+        let cards = |stage| slurm.gpus_of(stage).unwrap_or(0);
+        if self.probe_devices().are_gpus()
+            && cards(JobStage::Extract) > 0
+            && cards(JobStage::Train) == 0
+        {
+            return Err(BenchError::Call(format!(
+                "[slurm.extract] asks for GPUs and [slurm.train] for none, but probes are trained on {}: \
+                 say `gpus = 1` in [slurm.train], or `train_device = \"cpu\"` for the experiment",
+                self.probe_devices()
+            )));
+        }
+        slurm.check()
     }
 }
 

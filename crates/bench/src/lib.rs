@@ -5,6 +5,7 @@
 
 mod as_published;
 mod bench;
+mod cards;
 mod cell;
 mod check;
 mod choice;

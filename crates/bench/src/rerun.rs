@@ -1,6 +1,7 @@
 //! Extracting and training again what a submission claims, from the verifier's own audio and checkpoints.
 
 use crate::bench::bench;
+use crate::cell::TRAINED_ON;
 use crate::submission::Verifier;
 use crate::{
     BenchError, Choice, Context, CorpusChoice, EncoderChoice, Experiment, Home, Maps, ProtocolName,
@@ -78,10 +79,12 @@ impl Verifier<'_> {
         let run = bench(&home, &experiment, &out, context)?;
         let seeds = run.predictions().iter().map(crate::PredictionSet::read);
         let theirs = submission.provenance.versions.get("machine");
+        // It is trained again on the processor.
+        let on_gpu = entry.config.contains(TRAINED_ON);
         Ok(Rerun {
             corpus: entry.corpus.clone(),
             partition: entry.partition.clone(),
-            same_machine: theirs == Some(&machine()),
+            same_machine: theirs == Some(&machine()) && !on_gpu,
             seeds: seeds.collect::<Result<_, _>>()?,
         })
     }

@@ -1,7 +1,9 @@
+use crate::cards::lines_of_work;
 use crate::memory::half_of_free;
+use crate::plan::{TrainSpeed, train_operations};
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
-use crate::{BenchError, Context, Corpus, Stage};
+use crate::{BenchError, Context, Corpus, Devices, Stage};
 use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
@@ -12,7 +14,7 @@ use emobox_probe::{
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a training saves where it is; a killed run loses no more than this.
@@ -32,6 +34,8 @@ pub(crate) struct Assignment<'a> {
     pub(crate) ledgers: &'a Ledgers,
     /// How probes are trained and selected.
     pub(crate) protocol: &'a Protocol,
+    /// The kind of GPU that trains them; the processor without.
+    pub(crate) trained_on: Option<&'a str>,
     /// Where the encoder's checkpoint lies, for predicting with the probe later.
     pub(crate) checkpoint: Option<&'a Path>,
 }
@@ -55,6 +59,9 @@ pub(crate) struct JobIdentity {
     pub(crate) without_features: Vec<String>,
     /// Every constant of the protocol.
     pub(crate) protocol: Protocol,
+    /// The kind of GPU that trained, whose numbers differ in their last digits from the processor's; absent for the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trained_on: Option<String>,
     /// [`TRAINING_REVISION`]: another one gives other numbers.
     pub(crate) training_revision: u32,
     /// The program: another version may train in another way.
@@ -77,6 +84,7 @@ impl JobIdentity {
                 .map(|(key, _)| key.to_owned())
                 .collect(),
             protocol: assignment.protocol.clone(),
+            trained_on: assignment.trained_on.map(str::to_owned),
             training_revision: TRAINING_REVISION,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -197,14 +205,22 @@ fn role(role: &emobox_corpus::Role) -> emobox_probe::Role {
     }
 }
 
-/// Trains all jobs that are not finished, several at once, the largest first, and returns the
-/// outcomes in the order of the jobs.
+/// What became of some jobs.
+pub(crate) struct Trained {
+    /// In the order of the jobs.
+    pub(crate) outcomes: Vec<FoldOutcome>,
+    /// How fast a GPU was, where one trained from the first epoch to the last.
+    pub(crate) measured: Option<TrainSpeed>,
+}
+
+/// Trains all jobs that are not finished, several at once, the largest first: on these GPUs, or on the processor.
 pub(crate) fn train_jobs(
     jobs: &[&FoldJob<'_>],
     store: &Store,
     label: String,
+    gpus: Option<&Devices>,
     context: Context<'_>,
-) -> Result<Vec<FoldOutcome>, BenchError> {
+) -> Result<Trained, BenchError> {
     let mut outcomes: Vec<Option<FoldOutcome>> = Vec::new();
     for job in jobs {
         outcomes.push(job.finished());
@@ -213,6 +229,15 @@ pub(crate) fn train_jobs(
         .filter(|&at| outcomes[at].is_none())
         .collect();
     open.sort_by_key(|&at| (std::cmp::Reverse(jobs[at].frames), at));
+    let begun = Instant::now();
+    let from_the_start = open.iter().all(|&at| jobs[at].saved_state().is_none());
+    let lines = match gpus {
+        Some(devices) if !open.is_empty() => {
+            let open: Vec<&FoldJob<'_>> = open.iter().map(|&at| jobs[at]).collect();
+            Some(lines_of_work(devices, &open, store, context)?)
+        }
+        _ => None,
+    };
     let epochs = |at: &usize| jobs[*at].assignment.protocol.epochs as u64;
     let total: u64 = (0..jobs.len()).map(|at| epochs(&at)).sum();
     if !open.is_empty() {
@@ -224,16 +249,23 @@ pub(crate) fn train_jobs(
         });
     }
     let threads = rayon::current_num_threads();
-    let workers = threads.min(open.len()).max(1);
+    let workers = lines.as_ref().map_or(threads, Vec::len);
+    let workers = workers.min(open.len()).max(1);
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let results = Mutex::new(Vec::new());
-    let work = || {
+    let work = |worker: usize| {
+        let card = lines.as_ref().map(|lines| &lines[worker]);
         while !failed.load(Ordering::Relaxed) {
             let Some(&at) = open.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return;
             };
-            let result = jobs[at].run(store, threads / workers, context);
+            let how = TrainOptions {
+                threads: (threads / workers).max(1),
+                card: card.map(Arc::clone),
+                ..TrainOptions::default()
+            };
+            let result = jobs[at].run(store, how, context);
             if result.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
@@ -242,8 +274,9 @@ pub(crate) fn train_jobs(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(work);
+        let work = &work;
+        for worker in 0..workers {
+            scope.spawn(move || work(worker));
         }
     });
     if !open.is_empty() {
@@ -252,8 +285,16 @@ pub(crate) fn train_jobs(
     for (at, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
         outcomes[at] = Some(result?);
     }
-    // Without an error every job has run.
-    Ok(outcomes.into_iter().flatten().collect())
+    let operations: f64 = open.iter().map(|&at| jobs[at].operations(store)).sum();
+    let measured = (lines.is_some() && from_the_start).then(|| TrainSpeed {
+        operations,
+        seconds: begun.elapsed().as_secs_f64() * gpus.map_or(1, |gpus| gpus.all().len()) as f64,
+    });
+    Ok(Trained {
+        // Without an error every job has run.
+        outcomes: outcomes.into_iter().flatten().collect(),
+        measured,
+    })
 }
 
 /// Where the probe of a training seed lies in the folder of its fold: the first is the one to predict with.
@@ -280,29 +321,26 @@ impl FoldJob<'_> {
             .filter(|outcome| outcome.fold == self.fold && outcome.classes == self.classes)
     }
 
+    /// What a training multiplies and adds, see [`train_operations`].
+    fn operations(&self, store: &Store) -> f64 {
+        let protocol = self.assignment.protocol;
+        train_operations(protocol, store.header().dim, self.frames as f64)
+    }
+
     fn run(
         &self,
         store: &Store,
-        threads: usize,
+        how: TrainOptions,
         context: Context<'_>,
     ) -> Result<FoldOutcome, BenchError> {
-        let keys = || self.items.iter().map(|item| item.key.as_str());
-        // All folds look at the same files; a store that would push everything else out of memory is read
-        // as it is needed.
-        let (mapped, streamed);
-        let source: &dyn FeatureSource = if store.frame_bytes() <= half_of_free() as u64 {
-            mapped = ViewSource::mapped(store, keys())?;
-            &mapped
-        } else {
-            streamed = StreamSource::new(store, keys())?;
-            &streamed
-        };
+        let keys = self.items.iter().map(|item| item.key.as_str());
+        let source = source_of(store, keys)?;
         let task = FoldTask {
             corpus: &self.assignment.corpus.name,
             fold: self.fold,
             classes: &self.classes,
             items: &self.items,
-            source,
+            source: &*source,
         };
         let resume = self.saved_state();
         if let Some(state) = &resume {
@@ -314,11 +352,7 @@ impl FoldJob<'_> {
             context,
             saved: Instant::now(),
         };
-        let options = TrainOptions {
-            threads,
-            resume,
-            card: None,
-        };
+        let options = TrainOptions { resume, ..how };
         let outcome = match train_fold(&task, protocol, &options, &mut watch)? {
             Training::Done(outcome) => *outcome,
             Training::Stopped => return Err(BenchError::Interrupted),
@@ -370,6 +404,18 @@ impl FoldJob<'_> {
         let bytes = std::fs::read(self.state_path()).ok()?;
         TrainState::from_bytes(&bytes).ok()
     }
+}
+
+/// The features of some utterances. All folds look at the same files; a store that would push everything else out of memory is
+/// read as it is needed.
+pub(crate) fn source_of<'a, 'k>(
+    store: &'a Store,
+    keys: impl Iterator<Item = &'k str>,
+) -> Result<Box<dyn FeatureSource + 'a>, BenchError> {
+    Ok(match store.frame_bytes() <= half_of_free() as u64 {
+        true => Box::new(ViewSource::mapped(store, keys)?),
+        false => Box::new(StreamSource::new(store, keys)?),
+    })
 }
 
 struct Watch<'a> {

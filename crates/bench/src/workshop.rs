@@ -25,6 +25,7 @@ pub(crate) struct Workshop<'a> {
     /// Open on each of the experiment's devices.
     encoder: RefCell<Option<(String, Rc<[Encoder]>)>>,
     devices: Devices,
+    train_devices: Devices,
     /// Decoded audio for the encoders that follow, where GPUs would wait for the cores that decode.
     audio: OnceCell<Option<AudioCache>>,
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
@@ -59,6 +60,7 @@ impl<'a> Workshop<'a> {
             corpus: RefCell::default(),
             encoder: RefCell::default(),
             devices: experiment.device.clone(),
+            train_devices: experiment.probe_devices().clone(),
             audio: OnceCell::new(),
             descriptions: RefCell::default(),
             classes: RefCell::default(),
@@ -162,9 +164,17 @@ impl<'a> Workshop<'a> {
     }
 
     /// The same on the GPUs that a cluster's task was given.
-    pub(crate) fn on(mut self, devices: Devices) -> Self {
-        self.devices = devices;
-        self
+    pub(crate) fn on(self, gpus: Option<u32>) -> Self {
+        Self {
+            devices: self.devices.given(gpus),
+            train_devices: self.train_devices.given(gpus),
+            ..self
+        }
+    }
+
+    /// Where probes are trained.
+    pub(crate) fn train_devices(&self) -> &Devices {
+        &self.train_devices
     }
 
     /// Where encoders compute.

@@ -351,6 +351,10 @@ pub(crate) struct ProbeHow {
     /// [default: the experiment's, else 3]
     #[arg(long, value_name = "N")]
     pub(crate) training_seeds: Option<usize>,
+    /// Where probes are trained: cpu, cuda, cuda:N, or several GPUs as cuda:0,1 [default: the experiment's, else where encoders
+    /// compute]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) train_device: Option<Devices>,
 }
 
 #[derive(Debug, Args)]

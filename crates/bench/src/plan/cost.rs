@@ -1,21 +1,20 @@
 use crate::{BenchError, EncoderChoice, Experiment, Home};
 use emobox_encoder::{FBANK, Precision, ZooEntry, measured_peak, zoo_entry};
 use emobox_files::{read_json, write_json};
-use emobox_probe::Protocol;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Share of a core's arithmetic limit that an encoder or the training reaches, where nothing was measured.
-const SHARE_OF_PEAK: f64 = 0.5;
+pub(super) const SHARE_OF_PEAK: f64 = 0.5;
 
 /// Operations a second of audio of the convolutions in front of the transformer of the wav2vec 2.0
 /// kind: seven layers of 512 channels on 16 kHz, `2 * 512 * (512 * kernel) * rate` summed.
 const CONVOLUTIONS: f64 = 4.9e9;
 
 /// Frames a second of the wav2vec 2.0 kind and of Whisper.
-const FRAMES: f64 = 50.0;
+pub(super) const FRAMES: f64 = 50.0;
 
 /// Whisper encodes whole windows of so many seconds.
 const WINDOW: f64 = 30.0;
@@ -328,7 +327,7 @@ fn parameters(entry: Option<&ZooEntry>) -> f64 {
 /// What of an encoder decides how much its features take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Shape {
-    dim: usize,
+    pub(super) dim: usize,
     states: usize,
     /// Frames a second.
     rate: f64,
@@ -365,16 +364,6 @@ impl Shape {
         };
         frames + statistics
     }
-}
-
-/// Core seconds to train one fold of a corpus.
-pub(super) fn train_cost(protocol: &Protocol, shape: Shape, size: Size, machine: &Machine) -> f64 {
-    let dim = shape.dim;
-    let hidden: usize = protocol.hidden_sizes.iter().sum();
-    let probes = protocol.learning_rates.len() * protocol.seeds.len();
-    // Forward and both halves of backward, a multiply and an add each.
-    let frame = 6.0 * dim as f64 * hidden as f64 * probes as f64;
-    frame * size.seconds * FRAMES * protocol.epochs as f64 / (machine.peak * SHARE_OF_PEAK)
 }
 
 #[cfg(test)]

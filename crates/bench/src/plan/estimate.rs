@@ -1,4 +1,5 @@
-use super::cost::{EncoderSpeed, Machine, Shape, Size, extract_costs, train_cost};
+use super::cost::{EncoderSpeed, Machine, Shape, Size, extract_costs};
+use super::training::TrainRate;
 use super::{JobStage, Plan, Work};
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
 use std::collections::BTreeMap;
@@ -35,7 +36,17 @@ impl Plan {
             true => Some(experiment.device.given(slurm.gpus_of(JobStage::Extract))),
             false => None,
         };
-        let (costs, assumed) = extract_costs(&Home::new(&self.home), experiment, machine);
+        let home = Home::new(&self.home);
+        let rate = TrainRate::of(&home, experiment, &protocol, machine);
+        let trainers = match experiment.probe_devices().are_gpus() {
+            true => experiment
+                .probe_devices()
+                .given(slurm.gpus_of(JobStage::Train))
+                .all()
+                .len() as f64,
+            false => cores,
+        };
+        let (costs, assumed) = extract_costs(&home, experiment, machine);
         let cost_of = |name: &str| {
             let encoders = experiment.encoders.iter();
             let mut named = encoders.zip(&costs).filter(|(e, _)| e.name == name);
@@ -60,7 +71,7 @@ impl Plan {
             };
             let audio = size.seconds;
             let shape = job.work.encoder().and_then(|name| shapes.get(name));
-            let train = |size| shape.map_or(0.0, |s| train_cost(&protocol, *s, size, machine));
+            let train = |size| shape.map_or(0.0, |s| rate.seconds(&protocol, *s, size));
             (job.audio_seconds, job.seconds, job.bytes) = match &job.work {
                 // Headers are read, not audio.
                 Work::Prepare { .. } => (audio, size.utterances * 1e-3, 0.0),
@@ -74,9 +85,9 @@ impl Plan {
                 }
                 Work::Train { part, .. } => {
                     let folds = size.folds as f64 / part.of as f64;
-                    (audio * folds, train(size) * folds / cores, 0.0)
+                    (audio * folds, train(size) * folds / trainers, 0.0)
                 }
-                Work::TrainAll { .. } => (audio, train(size) / cores, 0.0),
+                Work::TrainAll { .. } => (audio, train(size) / trainers, 0.0),
                 _ => (0.0, 1.0, 0.0),
             };
         }
@@ -100,6 +111,7 @@ impl Plan {
             });
         self.speeds = speeds.collect();
         self.assumed = Some(assumed);
+        self.training = rate.source;
         self.utterances = sum(&|size| size.utterances) as u64;
         self.from_cards = sizes.from_cards;
         Ok(())

@@ -332,7 +332,7 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.store_precision,
         e.layer_curve
     ]);
-    let train = json!([
+    let mut train = json!([
         e.partition_seed,
         e.training_seeds,
         e.metadata,
@@ -343,6 +343,10 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.maps,
         e.layer_curve_head
     ]);
+    // A GPU's probes differ from the processor's in their last digits.
+    if let (Some(train), true) = (train.as_array_mut(), e.probe_devices().are_gpus()) {
+        train.push(json!(e.probe_devices().first().kind()));
+    }
     let version = env!("CARGO_PKG_VERSION");
     // Where the shared classes are those that all corpora have, everything across corpora depends on all of them.
     let on = e

@@ -13,6 +13,7 @@ mod receipt;
 mod run;
 mod state;
 mod text;
+mod training;
 
 use cost::Machine;
 pub(crate) use cost::Measured;
@@ -24,6 +25,7 @@ pub use run::run_task;
 pub(crate) use run::{prepare_all, report_here, run_here, train_here};
 pub use state::{JobState, States};
 pub(crate) use text::{gigabytes, ranges};
+pub(crate) use training::{TrainSpeed, train_operations};
 
 use crate::{BenchError, Experiment, Home};
 use emobox_corpus::Scheme;
@@ -57,10 +59,17 @@ pub struct Plan {
     /// What the estimated speeds rest on.
     #[serde(default)]
     pub assumed: Option<Assumed>,
+    /// Where the speed of training comes from: from the processor's arithmetic, or as measured on a GPU.
+    #[serde(default = "estimated")]
+    pub training: SpeedSource,
     /// All jobs; a job needs earlier ones only.
     pub jobs: Vec<Job>,
     /// The jobs in bundles of one stage, as a cluster runs them.
     pub tasks: Vec<Task>,
+}
+
+fn estimated() -> SpeedSource {
+    SpeedSource::Estimated
 }
 
 /// A unit of work.
@@ -331,6 +340,7 @@ impl Plan {
             utterances: 0,
             speeds: Vec::new(),
             assumed: None,
+            training: SpeedSource::Estimated,
         };
         plan.estimate(sizes, &Machine::measure())?;
         Ok((plan, true))

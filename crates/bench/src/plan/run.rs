@@ -32,10 +32,9 @@ pub fn run_task(folder: &Path, task: usize, context: Context<'_>) -> Result<usiz
     wait_for_needs(&plan, task, &mut states, context)?;
     let home = Home::new(&plan.home);
     let slurm = plan.experiment.slurm.clone().unwrap_or_default();
-    let devices = plan.experiment.device.given(slurm.gpus_of(found.stage));
     let shop = Workshop::new(&home, &plan.experiment, context)?
         .with(|options| options.without_claims = true)
-        .on(devices);
+        .on(slurm.gpus_of(found.stage));
     if !states.task_is_settled(&plan, task) {
         let note = format!("task {} begins", found.name);
         context.progress.note(&note);

@@ -67,6 +67,17 @@ impl Plan {
         {
             let _ = writeln!(text, "{assumed}");
         }
+        let devices = self.experiment.probe_devices();
+        if devices.are_gpus() {
+            let kind = devices.first().kind();
+            let _ = match self.training {
+                SpeedSource::Unknown => writeln!(
+                    text,
+                    "training on {kind}: not measured, so that its hours are not known; the first training on it in this home measures it"
+                ),
+                _ => writeln!(text, "training on {kind}: as measured in this home"),
+            };
+        }
         text.push('\n');
         self.disk_text(&mut text);
         let head = ["task", "needs", "jobs", "audio h", "hours", "GB"];
@@ -105,14 +116,18 @@ impl Plan {
         text
     }
 
-    /// The hours of some jobs; a question mark where one of them encodes at an unknown speed.
+    /// The hours of some jobs; a question mark where one of them encodes or trains at an unknown speed.
     fn hours_of<'j>(&self, mut jobs: impl Iterator<Item = &'j Job>) -> String {
         let is_unknown = |job: &Job| {
             let encoder = job.work.encoder();
             let of_encoder = |speed: &&EncoderSpeed| Some(&*speed.encoder) == encoder;
             let speed = self.speeds.iter().find(of_encoder);
-            job.stage == JobStage::Extract
-                && speed.is_some_and(|speed| speed.source == SpeedSource::Unknown)
+            let source = match job.stage {
+                JobStage::Extract => speed.map(|speed| speed.source),
+                JobStage::Train => Some(self.training),
+                _ => None,
+            };
+            source == Some(SpeedSource::Unknown)
         };
         let seconds = jobs.try_fold(0.0, |sum, job| {
             (!is_unknown(job)).then_some(sum + job.seconds)

@@ -194,6 +194,9 @@ impl ProbeHow {
         if let Some(seeds) = self.training_seeds {
             experiment.training_seeds = seeds;
         }
+        if self.train_device.is_some() {
+            experiment.train_device.clone_from(&self.train_device);
+        }
     }
 }
 

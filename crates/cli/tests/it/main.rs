@@ -24,4 +24,5 @@ mod seal;
 mod server;
 mod submission;
 mod tidy;
+mod trained_on;
 mod transcripts;

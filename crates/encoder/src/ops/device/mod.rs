@@ -35,18 +35,33 @@ pub(crate) struct Signals {
     framing: Framing,
 }
 
+impl Device {
+    /// The device itself, with products of these numbers; the CPU has none.
+    fn open(self, numbers: Numbers) -> Result<Gpu, EncoderError> {
+        let gpu = match self {
+            Self::Cuda(index) => Gpu::cuda(index, numbers),
+            Self::Cpu | Self::Host(_) => Gpu::host(numbers, self.host_memory()),
+        };
+        gpu.map_err(|error| EncoderError::DeviceUnavailable {
+            device: self.to_string(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// The device for what is not an encoder.
+    ///
+    /// # Errors
+    /// [`EncoderError::DeviceUnavailable`] with what is missing and where it was looked for.
+    pub fn gpu(self) -> Result<Gpu, EncoderError> {
+        self.open(Numbers::F32)
+    }
+}
+
 impl OnGpu {
     /// Opens the device for a model that needs so much of it.
     pub(crate) fn open(device: Device, precision: crate::Precision, need: Need) -> OpResult<Self> {
         let numbers = precision.of_gpu();
-        let gpu = match device {
-            Device::Cuda(index) => Gpu::cuda(index, numbers),
-            Device::Cpu | Device::Host(_) => Gpu::host(numbers, device.host_memory()),
-        };
-        let gpu = gpu.map_err(|error| EncoderError::DeviceUnavailable {
-            device: device.to_string(),
-            reason: error.to_string(),
-        })?;
+        let gpu = device.open(numbers)?;
         let room = need.room(gpu.memory()?.free, numbers);
         Ok(Self { gpu, device, room })
     }
