@@ -25,13 +25,14 @@ PEAK = 798.0
 # The one that may have PyTorch.
 PYTHON = os.environ.get("CHECK_PYTHON") or shutil.which("python3")
 # Kernels of small shapes: each operation runs many times slower there.
-SANITIZED = ["plain::", "--skip", "memory_that_is_not_there"]
+SANITIZED = ["plain::", "probe::a_gradient", "--skip", "memory_that_is_not_there"]
 
 if HOST:
     DEVICE = "host"
     FULL = ["wav2vec2-small"]
     SPEED = {"device": "host:24", "seconds": "1", "rounds": "1", "precision": "f32"}
     PIPELINE = {"device": "host:24", "precision": "f32", "count": 40, "longest": 2.0, "encoders": FULL}
+    PROBES = {"dims": "24", "count": 40, "longest": 1.0}
     KERNELS, GOLDENS = ["plain::"], ["gpu::what_cannot", "device_memory::"]
     CPU_GOLDENS = ["batch::"]
 else:
@@ -39,6 +40,7 @@ else:
     FULL = ["wav2vec2-base", "wavlm-large", "data2vec-large", "whisper-large-v3"]
     SPEED = {"device": "cuda", "seconds": "4", "rounds": "3", "precision": "bf16"}
     PIPELINE = {"device": "cuda", "precision": "bf16", "count": 2000, "longest": 30.0, "encoders": FULL}
+    PROBES = {"dims": "768,1024,1280", "count": 2000, "longest": 30.0}
     # Planted faults and limits of memory are the host's.
     KERNELS, GOLDENS = ["--skip", "faults::", "--skip", "memory_that_is_not_there"], ["gpu::"]
     CPU_GOLDENS = ["speech_golden::", "data2vec2_golden::", "whisper_golden::"]
@@ -276,6 +278,33 @@ def pipeline():
                 f"{device['batches']} batches, {device['halved']} halved, {done.get('from_memory', 0)} decoded before",
             )
         )
+    return found
+
+
+@step("6 probes")
+def probes():
+    # Frames at 50 a second.
+    frames = [max(1, samples // 320) for samples in lengths(PROBES["count"], PROBES["longest"])]
+    (work / "frames.txt").write_text("\n".join(map(str, frames)) + "\n")
+    environment = {"EMOBOX_PROBE_LENGTHS": str(work / "frames.txt"), "EMOBOX_PROBE_DIMS": PROBES["dims"]}
+    if not HOST:
+        environment["EMOBOX_TEST_CARD"] = "0"
+    arguments = ["probe-tests", "--ignored", "--exact", "card_speed::an_epoch_of_the_paper_s_head", "--nocapture"]
+    ours = [json.loads(line) for line in run(arguments, 120, **environment).splitlines() if line.startswith("{")]
+    theirs = {}
+    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True).returncode == 0:
+        arguments = [PYTHON, "tools/gpu/torch_probe.py", str(work / "frames.txt"), PROBES["dims"], *(["cpu"] if HOST else [])]
+        theirs = {line["dim"]: line for line in map(json.loads, run(arguments, 120).splitlines())}
+    found = [("utterances", f"{len(frames)}, {sum(frames)} frames; three of five trained on")]
+    for line in ours:
+        epoch = statistics.median(line["seconds"])
+        said = f"{epoch * 1000:.1f} ms an epoch, {sum(frames) / epoch / 1e6:.2f} M frames/s; losses of {line['steps']} steps within {line['apart']:.1e} of the CPU's"
+        if line["dim"] in theirs:
+            other = statistics.median(theirs[line["dim"]]["seconds"])
+            said += f"; PyTorch {other * 1000:.1f} ms: {other / epoch:.2f} times as fast"
+        else:
+            said += "; PyTorch is not here: no comparison"
+        found.append((f"{line['dim']} dimensions", said))
     return found
 
 

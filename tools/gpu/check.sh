@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves and measures the GPU device on a machine with a card, which needs neither Rust nor a network.
 #
-#   tools/gpu/check.sh build     here: builds what is carried there, into target/device (three programs, stripped)
+#   tools/gpu/check.sh build     here: builds what is carried there, into target/device (four programs, stripped)
 #   tools/gpu/check.sh           there, in the root of a copy of the tree with target/device: every step, a table last
 #   tools/gpu/check.sh --host    on any machine with a C++ compiler: the same steps in small on the host's kernels
 #
@@ -24,7 +24,7 @@ if [[ ${1-} == build ]]; then
   mkdir -p "$place"
   cargo build --release --locked -p emobox
   strip -o "$place/emobox" target/release/emobox
-  for crate in gpu encoder; do
+  for crate in gpu encoder probe; do
     strip -o "$place/$crate-tests" "$(test_program "emobox-$crate")"
   done
   ls -l "$place"
