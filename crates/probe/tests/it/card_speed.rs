@@ -55,7 +55,6 @@ fn features(frames: usize, dim: usize, label: usize, seed: u64) -> Vec<f16> {
 /// epoch's losses from the processor's as a share, over so many epochs that 50 steps are in them.
 #[test]
 #[ignore = "minutes; tools/gpu/check.sh runs it"]
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
 fn an_epoch_of_the_paper_s_head() {
     let setting = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let lengths = std::fs::read_to_string(setting("EMOBOX_PROBE_LENGTHS")).unwrap();
