@@ -294,7 +294,9 @@ def probes():
     theirs = {}
     if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True).returncode == 0:
         arguments = [PYTHON, "tools/gpu/torch_probe.py", str(work / "frames.txt"), PROBES["dims"], *(["cpu"] if HOST else [])]
-        theirs = {line["dim"]: line for line in map(json.loads, run(arguments, 120).splitlines())}
+        # Warnings stand between them.
+        lines = [json.loads(line) for line in run(arguments, 120).splitlines() if line.startswith("{")]
+        theirs = {line["dim"]: line for line in lines}
     found = [("utterances", f"{len(frames)}, {sum(frames)} frames; three of five trained on")]
     for line in ours:
         epoch = statistics.median(line["seconds"])

@@ -114,7 +114,7 @@ fn an_epoch_of_the_paper_s_head() {
             ..TrainOptions::default()
         };
         let timed = train(2 + EPOCHS, &options);
-        let steps = lengths.len() * 3 / 5 / Protocol::paper().batch;
+        let steps = (lengths.len() * 3 / 5).div_ceil(Protocol::paper().batch);
         let epochs = 50usize.div_ceil(steps.max(1)).min(20);
         let processor = TrainOptions {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
