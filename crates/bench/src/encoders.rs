@@ -30,6 +30,11 @@ pub fn describe_encoder(choice: &EncoderChoice) -> Result<Description, BenchErro
     Encoder::describe(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
 }
 
+/// Where the weights of an encoder lie; none for one without.
+pub(crate) fn checkpoint_of(choice: &EncoderChoice) -> Result<Option<PathBuf>, BenchError> {
+    Encoder::place(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
+}
+
 /// Says so where `precision` costs time on this machine instead of saving it.
 pub(crate) fn warn_of_emulation(precision: ComputePrecision, device: Device, context: Context<'_>) {
     if precision == ComputePrecision::Bf16

@@ -1,9 +1,10 @@
 //! What was taken for another class, to be heard: in the record of a cell, and as audio inside a page.
 
+use crate::extract::load_speech;
 use crate::{BenchError, BenchRun, Corpus};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use emobox_audio::{LoadOptions, SampleRate, Seconds};
+use emobox_audio::SampleRate;
 use emobox_corpus::Utterance;
 use emobox_report::{Clip, ERRORS_LIMIT, Embedded, ErrorList, ErrorRow, UtteranceMap};
 use emobox_score::{Prediction, RunLabels};
@@ -91,7 +92,7 @@ pub(crate) fn colour_maps(
         .filter_map(|u| u.text.as_deref())
         .collect();
     for map in maps {
-        map.colour_by(&result_of(partition), |key| {
+        map.colour_by(&format!("result on {partition}"), |key| {
             Some(match results.get(key) {
                 Some(true) => "right",
                 Some(false) => "wrong",
@@ -103,10 +104,6 @@ pub(crate) fn colour_maps(
             map.colour_by("text", |key| corpus.utterance(key)?.text.as_deref());
         }
     }
-}
-
-fn result_of(partition: &str) -> String {
-    format!("result on {partition}")
 }
 
 /// Bytes of a second of embedded audio before it is written as text: 16 kHz, 16 bits.
@@ -158,15 +155,9 @@ pub fn embed_audio(run: &mut BenchRun, most: u64) -> Result<(usize, usize), Benc
 
 /// A recording as a WAV file of 16 kHz in a `data:` address.
 fn address(root: &str, clip: &Clip) -> Result<String, BenchError> {
-    let options = LoadOptions {
-        channel: clip.channel,
-        start: clip.part.map(|[from, _]| Seconds(from)),
-        end: clip.part.map(|[_, to]| Seconds(to)),
-        sample_rate: SampleRate(16_000),
-        ..LoadOptions::default()
-    };
-    let samples = emobox_audio::load(Path::new(root).join(&clip.path), &options)?;
-    let wav = emobox_audio::wav_16(&samples, SampleRate(16_000));
+    let part = [0, 1].map(|end| clip.part.map(|part| part[end]));
+    let samples = load_speech(&Path::new(root).join(&clip.path), clip.channel, part)?;
+    let wav = emobox_audio::wav_16(&samples, SampleRate::SPEECH);
     Ok(format!(
         "data:audio/wav;base64,{}",
         BASE64_STANDARD.encode(wav)

@@ -2,15 +2,15 @@
 
 use crate::bench::{bench, lock};
 use crate::cell::Cell;
+use crate::encoders::{check_encoder, checkpoint_of, describe_encoder};
 use crate::heard::heard;
-use crate::predict::{ENCODER_PLACE, EncoderPlace};
+use crate::predict::{ENCODER_PLACE, EncoderPlace, check_weights, encoder_of};
 use crate::split::Split;
 use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, Context, Experiment, Home};
 use emobox_corpus::{audit, entry, whole_corpus};
-use emobox_encoder::{Encoder, EncoderSource};
-use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
+use emobox_files::{FileError, write_atomic, write_atomic_with, write_json};
 use emobox_probe::Probe;
 use emobox_report::scores_table;
 use std::fmt::Write;
@@ -103,61 +103,13 @@ pub fn export_model(
     out: &Path,
 ) -> Result<(), BenchError> {
     let probe = Probe::load(model)?;
-    let copy = |from: &Path, to: &Path| -> Result<(), BenchError> {
-        let mut file = std::fs::File::open(from).map_err(|e| FileError::io("read", from, e))?;
-        write_atomic_with(to, |mut to| std::io::copy(&mut file, &mut to).map(drop))?;
-        Ok(())
-    };
     let mut place = EncoderPlace { path: None };
     if with_encoder {
-        let known = read_json::<EncoderPlace>(model.join(ENCODER_PLACE)).ok();
-        let known = known.and_then(|place| Some(model.join(place.path?)));
-        let name = probe.description().features.encoder.clone();
-        let source = match encoder.map(Path::to_owned).or(known).filter(|p| p.exists()) {
-            Some(path) => EncoderSource::Local { name, path },
-            None => EncoderSource::Named(name),
-        };
-        let of = |e| BenchError::encoder(&probe.description().features.encoder, e);
-        let digest = Encoder::describe(&source)
-            .map_err(of)?
-            .info()
-            .weights_digest
-            .clone();
-        if digest != probe.description().features.weights_digest {
-            return Err(BenchError::Call(format!(
-                "the probe in {} was trained on other weights than these: name the right checkpoint with --encoder DIR",
-                model.display()
-            )));
-        }
-        if let Some(path) = Encoder::place(&source).map_err(of)? {
-            let (folder, inside) = match path.is_dir() {
-                true => (path.as_path(), Path::new("encoder").to_owned()),
-                false => {
-                    let name = path.file_name().unwrap_or_default();
-                    let folder = path.parent().unwrap_or(Path::new(""));
-                    (folder, Path::new("encoder").join(name))
-                }
-            };
-            for name in crate::check_encoder(&path)?
-                .files
-                .iter()
-                .map(|(name, _)| name)
-            {
-                let name = Path::new(name).file_name().unwrap_or_default();
-                copy(&folder.join(name), &out.join("encoder").join(name))?;
-            }
-            let files = std::fs::read_dir(folder).map_err(|e| FileError::io("read", folder, e))?;
-            for file in files.flatten() {
-                let from = file.path();
-                let is_text = from
-                    .extension()
-                    .is_some_and(|e| ["json", "yaml", "yml"].iter().any(|known| e == *known));
-                let size = std::fs::metadata(&from).map_or(u64::MAX, |m| m.len());
-                if is_text && size <= LARGEST_SETTINGS {
-                    copy(&from, &out.join("encoder").join(file.file_name()))?;
-                }
-            }
-            place.path = Some(inside);
+        let choice = encoder_of(&probe, model, encoder);
+        let found = describe_encoder(&choice)?;
+        check_weights(&probe, model, &found.info().weights_digest)?;
+        if let Some(checkpoint) = checkpoint_of(&choice)? {
+            place.path = Some(copy_checkpoint(&checkpoint, out)?);
         }
     }
     for name in [MODEL_CARD, "scores.json", "report.html"] {
@@ -168,6 +120,39 @@ pub fn export_model(
     write_atomic(out.join(ONNX), &probe.to_onnx()?)?;
     write_json(out.join(ENCODER_PLACE), &place)?;
     Ok(probe.save(out)?)
+}
+
+/// Copies the weights of a checkpoint and the settings beside them below a folder; where there, for `encoder.json`.
+fn copy_checkpoint(checkpoint: &Path, out: &Path) -> Result<PathBuf, BenchError> {
+    let inside = Path::new("encoder");
+    let folder = match checkpoint.is_dir() {
+        true => checkpoint,
+        false => checkpoint.parent().unwrap_or(Path::new("")),
+    };
+    for (name, _) in check_encoder(checkpoint)?.files {
+        let name = Path::new(&name).file_name().unwrap_or_default();
+        copy(&folder.join(name), &out.join(inside).join(name))?;
+    }
+    let files = std::fs::read_dir(folder).map_err(|e| FileError::io("read", folder, e))?;
+    for file in files.flatten() {
+        let from = file.path();
+        let extension = from.extension().and_then(std::ffi::OsStr::to_str);
+        let is_text = matches!(extension, Some("json" | "yaml" | "yml"));
+        let size = std::fs::metadata(&from).map_or(u64::MAX, |m| m.len());
+        if is_text && size <= LARGEST_SETTINGS {
+            copy(&from, &out.join(inside).join(file.file_name()))?;
+        }
+    }
+    Ok(match checkpoint.is_dir() {
+        true => inside.to_owned(),
+        false => inside.join(checkpoint.file_name().unwrap_or_default()),
+    })
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), BenchError> {
+    let mut file = std::fs::File::open(from).map_err(|e| FileError::io("read", from, e))?;
+    write_atomic_with(to, |mut to| std::io::copy(&mut file, &mut to).map(drop))?;
+    Ok(())
 }
 
 /// What a user of the model must know.

@@ -64,6 +64,34 @@ pub(crate) struct EncoderPlace {
 /// The file of an [`EncoderPlace`], in the probe's folder.
 pub(crate) const ENCODER_PLACE: &str = "encoder.json";
 
+/// The encoder of the probe in a folder: at the place that is given, else where it was at training or, of an exported model, where it
+/// lies below the folder, else by its name.
+pub(crate) fn encoder_of(probe: &Probe, folder: &Path, given: Option<&Path>) -> EncoderChoice {
+    let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
+    let known = || {
+        let path = folder.join(place?.path?);
+        path.exists().then_some(path)
+    };
+    EncoderChoice {
+        name: probe.description().features.encoder.clone(),
+        path: given.map(Path::to_owned).or_else(known),
+    }
+}
+
+/// Refuses an encoder with other weights than the probe was trained on.
+pub(crate) fn check_weights(probe: &Probe, folder: &Path, found: &str) -> Result<(), BenchError> {
+    let features = &probe.description().features;
+    if found == features.weights_digest {
+        return Ok(());
+    }
+    Err(BenchError::Call(format!(
+        "the probe in {} was trained on {} with weights {:.12}, this one has {found:.12}: name the right checkpoint with --encoder DIR",
+        folder.display(),
+        features.encoder,
+        features.weights_digest
+    )))
+}
+
 impl Predictor {
     /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else where it
     /// was at training, else by its name. An encoder with other weights is refused.
@@ -82,27 +110,9 @@ impl Predictor {
         }
         let probe = Probe::load(folder)?;
         let features = &probe.description().features;
-        let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
-        let path = encoder.map(Path::to_owned).or_else(|| {
-            // Of an exported model the place is beside it.
-            place
-                .and_then(|place| Some(folder.join(place.path?)))
-                .filter(|path| path.exists())
-        });
-        let choice = EncoderChoice {
-            name: features.encoder.clone(),
-            path,
-        };
+        let choice = encoder_of(&probe, folder, encoder);
         let encoder = open_encoder(&choice, features.compute, device)?;
-        let found = &encoder.info().weights_digest;
-        if *found != features.weights_digest {
-            return Err(BenchError::Call(format!(
-                "the probe in {} was trained on {} with weights {:.12}, this one has {found:.12}: name the right checkpoint with --encoder DIR",
-                folder.display(),
-                features.encoder,
-                features.weights_digest
-            )));
-        }
+        check_weights(&probe, folder, &encoder.info().weights_digest)?;
         Ok(Self {
             layers: LayerSelection::List(features.layers.clone()),
             encoder,

@@ -14,14 +14,24 @@ pub(crate) fn load_utterance(
     utterance: &Utterance,
 ) -> Result<Vec<f32>, BenchError> {
     let path = utterance.audio_path(&corpus.root)?;
+    let part = [utterance.start_time, utterance.end_time];
+    load_speech(&path, utterance.channel, part)
+}
+
+/// One channel of a recording, or of its part from and to these seconds, at 16 kHz.
+pub(crate) fn load_speech(
+    path: &Path,
+    channel: u16,
+    [start, end]: [Option<f64>; 2],
+) -> Result<Vec<f32>, BenchError> {
     let options = LoadOptions {
-        channel: utterance.channel,
-        start: utterance.start_time.map(Seconds),
-        end: utterance.end_time.map(Seconds),
-        sample_rate: SampleRate(16_000),
+        channel,
+        start: start.map(Seconds),
+        end: end.map(Seconds),
+        sample_rate: SampleRate::SPEECH,
         ..LoadOptions::default()
     };
-    Ok(emobox_audio::load(&path, &options)?)
+    Ok(emobox_audio::load(path, &options)?)
 }
 
 /// Decoded audio for the next encoder of a run: a GPU is faster than the cores that decode for it. What comes first is held, up to a

@@ -25,8 +25,7 @@ pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<
 
 /// What a checkpoint's own head is asked.
 fn asked(args: &EvaluateArgs) -> Result<ZeroShot, BenchError> {
-    let (name, path) = name_and_path(args.encoder.as_deref().unwrap_or_default());
-    let encoder = EncoderChoice { name, path };
+    let encoder = EncoderChoice::named(args.encoder.as_deref().unwrap_or_default());
     let (name, raw) = name_and_path(args.corpus.as_deref().unwrap_or_default());
     let corpus = CorpusChoice {
         name,

@@ -1,6 +1,6 @@
 //! `submit`, `verify` and `leaderboard`: scores that anybody can recompute; `seal`: test sets whose labels are kept.
 
-use super::{Session, checked_name, name_and_path};
+use super::{Session, checked_name};
 use crate::args::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 use crate::exit::Outcome;
 use crate::output;
@@ -25,11 +25,8 @@ impl AgainstArgs {
         if !self.rerun {
             return verifier.check(file, session.context);
         }
-        let choice = |text: &String| {
-            let (name, path) = name_and_path(text);
-            EncoderChoice { name, path }
-        };
-        let encoders: Vec<EncoderChoice> = self.encoders.iter().map(choice).collect();
+        let encoders = self.encoders.iter().map(|text| EncoderChoice::named(text));
+        let encoders: Vec<EncoderChoice> = encoders.collect();
         verifier.rerun(file, &encoders, session.context)
     }
 }

@@ -4,7 +4,7 @@
 //! The convolutions run where waveforms are prepared, on the processor; the device gets the rows that come of them.
 
 use super::Network;
-use super::whisper::sinusoids;
+use super::whisper::{MEL_HOP, check_log_mel, sinusoids};
 use crate::config::Config;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{Block, BlockBias, BlockConfig, BlockNames, Kept, NormOrder, Stack};
@@ -18,8 +18,6 @@ use std::sync::Arc;
 const EPSILON: f64 = 1e-5;
 /// Log-mel frames of a chunk. The reference's lengths are right for no other number.
 const CHUNK: usize = 100;
-/// Samples of 16 kHz a log-mel frame.
-const MEL_HOP: usize = 160;
 /// Samples that the reflection at the spectrum's ends needs.
 pub(crate) const SHORTEST: usize = 201;
 /// From a row of a chunk to the next.
@@ -87,15 +85,7 @@ impl OmniConfig {
         config.count("max_source_positions", Some(1500), positions..=1_000_000)?;
         let chunks = config.count("n_window_infer", Some(800), CHUNK..=100_000)? / CHUNK;
         let bins = count("num_mel_bins", 128, 128)?;
-        if bins != 80 && bins != 128 {
-            return Err(config.bad("num_mel_bins", "80 or 128"));
-        }
-        if let Some(extractor) = extractor {
-            extractor.count("feature_size", Some(bins), bins..=bins)?;
-            extractor.count("sampling_rate", Some(16_000), 16_000..=16_000)?;
-            extractor.count("hop_length", Some(MEL_HOP), MEL_HOP..=MEL_HOP)?;
-            extractor.count("n_fft", Some(400), 400..=400)?;
-        }
+        check_log_mel(config, extractor, bins)?;
         Ok(Self {
             bins,
             dim,

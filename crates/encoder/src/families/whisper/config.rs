@@ -212,15 +212,7 @@ impl WhisperConfig {
             }
         }
         let bins = config.count("num_mel_bins", default(128).or(Some(80)), 1..=128)?;
-        if bins != 80 && bins != 128 {
-            return Err(config.bad("num_mel_bins", "80 or 128"));
-        }
-        if let Some(extractor) = extractor {
-            extractor.count("feature_size", Some(bins), bins..=bins)?;
-            extractor.count("sampling_rate", Some(16_000), 16_000..=16_000)?;
-            extractor.count("hop_length", Some(MEL_HOP), MEL_HOP..=MEL_HOP)?;
-            extractor.count("n_fft", Some(400), 400..=400)?;
-        }
+        check_log_mel(config, extractor, bins)?;
         Ok(Self {
             family: tower.family,
             bins,
@@ -274,6 +266,24 @@ impl WhisperConfig {
             _ => self.frames(samples).next_multiple_of(POSITIONS),
         }
     }
+}
+
+/// Refuses another log-mel than Whisper's: of other bands than it has, or by an extractor with another rate, step or window.
+pub(crate) fn check_log_mel(
+    config: &Config<'_>,
+    extractor: Option<&Config<'_>>,
+    bins: usize,
+) -> Result<(), EncoderError> {
+    if bins != 80 && bins != 128 {
+        return Err(config.bad("num_mel_bins", "80 or 128"));
+    }
+    if let Some(extractor) = extractor {
+        extractor.count("feature_size", Some(bins), bins..=bins)?;
+        extractor.count("sampling_rate", Some(16_000), 16_000..=16_000)?;
+        extractor.count("hop_length", Some(MEL_HOP), MEL_HOP..=MEL_HOP)?;
+        extractor.count("n_fft", Some(400), 400..=400)?;
+    }
+    Ok(())
 }
 
 /// Embeddings of positions, sines then cosines, computed as PyTorch does: the frequencies and the angles in f32.

@@ -4,7 +4,7 @@
 mod config;
 mod openai;
 
-pub(crate) use config::{Tower, WhisperConfig, sinusoids};
+pub(crate) use config::{Tower, WhisperConfig, check_log_mel, sinusoids};
 pub(crate) use openai::{spell_openai, translate_dims};
 
 use super::Network;
@@ -25,7 +25,7 @@ const POSITIONS: usize = WHISPER_FRAMES / 2;
 /// Samples of 16 kHz a position.
 const HOP: usize = 320;
 /// Samples of 16 kHz a log-mel frame.
-const MEL_HOP: usize = 160;
+pub(super) const MEL_HOP: usize = 160;
 
 const NAMES: BlockNames = BlockNames {
     query: "self_attn.q_proj",
