@@ -50,8 +50,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
   if (!button) { console.error("no button to sort by in: " + name); continue; }
   const before = rows().length;
   button.focus();
-  const shown = !table.closest("details:not([open])");
-  if (shown && document.activeElement !== button) console.error("a heading takes no focus in: " + name);
+  // A phone shows the first box as lines, without headings.
+  if (button.checkVisibility() && document.activeElement !== button) console.error("a heading takes no focus in: " + name);
   for (const order of ["descending", "ascending"]) {
     if (column < 0) break;
     button.click();
