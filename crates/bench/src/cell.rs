@@ -84,7 +84,7 @@ impl<'a> Cell<'a> {
     ) -> Result<Self, BenchError> {
         let description = shop.description(encoder)?;
         let plan = plan_extraction(&corpus, &description, &shop.options)?;
-        let name = format!("{encoder}{}", shop.options.variant());
+        let name = format!("{encoder}{}", shop.options.of(&description).variant());
         Ok(Self {
             folder: shop.home.features(&corpus.name, &name),
             choice: shop.choice(encoder)?,

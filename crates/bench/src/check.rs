@@ -7,6 +7,7 @@ use crate::plan::{Job, JobStage, JobState, Plan, States, gigabytes};
 use crate::split::{SplitRequest, split};
 use crate::workshop::Workshop;
 use crate::{BenchError, Context, Corpus, Experiment, Home, open_corpus};
+use emobox_encoder::Device;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::path::Path;
 /// Something that will leave cells of the table empty, or stop the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// A corpus, an encoder, `shared classes` or `disk`.
+    /// A corpus, an encoder, `shared classes`, `device` or `disk`.
     pub subject: String,
     /// What is wrong and what to do.
     pub problem: String,
@@ -62,13 +63,17 @@ impl Checked {
         text
     }
 
-    /// Whether a run can begin: there is room for the features, and corpora that are compared share classes.
+    /// Whether a run can begin: there is room for the features, the devices are there, and corpora that are compared share
+    /// classes.
     pub(crate) fn may_begin(&self) -> Result<(), BenchError> {
         let mut findings = self.findings.iter();
-        match findings.find(|finding| [DISK, CLASSES].contains(&finding.subject.as_str())) {
+        match findings.find(|finding| [DISK, CLASSES, DEVICE].contains(&finding.subject.as_str())) {
             None => Ok(()),
             Some(finding) if finding.subject == DISK => {
                 Err(BenchError::TooLittleDisk(finding.problem.clone()))
+            }
+            Some(finding) if finding.subject == DEVICE => {
+                Err(BenchError::NoDevice(finding.problem.clone()))
             }
             Some(finding) => Err(BenchError::Call(finding.problem.clone())),
         }
@@ -77,6 +82,7 @@ impl Checked {
 
 const DISK: &str = "disk";
 const CLASSES: &str = "shared classes";
+const DEVICE: &str = "device";
 
 /// Prepares the corpora, cuts them, decodes an utterance of each of their formats, reads the encoders' configurations
 /// and compares the disk that is needed with what is free. Encodes nothing.
@@ -150,6 +156,10 @@ pub(crate) fn check_prepared(
             });
         }
     }
+    findings.extend(absent_device(plan, shop, states).map(|problem| Finding {
+        subject: DEVICE.to_owned(),
+        problem,
+    }));
     let needed = still_needed(plan, states);
     let free = free_space(&plan.home);
     if let Some(free) = free.filter(|free| needed > *free as f64) {
@@ -200,6 +210,34 @@ fn problems_of(
         problems.extend(unreadable_formats(&corpus));
     }
     problems
+}
+
+/// Why a device cannot be used that open jobs of the plan want.
+fn absent_device(plan: &Plan, shop: &Workshop<'_>, states: &States) -> Option<String> {
+    let open = |stage| {
+        let mut jobs = plan.stage(stage);
+        jobs.any(|(at, _)| *states.get(at) == JobState::Open)
+    };
+    let encode = shop.devices().all().iter();
+    let train = shop.train_devices().all().iter();
+    let wanted = encode
+        .filter(|_| open(JobStage::Extract))
+        .chain(train.filter(|_| open(JobStage::Train)));
+    let cards: Vec<usize> = wanted
+        .filter_map(|device| match device {
+            Device::Cuda(index) => Some(*index),
+            _ => None,
+        })
+        .collect();
+    // Looking for a driver takes a moment, and most runs want none.
+    let highest = cards.into_iter().max()?;
+    let found = emobox_encoder::gpu_report();
+    let why = match (&found.driver, &found.cublaslt, found.cards.len()) {
+        (Err(missing), ..) | (_, Err(missing), _) => missing.clone(),
+        (Ok(_), Ok(_), cards) if highest >= cards => format!("this machine has {cards} cards"),
+        _ => return None,
+    };
+    Some(format!("device `cuda:{highest}` is not available: {why}"))
 }
 
 /// The forecast of the cells that are still to be encoded.

@@ -94,8 +94,7 @@ pub fn offer(name: &str) -> Result<Offer, BenchError> {
     if name == PUBLISHED_METADATA {
         return Ok(Offer::Fetch(published_metadata()));
     }
-    let name = &emobox_corpus::corpus_name(name, false)?;
-    let card = &emobox_corpus::entry(name)?.card;
+    let card = &emobox_corpus::entry_meant(name)?.card;
     Ok(match card.access {
         Access::Open { page, archives } if !archives.is_empty() => Offer::Fetch(Release {
             name: card.name.to_owned(),

@@ -1,3 +1,4 @@
+use emobox_corpus::CorpusError;
 use emobox_encoder::EncoderError;
 use emobox_probe::ProbeError;
 use std::path::PathBuf;
@@ -74,6 +75,9 @@ pub enum BenchError {
     /// Less disk than the features of an experiment take.
     #[error("{0}")]
     TooLittleDisk(String),
+    /// A device that an experiment names and this machine does not have.
+    #[error("{0}")]
+    NoDevice(String),
     /// A state that the program itself rules out.
     #[error("a fault of the program itself: {0}; please report it")]
     Internal(&'static str),
@@ -289,30 +293,53 @@ impl BenchError {
         file.is_disk_full()
     }
 
+    /// What kind of error this is; it alone decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Interrupted | Self::Left => ErrorKind::Interrupted,
+            Self::NothingScored {
+                wrong_call: true, ..
+            }
+            | Self::Call(_)
+            | Self::Experiment { .. }
+            | Self::NotPrepared { .. }
+            | Self::Corpus(
+                CorpusError::UnknownCorpus { .. }
+                | CorpusError::NearName { .. }
+                | CorpusError::BadName { .. },
+            )
+            | Self::Encoder {
+                source: EncoderError::UnknownName { .. },
+                ..
+            }
+            | Self::Probe(
+                ProbeError::Protocol { .. }
+                | ProbeError::UnknownProtocol { .. }
+                | ProbeError::UnknownHead { .. },
+            ) => ErrorKind::WrongCall,
+            _ => ErrorKind::Failed,
+        }
+    }
+
     /// Whether the user stopped the work.
     pub fn is_interruption(&self) -> bool {
-        matches!(self, Self::Interrupted | Self::Left)
+        self.kind() == ErrorKind::Interrupted
     }
 
     /// Whether the call, not the work, was wrong.
     pub fn is_wrong_call(&self) -> bool {
-        matches!(
-            self,
-            Self::NothingScored {
-                wrong_call: true,
-                ..
-            } | Self::Call(_)
-                | Self::Experiment { .. }
-                | Self::NotPrepared { .. }
-                | Self::Encoder {
-                    source: EncoderError::UnknownName { .. },
-                    ..
-                }
-                | Self::Probe(
-                    ProbeError::Protocol { .. }
-                        | ProbeError::UnknownProtocol { .. }
-                        | ProbeError::UnknownHead { .. }
-                )
-        )
+        self.kind() == ErrorKind::WrongCall
     }
+}
+
+/// Whose matter an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The user's call: an unknown name, a missing argument, an invalid experiment. Nothing was done.
+    WrongCall,
+    /// The work's: data, files, the machine.
+    Failed,
+    /// Nobody's: the user stopped it, and the same command goes on.
+    Interrupted,
 }

@@ -49,6 +49,15 @@ pub struct ExtractOptions {
 }
 
 impl ExtractOptions {
+    /// The same as far as they concern an encoder: one without products computes in f32 whatever is asked.
+    pub(crate) fn of(&self, encoder: &Description) -> Self {
+        let mut options = self.clone();
+        if !encoder.has_products() {
+            options.compute = ComputePrecision::default();
+        }
+        options
+    }
+
     /// What tells a store apart from the default one, for its folder's name; empty for the default.
     pub(crate) fn variant(&self) -> String {
         let mut text = String::new();
@@ -207,6 +216,7 @@ pub fn plan_extraction(
     options: &ExtractOptions,
 ) -> Result<StorePlan, BenchError> {
     let info = encoder.info();
+    let options = &options.of(encoder);
     let layers = options
         .layers
         .resolve(info.hidden_states)

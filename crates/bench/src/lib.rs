@@ -70,7 +70,7 @@ pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
 pub use emobox_score::{Verdict, Verified, repeated};
 pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder, usual_precision};
-pub use error::BenchError;
+pub use error::{BenchError, ErrorKind};
 pub use errors::embed_audio;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};

@@ -13,8 +13,7 @@ pub fn corpora() -> Vec<&'static Card> {
 
 /// The card of a corpus.
 pub fn corpus_card(name: &str) -> Result<&'static Card, BenchError> {
-    let name = emobox_corpus::corpus_name(name, false)?;
-    Ok(&emobox_corpus::entry(&name)?.card)
+    Ok(&emobox_corpus::entry_meant(name)?.card)
 }
 
 /// All registered corpora as a table for a terminal.

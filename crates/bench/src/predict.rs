@@ -108,6 +108,13 @@ impl Predictor {
                 folder.display()
             )));
         }
+        if !folder.join("probe.json").exists() {
+            return Err(BenchError::Call(format!(
+                "{} is neither a model of this home, nor the folder of one or of a saved probe: `emobox fit NAME --corpus … \
+                 --encoder …` makes a model, and --encoder hears with the head of a checkpoint",
+                probe.display()
+            )));
+        }
         let probe = Probe::load(folder)?;
         let features = &probe.description().features;
         let choice = encoder_of(&probe, folder, encoder);

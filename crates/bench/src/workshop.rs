@@ -7,7 +7,7 @@ use crate::{
     BenchError, BenchRun, Context, Corpus, Devices, EncoderChoice, Experiment, Home, open_corpus,
 };
 use emobox_corpus::{Partition, Scheme};
-use emobox_encoder::{Description, Encoder};
+use emobox_encoder::{Description, Device, Encoder};
 use emobox_probe::Protocol;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -194,6 +194,10 @@ impl<'a> Workshop<'a> {
             warn_of_emulation(precision, self.devices.first(), self.context);
         }
         let choice = self.choice(name)?;
+        if self.devices.first() != Device::Cpu && !self.description(name)?.has_products() {
+            let note = format!("{name} is computed by the CPU, whatever the device");
+            self.context.progress.note(&note);
+        }
         let devices = self.devices.all().iter();
         let encoders = devices
             .map(|device| open_encoder(choice, precision, *device))

@@ -1,5 +1,6 @@
 //! The exit codes, chosen in one place.
 
+use emobox_bench::{BenchError, ErrorKind};
 use std::process::ExitCode;
 
 /// Everything was done.
@@ -38,10 +39,21 @@ pub(crate) fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match result {
         Ok(Outcome::Complete) => DONE,
         Ok(Outcome::WithSkips) => SKIPPED,
-        Err(error) => match error.downcast_ref::<emobox_bench::BenchError>() {
-            Some(error) if error.is_interruption() => INTERRUPTED,
-            Some(error) if error.is_wrong_call() => USAGE,
-            _ => FAILED,
-        },
+        Err(error) => of_error(error),
     })
+}
+
+/// The exit code of an error.
+pub(crate) fn of_error(error: &anyhow::Error) -> u8 {
+    match kind(error) {
+        ErrorKind::Interrupted => INTERRUPTED,
+        ErrorKind::WrongCall => USAGE,
+        ErrorKind::Failed => FAILED,
+    }
+}
+
+/// Whose matter an error is.
+pub(crate) fn kind(error: &anyhow::Error) -> ErrorKind {
+    let known = error.downcast_ref::<BenchError>();
+    known.map_or(ErrorKind::Failed, BenchError::kind)
 }

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     };
     let result = start(&cli).and_then(|()| commands::run(&cli, &STOP));
     if let Err(error) = &result {
-        output::error(error);
+        output::error(error, cli.global.json);
     }
     exit::code(&result)
 }

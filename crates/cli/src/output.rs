@@ -1,10 +1,38 @@
 //! The one place that prints: results to stdout, everything else to stderr.
 
+use crate::exit;
+use emobox_bench::ErrorKind;
 use serde::Serialize;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether stdout has got something.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// An error as `--json` prints it, under the key `error`.
+#[derive(Serialize)]
+struct Failure {
+    kind: ErrorKind,
+    exit_code: u8,
+    message: String,
+    /// Why, from the nearest cause to the last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    because: Vec<String>,
+}
+
+impl Failure {
+    /// Prints it, unless the command has printed a result: who reads stdout gets one document.
+    fn print(self) {
+        if !PRINTED.load(Ordering::Relaxed) {
+            let text = serde_json::to_string_pretty(&serde_json::json!({ "error": self }));
+            result(&text.expect("an error is plain data"));
+        }
+    }
+}
 
 /// Prints a result, with one final newline.
 pub(crate) fn result(text: &str) {
+    PRINTED.store(true, Ordering::Relaxed);
     let mut out = std::io::stdout().lock();
     let written = out
         .write_all(text.trim_end_matches('\n').as_bytes())
@@ -17,6 +45,20 @@ pub(crate) fn result(text: &str) {
 
 /// Prints what clap answers instead of a command: help and the version, or what is wrong with the call.
 pub(crate) fn of_the_parser(answer: &clap::Error) -> std::process::ExitCode {
+    // What was not understood as a whole may still have asked for JSON.
+    if answer.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let failure = Failure {
+            kind: ErrorKind::WrongCall,
+            exit_code: exit::USAGE,
+            message: answer
+                .to_string()
+                .trim_start_matches("error: ")
+                .trim()
+                .to_owned(),
+            because: Vec::new(),
+        };
+        failure.print();
+    }
     let written = answer.print().and_then(|()| std::io::stdout().flush());
     match written {
         Err(cause) if !answer.use_stderr() => lost(&cause),
@@ -48,18 +90,26 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Tells the user why the command failed, with every cause.
-pub(crate) fn error(error: &anyhow::Error) {
-    let mut text = format!("error: {error}");
-    let mut shown = error.to_string();
+/// Tells the user why the command failed, with every cause; with `json` a program too.
+pub(crate) fn error(error: &anyhow::Error, json: bool) {
+    let message = error.to_string();
+    let mut because: Vec<String> = Vec::new();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Library errors put their cause into their own message.
-        if !shown.contains(&cause) {
-            text.push_str("\n  because: ");
-            text.push_str(&cause);
-            shown = cause;
+        if !because.last().unwrap_or(&message).contains(&cause) {
+            because.push(cause);
         }
     }
-    note(&text);
+    let causes = because.iter().map(|cause| format!("\n  because: {cause}"));
+    note(&format!("error: {message}{}", causes.collect::<String>()));
+    if json {
+        let failure = Failure {
+            kind: exit::kind(error),
+            exit_code: exit::of_error(error),
+            message,
+            because,
+        };
+        failure.print();
+    }
 }

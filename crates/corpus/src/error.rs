@@ -16,13 +16,25 @@ pub enum CorpusError {
 
     /// No corpus of that name is registered.
     #[error(
-        "unknown corpus {name:?}; registered are {known} (a corpus of your own has a name of your own)"
+        "unknown corpus {name:?}{}; registered are {known} (a corpus of your own has a name of your own)",
+        crate::names::meant(name)
     )]
     UnknownCorpus {
         /// The name asked for.
         name: String,
         /// The registered names.
         known: String,
+    },
+
+    /// A name that is most likely a registered one with a slip in it.
+    #[error(
+        "corpus {name}: no corpus has this name, and {near} nearly has; write {near}, or insist with --custom that it is a corpus of your own"
+    )]
+    NearName {
+        /// The name given.
+        name: String,
+        /// The registered one.
+        near: &'static str,
     },
 
     /// A name for the user's own corpus that cannot be part of keys and folder names.

@@ -52,7 +52,7 @@ pub use prepare::{
 pub use recipe::{
     Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,
 };
-pub use recipes::{entry, registry};
+pub use recipes::{entry, entry_meant, registry};
 pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};
 pub use side_file::{Table, TableRow};
 pub use tree::{RawFile, RawTree};

@@ -32,18 +32,19 @@ pub fn corpus_name(name: &str, custom: bool) -> Result<String, CorpusError> {
     }
     match close(name) {
         None => Ok(name.to_owned()),
-        Some(entry) => Err(CorpusError::Unclear {
-            corpus: name.to_owned(),
-            problem: format!(
-                "no corpus has this name, and {} nearly has",
-                entry.card.name
-            ),
-            cure: format!(
-                "write {}, or insist with --custom that it is a corpus of your own",
-                entry.card.name
-            ),
+        Some(entry) => Err(CorpusError::NearName {
+            name: name.to_owned(),
+            near: entry.card.name,
         }),
     }
+}
+
+/// ` (did you mean emodb?)` behind an unknown name, or nothing.
+pub(crate) fn meant(name: &str) -> String {
+    let near = registered(name).or_else(|| close(name));
+    near.map_or_else(String::new, |entry| {
+        format!(" (did you mean {}?)", entry.card.name)
+    })
 }
 
 /// The registered corpus whose name differs from this one in a letter, as a slip of the fingers leaves it.

@@ -39,6 +39,12 @@ impl Description {
         &self.info
     }
 
+    /// Whether it is a model, whose products are computed where and in what precision the caller says; spectra are made by
+    /// the cores in f32 whatever is asked.
+    pub fn has_products(&self) -> bool {
+        !matches!(self.model, ModelConfig::Fbank(_))
+    }
+
     /// Whether it carries a classifier of emotions.
     pub fn has_head(&self) -> bool {
         self.has_head

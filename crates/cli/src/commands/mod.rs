@@ -1,6 +1,7 @@
 //! One module a command: arguments in, a call of `emobox-bench`, a printed result.
 
 mod bench;
+mod completions;
 mod corpora;
 mod cross;
 mod download;
@@ -15,7 +16,7 @@ mod submission;
 
 use crate::args::{Cli, Command, ExperimentHow, Grid, PartitionHow, ProbeHow, ReadingHow};
 use crate::exit::Outcome;
-use crate::{output, progress};
+use crate::progress;
 use emobox_bench::{
     BenchError, Context, CorpusChoice, Devices, EncoderChoice, Experiment, Home, Reading,
 };
@@ -68,17 +69,10 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::ExportModel(args) => predict::export(&session, args),
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {
-            completions(*shell);
+            completions::print(*shell);
             Ok(Outcome::Complete)
         }
     }
-}
-
-fn completions(shell: clap_complete::Shell) {
-    let mut script = Vec::new();
-    let mut command = <Cli as clap::CommandFactory>::command();
-    clap_complete::generate(shell, &mut command, "emobox", &mut script);
-    output::result(&String::from_utf8_lossy(&script));
 }
 
 /// The experiment of a file, or an empty one.

@@ -138,6 +138,12 @@ pub(super) fn leaderboard(
             }
         }
     }
+    if verified.is_empty() {
+        anyhow::bail!(
+            "none of {refused} submissions stands; {} is left as it was",
+            args.out.display()
+        );
+    }
     emobox_bench::write_leaderboard(&args.title, &verified, &args.out)?;
     if session.json {
         output::json(&serde_json::json!({

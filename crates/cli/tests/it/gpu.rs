@@ -1,6 +1,6 @@
 //! Machines without a driver, with one that does not start, with a cuBLASLt that is none: one clear line each.
 
-use crate::program::{Program, Transcript};
+use crate::program::{Program, Transcript, tones};
 use std::path::Path;
 use std::process::Command;
 
@@ -63,6 +63,47 @@ fn bench_on_cuda(program: &Program, libraries: &Path) -> Transcript {
         .output()
         .unwrap();
     program.transcript(&output)
+}
+
+#[test]
+fn a_run_on_a_card_that_is_not_there_ends_before_anything_is_encoded() {
+    let program = Program::new();
+    let empty = program.path("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    if line(&doctor(&program, &empty), "driver").starts_with("serves") {
+        return; // This machine has one.
+    }
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let call = ["bench", "--corpus", &corpus, "--encoder", "fbank"];
+    let bench = |more: &[&str]| {
+        let mut command = program.command(&[&call[..], more].concat());
+        let command = command.env("EMOBOX_CUDA_LIBS", &empty);
+        program.transcript(&command.output().unwrap())
+    };
+    let refused = ["device `cuda:0` is not available: no NVIDIA driver on this machine"];
+    bench(&["--device", "cuda"]).fails_with(1, &refused);
+    bench(&["--train-device", "cuda"]).fails_with(1, &refused);
+    assert!(!program.path("home/features").exists());
+    let checked = bench(&["--device", "cuda", "--check"]);
+    assert!(checked.stdout.contains(refused[0]), "{}", checked.stdout);
+}
+
+/// Spectra are the processor's wherever models compute: one store for all devices and precisions, and a line that says so.
+#[test]
+fn spectra_are_made_by_the_processor_whatever_the_device() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let call = ["extract", "--corpus", &corpus, "--encoder", "fbank"];
+    let done = program.succeed(&[&call[..], &["--device", "host", "--precision", "bf16"]].concat());
+    let says = "fbank is computed by the CPU, whatever the device";
+    assert!(done.stderr.contains(says), "{}", done.stderr);
+    assert!(program.path("home/features/tones/fbank").exists());
+    assert!(
+        program
+            .succeed(&call)
+            .stdout
+            .contains("0 of 18 utterances encoded now")
+    );
 }
 
 #[test]

@@ -68,3 +68,108 @@ fn a_name_that_is_nearly_one_is_asked_about() {
     run("wavlm-bsae").fails_with(2, &["did you mean `wavlm-base`?"]);
     run("WavLM_Base").fails_with(1, &["encoders pull wavlm-base"]);
 }
+
+#[test]
+fn an_unknown_name_is_a_wrong_call_wherever_it_stands() {
+    let program = Program::new();
+    let raw = tones(&program, "corpus").display().to_string();
+    for (call, says) in [
+        (&["corpora", "show", "emodbb"][..], "did you mean emodb?"),
+        (&["download", "cremadd"], "did you mean cremad?"),
+        (&["prepare", "emodbb", "--raw", &raw], "emodb nearly has"),
+        (
+            &["encoders", "show", "wavlm-bsae"],
+            "did you mean `wavlm-base`?",
+        ),
+        (&["split", "nothing"], "nothing is not prepared"),
+        (&["bench", "nothing.toml"], "nothing.toml: No such file"),
+        (
+            &["predict", "nothing", "x.wav"],
+            "nothing is neither a model",
+        ),
+        (&["report", "nothing"], "nothing is no output folder"),
+    ] {
+        program.run(call).fails_with(2, &[says]);
+    }
+    assert!(
+        program
+            .succeed(&["corpora", "show", "CREMA-D"])
+            .stdout
+            .contains("cremad")
+    );
+}
+
+/// The one document on stdout.
+fn error_in(transcript: &Transcript) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_str(&transcript.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {:?}\\n{}", transcript.stdout, transcript.stderr));
+    document["error"].clone()
+}
+
+#[test]
+fn with_json_an_error_is_json_too() {
+    let program = Program::new();
+    let unknown = program.run(&["corpora", "show", "emodbb", "--json"]);
+    let error = error_in(&unknown);
+    assert_eq!(
+        (&error["kind"], &error["exit_code"]),
+        (&"wrong_call".into(), &2.into())
+    );
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("emodb") && unknown.stderr.contains(message));
+    // What the parser does not take, and work that fails.
+    let error = error_in(&program.run(&["--json", "bench", "--encodr", "x"]));
+    assert_eq!(
+        (&error["kind"], &error["exit_code"]),
+        (&"wrong_call".into(), &2.into())
+    );
+    assert!(error["message"].as_str().unwrap().contains("--encodr"));
+    let error = error_in(&program.run(&["compare", "a", "b", "--json"]));
+    assert_eq!(
+        (&error["kind"], &error["exit_code"]),
+        (&"failed".into(), &1.into())
+    );
+    // A result that was printed before stays the only document.
+    let by_hand = program.run(&["download", "iemocap", "--json"]);
+    assert_eq!(by_hand.code, Some(1));
+    let document: serde_json::Value = serde_json::from_str(&by_hand.stdout).unwrap();
+    assert!(document.get("error").is_none(), "{document}");
+    // Help and text errors are as ever.
+    assert_eq!(program.run(&["corpora", "show", "emodbb"]).stdout, "");
+}
+
+#[test]
+fn a_shell_completes_the_registered_names() {
+    let program = Program::new();
+    let script = program.succeed(&["completions", "bash"]).stdout;
+    let path = program.write("emobox.bash", script.as_bytes());
+    let completed = |words: &[&str]| {
+        let line = words.join(" ");
+        let code = format!(
+            "source {}\nCOMP_WORDS=({line}); COMP_CWORD={}; _emobox emobox \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; \
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            path.display(),
+            words.len() - 1
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-c", &code])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(
+        completed(&["emobox", "bench", "--corpus", "emod"]).trim(),
+        "emodb"
+    );
+    assert!(completed(&["emobox", "extract", "--encoder", "wavlm"]).contains("wavlm-large\n"));
+    assert_eq!(completed(&["emobox", "prepare", "crem"]).trim(), "cremad");
+    assert!(completed(&["emobox", "corpora", "show", "ravd"]).contains("ravdess"));
+    assert!(completed(&["emobox", "encoders", "pull", "data2vec2-l"]).contains("data2vec2-large"));
+    for shell in ["zsh", "fish"] {
+        let script = program.succeed(&["completions", shell]).stdout;
+        assert!(
+            script.contains("msppodcast") && script.contains("whisper-large-v3"),
+            "{shell}"
+        );
+    }
+}

@@ -178,6 +178,18 @@ fn a_leaderboard_takes_what_stands_and_names_what_does_not() {
         &["again.json is refused", "already has scores on this corpus"],
     );
     assert_eq!(transcript.stdout.trim(), "1 verified, 1 refused");
+
+    // Where nothing stands, a page that is there is not replaced by an empty one.
+    let before = std::fs::read(program.path("leaderboard.html")).unwrap();
+    let none = ["leaderboard", "forged.json", "--home", "home"];
+    program.run(&none).fails_with(
+        1,
+        &["none of 1 submissions stands; leaderboard.html is left as it was"],
+    );
+    assert_eq!(
+        std::fs::read(program.path("leaderboard.html")).unwrap(),
+        before
+    );
 }
 
 /// Writes the labels into a finished run as its predictions, with scores that follow from them.

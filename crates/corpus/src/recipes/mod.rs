@@ -56,13 +56,20 @@ pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
     registry()
         .iter()
         .find(|entry| entry.card.name == name)
-        .ok_or_else(|| {
-            let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
-            CorpusError::UnknownCorpus {
-                name: name.to_owned(),
-                known: known.join(", "),
-            }
-        })
+        .ok_or_else(|| unknown(name))
+}
+
+/// The entry that is meant by a name, whatever its case and punctuation.
+pub fn entry_meant(name: &str) -> Result<&'static Entry, CorpusError> {
+    crate::names::registered(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> CorpusError {
+    let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
+    CorpusError::UnknownCorpus {
+        name: name.to_owned(),
+        known: known.join(", "),
+    }
 }
 
 #[cfg(test)]
