@@ -1,4 +1,4 @@
-"""The README's examples as written, and the tutorials as scripts."""
+"""The examples of the README and the pages as written, and the tutorials as scripts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+import emobox
 import pytest
 from conftest import REPOSITORY
 
-EXAMPLES = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_the_readme_has_three_examples() -> None:
-    assert len(EXAMPLES) == 3
+def examples(page: str) -> list[str]:
+    """The blocks `python` of a page."""
+    return re.findall(r"```python\n(.*?)```", (REPOSITORY / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_a_readme_example_runs_as_written(number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "count"), [("README.md", 3), ("docs/python.md", 4)])
+def test_a_page_runs_as_written(page: str, count: int, tmp_path: Path) -> None:
+    found = examples(page)
+    assert len(found) == count
     # The examples build on each other, as a reader would type them.
-    code = "\n".join(EXAMPLES[: number + 1])
+    subprocess.run([sys.executable, "-c", "\n".join(found)], cwd=tmp_path, check=True, timeout=600)
+
+
+def test_onnxruntime_says_what_the_walked_model_says(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    [code] = examples("docs/walk.md")
+    recordings = emobox.demo_corpus(tmp_path / "recordings")
+    # What the page's commands leave: a model, its answers and the exported folder.
+    emobox.fit("mine", corpora={"demo": recordings}, encoders={"fbank": None}, training_seeds=1, home=tmp_path / "home")
+    model = emobox.Model("mine", home=tmp_path / "home")
+    model.export(tmp_path / "exported")
+    files = sorted(Path(recordings).rglob("*.wav"))[:20]
+    with open(tmp_path / "answers.csv", "w", encoding="utf-8") as table:
+        table.write("file,prediction\n")
+        for file in files:
+            table.write(f"{file},{model.predict(file).prediction}\n")
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=300)
 
 

@@ -212,8 +212,8 @@ impl<'a> Cell<'a> {
             return Ok(finished);
         }
         let label = format!(
-            "training {} folds of {} with {}",
-            wanted.len(),
+            "training {} of {} with {}",
+            emobox_files::counted(wanted.len(), "fold"),
             self.corpus.name,
             self.name()
         );

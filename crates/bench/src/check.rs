@@ -53,8 +53,7 @@ impl Checked {
         }
         text.push_str(&match self.findings.len() {
             0 => "nothing is missing".to_owned(),
-            1 => "1 finding".to_owned(),
-            n => format!("{n} findings"),
+            n => emobox_files::counted(n, "finding"),
         });
         text.push_str(&format!(
             "; features take {} GB at once, {free} GB are free\n",
@@ -234,7 +233,9 @@ fn absent_device(plan: &Plan, shop: &Workshop<'_>, states: &States) -> Option<St
     let found = emobox_encoder::gpu_report();
     let why = match (&found.driver, &found.cublaslt, found.cards.len()) {
         (Err(missing), ..) | (_, Err(missing), _) => missing.clone(),
-        (Ok(_), Ok(_), cards) if highest >= cards => format!("this machine has {cards} cards"),
+        (Ok(_), Ok(_), cards) if highest >= cards => {
+            format!("this machine has {}", emobox_files::counted(cards, "card"))
+        }
         _ => return None,
     };
     Some(format!("device `cuda:{highest}` is not available: {why}"))

@@ -157,8 +157,8 @@ impl Extracted {
         }
         for device in self.devices.iter().filter(|device| device.batches > 0) {
             line.push_str(&format!(
-                ", {} batches on the device, busy {:.0}% of {:.1} s",
-                device.batches,
+                ", {} on the device, busy {:.0}% of {:.1} s",
+                emobox_files::counted(device.batches, "batch"),
                 device.busy_seconds / device.seconds.max(1e-9) * 100.0,
                 device.seconds
             ));

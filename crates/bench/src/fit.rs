@@ -170,9 +170,9 @@ fn card(corpus: &crate::Corpus, probe: &Probe, run: &BenchRun) -> String {
         "    emobox predict THIS_FOLDER RECORDINGS\n\n* Classes: {}.",
         probe.classes().join(", ")
     ));
-    let speakers = corpus.manifest.speakers().len();
+    let speakers = emobox_files::counted(corpus.manifest.speakers().len(), "speaker");
     line(format!(
-        "* Trained on all {} utterances ({:.1} h, {speakers} speakers) of {}, manifest {:.12}; the point and the epoch are \
+        "* Trained on all {} utterances ({:.1} h, {speakers}) of {}, manifest {:.12}; the point and the epoch are \
          the best on a share of them that was kept for validation.",
         corpus.manifest.utterances.len(),
         corpus.seconds() / 3600.0,

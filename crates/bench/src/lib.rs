@@ -66,6 +66,7 @@ pub use emobox_audio::SampleRate;
 pub use emobox_corpus::Scheme;
 pub use emobox_encoder::{Device, LayerSelection};
 pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision};
+pub use emobox_files::counted;
 pub use emobox_probe::ClassWeighting;
 pub use emobox_report::PaperSource;
 pub use emobox_score::{Verdict, Verified, repeated};
@@ -91,8 +92,8 @@ pub use predict::{Answer, Predictor};
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, Reading, open_corpus, prepare, prepare_as};
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{
-    ReportFormat, compare_files, compare_items, compare_systems, comparison_text, read_run,
-    read_runs, render, write_figures,
+    ReportFormat, compare_files, compare_items, compare_systems, comparison_text, errors_text,
+    read_run, read_runs, render, worst_errors, write_figures,
 };
 pub use run::{BenchRun, PredictionSet};
 pub use schemes::Schemes;

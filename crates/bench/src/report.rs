@@ -7,8 +7,8 @@ use emobox_corpus::Manifest;
 use emobox_files::{read_json, write_atomic};
 use emobox_report::{
     Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
-    cross_pairs_table, cross_table, figures, html, intra_table, latex_document, merge, runs_csv,
-    scores_table,
+    cross_pairs_table, cross_table, errors_table, figures, html, intra_table, latex_document,
+    merge, runs_csv, scores_table,
 };
 use emobox_score::{InferenceOptions, Prediction, Provenance, classes_of, correct};
 use std::collections::BTreeSet;
@@ -94,6 +94,30 @@ pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>)
         ReportFormat::Csv if data.is_across_corpora() => cross_pairs_table(&data).csv(),
         ReportFormat::Csv => runs_csv(&data),
     }
+}
+
+/// The most confident errors of each cell, at most so many, as a table for a terminal.
+pub fn errors_text(run: &BenchRun, most: usize) -> String {
+    errors_table(run.data(), most).terminal()
+}
+
+/// The same as data: of each cell its list, cut.
+pub fn worst_errors(run: &BenchRun, most: usize) -> Vec<serde_json::Value> {
+    let lists = run.data().errors.iter().map(|list| {
+        let rows = list.rows.iter().take(most).map(|row| {
+            serde_json::json!({
+                "key": row.key, "fold": row.fold, "speaker": row.speaker, "reference": row.reference,
+                "predicted": row.predicted, "probability": row.probability.map(|[predicted, _]| predicted),
+                "text": row.text, "file": row.clip.as_ref().map(|clip| format!("{}/{}", list.root, clip.path)),
+                "part": row.clip.as_ref().and_then(|clip| clip.part),
+            })
+        });
+        serde_json::json!({
+            "corpus": list.corpus, "encoder": list.encoder, "partition": list.partition, "protocol": list.protocol,
+            "config": list.config, "items": list.n, "wrong": list.wrong, "errors": rows.collect::<Vec<_>>(),
+        })
+    });
+    lists.collect()
 }
 
 /// Writes every figure of a run as an SVG file into `folder`, and names them.

@@ -251,8 +251,11 @@ fn notes(plan: &Plan, states: &States) -> Vec<String> {
         let record = read_json::<crate::PrepareRecord>(home.prepare_report(corpus));
         if let Some(record) = record.ok().filter(|record| record.skipped > 0) {
             notes.push(format!(
-                "{corpus}: {} files were skipped while reading the raw release; {} names them.",
-                record.skipped,
+                "{corpus}: {} skipped while reading the raw release; {} has their names.",
+                match record.skipped {
+                    1 => "1 file was".to_owned(),
+                    n => format!("{n} files were"),
+                },
                 home.prepare_report(corpus).display()
             ));
         }

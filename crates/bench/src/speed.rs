@@ -267,7 +267,7 @@ impl fmt::Display for Speed {
         )?;
         writeln!(
             f,
-            "  real-time factor  {:.5}, {:.0} x real time",
+            "  real-time factor  {:.3}, {:.0} x real time",
             self.real_time_factor,
             1.0 / self.real_time_factor
         )?;

@@ -44,12 +44,12 @@ impl Split {
     pub fn text(&self) -> String {
         let info = &self.partition.info;
         let mut text = format!(
-            "{}: scheme {}, {} ({}), {} folds, seed {}\n",
+            "{}: scheme {}, {} ({}), {}, seed {}\n",
             info.corpus,
             info.scheme,
             info.rule.describe(),
             info.reason,
-            info.folds,
+            emobox_files::counted(info.folds as usize, "fold"),
             info.seed
         );
         for (fold, sizes) in (1..).zip(self.partition.sizes()) {

@@ -32,7 +32,9 @@ impl PlanStatus {
     pub fn text(&self) -> String {
         let mut text = format!("plan {} for {}: ", self.plan, self.out.display());
         text.push_str(&match (self.working_here, self.on_cluster) {
-            (_, tasks) if tasks > 0 => format!("{tasks} tasks on the cluster\n"),
+            (_, tasks) if tasks > 0 => {
+                format!("{} on the cluster\n", emobox_files::counted(tasks, "task"))
+            }
             (true, _) => "a run is at work in this home\n".to_owned(),
             _ => "nothing is running\n".to_owned(),
         });

@@ -515,6 +515,9 @@ pub(crate) struct ReportArgs {
     /// Set the published figures beside the scores
     #[arg(long, value_enum)]
     pub(crate) beside: Option<Beside>,
+    /// List the N most confident errors of each corpus and encoder instead, with where to hear them
+    #[arg(long, value_name = "N", conflicts_with = "format")]
+    pub(crate) errors: Option<usize>,
     /// Put the audio of errors into the page, up to so many megabytes of it
     #[arg(long, value_name = "MB", requires = "html", num_args = 0..=1, default_missing_value = "20")]
     pub(crate) embed_audio: Option<u32>,
@@ -525,7 +528,7 @@ pub(crate) struct ReportArgs {
 
 /// At most one of these; tables for a terminal without any.
 #[derive(Debug, Args)]
-#[group(multiple = false)]
+#[group(id = "format", multiple = false)]
 pub(crate) struct ReportFormatArgs {
     /// The self-contained page
     #[arg(long)]

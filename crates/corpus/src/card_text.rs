@@ -33,7 +33,9 @@ fn facts(card: &Card) -> Vec<(&'static str, String)> {
     let speakers = card
         .table1
         .speakers
-        .map_or("an unknown number of".to_owned(), |n| n.to_string());
+        .map_or("an unknown number of speakers".to_owned(), |n| {
+            emobox_files::counted(n as usize, "speaker")
+        });
     let labels: Vec<String> = card
         .labels
         .iter()
@@ -42,8 +44,10 @@ fn facts(card: &Card) -> Vec<(&'static str, String)> {
     let size = match card.table1.utterances {
         0 => String::new(),
         n => format!(
-            "{n} utterances, {:.1} h, {} classes, {speakers} speakers (Table 1)",
-            card.table1.hours, card.table1.classes
+            "{}, {:.1} h, {}, {speakers} (Table 1)",
+            emobox_files::counted(n as usize, "utterance"),
+            card.table1.hours,
+            emobox_files::counted(card.table1.classes as usize, "class")
         ),
     };
     let facts = [

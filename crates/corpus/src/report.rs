@@ -210,11 +210,11 @@ impl fmt::Display for PrepareReport {
             .collect();
         writeln!(
             f,
-            "{}: {} utterances, {:.2} h, {} speakers; {}",
+            "{}: {}, {:.2} h, {}; {}",
             self.corpus,
-            self.utterances,
+            emobox_files::counted(self.utterances, "utterance"),
             self.seconds / 3600.0,
-            self.speakers,
+            emobox_files::counted(self.speakers, "speaker"),
             classes.join(", ")
         )?;
         for left_out in &self.left_out {

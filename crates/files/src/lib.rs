@@ -3,6 +3,7 @@
 //! Every artefact of emobox passes through [`write_atomic`] or [`write_atomic_with`], so a reader
 //! never sees half a file and a crash leaves at most a stray temporary name.
 
+mod counted;
 mod digest;
 mod error;
 mod guard;
@@ -12,6 +13,7 @@ mod stamp;
 mod write;
 mod yaml;
 
+pub use counted::counted;
 pub use digest::{Sha256, sha256_bytes, sha256_file, sha256_parts};
 pub use error::FileError;
 pub use guard::guarded;

@@ -39,7 +39,7 @@ pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
     Metric, calibration_table, comparison_table, cross_average_table, cross_pairs_table,
-    cross_table, gender_table, intra_table, ranking, runs_csv, scores_table,
+    cross_table, errors_table, gender_table, intra_table, ranking, runs_csv, scores_table,
 };
 
 /// Above this many corpora by encoders, a terminal shows the grid of three encoders or more instead of a row for each.

@@ -306,8 +306,8 @@ impl<'a> Client<'a> {
             after.dedup();
             let slurm = slurm::submit_array(self.plan, stage, &open, &after)?;
             self.context.progress.note(&format!(
-                "{stage}: {} tasks submitted as job array {slurm}",
-                open.len()
+                "{stage}: {} submitted as job array {slurm}",
+                emobox_files::counted(open.len(), "task")
             ));
             arrays.extend(open.iter().map(|&at| (at, slurm)));
             self.state.submissions.push(Submission {

@@ -1,6 +1,7 @@
 use super::{EncoderSpeed, Job, JobStage, JobState, Plan, SpeedSource, States};
 use crate::disk::{DiskForecast, free_space};
 use crate::lists::align;
+use emobox_files::counted;
 use std::fmt::Write;
 
 impl Plan {
@@ -9,13 +10,13 @@ impl Plan {
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "plan {}: {} corpora with {} utterances, {} encoders, {} tasks with {} jobs; files in {}\n",
+            "plan {}: {} with {}, {}, {} with {}; files in {}\n",
             self.name,
-            self.experiment.corpora.len(),
-            self.utterances,
-            self.experiment.encoders.len(),
-            self.tasks.len(),
-            self.jobs.len(),
+            counted(self.experiment.corpora.len(), "corpus"),
+            counted(self.utterances as usize, "utterance"),
+            counted(self.experiment.encoders.len(), "encoder"),
+            counted(self.tasks.len(), "task"),
+            counted(self.jobs.len(), "job"),
             self.folder().display()
         );
         let states = States::of(self);

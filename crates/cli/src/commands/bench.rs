@@ -73,7 +73,10 @@ pub(super) fn execute(
     let plan = Plan::of(home, experiment, out)?;
     if how.cancel {
         let tasks = emobox_bench::cancel(&plan)?;
-        output::note(&format!("{tasks} tasks cancelled; what is finished stays"));
+        output::note(&format!(
+            "{} cancelled; what is finished stays",
+            emobox_bench::counted(tasks, "task")
+        ));
         return Ok(Executed::Shown(Outcome::Complete));
     }
     let run = if how.attach {

@@ -4,7 +4,7 @@ use super::Session;
 use crate::args::{Beside, CompareArgs, ReportArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{PaperSource, ReportFormat};
+use emobox_bench::{BenchRun, PaperSource, ReportFormat};
 
 pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
     let mut run = emobox_bench::read_runs(&args.runs)?;
@@ -31,10 +31,23 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
         (_, _, _, true) => ReportFormat::Csv,
         _ => ReportFormat::Terminal,
     };
+    if let Some(most) = args.errors {
+        return errors(session, &run, most);
+    }
     if session.json {
         output::json(run.scores())?;
     } else {
         output::result(&emobox_bench::render(&run, format, beside));
+    }
+    Ok(Outcome::Complete)
+}
+
+/// The most confident errors of each cell.
+fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<Outcome> {
+    if session.json {
+        output::json(&emobox_bench::worst_errors(run, most))?;
+    } else {
+        output::result(&emobox_bench::errors_text(run, most));
     }
     Ok(Outcome::Complete)
 }

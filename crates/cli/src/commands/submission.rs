@@ -58,8 +58,8 @@ pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Out
         output::result(&set.commitment);
     }
     output::note(&format!(
-        "{} recordings without labels in {}, which can be given out; keep {}",
-        set.ids.len(),
+        "{}, without labels, in {}, which can be given out; keep {}",
+        emobox_bench::counted(set.ids.len(), "recording"),
         args.out.display(),
         args.key.display()
     ));
@@ -140,7 +140,7 @@ pub(super) fn leaderboard(
     }
     if verified.is_empty() {
         anyhow::bail!(
-            "none of {refused} submissions stands; {} is left as it was",
+            "no submission stands; {} is left as it was",
             args.out.display()
         );
     }

@@ -164,14 +164,14 @@ fn wrong_calls_exit_with_two_and_say_what_would_be_right() {
         .fails_with(2, &["../x"]);
     program
         .run(&["bench", "absent.toml"])
-        .fails_with(1, &["absent.toml"]);
+        .fails_with(2, &["absent.toml"]);
     program.write("bad.toml", b"sead = 1\n");
     program
         .run(&["bench", "bad.toml"])
         .fails_with(2, &["bad.toml", "sead"]);
     program
         .run(&["corpora", "show", "nope"])
-        .fails_with(1, &["nope", "emodb"]);
+        .fails_with(2, &["nope", "emodb"]);
     program.run(&["frobnicate"]).fails_with(2, &["frobnicate"]);
 }
 

@@ -196,7 +196,7 @@ fn what_cannot_be_downloaded_says_where_to_request_it() {
     }
     program
         .run(&["download", "emo-base", "--yes"])
-        .fails_with(1, &["emodb, "]);
+        .fails_with(2, &["emodb, "]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod cells;
 mod cross;
 mod demo;
 mod device;
+mod documents;
 mod download;
 mod extraction;
 mod gpu;

@@ -110,8 +110,8 @@ fn speakers(manifest: &Manifest, folds: &[FoldAudit]) -> String {
     }
     if known < manifest.utterances.len() {
         text.push_str(&format!(
-            ", {} utterances of unknown speaker",
-            manifest.utterances.len() - known
+            ", {} of unknown speaker",
+            emobox_files::counted(manifest.utterances.len() - known, "utterance")
         ));
     }
     text

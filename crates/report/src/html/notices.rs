@@ -92,7 +92,7 @@ mod tests {
     fn notices_that_say_the_same_are_one() {
         let skipped = |corpus: &str, n: usize| {
             format!(
-                "{corpus}: {n} files were skipped while reading the raw release; /home/reports/{corpus}.json names them."
+                "{corpus}: {n} files were skipped while reading the raw release; /home/reports/{corpus}.json has their names."
             )
         };
         let notes = [

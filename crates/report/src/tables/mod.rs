@@ -2,6 +2,7 @@
 
 mod comparison;
 mod cross;
+mod errors;
 mod grid;
 mod groups;
 mod intra;
@@ -13,6 +14,8 @@ use emobox_score::Run;
 
 pub use comparison::comparison_table;
 pub use cross::{cross_average_table, cross_pairs_table, cross_table};
+pub use errors::errors_table;
+pub(crate) use errors::named;
 pub(crate) use grid::Grid;
 pub use groups::{calibration_table, gender_table};
 pub use intra::{intra_table, ranking};

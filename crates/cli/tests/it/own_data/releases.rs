@@ -52,7 +52,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     assert!(program.path("home/corpora/ravdess/manifest.jsonl").exists());
     let slip = program.run(&["prepare", "ravdes", "--raw", "raw"]);
     slip.fails_with(
-        1,
+        2,
         &[
             "ravdess nearly has",
             "write ravdess, or insist with --custom",

@@ -1,0 +1,207 @@
+//! The documentation's commands: those in `sh` blocks run as they stand, every other one is one that the program takes.
+
+use crate::program::{Program, shared, tone, wav};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a page has in front of a block that needs what no test has.
+const NOT_RUN: &str = "<!-- not run here:";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// README and every page, by name.
+fn pages() -> Vec<(String, String)> {
+    let folder = repository().join("docs");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+        .collect();
+    files.extend(["README.md", "CONTRIBUTING.md"].map(|name| repository().join(name)));
+    files.sort();
+    let read = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    files.iter().map(read).collect()
+}
+
+/// The `sh` blocks of a page, and whether they run.
+fn blocks(page: &str) -> Vec<(String, bool)> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    let mut runs = true;
+    while let Some(line) = lines.next() {
+        if line.starts_with(NOT_RUN) {
+            runs = false;
+        } else if line == "```sh" {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push((block.join("\n"), runs));
+            runs = true;
+        }
+    }
+    blocks
+}
+
+/// Recordings of a corpus of one's own: four speakers, three emotions, a folder for each emotion and speaker.
+fn calls(program: &Program) {
+    for speaker in 0..4 {
+        for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
+            for take in 0..2 {
+                let samples = tone(class, speaker + 4 * take, 0.2);
+                let name = format!("data/calls/{emotion}/s{speaker}/{take}.wav");
+                program.write(&name, &wav(&samples));
+            }
+        }
+    }
+}
+
+/// Runs the blocks of a page one after the other, as a reader would type them.
+fn run(name: &str, page: &str) {
+    let program = Program::new();
+    calls(&program);
+    let golden = repository().join("crates/encoder/tests/golden/hubert-fairseq-base.pt");
+    std::fs::copy(golden, program.path("data/mine.pt")).unwrap();
+    let mut script = String::from("set -euo pipefail\n");
+    for (block, _) in blocks(page).iter().filter(|(_, runs)| *runs) {
+        script.push_str(block);
+        script.push('\n');
+    }
+    // The pages' places.
+    let script = script.replace("/data/", &format!("{}/", program.path("data").display()));
+    let docs = format!("{}/docs/", repository().canonicalize().unwrap().display());
+    let mut script = script.replace(" /docs/", &format!(" {docs}"));
+    match shared("corpora/emodb").filter(|_| std::env::var_os("EMOBOX_WHOLE").is_some()) {
+        Some(emodb) => {
+            let place = program.path("data/emodb").display().to_string();
+            script = script.replace(&place, &emodb.canonicalize().unwrap().display().to_string());
+        }
+        None => {
+            script = script
+                .replace("emodb=", "calls=")
+                .replace("data/emodb", "data/calls")
+        }
+    }
+    let binary = Path::new(env!("CARGO_BIN_EXE_emobox")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(binary.to_owned()).chain(std::env::split_paths(&path));
+    let output = Command::new("bash")
+        .arg("-c")
+        .arg(&script)
+        .current_dir(program.path("."))
+        .env("PATH", std::env::join_paths(folders).unwrap())
+        .env_remove("EMOBOX_HOME")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{name}: {}\n{}\n{}\n{script}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The page of this name, whose blocks must be so many at least.
+fn run_page(name: &str, least: usize) {
+    let pages = pages();
+    let (_, page) = pages.iter().find(|(known, _)| known == name).unwrap();
+    let found = blocks(page).iter().filter(|(_, runs)| *runs).count();
+    assert!(found >= least, "{name}: {found} blocks run");
+    run(name, page);
+}
+
+#[test]
+fn the_first_page_runs_as_written() {
+    run_page("index.md", 5);
+}
+
+#[test]
+fn the_way_from_recordings_to_a_model_runs_as_written() {
+    run_page("walk.md", 5);
+}
+
+#[test]
+fn the_pages_on_reports_encoders_and_formats_run_as_written() {
+    run_page("reading-a-report.md", 2);
+    run_page("own-encoders.md", 2);
+    run_page("formats.md", 6);
+}
+
+#[test]
+fn no_page_has_blocks_that_no_test_runs() {
+    let known = [
+        "index.md",
+        "walk.md",
+        "reading-a-report.md",
+        "own-encoders.md",
+        "formats.md",
+    ];
+    for (name, page) in pages() {
+        let runs = blocks(&page).iter().any(|(_, runs)| *runs);
+        assert!(
+            !runs || known.contains(&&*name),
+            "{name} has a block `sh` that is not run"
+        );
+    }
+}
+
+/// The commands on a line of shell, each as its words; what is behind two spaces or `#` is a remark.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let line = line.split(" #").next().unwrap_or_default();
+    let line = line.split(" > ").next().unwrap_or_default();
+    let parts = line.split(['|', ';']).map(str::trim);
+    let words = |part: &str| -> Option<Vec<String>> {
+        let rest = part.split("  ").next()?.strip_prefix("emobox ")?;
+        let mut words = Vec::new();
+        for (at, piece) in rest.split(['"', '\'']).enumerate() {
+            match at % 2 {
+                0 => words.extend(piece.split_whitespace().map(str::to_owned)),
+                _ => words.push(piece.to_owned()),
+            }
+        }
+        Some(words)
+    };
+    parts.filter_map(words).collect()
+}
+
+/// Commands in indented blocks, in inline code and in blocks that are not run, with continued lines joined.
+fn shown(page: &str) -> Vec<Vec<String>> {
+    let page = page.replace("\\\n", " ");
+    let mut all = Vec::new();
+    for line in page.lines() {
+        if let Some(code) = line.strip_prefix("    ") {
+            all.extend(commands(code.trim_start()));
+        } else if line.starts_with("emobox ") {
+            all.extend(commands(line));
+        }
+        let inline = line.split('`').skip(1).step_by(2);
+        all.extend(inline.filter(|code| !code.contains('…')).flat_map(commands));
+    }
+    all
+}
+
+/// Whether the program takes these words: options and values are looked at before `--help` is.
+#[test]
+fn every_command_that_is_shown_is_one() {
+    let program = Program::new();
+    let mut tried = 0;
+    for (name, page) in pages() {
+        for words in shown(&page) {
+            let call: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+            let transcript = program.run(&call);
+            assert_eq!(
+                transcript.code,
+                Some(0),
+                "{name}: emobox {}\n{}",
+                words.join(" "),
+                transcript.stderr
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried > 60, "{tried} commands");
+}
