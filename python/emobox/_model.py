@@ -76,6 +76,12 @@ class Model:
         found = self._inner.files([Path(one) for one in recordings], window, hop, callback(progress))
         return [_answer(row) for row in json.loads(found)]
 
+    def export(self, folder: str | PathLike[str], *, checkpoint: bool = True) -> Path:
+        """Makes ``folder``, which ``Model(folder)`` and ``emobox predict`` ask anywhere, with the encoder's checkpoint inside unless
+        ``checkpoint=False``, and the probe as ``probe.onnx``."""
+        self._inner.export(Path(folder), checkpoint)
+        return Path(folder)
+
     def __repr__(self) -> str:
         return f"<Model {self._made[0]}: {', '.join(self.classes)}>"
 

@@ -38,7 +38,7 @@ def test_onnxruntime_says_what_the_walked_model_says(tmp_path: Path) -> None:
     with open(tmp_path / "answers.csv", "w", encoding="utf-8") as table:
         table.write("file,prediction\n")
         for file in files:
-            table.write(f"{file},{model.predict(file).prediction}\n")
+            table.write(f"{file},{model(file).prediction}\n")
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=300)
 
 

@@ -33,7 +33,11 @@ pub(crate) fn fit(
 
 /// A probe with its encoder.
 #[pyclass(frozen, module = "emobox._emobox")]
-pub(crate) struct Model(Predictor);
+pub(crate) struct Model {
+    predictor: Predictor,
+    folder: PathBuf,
+    encoder: Option<PathBuf>,
+}
 
 #[pymethods]
 impl Model {
@@ -52,14 +56,26 @@ impl Model {
             .map(|name| Home::resolve(home.as_deref()).model(name));
         let kept = kept.filter(|folder| !named.exists() && folder.exists());
         let folder = kept.unwrap_or(named);
-        py.detach(|| Predictor::open(&folder, encoder.as_deref(), device))
-            .map(Self)
+        let predictor = py
+            .detach(|| Predictor::open(&folder, encoder.as_deref(), device))
+            .map_err(exception)?;
+        Ok(Self {
+            predictor,
+            folder,
+            encoder,
+        })
+    }
+
+    /// Makes a folder that can be asked anywhere, with the checkpoint in it or without.
+    fn export(&self, py: Python<'_>, out: PathBuf, with_encoder: bool) -> PyResult<()> {
+        let encoder = self.encoder.as_deref();
+        py.detach(|| emobox_bench::export_model(&self.folder, encoder, with_encoder, &out))
             .map_err(exception)
     }
 
     /// What it can tell apart.
     fn classes(&self) -> Vec<String> {
-        self.0.classes().to_vec()
+        self.predictor.classes().to_vec()
     }
 
     /// The answers for recordings and for those below folders, as a JSON list; in windows of so many seconds where there are any.
@@ -80,7 +96,7 @@ impl Model {
         let answers = run(py, progress.as_ref(), |context| {
             let mut answers: Vec<Answer> = Vec::new();
             for file in Predictor::recordings(&recordings)? {
-                self.0.listen(&file, &how, context, &mut |answer| {
+                self.predictor.listen(&file, &how, context, &mut |answer| {
                     answers.push(answer.clone());
                 })?;
             }
@@ -92,7 +108,7 @@ impl Model {
     /// The answer for a waveform at 16 kHz, as JSON.
     fn samples(&self, py: Python<'_>, samples: &[u8]) -> PyResult<String> {
         let samples = floats(samples)?;
-        let answer = py.detach(|| self.0.answer(Path::new("waveform"), &samples));
+        let answer = py.detach(|| self.predictor.answer(Path::new("waveform"), &samples));
         json(&answer.map_err(exception)?)
     }
 }

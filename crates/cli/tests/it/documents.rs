@@ -72,7 +72,7 @@ fn run(name: &str, page: &str) {
     // The pages' places.
     let script = script.replace("/data/", &format!("{}/", program.path("data").display()));
     let docs = format!("{}/docs/", repository().canonicalize().unwrap().display());
-    let mut script = script.replace(" /docs/", &format!(" {docs}"));
+    let mut script = script.replace(" docs/", &format!(" {docs}"));
     match shared("corpora/emodb").filter(|_| std::env::var_os("EMOBOX_WHOLE").is_some()) {
         Some(emodb) => {
             let place = program.path("data/emodb").display().to_string();
