@@ -6,7 +6,7 @@ use common::{floats, golden, largest_difference};
 use emobox_audio::{Resampler, SampleRate, resample};
 use proptest::prelude::*;
 
-/// What the issue asks for at every rate. Ours differs by the order of f32 sums alone.
+/// At every rate; the order of f32 sums is all that differs.
 const TOLERANCE: f32 = 1e-6;
 
 fn signal(rate: u32) -> Vec<f32> {

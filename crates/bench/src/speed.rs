@@ -17,7 +17,7 @@ const LONGEST: f64 = 900.0;
 pub struct SpeedRequest {
     /// Seconds of audio of each utterance.
     pub seconds: f64,
-    /// Rounds; the median is told.
+    /// Number of rounds; the median is reported.
     pub rounds: usize,
     /// Arithmetic of the encoder's products.
     pub precision: ComputePrecision,

@@ -161,7 +161,7 @@ pub(crate) enum EncodersAction {
         /// Seconds of audio of each utterance; every thread encodes one at the same time
         #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
         seconds: f64,
-        /// Rounds, of which the median is told
+        /// Number of rounds; the median is reported
         #[arg(long, value_name = "N", default_value_t = 5)]
         rounds: usize,
         /// Arithmetic of the encoder's products [default: f32, on a GPU bf16]

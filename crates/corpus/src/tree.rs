@@ -248,11 +248,6 @@ impl RawTree {
         let matching = self.files.iter().filter(|file| file.ends_with(tail));
         matching.min_by_key(|file| (file.path.matches('/').count(), &file.path))
     }
-
-    /// All files whose path ends with `tail`.
-    pub fn find_all<'a>(&'a self, tail: &'a str) -> impl Iterator<Item = &'a RawFile> {
-        self.files.iter().filter(move |file| file.ends_with(tail))
-    }
 }
 
 /// What lies in one folder; all paths are relative to the root.

@@ -192,7 +192,7 @@ impl<'p> Partial<'p> {
             .then(|| std::fs::read_to_string(validator_path(path)).ok())
             .flatten()
             .filter(|text| is_validator(text));
-        // A beginning of nobody knows what cannot be continued when nothing would show the mistake.
+        // Without a checksum or a validator nothing would show that the rest is of another version.
         let usable = !unnamed || validator.is_some();
         Ok(Self {
             path,

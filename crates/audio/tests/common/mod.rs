@@ -7,17 +7,13 @@
 
 use std::path::PathBuf;
 
-/// `../shared` beside the checkout, or `None` with a word on standard error.
-#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
-pub(crate) fn shared(relative: &str) -> Option<PathBuf> {
+/// A path in `../shared` beside the checkout, where it is; tests that ask are ignored where it is not.
+pub(crate) fn shared(relative: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")
         .join(relative);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: {} is not here", path.display());
-    None
+    assert!(path.exists(), "{} is not here", path.display());
+    path
 }
 
 /// A file beside the tests, made by a script under `parity/audio`.

@@ -73,7 +73,7 @@ fn run(name: &str, page: &str) {
     let script = script.replace("/data/", &format!("{}/", program.path("data").display()));
     let docs = format!("{}/docs/", repository().canonicalize().unwrap().display());
     let mut script = script.replace(" docs/", &format!(" {docs}"));
-    match shared("corpora/emodb").filter(|_| std::env::var_os("EMOBOX_WHOLE").is_some()) {
+    match std::env::var_os("EMOBOX_WHOLE").map(|_| shared("corpora/emodb")) {
         Some(emodb) => {
             let place = program.path("data/emodb").display().to_string();
             script = script.replace(&place, &emodb.canonicalize().unwrap().display().to_string());

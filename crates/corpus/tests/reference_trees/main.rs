@@ -26,6 +26,7 @@ macro_rules! reference_trees {
     ($($corpus:ident $(=> $side_files:path)?;)*) => {
         $(
             #[test]
+            #[cfg_attr(not(has_shared), ignore = "needs ../shared")]
             fn $corpus() {
                 let hook: Option<harness::SideFiles> = None $(.or(Some($side_files)))?;
                 harness::check(stringify!($corpus), hook);
@@ -88,6 +89,7 @@ reference_trees! {
 }
 
 #[test]
+#[cfg_attr(not(has_shared), ignore = "needs ../shared")]
 fn the_rows_of_the_small_releases_are_current() {
     releases::check_sampled(TESTED);
 }

@@ -2,20 +2,13 @@
 
 use std::path::PathBuf;
 
-/// A path inside the shared folder, or `None` (with a word about it) where that is absent.
-#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+/// A path inside the shared folder; tests that ask are ignored where it is not.
+pub(crate) fn shared(path: &str) -> PathBuf {
     let full = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")
         .join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    eprintln!(
-        "skipped: {path} is not there (looked at {})",
-        full.display()
-    );
-    None
+    assert!(full.exists(), "{} is not here", full.display());
+    full
 }
 
 /// The largest absolute difference; panics where the lengths differ.
