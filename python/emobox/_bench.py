@@ -71,7 +71,8 @@ def bench(
         emobox.bench(corpora={"emodb": "/data/emodb"}, encoders={"wavlm-base": None}, scheme="speaker")
 
     with the file's other keys as ``options``: ``scheme``, ``protocol``, ``layers``, ``partition_seed``, ``training_seeds``, ``metadata``,
-    ``normalisation``, ``precision``, ``device``, ``train_device``, ``head``, ``layer_curve``, ``layer_curve_head``, ``allow_missing``.
+    ``normalisation``, ``precision``, ``device``, ``train_device``, ``head``, ``epochs``, ``layer_curve``,
+    ``layer_curve_head``, ``features``, ``allow_missing``.
 
     Writes ``scores.json``, ``predictions/`` and ``report.html`` to ``out``.
     """

@@ -2,17 +2,31 @@
 
 use crate::train::{FoldJob, source_of};
 use crate::{BenchError, Context, Devices};
+use emobox_encoder::Device;
 use emobox_features::Store;
 use emobox_probe::Card;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Trainings at once on a GPU: the steps of one leave it idle in between.
 const AT_ONCE: usize = 4;
 
-/// Opens the devices, brings there once what the jobs read, and returns a line of work for each training that may run at once.
+/// Devices with nothing on them yet.
+pub(crate) type OpenCards = Rc<[(Device, Card)]>;
+
+/// The devices that train, open for as long as a run lasts.
+pub(crate) fn open_cards(devices: &Devices) -> Result<Vec<(Device, Card)>, BenchError> {
+    let open = |&device: &Device| {
+        let gpu = device.gpu().map_err(BenchError::TrainDevice)?;
+        Ok((device, Card::new(gpu, device.kind())))
+    };
+    devices.all().iter().map(open).collect()
+}
+
+/// Brings to the open devices once what the jobs read, and returns a line of work for each training that may run at once.
 pub(crate) fn lines_of_work(
-    devices: &Devices,
+    open: &[(Device, Card)],
     jobs: &[&FoldJob<'_>],
     store: &Store,
     context: Context<'_>,
@@ -21,12 +35,10 @@ pub(crate) fn lines_of_work(
     let keys: BTreeSet<&str> = items.map(|item| item.key.as_str()).collect();
     let keys: Vec<&str> = keys.into_iter().collect();
     let source = source_of(store, keys.iter().copied())?;
-    let all = devices.all();
-    let at_once = AT_ONCE.min(jobs.len().div_ceil(all.len()));
+    let at_once = AT_ONCE.min(jobs.len().div_ceil(open.len()));
     let mut lines = Vec::new();
-    for device in all {
-        let gpu = device.gpu().map_err(BenchError::TrainDevice)?;
-        let mut card = Card::new(gpu, device.kind());
+    for (device, card) in open {
+        let mut card = card.beside()?;
         if !card.hold(&keys, &*source, at_once, usize::MAX)? {
             context.progress.note(&format!(
                 "{:.1} GB of features do not fit the memory of {device}: they pass through it in slices",
@@ -36,7 +48,7 @@ pub(crate) fn lines_of_work(
         lines.push(card);
     }
     // The first training of each device before the second of any.
-    let cards = lines.iter().cycle().take(at_once * all.len());
+    let cards = lines.iter().cycle().take(at_once * open.len());
     let cards = cards.map(|card| -> Result<Arc<Card>, BenchError> { Ok(Arc::new(card.beside()?)) });
     cards.collect()
 }

@@ -3,7 +3,7 @@
 use crate::as_published::set_as_published;
 use crate::errors::{colour_maps, errors_of};
 use crate::evaluate::prediction;
-use crate::extract::{Extracted, extract_on, matches_audio, plan_extraction};
+use crate::extract::{Beside, Extracted, extract_on, matches_audio, plan_extraction};
 use crate::heard::heard;
 use crate::layers::{layer_curve_of, train_layers};
 use crate::maps::draw_maps;
@@ -129,13 +129,18 @@ impl<'a> Cell<'a> {
         let mut options = self.shop.options.clone();
         options.share = share;
         let context = self.shop.context;
-        let audio = self.shop.audio();
+        let held = self.shop.hold(&self.folder, &self.plan);
+        options.memory = self.shop.memory_beside(held.as_ref());
+        let beside = Beside {
+            audio: self.shop.audio(),
+            held: held.as_deref(),
+        };
         let extracted = extract_on(
             &self.corpus,
             &encoders,
             &self.folder,
             &options,
-            audio,
+            beside,
             context,
         )?;
         let all: f64 = self.corpus.seconds();
@@ -156,12 +161,12 @@ impl<'a> Cell<'a> {
         Ok(extracted)
     }
 
-    /// What the extraction of a share reads and makes.
-    pub(crate) fn extracted(&self, share: Share) -> Done {
-        Done {
+    /// What the extraction of a share reads and makes; nothing that lasts where the features are held in memory.
+    pub(crate) fn extracted(&self, share: Share) -> Option<Done> {
+        self.shop.held(&self.folder).is_none().then(|| Done {
             inputs: self.inputs(),
             outputs: self.plan.files(&self.folder, share),
-        }
+        })
     }
 
     fn inputs(&self) -> Vec<PathBuf> {
@@ -178,7 +183,8 @@ impl<'a> Cell<'a> {
     }
 
     pub(crate) fn store(&self) -> Result<Store, BenchError> {
-        Ok(Store::open(&self.folder, self.plan.header())?)
+        let held = self.shop.held(&self.folder).unwrap_or_default();
+        Ok(Store::open_held(&self.folder, self.plan.header(), &held)?)
     }
 
     /// What will be trained on a partition of the corpus (or of some of its utterances under other labels).
@@ -219,7 +225,7 @@ impl<'a> Cell<'a> {
         );
         let devices = self.shop.train_devices();
         let cards = match self.trained_on() {
-            Ok(_) => Some(devices),
+            Ok(_) => Some(self.shop.cards()?),
             Err(reason) => {
                 if let (Some(reason), true) = (reason, devices.are_gpus()) {
                     let name = self.name();
@@ -230,8 +236,8 @@ impl<'a> Cell<'a> {
             }
         };
         let store = self.store()?;
-        let trained = train_jobs(wanted, &store, label, cards, self.shop.context)?;
-        if let (Some(speed), Some(devices)) = (trained.measured, cards) {
+        let trained = train_jobs(wanted, &store, label, cards.as_deref(), self.shop.context)?;
+        if let Some(speed) = trained.measured {
             let kind = devices.first().kind();
             speed.record(self.shop.home, &self.protocol.head, kind)?;
         }
@@ -287,6 +293,7 @@ impl<'a> Cell<'a> {
             }
             if experiment.features == KeepFeatures::Discard && self.is_trained() {
                 self.plan.discard(&self.folder)?;
+                self.shop.let_go(&self.folder);
             }
             Ok(self.trained_files(&jobs, share))
         })
@@ -304,29 +311,32 @@ impl<'a> Cell<'a> {
         }
         let split = self.shop.split(&self.corpus, self.scheme).ok()?;
         let found = self.with_folds(&self.corpus, &split, |jobs| {
-            let experiment = self.shop.experiment;
-            let all = ours(&jobs, share).iter().all(|job| {
-                job.finished().is_some()
-                    && (!experiment.layer_curve || job.has_layers(experiment.layer_curve_head))
-            });
-            let maps = experiment.maps == Maps::None
-                || !share.contains(0)
-                || self.maps_path(&jobs).exists();
-            Ok((all && maps).then(|| self.trained_files(&jobs, share)))
+            let all = self.has_all(&jobs, share, |job| job.finished().is_some());
+            Ok(all.then(|| self.trained_files(&jobs, share)))
         });
         found.ok().flatten()
     }
 
-    /// Whether all folds of every scheme are trained; a scheme that cannot cut this corpus has none.
+    /// Whether everything that features are for is made for every scheme; a scheme that cannot cut this corpus has nothing.
     fn is_trained(&self) -> bool {
         self.shop.experiment.schemes.iter().all(|scheme| {
             let Ok(split) = self.shop.split(&self.corpus, scheme) else {
                 return true;
             };
             let trained = self.with_folds(&self.corpus, &split, |jobs| {
-                Ok(jobs.jobs.iter().all(|job| job.outcome_path().exists()))
+                Ok(self.has_all(&jobs, Share::ALL, |job| job.outcome_path().exists()))
             });
             trained.unwrap_or(false)
+        })
+    }
+
+    /// Whether a share of the folds is trained, with the layer curve and the maps that are asked for.
+    fn has_all(&self, jobs: &Jobs<'_>, share: Share, is: impl Fn(&FoldJob<'_>) -> bool) -> bool {
+        let experiment = self.shop.experiment;
+        let maps =
+            experiment.maps == Maps::None || !share.contains(0) || self.maps_path(jobs).exists();
+        maps && ours(jobs, share).into_iter().all(|job| {
+            is(job) && (!experiment.layer_curve || job.has_layers(experiment.layer_curve_head))
         })
     }
 
@@ -507,6 +517,9 @@ impl<'a> Cell<'a> {
         if protocol.head != emobox_probe::heads::DEFAULT {
             text.push_str(", ");
             text.push_str(&protocol.head);
+        }
+        if protocol.epochs != Protocol::paper().epochs {
+            text.push_str(&format!(", {} epochs", protocol.epochs));
         }
         if protocol.class_weighting == ClassWeighting::Balanced {
             text.push_str(", balanced classes");

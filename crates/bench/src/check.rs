@@ -94,7 +94,10 @@ pub fn check(
     let plan = Plan::of(home, experiment, out)?;
     plan.begin()?;
     let home = Home::new(&plan.home);
-    let shop = Workshop::new(&home, &plan.experiment, context)?;
+    let mut shop = Workshop::new(&home, &plan.experiment, context)?;
+    if plan.experiment.slurm.is_none() {
+        shop = shop.holding_features();
+    }
     let mut states = States::of(&plan);
     crate::plan::prepare_all(&plan, &shop, &mut states)?;
     check_prepared(&plan.sized()?, &shop, &states)
@@ -159,7 +162,7 @@ pub(crate) fn check_prepared(
         subject: DEVICE.to_owned(),
         problem,
     }));
-    let needed = still_needed(plan, states);
+    let needed = still_needed(plan, states, shop.memory_for_features());
     let free = free_space(&plan.home);
     if let Some(free) = free.filter(|free| needed > *free as f64) {
         findings.push(Finding {
@@ -241,10 +244,15 @@ fn absent_device(plan: &Plan, shop: &Workshop<'_>, states: &States) -> Option<St
     Some(format!("device `cuda:{highest}` is not available: {why}"))
 }
 
-/// The forecast of the cells that are still to be encoded.
-fn still_needed(plan: &Plan, states: &States) -> f64 {
+/// The forecast of the cells that are still to be encoded, but for those that stay in so many bytes of memory.
+fn still_needed(plan: &Plan, states: &States, memory: usize) -> f64 {
     let open = |at: usize| *states.get(at) == JobState::Open;
-    DiskForecast::of_jobs(plan, open).at_once
+    let forecast = DiskForecast::of_jobs(plan, open);
+    let stays = |bytes: f64| bytes <= memory as f64;
+    match forecast.cells.iter().all(|(.., bytes)| stays(*bytes)) {
+        true if memory > 0 => 0.0,
+        _ => forecast.at_once,
+    }
 }
 
 fn needs_audio(plan: &Plan, states: &States, corpus: &str) -> bool {

@@ -1,8 +1,9 @@
 //! What a home takes on the disk, what a plan will take, and what can go.
 
+use crate::held::discards_cell_by_cell;
 use crate::lists::align;
 use crate::plan::{JobStage, Plan, gigabytes};
-use crate::{BenchError, Home, KeepFeatures};
+use crate::{BenchError, Home};
 use emobox_features::Store;
 use emobox_files::{FileError, read_json};
 use serde::Serialize;
@@ -37,11 +38,11 @@ impl DiskForecast {
         }
         let all: f64 = cells.values().sum();
         let largest = cells.values().copied().fold(0.0, f64::max);
-        // Across corpora a test needs the features of all corpora at once.
-        let one_by_one =
-            plan.experiment.features == KeepFeatures::Discard && plan.experiment.cross.is_none();
         Self {
-            at_once: if one_by_one { largest } else { all },
+            at_once: match discards_cell_by_cell(&plan.experiment) {
+                true => largest,
+                false => all,
+            },
             cells: cells.into_iter().map(|((c, e), b)| (c, e, b)).collect(),
         }
     }

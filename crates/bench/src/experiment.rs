@@ -103,6 +103,9 @@ pub struct Experiment {
     /// The probe's head by name; the protocol's own without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
+    /// How often the training part is gone through; the protocol's 100 without it. A tenth of them are warm-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
     /// What classes weigh in the training loss: `none`, or `balanced` for as much of each.
     #[serde(default, skip_serializing_if = "is_default")]
     pub class_weighting: ClassWeighting,
@@ -201,6 +204,7 @@ impl Default for Experiment {
             layers: LayerSelection::default(),
             normalisation: Normalisation::default(),
             head: None,
+            epochs: None,
             class_weighting: ClassWeighting::None,
             logit_adjustment: 0.0,
             layer_curve: false,
@@ -301,6 +305,9 @@ impl Experiment {
             .with_training_seeds(0, self.training_seeds);
         if let Some(head) = &self.head {
             protocol = protocol.with_head(head)?;
+        }
+        if let Some(epochs) = self.epochs {
+            protocol = protocol.with_epochs(epochs);
         }
         protocol.class_weighting = self.class_weighting;
         protocol.logit_adjustment = self.logit_adjustment;

@@ -11,8 +11,8 @@ use crate::memory::half_of_free;
 use crate::{BenchError, Context, Corpus};
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
-    ComputePrecision, Ledger, Normalisation, SCHEMA, Shard, Share, Store, StoreHeader, StorePlan,
-    StorePrecision, WorkItem,
+    ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, Store, StoreHeader,
+    StorePlan, StorePrecision, WorkItem,
 };
 use rayon::prelude::*;
 use round::Round;
@@ -267,18 +267,36 @@ pub fn extract(
         std::slice::from_ref(encoder),
         dir,
         options,
-        None,
+        Beside::default(),
         context,
     )
 }
 
-/// [`extract`] by one encoder opened on several devices, which share the work; `audio` holds what was decoded for others.
+/// What an extraction has in memory besides its own work.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// What was decoded for others.
+    pub(crate) audio: Option<&'a AudioCache>,
+    /// Where the shards stay that are not on the disk; they are written without it.
+    pub(crate) held: Option<&'a HeldShards>,
+}
+
+impl Beside<'_> {
+    /// The shards of a share of the work that are neither on the disk nor held.
+    fn missing<'p>(self, plan: &'p StorePlan, dir: &Path, share: Share) -> Vec<&'p Shard> {
+        let mut missing = plan.missing_shards(dir, share);
+        missing.retain(|shard| !self.held.is_some_and(|held| held.contains(dir, shard)));
+        missing
+    }
+}
+
+/// [`extract`] by one encoder opened on several devices, which share the work.
 pub(crate) fn extract_on(
     corpus: &Corpus,
     encoders: &[Encoder],
     dir: &Path,
     options: &ExtractOptions,
-    audio: Option<&AudioCache>,
+    beside: Beside<'_>,
     context: Context<'_>,
 ) -> Result<Extracted, BenchError> {
     let Some(encoder) = encoders.first() else {
@@ -290,7 +308,7 @@ pub(crate) fn extract_on(
     forget_changed(corpus, &plan, dir, share, context)?;
     let memory = options.memory.unwrap_or_else(half_of_free);
     // What is held for the encoders that follow is not there for this one's work.
-    let memory = memory - audio.map_or(0, AudioCache::room).min(memory / 2);
+    let memory = memory - beside.audio.map_or(0, AudioCache::room).min(memory / 2);
     let mut extracted = Extracted {
         corpus: corpus.name.clone(),
         encoder: encoder.info().name.clone(),
@@ -299,11 +317,11 @@ pub(crate) fn extract_on(
         ..Extracted::default()
     };
     loop {
-        let missing = plan.missing_shards(dir, share);
+        let missing = beside.missing(&plan, dir, share);
         if missing.is_empty() {
             break;
         }
-        let round = Round::new(corpus, &plan, dir, options, audio, context);
+        let round = Round::new(corpus, &plan, dir, options, beside, context);
         let encoded = round.run(missing, |round| match encoder.batch_frames() {
             None => {
                 one_by_one::run(round, encoder, memory);
@@ -318,7 +336,7 @@ pub(crate) fn extract_on(
         if !extracted.unreadable.is_empty() {
             break;
         }
-        if encoded.utterances == 0 && !plan.missing_shards(dir, share).is_empty() {
+        if encoded.utterances == 0 && !beside.missing(&plan, dir, share).is_empty() {
             // Another process is making what is left.
             if context.stopped() {
                 return Err(BenchError::Interrupted);
@@ -326,7 +344,7 @@ pub(crate) fn extract_on(
             std::thread::sleep(POLL);
         }
     }
-    let left = plan.missing_shards(dir, Share::ALL).len();
+    let left = beside.missing(&plan, dir, Share::ALL).len();
     if left == 0 {
         for stray in plan.strays(dir)? {
             // Left over from an earlier manifest; nothing refers to it any more.

@@ -52,7 +52,7 @@ pub fn fit(
         training_seeds: 1,
         ..experiment.clone()
     };
-    let shop = Workshop::new(home, &experiment, context)?;
+    let shop = Workshop::new(home, &experiment, context)?.holding_features();
     let cell = Cell::open(&shop, &corpus.name, &encoder.name)?;
     let corpus = shop.corpus(&corpus.name)?;
     let partition = whole_corpus(&corpus.manifest);

@@ -23,6 +23,7 @@ mod experiment;
 mod extract;
 mod fit;
 mod heard;
+mod held;
 mod home;
 mod interchange;
 mod layers;

@@ -3,13 +3,14 @@ use crate::memory::half_of_free;
 use crate::plan::{TrainSpeed, train_operations};
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
-use crate::{BenchError, Context, Corpus, Devices, Stage};
+use crate::{BenchError, Context, Corpus, Stage};
+use emobox_encoder::Device;
 use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
-    FeatureSource, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin,
-    Progress, Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState, Training,
-    ViewSource, curves_csv, tensorboard_events, train_fold,
+    Card, FeatureSource, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError,
+    ProbeOrigin, Progress, Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState,
+    Training, ViewSource, curves_csv, tensorboard_events, train_fold,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,25 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a training saves where it is; a killed run loses no more than this.
-const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// What says how many seconds of a training a killed run loses at most: it saves where it is so often.
+const SAVE: &str = "EMOBOX_SAVE_SECONDS";
+
+/// The same where nothing is said.
+const SAVE_SECONDS: u64 = 10;
+
+/// How often trainings save where they are.
+///
+/// # Errors
+/// A wrong call where the variable is no number.
+pub(crate) fn save_interval() -> Result<Duration, BenchError> {
+    let Some(said) = std::env::var_os(SAVE) else {
+        return Ok(Duration::from_secs(SAVE_SECONDS));
+    };
+    let seconds = said.to_str().and_then(|text| text.parse().ok());
+    let seconds = seconds
+        .ok_or_else(|| BenchError::Call(format!("{SAVE} is {said:?}: expected whole seconds")))?;
+    Ok(Duration::from_secs(seconds))
+}
 
 /// Everything that decides a training: one corpus, its partition, how its features were made and from which audio.
 /// The features themselves come when it runs.
@@ -218,7 +236,7 @@ pub(crate) fn train_jobs(
     jobs: &[&FoldJob<'_>],
     store: &Store,
     label: String,
-    gpus: Option<&Devices>,
+    gpus: Option<&[(Device, Card)]>,
     context: Context<'_>,
 ) -> Result<Trained, BenchError> {
     let mut outcomes: Vec<Option<FoldOutcome>> = Vec::new();
@@ -232,9 +250,9 @@ pub(crate) fn train_jobs(
     let begun = Instant::now();
     let from_the_start = open.iter().all(|&at| jobs[at].saved_state().is_none());
     let lines = match gpus {
-        Some(devices) if !open.is_empty() => {
+        Some(cards) if !open.is_empty() => {
             let open: Vec<&FoldJob<'_>> = open.iter().map(|&at| jobs[at]).collect();
-            Some(lines_of_work(devices, &open, store, context)?)
+            Some(lines_of_work(cards, &open, store, context)?)
         }
         _ => None,
     };
@@ -288,7 +306,7 @@ pub(crate) fn train_jobs(
     let operations: f64 = open.iter().map(|&at| jobs[at].operations(store)).sum();
     let measured = (lines.is_some() && from_the_start).then(|| TrainSpeed {
         operations,
-        seconds: begun.elapsed().as_secs_f64() * gpus.map_or(1, |gpus| gpus.all().len()) as f64,
+        seconds: begun.elapsed().as_secs_f64() * gpus.map_or(1, <[_]>::len) as f64,
     });
     Ok(Trained {
         // Without an error every job has run.
@@ -351,6 +369,7 @@ impl FoldJob<'_> {
             job: self,
             context,
             saved: Instant::now(),
+            interval: save_interval()?,
         };
         let options = TrainOptions { resume, ..how };
         let outcome = match train_fold(&task, protocol, &options, &mut watch)? {
@@ -412,7 +431,7 @@ pub(crate) fn source_of<'a, 'k>(
     store: &'a Store,
     keys: impl Iterator<Item = &'k str>,
 ) -> Result<Box<dyn FeatureSource + 'a>, BenchError> {
-    Ok(match store.frame_bytes() <= half_of_free() as u64 {
+    Ok(match store.frame_bytes_on_disk() <= half_of_free() as u64 {
         true => Box::new(ViewSource::mapped(store, keys)?),
         false => Box::new(StreamSource::new(store, keys)?),
     })
@@ -422,6 +441,7 @@ struct Watch<'a> {
     job: &'a FoldJob<'a>,
     context: Context<'a>,
     saved: Instant,
+    interval: Duration,
 }
 
 impl Observer for Watch<'_> {
@@ -429,7 +449,7 @@ impl Observer for Watch<'_> {
         self.context.progress.advance(1);
         if self.context.stopped() {
             Flow::Stop
-        } else if self.saved.elapsed() >= SAVE_INTERVAL {
+        } else if self.saved.elapsed() >= self.interval {
             Flow::Save
         } else {
             Flow::Continue

@@ -1,8 +1,11 @@
+use crate::cards::{OpenCards, open_cards};
 use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
 use crate::extract::{AudioCache, ExtractOptions};
+use crate::held::InHand;
 use crate::memory::half_of_free;
 use crate::sound::{Heard, Nuisance};
 use crate::split::{Split, SplitRequest, split};
+use crate::train::save_interval;
 use crate::{
     BenchError, BenchRun, Context, Corpus, Devices, EncoderChoice, Experiment, Home, open_corpus,
 };
@@ -26,6 +29,8 @@ pub(crate) struct Workshop<'a> {
     encoder: RefCell<Option<(String, Rc<[Encoder]>)>>,
     devices: Devices,
     train_devices: Devices,
+    /// Those, opened once.
+    cards: RefCell<Option<OpenCards>>,
     /// Decoded audio for the encoders that follow, where GPUs would wait for the cores that decode.
     audio: OnceCell<Option<AudioCache>>,
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
@@ -36,6 +41,9 @@ pub(crate) struct Workshop<'a> {
     /// What the report that was just written shows.
     report: RefCell<Option<BenchRun>>,
     warned: Cell<bool>,
+    /// Whether features stay in memory, and those that do.
+    pub(crate) holds_features: bool,
+    pub(crate) in_hand: InHand,
 }
 
 impl<'a> Workshop<'a> {
@@ -44,6 +52,8 @@ impl<'a> Workshop<'a> {
         experiment: &'a Experiment,
         context: Context<'a>,
     ) -> Result<Self, BenchError> {
+        // What is wrong with it is told before hours of work.
+        save_interval()?;
         Ok(Self {
             home,
             experiment,
@@ -61,12 +71,15 @@ impl<'a> Workshop<'a> {
             encoder: RefCell::default(),
             devices: experiment.device.clone(),
             train_devices: experiment.probe_devices().clone(),
+            cards: RefCell::default(),
             audio: OnceCell::new(),
             descriptions: RefCell::default(),
             classes: RefCell::default(),
             nuisances: RefCell::default(),
             report: RefCell::default(),
             warned: Cell::new(false),
+            holds_features: false,
+            in_hand: InHand::default(),
         })
     }
 
@@ -175,6 +188,16 @@ impl<'a> Workshop<'a> {
     /// Where probes are trained.
     pub(crate) fn train_devices(&self) -> &Devices {
         &self.train_devices
+    }
+
+    /// The same, open from the first training on.
+    pub(crate) fn cards(&self) -> Result<OpenCards, BenchError> {
+        if let Some(cards) = &*self.cards.borrow() {
+            return Ok(Rc::clone(cards));
+        }
+        let cards: OpenCards = open_cards(&self.train_devices)?.into();
+        *self.cards.borrow_mut() = Some(Rc::clone(&cards));
+        Ok(cards)
     }
 
     /// Where encoders compute.

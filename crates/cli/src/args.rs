@@ -341,6 +341,10 @@ pub(crate) struct ProbeHow {
     /// The probe's head, by name [default: the experiment's, else the paper's]
     #[arg(long, value_name = "NAME")]
     pub(crate) head: Option<String>,
+    /// How often the training part is gone through, a tenth of it warm-up; part of the protocol [default: the experiment's,
+    /// else 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<usize>,
     /// What classes weigh in the training loss [default: the experiment's, else none]
     #[arg(long, value_parser = choice::<ClassWeighting>(), value_name = "HOW")]
     pub(crate) class_weighting: Option<ClassWeighting>,

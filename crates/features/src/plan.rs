@@ -102,6 +102,17 @@ impl StorePlan {
         &self.work[shard.items.clone()]
     }
 
+    /// Bytes that the features of some shards take.
+    pub fn bytes(&self, shards: &[&Shard]) -> usize {
+        let pooled = self.header.pooled_layers * 2 * self.header.dim * size_of::<f32>();
+        let items = shards.iter().flat_map(|shard| self.items(shard));
+        items.fold(0, |sum: usize, item| {
+            let numbers = self.header.numbers(item.frames);
+            let frames = numbers.saturating_mul(self.header.precision.bytes());
+            sum.saturating_add(frames).saturating_add(pooled)
+        })
+    }
+
     /// Begins or goes on with the store in `dir`: refuses a store made in another way, and writes
     /// `store.json` where it is absent or lists another work list of the same kind.
     pub fn begin(&self, dir: &Path) -> Result<(), FeatureError> {

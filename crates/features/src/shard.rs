@@ -1,3 +1,4 @@
+use crate::held::Bytes;
 use crate::item::Stored;
 use crate::{FeatureError, Ledger, LedgerItem, Outcome, Shard, StoreHeader, StorePlan, StoredItem};
 use emobox_files::{FileError, Stamp, sha256_bytes, write_atomic};
@@ -58,6 +59,20 @@ pub fn write_shard(
     outcomes: &[Outcome],
     audio: &HashMap<String, Stamp>,
 ) -> Result<(), FeatureError> {
+    make_shard(dir, plan, shard, outcomes, audio, &mut |path, bytes| {
+        Ok(write_atomic(path, &bytes)?)
+    })
+}
+
+/// Writes the ledger of a shard and hands its other files to `keep`, the frames last.
+pub(crate) fn make_shard(
+    dir: &Path,
+    plan: &StorePlan,
+    shard: &Shard,
+    outcomes: &[Outcome],
+    audio: &HashMap<String, Stamp>,
+    keep: &mut dyn FnMut(PathBuf, Vec<u8>) -> Result<(), FeatureError>,
+) -> Result<(), FeatureError> {
     let (stored, failed) = sorted(plan, shard, outcomes)?;
     ledger(plan, shard, outcomes, audio)?.write(dir, shard)?;
     let header = plan.header();
@@ -71,12 +86,9 @@ pub fn write_shard(
                 bytemuck::cast_slice(&item.pooled),
             )
         });
-        write_file(
-            &path(dir, Kind::Pooled, &shard.file),
-            header,
-            &failed,
-            tensors.collect(),
-        )?;
+        let path = path(dir, Kind::Pooled, &shard.file);
+        let bytes = file_bytes(&path, header, &failed, tensors.collect())?;
+        keep(path, bytes)?;
     }
     let tensors = stored.iter().map(|item| {
         let shape = match header.layers.len() {
@@ -89,12 +101,9 @@ pub fn write_shard(
         };
         (item.key.as_str(), shape, dtype, item.data.bytes())
     });
-    write_file(
-        &path(dir, Kind::Frames, &shard.file),
-        header,
-        &failed,
-        tensors.collect(),
-    )
+    let path = path(dir, Kind::Frames, &shard.file);
+    let bytes = file_bytes(&path, header, &failed, tensors.collect())?;
+    keep(path, bytes)
 }
 
 fn ledger(
@@ -131,12 +140,12 @@ fn ledger(
 
 type Tensor<'a> = (&'a str, Vec<usize>, Dtype, &'a [u8]);
 
-fn write_file(
+fn file_bytes(
     path: &Path,
     header: &StoreHeader,
     failed: &[Failure],
     tensors: Vec<Tensor<'_>>,
-) -> Result<(), FeatureError> {
+) -> Result<Vec<u8>, FeatureError> {
     let unwritable = |reason: String| FeatureError::Damaged {
         path: path.to_owned(),
         reason,
@@ -155,9 +164,8 @@ fn write_file(
         .map(|(key, shape, dtype, bytes)| Ok((key, TensorView::new(dtype, shape, bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| unwritable(e.to_string()))?;
-    let bytes = serialize(views, Some(HashMap::from([(META.to_owned(), meta)])))
-        .map_err(|e| unwritable(e.to_string()))?;
-    Ok(write_atomic(path, &bytes)?)
+    serialize(views, Some(HashMap::from([(META.to_owned(), meta)])))
+        .map_err(|e| unwritable(e.to_string()))
 }
 
 /// The shard's outcomes in the order of its keys, checked to be exactly those.
@@ -194,10 +202,10 @@ fn sorted<'a>(
     }
 }
 
-/// A mapped shard with its parsed header.
+/// A shard with its parsed header.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) map: MappedFile,
+    pub(crate) map: Bytes,
     pub(crate) meta: ShardMeta,
     pub(crate) tensors: Vec<TensorPlace>,
     /// Where the numbers begin in the file.
@@ -218,11 +226,16 @@ pub(crate) struct TensorPlace {
 /// Maps a shard and checks that its header parses and the file has the length the header implies,
 /// so a truncated file is found here, before anything reads it.
 pub(crate) fn open(path: &Path) -> Result<Opened, FeatureError> {
+    let map = MappedFile::open(path).map_err(|e| FileError::io("map", path, e))?;
+    parse(path, Bytes::Mapped(map))
+}
+
+/// The same of bytes that are at hand, under the name of their file.
+pub(crate) fn parse(path: &Path, map: Bytes) -> Result<Opened, FeatureError> {
     let damaged = |reason: String| FeatureError::Damaged {
         path: path.to_owned(),
         reason,
     };
-    let map = MappedFile::open(path).map_err(|e| FileError::io("map", path, e))?;
     let (header_length, metadata) = SafeTensors::read_metadata(&map)
         .map_err(|e| damaged(format!("{e} ({} bytes on disk)", map.len())))?;
     let meta = metadata

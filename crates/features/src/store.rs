@@ -1,3 +1,4 @@
+use crate::held::HeldShards;
 use crate::plan::StoreIndex;
 use crate::shard::{self, Failure, Kind, Opened, TensorPlace};
 use crate::{FeatureError, FrameData, FrameView, PooledView, StoreHeader, StorePrecision};
@@ -8,6 +9,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A complete store, open for reading. Cheap to share between threads.
 #[derive(Debug)]
@@ -36,10 +38,10 @@ pub struct FrameLocation<'a> {
     pub precision: StorePrecision,
 }
 
-/// One kind of shards: the mapped files and where each key lies, sorted by key.
+/// One kind of shards: the files and where each key lies, sorted by key.
 #[derive(Debug)]
 struct Table {
-    shards: Vec<(PathBuf, Opened)>,
+    shards: Vec<(PathBuf, Arc<Opened>)>,
     places: Vec<Place>,
 }
 
@@ -53,15 +55,24 @@ impl Store {
     /// Opens the store in `dir` if its header is the expected one, it is complete, and every shard
     /// has the length its header implies.
     pub fn open(dir: &Path, expected: &StoreHeader) -> Result<Self, FeatureError> {
+        Self::open_held(dir, expected, &HeldShards::default())
+    }
+
+    /// The same of a store whose shards are in memory as far as `held` has them, and in `dir` as far as not.
+    pub fn open_held(
+        dir: &Path,
+        expected: &StoreHeader,
+        held: &HeldShards,
+    ) -> Result<Self, FeatureError> {
         let index: StoreIndex = read_json(dir.join("store.json"))?;
         expected.check(dir, &index.header)?;
-        Self::open_index(dir, index)
+        Self::open_index(dir, index, held)
     }
 
     /// Opens the store in `dir` as whatever its header says it is.
     pub fn open_any(dir: &Path) -> Result<Self, FeatureError> {
         let index = read_json(dir.join("store.json"))?;
-        Self::open_index(dir, index)
+        Self::open_index(dir, index, &HeldShards::default())
     }
 
     /// The header of the store in `dir`, without looking at its shards.
@@ -69,12 +80,18 @@ impl Store {
         Ok(read_json::<StoreIndex>(dir.join("store.json"))?.header)
     }
 
-    fn open_index(dir: &Path, index: StoreIndex) -> Result<Self, FeatureError> {
+    fn open_index(dir: &Path, index: StoreIndex, held: &HeldShards) -> Result<Self, FeatureError> {
         let header = index.header;
-        let frames = Table::open(dir, Kind::Frames, &header, &index.shards)?;
+        let frames = Table::open(dir, Kind::Frames, &header, &index.shards, held)?;
         let pooled = match header.pooled_layers {
             0 => None,
-            _ => Some(Table::open(dir, Kind::Pooled, &header, &index.shards)?),
+            _ => Some(Table::open(
+                dir,
+                Kind::Pooled,
+                &header,
+                &index.shards,
+                held,
+            )?),
         };
         let failures = frames
             .shards
@@ -129,7 +146,7 @@ impl Store {
         Ok(frames_of(tensor))
     }
 
-    /// The frames of an utterance, read in place from the mapped file.
+    /// The frames of an utterance, read in place.
     pub fn get(&self, key: &str) -> Result<FrameView<'_>, FeatureError> {
         let (opened, tensor) = self.place(&self.frames, key)?;
         let bytes = &opened.map[tensor.offset..tensor.offset + tensor.bytes];
@@ -145,7 +162,7 @@ impl Store {
         })
     }
 
-    /// Where the frames of an utterance lie, for a reader that maps the file itself.
+    /// Where the frames of an utterance lie, for a reader that maps the file itself; of a shard in memory where they would.
     pub fn location(&self, key: &str) -> Result<FrameLocation<'_>, FeatureError> {
         let place = self.frames.find(key).ok_or_else(|| self.unknown(key))?;
         let (_, tensor) = self.frames.tensor(place);
@@ -173,10 +190,14 @@ impl Store {
         out: &mut [f32],
     ) -> Result<(), FeatureError> {
         let place = self.frames.find(key).ok_or_else(|| self.unknown(key))?;
-        let (_, tensor) = self.frames.tensor(place);
+        let (opened, tensor) = self.frames.tensor(place);
         let frames = frames_of(tensor);
         assert!(layer < self.header.layers.len() && range.end <= frames);
         assert_eq!(out.len(), range.len() * self.header.dim);
+        if opened.map.is_held() {
+            self.get(key)?.part(layer, range).widen(out);
+            return Ok(());
+        }
         let path = &self.frames.shards[place.shard].0;
         let row = self.header.dim * self.header.precision.bytes();
         let start = tensor.offset + (layer * frames + range.start) * row;
@@ -213,10 +234,17 @@ impl Store {
         }))
     }
 
-    /// Bytes of all frames on disk.
+    /// Bytes of all frames.
     pub fn frame_bytes(&self) -> u64 {
         let shards = self.frames.shards.iter();
         shards.map(|(_, opened)| opened.map.len() as u64).sum()
+    }
+
+    /// Of these, what lies in files and takes memory only where it is read.
+    pub fn frame_bytes_on_disk(&self) -> u64 {
+        let shards = self.frames.shards.iter();
+        let mapped = shards.filter(|(_, opened)| !opened.map.is_held());
+        mapped.map(|(_, opened)| opened.map.len() as u64).sum()
     }
 
     /// Reads every byte and compares it with the digest written beside it. Returns everything that
@@ -276,12 +304,16 @@ impl Table {
         kind: Kind,
         header: &StoreHeader,
         files: &[String],
+        held: &HeldShards,
     ) -> Result<Self, FeatureError> {
         let paths: Vec<PathBuf> = files
             .iter()
             .map(|file| shard::path(dir, kind, file))
             .collect();
-        let missing: Vec<&PathBuf> = paths.iter().filter(|path| !path.exists()).collect();
+        let missing = paths
+            .iter()
+            .filter(|path| held.get(path).is_none() && !path.exists());
+        let missing: Vec<&PathBuf> = missing.collect();
         if let Some(first) = missing.first() {
             return Err(FeatureError::Incomplete {
                 path: dir.to_owned(),
@@ -293,7 +325,10 @@ impl Table {
         let mut shards = Vec::with_capacity(paths.len());
         let mut places = Vec::new();
         for (number, path) in paths.into_iter().enumerate() {
-            let opened = shard::open(&path)?;
+            let opened = match held.get(&path) {
+                Some(opened) => opened,
+                None => Arc::new(shard::open(&path)?),
+            };
             header.check(&path, &opened.meta.header)?;
             for (index, tensor) in opened.tensors.iter().enumerate() {
                 check_shape(&path, kind, header, tensor)?;

@@ -1,8 +1,8 @@
 //! The store's promises: same bytes whatever happens, nothing half-written, nothing silently reused.
 
 use emobox_features::{
-    Claim, ComputePrecision, FeatureError, HiddenView, Ledgers, Normalisation, Outcome, SCHEMA,
-    Shard, ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision,
+    Claim, ComputePrecision, FeatureError, HeldShards, HiddenView, Ledgers, Normalisation, Outcome,
+    SCHEMA, Shard, ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision,
     StoredItem, WorkItem, normalise, write_shard,
 };
 use emobox_files::Stamp;
@@ -188,6 +188,54 @@ fn interruptions_and_order_leave_no_trace() {
     std::fs::remove_file(first_file(rough.path(), "frames")).unwrap();
     make_all(rough.path(), &plan);
     assert_eq!(contents(calm.path()), contents(rough.path()));
+}
+
+/// A store in memory is the store on the disk: its numbers, its statistics, its failures, its digests. Only ledgers are written.
+#[test]
+fn shards_in_memory_are_what_would_be_written() {
+    let plan = StorePlan::new(header(), work(200)).unwrap();
+    let (disk, memory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make_all(disk.path(), &plan);
+    let dir = memory.path();
+    plan.begin(dir).unwrap();
+    let held = HeldShards::default();
+    let (first, others) = plan.shards().split_first().unwrap();
+    assert!(others.len() > 1);
+    for shard in others {
+        assert!(!held.contains(dir, shard));
+        let items = plan.items(shard).iter();
+        let outcomes: Vec<_> = items.map(|item| encode(plan.header(), item)).collect();
+        held.put(dir, &plan, shard, &outcomes, &audio(&plan))
+            .unwrap();
+        assert!(held.contains(dir, shard));
+    }
+    assert!(!dir.join("frames").exists() && !dir.join("pooled").exists());
+    let incomplete = Store::open_held(dir, plan.header(), &held).unwrap_err();
+    assert!(incomplete.to_string().contains("00000-"), "{incomplete}");
+    // The rest may be on the disk.
+    make(dir, &plan, first);
+    assert_eq!(Ledgers::read(dir, &plan), Ledgers::read(disk.path(), &plan));
+    let written = Store::open(disk.path(), plan.header()).unwrap();
+    let store = Store::open_held(dir, plan.header(), &held).unwrap();
+    assert!(store.verify().is_empty());
+    assert_eq!(store.failures(), written.failures());
+    assert_eq!(store.frame_bytes(), written.frame_bytes());
+    let of_first = std::fs::metadata(first_file(dir, "frames")).unwrap().len();
+    assert_eq!(store.frame_bytes_on_disk(), of_first);
+    assert_eq!(plan.bytes(&[]), 0);
+    let all: Vec<&Shard> = plan.shards().iter().collect();
+    assert!(plan.bytes(&all) > 200 * 3 * DIM * 2);
+    let keys: Vec<&str> = store.keys().collect();
+    assert_eq!(keys, written.keys().collect::<Vec<_>>());
+    for key in keys {
+        let (view, expected) = (store.get(key).unwrap(), written.get(key).unwrap());
+        assert_eq!(view.to_f32(), expected.to_f32());
+        let mut read = vec![0.0; 2 * DIM];
+        store.read(key, 0, 1..3, &mut read).unwrap();
+        assert_eq!(read, expected.part(0, 1..3).to_f32());
+        let pooled = |store: &Store| store.pooled(key).unwrap().unwrap().data.to_vec();
+        assert_eq!(pooled(&store), pooled(&written));
+    }
 }
 
 #[test]

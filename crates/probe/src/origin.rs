@@ -122,14 +122,16 @@ impl Protocol {
                 "epochs",
                 epochs.to_string(),
                 unless_changed(*epochs == paper.epochs, Origin::Paper),
-                "the paper's; the settings released with the recipe say 20",
+                "the paper's; the settings released with the recipe say 20. `--epochs` takes another number: another protocol, which tables name \
+                 and a leaderboard refuses",
             ),
             row(
                 "warmup_epochs",
                 warmup_epochs.to_string(),
                 unless_changed(*warmup_epochs == paper.warmup_epochs, Origin::Paper),
                 "linear rise to the maximum, as the paper has it. The linear fall to 0 after it is the recipe's scheduler, \
-                 which steps once an epoch; its late call (epoch 1 at the maximum, epoch 2 at 0) is not repeated",
+                 which steps once an epoch; its late call (epoch 1 at the maximum, epoch 2 at 0) is not repeated. \
+                 A tenth of the epochs, rounded up, where there are others",
             ),
             row(
                 "adam",

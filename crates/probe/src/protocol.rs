@@ -150,6 +150,15 @@ impl Protocol {
         })
     }
 
+    /// The same protocol with so many epochs, of which a tenth (rounded up) are warm-up, as of the paper's 100.
+    pub fn with_epochs(self, epochs: usize) -> Self {
+        Self {
+            epochs,
+            warmup_epochs: epochs.div_ceil(10),
+            ..self
+        }
+    }
+
     /// The names [`Protocol::named`] knows.
     pub const NAMES: [&'static str; 2] = ["strict", "paper"];
 
@@ -355,6 +364,24 @@ mod tests {
         let linear = paper.with_head("mean-linear").unwrap();
         assert!(linear.learning_rates[0] > 1e-3);
         assert_eq!(linear.points().len(), 2);
+    }
+
+    #[test]
+    fn epochs_of_one_s_own_keep_the_shape_of_the_rate_and_have_another_digest() {
+        let paper = Protocol::paper();
+        assert_eq!(paper.clone().with_epochs(100), paper);
+        let short = paper.clone().with_epochs(15);
+        short.check().unwrap();
+        assert_eq!((short.epochs, short.warmup_epochs), (15, 2));
+        assert_ne!(short.digest(), paper.digest());
+        assert!(
+            Protocol::registry(1, &[1])
+                .unwrap()
+                .iter()
+                .all(|known| known.digest() != short.digest())
+        );
+        let none = paper.with_epochs(0).check().unwrap_err().to_string();
+        assert!(none.contains("at least 1 epoch"), "{none}");
     }
 
     #[test]

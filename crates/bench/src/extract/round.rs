@@ -1,7 +1,7 @@
 //! One pass over the shards that are missing, whoever encodes: what is taken, how audio is read, what becomes of results.
 
-use super::audio::{AudioCache, load_utterance};
-use super::{DeviceUse, ExtractOptions, samples_at_16k};
+use super::audio::load_utterance;
+use super::{Beside, DeviceUse, ExtractOptions, samples_at_16k};
 use crate::{BenchError, Context, Corpus, Stage};
 use emobox_audio::Level;
 use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
@@ -21,7 +21,7 @@ pub(super) struct Round<'a> {
     pub(super) plan: &'a StorePlan,
     dir: &'a Path,
     without_claims: bool,
-    audio: Option<&'a AudioCache>,
+    beside: Beside<'a>,
     pub(super) context: Context<'a>,
     waiting: Mutex<std::vec::IntoIter<&'a Shard>>,
     /// The hidden states that are asked of the encoder.
@@ -68,7 +68,7 @@ impl<'a> Round<'a> {
         plan: &'a StorePlan,
         dir: &'a Path,
         options: &ExtractOptions,
-        audio: Option<&'a AudioCache>,
+        beside: Beside<'a>,
         context: Context<'a>,
     ) -> Self {
         let header = plan.header();
@@ -77,7 +77,7 @@ impl<'a> Round<'a> {
             plan,
             dir,
             without_claims: options.without_claims,
-            audio,
+            beside,
             context,
             waiting: Mutex::new(Vec::new().into_iter()),
             layers: match header.pooled_layers {
@@ -222,7 +222,7 @@ impl<'a> Round<'a> {
     pub(super) fn load_once(&self, key: &str) -> Result<(PathBuf, Vec<f32>, Stamp), Trouble> {
         let utterance = self.corpus.utterance(key);
         let path = utterance.and_then(|u| u.audio_path(&self.corpus.root).ok());
-        if let (Some(audio), Some(path)) = (self.audio, path)
+        if let (Some(audio), Some(path)) = (self.beside.audio, path)
             && let Some((samples, stamp)) = audio.find(self.corpus, key, &path)
         {
             self.from_memory.fetch_add(1, Ordering::Relaxed);
@@ -230,7 +230,7 @@ impl<'a> Round<'a> {
         }
         let (path, samples) = self.load(key)?;
         let stamp = Stamp::of(&path).map_err(|e| Trouble::Now(e.to_string()))?;
-        if let Some(audio) = self.audio {
+        if let Some(audio) = self.beside.audio {
             audio.hold(self.corpus, key, &samples, &stamp);
         }
         Ok((path, samples, stamp))
@@ -286,7 +286,11 @@ impl<'a> Round<'a> {
                 |(outcome, stamp): &(Outcome, Stamp)| (outcome.key().to_owned(), stamp.clone());
             let audio: HashMap<String, Stamp> = results.iter().map(stamp).collect();
             let outcomes: Vec<Outcome> = results.into_iter().map(|(o, _)| o).collect();
-            write_shard(self.dir, self.plan, job.shard, &outcomes, &audio)?;
+            let (dir, plan, shard) = (self.dir, self.plan, job.shard);
+            match self.beside.held {
+                Some(held) => held.put(dir, plan, shard, &outcomes, &audio)?,
+                None => write_shard(dir, plan, shard, &outcomes, &audio)?,
+            }
         }
         Ok(())
     }

@@ -343,6 +343,9 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
         e.maps,
         e.layer_curve_head
     ]);
+    if let (Some(train), Some(epochs)) = (train.as_array_mut(), e.epochs) {
+        train.push(json!({ "epochs": epochs }));
+    }
     // A GPU's probes differ from the processor's in their last digits.
     if let (Some(train), true) = (train.as_array_mut(), e.probe_devices().are_gpus()) {
         train.push(json!(e.probe_devices().first().kind()));

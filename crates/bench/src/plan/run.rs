@@ -209,7 +209,7 @@ pub(crate) fn prepare_all(
     progress.end();
     shop.forget_corpus();
     for ((at, _), outcome) in open.into_iter().zip(outcomes) {
-        record(plan, shop, at, outcome, states)?;
+        record(plan, shop, at, outcome.map(Some), states)?;
     }
     Ok(())
 }
@@ -238,7 +238,10 @@ fn run_stages(
 ) -> Result<BenchRun, BenchError> {
     plan.begin()?;
     let home = Home::new(&plan.home);
-    let shop = Workshop::new(&home, &plan.experiment, context)?;
+    let mut shop = Workshop::new(&home, &plan.experiment, context)?;
+    if stages.contains(&JobStage::Extract) {
+        shop = shop.holding_features();
+    }
     let mut states = States::of(plan);
     prepare_all(plan, &shop, &mut states)?;
     if stages.contains(&JobStage::Extract) {
@@ -297,19 +300,25 @@ fn settle(
     record(plan, shop, at, outcome, states)
 }
 
-/// Writes down what became of a job.
+/// Writes down what became of a job; without a receipt where what it made is in this process alone.
 fn record(
     plan: &Plan,
     shop: &Workshop<'_>,
     at: usize,
-    outcome: Result<Done, BenchError>,
+    outcome: Result<Option<Done>, BenchError>,
     states: &mut States,
 ) -> Result<(), BenchError> {
     let job = &plan.jobs[at];
     match outcome {
         Ok(done) => {
             let before = Receipt::read(plan, job).map(|receipt| receipt.outputs);
-            let now = Receipt::done(plan, job, &done)?.outputs;
+            let now = match done {
+                Some(done) => Receipt::done(plan, job, &done)?.outputs,
+                None => {
+                    Receipt::drop(plan, job)?;
+                    Vec::new()
+                }
+            };
             if before.is_none_or(|before| !same_content(&before, &now)) {
                 // What was made of other files is made again.
                 for user in states.users(at).to_vec() {
@@ -396,9 +405,14 @@ fn prepare_corpus(
 }
 
 /// Does the work of a job.
-fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<Done, BenchError> {
+fn work(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    job: &Job,
+    states: &States,
+) -> Result<Option<Done>, BenchError> {
     let experiment = shop.experiment;
-    match &job.work {
+    let done = match &job.work {
         Work::Prepare { .. } => {
             shop.forget_corpus();
             prepare_corpus(plan, shop.home, experiment, job, shop.context)
@@ -410,10 +424,16 @@ fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<
         } => {
             let cell = Cell::open(shop, corpus, encoder)?;
             let extracted = cell.extract(Some(part.share()?))?;
+            let done = cell.extracted(part.share()?);
             if extracted.encoded > 0 {
-                shop.context.progress.note(&extracted.line());
+                let place = match &done {
+                    Some(_) => "",
+                    None => "; the features are in memory alone",
+                };
+                let note = format!("{}{place}", extracted.line());
+                shop.context.progress.note(&note);
             }
-            Ok(cell.extracted(part.share()?))
+            return Ok(done);
         }
         Work::Train {
             corpus,
@@ -443,5 +463,6 @@ fn work(plan: &Plan, shop: &Workshop<'_>, job: &Job, states: &States) -> Result<
             shop.hold_report(run);
             Ok(done)
         }
-    }
+    };
+    done.map(Some)
 }

@@ -179,6 +179,9 @@ impl ProbeHow {
         if self.head.is_some() {
             experiment.head.clone_from(&self.head);
         }
+        if self.epochs.is_some() {
+            experiment.epochs = self.epochs;
+        }
         if let Some(weighting) = self.class_weighting {
             experiment.class_weighting = weighting;
         }

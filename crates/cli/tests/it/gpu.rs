@@ -1,6 +1,6 @@
 //! Machines without a driver, with one that does not start, with a cuBLASLt that is none: one clear line each.
 
-use crate::program::{Program, Transcript, tones};
+use crate::program::{Program, Transcript, tone, tones, wav};
 use std::path::Path;
 use std::process::Command;
 
@@ -198,4 +198,81 @@ fn the_doctor_says_in_json_whether_a_card_can_be_used() {
             .is_some_and(|cards| !cards.is_empty())
             && json["cublaslt"]["found"] == true
     );
+}
+
+/// A driver and a cuBLASLt that do nothing and write down what is opened.
+fn fake_card(folder: &Path) {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fake_card.c");
+    for (name, define) in [
+        ("libcuda.so.1", "-DDRIVER"),
+        ("libcublasLt.so.13", "-DPRODUCTS"),
+    ] {
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-w", define, "-o"])
+            .arg(folder.join(name))
+            .arg(source)
+            .status();
+        assert!(built.unwrap().success());
+    }
+}
+
+/// Two corpora, encoded and trained on a card, several folds at once: one context, one module and one cuBLASLt for the whole run, and
+/// everything is closed at its end, the card last.
+#[test]
+fn a_card_is_opened_once_for_the_whole_run() {
+    let program = Program::new();
+    for corpus in ["a", "b"] {
+        for speaker in 0..4 {
+            for (class, emotion) in ["angry", "sad"].iter().enumerate() {
+                let tone = wav(&tone(class, speaker, 0.5));
+                program.write(&format!("{corpus}/s{speaker}/{emotion}/1.wav"), &tone);
+            }
+        }
+    }
+    let checkpoint = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../encoder/tests/golden/hubert-fairseq-base.pt"
+    );
+    std::fs::copy(checkpoint, program.path("h.pt")).unwrap();
+    fake_card(&program.path(""));
+    let log = program.path("opened.log");
+    let run = |more: &[&str]| {
+        let _ = std::fs::remove_file(&log);
+        let call = [
+            "bench", "--corpus", "a=a", "--corpus", "b=b", "--maps", "none",
+        ];
+        let call = [&call[..], &["--training-seeds", "1", "--epochs", "2"], more].concat();
+        let output = program
+            .command(&call)
+            .env("EMOBOX_CUDA_LIBS", program.path(""))
+            .env("FAKE_CARD_LOG", &log)
+            .output()
+            .unwrap();
+        let ran = program.transcript(&output);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let log = std::fs::read_to_string(&log).unwrap();
+        let count = |line: &str| log.lines().filter(|l| *l == line).count();
+        for what in ["context", "module", "products"] {
+            for end in ["opened", "closed"] {
+                assert_eq!(count(&format!("{what} {end}")), 1, "{log}");
+            }
+        }
+        assert_eq!(count("stream opened"), count("stream closed"), "{log}");
+        assert!(log.starts_with("context opened\n"), "{log}");
+        let end = "stream closed\nproducts closed\nmodule closed\ncontext closed\n";
+        assert!(log.ends_with(end), "{log}");
+        count("stream opened")
+    };
+    // Four lines of work a corpus, beside the one that features are brought by and the one that keeps the card open.
+    let trained = run(&[
+        "--encoder",
+        "fbank",
+        "--train-device",
+        "cuda",
+        "--home",
+        "x",
+    ]);
+    assert!(trained > 8, "{trained}");
+    let both = run(&["--encoder", "h=h.pt", "--device", "cuda", "--home", "y"]);
+    assert!(both > trained, "{both}");
 }

@@ -7,6 +7,7 @@ mod cross;
 mod demo;
 mod device;
 mod documents;
+mod discard;
 mod download;
 mod extraction;
 mod gpu;

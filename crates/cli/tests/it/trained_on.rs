@@ -2,6 +2,9 @@
 
 use crate::program::{Program, tones};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 fn read(program: &Program, path: &str) -> Value {
     let bytes = std::fs::read(program.path(path)).unwrap();
@@ -67,4 +70,179 @@ fn what_a_device_does_not_train_is_told() {
         "{notes}"
     );
     assert_eq!(jobs(&program), [None]);
+}
+
+/// Every file of a home's trainings by its path there, but for the records of cells, which name the home, and for what a killed process was
+/// writing.
+fn trained(program: &Program, home: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let runs = program.path(home).join("runs");
+    let mut folders = vec![runs.clone()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let name = path.strip_prefix(&runs).unwrap().to_owned();
+                    let text = path.file_name().unwrap().to_string_lossy();
+                    if !text.starts_with("cell-") && !text.starts_with(".emobox-") {
+                        files.push((name, std::fs::read(path).unwrap()));
+                    }
+                }
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The epoch of the state that a training has saved below `home`, if it has.
+fn saved_epoch(home: &Path) -> Option<usize> {
+    let job = std::fs::read_dir(home.join("runs/tones/fbank"))
+        .ok()?
+        .next()?;
+    let state = std::fs::read(job.ok()?.path().join("fold1/state.safetensors")).ok()?;
+    let text = String::from_utf8_lossy(&state);
+    let (_, rest) = text.split_once(r#"\"epoch\":"#)?;
+    rest.split_once(',')?.0.parse().ok()
+}
+
+/// `bench` of the tones with the paper's head into a home and an output folder of that name.
+fn paper<'a>(device: &'a str, home: &'a str) -> Vec<&'a str> {
+    let call = ["bench", "--corpus", "tones=corpus", "--encoder", "fbank"];
+    let how = [
+        "--epochs",
+        "8",
+        "--training-seeds",
+        "1",
+        "--train-device",
+        device,
+    ];
+    [&call[..], &how, &["--home", home, "--out", home]].concat()
+}
+
+/// Killed twice in the middle of a training, which goes on each time from where it was saved: every file of the result is the same, byte
+/// for byte, as that of a run that nobody disturbed. On the processor and on a device, whose predictions are the processor's.
+#[test]
+fn a_killed_training_goes_on_with_the_same_bits() {
+    let program = Program::new();
+    tones(&program, "corpus");
+    for device in ["cpu", "host"] {
+        let (whole, killed) = (format!("whole-{device}"), format!("killed-{device}"));
+        program.succeed(&paper(device, &whole));
+        let home = program.path(&killed);
+        let mut last = 0;
+        for _ in 0..2 {
+            let mut child = program
+                .command(&paper(device, &killed))
+                .env("EMOBOX_SAVE_SECONDS", "0")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let begun = Instant::now();
+            while saved_epoch(&home).is_none_or(|epoch| epoch <= last) {
+                let waits = begun.elapsed() < Duration::from_secs(300);
+                let runs = child.try_wait().unwrap().is_none();
+                assert!(waits && runs, "{device}: no state after epoch {last}");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // `Child::kill` is SIGKILL.
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let reached = saved_epoch(&home).unwrap_or(8);
+            assert!((last + 1..8).contains(&reached), "{device}: {reached}");
+            last = reached;
+        }
+        program.succeed(&paper(device, &killed));
+        assert_eq!(saved_epoch(&home), None);
+        let (found, expected) = (trained(&program, &killed), trained(&program, &whole));
+        assert!(expected.len() > 5 && found == expected, "{device}");
+        let scores = |home: &str| read(&program, &format!("{home}/scores.json"));
+        assert_eq!(scores(&killed), scores(&whole));
+    }
+    let predictions = |home: &str| -> Vec<Value> {
+        let path = program.path(home).join("predictions/tones/fbank.jsonl");
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let (cpu, device) = (predictions("whole-cpu"), predictions("whole-host"));
+    assert!(!cpu.is_empty() && cpu.len() == device.len());
+    for (cpu, device) in cpu.iter().zip(&device) {
+        assert_eq!(cpu["prediction"], device["prediction"], "{cpu}\n{device}");
+        for (class, score) in cpu["scores"].as_object().unwrap() {
+            let [a, b] = [score, &device["scores"][class]].map(|x| x.as_f64().unwrap());
+            assert!((a - b).abs() <= 1e-4 * a.abs().max(1.0), "{cpu}\n{device}");
+        }
+    }
+}
+
+/// How often is saved is told before any work where it is no number.
+#[test]
+fn an_interval_that_is_no_number_is_a_wrong_call() {
+    let program = Program::new();
+    tones(&program, "corpus");
+    let mut command = program.command(&paper("cpu", "home"));
+    let output = command
+        .env("EMOBOX_SAVE_SECONDS", "often")
+        .output()
+        .unwrap();
+    let parts = ["EMOBOX_SAVE_SECONDS", "often", "whole seconds"];
+    program.transcript(&output).fails_with(2, &parts);
+}
+
+/// Another number of epochs is another protocol: tables and results say it, and nothing of the usual one is reused.
+#[test]
+fn epochs_are_part_of_the_protocol() {
+    let program = Program::new();
+    tones(&program, "corpus");
+    bench(&program, "usual", &[]);
+    bench(&program, "short", &["--epochs", "5"]);
+    assert_eq!(jobs(&program).len(), 2);
+    let config = |out: &str| {
+        let scores = read(&program, &format!("{out}/scores.json"));
+        scores["runs"][0]["config"].as_str().unwrap().to_owned()
+    };
+    assert!(!config("usual").contains("epochs"), "{}", config("usual"));
+    assert!(
+        config("short").ends_with(", 5 epochs"),
+        "{}",
+        config("short")
+    );
+    let digest = |out: &str| {
+        let scores = read(&program, &format!("{out}/scores.json"));
+        let sources = scores["provenance"]["sources"].as_array().unwrap().clone();
+        sources
+            .into_iter()
+            .find(|source| source["kind"] == "protocol")
+    };
+    assert_ne!(digest("usual").unwrap(), digest("short").unwrap());
+    let file = "epochs = 5\nhead = \"mean-linear\"\ntraining_seeds = 2\nmaps = \"none\"\n\
+                [[corpus]]\nname = \"tones\"\n[[encoder]]\nname = \"fbank\"\n";
+    let file = program.write("short.toml", file.as_bytes());
+    let call = [
+        "bench",
+        file.to_str().unwrap(),
+        "--home",
+        "home",
+        "--out",
+        "again",
+    ];
+    let again = program.succeed(&call);
+    assert!(!again.stderr.contains("training"), "{}", again.stderr);
+    let none = [
+        "bench",
+        "--corpus",
+        "tones",
+        "--encoder",
+        "fbank",
+        "--home",
+        "home",
+    ];
+    program
+        .run(&[&none[..], &["--epochs", "0"]].concat())
+        .fails_with(2, &["at least 1 epoch"]);
 }

@@ -1,18 +1,12 @@
+use super::card::OpenCard;
 use super::libraries;
-use super::products::Products;
 use super::tables::{Driver, Lt, Status};
-use crate::{Argument, Backend, GpuError, Memory, Product, ptx};
-use cudarc::driver::sys::{
-    CUcontext, CUdevice, CUdevice_attribute, CUfunction, CUjit_option, CUmemPool_attribute,
-    CUmemoryPool, CUmodule, CUstream,
-};
-use std::collections::HashMap;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use crate::{Argument, Backend, GpuError, Memory, Product};
+use cudarc::driver::sys::{CUdevice, CUdevice_attribute, CUmemPool_attribute, CUstream};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The oldest cards whose instructions the kernels use: Ampere.
-const OLDEST: (i32, i32) = (8, 0);
 /// Through which results come back, in page-locked memory.
 const STAGE: usize = 32 << 20;
 /// CUDA_ERROR_OUT_OF_MEMORY
@@ -103,7 +97,7 @@ impl Opened {
             .collect()
     }
 
-    fn device(&self, index: c_int) -> Result<CUdevice, GpuError> {
+    pub(super) fn device(&self, index: c_int) -> Result<CUdevice, GpuError> {
         let mut device: CUdevice = 0;
         // SAFETY: a device to write to.
         self.check("cuDeviceGet", unsafe {
@@ -164,18 +158,10 @@ pub(crate) fn open_cublaslt() -> Result<(Lt, String), GpuError> {
     Ok((functions, place))
 }
 
-/// A card in use.
+/// A line of work on a card: what is given to it is done in that order.
 pub(crate) struct Cuda {
-    pub(super) driver: Opened,
-    index: usize,
-    description: String,
-    device: CUdevice,
-    context: CUcontext,
+    pub(super) card: Arc<OpenCard>,
     pub(super) stream: CUstream,
-    pool: CUmemoryPool,
-    module: CUmodule,
-    kernels: HashMap<String, CUfunction>,
-    products: Option<Products>,
     workspace: u64,
     /// Address of page-locked memory; the lock is held while it is in use.
     stage: Mutex<usize>,
@@ -187,78 +173,36 @@ unsafe impl Send for Cuda {}
 unsafe impl Sync for Cuda {}
 
 impl Cuda {
+    /// A line of work on the card of this index, which is open once in the process for all lines of work.
+    ///
     /// # Errors
     /// [`GpuError::Unavailable`] with what is missing and where it was looked for.
     pub(crate) fn open(index: usize) -> Result<Self, GpuError> {
-        let driver = Opened::new()?;
-        let cards = driver.cards()?;
-        let card = cards.get(index).cloned().ok_or_else(|| {
-            let there = match cards.len() {
-                0 => "the driver sees no card".to_owned(),
-                n => format!("the driver sees {n}, the first of which is cuda:0"),
-            };
-            GpuError::Unavailable(format!("no card cuda:{index}: {there}"))
-        })?;
-        if card.capability < OLDEST {
-            let (major, minor) = card.capability;
-            return Err(GpuError::Unavailable(format!(
-                "{} has compute capability {major}.{minor}; the kernels need {}.{} (Ampere) or newer",
-                card.name, OLDEST.0, OLDEST.1
-            )));
-        }
-        let (lt, place) = open_cublaslt()?;
-        let description = format!(
-            "{}, {} MiB, driver for CUDA {}, cuBLASLt {} ({place})",
-            card.name,
-            card.total >> 20,
-            driver.version()?,
-            // SAFETY: takes nothing.
-            super::report::cublaslt_version(unsafe { (lt.cublasLtGetVersion)() }),
-        );
+        Self::on(OpenCard::shared(index)?)
+    }
+
+    fn on(card: Arc<OpenCard>) -> Result<Self, GpuError> {
         let mut cuda = Self {
-            device: driver.device(c_int::try_from(index).unwrap_or(c_int::MAX))?,
-            driver,
-            index,
-            description,
-            context: null_mut(),
+            card,
             stream: null_mut(),
-            pool: null_mut(),
-            module: null_mut(),
-            kernels: HashMap::new(),
-            products: None,
             workspace: 0,
             stage: Mutex::new(0),
         };
-        cuda.prepare(lt)?;
+        cuda.prepare()?;
         Ok(cuda)
     }
 
-    /// What an open card has; what is there when one step fails is given back by `drop`.
-    fn prepare(&mut self, lt: Lt) -> Result<(), GpuError> {
-        let f = &self.driver.functions;
-        let check = |call: &str, status| self.driver.check(call, status);
-        // SAFETY: each call gets a place for its result; the pool's attribute is a 64-bit number.
+    /// What a line of work has of its own; what is there when one step fails is given back by `drop`.
+    fn prepare(&mut self) -> Result<(), GpuError> {
+        self.bind()?;
+        let f = &self.card.driver.functions;
+        let check = |call: &str, status| self.card.driver.check(call, status);
+        // SAFETY: each call gets a place for its result.
         unsafe {
-            check(
-                "cuDevicePrimaryCtxRetain",
-                (f.cuDevicePrimaryCtxRetain)(&raw mut self.context, self.device),
-            )?;
-            check("cuCtxSetCurrent", (f.cuCtxSetCurrent)(self.context))?;
             // CU_STREAM_NON_BLOCKING
             check(
                 "cuStreamCreate",
                 (f.cuStreamCreate)(&raw mut self.stream, 1),
-            )?;
-            check(
-                "cuDeviceGetDefaultMemPool",
-                (f.cuDeviceGetDefaultMemPool)(&raw mut self.pool, self.device),
-            )?;
-            // What is freed stays with the program for its next allocation.
-            let mut all = u64::MAX;
-            let threshold = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-            check(
-                "cuMemPoolSetAttribute",
-                (f.cuMemPoolSetAttribute)(self.pool, threshold, (&raw mut all).cast()),
             )?;
             let mut stage = null_mut();
             check(
@@ -267,91 +211,34 @@ impl Cuda {
             )?;
             *self.stage.get_mut().unwrap_or_else(PoisonError::into_inner) = stage as usize;
         }
-        self.load()?;
         self.workspace = self.allocate(WORKSPACE)?;
-        self.products = Some(Products::new(lt)?);
-        Ok(())
-    }
-
-    /// Has the driver make machine code of the kernels, and finds each by its name.
-    fn load(&mut self) -> Result<(), GpuError> {
-        let text = ptx::text();
-        let names: Vec<String> = ptx::entries(&text).into_iter().map(str::to_owned).collect();
-        let image = CString::new(text).unwrap_or_default();
-        let mut log = vec![0u8; 16 << 10];
-        let mut options = [
-            CUjit_option::CU_JIT_ERROR_LOG_BUFFER,
-            CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES,
-        ];
-        let mut values = [
-            log.as_mut_ptr().cast::<c_void>(),
-            std::ptr::without_provenance_mut(log.len()),
-        ];
-        let f = &self.driver.functions;
-        // SAFETY: the image ends with a zero, the log has as much room as its size says.
-        let status = unsafe {
-            (f.cuModuleLoadDataEx)(
-                &raw mut self.module,
-                image.as_ptr().cast(),
-                2,
-                options.as_mut_ptr(),
-                values.as_mut_ptr(),
-            )
-        };
-        self.driver
-            .check("cuModuleLoadDataEx", status)
-            .map_err(|error| {
-                let log = String::from_utf8_lossy(&log)
-                    .trim_end_matches('\0')
-                    .trim()
-                    .replace('\n', "; ");
-                GpuError::Unavailable(format!(
-                    "the driver does not take the kernels: {error} {log}"
-                ))
-            })?;
-        for name in names {
-            let mut function = null_mut();
-            let c_name = CString::new(name.as_str()).unwrap_or_default();
-            // SAFETY: the module is loaded, the name ends with a zero.
-            let status =
-                unsafe { (f.cuModuleGetFunction)(&raw mut function, self.module, c_name.as_ptr()) };
-            self.driver.check("cuModuleGetFunction", status)?;
-            self.kernels.insert(name, function);
-        }
         Ok(())
     }
 
     pub(super) fn bind(&self) -> Result<(), GpuError> {
-        // SAFETY: the context lives as long as `self`.
-        self.driver.check("cuCtxSetCurrent", unsafe {
-            (self.driver.functions.cuCtxSetCurrent)(self.context)
-        })
+        self.card.bind()
     }
 
     fn wait(&self) -> Result<(), GpuError> {
         // SAFETY: the stream lives as long as `self`.
-        self.driver.check("cuStreamSynchronize", unsafe {
-            (self.driver.functions.cuStreamSynchronize)(self.stream)
+        self.card.driver.check("cuStreamSynchronize", unsafe {
+            (self.card.driver.functions.cuStreamSynchronize)(self.stream)
         })
     }
 }
 
 impl Drop for Cuda {
     fn drop(&mut self) {
-        if self.context.is_null() || self.bind().is_err() {
+        if self.bind().is_err() {
             return;
         }
         let _ = self.wait();
-        self.products = None;
         let stage = *self.stage.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let f = &self.driver.functions;
+        let f = &self.card.driver.functions;
         // SAFETY: each was made by `prepare` where it is not null, and nothing uses it any more.
         unsafe {
             if self.workspace != 0 {
                 let _ = (f.cuMemFreeAsync)(self.workspace, self.stream);
-            }
-            if !self.module.is_null() {
-                let _ = (f.cuModuleUnload)(self.module);
             }
             if stage != 0 {
                 let _ = (f.cuMemFreeHost)(stage as *mut c_void);
@@ -359,14 +246,13 @@ impl Drop for Cuda {
             if !self.stream.is_null() {
                 let _ = (f.cuStreamDestroy_v2)(self.stream);
             }
-            let _ = (f.cuDevicePrimaryCtxRelease_v2)(self.device);
         }
     }
 }
 
 impl Backend for Cuda {
     fn describe(&self) -> String {
-        self.description.clone()
+        self.card.description.clone()
     }
 
     /// What the pool holds and nobody uses is free too.
@@ -374,10 +260,10 @@ impl Backend for Cuda {
         self.bind()?;
         let (mut free, mut total) = (0, 0);
         let [mut reserved, mut used] = [0u64; 2];
-        let f = &self.driver.functions;
+        let f = &self.card.driver.functions;
         // SAFETY: numbers of the right widths to write to.
         unsafe {
-            self.driver.check(
+            self.card.driver.check(
                 "cuMemGetInfo",
                 (f.cuMemGetInfo_v2)(&raw mut free, &raw mut total),
             )?;
@@ -392,11 +278,11 @@ impl Backend for Cuda {
                 ),
             ] {
                 let status = (f.cuMemPoolGetAttribute)(
-                    self.pool,
+                    self.card.pool,
                     attribute,
                     std::ptr::from_mut(value).cast(),
                 );
-                self.driver.check("cuMemPoolGetAttribute", status)?;
+                self.card.driver.check("cuMemPoolGetAttribute", status)?;
             }
         }
         let kept = usize::try_from(reserved.saturating_sub(used)).unwrap_or(0);
@@ -408,7 +294,7 @@ impl Backend for Cuda {
 
     fn allocate(&self, bytes: usize) -> Result<u64, GpuError> {
         self.bind()?;
-        let f = &self.driver.functions;
+        let f = &self.card.driver.functions;
         let mut address = 0;
         // SAFETY: an address to write to.
         let mut status = unsafe { (f.cuMemAllocAsync)(&raw mut address, bytes, self.stream) };
@@ -417,7 +303,7 @@ impl Backend for Cuda {
             self.wait()?;
             // SAFETY: the pool is the device's own.
             unsafe {
-                let _ = (f.cuMemPoolTrimTo)(self.pool, 0);
+                let _ = (f.cuMemPoolTrimTo)(self.card.pool, 0);
                 status = (f.cuMemAllocAsync)(&raw mut address, bytes, self.stream);
             }
         }
@@ -429,14 +315,14 @@ impl Backend for Cuda {
                 total,
             });
         }
-        self.driver.check("cuMemAllocAsync", status)?;
+        self.card.driver.check("cuMemAllocAsync", status)?;
         Ok(address)
     }
 
     unsafe fn release(&self, address: u64, _bytes: usize) {
         if self.bind().is_ok() {
             // SAFETY: the caller's; the memory is free once the stream has come so far.
-            let _ = unsafe { (self.driver.functions.cuMemFreeAsync)(address, self.stream) };
+            let _ = unsafe { (self.card.driver.functions.cuMemFreeAsync)(address, self.stream) };
         }
     }
 
@@ -444,14 +330,14 @@ impl Backend for Cuda {
         self.bind()?;
         // SAFETY: the caller's; from memory that is not page-locked the driver has copied when it returns.
         let status = unsafe {
-            (self.driver.functions.cuMemcpyHtoDAsync_v2)(
+            (self.card.driver.functions.cuMemcpyHtoDAsync_v2)(
                 address,
                 bytes.as_ptr().cast(),
                 bytes.len(),
                 self.stream,
             )
         };
-        self.driver.check("cuMemcpyHtoDAsync", status)
+        self.card.driver.check("cuMemcpyHtoDAsync", status)
     }
 
     unsafe fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), GpuError> {
@@ -461,13 +347,13 @@ impl Backend for Cuda {
             let from = address + (index * STAGE) as u64;
             // SAFETY: the caller's; the stage has room for a part, and is read after the copy is done.
             unsafe {
-                let status = (self.driver.functions.cuMemcpyDtoHAsync_v2)(
+                let status = (self.card.driver.functions.cuMemcpyDtoHAsync_v2)(
                     *stage as *mut c_void,
                     from,
                     part.len(),
                     self.stream,
                 );
-                self.driver.check("cuMemcpyDtoHAsync", status)?;
+                self.card.driver.check("cuMemcpyDtoHAsync", status)?;
                 self.wait()?;
                 part.as_mut_ptr()
                     .copy_from_nonoverlapping(*stage as *const u8, part.len());
@@ -480,8 +366,8 @@ impl Backend for Cuda {
         self.bind()?;
         // SAFETY: the caller's.
         let status =
-            unsafe { (self.driver.functions.cuMemsetD8Async)(address, 0, bytes, self.stream) };
-        self.driver.check("cuMemsetD8Async", status)
+            unsafe { (self.card.driver.functions.cuMemsetD8Async)(address, 0, bytes, self.stream) };
+        self.card.driver.check("cuMemsetD8Async", status)
     }
 
     unsafe fn launch(
@@ -492,7 +378,7 @@ impl Backend for Cuda {
         arguments: &[Argument],
     ) -> Result<(), GpuError> {
         self.bind()?;
-        let Some(&function) = self.kernels.get(kernel) else {
+        let Some(&function) = self.card.kernels.get(kernel) else {
             return Err(GpuError::Call {
                 call: kernel.to_owned(),
                 reason: "no such kernel".to_owned(),
@@ -501,7 +387,7 @@ impl Backend for Cuda {
         let mut pointers: Vec<*mut c_void> = arguments.iter().map(Argument::pointer).collect();
         // SAFETY: the caller's; the driver copies the arguments before it returns.
         let status = unsafe {
-            (self.driver.functions.cuLaunchKernel)(
+            (self.card.driver.functions.cuLaunchKernel)(
                 function,
                 x,
                 y,
@@ -515,12 +401,12 @@ impl Backend for Cuda {
                 null_mut(),
             )
         };
-        self.driver.check(kernel, status)
+        self.card.driver.check(kernel, status)
     }
 
     unsafe fn product(&self, product: &Product) -> Result<(), GpuError> {
         self.bind()?;
-        let Some(products) = &self.products else {
+        let Some(products) = &self.card.products else {
             return Err(GpuError::Call {
                 call: "cublasLtMatmul".to_owned(),
                 reason: "not open".to_owned(),
@@ -531,7 +417,7 @@ impl Backend for Cuda {
     }
 
     fn beside(&self) -> Result<Arc<dyn Backend>, GpuError> {
-        Ok(Arc::new(Self::open(self.index)?))
+        Ok(Arc::new(Self::on(Arc::clone(&self.card))?))
     }
 
     fn record(&self) -> Result<(), GpuError> {

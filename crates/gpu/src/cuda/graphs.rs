@@ -11,23 +11,23 @@ impl Cuda {
         // Of this thread alone: others work on streams of their own meanwhile.
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         // SAFETY: the stream lives as long as `self`.
-        self.driver.check("cuStreamBeginCapture", unsafe {
-            (self.driver.functions.cuStreamBeginCapture_v2)(self.stream, mode)
+        self.card.driver.check("cuStreamBeginCapture", unsafe {
+            (self.card.driver.functions.cuStreamBeginCapture_v2)(self.stream, mode)
         })
     }
 
     /// The graph's address stands for it.
     pub(super) fn end_graph(&self) -> Result<u64, GpuError> {
         self.bind()?;
-        let f = &self.driver.functions;
+        let f = &self.card.driver.functions;
         let (mut graph, mut executable): (CUgraph, CUgraphExec) = (null_mut(), null_mut());
         // SAFETY: places for the results; the graph is not needed once it is instantiated.
         unsafe {
             let status = (f.cuStreamEndCapture)(self.stream, &raw mut graph);
-            self.driver.check("cuStreamEndCapture", status)?;
+            self.card.driver.check("cuStreamEndCapture", status)?;
             let status = (f.cuGraphInstantiateWithFlags)(&raw mut executable, graph, 0);
             let _ = (f.cuGraphDestroy)(graph);
-            self.driver.check("cuGraphInstantiate", status)?;
+            self.card.driver.check("cuGraphInstantiate", status)?;
         }
         Ok(executable as u64)
     }
@@ -37,8 +37,8 @@ impl Cuda {
     pub(super) unsafe fn run_graph(&self, graph: u64) -> Result<(), GpuError> {
         self.bind()?;
         // SAFETY: the caller's.
-        self.driver.check("cuGraphLaunch", unsafe {
-            (self.driver.functions.cuGraphLaunch)(graph as CUgraphExec, self.stream)
+        self.card.driver.check("cuGraphLaunch", unsafe {
+            (self.card.driver.functions.cuGraphLaunch)(graph as CUgraphExec, self.stream)
         })
     }
 
@@ -47,7 +47,8 @@ impl Cuda {
     pub(super) unsafe fn drop_graph(&self, graph: u64) {
         if self.bind().is_ok() {
             // SAFETY: the caller's; what is still running is done first.
-            let _ = unsafe { (self.driver.functions.cuGraphExecDestroy)(graph as CUgraphExec) };
+            let _ =
+                unsafe { (self.card.driver.functions.cuGraphExecDestroy)(graph as CUgraphExec) };
         }
     }
 }

@@ -1,5 +1,6 @@
 //! NVIDIA's driver and cuBLASLt, opened when a device is asked for.
 
+mod card;
 mod driver;
 mod graphs;
 mod libraries;

@@ -1,0 +1,79 @@
+use crate::shard::{self, Kind, Opened, make_shard};
+use crate::{FeatureError, Outcome, Shard, StorePlan};
+use emobox_files::Stamp;
+use emobox_kernels::MappedFile;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Shards that stay in memory instead of being written, for features that are forgotten once probes are trained on them.
+/// [`Store::open_held`](crate::Store::open_held) reads them as it reads files: they are the files' bytes under the files' names.
+#[derive(Debug, Default)]
+pub struct HeldShards(Mutex<HashMap<PathBuf, Arc<Opened>>>);
+
+impl HeldShards {
+    /// As [`write_shard`](crate::write_shard): the ledger goes to the folder, everything else stays here.
+    pub fn put(
+        &self,
+        dir: &Path,
+        plan: &StorePlan,
+        shard: &Shard,
+        outcomes: &[Outcome],
+        audio: &HashMap<String, Stamp>,
+    ) -> Result<(), FeatureError> {
+        make_shard(dir, plan, shard, outcomes, audio, &mut |path, bytes| {
+            let opened = shard::parse(&path, Bytes::held(&bytes))?;
+            self.shards().insert(path, Arc::new(opened));
+            Ok(())
+        })
+    }
+
+    /// Whether a shard of the store in `dir` is here.
+    pub fn contains(&self, dir: &Path, shard: &Shard) -> bool {
+        // The frames are the last that is put.
+        let path = shard::path(dir, Kind::Frames, &shard.file);
+        self.shards().contains_key(&path)
+    }
+
+    pub(crate) fn get(&self, path: &Path) -> Option<Arc<Opened>> {
+        self.shards().get(path).cloned()
+    }
+
+    fn shards(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<Opened>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A shard file's bytes: mapped, or in words of eight bytes, so that every kind of number in them is aligned.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    Mapped(MappedFile),
+    Held { words: Vec<u64>, length: usize },
+}
+
+impl Bytes {
+    fn held(bytes: &[u8]) -> Self {
+        let mut words = vec![0; bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self::Held {
+            words,
+            length: bytes.len(),
+        }
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self, Self::Held { .. })
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Held { words, length } => &bytemuck::cast_slice(words)[..*length],
+        }
+    }
+}
