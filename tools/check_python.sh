@@ -9,7 +9,7 @@ environment=target/ci-python
 rm -rf "$environment" target/ci-wheels
 "$python" -m venv "$environment"
 pip=("$environment/bin/python" -m pip --disable-pip-version-check --quiet)
-"${pip[@]}" install 'maturin>=1.9,<2' pytest mypy scikit-learn tensorboard pandas onnxruntime
+"${pip[@]}" install 'maturin>=1.9,<2' pytest mypy scikit-learn tensorboard pandas onnxruntime nbclient ipykernel
 
 "$environment/bin/maturin" build --profile dev --out target/ci-wheels
 "${pip[@]}" install target/ci-wheels/emobox-*.whl
