@@ -1,6 +1,6 @@
 //! MLflow's file store: an experiment, a run a cell, a text file a metric.
 
-use super::{Cell, plain};
+use super::{Cell, json, plain};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,9 @@ pub(super) fn files(cells: &[Cell<'_>], version: &str, folder: &Path) -> Vec<(Pa
         files.push((run.join("meta.yaml"), text.into_bytes()));
         let name = cell.name.clone().into_bytes();
         files.push((run.join("tags").join("mlflow.runName"), name));
+        // A run without artifacts is none to MLflow; what every metric is taken from is a good one.
+        let all = serde_json::to_value(cell.run).unwrap_or_default();
+        files.push((run.join("artifacts").join("run.json"), json(&all)));
         for (name, value) in cell.parameters(version) {
             files.push((run.join("params").join(name), value.into_bytes()));
         }
