@@ -41,6 +41,11 @@ impl Programs {
     }
 }
 
+/// The program that is run.
+pub(crate) fn program() -> PathBuf {
+    Programs::from_environment().ffmpeg
+}
+
 /// What a file holds, by `ffprobe`. The length is that of the container's clock, hence not always
 /// exact to the sample.
 pub(crate) fn probe(origin: &Origin, container: &str) -> Result<AudioInfo, AudioError> {

@@ -1,4 +1,4 @@
-//! Audio files to mono waveforms at a stated rate; log-mel spectra.
+//! Audio files to mono waveforms at a stated rate; log-mel spectra; noise, rooms and codecs.
 //!
 //! What a file is, its bytes tell, never its name. [`probe`] reads headers alone; [`load`] streams
 //! one channel of one segment through the resampler, so that memory is that of the result.
@@ -18,6 +18,7 @@ mod ffmpeg;
 mod level;
 mod load;
 pub mod log_mel;
+mod perturb;
 mod probe;
 mod resample;
 mod sink;
@@ -28,6 +29,7 @@ mod write;
 pub use error::AudioError;
 pub use level::Level;
 pub use load::{Decoded, LoadOptions, MIX, Truncation, decode, decode_bytes, load, load_bytes};
+pub use perturb::{PerturbError, Perturbation};
 pub use probe::{AudioInfo, probe, probe_bytes};
 pub use resample::{Resampler, resample};
 pub use units::{SampleRate, Seconds};

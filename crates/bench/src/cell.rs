@@ -1,5 +1,7 @@
 //! A corpus under an encoder: encoded, trained, scored, and its features thrown away where nobody wants them.
 
+mod perturbed;
+
 use crate::as_published::set_as_published;
 use crate::errors::{colour_maps, errors_of};
 use crate::evaluate::prediction;

@@ -29,7 +29,9 @@ impl DiskForecast {
     /// Of some of the extraction jobs.
     pub(crate) fn of_jobs(plan: &Plan, wanted: impl Fn(usize) -> bool) -> Self {
         let mut cells: BTreeMap<(String, String), f64> = BTreeMap::new();
-        for (_, job) in plan.stage(JobStage::Extract).filter(|(at, _)| wanted(*at)) {
+        let perturbed = plan.stage(JobStage::Perturb);
+        let extracted = plan.stage(JobStage::Extract).chain(perturbed);
+        for (_, job) in extracted.filter(|(at, _)| wanted(*at)) {
             if let (Some(corpus), Some(encoder)) = (job.work.corpus(), job.work.encoder()) {
                 *cells
                     .entry((corpus.to_owned(), encoder.to_owned()))
@@ -164,9 +166,14 @@ pub fn removable(home: &Home) -> Result<Vec<Removable>, BenchError> {
             Ok(header) => {
                 let identity = crate::train::features_identity(&header);
                 let runs = home.runs(&header.corpus, &header.encoder);
-                match is_trained(&runs, &identity)? {
-                    true => "its folds are trained; it can be made again",
-                    false => continue,
+                match &header.perturbation {
+                    Some(perturbation) if is_perturbed(&runs, perturbation)? => {
+                        "its perturbed scores are there; it can be made again"
+                    }
+                    None if is_trained(&runs, &identity)? => {
+                        "its folds are trained; it can be made again"
+                    }
+                    _ => continue,
                 }
             }
         };
@@ -234,6 +241,21 @@ fn is_trained(runs: &Path, identity: &serde_json::Value) -> Result<bool, BenchEr
         trained = true;
     }
     Ok(trained)
+}
+
+/// Whether some probes have been asked under a perturbation.
+fn is_perturbed(runs: &Path, identity: &str) -> Result<bool, BenchError> {
+    for folder in folders_below(runs, 1)? {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut records = entries.filter_map(|entry| {
+            let record: serde_json::Value = read_json(entry.path()).ok()?;
+            Some(record["identity"] == identity)
+        });
+        if records.any(|same| same) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn folders_below(root: &Path, depth: usize) -> Result<Vec<PathBuf>, BenchError> {

@@ -1,8 +1,8 @@
 use crate::{BenchError, Context, EncoderChoice, Stage};
 use emobox_encoder::hub::{self, Progress};
 use emobox_encoder::{
-    Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource, FBANK, FolderReport,
-    Precision, ZooEntry, check_dir, zoo_meant,
+    BUILT_IN, Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource,
+    FolderReport, Precision, ZooEntry, check_dir, zoo_meant,
 };
 use emobox_features::ComputePrecision;
 use std::path::{Path, PathBuf};
@@ -118,8 +118,9 @@ impl EncoderChoice {
             let name = name.map_or_else(|| words.into(), std::ffi::OsStr::to_string_lossy);
             return plain(&name, Some(path.to_owned()));
         }
-        if words.eq_ignore_ascii_case(FBANK) {
-            return plain(FBANK, None);
+        let mut built_in = BUILT_IN.into_iter();
+        if let Some(name) = built_in.find(|name| words.eq_ignore_ascii_case(name)) {
+            return plain(name, None);
         }
         match zoo_meant(words) {
             Some(entry) if !words.contains('/') || is_here(entry) => plain(entry.name, None),

@@ -204,6 +204,23 @@ pub enum BenchError {
     /// Predictions and scores.
     #[error(transparent)]
     Score(#[from] emobox_score::ScoreError),
+    /// What is done to audio before it is encoded.
+    #[error(transparent)]
+    Perturb(#[from] emobox_audio::PerturbError),
+    /// Test utterances that an encoder cannot hear once they are perturbed.
+    #[error(
+        "{encoder} cannot hear {count} perturbed test utterances of {corpus}, the first is {first}"
+    )]
+    NotHeard {
+        /// The corpus.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+        /// How many.
+        count: usize,
+        /// The first of them and why.
+        first: String,
+    },
     /// A job of a plan whose inputs are not there.
     #[error("job {job} reads what these make, and they are not finished: {needs}")]
     NotReady {
@@ -303,6 +320,7 @@ impl BenchError {
             | Self::Call(_)
             | Self::Experiment { .. }
             | Self::NotPrepared { .. }
+            | Self::Perturb(emobox_audio::PerturbError::Unknown { .. })
             | Self::Corpus(
                 CorpusError::UnknownCorpus { .. }
                 | CorpusError::NearName { .. }

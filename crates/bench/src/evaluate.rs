@@ -118,6 +118,7 @@ pub(crate) fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile 
         runs,
         cross: Vec::new(),
         comparisons: Vec::new(),
+        perturbed: Vec::new(),
         leaks: Vec::new(),
         absent: Vec::new(),
     }

@@ -3,8 +3,8 @@ use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
 use crate::plan::JobStage;
 use crate::{
-    BenchError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, ProtocolName, Reading,
-    Schemes, usual_precision,
+    BenchError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, Perturbations, ProtocolName,
+    Reading, Schemes, usual_precision,
 };
 use emobox_corpus::corpus_name;
 use emobox_encoder::LayerSelection;
@@ -124,6 +124,9 @@ pub struct Experiment {
     /// Which maps of the utterances are drawn: `pca`, `tsne` or `none`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub maps: Maps,
+    /// What is done to the audio of the test parts, to see what each costs: `"noise:10dB,reverb:small"`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub perturb: Perturbations,
     /// Leave out corpora whose raw folder is not there, instead of failing their cells.
     #[serde(default, skip_serializing_if = "is_default")]
     pub skip_absent: bool,
@@ -211,6 +214,7 @@ impl Default for Experiment {
             layer_curve_head: LayerHead::default(),
             features: KeepFeatures::default(),
             maps: Maps::default(),
+            perturb: Perturbations::default(),
             skip_absent: false,
             cross: None,
             slurm: None,
@@ -378,6 +382,12 @@ impl Experiment {
         self.resolved_protocol()?;
         if let Some(cross) = &self.cross {
             cross.check(self)?;
+            if self.perturb != Perturbations::default() {
+                return Err(BenchError::Call(
+                    "test parts are perturbed within a corpus; across corpora there are none"
+                        .to_owned(),
+                ));
+            }
         }
         let Some(slurm) = &self.slurm else {
             return Ok(());

@@ -9,14 +9,18 @@ pub(crate) use audio::{AudioCache, load_speech, load_utterance};
 
 use crate::memory::half_of_free;
 use crate::{BenchError, Context, Corpus};
+use emobox_audio::Perturbation;
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
     ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, Store, StoreHeader,
     StorePlan, StorePrecision, WorkItem,
 };
+use emobox_files::sha256_bytes;
 use rayon::prelude::*;
 use round::Round;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Raised whenever the same audio gives other stored numbers than before.
@@ -46,6 +50,29 @@ pub struct ExtractOptions {
     /// Make shards without claiming them: no file is locked, and who works on the same shard writes the
     /// same bytes. For file systems whose locks outlive the machine that took them.
     pub without_claims: bool,
+    /// What is done to the audio before the encoder hears it.
+    pub perturbed: Option<Perturbed>,
+}
+
+/// Audio that is perturbed before it is encoded, of some utterances.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Perturbed {
+    /// What is done to it.
+    pub perturbation: Perturbation,
+    /// [`Perturbation::identity`].
+    pub identity: String,
+    /// The utterances that are wanted.
+    pub keys: Arc<BTreeSet<String>>,
+}
+
+impl Perturbed {
+    /// Part of a folder's name: other utterances, or another version of the program that does it, make another store.
+    fn variant(&self) -> String {
+        let name = self.perturbation.to_string().replace([':', '@'], "-");
+        let all = serde_json::json!([self.identity, *self.keys]);
+        let digest = sha256_bytes(all.to_string().as_bytes());
+        format!("+{name}-{}", digest.short())
+    }
 }
 
 impl ExtractOptions {
@@ -75,6 +102,9 @@ impl ExtractOptions {
         }
         if self.statistics {
             text.push_str("+statistics");
+        }
+        if let Some(perturbed) = &self.perturbed {
+            text.push_str(&perturbed.variant());
         }
         text
     }
@@ -236,13 +266,21 @@ pub fn plan_extraction(
         precision: options.precision,
         compute: options.compute,
         normalisation: options.normalisation,
+        perturbation: options.perturbed.as_ref().map(|p| p.identity.clone()),
         revision: REVISION,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let work = corpus.manifest.utterances.iter().map(|utterance| WorkItem {
-        key: utterance.key.clone(),
-        frames: encoder.frames(samples_at_16k(utterance)),
-    });
+    let wanted = |key: &str| {
+        let perturbed = options.perturbed.as_ref();
+        perturbed.is_none_or(|perturbed| perturbed.keys.contains(key))
+    };
+    let utterances = corpus.manifest.utterances.iter();
+    let work = utterances
+        .filter(|utterance| wanted(&utterance.key))
+        .map(|utterance| WorkItem {
+            key: utterance.key.clone(),
+            frames: encoder.frames(samples_at_16k(utterance)),
+        });
     Ok(StorePlan::new(header, work.collect())?)
 }
 

@@ -32,6 +32,7 @@ mod lists;
 mod maps;
 mod memory;
 mod pairs;
+mod perturb;
 mod plan;
 mod predict;
 mod prepare;
@@ -42,6 +43,7 @@ mod results;
 mod run;
 mod schemes;
 mod seal;
+mod serve;
 mod sound;
 mod speed;
 mod split;
@@ -63,20 +65,22 @@ pub use doctor::{Doctor, doctor};
 pub use download::{
     DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
 };
-pub use emobox_audio::SampleRate;
+pub use emobox_audio::{Perturbation, SampleRate};
 pub use emobox_corpus::Scheme;
 pub use emobox_encoder::{Device, LayerSelection};
 pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision};
 pub use emobox_files::counted;
 pub use emobox_probe::ClassWeighting;
-pub use emobox_report::PaperSource;
+pub use emobox_report::{Exchange, PaperSource};
 pub use emobox_score::{Verdict, Verified, repeated};
 pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder, usual_precision};
 pub use error::{BenchError, ErrorKind};
 pub use errors::embed_audio;
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
-pub use extract::{DeviceUse, ExtractOptions, Extracted, extract, open_store, plan_extraction};
+pub use extract::{
+    DeviceUse, ExtractOptions, Extracted, Perturbed, extract, open_store, plan_extraction,
+};
 pub use fit::{Fitted, MODEL_CARD, ONNX, export_model, fit};
 pub use home::Home;
 pub use interchange::{ExportParts, Form, export};
@@ -85,6 +89,7 @@ pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };
 pub use memory::parse_memory;
+pub use perturb::Perturbations;
 pub use plan::{
     Assumed, EncoderSpeed, FileStamp, Job, JobFailure, JobStage, JobState, Part, Plan, Receipt,
     SpeedSource, States, Task, Work, run_task,
@@ -94,11 +99,12 @@ pub use prepare::{Corpus, PrepareHow, PrepareRecord, Reading, open_corpus, prepa
 pub use progress::{Context, Progress, Silent, Stage};
 pub use report::{
     ReportFormat, compare_files, compare_items, compare_systems, comparison_text, errors_text,
-    read_run, read_runs, render, worst_errors, write_figures,
+    read_run, read_runs, render, worst_errors, write_exchange, write_figures,
 };
 pub use run::{BenchRun, PredictionSet};
 pub use schemes::Schemes;
 pub use seal::{SealRequest, open_sealed, seal_corpus};
+pub use serve::ListenPage;
 pub use speed::{Speed, SpeedRequest, encoder_speed};
 pub use split::{Split, SplitRequest, split};
 pub use status::{PlanStatus, status};

@@ -197,6 +197,24 @@ impl Predictor {
         self.in_windows(file, windows, tell, read)
     }
 
+    /// An answer for all of a clip and one for each window of it. A clip longer than what the encoder hears at once is told by
+    /// the mean over its windows.
+    pub(crate) fn hear(
+        &self,
+        file: &Path,
+        samples: &[f32],
+        windows: Windows,
+    ) -> Result<(Answer, Vec<Answer>), BenchError> {
+        let mut parts = Vec::new();
+        let mut tell = |answer: &Answer| parts.push(answer.clone());
+        self.in_windows(file, windows, &mut tell, &mut |take| take(samples))?;
+        let whole = match self.longest().filter(|&longest| samples.len() > longest) {
+            None => self.answer(file, samples)?,
+            Some(_) => Answer::mean(&parts, samples.len()),
+        };
+        Ok((whole, parts))
+    }
+
     /// Tells an answer for each window of what `read` gives.
     fn in_windows(
         &self,

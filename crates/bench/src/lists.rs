@@ -2,7 +2,7 @@ use crate::BenchError;
 use emobox_audio::log_mel::FbankOptions;
 use emobox_corpus::{Card, registry};
 use emobox_encoder::hub::cached;
-use emobox_encoder::{EncoderError, FBANK, zoo};
+use emobox_encoder::{EGEMAPS, Encoder, EncoderError, EncoderSource, FBANK, zoo};
 use serde::Serialize;
 use std::fmt;
 
@@ -87,6 +87,15 @@ pub fn encoders() -> Vec<EncoderRow> {
         paper: None,
         here: true,
     };
+    let egemaps = EncoderRow {
+        name: EGEMAPS,
+        family: "eGeMAPS",
+        place: "by your Python package `opensmile`",
+        dim: 88,
+        licence: "openSMILE: research only",
+        here: Encoder::describe(&EncoderSource::from(EGEMAPS)).is_ok(),
+        ..built_in.clone()
+    };
     let of_zoo = zoo().iter().map(|entry| EncoderRow {
         name: entry.name,
         family: entry.family,
@@ -100,7 +109,7 @@ pub fn encoders() -> Vec<EncoderRow> {
             .hub_request()
             .is_some_and(|request| cached(&request).is_some()),
     });
-    std::iter::once(built_in).chain(of_zoo).collect()
+    [built_in, egemaps].into_iter().chain(of_zoo).collect()
 }
 
 /// One encoder known by name.

@@ -54,6 +54,35 @@ impl fmt::Display for Answer {
     }
 }
 
+impl Answer {
+    /// The mean of answers to parts of a recording of so many samples.
+    pub(crate) fn mean(parts: &[Self], samples: usize) -> Self {
+        let mean = |numbers: fn(&Self) -> &[(String, f64)]| {
+            let first = parts.first().map_or(&[][..], numbers);
+            let of = |(name, _): &(String, f64)| {
+                let all = parts.iter().flat_map(numbers);
+                let same = all.filter(|(other, _)| other == name);
+                let sum: f64 = same.map(|(_, number)| number).sum();
+                (name.clone(), sum / parts.len() as f64)
+            };
+            first.iter().map(of).collect::<Vec<_>>()
+        };
+        let mut probabilities = mean(|answer| &answer.probabilities);
+        probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let best = probabilities.first();
+        Self {
+            file: parts
+                .first()
+                .map_or_else(PathBuf::new, |part| part.file.clone()),
+            start: None,
+            seconds: samples as f64 / 16_000.0,
+            prediction: best.map_or_else(String::new, |(class, _)| class.clone()),
+            values: mean(|answer| &answer.values),
+            probabilities,
+        }
+    }
+}
+
 /// `encoder.json` beside a saved probe: where its encoder was when it was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
 pub(crate) struct EncoderPlace {

@@ -6,9 +6,9 @@ use crate::{BenchError, BenchRun, PredictionSet};
 use emobox_corpus::Manifest;
 use emobox_files::{read_json, write_atomic};
 use emobox_report::{
-    Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
-    cross_pairs_table, cross_table, errors_table, figures, html, intra_table, latex_document,
-    merge, runs_csv, scores_table,
+    Exchange, Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
+    cross_pairs_table, cross_table, errors_table, exchange, figures, html, intra_table,
+    latex_document, merge, perturbed_table, runs_csv, scores_table,
 };
 use emobox_score::{InferenceOptions, Prediction, Provenance, classes_of, correct};
 use std::collections::BTreeSet;
@@ -131,6 +131,23 @@ pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, Benc
     Ok(paths)
 }
 
+/// Writes a run in the form of another program into `folder`, and names the files.
+pub fn write_exchange(
+    run: &BenchRun,
+    form: Exchange,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, BenchError> {
+    // MLflow's files name their own folder.
+    let folder = crate::plan::absolute(folder)?;
+    let mut paths = Vec::new();
+    for (path, bytes) in exchange(run.data(), form, &folder) {
+        let path = folder.join(path);
+        write_atomic(&path, &bytes)?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
 /// The scores with intervals; and, where there is more than one cell, the paper's form.
 fn tables(data: &ReportData) -> Vec<Table> {
     let mut tables = Vec::new();
@@ -143,6 +160,7 @@ fn tables(data: &ReportData) -> Vec<Table> {
     if !data.scores.comparisons.is_empty() {
         tables.push(comparison_table(data));
     }
+    tables.extend(perturbed_table(data));
     if data.is_across_corpora() {
         tables.push(cross_table(data));
         tables.push(cross_average_table(data));

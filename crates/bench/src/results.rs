@@ -70,6 +70,7 @@ pub(crate) fn finished_cells(plan: &Plan, states: &States) -> Result<BenchRun, B
             }
         }
     }
+    add_perturbed(plan, states, &mut run);
     let protocol = plan.experiment.resolved_protocol()?;
     let names = plan.experiment.corpora.iter().map(|c| c.name.clone());
     run.data_mut().corpora = names.collect();
@@ -126,6 +127,25 @@ fn add(run: &mut BenchRun, record: CellRecord) {
     data.layers.extend(record.layers);
     if !data.audits.contains(&record.audit) {
         data.audits.push(record.audit);
+    }
+}
+
+/// What perturbations cost, and a note on each that could not be done.
+fn add_perturbed(plan: &Plan, states: &States, run: &mut BenchRun) {
+    for (at, job) in plan.stage(JobStage::Perturb) {
+        let done = *states.get(at) == JobState::Done;
+        let receipt = Receipt::read(plan, job).filter(|_| done);
+        let record = receipt.and_then(|receipt| read_json(&receipt.outputs.first()?.path).ok());
+        if let Some(record) = record {
+            run.data_mut().scores.perturbed.push(record);
+            continue;
+        }
+        // A cell without scores says why itself.
+        if let JobState::Failed(failure) = states.get(at) {
+            let note = format!("{} could not be done: {}.", job.name, failure.reason);
+            run.add_skipped(1);
+            run.data_mut().notes.push(note);
+        }
     }
 }
 

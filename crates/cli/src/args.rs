@@ -1,13 +1,19 @@
 //! The command line: what can be asked, in one place.
 
 mod ask;
+mod exchange;
 mod export;
+mod listen;
 mod model;
+mod perturb;
 mod submission;
 
 pub(crate) use ask::{EvaluateArgs, PredictArgs};
+pub(crate) use exchange::ExchangeArgs;
 pub(crate) use export::ExportArgs;
+pub(crate) use listen::ListenArgs;
 pub(crate) use model::ExportModelArgs;
+pub(crate) use perturb::PerturbArgs;
 pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -106,6 +112,8 @@ pub(crate) enum Command {
     Fit(FitArgs),
     /// Recognise the emotion of recordings with a model or a trained probe
     Predict(PredictArgs),
+    /// Open a page on this machine that hears clips, dropped or recorded, with the emotion along them
+    Listen(ListenArgs),
     /// Copy a model with its encoder into one folder that predict runs anywhere, the probe as ONNX too
     ExportModel(ExportModelArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
@@ -377,6 +385,8 @@ pub(crate) struct BenchArgs {
     /// Maps of the utterances on the page [default: the experiment's, else pca]
     #[arg(long, value_parser = choice::<Maps>())]
     pub(crate) maps: Option<Maps>,
+    #[command(flatten)]
+    pub(crate) perturb: PerturbArgs,
     /// Where scores.json, predictions/ and report.html go
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(crate) out: PathBuf,
@@ -528,6 +538,8 @@ pub(crate) struct ReportArgs {
     /// Also write every figure as an SVG file into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) figures: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
 }
 
 /// At most one of these; tables for a terminal without any.

@@ -1,5 +1,6 @@
+use crate::families::egemaps;
 use crate::model::ModelConfig;
-use crate::{EncoderInfo, FBANK, Normalisation};
+use crate::{EGEMAPS, EncoderError, EncoderInfo, FBANK, Normalisation};
 use emobox_audio::log_mel::FbankOptions;
 use emobox_files::sha256_bytes;
 
@@ -14,17 +15,28 @@ pub struct Description {
 impl Description {
     pub(crate) fn fbank() -> Self {
         let options = FbankOptions::default();
-        let model = ModelConfig::Fbank(options);
+        let digest = sha256_bytes(format!("{options:?}").as_bytes());
+        Self::without_weights(FBANK, ModelConfig::Fbank(options), digest.to_string())
+    }
+
+    /// # Errors
+    /// Where openSMILE is not there: its version is part of what the encoder is.
+    pub(crate) fn egemaps() -> Result<Self, EncoderError> {
+        let model = ModelConfig::Egemaps;
+        Ok(Self::without_weights(EGEMAPS, model, egemaps::identity()?))
+    }
+
+    fn without_weights(name: &str, model: ModelConfig, weights_digest: String) -> Self {
         Self {
             info: EncoderInfo {
-                name: FBANK.to_owned(),
+                name: name.to_owned(),
                 family: model.family().to_owned(),
                 hidden_states: model.layers() + 1,
                 dim: model.dim(),
                 hop: model.hop(),
                 longest: model.longest(),
                 shortest: model.shortest(),
-                weights_digest: sha256_bytes(format!("{options:?}").as_bytes()).to_string(),
+                weights_digest,
                 parameters: 0,
                 normalisation: Normalisation::None,
                 unused: Vec::new(),

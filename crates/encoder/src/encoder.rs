@@ -3,6 +3,7 @@ use crate::checkpoint::Checkpoint;
 use crate::description::Description;
 use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
+use crate::families::egemaps::{EGEMAPS, Egemaps};
 use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
 use crate::ops::{Cpu, Need, OnGpu, OpTiming, Ops, Tally, Timed};
@@ -18,6 +19,9 @@ use std::sync::{Arc, RwLock};
 
 /// The encoder that needs no weights.
 pub const FBANK: &str = "fbank";
+
+/// The encoders that have no checkpoint.
+pub const BUILT_IN: [&str; 2] = [FBANK, EGEMAPS];
 
 /// Counted for [`Encoder::opened`].
 static OPENED: AtomicUsize = AtomicUsize::new(0);
@@ -53,10 +57,11 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::open`], but for what only the numbers themselves can show.
     pub fn describe(source: &EncoderSource) -> Result<Description, EncoderError> {
-        Ok(match path_of(source)? {
-            None => Description::fbank(),
-            Some(path) => Plan::of(source.name(), &path)?.description,
-        })
+        match path_of(source)? {
+            None if source.name() == EGEMAPS => Description::egemaps(),
+            None => Ok(Description::fbank()),
+            Some(path) => Ok(Plan::of(source.name(), &path)?.description),
+        }
     }
 
     /// Opens an encoder and checks every tensor it needs before reading the first.
@@ -67,11 +72,15 @@ impl Encoder {
     pub fn open(source: &EncoderSource, options: &EncoderOptions) -> Result<Self, EncoderError> {
         OPENED.fetch_add(1, Ordering::Relaxed);
         let Some(path) = path_of(source)? else {
-            let description = Description::fbank();
-            return Ok(Self {
-                network: Box::new(Fbank {
+            let description = Self::describe(source)?;
+            let network: Box<dyn Network> = match description.model {
+                ModelConfig::Egemaps => Box::new(Egemaps::open()?),
+                _ => Box::new(Fbank {
                     options: FbankOptions::default(),
                 }),
+            };
+            return Ok(Self {
+                network,
                 description,
                 head: None,
                 tally: None,
@@ -310,7 +319,7 @@ impl Plan {
 /// Where the weights of an encoder lie; none for one without.
 fn path_of(source: &EncoderSource) -> Result<Option<PathBuf>, EncoderError> {
     match source {
-        EncoderSource::Named(name) if name == FBANK => Ok(None),
+        EncoderSource::Named(name) if BUILT_IN.contains(&name.as_str()) => Ok(None),
         EncoderSource::Named(name) => find(name).map(Some),
         EncoderSource::Local { path, .. } => Ok(Some(path.clone())),
     }
@@ -319,7 +328,9 @@ fn path_of(source: &EncoderSource) -> Result<Option<PathBuf>, EncoderError> {
 /// The folder of a zoo checkpoint in the hub's cache.
 fn find(name: &str) -> Result<PathBuf, EncoderError> {
     let entry = zoo_entry(name).ok_or_else(|| {
-        let known = std::iter::once(FBANK).chain(zoo().iter().map(|entry| entry.name));
+        let known = BUILT_IN
+            .into_iter()
+            .chain(zoo().iter().map(|entry| entry.name));
         EncoderError::UnknownName {
             name: name.to_owned(),
             known: known.collect::<Vec<_>>().join(", "),

@@ -194,6 +194,24 @@ pub enum EncoderError {
     /// A checkpoint file that could not be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// eGeMAPS without the program that computes it.
+    #[error(
+        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` has not; EMOBOX_PYTHON \
+         names another Python"
+    )]
+    OpensmileMissing {
+        /// The Python that was asked.
+        python: String,
+    },
+    /// openSMILE ran and failed.
+    #[error("opensmile failed: {message}")]
+    OpensmileFailed {
+        /// The last line that it wrote.
+        message: String,
+    },
+    /// openSMILE finds no frame to take functionals of.
+    #[error("openSMILE finds too little in it: some functionals are no numbers")]
+    NothingFound,
     /// The audio room could not make the spectrum.
     #[error("log-mel spectrum: {0}")]
     Spectrum(String),
@@ -208,6 +226,8 @@ impl EncoderError {
                 | Self::DoesNotFit { .. }
                 | Self::Device(_)
                 | Self::DeviceUnavailable { .. }
+                | Self::OpensmileMissing { .. }
+                | Self::OpensmileFailed { .. }
         )
     }
 }

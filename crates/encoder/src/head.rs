@@ -145,7 +145,10 @@ impl EmotionHead {
                 };
                 of_transformers(reader, &config, model)
             }
-            ModelConfig::Whisper(_) | ModelConfig::Omni(_) | ModelConfig::Fbank(_) => Ok(None),
+            ModelConfig::Whisper(_)
+            | ModelConfig::Omni(_)
+            | ModelConfig::Fbank(_)
+            | ModelConfig::Egemaps => Ok(None),
         }
     }
 

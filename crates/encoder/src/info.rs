@@ -19,7 +19,7 @@ pub struct EncoderInfo {
     /// The fewest samples that yield a frame.
     pub shortest: usize,
     /// SHA-256 of the weights file (of the list of shards where there are several); for an encoder
-    /// without weights, of its settings.
+    /// without weights, of its settings; for eGeMAPS the version of openSMILE in words.
     pub weights_digest: String,
     /// Numbers in the tensors that are used.
     pub parameters: u64,

@@ -18,7 +18,7 @@ pub fn zoo_meant(words: &str) -> Option<&'static ZooEntry> {
 /// The name that is nearest to one that nobody knows, if one is near.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     let wanted = letters(name);
-    let known = zoo().iter().map(|entry| entry.name).chain([crate::FBANK]);
+    let known = zoo().iter().map(|entry| entry.name).chain(crate::BUILT_IN);
     let apart = known.map(|known| (strsim::damerau_levenshtein(&wanted, &letters(known)), known));
     let (apart, known) = apart.min_by_key(|(apart, _)| *apart)?;
     (apart <= 2 && wanted.len() > 3).then_some(known)

@@ -3,6 +3,7 @@
 use crate::families::Network;
 use crate::families::conformer::{Conformer, ConformerConfig, Front};
 use crate::families::data2vec2::{Data2Vec2, Data2Vec2Config};
+use crate::families::egemaps::{self, Egemaps};
 use crate::families::fbank::Fbank;
 use crate::families::omni::{self, Omni, OmniConfig};
 use crate::families::speech::{Speech, SpeechConfig};
@@ -22,6 +23,8 @@ pub(crate) enum ModelConfig {
     Omni(OmniConfig),
     /// Log-mel energies, without weights.
     Fbank(FbankOptions),
+    /// Functionals by openSMILE.
+    Egemaps,
 }
 
 impl ModelConfig {
@@ -35,6 +38,7 @@ impl ModelConfig {
             Self::Conformer(config) => config.family(),
             Self::Omni(_) => "Qwen3-Omni",
             Self::Fbank(_) => "log-mel",
+            Self::Egemaps => "eGeMAPS",
         }
     }
 
@@ -45,7 +49,7 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.layers(),
             Self::Conformer(config) => config.layers,
             Self::Omni(config) => config.layers,
-            Self::Fbank(_) => 0,
+            Self::Fbank(_) | Self::Egemaps => 0,
         }
     }
 
@@ -56,7 +60,7 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.heads,
             Self::Conformer(config) => config.heads,
             Self::Omni(config) => config.heads,
-            Self::Fbank(_) => 0,
+            Self::Fbank(_) | Self::Egemaps => 0,
         }
     }
 
@@ -68,13 +72,14 @@ impl ModelConfig {
             Self::Conformer(config) => config.dim,
             Self::Omni(config) => config.dim,
             Self::Fbank(options) => options.dim(),
+            Self::Egemaps => egemaps::FUNCTIONALS,
         }
     }
 
     /// Whether it hears a spectrum, so that nothing is to be done to the waveform.
     pub(crate) fn hears_spectra(&self) -> bool {
         match self {
-            Self::Whisper(_) | Self::Omni(_) | Self::Fbank(_) => true,
+            Self::Whisper(_) | Self::Omni(_) | Self::Fbank(_) | Self::Egemaps => true,
             Self::Conformer(config) => matches!(config.front, Front::Spectra { .. }),
             Self::Speech(_) | Self::Data2Vec2(_) => false,
         }
@@ -89,6 +94,8 @@ impl ModelConfig {
             Self::Conformer(config) => config.hop(),
             Self::Omni(_) => omni::HOP,
             Self::Fbank(_) => FBANK_HOP,
+            // One frame an utterance, whatever its length: a rate in name alone.
+            Self::Egemaps => 16_000,
         }
     }
 
@@ -101,6 +108,7 @@ impl ModelConfig {
             Self::Conformer(config) => config.frames(samples),
             Self::Omni(config) => config.frames(samples),
             Self::Fbank(options) => options.frames(samples),
+            Self::Egemaps => 1,
         }
     }
 
@@ -128,6 +136,7 @@ impl ModelConfig {
             Self::Conformer(config) => config.shortest(),
             Self::Omni(_) => omni::SHORTEST,
             Self::Whisper(_) | Self::Fbank(_) => 1,
+            Self::Egemaps => egemaps::SHORTEST,
         }
     }
 
@@ -145,7 +154,7 @@ impl ModelConfig {
                 Conformer::build(config, Normalisation::None, loader, Census).map(drop)
             }
             Self::Omni(config) => Omni::build(config, loader, Census).map(drop),
-            Self::Fbank(_) => Ok(()),
+            Self::Fbank(_) | Self::Egemaps => Ok(()),
         }
     }
 
@@ -169,6 +178,7 @@ impl ModelConfig {
             }
             Self::Omni(config) => Box::new(Omni::build(config, loader, device)?),
             Self::Fbank(options) => Box::new(Fbank { options: *options }),
+            Self::Egemaps => Box::new(Egemaps::open()?),
         })
     }
 }

@@ -517,7 +517,10 @@ pub fn zoo_markdown() -> String {
     let mut out = String::from(
         "# Encoders\n\n\
          <!-- Generated from crates/encoder/src/zoo.rs; EMOBOX_UPDATE=1 cargo test -p emobox-encoder --lib zoo writes it anew. -->\n\n\
-         `fbank` (log-mel energies with deltas) is built in and needs no weights. The checkpoints below are known by\n\
+         `fbank` (log-mel energies with deltas) is built in and needs no weights. `egemaps` (the 88 functionals of eGeMAPSv02, one\n\
+         vector an utterance) comes from your Python package `opensmile` (`pip install opensmile`, whose licence is for research;\n\
+         `EMOBOX_PYTHON` names the Python that has it), brought to about mean 0 and deviation 1 by fixed constants; the version of\n\
+         openSMILE is part of the store. The checkpoints below are known by\n\
          name: `emobox encoders pull NAME` fetches one from the hub. Any other checkpoint of these architectures opens\n\
          from its folder by its own configuration: `--encoder NAME=DIR`.\n\n\
          All encoders take 16 kHz and yield a frame every 320 samples (50 a second). Parameters are those of the encoder\n\

@@ -30,6 +30,9 @@ pub struct StoreHeader {
     pub compute: ComputePrecision,
     /// What was done to the frames before they were stored.
     pub normalisation: Normalisation,
+    /// What was done to the audio before the encoder heard it, and by which version; absent for audio as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perturbation: Option<String>,
     /// Raised by the extraction whenever the same audio gives other numbers than before.
     pub revision: u32,
     /// The program that wrote the store. For people; it is not compared.
@@ -116,7 +119,7 @@ impl Normalisation {
 impl StoreHeader {
     /// Refuses a store whose header differs from `self`, naming the first field that does.
     pub fn check(&self, path: &Path, found: &Self) -> Result<(), FeatureError> {
-        let fields: [(&'static str, String, String); 12] = [
+        let fields: [(&'static str, String, String); 13] = [
             ("schema", self.schema.to_string(), found.schema.to_string()),
             ("corpus", quoted(&self.corpus), quoted(&found.corpus)),
             ("encoder", quoted(&self.encoder), quoted(&found.encoder)),
@@ -147,6 +150,11 @@ impl StoreHeader {
                 "normalisation",
                 word(&self.normalisation),
                 word(&found.normalisation),
+            ),
+            (
+                "perturbation of the audio",
+                format!("{:?}", self.perturbation),
+                format!("{:?}", found.perturbation),
             ),
             (
                 "extraction revision",

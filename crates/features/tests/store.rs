@@ -21,6 +21,7 @@ fn header() -> StoreHeader {
         weights_digest: "abc123".into(),
         layers: vec![2],
         pooled_layers: 3,
+        perturbation: None,
         dim: DIM,
         hop: 320,
         precision: StorePrecision::F16,
@@ -157,6 +158,7 @@ fn several_layers_keep_their_order() {
     let header = StoreHeader {
         layers: vec![0, 1, 2],
         pooled_layers: 0,
+        perturbation: None,
         precision: StorePrecision::F32,
         normalisation: Normalisation::None,
         ..header()

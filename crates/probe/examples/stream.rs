@@ -119,6 +119,7 @@ fn plan(utterances: usize, dim: usize) -> Result<StorePlan, Box<dyn Error>> {
         weights_digest: "none".into(),
         layers: vec![0],
         pooled_layers: 0,
+        perturbation: None,
         dim,
         hop: 320,
         precision: StorePrecision::F16,

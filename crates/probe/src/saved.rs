@@ -316,6 +316,7 @@ impl Probe {
             weights_digest: features.weights_digest.clone(),
             layers: features.layers.clone(),
             pooled_layers: 0,
+            perturbation: None,
             dim: features.dim,
             hop: features.hop,
             precision: features.precision,

@@ -296,6 +296,7 @@ fn header(training: &Request, layers: usize, dim: usize) -> StoreHeader {
         weights_digest: String::new(),
         layers: (0..layers).collect(),
         pooled_layers: 0,
+        perturbation: None,
         dim,
         hop: 320,
         precision: StorePrecision::F16,

@@ -5,6 +5,7 @@
 //! * [`figures`] makes every chart as a [`Figure`], which writes itself as an SVG file
 //! * [`html`] joins both into one self-contained page, which draws the charts of single cells from compact data when
 //!   they are chosen, so that 32 corpora by ten encoders are a page of a few megabytes
+//! * [`exchange`] writes them as MTEB, Hugging Face evaluate, MLflow and Weights & Biases keep theirs
 //! * [`merge`] makes one report of several runs
 //! * [`paper`] holds the published figures of Tables 4 and 5
 //!
@@ -16,6 +17,7 @@ mod chart;
 mod compact;
 mod data;
 mod errors;
+mod exchange;
 mod format;
 mod html;
 mod leaderboard;
@@ -28,6 +30,7 @@ mod tables;
 pub use chart::{Figure, FigureTable, Section, figures};
 pub use data::{AuditFindings, Fact, LayerCurve, LayerPoint, ReportData, Training, TrainingPoint};
 pub use errors::{Clip, ERRORS_LIMIT, Embedded, ErrorList, ErrorRow};
+pub use exchange::{Exchange, exchange};
 pub use html::html;
 pub use leaderboard::leaderboard;
 pub use map::{
@@ -39,7 +42,8 @@ pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
     Metric, calibration_table, comparison_table, cross_average_table, cross_pairs_table,
-    cross_table, errors_table, gender_table, intra_table, ranking, runs_csv, scores_table,
+    cross_table, errors_table, gender_table, intra_table, perturbed_table, ranking, runs_csv,
+    scores_table,
 };
 
 /// Above this many corpora by encoders, a terminal shows the grid of three encoders or more instead of a row for each.
@@ -47,8 +51,17 @@ const ROWS: usize = 24;
 
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's
 /// verdict, and the test-selected score in a column of its own that says so. Of many corpora and encoders it is the
-/// grid of UA, in groups of columns that fit a terminal.
+/// grid of UA, in groups of columns that fit a terminal. What perturbations cost is a table of its own below.
 pub fn terminal_table(data: &ReportData) -> String {
+    let mut text = terminal_scores(data);
+    if let Some(table) = perturbed_table(data) {
+        text.push('\n');
+        text.push_str(&table.terminal());
+    }
+    text
+}
+
+fn terminal_scores(data: &ReportData) -> String {
     let table = scores_table(data);
     let systems = tables::Grid::of(data).systems.len();
     if table.rows.len() <= ROWS || systems <= 2 {

@@ -171,6 +171,7 @@ fn add_scores(to: &mut ScoresFile, from: ScoresFile, name: &str, conflicts: &mut
         to.cross.push(matrix);
     }
     add_new(&mut to.comparisons, from.comparisons, |a, b| a == b);
+    add_new(&mut to.perturbed, from.perturbed, |a, b| a == b);
     for absent in from.absent {
         let place = |known: &&mut Absent| {
             (

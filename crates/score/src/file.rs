@@ -1,6 +1,6 @@
 use crate::{
     Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval, Leak,
-    NoInterval, Rates, StandardErrors,
+    NoInterval, PerturbedScores, Rates, StandardErrors,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ pub struct ScoresFile {
     /// Systems compared on the same items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
+    /// What noise, rooms and codecs cost, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perturbed: Vec<PerturbedScores>,
     /// What partitions with speakers on both sides are worth, where a run has both.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<Leak>,
@@ -335,6 +338,7 @@ impl Default for ScoresFile {
             runs: Vec::new(),
             cross: Vec::new(),
             comparisons: Vec::new(),
+            perturbed: Vec::new(),
             leaks: Vec::new(),
             absent: Vec::new(),
         }

@@ -30,6 +30,7 @@ mod groups;
 mod inference;
 mod leak;
 mod matching;
+mod perturbed;
 mod prediction;
 mod ranking;
 mod rerun;
@@ -60,6 +61,7 @@ pub use inference::{
 };
 pub use leak::{Leak, LeakWorth, leaks};
 pub use matching::{Mismatch, join_published_lists, read_published_list};
+pub use perturbed::PerturbedScores;
 pub use prediction::{Prediction, read_predictions, write_predictions};
 pub use ranking::{Ranking, descending_ranks, rank};
 pub use rerun::{RERUN_TIES, RERUN_TOLERANCE, Rerun, reproduce};

@@ -166,7 +166,7 @@ fn a_law(byte: u8) -> i16 {
 }
 
 /// ITU-T G.711, table 2a: the 14-bit value, left-aligned in 16 bits.
-fn mu_law(byte: u8) -> i16 {
+pub(crate) fn mu_law(byte: u8) -> i16 {
     let code = !byte;
     let exponent = (code >> 4) & 7;
     let magnitude = (((i16::from(code & 0x0F) << 3) + 0x84) << exponent) - 0x84;

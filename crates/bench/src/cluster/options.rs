@@ -133,7 +133,7 @@ impl SlurmOptions {
     /// What a stage asks for.
     pub(super) fn resources(&self, stage: JobStage) -> Resources {
         let own = match stage {
-            JobStage::Extract => self.extract.clone(),
+            JobStage::Extract | JobStage::Perturb => self.extract.clone(),
             JobStage::Train => self.train.clone(),
             _ => None,
         };

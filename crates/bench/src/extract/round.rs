@@ -3,7 +3,7 @@
 use super::audio::load_utterance;
 use super::{Beside, DeviceUse, ExtractOptions, samples_at_16k};
 use crate::{BenchError, Context, Corpus, Stage};
-use emobox_audio::Level;
+use emobox_audio::{Level, Perturbation};
 use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
 use emobox_features::{
     Claim, HiddenView, Outcome, Shard, ShardClaim, ShardState, StorePlan, StoredItem, WorkItem,
@@ -22,6 +22,8 @@ pub(super) struct Round<'a> {
     dir: &'a Path,
     without_claims: bool,
     beside: Beside<'a>,
+    /// What is done to the audio before it is encoded.
+    perturbation: Option<Perturbation>,
     pub(super) context: Context<'a>,
     waiting: Mutex<std::vec::IntoIter<&'a Shard>>,
     /// The hidden states that are asked of the encoder.
@@ -78,6 +80,7 @@ impl<'a> Round<'a> {
             dir,
             without_claims: options.without_claims,
             beside,
+            perturbation: options.perturbed.as_ref().map(|p| p.perturbation),
             context,
             waiting: Mutex::new(Vec::new().into_iter()),
             layers: match header.pooled_layers {
@@ -106,9 +109,11 @@ impl<'a> Round<'a> {
         self.waiting = Mutex::new(missing.into_iter());
         self.context.progress.begin(&Stage {
             label: format!(
-                "encoding {} with {}",
+                "encoding {} with {}{}",
                 self.corpus.name,
-                self.plan.header().encoder
+                self.plan.header().encoder,
+                self.perturbation
+                    .map_or_else(String::new, |perturbation| format!(" under {perturbation}"))
             ),
             total: all,
             unit: "utterances",
@@ -186,8 +191,23 @@ impl<'a> Round<'a> {
         self.corpus.utterance(key).map_or(0, samples_at_16k)
     }
 
-    /// The audio of an utterance and its file. What is odd about its level is told.
+    /// The audio of an utterance as the encoder hears it, and its file.
     pub(super) fn load(&self, key: &str) -> Result<(PathBuf, Vec<f32>), Trouble> {
+        let (path, samples) = self.read(key)?;
+        Ok((path, self.perturb(key, samples)?))
+    }
+
+    fn perturb(&self, key: &str, samples: Vec<f32>) -> Result<Vec<f32>, Trouble> {
+        match self.perturbation {
+            None => Ok(samples),
+            Some(perturbation) => perturbation
+                .apply(&samples, key)
+                .map_err(|e| Trouble::Now(e.to_string())),
+        }
+    }
+
+    /// The audio of an utterance as it is, and its file. What is odd about its level is told.
+    fn read(&self, key: &str) -> Result<(PathBuf, Vec<f32>), Trouble> {
         let utterance = self
             .corpus
             .utterance(key)
@@ -202,7 +222,9 @@ impl<'a> Round<'a> {
             }
             Err(error) => return Err(Trouble::Now(error.to_string())),
         };
-        if let Some(problem) = Level::of(&samples).problem() {
+        // What is perturbed was heard as it is before.
+        let problem = Level::of(&samples).problem();
+        if let Some(problem) = problem.filter(|_| self.perturbation.is_none()) {
             let text = match self.odd.fetch_add(1, Ordering::Relaxed) {
                 0..5 => format!("{key} is {problem}"),
                 5 => format!(
@@ -226,14 +248,14 @@ impl<'a> Round<'a> {
             && let Some((samples, stamp)) = audio.find(self.corpus, key, &path)
         {
             self.from_memory.fetch_add(1, Ordering::Relaxed);
-            return Ok((path, samples, stamp));
+            return Ok((path, self.perturb(key, samples)?, stamp));
         }
-        let (path, samples) = self.load(key)?;
+        let (path, samples) = self.read(key)?;
         let stamp = Stamp::of(&path).map_err(|e| Trouble::Now(e.to_string()))?;
         if let Some(audio) = self.beside.audio {
             audio.hold(self.corpus, key, &samples, &stamp);
         }
-        Ok((path, samples, stamp))
+        Ok((path, self.perturb(key, samples)?, stamp))
     }
 
     /// What is stored of an utterance's hidden states.

@@ -1,5 +1,5 @@
 use crate::{BenchError, EncoderChoice, Experiment, Home};
-use emobox_encoder::{FBANK, Precision, ZooEntry, measured_peak, zoo_entry};
+use emobox_encoder::{BUILT_IN, FBANK, Precision, ZooEntry, measured_peak, zoo_entry};
 use emobox_files::{read_json, write_json};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,6 +21,9 @@ const WINDOW: f64 = 30.0;
 
 /// Core seconds a second of audio for log-mel spectra, decoding included.
 const FBANK_COST: f64 = 2e-3;
+
+/// The same for eGeMAPS by openSMILE.
+const EGEMAPS_COST: f64 = 2e-2;
 
 /// Parameters assumed for a checkpoint that no table knows.
 const UNKNOWN_PARAMETERS: f64 = 95e6;
@@ -244,8 +247,8 @@ fn on_gpus(
     let cost = |(name, record): (&String, Option<Measured>)| match (record, speed) {
         (Some(record), _) => ExtractCost::measured(name, record),
         // The cores make it, wherever other encoders compute.
-        (None, _) if name == FBANK => ExtractCost {
-            per_second: FBANK_COST / machine.cores as f64 * cards,
+        (None, _) if BUILT_IN.contains(&name.as_str()) => ExtractCost {
+            per_second: built_in_cost(name) / machine.cores as f64 * cards,
             per_utterance: 0.0,
             source: SpeedSource::Estimated,
         },
@@ -285,8 +288,8 @@ impl ExtractCost {
     fn estimated(encoder: &str, speed: f64) -> Self {
         let entry = zoo_entry(encoder);
         let frame = 2.0 * parameters(entry);
-        let (per_second, per_utterance) = if encoder == FBANK {
-            (FBANK_COST, 0.0)
+        let (per_second, per_utterance) = if BUILT_IN.contains(&encoder) {
+            (built_in_cost(encoder), 0.0)
         } else if let Some(entry) = entry.filter(|entry| is_by_window(Some(entry))) {
             let frames = FRAMES * WINDOW;
             // Queries with keys, and weights with values.
@@ -321,6 +324,13 @@ fn parameters(entry: Option<&ZooEntry>) -> f64 {
         // A transformer block has four square matrices and two of four times the width.
         (None, Some(layers)) => 12.0 * layers as f64 * (entry.dim * entry.dim) as f64,
         _ => UNKNOWN_PARAMETERS,
+    }
+}
+
+fn built_in_cost(name: &str) -> f64 {
+    match name == FBANK {
+        true => FBANK_COST,
+        false => EGEMAPS_COST,
     }
 }
 

@@ -83,6 +83,14 @@ impl Plan {
                     let workers = gpus.as_ref().map_or(cores, |gpus| gpus.all().len() as f64);
                     (audio / of, all / workers / of, bytes / of)
                 }
+                // As long as all of the corpus, which is tested in most; training is no part of it.
+                Work::Perturb { encoder, .. } => {
+                    let cost = cost_of(encoder);
+                    let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
+                    let bytes = shape.map_or(0.0, |s| s.feature_bytes(experiment, audio));
+                    let workers = gpus.as_ref().map_or(cores, |gpus| gpus.all().len() as f64);
+                    (audio, all / workers, bytes)
+                }
                 Work::Train { part, .. } => {
                     let folds = size.folds as f64 / part.of as f64;
                     (audio * folds, train(size) * folds / trainers, 0.0)

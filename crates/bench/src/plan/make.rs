@@ -34,8 +34,9 @@ pub(super) fn cut(experiment: &Experiment, out: &Path, sizes: &[Size]) -> (Vec<J
     } else {
         cut.train(sizes);
         cut.score();
+        cut.perturb();
     }
-    let scores = cut.positions(|job| job.stage == JobStage::Score);
+    let scores = cut.positions(|job| matches!(job.stage, JobStage::Score | JobStage::Perturb));
     let report = cut.job(Work::Report, scores);
     cut.jobs[report].key = key(&json!([experiment, out]));
     cut.task("report".to_owned(), vec![report]);
@@ -78,6 +79,16 @@ impl Cut<'_> {
             } => {
                 let scheme = self.told_apart(*scheme);
                 (JobStage::Score, format!("score {corpus} {encoder}{scheme}"))
+            }
+            Work::Perturb {
+                corpus,
+                encoder,
+                scheme,
+                perturbation,
+            } => {
+                let scheme = self.told_apart(*scheme);
+                let name = format!("perturb {corpus} {encoder}{scheme} {perturbation}");
+                (JobStage::Perturb, name)
             }
             Work::Draw { corpus } => (JobStage::Draw, format!("draw {corpus}")),
             Work::TrainAll { corpus, encoder } => {
@@ -203,12 +214,7 @@ impl Cut<'_> {
             let mut jobs = Vec::new();
             for choice in &self.experiment.corpora {
                 let corpus = choice.name.clone();
-                let needs = self.positions(|job| {
-                    job.stage == JobStage::Train
-                        && job.work.corpus() == Some(&corpus)
-                        && job.work.encoder() == Some(&encoder)
-                        && job.work.scheme() == Some(scheme)
-                });
+                let needs = self.trainings(&corpus, &encoder, scheme);
                 let encoder = encoder.clone();
                 let work = Work::Score {
                     corpus,
@@ -220,6 +226,39 @@ impl Cut<'_> {
             let scheme = self.told_apart(scheme).replace(' ', "-");
             self.task(format!("score-{encoder}{scheme}"), jobs);
         }
+    }
+
+    /// A task for each cell, a job for each perturbation: one that cannot be done leaves the others.
+    fn perturb(&mut self) {
+        for (encoder, scheme) in self.rows() {
+            for choice in &self.experiment.corpora {
+                let mut jobs = Vec::new();
+                for perturbation in self.experiment.perturb.iter() {
+                    let needs = self.trainings(&choice.name, &encoder, scheme);
+                    let work = Work::Perturb {
+                        corpus: choice.name.clone(),
+                        encoder: encoder.clone(),
+                        scheme,
+                        perturbation: perturbation.to_string(),
+                    };
+                    jobs.push(self.job(work, needs));
+                }
+                if !jobs.is_empty() {
+                    let scheme = self.told_apart(scheme).replace(' ', "-");
+                    self.task(format!("perturb-{encoder}{scheme}-{}", choice.name), jobs);
+                }
+            }
+        }
+    }
+
+    /// The training jobs of a cell under a scheme.
+    fn trainings(&self, corpus: &str, encoder: &str, scheme: Scheme) -> Vec<usize> {
+        self.positions(|job| {
+            job.stage == JobStage::Train
+                && job.work.corpus() == Some(corpus)
+                && job.work.encoder() == Some(encoder)
+                && job.work.scheme() == Some(scheme)
+        })
     }
 
     /// Sets and trainings of every corpus, and the tests of each training on the sets of the others.

@@ -118,18 +118,21 @@ pub enum JobStage {
     Train,
     /// Predictions to scores.
     Score,
+    /// Test parts heard through noise, rooms and codecs, by the probes that are there.
+    Perturb,
     /// Scores to tables and the page.
     Report,
 }
 
 impl JobStage {
     /// All stages in their order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Prepare,
         Self::Extract,
         Self::Draw,
         Self::Train,
         Self::Score,
+        Self::Perturb,
         Self::Report,
     ];
 
@@ -141,6 +144,7 @@ impl JobStage {
             Self::Draw => "draw",
             Self::Train => "train",
             Self::Score => "score",
+            Self::Perturb => "perturb",
             Self::Report => "report",
         }
     }
@@ -192,6 +196,18 @@ pub enum Work {
         #[serde(default)]
         scheme: Scheme,
     },
+    /// Encodes the test parts under a perturbation, and scores the trained probes on them.
+    Perturb {
+        /// The corpus.
+        corpus: String,
+        /// The encoder.
+        encoder: String,
+        /// How the corpus is cut.
+        #[serde(default)]
+        scheme: Scheme,
+        /// What is done to the audio, by its name.
+        perturbation: String,
+    },
     /// Labels a corpus and draws its balanced set.
     Draw {
         /// The corpus.
@@ -225,6 +241,7 @@ impl Work {
             | Self::Extract { corpus, .. }
             | Self::Train { corpus, .. }
             | Self::Score { corpus, .. }
+            | Self::Perturb { corpus, .. }
             | Self::Draw { corpus }
             | Self::TrainAll { corpus, .. }
             | Self::Test { corpus, .. } => Some(corpus),
@@ -235,7 +252,9 @@ impl Work {
     /// The partition scheme it is about.
     pub fn scheme(&self) -> Option<Scheme> {
         match self {
-            Self::Train { scheme, .. } | Self::Score { scheme, .. } => Some(*scheme),
+            Self::Train { scheme, .. }
+            | Self::Score { scheme, .. }
+            | Self::Perturb { scheme, .. } => Some(*scheme),
             _ => None,
         }
     }
@@ -254,6 +273,7 @@ impl Work {
             Self::Extract { encoder, .. }
             | Self::Train { encoder, .. }
             | Self::Score { encoder, .. }
+            | Self::Perturb { encoder, .. }
             | Self::TrainAll { encoder, .. }
             | Self::Test { encoder, .. } => Some(encoder),
             Self::Prepare { .. } | Self::Draw { .. } | Self::Report => None,

@@ -448,6 +448,14 @@ fn work(
             encoder,
             scheme,
         } => Cell::open(shop, corpus, encoder)?.under(*scheme).score(),
+        Work::Perturb {
+            corpus,
+            encoder,
+            scheme,
+            perturbation,
+        } => Cell::open(shop, corpus, encoder)?
+            .under(*scheme)
+            .perturb(perturbation),
         Work::Draw { corpus } => cross::draw(shop, corpus),
         Work::TrainAll { corpus, encoder } => cross::train_all(shop, corpus, encoder),
         Work::Test {

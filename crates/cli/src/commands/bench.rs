@@ -19,6 +19,9 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
     if let Some(maps) = args.maps {
         experiment.maps = maps;
     }
+    if let Some(perturbations) = &args.perturb.perturb {
+        experiment.perturb.clone_from(perturbations);
+    }
     match execute(session, &experiment, &args.out, &args.plan)? {
         Executed::Shown(outcome) => Ok(outcome),
         Executed::Run(run) => finish(session, &run, &args.out),

@@ -9,6 +9,7 @@ mod encoders;
 mod evaluate;
 mod export;
 mod home;
+mod listen;
 mod predict;
 mod report;
 mod stages;
@@ -66,6 +67,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Leaderboard(args) => submission::leaderboard(&session, args),
         Command::Fit(args) => predict::fit(&session, args),
         Command::Predict(args) => predict::run(&session, args),
+        Command::Listen(args) => listen::run(&session, args),
         Command::ExportModel(args) => predict::export(&session, args),
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {

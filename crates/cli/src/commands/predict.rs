@@ -113,17 +113,7 @@ fn predictor(
         folder.ends_with("probe.json") || of_probe("probe.json") || of_probe("scores.json");
     match &args.encoder {
         Some(encoder) if !is_saved => {
-            let text = encoder.to_string_lossy();
-            let choice = match encoder.exists() {
-                true => EncoderChoice {
-                    name: encoder
-                        .file_name()
-                        .map_or_else(|| text.clone(), |name| name.to_string_lossy())
-                        .into_owned(),
-                    path: Some(encoder.clone()),
-                },
-                false => EncoderChoice::named(&text),
-            };
+            let choice = with_head(encoder);
             let files = std::iter::once(&args.probe).chain(&args.files);
             let files = files.cloned().collect();
             Ok((Predictor::with_its_head(&choice, args.device)?, files))
@@ -139,8 +129,23 @@ fn predictor(
     }
 }
 
+/// A checkpoint by its folder or file, else by its name.
+pub(super) fn with_head(encoder: &Path) -> EncoderChoice {
+    let text = encoder.to_string_lossy();
+    match encoder.exists() {
+        true => EncoderChoice {
+            name: encoder
+                .file_name()
+                .map_or_else(|| text.clone(), |name| name.to_string_lossy())
+                .into_owned(),
+            path: Some(encoder.to_owned()),
+        },
+        false => EncoderChoice::named(&text),
+    }
+}
+
 /// A folder as it was named, else the model of that name.
-fn probe(session: &Session<'_>, words: &Path) -> PathBuf {
+pub(super) fn probe(session: &Session<'_>, words: &Path) -> PathBuf {
     let named = words.to_str().map(|name| session.home.model(name));
     let named = named.filter(|folder| !words.exists() && folder.exists());
     named.unwrap_or_else(|| words.to_owned())

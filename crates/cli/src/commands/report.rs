@@ -4,7 +4,7 @@ use super::Session;
 use crate::args::{Beside, CompareArgs, ReportArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchRun, PaperSource, ReportFormat};
+use emobox_bench::{BenchRun, Exchange, PaperSource, ReportFormat};
 
 pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
     let mut run = emobox_bench::read_runs(&args.runs)?;
@@ -21,6 +21,19 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
     if let Some(folder) = &args.figures {
         for path in emobox_bench::write_figures(&run, folder)? {
             output::note(&format!("wrote {}", path.display()));
+        }
+    }
+    let exchange = &args.exchange;
+    for (form, folder) in [
+        (Exchange::Mteb, &exchange.mteb),
+        (Exchange::Hf, &exchange.hf),
+        (Exchange::Mlflow, &exchange.mlflow),
+        (Exchange::Wandb, &exchange.wandb),
+    ] {
+        if let Some(folder) = folder {
+            let files = emobox_bench::write_exchange(&run, form, folder)?;
+            let count = files.len();
+            output::note(&format!("wrote {count} files below {}", folder.display()));
         }
     }
     let choice = &args.format;

@@ -3,6 +3,7 @@
 
 pub(crate) mod conformer;
 pub(crate) mod data2vec2;
+pub(crate) mod egemaps;
 pub(crate) mod fbank;
 pub(crate) mod omni;
 pub(crate) mod speech;

@@ -365,6 +365,7 @@ fn header() -> StoreHeader {
         weights_digest: "abc".into(),
         layers: vec![4],
         pooled_layers: 0,
+        perturbation: None,
         dim: DIM,
         hop: 320,
         precision: StorePrecision::F32,

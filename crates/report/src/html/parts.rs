@@ -6,7 +6,7 @@ use crate::tables::Grid;
 use crate::{
     AuditFindings, Cell, Column, Fact, Metric, ReportData, Table, calibration_table,
     comparison_table, cross_average_table, cross_pairs_table, cross_table, gender_table,
-    intra_table, scores_table,
+    intra_table, perturbed_table, scores_table,
 };
 use emobox_score::Oracle;
 use std::fmt::Write;
@@ -42,6 +42,14 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
             "Comparisons",
             String::new(),
             comparisons(data),
+        ),
+        (
+            "perturbed",
+            "In noise, in rooms, through codecs",
+            words(
+                "The test part heard otherwise, by the same probes. They were trained on the audio as it is.",
+            ),
+            optional(perturbed_table(data)),
         ),
         ("cross", "Across corpora", String::new(), cross(data)),
         (

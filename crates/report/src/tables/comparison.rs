@@ -102,19 +102,8 @@ fn notes(comparisons: &[Comparison]) -> Vec<String> {
     if comparisons.iter().any(|c| c.mcnemar.is_some()) {
         notes.push("McNemar takes the utterances as independent, as they are here.".to_owned());
     }
-    let mut refused: Vec<String> = Vec::new();
-    for (c, reason) in comparisons
-        .iter()
-        .filter_map(|c| Some((c, c.interval.refused?)))
-    {
-        let named = format!("{} ({reason})", c.corpus);
-        if !refused.contains(&named) {
-            refused.push(named);
-        }
-    }
-    if !refused.is_empty() {
-        notes.push(format!("No interval and no t: {}.", refused.join(", ")));
-    }
+    let all: Vec<&Comparison> = comparisons.iter().collect();
+    notes.extend(refused(&all).map(|cells| format!("No interval and no t: {cells}.")));
     if comparisons.iter().any(|c| c.seeds == [1, 1]) {
         notes.push(
             "One training seed each: what another seed would have given is in none of these numbers."
@@ -122,6 +111,17 @@ fn notes(comparisons: &[Comparison]) -> Vec<String> {
         );
     }
     notes
+}
+
+/// The corpora without an interval, and why.
+pub(super) fn refused(comparisons: &[&Comparison]) -> Option<String> {
+    let mut named: Vec<String> = Vec::new();
+    for comparison in comparisons {
+        let reason = comparison.interval.refused;
+        let text = reason.map(|reason| format!("{} ({reason})", comparison.corpus));
+        named.extend(text.filter(|text| !named.contains(text)));
+    }
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 fn probability(p: f64) -> Cell {

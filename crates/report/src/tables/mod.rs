@@ -7,6 +7,7 @@ mod grid;
 mod groups;
 mod intra;
 mod naming;
+mod perturbed;
 mod runs;
 mod scores;
 
@@ -19,6 +20,7 @@ pub(crate) use errors::named;
 pub(crate) use grid::Grid;
 pub use groups::{calibration_table, gender_table};
 pub use intra::{intra_table, ranking};
+pub use perturbed::perturbed_table;
 pub use runs::runs_csv;
 pub use scores::scores_table;
 

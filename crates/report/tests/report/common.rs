@@ -7,8 +7,9 @@ use emobox_report::{
 };
 use emobox_score::{
     CompareRequest, Comparison, CrossCell, CrossMatrix, InferenceOptions, KnownProtocol,
-    Prediction, Provenance, Reference, ReferenceItem, Rules, Run, RunLabels, SCHEMA, ScoreRequest,
-    ScoresFile, Source, Submission, SubmissionEntry, Verified, compare, score_folds, verify,
+    PerturbedScores, Prediction, Provenance, Reference, ReferenceItem, Rules, Run, RunLabels,
+    SCHEMA, ScoreRequest, ScoresFile, Source, Submission, SubmissionEntry, Verified, compare,
+    score_folds, verify,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -119,6 +120,23 @@ fn make_report() -> ReportData {
     data.scores.cross = ["whisper-tiny.en", "fbank"].map(cross).to_vec();
     data.scores.comparisons = corpora
         .map(|(corpus, size)| comparison(corpus, size))
+        .to_vec();
+    let heard = [
+        (
+            "noise:10dB",
+            "pink noise 10 dB below the level of active speech",
+        ),
+        ("telephone", "300 to 3400 Hz, 8 kHz, G.711 µ-law"),
+    ];
+    data.scores.perturbed = heard
+        .map(|(name, about)| PerturbedScores {
+            encoder: "whisper-tiny.en".into(),
+            config: String::new(),
+            perturbation: name.into(),
+            about: about.into(),
+            identity: format!("{name}, revision 1"),
+            comparison: data.scores.comparisons[0].clone(),
+        })
         .to_vec();
     data.notes
         .push("These scores are made up, to show what a report looks like.".to_owned());

@@ -29,6 +29,27 @@ fn the_terminal_table_says_what_each_column_is() {
 }
 
 #[test]
+fn what_noise_costs_is_told_in_the_terminal_and_on_the_page() {
+    let data = common::report();
+    let text = terminal_table(&data);
+    let row = text
+        .lines()
+        .find(|line| line.contains("noise:10dB"))
+        .unwrap();
+    let ua = data.scores.perturbed[0].comparison.ua;
+    for number in [ua.b, ua.a] {
+        assert!(row.contains(&format!("{:.2}", 100.0 * number)), "{row}");
+    }
+    assert!(
+        text.contains("noise:10dB: pink noise 10 dB below"),
+        "{text}"
+    );
+    let page = html(&data);
+    assert!(page.contains("In noise, in rooms, through codecs"));
+    assert!(page.contains(">telephone<"));
+}
+
+#[test]
 fn the_page_reaches_for_nothing_outside_itself() {
     let page = html(&common::report());
     for link in [

@@ -1,0 +1,197 @@
+//! A page on this machine that hears clips: dropped files or the microphone.
+
+mod http;
+
+use crate::{Answer, BenchError, Context, Predictor, Windows};
+use emobox_audio::{LoadOptions, load_bytes};
+use http::{Door, Refusal, Request, answer};
+use serde::Serialize;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Bytes of a clip that are taken: half an hour at 16 kHz.
+const LARGEST: usize = 64 << 20;
+
+/// Connections in hand at once; a page needs one or two.
+const MOST_CONNECTIONS: usize = 8;
+
+/// How long a client may take to send a piece.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often the end is looked for while nobody asks.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+const HTML: &str = include_str!("page.html");
+const CSS: &str = include_str!("page.css");
+const JS: &str = include_str!("page.js");
+const RECORDER: &str = include_str!("recorder.js");
+
+/// A predictor behind a page.
+pub struct ListenPage {
+    predictor: Predictor,
+    about: Vec<u8>,
+    windows: Windows,
+    /// One clip at a time: an encoder's memory is bounded by what one clip takes.
+    turn: Mutex<()>,
+}
+
+/// What the page shows before anything is heard.
+#[derive(Serialize)]
+struct About<'a> {
+    name: &'a str,
+    classes: &'a [String],
+    /// Whether numbers are values of dimensions, not probabilities.
+    dimensions: bool,
+    window: f64,
+    hop: f64,
+    most_bytes: usize,
+    /// The model's card, as it was written.
+    card: Option<&'a str>,
+}
+
+/// What is made of a clip.
+#[derive(Serialize)]
+struct Heard {
+    whole: Answer,
+    windows: Vec<Answer>,
+}
+
+impl ListenPage {
+    /// A page for `predictor`, with windows of so many seconds that begin every `hop` seconds.
+    pub fn new(
+        predictor: Predictor,
+        name: &str,
+        card: Option<&str>,
+        window: f64,
+        hop: f64,
+    ) -> Result<Self, BenchError> {
+        let about = About {
+            name,
+            classes: predictor.classes(),
+            dimensions: predictor.tells_dimensions(),
+            window,
+            hop,
+            most_bytes: LARGEST,
+            card,
+        };
+        Ok(Self {
+            windows: Windows::new(window, hop)?,
+            about: serde_json::to_vec(&about).unwrap_or_default(),
+            predictor,
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// A port of this machine that no other machine reaches; 0 for any that is free. With its address.
+    pub fn bind(port: u16) -> Result<(TcpListener, String), BenchError> {
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let bound = bound.and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            let address = format!("http://{}/", listener.local_addr()?);
+            Ok((listener, address))
+        });
+        bound.map_err(|e| {
+            BenchError::Call(format!(
+                "port {port} of this machine is not to be had ({e}); --port names another, 0 takes any"
+            ))
+        })
+    }
+
+    /// Answers until the user stops it.
+    pub fn serve(&self, listener: &TcpListener, context: Context<'_>) -> Result<(), BenchError> {
+        let port = listener.local_addr().map_or(0, |address| address.port());
+        let door = Door {
+            port,
+            most: LARGEST,
+        };
+        let open = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            while !context.stopped() {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        let open = &open;
+                        if open.fetch_add(1, Ordering::Relaxed) >= MOST_CONNECTIONS {
+                            open.fetch_sub(1, Ordering::Relaxed);
+                            continue;
+                        }
+                        scope.spawn(move || {
+                            self.converse(stream, door);
+                            open.fetch_sub(1, Ordering::Relaxed);
+                        });
+                    }
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK_AGAIN),
+                    // A client that has gone before it was taken.
+                    Err(_) => {}
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn converse(&self, mut stream: TcpStream, door: Door) {
+        let patient = stream
+            .set_nonblocking(false)
+            .and_then(|()| stream.set_read_timeout(Some(PATIENCE)))
+            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
+        if patient.is_err() {
+            return;
+        }
+        match door
+            .read(&mut stream)
+            .and_then(|request| self.reply(&request))
+        {
+            Ok((kind, body)) => answer(&mut stream, "200 OK", kind, &body),
+            Err(refusal) => {
+                let reason = refusal.reason.as_bytes();
+                answer(
+                    &mut stream,
+                    refusal.status,
+                    "text/plain; charset=utf-8",
+                    reason,
+                );
+                // Closing on what was not read would take the answer from the client's hands.
+                let _ = stream.shutdown(std::net::Shutdown::Write);
+                let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+                let mut rest = std::io::Read::take(&stream, LARGEST as u64);
+                let _ = std::io::copy(&mut rest, &mut std::io::sink());
+            }
+        }
+    }
+
+    fn reply(&self, request: &Request) -> Result<(&'static str, Vec<u8>), Refusal> {
+        let text = |kind, text: &str| Ok((kind, text.as_bytes().to_vec()));
+        match (&*request.method, &*request.path) {
+            ("GET", "/") => text("text/html; charset=utf-8", HTML),
+            ("GET", "/page.css") => text("text/css; charset=utf-8", CSS),
+            ("GET", "/page.js") => text("text/javascript; charset=utf-8", JS),
+            ("GET", "/recorder.js") => text("text/javascript; charset=utf-8", RECORDER),
+            ("GET", "/about") => Ok(("application/json", self.about.clone())),
+            ("POST", "/hear") => {
+                let heard = self.hear(&request.body);
+                let heard =
+                    heard.map_err(|e| Refusal::new("422 Unprocessable Content", e.to_string()))?;
+                Ok((
+                    "application/json",
+                    serde_json::to_vec(&heard).unwrap_or_default(),
+                ))
+            }
+            (_, "/" | "/hear" | "/about" | "/page.css" | "/page.js" | "/recorder.js") => {
+                Err(Refusal::new("405 Method Not Allowed", "not in this way"))
+            }
+            _ => Err(Refusal::new("404 Not Found", "nothing is there")),
+        }
+    }
+
+    fn hear(&self, clip: &[u8]) -> Result<Heard, BenchError> {
+        let name = Path::new("clip");
+        let _turn = self.turn.lock();
+        let samples = load_bytes(clip.to_vec(), "clip", &LoadOptions::default())?;
+        self.predictor
+            .hear(name, &samples, self.windows)
+            .map(|(whole, windows)| Heard { whole, windows })
+    }
+}
