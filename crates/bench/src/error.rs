@@ -17,6 +17,9 @@ pub enum BenchError {
         /// What the parser says, with line and column.
         problem: String,
     },
+    /// An experiment file that cannot be read.
+    #[error(transparent)]
+    ExperimentFile(emobox_files::FileError),
     /// A corpus that was asked for by name alone and is not prepared in this home.
     #[error(
         "corpus {corpus} is not prepared in {}: run `emobox prepare {corpus} --raw DIR` first (bench, extract and train also take its raw release as --corpus {corpus}=DIR)",
@@ -319,6 +322,7 @@ impl BenchError {
             }
             | Self::Call(_)
             | Self::Experiment { .. }
+            | Self::ExperimentFile(_)
             | Self::NotPrepared { .. }
             | Self::Perturb(emobox_audio::PerturbError::Unknown { .. })
             | Self::Corpus(

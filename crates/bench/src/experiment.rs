@@ -225,10 +225,9 @@ impl Default for Experiment {
 impl Experiment {
     /// Reads an experiment file; relative paths in it are relative to the file.
     pub fn read(path: &Path) -> Result<Self, BenchError> {
-        let text = std::fs::read_to_string(path).map_err(|e| BenchError::Experiment {
-            path: path.to_owned(),
-            problem: e.to_string(),
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| emobox_files::FileError::io("read", path, e))
+            .map_err(BenchError::ExperimentFile)?;
         // Some editors put a byte-order mark before UTF-8.
         let text = text.trim_start_matches('\u{feff}');
         let mut experiment: Self = toml::from_str(text).map_err(|e| BenchError::Experiment {

@@ -20,7 +20,10 @@ pub(crate) fn exception(error: impl Into<BenchError>) -> PyErr {
         None => {}
     }
     let class = match error {
-        BenchError::Call(_) | BenchError::Experiment { .. } | BenchError::File(_) => {
+        BenchError::Call(_)
+        | BenchError::Experiment { .. }
+        | BenchError::ExperimentFile(_)
+        | BenchError::File(_) => {
             return PyValueError::new_err(message);
         }
         BenchError::Interrupted => return PyKeyboardInterrupt::new_err(message),
