@@ -30,7 +30,9 @@ fn sources(folder: &str, extension: &str) -> Vec<(String, String)> {
 fn crates() -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(repository().join("crates"))
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(Result::unwrap)
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     names.sort();
     names
