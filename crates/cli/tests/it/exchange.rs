@@ -59,7 +59,7 @@ fn every_form_has_the_scores() {
         .unwrap();
     assert_eq!(
         std::fs::read_to_string(metric).unwrap(),
-        format!("0 {ua} 0\n")
+        format!("0 {} 0\n", ua.as_f64().unwrap())
     );
     let loss = mlflow
         .iter()

@@ -126,6 +126,6 @@ fn what_cannot_be_opened_is_said() {
     let program = Program::new();
     program
         .run(&["listen", "nobody"])
-        .fails_with(1, &["nobody"]);
+        .fails_with(2, &["nobody is neither a model"]);
     program.run(&["listen"]).fails_with(2, &["MODEL"]);
 }
