@@ -132,6 +132,11 @@ fn the_pages_on_reports_encoders_and_formats_run_as_written() {
 }
 
 #[test]
+fn the_page_on_noise_and_rooms_runs_as_written() {
+    run_page("robustness.md", 1);
+}
+
+#[test]
 fn no_page_has_blocks_that_no_test_runs() {
     let known = [
         "index.md",
@@ -139,6 +144,7 @@ fn no_page_has_blocks_that_no_test_runs() {
         "reading-a-report.md",
         "own-encoders.md",
         "formats.md",
+        "robustness.md",
     ];
     for (name, page) in pages() {
         let runs = blocks(&page).iter().any(|(_, runs)| *runs);
