@@ -119,6 +119,7 @@ mod tests {
             precision: StorePrecision::F16,
             compute: ComputePrecision::F32,
             normalisation: Normalisation::None,
+            perturbation: None,
             revision: 1,
             program_version: String::new(),
         };

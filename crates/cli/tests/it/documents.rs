@@ -81,7 +81,7 @@ fn run(name: &str, page: &str) {
         None => {
             script = script
                 .replace("emodb=", "calls=")
-                .replace("data/emodb", "data/calls")
+                .replace("data/emodb", "data/calls");
         }
     }
     let binary = Path::new(env!("CARGO_BIN_EXE_emobox")).parent().unwrap();
