@@ -172,7 +172,7 @@ mod tests {
     /// A chirp in three bursts, so that a shift by a sample shows.
     fn bursts() -> Vec<f32> {
         let sample = |n: usize| {
-            let on = (n / 4_000) % 2 == 0;
+            let on = (n / 4_000).is_multiple_of(2);
             let angle = n as f32 * 0.05 + (n as f32 * 0.003).sin() * 8.0;
             if on { angle.sin() * 0.3 } else { 0.0 }
         };

@@ -240,7 +240,7 @@ mod tests {
         );
         // A voice of 150 Hz with harmonics, in two bursts.
         let sample = |n: usize| {
-            let on = (n / 6_000) % 2 == 0;
+            let on = (n / 6_000).is_multiple_of(2);
             let harmonics = (1..6).map(|k| (n as f32 * 0.0589 * k as f32).sin() / k as f32);
             if on {
                 0.2 * harmonics.sum::<f32>()
