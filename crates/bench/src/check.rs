@@ -57,7 +57,7 @@ impl Checked {
         });
         text.push_str(&format!(
             "; features take {} GB at once, {free} GB are free\n",
-            gigabytes(self.needed)
+            gigabytes(self.needed.max(0.0))
         ));
         text
     }

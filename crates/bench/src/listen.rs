@@ -191,10 +191,11 @@ impl Predictor {
                 length: longest,
                 hop: longest,
             };
-            return self.in_windows(file, windows, tell, &mut |take| take(&samples));
+            let read = &mut |take: &mut Take<'_>| take(&samples);
+            return self.in_windows(file, windows, context, tell, read);
         };
         let read = &mut |take: &mut Take<'_>| read(file, how.raw, context, take);
-        self.in_windows(file, windows, tell, read)
+        self.in_windows(file, windows, context, tell, read)
     }
 
     /// An answer for all of a clip and one for each window of it. A clip longer than what the encoder hears at once is told by
@@ -204,10 +205,12 @@ impl Predictor {
         file: &Path,
         samples: &[f32],
         windows: Windows,
+        context: Context<'_>,
     ) -> Result<(Answer, Vec<Answer>), BenchError> {
         let mut parts = Vec::new();
         let mut tell = |answer: &Answer| parts.push(answer.clone());
-        self.in_windows(file, windows, &mut tell, &mut |take| take(samples))?;
+        let read = &mut |take: &mut Take<'_>| take(samples);
+        self.in_windows(file, windows, context, &mut tell, read)?;
         let whole = match self.longest().filter(|&longest| samples.len() > longest) {
             None => self.answer(file, samples)?,
             Some(_) => Answer::mean(&parts, samples.len()),
@@ -220,10 +223,14 @@ impl Predictor {
         &self,
         file: &Path,
         windows: Windows,
+        context: Context<'_>,
         tell: &mut dyn FnMut(&Answer),
         read: &mut dyn FnMut(&mut Take<'_>) -> Result<(), BenchError>,
     ) -> Result<(), BenchError> {
         let mut window = |start: usize, samples: &[f32]| {
+            if context.stopped() {
+                return Err(BenchError::Interrupted);
+            }
             let mut answer = self.answer(file, samples)?;
             answer.start = Some(start as f64 / f64::from(SampleRate::SPEECH.0));
             tell(&answer);

@@ -202,6 +202,10 @@ impl fmt::Display for EncoderRow {
         }
         let here = match (self.here, self.name) {
             (true, _) => "yes".to_owned(),
+            (false, emobox_encoder::EGEMAPS) => {
+                "no: `pip install opensmile`, or EMOBOX_PYTHON=PATH of a Python that has it"
+                    .to_owned()
+            }
             (false, name) => format!(
                 "no: `emobox encoders pull {name}`, or --encoder {name}=DIR for a folder of yours"
             ),

@@ -351,7 +351,7 @@ pub(crate) struct ProbeHow {
     pub(crate) head: Option<String>,
     /// How often the training part is gone through, a tenth of it warm-up; part of the protocol [default: the experiment's,
     /// else 100]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(crate) epochs: Option<usize>,
     /// What classes weigh in the training loss [default: the experiment's, else none]
     #[arg(long, value_parser = choice::<ClassWeighting>(), value_name = "HOW")]

@@ -192,7 +192,7 @@ impl FromStr for Perturbation {
                 let rate = rate.strip_suffix('k').and_then(|rate| rate.parse().ok());
                 Kind::Codec {
                     codec: Codec::named(codec).ok_or_else(unknown)?,
-                    kilobits: rate.filter(|k| (1..=512).contains(k)).ok_or_else(unknown)?,
+                    kilobits: rate.filter(|k| (8..=160).contains(k)).ok_or_else(unknown)?,
                 }
             }
             (name, Some(value)) => Kind::Noise {

@@ -41,9 +41,11 @@ impl Door {
     /// to 127.0.0.1 sends its own name, and is refused.
     fn knows(self, host: &str) -> bool {
         let names = ["127.0.0.1", "localhost", "[::1]"];
-        names
-            .iter()
-            .any(|name| host == format!("{name}:{}", self.port))
+        let host = host.to_ascii_lowercase();
+        names.iter().any(|name| {
+            // Browsers leave out the port that they would take anyway.
+            host == format!("{name}:{}", self.port) || self.port == 80 && host == *name
+        })
     }
 
     /// Reads a request. `stream` is written to only where the client asks whether to go on.
@@ -197,6 +199,14 @@ mod tests {
         let request = asked(text).unwrap();
         assert_eq!((&*request.method, &*request.path), ("POST", "/hear"));
         assert_eq!(request.body, b"abcde");
+    }
+
+    #[test]
+    fn this_machine_has_several_names() {
+        let knows = |port, host: &str| Door { port, most: 0 }.knows(host);
+        assert!(knows(8765, "LocalHost:8765") && knows(8765, "[::1]:8765"));
+        assert!(knows(80, "127.0.0.1") && knows(80, "localhost:80"));
+        assert!(!knows(8765, "localhost") && !knows(80, "evil.example"));
     }
 
     #[test]

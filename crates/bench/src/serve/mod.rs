@@ -3,23 +3,26 @@
 mod http;
 
 use crate::{Answer, BenchError, Context, Predictor, Windows};
-use emobox_audio::{LoadOptions, load_bytes};
+use emobox_audio::{LoadOptions, SampleRate, load_bytes, probe_bytes};
 use http::{Door, Refusal, Request, answer};
 use serde::Serialize;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Bytes of a clip that are taken: half an hour at 16 kHz.
+/// Bytes of a clip that are taken.
 const LARGEST: usize = 64 << 20;
+
+/// Seconds of a clip that are heard: what an encoder without a window of its own hears at once.
+const LONGEST: f64 = 900.0;
 
 /// Connections in hand at once; a page needs one or two.
 const MOST_CONNECTIONS: usize = 8;
 
-/// How long a client may take to send a piece.
+/// How long a client may take over a request, and over taking the answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often the end is looked for while nobody asks.
@@ -116,10 +119,11 @@ impl ListenPage {
                         let open = &open;
                         if open.fetch_add(1, Ordering::Relaxed) >= MOST_CONNECTIONS {
                             open.fetch_sub(1, Ordering::Relaxed);
+                            refuse(stream);
                             continue;
                         }
                         scope.spawn(move || {
-                            self.converse(stream, door);
+                            self.converse(stream, door, context);
                             open.fetch_sub(1, Ordering::Relaxed);
                         });
                     }
@@ -132,18 +136,21 @@ impl ListenPage {
         Ok(())
     }
 
-    fn converse(&self, mut stream: TcpStream, door: Door) {
+    fn converse(&self, mut stream: TcpStream, door: Door, context: Context<'_>) {
         let patient = stream
             .set_nonblocking(false)
-            .and_then(|()| stream.set_read_timeout(Some(PATIENCE)))
+            .and_then(|()| stream.set_read_timeout(Some(LOOK_AGAIN)))
             .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
         if patient.is_err() {
             return;
         }
-        match door
-            .read(&mut stream)
-            .and_then(|request| self.reply(&request))
-        {
+        let mut client = Client {
+            stream: &stream,
+            until: Instant::now() + PATIENCE,
+            context,
+        };
+        let request = door.read(&mut client);
+        match request.and_then(|request| self.reply(&request, context)) {
             Ok((kind, body)) => answer(&mut stream, "200 OK", kind, &body),
             Err(refusal) => {
                 let reason = refusal.reason.as_bytes();
@@ -162,7 +169,11 @@ impl ListenPage {
         }
     }
 
-    fn reply(&self, request: &Request) -> Result<(&'static str, Vec<u8>), Refusal> {
+    fn reply(
+        &self,
+        request: &Request,
+        context: Context<'_>,
+    ) -> Result<(&'static str, Vec<u8>), Refusal> {
         let text = |kind, text: &str| Ok((kind, text.as_bytes().to_vec()));
         match (&*request.method, &*request.path) {
             ("GET", "/") => text("text/html; charset=utf-8", HTML),
@@ -171,7 +182,7 @@ impl ListenPage {
             ("GET", "/recorder.js") => text("text/javascript; charset=utf-8", RECORDER),
             ("GET", "/about") => Ok(("application/json", self.about.clone())),
             ("POST", "/hear") => {
-                let heard = self.hear(&request.body);
+                let heard = self.hear(&request.body, context);
                 let heard =
                     heard.map_err(|e| Refusal::new("422 Unprocessable Content", e.to_string()))?;
                 Ok((
@@ -186,12 +197,68 @@ impl ListenPage {
         }
     }
 
-    fn hear(&self, clip: &[u8]) -> Result<Heard, BenchError> {
-        let name = Path::new("clip");
+    fn hear(&self, clip: &[u8], context: Context<'_>) -> Result<Heard, BenchError> {
         let _turn = self.turn.lock();
+        // Looked at before it is decoded: a few bytes of silence may be hours.
+        let info = probe_bytes(clip.to_vec(), "clip")?;
+        within(info.frames.unwrap_or_default() as usize, info.sample_rate)?;
         let samples = load_bytes(clip.to_vec(), "clip", &LoadOptions::default())?;
-        self.predictor
-            .hear(name, &samples, self.windows)
-            .map(|(whole, windows)| Heard { whole, windows })
+        within(samples.len(), SampleRate::SPEECH)?;
+        let (whole, windows) =
+            self.predictor
+                .hear(Path::new("clip"), &samples, self.windows, context)?;
+        Ok(Heard { whole, windows })
+    }
+}
+
+/// Refuses a clip of so many samples if it is too long.
+fn within(samples: usize, rate: SampleRate) -> Result<(), BenchError> {
+    let seconds = samples as f64 / f64::from(rate.0.max(1));
+    if seconds <= LONGEST {
+        return Ok(());
+    }
+    Err(BenchError::Call(format!(
+        "the clip takes {seconds:.0} s; up to {LONGEST:.0} s are heard here, `emobox predict --window SECONDS` hears any"
+    )))
+}
+
+/// Says to one client too many that it is.
+fn refuse(mut stream: TcpStream) {
+    let patience = Some(LOOK_AGAIN);
+    if stream.set_nonblocking(false).is_ok() && stream.set_write_timeout(patience).is_ok() {
+        let status = "503 Service Unavailable";
+        let reason = b"too many connections at once; try again";
+        answer(&mut stream, status, "text/plain; charset=utf-8", reason);
+    }
+}
+
+/// A client that has so long for all of its request, and no longer than the user lets the page stand.
+struct Client<'a> {
+    stream: &'a TcpStream,
+    until: Instant,
+    context: Context<'a>,
+}
+
+impl Read for Client<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if self.context.stopped() || Instant::now() >= self.until {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            match self.stream.read(to) {
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Client<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(session: &Session<'_>, args: &ListenArgs) -> anyhow::Result<Ou
             (predictor, choice.name, None)
         }
     };
-    let hop = args.hop.unwrap_or(args.window / 4.0);
+    let hop = args.hop.unwrap_or((args.window / 4.0).max(0.05));
     let page = ListenPage::new(predictor, &name, card.as_deref(), args.window, hop)?;
     let (listener, address) = ListenPage::bind(args.port)?;
     if session.json {

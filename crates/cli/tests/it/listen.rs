@@ -105,6 +105,21 @@ fn a_clip_is_heard_whole_and_in_windows() {
         .collect();
     assert_eq!(starts, [0.0, 0.5, 1.0, 1.3]);
 
+    // A clip is measured before it is heard: one of 960 s.
+    let (status, reason) = post("", &wav(&vec![0; 960 * 16_000]));
+    assert_eq!(status, 422);
+    assert!(String::from_utf8_lossy(&reason).contains("the clip takes 960 s; up to 900 s"));
+
+    // Clients that say nothing keep the page from others, who are told, and not from its end.
+    let idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(&host).unwrap()).collect();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let mut answer = String::new();
+    let mut one_more = TcpStream::connect(&host).unwrap();
+    one_more.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer:?}");
+    drop(idle);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+
     // The page says of a clip what the command says of the file.
     program.write("clip.wav", &clip);
     let told = program

@@ -107,7 +107,7 @@ mod tests {
             grouped(&notes),
             [
                 "synthetic speech",
-                "emodb 3, meld 12 files were skipped while reading the raw release; /home/reports/….json names them.",
+                "emodb 3, meld 12 files were skipped while reading the raw release; /home/reports/….json has their names.",
                 "urdu, meld: no metadata",
             ]
         );
