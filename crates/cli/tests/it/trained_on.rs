@@ -244,5 +244,5 @@ fn epochs_are_part_of_the_protocol() {
     ];
     program
         .run(&[&none[..], &["--epochs", "0"]].concat())
-        .fails_with(2, &["at least 1 epoch"]);
+        .fails_with(2, &["0 is not in 1..=100000"]);
 }
