@@ -5,7 +5,7 @@ mod perturbed;
 use crate::as_published::set_as_published;
 use crate::errors::{colour_maps, errors_of};
 use crate::evaluate::prediction;
-use crate::extract::{Beside, Extracted, extract_on, matches_audio, plan_extraction};
+use crate::extract::{Beside, Extracted, extract_on, matches_audio, plan_extraction, store_folder};
 use crate::heard::heard;
 use crate::layers::{layer_curve_of, train_layers};
 use crate::maps::draw_maps;
@@ -86,9 +86,8 @@ impl<'a> Cell<'a> {
     ) -> Result<Self, BenchError> {
         let description = shop.description(encoder)?;
         let plan = plan_extraction(&corpus, &description, &shop.options)?;
-        let name = format!("{encoder}{}", shop.options.of(&description).variant());
         Ok(Self {
-            folder: shop.home.features(&corpus.name, &name),
+            folder: store_folder(shop.home, &corpus.name, &description, &shop.options),
             choice: shop.choice(encoder)?,
             encoder: description,
             scheme: shop.experiment.schemes.first(),

@@ -65,17 +65,16 @@ impl Checked {
     /// Whether a run can begin: there is room for the features, the devices are there, and corpora that are compared share
     /// classes.
     pub(crate) fn may_begin(&self) -> Result<(), BenchError> {
-        let mut findings = self.findings.iter();
-        match findings.find(|finding| [DISK, CLASSES, DEVICE].contains(&finding.subject.as_str())) {
-            None => Ok(()),
-            Some(finding) if finding.subject == DISK => {
-                Err(BenchError::TooLittleDisk(finding.problem.clone()))
+        let stops = |finding: &Finding| {
+            let problem = finding.problem.clone();
+            match &*finding.subject {
+                DISK => Some(BenchError::TooLittleDisk(problem)),
+                DEVICE => Some(BenchError::NoDevice(problem)),
+                CLASSES => Some(BenchError::Call(problem)),
+                _ => None,
             }
-            Some(finding) if finding.subject == DEVICE => {
-                Err(BenchError::NoDevice(finding.problem.clone()))
-            }
-            Some(finding) => Err(BenchError::Call(finding.problem.clone())),
-        }
+        };
+        self.findings.iter().find_map(stops).map_or(Ok(()), Err)
     }
 }
 

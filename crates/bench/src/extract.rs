@@ -8,7 +8,7 @@ mod round;
 pub(crate) use audio::{AudioCache, load_speech, load_utterance};
 
 use crate::memory::half_of_free;
-use crate::{BenchError, Context, Corpus};
+use crate::{BenchError, Context, Corpus, Home};
 use emobox_audio::Perturbation;
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
@@ -19,7 +19,7 @@ use emobox_files::sha256_bytes;
 use rayon::prelude::*;
 use round::Round;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,11 +68,27 @@ pub struct Perturbed {
 impl Perturbed {
     /// Part of a folder's name: other utterances, or another version of the program that does it, make another store.
     fn variant(&self) -> String {
-        let name = self.perturbation.to_string().replace([':', '@'], "-");
+        let name = in_a_path(&self.perturbation);
         let all = serde_json::json!([self.identity, *self.keys]);
         let digest = sha256_bytes(all.to_string().as_bytes());
         format!("+{name}-{}", digest.short())
     }
+}
+
+/// `noise:10dB` as part of a file's name.
+pub(crate) fn in_a_path(perturbation: &Perturbation) -> String {
+    perturbation.to_string().replace([':', '@'], "-")
+}
+
+/// Where the features of a corpus under an encoder lie.
+pub(crate) fn store_folder(
+    home: &Home,
+    corpus: &str,
+    encoder: &Description,
+    options: &ExtractOptions,
+) -> PathBuf {
+    let name = format!("{}{}", encoder.info().name, options.of(encoder).variant());
+    home.features(corpus, &name)
 }
 
 impl ExtractOptions {

@@ -66,7 +66,7 @@ impl Workshop<'_> {
     /// Bytes for the utterances in hand beside features that are held.
     pub(crate) fn memory_beside(&self, held: Option<&Rc<HeldShards>>) -> Option<usize> {
         match held {
-            Some(_) => Some(self.options.memory.unwrap_or_else(half_of_free) / PARTS),
+            Some(_) => Some(self.memory_for_features()),
             None => self.options.memory,
         }
     }

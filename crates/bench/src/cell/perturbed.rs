@@ -1,11 +1,12 @@
 //! The test parts of a cell heard through noise, rooms and codecs, by the probes that were trained on the audio as it is.
 
 use super::{Cell, by_seed};
-use crate::extract::{Beside, Perturbed, extract_on};
+use crate::evaluate::prediction;
+use crate::extract::{Beside, Perturbed, extract_on, in_a_path, store_folder};
 use crate::plan::Done;
 use crate::results::seed_file;
 use crate::train::{FoldJob, Jobs, probe_folder};
-use crate::{BenchError, Corpus, ExtractOptions, KeepFeatures, plan_extraction};
+use crate::{BenchError, ExtractOptions, KeepFeatures, plan_extraction};
 use emobox_audio::Perturbation;
 use emobox_features::{Store, StorePlan};
 use emobox_files::{read_json, write_atomic_with, write_json};
@@ -45,8 +46,7 @@ impl Cell<'_> {
                 ..self.shop.options.clone()
             };
             let plan = plan_extraction(&self.corpus, &self.encoder, &options)?;
-            let folder_name = format!("{}{}", self.name(), options.variant());
-            let folder = self.shop.home.features(&self.corpus.name, &folder_name);
+            let folder = store_folder(self.shop.home, &self.corpus.name, &self.encoder, &options);
             self.hear(&options, &folder)?;
             let store = Store::open(&folder, plan.header())?;
             let perturbed = self.answers(&jobs, &outcomes, &store)?;
@@ -121,7 +121,10 @@ impl Cell<'_> {
             for (place, selected) in outcome.selected.iter().enumerate() {
                 let folder = job.folder.join(probe_folder(place, selected.point.seed));
                 let probe = Probe::load(&folder)?;
-                let answer = |item: &Predicted| answer(corpus, job.fold, &probe, store, item);
+                let answer = |asked: &Predicted| {
+                    let answered = answer(&probe, store, asked)?;
+                    Ok(prediction(corpus, outcome, &answered))
+                };
                 let items = selected.predictions.par_iter().map(answer);
                 let items = items.collect::<Result<Vec<_>, BenchError>>()?;
                 if seeds.len() <= place {
@@ -186,33 +189,20 @@ impl Cell<'_> {
     }
 }
 
-fn answer(
-    corpus: &Corpus,
-    fold: u32,
-    probe: &Probe,
-    store: &Store,
-    item: &Predicted,
-) -> Result<Prediction, BenchError> {
-    let scores = probe.predict(&store.get(&item.key)?)?;
-    let classes = probe.classes();
-    let utterance = corpus.utterance(&item.key);
-    Ok(Prediction {
-        key: item.key.clone(),
-        fold,
-        label: classes[item.label].clone(),
-        prediction: classes[most_probable(&scores)].clone(),
-        scores: classes.iter().cloned().zip(scores).collect(),
-        speaker: utterance.and_then(|u| u.speaker.clone()),
-        gender: utterance.and_then(|u| u.gender.clone()),
+/// The probe's answer to what it was asked before.
+fn answer(probe: &Probe, store: &Store, asked: &Predicted) -> Result<Predicted, BenchError> {
+    let log_probabilities = probe.predict(&store.get(&asked.key)?)?;
+    Ok(Predicted {
+        key: asked.key.clone(),
+        label: asked.label,
+        prediction: most_probable(&log_probabilities),
+        log_probabilities,
     })
 }
 
-/// `noise:10dB` as part of a file's name.
+/// What the files of a perturbation are called.
 fn file_name(perturbation: &Perturbation) -> String {
-    format!(
-        "perturbed-{}",
-        perturbation.to_string().replace([':', '@'], "-")
-    )
+    format!("perturbed-{}", in_a_path(perturbation))
 }
 
 /// Where the record lies in the folder of the cell's probes.
