@@ -66,10 +66,6 @@ fn done(transcript: Transcript) -> Transcript {
     transcript
 }
 
-fn json(program: &Program, file: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(program.path(file)).unwrap()).unwrap()
-}
-
 fn headline<'a>(scores: &'a Value, partition: &str) -> &'a Value {
     let runs = scores["runs"].as_array().unwrap();
     let is_it = |run: &&Value| run["headline"] == true && run["partition"] == partition;
@@ -103,8 +99,8 @@ fn a_corpus_whose_classes_differ_in_duration_alone_warns_and_one_where_nothing_d
         &["--scheme", "speaker"],
     );
     let (scores, report) = (
-        json(&program, "out/scores.json"),
-        json(&program, "out/report.json"),
+        program.json("out/scores.json"),
+        program.json("out/report.json"),
     );
     let nuisance = |corpus: &str| {
         let mut runs = scores["runs"].as_array().unwrap().iter();
@@ -155,7 +151,7 @@ fn a_leak_is_measured_by_the_partition_without_one() {
     )
     .stdout;
     assert!(table.contains("UA less speaker's"), "{table}");
-    let scores = json(&program, "out/scores.json");
+    let scores = program.json("out/scores.json");
     let (paper, speaker) = (headline(&scores, "paper"), headline(&scores, "speaker"));
     assert!(
         paper["audit"]
@@ -191,7 +187,7 @@ fn a_leak_is_measured_by_the_partition_without_one() {
         &["own=own"],
         &["--scheme", "paper", "--protocol", "paper"],
     );
-    let alone = json(&program, "out/scores.json");
+    let alone = program.json("out/scores.json");
     assert_eq!(headline(&alone, "paper")["ua"], paper["ua"]);
     assert!(alone["leaks"].is_null() || alone["leaks"].as_array().unwrap().is_empty());
 }
@@ -235,7 +231,7 @@ fn scores_of_encoders_that_have_heard_a_corpus_are_marked() {
     assert!(!row("own").contains('†'), "{table}");
     let note = "† emotion2vec-plus-seed on emodb: fine-tuned on the academic corpora of EmoBox with their labels";
     assert!(table.contains(note), "{table}");
-    let scores = json(&program, "out/scores.json");
+    let scores = program.json("out/scores.json");
     for run in scores["runs"].as_array().unwrap() {
         let knows = run["encoder"] == "emotion2vec-plus-seed" && run["corpus"] == "emodb";
         assert_eq!(run["heard"].is_string(), knows, "{run}");
@@ -305,14 +301,14 @@ fn cells_across_corpora_and_labellers_that_have_heard_them_are_marked() {
         table.contains("† emotion2vec-plus-seed has heard emodb in training"),
         "{table}"
     );
-    let scores = json(&program, "out/scores.json");
+    let scores = program.json("out/scores.json");
     for matrix in scores["cross"].as_array().unwrap() {
         for cell in matrix["cells"].as_array().unwrap() {
             let knows = matrix["encoder"] == "emotion2vec-plus-seed" && cell["test"] == "emodb";
             assert_eq!(cell["heard"].is_string(), knows, "{cell}");
         }
     }
-    let notes = json(&program, "out/report.json")["notes"].to_string();
+    let notes = program.json("out/report.json")["notes"].to_string();
     for told in [
         "The labeller emotion2vec-plus-seed was trained with emotion labels on corpora that it labels here (emodb)",
         "emotion2vec-plus-seed chose the test utterances and is one of the encoders that are compared",
@@ -350,7 +346,7 @@ fn the_layer_of_a_curve_is_chosen_on_validation() {
         &["own=own"],
         &["--encoder", &small, "--layer-curve"],
     );
-    let report = json(&program, "out/report.json");
+    let report = program.json("out/report.json");
     let curves = report["layers"].as_array().unwrap();
     let curve = curves
         .iter()
@@ -397,7 +393,7 @@ fn a_curve_with_the_tables_own_head_is_what_each_layer_scores_alone() {
     // A sum of layers is a protocol that a verifier knows.
     program.succeed(&["submit", "out", "--system", "a sum of layers"]);
     program.succeed(&["verify", "submission.json", "--training-seeds", "1"]);
-    let curve = json(&program, "out/report.json")["layers"][0].clone();
+    let curve = program.json("out/report.json")["layers"][0].clone();
     let head = curve["head"].as_str().unwrap();
     assert!(
         head.contains("the table's own head (linear-relu-mean-linear)"),
@@ -407,7 +403,7 @@ fn a_curve_with_the_tables_own_head_is_what_each_layer_scores_alone() {
     assert_eq!(points.len(), 3);
     for layer in [0_u64, 2] {
         done(call(&["--layers", &layer.to_string()]));
-        let alone = json(&program, "out/scores.json");
+        let alone = program.json("out/scores.json");
         let point = points.iter().find(|point| point["layer"] == layer);
         assert_eq!(
             point.unwrap()["ua"],

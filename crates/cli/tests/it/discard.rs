@@ -2,8 +2,6 @@
 
 use crate::program::{Program, tone, tones, wav};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 /// `bench` of a corpus with an encoder in a home of its own.
 fn bench<'a>(corpus: &'a str, home: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -117,19 +115,8 @@ fn a_killed_run_encodes_again_and_keeps_its_folds() {
     program.succeed(&bench("corpus=corpus", "kept", &usual));
     let discard = [&usual[..], &["--features", "discard"]].concat();
     let call = bench("corpus=corpus", "killed", &discard);
-    let mut child = program
-        .command(&call)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
     let home = program.path("killed");
-    let begun = Instant::now();
-    while outcomes(&home).is_empty() && begun.elapsed() < Duration::from_secs(120) {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    Program::kill_once(&mut program.command(&call), || !outcomes(&home).is_empty());
     let before = outcomes(&home);
     assert!((1..4).contains(&before.len()), "{before:?}");
     let store = home.join("features/corpus/fbank");

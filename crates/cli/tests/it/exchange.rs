@@ -34,9 +34,7 @@ fn every_form_has_the_scores() {
         "x/wandb",
     ];
     program.succeed(&call);
-    let scores: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(program.path("results/scores.json")).unwrap())
-            .unwrap();
+    let scores = program.json("results/scores.json");
     let runs = scores["runs"].as_array().unwrap();
     let ua = &runs.iter().find(|run| run["headline"] == true).unwrap()["ua"];
 

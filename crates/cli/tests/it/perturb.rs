@@ -4,8 +4,7 @@ use crate::program::{Program, tones};
 use serde_json::Value;
 
 fn scores(program: &Program) -> Value {
-    let text = std::fs::read(program.path("results/scores.json")).unwrap();
-    serde_json::from_slice(&text).unwrap()
+    program.json("results/scores.json")
 }
 
 #[test]

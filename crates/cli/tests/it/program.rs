@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The shared real data; tests that ask for it are ignored where it is not.
 pub(crate) fn shared(path: &str) -> PathBuf {
@@ -65,6 +66,30 @@ impl Program {
         let transcript = self.run(arguments);
         assert_eq!(transcript.code, Some(0), "{}", transcript.stderr);
         transcript
+    }
+
+    /// A JSON file of this test's own folder.
+    pub(crate) fn json(&self, file: &str) -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(self.path(file)).unwrap()).unwrap()
+    }
+
+    /// Starts a command and kills it once a state is reached, as SIGKILL does: nothing is finished or tidied up.
+    pub(crate) fn kill_once(command: &mut Command, reached: impl Fn() -> bool) {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while !reached() {
+            let waits = begun.elapsed() < Duration::from_secs(300);
+            let runs = child.try_wait().unwrap().is_none();
+            // It may have ended between the two looks.
+            assert!(waits && runs || reached(), "the state was never reached");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Runs a command whose standard output is a full disk: it fails, and says that the result is lost.

@@ -31,10 +31,6 @@ fn corpus(program: &Program) {
     program.succeed(&["prepare", "hidden", "--raw", "corpus"]);
 }
 
-fn json(program: &Program, file: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(program.path(file)).unwrap()).unwrap()
-}
-
 /// Every file below a folder by its path.
 fn files(program: &Program, folder: &str) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -85,7 +81,7 @@ fn what_is_given_out_tells_nothing_of_the_labels() {
     ];
     let sealed: Value = serde_json::from_str(&program.succeed(&call).stdout).unwrap();
     assert_eq!(sealed["recordings"], 36);
-    let (set, key) = (json(&program, "set/set.json"), json(&program, "key.json"));
+    let (set, key) = (program.json("set/set.json"), program.json("key.json"));
     assert_eq!(set["commitment"], sealed["commitment"]);
     let given = files(&program, "set");
     assert_eq!(given.len(), 37);
@@ -132,7 +128,7 @@ fn what_is_given_out_tells_nothing_of_the_labels() {
     assert!(runs > 8, "{labels:?}");
     // Sealed again, nothing can be matched with the first set.
     program.succeed(&["seal", "hidden", "--out", "again", "--key", "again.json"]);
-    let again = json(&program, "again/set.json");
+    let again = program.json("again/set.json");
     let known = set["ids"].as_array().unwrap();
     assert!(
         !again["ids"]
@@ -148,7 +144,7 @@ fn the_key_scores_answers_and_no_other_key_does() {
     let program = Program::new();
     corpus(&program);
     program.succeed(&["seal", "hidden", "--out", "set", "--key", "key.json"]);
-    let key = json(&program, "key.json");
+    let key = program.json("key.json");
     let verify = |answers: &str, key: &str| {
         program.run(&["verify", answers, "--key", key, "--set", "set", "--json"])
     };
@@ -216,7 +212,7 @@ fn answers_that_are_no_answers_are_refused_without_a_label() {
     let program = Program::new();
     corpus(&program);
     program.succeed(&["seal", "hidden", "--out", "set", "--key", "key.json"]);
-    let key = json(&program, "key.json");
+    let key = program.json("key.json");
     let right = answers(&key, |_, item| label(item));
     let refused = |name: &str, text: &str, reason: &str| {
         program.write(name, text.as_bytes());
@@ -294,7 +290,7 @@ fn a_trained_probe_answers_a_sealed_test_part() {
     let hidden: Value = serde_json::from_str(&program.succeed(&verify).stdout).unwrap();
     assert_eq!(hidden["runs"][0]["corpus"], "challenge");
     // The samples are those of the corpus, so the answers are those of the benchmark.
-    let open = json(&program, "out/scores.json");
+    let open = program.json("out/scores.json");
     let runs = open["runs"].as_array().unwrap();
     let fold = runs
         .iter()

@@ -29,14 +29,10 @@ fn packed_with(options: &[&str]) -> Program {
     program
 }
 
-fn read(program: &Program, file: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(program.path(file)).unwrap()).unwrap()
-}
-
 #[test]
 fn another_machine_with_the_same_corpus_verifies_it() {
     let program = packed();
-    let entry = &read(&program, "submission.json")["entries"][0];
+    let entry = &program.json("submission.json")["entries"][0];
     for digest in ["manifest_digest", "partition_digest", "store_digest"] {
         assert_eq!(entry[digest].as_str().map(str::len), Some(64), "{digest}");
     }
@@ -47,7 +43,7 @@ fn another_machine_with_the_same_corpus_verifies_it() {
     program.succeed(&[&prepare[..], &["--home", "elsewhere"]].concat());
     let verify = ["verify", "submission.json", "--home", "elsewhere", "--json"];
     let verified: Value = serde_json::from_str(&program.succeed(&verify).stdout).unwrap();
-    let claimed = read(&program, "out/scores.json");
+    let claimed = program.json("out/scores.json");
     for score in ["fold", "n", "ua", "wa", "macro_f1", "ua_ci", "confusion"] {
         assert_eq!(
             verified["runs"][0][score], claimed["runs"][0][score],
@@ -206,7 +202,7 @@ fn forge(program: &Program) {
     let manifest = "home/corpora/tones/manifest.jsonl";
     let scored = program.succeed(&["evaluate", file, "--manifest", manifest, "--json"]);
     let scored: Value = serde_json::from_str(&scored.stdout).unwrap();
-    let mut report = read(program, "out/report.json");
+    let mut report = program.json("out/report.json");
     for run in report["scores"]["runs"].as_array_mut().unwrap() {
         let runs = scored["runs"].as_array().unwrap();
         let mut own = runs
@@ -279,7 +275,7 @@ fn a_rerun_tells_a_trained_run_from_copied_labels() {
 #[test]
 fn several_training_seeds_and_partitions_are_packed_and_verified() {
     let program = packed_with(&["--training-seeds", "2", "--partition-seed", "7"]);
-    let entry = &read(&program, "submission.json")["entries"][0];
+    let entry = &program.json("submission.json")["entries"][0];
     assert_eq!(entry["further_seeds"].as_array().unwrap().len(), 1);
     assert_eq!(entry["scores"][0]["seeds"]["count"], 2);
     let verify = ["verify", "submission.json", "--home", "home"];

@@ -3,13 +3,6 @@
 use crate::program::{Program, tones};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-
-fn read(program: &Program, path: &str) -> Value {
-    let bytes = std::fs::read(program.path(path)).unwrap();
-    serde_json::from_slice(&bytes).unwrap()
-}
 
 /// `bench` of the tones with spectra and the smallest head into an output folder of its own; its notes.
 fn bench(program: &Program, out: &str, more: &[&str]) -> String {
@@ -42,7 +35,7 @@ fn probes_of_a_device_score_as_the_processor_s_and_are_kept_apart() {
     bench(&program, "device", &["--train-device", "host"]);
     let notes = bench(&program, "two", &["--train-device", "host,host"]);
     assert_eq!(jobs(&program), [None, Some("host".to_owned())], "{notes}");
-    let scores = |out: &str| read(&program, &format!("{out}/scores.json"));
+    let scores = |out: &str| program.json(&format!("{out}/scores.json"));
     let (cpu, device) = (scores("cpu"), scores("device"));
     assert_eq!(scores("two"), device);
     let (cpu, device) = (
@@ -134,23 +127,11 @@ fn a_killed_training_goes_on_with_the_same_bits() {
         let home = program.path(&killed);
         let mut last = 0;
         for _ in 0..2 {
-            let mut child = program
-                .command(&paper(device, &killed))
-                .env("EMOBOX_SAVE_SECONDS", "0")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            let begun = Instant::now();
-            while saved_epoch(&home).is_none_or(|epoch| epoch <= last) {
-                let waits = begun.elapsed() < Duration::from_secs(300);
-                let runs = child.try_wait().unwrap().is_none();
-                assert!(waits && runs, "{device}: no state after epoch {last}");
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            // `Child::kill` is SIGKILL.
-            child.kill().unwrap();
-            child.wait().unwrap();
+            let mut command = program.command(&paper(device, &killed));
+            let command = command.env("EMOBOX_SAVE_SECONDS", "0");
+            Program::kill_once(command, || {
+                saved_epoch(&home).is_some_and(|epoch| epoch > last)
+            });
             let reached = saved_epoch(&home).unwrap_or(8);
             assert!((last + 1..8).contains(&reached), "{device}: {reached}");
             last = reached;
@@ -159,7 +140,7 @@ fn a_killed_training_goes_on_with_the_same_bits() {
         assert_eq!(saved_epoch(&home), None);
         let (found, expected) = (trained(&program, &killed), trained(&program, &whole));
         assert!(expected.len() > 5 && found == expected, "{device}");
-        let scores = |home: &str| read(&program, &format!("{home}/scores.json"));
+        let scores = |home: &str| program.json(&format!("{home}/scores.json"));
         assert_eq!(scores(&killed), scores(&whole));
     }
     let predictions = |home: &str| -> Vec<Value> {
@@ -203,7 +184,7 @@ fn epochs_are_part_of_the_protocol() {
     bench(&program, "short", &["--epochs", "5"]);
     assert_eq!(jobs(&program).len(), 2);
     let config = |out: &str| {
-        let scores = read(&program, &format!("{out}/scores.json"));
+        let scores = program.json(&format!("{out}/scores.json"));
         scores["runs"][0]["config"].as_str().unwrap().to_owned()
     };
     assert!(!config("usual").contains("epochs"), "{}", config("usual"));
@@ -213,7 +194,7 @@ fn epochs_are_part_of_the_protocol() {
         config("short")
     );
     let digest = |out: &str| {
-        let scores = read(&program, &format!("{out}/scores.json"));
+        let scores = program.json(&format!("{out}/scores.json"));
         let sources = scores["provenance"]["sources"].as_array().unwrap().clone();
         sources
             .into_iter()
