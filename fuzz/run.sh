@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=$1
 shift
-golden=../crates/encoder/tests/golden/checkpoint
+golden=../crates/checkpoint/tests/golden
 for target in "${@:-$(cargo fuzz list)}"; do
     printf '%s\n' $target
 done | while read -r target; do

@@ -1,6 +1,6 @@
 // Shared by the targets that read checkpoints: opens the bytes and reads all there is in them.
 
-use emobox_encoder::checkpoint::{Checkpoint, CheckpointError};
+use emobox_checkpoint::{Checkpoint, CheckpointError};
 
 /// Bytes that one input may make the reader copy out; beyond it, tensors are opened and not read.
 const READ_BYTES: usize = 1 << 24;

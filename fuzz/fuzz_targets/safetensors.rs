@@ -3,7 +3,7 @@
 
 mod checkpoint;
 
-use emobox_encoder::checkpoint::Checkpoint;
+use emobox_checkpoint::Checkpoint;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

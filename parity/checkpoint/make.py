@@ -1,7 +1,7 @@
-"""Writes the golden checkpoints of crates/encoder/tests/golden/checkpoint.
+"""Writes the golden checkpoints of crates/checkpoint/tests/golden.
 
     pip install -r parity/checkpoint/requirements.txt   # and torch, numpy
-    python parity/checkpoint/make.py crates/encoder/tests/golden/checkpoint
+    python parity/checkpoint/make.py crates/checkpoint/tests/golden
 
 Every file is tiny and seeded. `expected.json` holds, for each file, what PyTorch itself reads back: shapes,
 element types and values of the tensors under their dotted names, and the configurations. The classes of fairseq are
@@ -187,7 +187,7 @@ HOSTILE = {
 
 
 def flat(value, prefix=""):
-    """Dotted names to tensors, as crates/encoder/src/checkpoint/torch/state_dict.rs finds them."""
+    """Dotted names to tensors, as crates/checkpoint/src/torch/state_dict.rs finds them."""
     if isinstance(value, torch.Tensor):
         yield prefix, value
     elif isinstance(value, dict):

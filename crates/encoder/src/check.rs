@@ -1,10 +1,10 @@
 //! What a folder holds, in one screen.
 
-use crate::checkpoint::Checkpoint;
 use crate::detect::{Detected, detect, folder};
 use crate::head::EmotionHead;
 use crate::weights::{Loader, Need, unused};
 use crate::{EncoderError, Normalisation};
+use emobox_checkpoint::Checkpoint;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,5 @@
 //! Which architecture a folder or file holds, how its tensors are called, how it wants its waveform.
 
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint::folder::{Choice, SPEECHBRAIN, choose};
 use crate::config::Config;
 use crate::families::conformer::ConformerConfig;
 use crate::families::data2vec2::{self, Data2Vec2Config};
@@ -14,6 +12,8 @@ use crate::model::ModelConfig;
 use crate::parts::{FrontNorm, PositionalConfig};
 use crate::weights::{Naming, verbatim};
 use crate::{EncoderError, Normalisation};
+use emobox_checkpoint::Checkpoint;
+use emobox_checkpoint::{Choice, SPEECHBRAIN, choose};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

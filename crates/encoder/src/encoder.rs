@@ -1,5 +1,4 @@
 use crate::check::parameters;
-use crate::checkpoint::Checkpoint;
 use crate::description::Description;
 use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
@@ -13,6 +12,7 @@ use crate::{
     LayerSelection, Normalisation, hub, zoo, zoo_entry,
 };
 use emobox_audio::log_mel::FbankOptions;
+use emobox_checkpoint::Checkpoint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};

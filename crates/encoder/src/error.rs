@@ -1,4 +1,4 @@
-use crate::checkpoint::CheckpointError;
+use emobox_checkpoint::CheckpointError;
 use std::path::PathBuf;
 
 /// Why an encoder could not be opened or run.

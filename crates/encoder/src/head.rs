@@ -1,9 +1,9 @@
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint::folder::SPEECHBRAIN;
 use crate::detect::{read_json, read_text};
 use crate::model::ModelConfig;
 use crate::weights::{Naming, Need};
 use crate::{EncoderError, HiddenStates, LayerSelection};
+use emobox_checkpoint::Checkpoint;
+use emobox_checkpoint::SPEECHBRAIN;
 use serde_json::Value;
 use std::path::Path;
 

@@ -4,8 +4,6 @@
 //! architecture it is, checks every tensor that this needs, and [`Encoder::encode`] runs it. Model
 //! code is written once on a small set of operations (`ops`) that a device implements.
 
-pub mod checkpoint;
-
 mod batch;
 mod check;
 mod config;

@@ -2,8 +2,8 @@
 //! that is asked for recorded.
 
 use crate::EncoderError;
-use crate::checkpoint::Checkpoint;
 use crate::ops::{LinearWeights, NormWeights, OpResult, Prepare, Role};
+use emobox_checkpoint::Checkpoint;
 use std::collections::BTreeMap;
 
 /// How the tensors of a checkpoint are called: a prefix, then a spelling of the model's own name.

@@ -1,4 +1,4 @@
-use crate::checkpoint::CheckpointError;
+use emobox_checkpoint::CheckpointError;
 use emobox_files::FileError;
 use std::path::PathBuf;
 

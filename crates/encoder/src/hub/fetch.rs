@@ -1,7 +1,7 @@
 use super::cache::RepositoryCache;
 use super::client::{Client, Remote};
 use super::{DESCRIPTIONS, HubError, HubRequest, Progress, cached};
-use crate::checkpoint::folder::{Choice, choose, shard_names};
+use emobox_checkpoint::{Choice, choose, shard_names};
 use emobox_fetch::{Checksum, Continue, Transfer, Wanted, fetch_file};
 use emobox_files::{join_inside, write_atomic};
 use std::path::{Path, PathBuf};

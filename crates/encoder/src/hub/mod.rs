@@ -17,8 +17,8 @@ pub use error::HubError;
 pub use fetch::fetch;
 pub use settings::{HubSettings, Token};
 
-use crate::checkpoint::folder::{Choice, choose, shard_names};
 use cache::RepositoryCache;
+use emobox_checkpoint::{Choice, choose, shard_names};
 use std::path::{Path, PathBuf};
 
 /// Small files that are taken along where a repository has them: what describes the model.
@@ -39,7 +39,7 @@ pub struct HubRequest {
     pub repository: String,
     /// A branch, a tag or a commit; `main` unless something else is wanted.
     pub revision: String,
-    /// The weights file or index; `None` takes what [`crate::checkpoint::Checkpoint::open`] would choose.
+    /// The weights file or index; `None` takes what [`emobox_checkpoint::Checkpoint::open`] would choose.
     pub weights: Option<String>,
     /// Cache, endpoint, token and so on.
     pub settings: HubSettings,

@@ -2,7 +2,7 @@
 
 mod server;
 
-use emobox_encoder::checkpoint::Checkpoint;
+use emobox_checkpoint::Checkpoint;
 use emobox_encoder::hub::{HubError, HubRequest, HubSettings, Progress, Token, cached, fetch};
 use server::{Answer, COMMIT, Served, Server};
 use std::path::{Path, PathBuf};

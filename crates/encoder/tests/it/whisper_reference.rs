@@ -2,7 +2,7 @@
 
 use crate::shared::{largest_difference, shared};
 use emobox_audio::{LoadOptions, load};
-use emobox_encoder::checkpoint::Checkpoint;
+use emobox_checkpoint::Checkpoint;
 use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
 
 /// Activations reach 12, and f32 products of 384 terms summed in another order differ by parts in a million.

@@ -1,22 +1,22 @@
 //! The instructions, as CPython's `Lib/pickletools.py` describes them, for protocols 0 to 5.
 
-use super::super::limits;
 use super::calls::{self, Outcome};
 use super::reader::{Reader, decode, long, unescape, unquote};
 use super::value::{Arena, Id, Node, Record};
 use super::{PickleError, classes};
+use crate::limits;
 use std::collections::HashMap;
 
 /// A pickle as data.
-pub(in crate::checkpoint) struct Pickle<'a> {
-    pub(in crate::checkpoint) arena: Arena<'a>,
-    pub(in crate::checkpoint) root: Id,
+pub(crate) struct Pickle<'a> {
+    pub(crate) arena: Arena<'a>,
+    pub(crate) root: Id,
     /// Bytes up to and including the final instruction.
-    pub(in crate::checkpoint) consumed: usize,
+    pub(crate) consumed: usize,
 }
 
 /// Reads the pickle at the beginning of `bytes`.
-pub(in crate::checkpoint) fn load(bytes: &[u8]) -> Result<Pickle<'_>, PickleError> {
+pub(crate) fn load(bytes: &[u8]) -> Result<Pickle<'_>, PickleError> {
     let mut machine = Machine {
         reader: Reader { bytes, at: 0 },
         arena: Arena::default(),

@@ -1,11 +1,11 @@
 //! Files byte by byte, for what no program would write.
 
-use emobox_encoder::checkpoint::{Checkpoint, CheckpointError};
+use emobox_checkpoint::{Checkpoint, CheckpointError};
 use std::path::{Path, PathBuf};
 
 /// The folder of files that `parity/checkpoint/make.py` wrote.
 pub(crate) fn goldens() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checkpoint")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
 pub(crate) fn golden(name: &str) -> Vec<u8> {

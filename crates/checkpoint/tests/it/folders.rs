@@ -1,5 +1,5 @@
 use crate::builders::{Pickle, archive, floats, goldens, safetensors};
-use emobox_encoder::checkpoint::{Checkpoint, CheckpointError};
+use emobox_checkpoint::{Checkpoint, CheckpointError};
 use std::path::Path;
 
 fn weights(name: &str, value: f32) -> Vec<u8> {

@@ -1,14 +1,14 @@
-use super::super::{limits, tensor::Dtype};
 use super::PickleError;
+use crate::{limits, tensor::Dtype};
 use std::borrow::Cow;
 
 /// The place of a value in its [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::checkpoint) struct Id(u32);
+pub(crate) struct Id(u32);
 
 /// A value that a pickle describes.
 #[derive(Debug)]
-pub(in crate::checkpoint) enum Node<'a> {
+pub(crate) enum Node<'a> {
     None,
     Bool(bool),
     Int(i64),
@@ -31,34 +31,34 @@ pub(in crate::checkpoint) enum Node<'a> {
 
 /// What a call of a class would have made: its name and all that it was given.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct Record {
-    pub(in crate::checkpoint) class: Id,
+pub(crate) struct Record {
+    pub(crate) class: Id,
     /// The arguments, a tuple.
-    pub(in crate::checkpoint) arguments: Id,
+    pub(crate) arguments: Id,
     /// What `__setstate__` or the instance dictionary would have received.
-    pub(in crate::checkpoint) state: Option<Id>,
+    pub(crate) state: Option<Id>,
     /// Items appended, for subclasses of lists and sets.
-    pub(in crate::checkpoint) items: Vec<Id>,
+    pub(crate) items: Vec<Id>,
     /// Items set, for subclasses of dictionaries.
-    pub(in crate::checkpoint) pairs: Vec<(Id, Id)>,
+    pub(crate) pairs: Vec<(Id, Id)>,
 }
 
 /// A run of elements in another part of the file.
 #[derive(Clone, Debug)]
-pub(in crate::checkpoint) struct Storage {
+pub(crate) struct Storage {
     /// `None` for untyped bytes.
-    pub(in crate::checkpoint) dtype: Option<Dtype>,
+    pub(crate) dtype: Option<Dtype>,
     /// The name of the bytes in the file: a text.
-    pub(in crate::checkpoint) key: Id,
+    pub(crate) key: Id,
     /// Elements (bytes when untyped).
-    pub(in crate::checkpoint) elements: u64,
+    pub(crate) elements: u64,
     /// First element, for the storage views of very old files.
-    pub(in crate::checkpoint) first: u64,
+    pub(crate) first: u64,
 }
 
 /// A view of a storage.
 #[derive(Debug)]
-pub(in crate::checkpoint) enum StoredTensor {
+pub(crate) enum StoredTensor {
     Strided {
         storage: Id,
         /// Given only where the storage is untyped.
@@ -74,7 +74,7 @@ pub(in crate::checkpoint) enum StoredTensor {
 
 /// All values of a pickle, bounded in number.
 #[derive(Debug, Default)]
-pub(in crate::checkpoint) struct Arena<'a> {
+pub(crate) struct Arena<'a> {
     nodes: Vec<Node<'a>>,
     copied: usize,
     tensors: usize,
@@ -117,14 +117,14 @@ impl<'a> Arena<'a> {
     }
 
     /// All storages that the pickle names.
-    pub(in crate::checkpoint) fn storages(&self) -> impl Iterator<Item = &Storage> {
+    pub(crate) fn storages(&self) -> impl Iterator<Item = &Storage> {
         self.nodes.iter().filter_map(|node| match node {
             Node::Storage(storage) => Some(storage.as_ref()),
             _ => None,
         })
     }
 
-    pub(in crate::checkpoint) fn get(&self, id: Id) -> &Node<'a> {
+    pub(crate) fn get(&self, id: Id) -> &Node<'a> {
         &self.nodes[id.0 as usize]
     }
 
@@ -132,14 +132,14 @@ impl<'a> Arena<'a> {
         &mut self.nodes[id.0 as usize]
     }
 
-    pub(in crate::checkpoint) fn text(&self, id: Id) -> Option<&str> {
+    pub(crate) fn text(&self, id: Id) -> Option<&str> {
         match self.get(id) {
             Node::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(in crate::checkpoint) fn class(&self, id: Id) -> Option<&str> {
+    pub(crate) fn class(&self, id: Id) -> Option<&str> {
         match self.get(id) {
             Node::Class(name) => Some(name),
             _ => None,
@@ -147,7 +147,7 @@ impl<'a> Arena<'a> {
     }
 
     /// The items of a tuple or list.
-    pub(in crate::checkpoint) fn items(&self, id: Id) -> Option<&[Id]> {
+    pub(crate) fn items(&self, id: Id) -> Option<&[Id]> {
         match self.get(id) {
             Node::Tuple(items) | Node::List(items) => Some(items),
             _ => None,
@@ -155,7 +155,7 @@ impl<'a> Arena<'a> {
     }
 
     /// The items of a dictionary, or of a record that is one (`defaultdict`).
-    pub(in crate::checkpoint) fn pairs(&self, id: Id) -> Option<&[(Id, Id)]> {
+    pub(crate) fn pairs(&self, id: Id) -> Option<&[(Id, Id)]> {
         match self.get(id) {
             Node::Dict(pairs) => Some(pairs),
             Node::Record(record) if !record.pairs.is_empty() => Some(&record.pairs),
@@ -164,14 +164,14 @@ impl<'a> Arena<'a> {
     }
 
     /// The value under a text key of a dictionary.
-    pub(in crate::checkpoint) fn value(&self, id: Id, key: &str) -> Option<Id> {
+    pub(crate) fn value(&self, id: Id, key: &str) -> Option<Id> {
         let pairs = self.pairs(id)?;
         // The last of equal keys is the one that Python keeps.
         let found = pairs.iter().rev().find(|(k, _)| self.text(*k) == Some(key));
         found.map(|(_, value)| *value)
     }
 
-    pub(in crate::checkpoint) fn unsigned(&self, id: Id) -> Option<u64> {
+    pub(crate) fn unsigned(&self, id: Id) -> Option<u64> {
         match self.get(id) {
             Node::Int(value) => u64::try_from(*value).ok(),
             _ => None,

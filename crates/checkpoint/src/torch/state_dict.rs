@@ -1,9 +1,9 @@
 //! Finds the tensors among everything else that a training program saves.
 
 use super::{Storages, malformed};
-use crate::checkpoint::pickle::{Arena, Id, Node, StoredTensor};
-use crate::checkpoint::tensor::{Dtype, Tensor, row_major_strides};
-use crate::checkpoint::{CheckpointError, limits};
+use crate::pickle::{Arena, Id, Node, StoredTensor};
+use crate::tensor::{Dtype, Tensor, row_major_strides};
+use crate::{CheckpointError, limits};
 use std::collections::HashSet;
 use std::path::Path;
 

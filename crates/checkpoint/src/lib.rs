@@ -4,7 +4,7 @@
 //! files until [`Checkpoint::read`] copies one tensor out as f32.
 
 mod error;
-pub(crate) mod folder;
+mod folder;
 mod limits;
 mod pickle;
 mod safetensors;
@@ -13,6 +13,7 @@ mod tensor;
 mod torch;
 
 pub use error::CheckpointError;
+pub use folder::{Choice, SPEECHBRAIN, choose, shard_names};
 pub use tensor::Dtype;
 
 use emobox_files::{Sha256, sha256_bytes};

@@ -1,5 +1,5 @@
 use crate::builders::{Pickle, Zip, archive, floats, golden, goldens, open};
-use emobox_encoder::checkpoint::{Checkpoint, Dtype};
+use emobox_checkpoint::{Checkpoint, Dtype};
 use serde_json::{Value, json};
 
 /// Every golden file holds exactly the tensors that PyTorch reads from it, and nothing is rounded.

@@ -1,8 +1,8 @@
 //! What the few calls that PyTorch writes mean as data.
 
-use super::super::{limits, tensor::Dtype};
 use super::PickleError;
 use super::value::{Arena, Id, Node, Storage, StoredTensor};
+use crate::{limits, tensor::Dtype};
 
 /// A value, or what is wrong with the call.
 type Meaning<'a> = Result<Node<'a>, String>;

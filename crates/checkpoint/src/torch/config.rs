@@ -1,7 +1,7 @@
 //! The configuration objects of fairseq, FunASR, WavLM and Whisper checkpoints as JSON.
 
-use crate::checkpoint::pickle::{Arena, Id, Node, Record};
-use crate::checkpoint::{CheckpointError, limits};
+use crate::pickle::{Arena, Id, Node, Record};
+use crate::{CheckpointError, limits};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 //! Layout from APPNOTE 6.3 (sections 4.3.6 to 4.5.3), with the 64-bit extensions.
 
 use super::{Storages, check_pickle_size};
-use crate::checkpoint::{CheckpointError, limits};
+use crate::{CheckpointError, limits};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;

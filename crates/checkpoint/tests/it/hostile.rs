@@ -1,5 +1,5 @@
 use crate::builders::{Pickle, Zip, archive, floats, golden, open, refusal, safetensors};
-use emobox_encoder::checkpoint::CheckpointError as Error;
+use emobox_checkpoint::CheckpointError as Error;
 
 /// A tensor record of a safetensors header.
 fn record(dtype: &str, shape: &str, begin: u64, end: u64) -> String {

@@ -16,7 +16,7 @@ const NAMES: [&str; 5] = [
 ];
 const ENDINGS: [&str; 5] = ["safetensors", "pt", "pth", "ckpt", "bin"];
 /// The encoder of a SpeechBrain pipeline.
-pub(crate) const SPEECHBRAIN: &str = "wav2vec2.ckpt";
+pub const SPEECHBRAIN: &str = "wav2vec2.ckpt";
 /// What training programs leave beside the weights.
 const NOT_WEIGHTS: [&str; 6] = [
     "optimizer.pt",
@@ -29,7 +29,7 @@ const NOT_WEIGHTS: [&str; 6] = [
 
 /// What a list of file names offers as weights.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub enum Choice {
     /// This file: weights or an index.
     One(String),
     /// None at all.
@@ -39,7 +39,7 @@ pub(crate) enum Choice {
 }
 
 /// Chooses the weights among file names, which must be sorted.
-pub(crate) fn choose(names: &[String]) -> Choice {
+pub fn choose(names: &[String]) -> Choice {
     for name in NAMES {
         if names.iter().any(|candidate| candidate == name) {
             return Choice::One(name.to_owned());
@@ -97,7 +97,7 @@ pub(super) fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
 }
 
 /// The names of the shards that an index lists, in alphabetical order.
-pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, CheckpointError> {
+pub fn shard_names(index: &Path) -> Result<Vec<String>, CheckpointError> {
     Ok(read_index(index)?.into_keys().collect())
 }
 

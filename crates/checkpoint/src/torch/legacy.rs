@@ -3,10 +3,10 @@
 //! Layout from `torch/serialization.py`, `_legacy_save` (PyTorch 2.x).
 
 use super::{Storages, check_pickle_size, malformed, refusal};
-use crate::checkpoint::CheckpointError;
-use crate::checkpoint::limits;
-use crate::checkpoint::pickle::{self, Node, Pickle};
-use crate::checkpoint::tensor::Dtype;
+use crate::CheckpointError;
+use crate::limits;
+use crate::pickle::{self, Node, Pickle};
+use crate::tensor::Dtype;
 use std::collections::HashMap;
 use std::path::Path;
 
