@@ -2,13 +2,13 @@
 //! `refs/<revision>` with a commit each, and `.locks` beside the repositories.
 
 use super::HubError;
-use emobox_files::join_inside;
-use std::path::{Path, PathBuf};
+use emobox_files::{FileError, join_inside};
+use std::fs::{File, TryLockError};
+use std::path::{Component, Path, PathBuf};
 
 /// The folder of one repository.
 pub(super) struct RepositoryCache {
     root: PathBuf,
-    #[cfg(feature = "hub")]
     locks: PathBuf,
 }
 
@@ -18,7 +18,6 @@ impl RepositoryCache {
         let folder = format!("models--{}", repository.replace('/', "--"));
         Ok(Self {
             root: cache.join(&folder),
-            #[cfg(feature = "hub")]
             locks: cache.join(".locks").join(folder),
         })
     }
@@ -45,91 +44,72 @@ impl RepositoryCache {
     }
 }
 
-#[cfg(feature = "hub")]
-mod writing {
-    use super::{HubError, RepositoryCache, check_etag};
-    use emobox_files::{FileError, join_inside};
-    use std::fs::{File, TryLockError};
-    use std::path::{Component, Path, PathBuf};
-
-    impl RepositoryCache {
-        pub(in super::super) fn blob(&self, etag: &str) -> Result<PathBuf, HubError> {
-            check_etag(etag)?;
-            let folder = self.root.join("blobs");
-            std::fs::create_dir_all(&folder)
-                .map_err(|e| FileError::io("create folder", &folder, e))?;
-            Ok(folder.join(etag))
-        }
-
-        /// Takes the lock that `huggingface_hub` takes for the same file, so that two programs do not
-        /// write the same bytes; `waiting` is called once if it is held.
-        pub(in super::super) fn lock(
-            &self,
-            etag: &str,
-            waiting: impl FnOnce(),
-        ) -> Result<File, HubError> {
-            std::fs::create_dir_all(&self.locks)
-                .map_err(|e| FileError::io("create folder", &self.locks, e))?;
-            let path = self.locks.join(format!("{etag}.lock"));
-            let file = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)
-                .map_err(|e| FileError::io("open", &path, e))?;
-            if let Err(TryLockError::WouldBlock) = file.try_lock() {
-                waiting();
-                file.lock().map_err(|e| FileError::io("lock", &path, e))?;
-            }
-            Ok(file)
-        }
-
-        /// Makes `file` of a snapshot a relative link to a blob, or a copy where links are not to be had.
-        pub(in super::super) fn link(
-            &self,
-            snapshot: &Path,
-            file: &str,
-            blob: &Path,
-        ) -> Result<(), HubError> {
-            let link = join_inside(snapshot, file)?;
-            let folder = link.parent().unwrap_or(snapshot);
-            std::fs::create_dir_all(folder)
-                .map_err(|e| FileError::io("create folder", folder, e))?;
-            let depth = Path::new(file)
-                .components()
-                .filter(|part| matches!(part, Component::Normal(_)))
-                .count();
-            let mut target = PathBuf::new();
-            for _ in 0..=depth {
-                target.push("..");
-            }
-            target.push("blobs");
-            target.push(blob.file_name().unwrap_or_default());
-            if link.is_file() {
-                return Ok(());
-            }
-            // A link whose blob is gone is replaced.
-            if link.symlink_metadata().is_ok() {
-                std::fs::remove_file(&link).map_err(|e| FileError::io("replace", &link, e))?;
-            }
-            symlink(&target, blob, &link).map_err(|e| FileError::io("link", &link, e))?;
-            Ok(())
-        }
+impl RepositoryCache {
+    pub(super) fn blob(&self, etag: &str) -> Result<PathBuf, HubError> {
+        check_etag(etag)?;
+        let folder = self.root.join("blobs");
+        std::fs::create_dir_all(&folder).map_err(|e| FileError::io("create folder", &folder, e))?;
+        Ok(folder.join(etag))
     }
 
-    #[cfg(unix)]
-    fn symlink(target: &Path, _blob: &Path, link: &Path) -> std::io::Result<()> {
-        match std::os::unix::fs::symlink(target, link) {
-            // Another process made the same link meanwhile.
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
+    /// Takes the lock that `huggingface_hub` takes for the same file, so that two programs do not
+    /// write the same bytes; `waiting` is called once if it is held.
+    pub(super) fn lock(&self, etag: &str, waiting: impl FnOnce()) -> Result<File, HubError> {
+        std::fs::create_dir_all(&self.locks)
+            .map_err(|e| FileError::io("create folder", &self.locks, e))?;
+        let path = self.locks.join(format!("{etag}.lock"));
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|e| FileError::io("open", &path, e))?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            waiting();
+            file.lock().map_err(|e| FileError::io("lock", &path, e))?;
         }
+        Ok(file)
     }
 
-    #[cfg(not(unix))]
-    fn symlink(_target: &Path, blob: &Path, link: &Path) -> std::io::Result<()> {
-        std::fs::hard_link(blob, link).or_else(|_| std::fs::copy(blob, link).map(drop))
+    /// Makes `file` of a snapshot a relative link to a blob, or a copy where links are not to be had.
+    pub(super) fn link(&self, snapshot: &Path, file: &str, blob: &Path) -> Result<(), HubError> {
+        let link = join_inside(snapshot, file)?;
+        let folder = link.parent().unwrap_or(snapshot);
+        std::fs::create_dir_all(folder).map_err(|e| FileError::io("create folder", folder, e))?;
+        let depth = Path::new(file)
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .count();
+        let mut target = PathBuf::new();
+        for _ in 0..=depth {
+            target.push("..");
+        }
+        target.push("blobs");
+        target.push(blob.file_name().unwrap_or_default());
+        if link.is_file() {
+            return Ok(());
+        }
+        // A link whose blob is gone is replaced.
+        if link.symlink_metadata().is_ok() {
+            std::fs::remove_file(&link).map_err(|e| FileError::io("replace", &link, e))?;
+        }
+        symlink(&target, blob, &link).map_err(|e| FileError::io("link", &link, e))?;
+        Ok(())
     }
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, _blob: &Path, link: &Path) -> std::io::Result<()> {
+    match std::os::unix::fs::symlink(target, link) {
+        // Another process made the same link meanwhile.
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(not(unix))]
+fn symlink(_target: &Path, blob: &Path, link: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(blob, link).or_else(|_| std::fs::copy(blob, link).map(drop))
 }
 
 /// The names of the files directly in a folder, sorted.
@@ -180,7 +160,6 @@ fn check_commit(commit: &str) -> Result<(), HubError> {
     check(valid, "commit", commit, "hexadecimal digits")
 }
 
-#[cfg(feature = "hub")]
 fn check_etag(etag: &str) -> Result<(), HubError> {
     // It becomes a file name, so a server must not smuggle a path in.
     let valid = (1..=128).contains(&etag.len())

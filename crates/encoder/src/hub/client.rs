@@ -86,10 +86,11 @@ impl<'s> Client<'s> {
         let answer = self.http.send(Method::Get, &url)?;
         self.check_status(answer.status(), &url, revision, "repository or revision")?;
         let bytes = answer.read(LISTING_BYTES)?;
-        serde_json::from_slice(&bytes).map_err(|e| HubError::Malformed {
+        let listing = serde_json::from_slice(&bytes).map_err(|e| FetchError::Malformed {
             url: without_query(&url),
             detail: format!("the listing of the repository is not the expected JSON: {e}"),
-        })
+        })?;
+        Ok(listing)
     }
 
     /// The content's name and size of a file at a commit.
@@ -107,7 +108,7 @@ impl<'s> Client<'s> {
         // What the hub says about a file that it keeps elsewhere comes first.
         let etag = answer.first_header("x-linked-etag");
         let etag = etag.or_else(|| answer.header("etag"));
-        let etag = etag.ok_or_else(|| HubError::Malformed {
+        let etag = etag.ok_or_else(|| FetchError::Malformed {
             url: without_query(&url),
             detail: format!("no etag for {file}; is {} a hub?", self.settings.endpoint),
         })?;
@@ -140,10 +141,11 @@ impl<'s> Client<'s> {
                 status,
                 token: self.settings.token.as_ref().map(|token| token.from.clone()),
             }),
-            _ => Err(HubError::Status {
+            _ => Err(FetchError::Status {
                 url: without_query(url),
                 status,
-            }),
+            }
+            .into()),
         }
     }
 

@@ -1,4 +1,5 @@
 use emobox_checkpoint::CheckpointError;
+use emobox_fetch::FetchError;
 use emobox_files::FileError;
 use std::path::PathBuf;
 
@@ -45,16 +46,9 @@ pub enum HubError {
         /// The cache folder.
         cache: PathBuf,
     },
-    /// No answer from the hub.
-    #[error(
-        "fetch {url}: {detail}; check the connection, or set HF_ENDPOINT to a mirror, or name a local folder"
-    )]
-    Unreachable {
-        /// The address without its query.
-        url: String,
-        /// What went wrong.
-        detail: String,
-    },
+    /// A transfer that failed: no answer, a status without a meaning of its own here, a broken connection, other bytes than promised.
+    #[error("{error}{advice}", error = .0, advice = hub_advice(.0))]
+    Transfer(FetchError),
     /// 404.
     #[error(
         "fetch {repository} (revision {revision}): the hub has no such {what}{}",
@@ -82,22 +76,6 @@ pub enum HubError {
         /// The repository's page.
         page: String,
     },
-    /// Any other status.
-    #[error("fetch {url}: the hub answers {status}")]
-    Status {
-        /// The address without its query.
-        url: String,
-        /// The status.
-        status: u16,
-    },
-    /// An answer that does not follow the protocol.
-    #[error("fetch {url}: {detail}")]
-    Malformed {
-        /// The address without its query.
-        url: String,
-        /// What is wrong with it.
-        detail: String,
-    },
     /// A repository without weights, or with several files and no rule to choose.
     #[error("fetch {repository}: {detail}; it holds {}", found.join(", "))]
     NoWeights {
@@ -108,78 +86,27 @@ pub enum HubError {
         /// Its files (the first few).
         found: Vec<String>,
     },
-    /// The connection broke again and again.
-    #[error(
-        "fetch {file}: the connection broke after {done} of {} bytes: {detail}; what has arrived is kept: \
-         run the same command again to go on from there", total.map_or("?".to_owned(), |t| t.to_string())
-    )]
-    Interrupted {
-        /// The file.
-        file: String,
-        /// Bytes on disk.
-        done: u64,
-        /// Bytes in all, where known.
-        total: Option<u64>,
-        /// The last failure.
-        detail: String,
-    },
-    /// The bytes are not those that the hub promised; they were thrown away.
-    #[error(
-        "fetch {file}: what arrived is not what the hub promised: {what} expected {expected}, got {found}; the bytes \
-         were thrown away: run the same command again, or set HF_ENDPOINT to another mirror"
-    )]
-    Corrupt {
-        /// The file.
-        file: String,
-        /// `sha256` or `bytes`.
-        what: &'static str,
-        /// As promised.
-        expected: String,
-        /// As arrived.
-        found: String,
-    },
 }
 
-/// A failed transfer, with the advice that helps where the server is a hub.
-#[cfg(feature = "hub")]
-impl From<emobox_fetch::FetchError> for HubError {
-    fn from(error: emobox_fetch::FetchError) -> Self {
-        use emobox_fetch::FetchError;
+impl From<FetchError> for HubError {
+    fn from(error: FetchError) -> Self {
         match error {
             FetchError::File(error) => Self::File(error),
-            FetchError::Unreachable { url, detail } => Self::Unreachable { url, detail },
-            FetchError::Status { url, status } => Self::Status { url, status },
-            FetchError::Malformed { url, detail } => Self::Malformed { url, detail },
-            FetchError::Interrupted {
-                file,
-                done,
-                total,
-                detail,
-            } => Self::Interrupted {
-                file,
-                done,
-                total,
-                detail,
-            },
-            FetchError::Corrupt {
-                file,
-                what,
-                expected,
-                found,
-            } => Self::Corrupt {
-                file,
-                what,
-                expected,
-                found,
-            },
-            // Nothing here stops a transfer; were it so, what has arrived is kept as after a cut.
-            other => Self::Interrupted {
-                file: String::new(),
-                done: 0,
-                total: None,
-                detail: other.to_string(),
-            },
+            error => Self::Transfer(error),
         }
+    }
+}
+
+/// What helps where the server is a hub.
+fn hub_advice(error: &FetchError) -> &'static str {
+    match error {
+        FetchError::Unreachable { .. } => {
+            "; HF_ENDPOINT may name a mirror, and a local folder needs no hub"
+        }
+        FetchError::Corrupt { .. } => {
+            ": run the same command again, or set HF_ENDPOINT to another mirror"
+        }
+        _ => "",
     }
 }
 

@@ -2,7 +2,7 @@ use super::cache::RepositoryCache;
 use super::client::{Client, Remote};
 use super::{DESCRIPTIONS, HubError, HubRequest, Progress, cached};
 use emobox_checkpoint::{Choice, choose, shard_names};
-use emobox_fetch::{Checksum, Continue, Transfer, Wanted, fetch_file};
+use emobox_fetch::{Checksum, Continue, FetchError, Transfer, Wanted, fetch_file};
 use emobox_files::{join_inside, write_atomic};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ pub fn fetch(
         Err(error) => {
             let no_answer = matches!(
                 error,
-                HubError::Unreachable { .. } | HubError::Status { .. }
+                HubError::Transfer(FetchError::Unreachable { .. } | FetchError::Status { .. })
             );
             let Some(snapshot) = cached(request).filter(|_| no_answer) else {
                 return Err(error);

@@ -2,18 +2,15 @@
 //!
 //! The layout of the cache (`models--org--name/{blobs,refs,snapshots}`) and the environment variables
 //! are those of the Python library `huggingface_hub`, so that either program finds what the other has
-//! fetched. [`cached`] needs no network; [`fetch`] exists with the cargo feature `hub`.
+//! fetched. [`cached`] needs no network.
 
 mod cache;
-#[cfg(feature = "hub")]
 mod client;
 mod error;
-#[cfg(feature = "hub")]
 mod fetch;
 mod settings;
 
 pub use error::HubError;
-#[cfg(feature = "hub")]
 pub use fetch::fetch;
 pub use settings::{HubSettings, Token};
 
@@ -22,7 +19,6 @@ use emobox_checkpoint::{Choice, choose, shard_names};
 use std::path::{Path, PathBuf};
 
 /// Small files that are taken along where a repository has them: what describes the model.
-#[cfg(feature = "hub")]
 const DESCRIPTIONS: [&str; 6] = [
     "config.json",
     "preprocessor_config.json",

@@ -26,10 +26,6 @@ pub struct HubSettings {
 /// An access token and where it came from. Its value never appears in messages.
 #[derive(Clone)]
 pub struct Token {
-    #[cfg_attr(
-        not(feature = "hub"),
-        expect(dead_code, reason = "only the client sends it")
-    )]
     pub(super) value: String,
     pub(super) from: String,
 }

@@ -4,6 +4,7 @@ mod server;
 
 use emobox_checkpoint::Checkpoint;
 use emobox_encoder::hub::{HubError, HubRequest, HubSettings, Progress, Token, cached, fetch};
+use emobox_fetch::FetchError;
 use server::{Answer, COMMIT, Served, Server};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -229,7 +230,7 @@ fn a_fetch_that_gave_up_is_continued_by_the_next_run() {
     let error = pull(&request(&broken, cache.path())).unwrap_err();
     let message = error.to_string();
     assert!(
-        matches!(error, HubError::Interrupted { done, .. } if done == half as u64),
+        matches!(error, HubError::Transfer(FetchError::Interrupted { done, .. }) if done == half as u64),
         "{message}"
     );
     assert!(message.contains("run the same command again"), "{message}");
@@ -304,7 +305,7 @@ fn a_wrong_beginning_is_thrown_away_once_and_a_wrong_file_refused() {
     let liar = Server::new(&files);
     let error = pull(&request(&liar, cache.path())).unwrap_err();
     assert!(
-        matches!(&error, HubError::Corrupt { what: "sha256", expected, .. } if *expected == etag),
+        matches!(&error, HubError::Transfer(FetchError::Corrupt { what: "sha256", expected, .. }) if *expected == etag),
         "{error}"
     );
     assert!(!partial.exists() && !blobs.join(&etag).exists());
@@ -319,7 +320,10 @@ fn a_file_of_another_size_is_refused() {
     files[2].1.size = 40_000;
     let error = pull(&request(&Server::new(&files), cache.path())).unwrap_err();
     assert!(
-        matches!(error, HubError::Corrupt { what: "bytes", .. }),
+        matches!(
+            error,
+            HubError::Transfer(FetchError::Corrupt { what: "bytes", .. })
+        ),
         "{error}"
     );
     files[2].1.size = 90_000;
@@ -327,10 +331,10 @@ fn a_file_of_another_size_is_refused() {
     assert!(
         matches!(
             error,
-            HubError::Interrupted {
+            HubError::Transfer(FetchError::Interrupted {
                 total: Some(90_000),
                 ..
-            }
+            })
         ),
         "{error}"
     );
@@ -517,7 +521,10 @@ fn without_an_answer_the_cache_serves_and_without_a_cache_the_error_says_so() {
     assert_eq!(instead, 1);
     request.settings.cache = cache.path().join("another");
     let error = pull(&request).unwrap_err();
-    assert!(matches!(error, HubError::Unreachable { .. }), "{error}");
+    assert!(
+        matches!(error, HubError::Transfer(FetchError::Unreachable { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains("HF_ENDPOINT"), "{error}");
 }
 
@@ -531,7 +538,10 @@ fn silence_ends_after_the_timeout() {
     request.settings.timeout = Duration::from_millis(200);
     let start = std::time::Instant::now();
     let error = pull(&request).unwrap_err();
-    assert!(matches!(error, HubError::Unreachable { .. }), "{error}");
+    assert!(
+        matches!(error, HubError::Transfer(FetchError::Unreachable { .. })),
+        "{error}"
+    );
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
@@ -549,7 +559,10 @@ fn redirects_end() {
         Box::new(|_| Some(Answer::status(302).with("location", "file:///etc/passwd"))),
     );
     let error = pull(&request(&astray, cache.path())).unwrap_err();
-    assert!(matches!(error, HubError::Malformed { .. }), "{error}");
+    assert!(
+        matches!(error, HubError::Transfer(FetchError::Malformed { .. })),
+        "{error}"
+    );
 }
 
 /// A renamed repository answers with a redirect on the hub itself, which keeps the token.
