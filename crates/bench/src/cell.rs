@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// What a configuration says last where a GPU trained the probes, before its kind.
-pub(crate) const TRAINED_ON: &str = ", trained on ";
+pub const TRAINED_ON: &str = ", trained on ";
 
 /// A corpus under an encoder.
 pub(crate) struct Cell<'a> {

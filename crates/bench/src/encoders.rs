@@ -17,7 +17,7 @@ pub fn open_encoder(
 }
 
 /// [`open_encoder`] with a stopwatch around every operation.
-pub(crate) fn open_encoder_timed(
+pub fn open_encoder_timed(
     choice: &EncoderChoice,
     precision: ComputePrecision,
     device: Device,
@@ -36,7 +36,7 @@ pub(crate) fn checkpoint_of(choice: &EncoderChoice) -> Result<Option<PathBuf>, B
 }
 
 /// Says so where `precision` costs time on this machine instead of saving it.
-pub(crate) fn warn_of_emulation(precision: ComputePrecision, device: Device, context: Context<'_>) {
+pub fn warn_of_emulation(precision: ComputePrecision, device: Device, context: Context<'_>) {
     if precision == ComputePrecision::Bf16
         && device == Device::Cpu
         && !emobox_encoder::bf16_is_native()
@@ -58,7 +58,7 @@ pub fn usual_precision(device: Device) -> ComputePrecision {
 }
 
 /// The encoder's name of a precision.
-pub(crate) fn kernel_precision(precision: ComputePrecision) -> Precision {
+pub fn kernel_precision(precision: ComputePrecision) -> Precision {
     match precision {
         ComputePrecision::F32 => Precision::F32,
         ComputePrecision::Bf16 => Precision::Bf16,

@@ -285,7 +285,8 @@ impl From<emobox_fetch::UnpackError> for BenchError {
 }
 
 impl BenchError {
-    pub(crate) fn encoder(name: &str, source: EncoderError) -> Self {
+    /// What is wrong with the encoder of this name in the call.
+    pub fn encoder(name: &str, source: EncoderError) -> Self {
         Self::Encoder {
             encoder: name.to_owned(),
             source,
@@ -304,7 +305,7 @@ impl BenchError {
     }
 
     /// Whether every other job would fail in the same way: a full disk.
-    pub(crate) fn stops_everything(&self) -> bool {
+    pub fn stops_everything(&self) -> bool {
         let file = match self {
             Self::File(error) | Self::Feature(emobox_features::FeatureError::File(error)) => error,
             Self::Probe(ProbeError::File(error)) => error,

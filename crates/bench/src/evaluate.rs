@@ -26,7 +26,7 @@ pub fn evaluate(
 }
 
 /// The lines of a `predictions.jsonl`.
-pub(crate) fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
+pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
     let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
     let reader = std::io::BufReader::new(file);
     Ok(read_predictions(reader, &path.display().to_string())?)
@@ -111,7 +111,7 @@ pub(crate) fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicte
 }
 
 /// `scores.json` of one benchmark: no cross-corpus matrices, no comparisons.
-pub(crate) fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
+pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
     ScoresFile {
         schema: SCHEMA,
         provenance,
@@ -125,7 +125,7 @@ pub(crate) fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile 
 }
 
 /// Speakers of the manifest, where a prediction names none.
-pub(crate) fn add_speakers(items: &mut [Prediction], manifest: &Manifest) {
+pub fn add_speakers(items: &mut [Prediction], manifest: &Manifest) {
     let speakers: HashMap<&str, Option<&String>> = manifest
         .utterances
         .iter()

@@ -1,5 +1,5 @@
+use crate::SlurmOptions;
 use crate::choice::{as_text, as_text_or_none};
-use crate::cluster::SlurmOptions;
 use crate::home::is_plain_name;
 use crate::plan::JobStage;
 use crate::{
@@ -281,8 +281,7 @@ impl Experiment {
     pub(crate) fn absolute(&self) -> Result<Self, BenchError> {
         let mut experiment = self.clone();
         for path in experiment.paths() {
-            *path = std::path::absolute(&*path)
-                .map_err(|e| emobox_files::FileError::io("find the place of", &*path, e))?;
+            *path = emobox_files::absolute(path)?;
         }
         Ok(experiment)
     }

@@ -5,7 +5,8 @@ mod batches;
 mod one_by_one;
 mod round;
 
-pub(crate) use audio::{AudioCache, load_speech, load_utterance};
+pub use audio::load_utterance;
+pub(crate) use audio::{AudioCache, load_speech};
 
 use crate::memory::half_of_free;
 use crate::{BenchError, Context, Corpus, Home};

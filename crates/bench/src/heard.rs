@@ -13,7 +13,7 @@ pub(crate) fn facts(encoder: &str, corpus: &str) -> Vec<TrainingFact> {
 }
 
 /// The same in words, for the mark of a score.
-pub(crate) fn heard(encoder: &str, corpus: &str) -> Option<String> {
+pub fn heard(encoder: &str, corpus: &str) -> Option<String> {
     let known = facts(encoder, corpus).into_iter();
     let known: Vec<String> = known
         .map(|fact| format!("{} ({})", fact.how, fact.source))

@@ -9,23 +9,20 @@ mod cards;
 mod cell;
 mod check;
 mod choice;
-mod cluster;
 mod cross;
 mod devices;
 mod disk;
-mod doctor;
-mod download;
 mod encoders;
 mod error;
 mod errors;
 mod evaluate;
 mod experiment;
 mod extract;
+mod finished;
 mod fit;
 mod heard;
 mod held;
 mod home;
-mod interchange;
 mod layers;
 mod listen;
 mod lists;
@@ -37,34 +34,23 @@ mod plan;
 mod predict;
 mod prepare;
 mod progress;
-mod report;
-mod rerun;
 mod results;
 mod run;
 mod schemes;
-mod seal;
-mod serve;
+mod slurm_options;
 mod sound;
-mod speed;
 mod split;
-mod status;
-mod submission;
 mod train;
 mod words;
 mod workshop;
-mod zero_shot;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use cell::TRAINED_ON;
 pub use check::{Checked, Finding, check};
 pub use choice::{Choice, KeepFeatures, LayerHead, Maps, ProtocolName};
-pub use cluster::{Resources, SlurmOptions, cancel, follow, submit};
 pub use cross::{CrossOptions, Labeller, SetShape};
 pub use devices::Devices;
 pub use disk::{DiskForecast, Removable, Usage, disk_usage, removable, removable_text, remove};
-pub use doctor::{Doctor, doctor};
-pub use download::{
-    DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
-};
 pub use emobox_audio::{Perturbation, SampleRate};
 pub use emobox_corpus::Scheme;
 pub use emobox_encoder::{Device, LayerSelection};
@@ -74,44 +60,44 @@ pub use emobox_probe::ClassWeighting;
 pub use emobox_report::{Exchange, PaperSource};
 pub use emobox_score::{Verdict, Verified, repeated};
 pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder, usual_precision};
+pub use encoders::{kernel_precision, open_encoder_timed, warn_of_emulation};
 pub use error::{BenchError, ErrorKind};
 pub use errors::embed_audio;
+pub use evaluate::{add_speakers, predictions_in, scores_file};
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
+pub use extract::load_utterance;
 pub use extract::{
     DeviceUse, ExtractOptions, Extracted, Perturbed, extract, open_store, plan_extraction,
 };
+pub use finished::{read_run, read_runs};
 pub use fit::{Fitted, MODEL_CARD, ONNX, export_model, fit};
+pub use heard::heard;
 pub use home::Home;
-pub use interchange::{ExportParts, Form, export};
 pub use listen::{Listening, RawFormat, RawSamples, Windows};
+pub use lists::align;
 pub use lists::{
     EncoderRow, corpora, corpora_table, corpus_card, encoder_card, encoders, encoders_table,
 };
+pub use memory::half_of_free;
 pub use memory::parse_memory;
+pub use pairs::each_pair;
 pub use perturb::Perturbations;
 pub use plan::{
-    Assumed, EncoderSpeed, FileStamp, Job, JobFailure, JobStage, JobState, Part, Plan, Receipt,
-    SpeedSource, States, Task, Work, run_task,
+    Assumed, EncoderSpeed, FileStamp, Job, JobFailure, JobStage, JobState, Measured, Part, Plan,
+    Receipt, SpeedSource, States, Task, Work, ranges, report_here, run_task,
 };
+pub use predict::head_of;
 pub use predict::{Answer, Predictor};
+pub use prepare::prepare_choice;
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, Reading, open_corpus, prepare, prepare_as};
 pub use progress::{Context, Progress, Silent, Stage};
-pub use report::{
-    ReportFormat, compare_files, compare_items, compare_systems, comparison_text, errors_text,
-    read_run, read_runs, render, worst_errors, write_exchange, write_figures,
-};
+pub use results::{absent, machine, mark_in_progress, predictions_path, protocol_facts, seed_file};
 pub use run::{BenchRun, PredictionSet};
 pub use schemes::Schemes;
-pub use seal::{SealRequest, open_sealed, seal_corpus};
-pub use serve::ListenPage;
-pub use speed::{Speed, SpeedRequest, encoder_speed};
+pub use slurm_options::{Resources, SlurmOptions};
 pub use split::{Split, SplitRequest, split};
-pub use status::{PlanStatus, status};
-pub use submission::{
-    Verifier, read_submission, submission_of, verified_run, write_leaderboard, write_submission,
-};
-pub use zero_shot::{ZeroShot, zero_shot};
+pub use words::class_of;
 
 /// Sets how many worker threads all stages use; none means all cores. Call it once, first.
 pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {

@@ -200,7 +200,7 @@ impl Predictor {
 
     /// An answer for all of a clip and one for each window of it. A clip longer than what the encoder hears at once is told by
     /// the mean over its windows.
-    pub(crate) fn hear(
+    pub fn hear(
         &self,
         file: &Path,
         samples: &[f32],

@@ -46,7 +46,7 @@ pub fn corpora_table() -> String {
 }
 
 /// Columns padded to their widest cell; the first `left` columns flush left, the others right.
-pub(crate) fn align<R: AsRef<[String]>>(rows: &[R], left: usize) -> String {
+pub fn align<R: AsRef<[String]>>(rows: &[R], left: usize) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row.as_ref()[column].chars().count());
         cells.max().unwrap_or(0)

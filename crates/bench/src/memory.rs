@@ -59,7 +59,7 @@ impl Drop for Held<'_> {
 }
 
 /// Half of the memory that is free now; without a way to know (outside Linux), 4 GiB.
-pub(crate) fn half_of_free() -> usize {
+pub fn half_of_free() -> usize {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let available = text.lines().find_map(|line| {
         let rest = line.strip_prefix("MemAvailable:")?;

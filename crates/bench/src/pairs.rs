@@ -45,7 +45,7 @@ pub(crate) fn compare_pairs(
 
 /// Compares every two systems, of which each has a name and predictions of the same items from each training seed. In the
 /// order of the systems, whose places stand beside; not corrected.
-pub(crate) fn each_pair(
+pub fn each_pair(
     corpus: &str,
     systems: &[(String, Vec<Vec<Prediction>>)],
     classes: &[String],

@@ -1,5 +1,4 @@
 use crate::encoders::open_encoder;
-use crate::zero_shot::head_of;
 use crate::{BenchError, EncoderChoice, usual_precision};
 use emobox_corpus::RawTree;
 use emobox_encoder::{Device, EmotionHead, Encoder, LayerSelection};
@@ -56,7 +55,7 @@ impl fmt::Display for Answer {
 
 impl Answer {
     /// The mean of answers to parts of a recording of so many samples.
-    pub(crate) fn mean(parts: &[Self], samples: usize) -> Self {
+    pub fn mean(parts: &[Self], samples: usize) -> Self {
         let mean = |numbers: fn(&Self) -> &[(String, f64)]| {
             let first = parts.first().map_or(&[][..], numbers);
             let of = |(name, _): &(String, f64)| {
@@ -192,7 +191,7 @@ impl Predictor {
     }
 
     /// The most samples at 16 kHz that the encoder hears at once, if there is a most.
-    pub(crate) fn longest(&self) -> Option<usize> {
+    pub fn longest(&self) -> Option<usize> {
         self.encoder.info().longest
     }
 
@@ -253,4 +252,15 @@ impl Predictor {
             values,
         })
     }
+}
+
+/// The head of an encoder, or an error that says what has one.
+pub fn head_of(encoder: &Encoder) -> Result<&EmotionHead, BenchError> {
+    encoder.head().ok_or_else(|| {
+        BenchError::Call(format!(
+            "{} has no head that tells emotions: heads come with emotion2vec+, ForSequenceClassification checkpoints of the \
+             wav2vec 2.0 family and of conformers, audEERING's models and SpeechBrain's IEMOCAP pipeline; `emobox fit` trains one",
+            encoder.info().name
+        ))
+    })
 }

@@ -254,7 +254,7 @@ pub(crate) fn is_current(home: &Home, choice: &CorpusChoice, how: PrepareHow) ->
 /// [`BenchError::RawAbsent`] without its raw folder, [`BenchError::NotPrepared`] without one being named, and
 /// [`BenchError::NotNow`] where files cannot be read for a reason that may pass, and [`BenchError::MostBroken`] where
 /// most cannot be used.
-pub(crate) fn prepare_choice(
+pub fn prepare_choice(
     home: &Home,
     choice: &CorpusChoice,
     how: PrepareHow,

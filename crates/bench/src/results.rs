@@ -27,8 +27,13 @@ struct InProgress {
     plan: PathBuf,
 }
 
+/// The class of machine that results are the same on to the bit: the instruction set and the kernels that are used.
+pub fn machine() -> String {
+    format!("{} {}", std::env::consts::ARCH, emobox_encoder::kernels())
+}
+
 /// Marks an output folder as belonging to a run in progress.
-pub(crate) fn mark_in_progress(plan: &Plan) -> Result<(), BenchError> {
+pub fn mark_in_progress(plan: &Plan) -> Result<(), BenchError> {
     let plan_folder = plan.folder();
     write_json(plan.out.join(PROGRESS), &InProgress { plan: plan_folder })?;
     Ok(())
@@ -78,7 +83,7 @@ pub(crate) fn finished_cells(plan: &Plan, states: &States) -> Result<BenchRun, B
     run.data_mut().encoders = names.collect();
     let versions = &mut run.data_mut().scores.provenance.versions;
     versions.insert("emobox".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    versions.insert("machine".to_owned(), crate::rerun::machine());
+    versions.insert("machine".to_owned(), machine());
     run.add_source(Source {
         kind: "protocol".to_owned(),
         name: protocol.name.clone(),
@@ -167,7 +172,7 @@ fn add_map(maps: &mut Vec<UtteranceMap>, map: UtteranceMap) {
 }
 
 /// Why the cell of a scoring job is empty.
-pub(crate) fn absent(plan: &Plan, at: usize, states: &States) -> Absent {
+pub fn absent(plan: &Plan, at: usize, states: &States) -> Absent {
     let work = &plan.jobs[at].work;
     let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
     let (state, stage, reason) = match states.failure(plan, at) {
@@ -328,7 +333,7 @@ fn place(run: &BenchRun, set: &PredictionSet, out: &Path) -> PathBuf {
 }
 
 /// Where the predictions of a corpus under an encoder from a training seed (from 0) lie in the output folder of a run.
-pub(crate) fn predictions_path(
+pub fn predictions_path(
     out: &Path,
     corpus: &str,
     encoder: &str,
@@ -344,7 +349,7 @@ pub(crate) fn predictions_path(
 }
 
 /// `name.jsonl` of the first training seed, `name@seed1.jsonl` of the next.
-pub(crate) fn seed_file(name: &str, seed: usize) -> String {
+pub fn seed_file(name: &str, seed: usize) -> String {
     match seed {
         0 => format!("{name}.jsonl"),
         seed => format!("{name}@seed{seed}.jsonl"),
@@ -429,7 +434,7 @@ fn is_clean(audit: &Audit) -> bool {
 }
 
 /// Every constant of a protocol, in reading order.
-pub(crate) fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
+pub fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(protocol) {
         for (name, value) in fields {

@@ -39,7 +39,8 @@ pub struct BenchRun {
 }
 
 impl BenchRun {
-    pub(crate) fn of(data: ReportData) -> Self {
+    /// A run of these data, without files.
+    pub fn of(data: ReportData) -> Self {
         Self {
             data,
             predictions: Vec::new(),
@@ -49,7 +50,8 @@ impl BenchRun {
         }
     }
 
-    pub(crate) fn add_predictions(&mut self, set: PredictionSet) {
+    /// Adds a file of predictions.
+    pub fn add_predictions(&mut self, set: PredictionSet) {
         self.predictions.push(set);
     }
 
@@ -57,7 +59,8 @@ impl BenchRun {
         self.data.probes.push(folder);
     }
 
-    pub(crate) fn add_skipped(&mut self, count: usize) {
+    /// Counts utterances that could not be read.
+    pub fn add_skipped(&mut self, count: usize) {
         self.skipped += count;
     }
 
@@ -76,7 +79,7 @@ impl BenchRun {
     }
 
     /// A digest of what the scores were made from, once.
-    pub(crate) fn add_source(&mut self, source: Source) {
+    pub fn add_source(&mut self, source: Source) {
         let sources = &mut self.data.scores.provenance.sources;
         if !sources.contains(&source) {
             sources.push(source);
@@ -84,7 +87,7 @@ impl BenchRun {
     }
 
     /// The run, unless no cell of it could be done.
-    pub(crate) fn unless_empty(self) -> Result<Self, BenchError> {
+    pub fn unless_empty(self) -> Result<Self, BenchError> {
         let scores = &self.data.scores;
         if !scores.runs.is_empty() || !scores.cross.is_empty() {
             return Ok(self);
@@ -107,7 +110,8 @@ impl BenchRun {
         &self.predictions
     }
 
-    pub(crate) fn data_mut(&mut self) -> &mut ReportData {
+    /// Everything that the report shows, to add to.
+    pub fn data_mut(&mut self) -> &mut ReportData {
         &mut self.data
     }
 

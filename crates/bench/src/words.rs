@@ -14,7 +14,7 @@ const SAME: [&[&str]; 9] = [
 ];
 
 /// The one of `classes` that a head's word stands for: `生气/angry` is `angry`, `hap` is `Happiness`.
-pub(crate) fn class_of<'a>(
+pub fn class_of<'a>(
     word: &str,
     classes: impl IntoIterator<Item = &'a String>,
 ) -> Option<&'a String> {

@@ -1,8 +1,8 @@
 //! Address to verified file, archive to folder.
 //!
 //! One resumable GET serves the model hub and the corpora: [`fetch_file`] asks for what is still missing, goes on
-//! after cuts and between runs, and gives a file its name only when size and checksum are right. [`unpack`] (with the
-//! cargo feature of that name) opens zip and tar archives without letting them write anywhere but below one folder.
+//! after cuts and between runs, and gives a file its name only when size and checksum are right. [`unpack`]
+//! opens zip and tar archives without letting them write anywhere but below one folder.
 
 mod checksum;
 mod client;
@@ -10,7 +10,6 @@ mod error;
 mod file;
 mod git_tree;
 mod transfer;
-#[cfg(feature = "unpack")]
 mod unpack;
 
 pub use checksum::Checksum;
@@ -19,5 +18,4 @@ pub use error::FetchError;
 pub use file::{Wanted, fetch_file};
 pub use git_tree::git_tree;
 pub use transfer::{Continue, Transfer};
-#[cfg(feature = "unpack")]
 pub use unpack::{Limits, Skipped, UnpackError, Unpacked, has_archive_name, stem_folder, unpack};

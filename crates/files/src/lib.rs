@@ -18,7 +18,7 @@ pub use digest::{Sha256, sha256_bytes, sha256_file, sha256_parts};
 pub use error::FileError;
 pub use guard::guarded;
 pub use lock::{DirLock, LockOutcome};
-pub use safe_path::join_inside;
+pub use safe_path::{absolute, join_inside};
 pub use stamp::Stamp;
 pub use write::{read_json, try_write_atomic, write_atomic, write_atomic_with, write_json};
 pub use yaml::parse_yaml;

@@ -19,6 +19,14 @@ pub fn join_inside(root: impl AsRef<Path>, relative: &str) -> Result<PathBuf, Fi
     }
 }
 
+/// The same path for a process in another folder.
+///
+/// # Errors
+/// The folder of this process is gone.
+pub fn absolute(path: &Path) -> Result<PathBuf, FileError> {
+    std::path::absolute(path).map_err(|e| FileError::io("find the place of", path, e))
+}
+
 #[cfg(test)]
 mod tests {
     use super::join_inside;

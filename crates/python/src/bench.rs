@@ -1,7 +1,8 @@
 use crate::corpus::{json, manifest, parse};
 use crate::errors::{exception, wrong};
 use crate::job::run;
-use emobox_bench::{BenchError, BenchRun, Experiment, Home, ReportFormat};
+use emobox_app::ReportFormat;
+use emobox_bench::{BenchError, BenchRun, Experiment, Home};
 use emobox_score::{Confusion, Prediction, Rates, classes_of, read_predictions};
 use pyo3::prelude::*;
 use std::num::NonZeroUsize;
@@ -49,7 +50,7 @@ impl Run {
                 )));
             }
         };
-        Ok(py.detach(|| emobox_bench::render(&self.0, format, None)))
+        Ok(py.detach(|| emobox_app::render(&self.0, format, None)))
     }
 
     /// The test predictions behind the scores: (corpus, encoder, partition, training seed, a JSON list) each.
@@ -152,7 +153,7 @@ pub(crate) fn compare(
 ) -> PyResult<Run> {
     let (items_a, items_b) = (lines(&a.0, &a.1)?, lines(&b.0, &b.1)?);
     run(py, None, |_| {
-        emobox_bench::compare_items(corpus, (&a.0, &items_a), (&b.0, &items_b), seed)
+        emobox_app::compare_items(corpus, (&a.0, &items_a), (&b.0, &items_b), seed)
     })
     .map(Run)
 }

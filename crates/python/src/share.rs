@@ -2,7 +2,8 @@ use crate::bench::Run;
 use crate::corpus::parse;
 use crate::errors::exception;
 use crate::job::run;
-use emobox_bench::{EncoderChoice, Home, Verifier};
+use emobox_app::Verifier;
+use emobox_bench::{EncoderChoice, Home};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
@@ -14,8 +15,8 @@ pub(crate) fn submit(
     description: &str,
     file: PathBuf,
 ) -> PyResult<String> {
-    let made = emobox_bench::submission_of(&out, system, description).map_err(exception)?;
-    emobox_bench::write_submission(&made, &file).map_err(exception)?;
+    let made = emobox_app::submission_of(&out, system, description).map_err(exception)?;
+    emobox_app::write_submission(&made, &file).map_err(exception)?;
     Ok(made.digest.to_string())
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn verify(
             Some(encoders) => verifier.rerun(&file, encoders, context),
         }
     })?;
-    let scores = Run(emobox_bench::verified_run(&verified));
+    let scores = Run(emobox_app::verified_run(&verified));
     Ok((
         verified.system().to_owned(),
         verified.verdict().to_string(),

@@ -9,10 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The waveform of an utterance: its channel, its segment, 16 kHz.
-pub(crate) fn load_utterance(
-    corpus: &Corpus,
-    utterance: &Utterance,
-) -> Result<Vec<f32>, BenchError> {
+pub fn load_utterance(corpus: &Corpus, utterance: &Utterance) -> Result<Vec<f32>, BenchError> {
     let path = utterance.audio_path(&corpus.root)?;
     let part = [utterance.start_time, utterance.end_time];
     load_speech(&path, utterance.channel, part)

@@ -138,17 +138,19 @@ pub(crate) struct Size {
 
 /// An amount of audio and what encoding it took: `HOME/speeds/…json`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Measured {
-    pub(crate) utterances: f64,
-    pub(crate) audio_seconds: f64,
+pub struct Measured {
+    /// How many utterances that was.
+    pub utterances: f64,
+    /// Their length.
+    pub audio_seconds: f64,
     /// Wall clock times the cores that worked, or the GPUs.
-    pub(crate) core_seconds: f64,
+    pub core_seconds: f64,
 }
 
 impl Measured {
     /// Remembers this as the speed of an encoder on a kind of device, unless it is too little to say anything;
     /// returns whether it was.
-    pub(crate) fn record(
+    pub fn record(
         &self,
         home: &Home,
         encoder: &str,

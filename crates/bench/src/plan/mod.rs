@@ -16,15 +16,17 @@ mod text;
 mod training;
 
 use cost::Machine;
-pub(crate) use cost::Measured;
+pub use cost::Measured;
 pub use cost::{Assumed, EncoderSpeed, SpeedSource};
 pub(crate) use estimate::Sizes;
 pub(crate) use receipt::Done;
 pub use receipt::{FileStamp, JobFailure, Receipt};
+pub use run::report_here;
 pub use run::run_task;
-pub(crate) use run::{prepare_all, report_here, run_here, train_here};
+pub(crate) use run::{prepare_all, run_here, train_here};
 pub use state::{JobState, States};
-pub(crate) use text::{gigabytes, ranges};
+pub(crate) use text::gigabytes;
+pub use text::ranges;
 pub(crate) use training::{TrainSpeed, train_operations};
 
 use crate::{BenchError, Experiment, Home};
@@ -337,8 +339,8 @@ impl Plan {
     fn find(home: &Home, experiment: &Experiment, out: &Path) -> Result<(Self, bool), BenchError> {
         experiment.check()?;
         let experiment = experiment.absolute()?;
-        let home = Home::new(absolute(home.root())?);
-        let out = absolute(out)?;
+        let home = Home::new(emobox_files::absolute(home.root())?);
+        let out = emobox_files::absolute(out)?;
         let name = name(&experiment, &out);
         let path = folder(home.root(), &name).join(PLAN);
         if path.exists() {
@@ -388,7 +390,7 @@ impl Plan {
     }
 
     /// The tasks whose jobs the jobs of a task need.
-    pub(crate) fn task_needs(&self, task: usize) -> Vec<usize> {
+    pub fn task_needs(&self, task: usize) -> Vec<usize> {
         let jobs = self.tasks[task].jobs.iter();
         let needs: Vec<usize> = jobs.flat_map(|&at| self.jobs[at].needs.clone()).collect();
         let tasks = self.tasks.iter().enumerate();
@@ -418,9 +420,4 @@ fn name(experiment: &Experiment, out: &Path) -> String {
         out.display(),
     );
     sha256_bytes(text.as_bytes()).short().to_owned()
-}
-
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BenchError> {
-    Ok(std::path::absolute(path)
-        .map_err(|e| emobox_files::FileError::io("find the place of", path, e))?)
 }

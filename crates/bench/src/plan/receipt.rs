@@ -88,7 +88,7 @@ impl Receipt {
     }
 
     /// Writes down that a job cannot be done.
-    pub(crate) fn failed(plan: &Plan, job: &Job, failure: JobFailure) -> Result<(), BenchError> {
+    pub fn failed(plan: &Plan, job: &Job, failure: JobFailure) -> Result<(), BenchError> {
         let receipt = Self {
             schema: 2,
             job: job.clone(),
@@ -105,7 +105,7 @@ impl Receipt {
     }
 
     /// Takes it away: the job is open again.
-    pub(crate) fn drop(plan: &Plan, job: &Job) -> Result<(), BenchError> {
+    pub fn drop(plan: &Plan, job: &Job) -> Result<(), BenchError> {
         let path = path(plan, job);
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -124,7 +124,7 @@ impl Receipt {
 
 fn stamps(paths: &[PathBuf]) -> Result<Vec<FileStamp>, BenchError> {
     let stamp = |path: &PathBuf| -> Result<FileStamp, BenchError> {
-        let path = super::absolute(path)?;
+        let path = emobox_files::absolute(path)?;
         Ok(FileStamp {
             stamp: Stamp::of(&path)?,
             path,

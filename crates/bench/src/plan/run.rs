@@ -93,7 +93,7 @@ fn wait_for_needs(
 impl Plan {
     /// Makes a start: what could not be done before is open again, and so is the preparation of corpora whose raw files
     /// have changed.
-    pub(crate) fn begin(&self) -> Result<(), BenchError> {
+    pub fn begin(&self) -> Result<(), BenchError> {
         self.write()?;
         let home = Home::new(&self.home);
         for job in &self.jobs {
@@ -215,7 +215,7 @@ pub(crate) fn prepare_all(
 }
 
 /// The report of what is finished, in this process.
-pub(crate) fn report_here(
+pub fn report_here(
     plan: &Plan,
     states: &mut States,
     context: Context<'_>,

@@ -50,7 +50,7 @@ impl States {
     }
 
     /// Looks again at the jobs that were open.
-    pub(crate) fn refresh(&mut self, plan: &Plan) {
+    pub fn refresh(&mut self, plan: &Plan) {
         for at in 0..plan.jobs.len() {
             if self.jobs[at] == JobState::Open {
                 self.jobs[at] = of_receipt(plan, &plan.jobs[at]);
@@ -74,7 +74,8 @@ impl States {
         self.jobs[at] = JobState::Open;
     }
 
-    pub(crate) fn set(&mut self, plan: &Plan, at: usize, state: JobState) {
+    /// Sets the state of a job, and of what it blocks.
+    pub fn set(&mut self, plan: &Plan, at: usize, state: JobState) {
         self.jobs[at] = state;
         self.settle(plan);
     }

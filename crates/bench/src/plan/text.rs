@@ -204,7 +204,7 @@ fn short(names: &[String]) -> String {
 }
 
 /// `1-4,7`: as job arrays and people write it.
-pub(crate) fn ranges(numbers: &[usize]) -> String {
+pub fn ranges(numbers: &[usize]) -> String {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for &number in numbers {
         match runs.last_mut() {

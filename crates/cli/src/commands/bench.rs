@@ -75,7 +75,7 @@ pub(super) fn execute(
     }
     let plan = Plan::of(home, experiment, out)?;
     if how.cancel {
-        let tasks = emobox_bench::cancel(&plan)?;
+        let tasks = emobox_cluster::cancel(&plan)?;
         output::note(&format!(
             "{} cancelled; what is finished stays",
             emobox_bench::counted(tasks, "task")
@@ -83,9 +83,9 @@ pub(super) fn execute(
         return Ok(Executed::Shown(Outcome::Complete));
     }
     let run = if how.attach {
-        emobox_bench::follow(&plan, context)?
+        emobox_cluster::follow(&plan, context)?
     } else {
-        emobox_bench::submit(&plan, context)?
+        emobox_cluster::submit(&plan, context)?
     };
     Ok(Executed::Run(Box::new(run)))
 }

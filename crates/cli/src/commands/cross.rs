@@ -5,7 +5,8 @@ use super::{Session, experiment, name_and_path};
 use crate::args::CrossArgs;
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, Labeller, ReportFormat};
+use emobox_app::ReportFormat;
+use emobox_bench::{BenchError, Labeller};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -42,7 +43,7 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
     if session.json {
         output::json(run.scores())?;
     } else {
-        let tables = emobox_bench::render(&run, ReportFormat::Terminal, None);
+        let tables = emobox_app::render(&run, ReportFormat::Terminal, None);
         output::result(&tables);
     }
     for set in &run.data().audits {

@@ -4,11 +4,12 @@ use super::Session;
 use crate::args::DownloadArgs;
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, DownloadHow, Offer, PUBLISHED_METADATA, Release};
+use emobox_app::{DownloadHow, Offer, PUBLISHED_METADATA, Release};
+use emobox_bench::BenchError;
 use std::io::{BufRead, IsTerminal};
 
 pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<Outcome> {
-    let offer = emobox_bench::offer(&args.name)?;
+    let offer = emobox_app::offer(&args.name)?;
     let release = match &offer {
         Offer::Fetch(release) => release,
         Offer::ByHand { name, how } => {
@@ -29,7 +30,7 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
         mirror: args.from.clone(),
         keep_archives: args.keep_archives,
     };
-    let done = emobox_bench::download(&session.home, release, &how, session.context)?;
+    let done = emobox_app::download(&session.home, release, &how, session.context)?;
     for skipped in &done.skipped {
         output::note(&format!(
             "not unpacked: {}: {}",

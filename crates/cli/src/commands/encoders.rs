@@ -4,7 +4,8 @@ use super::Session;
 use crate::args::{EncodersAction, EncodersArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{EncoderChoice, SpeedRequest};
+use emobox_app::SpeedRequest;
+use emobox_bench::EncoderChoice;
 
 pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Outcome> {
     match (&args.action, session.json) {
@@ -39,7 +40,7 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
                 device: *device,
             };
             let choice = EncoderChoice { name, path };
-            let speed = emobox_bench::encoder_speed(&choice, &request, session.context)?;
+            let speed = emobox_app::encoder_speed(&choice, &request, session.context)?;
             if speed.record(&session.home)? {
                 let home = session.home.root().display();
                 output::note(&format!(

@@ -4,12 +4,13 @@ use super::{Session, name_and_path};
 use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, CorpusChoice, EncoderChoice, ZeroShot};
+use emobox_app::ZeroShot;
+use emobox_bench::{BenchError, CorpusChoice, EncoderChoice};
 
 pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     let manifest = args.manifest.as_deref();
     let evaluation = match (&args.predictions, &args.labels) {
-        (None, _) => emobox_bench::zero_shot(&session.home, &asked(args)?, session.context)?,
+        (None, _) => emobox_app::zero_shot(&session.home, &asked(args)?, session.context)?,
         (Some(file), Some(labels)) => {
             emobox_bench::evaluate_lists(file, labels, manifest, args.seed)?
         }

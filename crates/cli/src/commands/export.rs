@@ -4,7 +4,7 @@ use super::{Session, checked_name};
 use crate::args::ExportArgs;
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{ExportParts, Form};
+use emobox_app::{ExportParts, Form};
 
 pub(super) fn run(session: &Session<'_>, args: &ExportArgs) -> anyhow::Result<Outcome> {
     let form: Form = args.form.parse()?;
@@ -14,7 +14,7 @@ pub(super) fn run(session: &Session<'_>, args: &ExportArgs) -> anyhow::Result<Ou
         seed: args.seed,
         fold,
     });
-    let files = emobox_bench::export(&session.home, &corpus, form, parts, &args.out)?;
+    let files = emobox_app::export(&session.home, &corpus, form, parts, &args.out)?;
     if session.json {
         output::json(&files)?;
     } else {

@@ -6,20 +6,20 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub(super) fn status(session: &Session<'_>, args: &StatusArgs) -> anyhow::Result<Outcome> {
-    let plans = emobox_bench::status(&session.home, args.out.as_deref())?;
+    let plans = emobox_app::status(&session.home, args.out.as_deref())?;
     if session.json {
         output::json(&plans)?;
     } else if plans.is_empty() {
         output::note("no experiment was started here");
     } else {
-        let texts: Vec<String> = plans.iter().map(emobox_bench::PlanStatus::text).collect();
+        let texts: Vec<String> = plans.iter().map(emobox_app::PlanStatus::text).collect();
         output::result(&texts.join("\n"));
     }
     Ok(Outcome::Complete)
 }
 
 pub(super) fn doctor(session: &Session<'_>) -> anyhow::Result<Outcome> {
-    let found = emobox_bench::doctor();
+    let found = emobox_app::doctor();
     if session.json {
         output::json(&found)?;
     } else {

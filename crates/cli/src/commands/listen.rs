@@ -4,7 +4,8 @@ use super::{Session, predict};
 use crate::args::ListenArgs;
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{ListenPage, MODEL_CARD, Predictor};
+use emobox_app::ListenPage;
+use emobox_bench::{MODEL_CARD, Predictor};
 use std::path::Path;
 
 pub(super) fn run(session: &Session<'_>, args: &ListenArgs) -> anyhow::Result<Outcome> {

@@ -4,7 +4,8 @@ use super::Session;
 use crate::args::{Beside, CompareArgs, ReportArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchRun, Exchange, PaperSource, ReportFormat};
+use emobox_app::ReportFormat;
+use emobox_bench::{BenchRun, Exchange, PaperSource};
 
 pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
     let mut run = emobox_bench::read_runs(&args.runs)?;
@@ -19,7 +20,7 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
         Beside::PaperWithSupplement => PaperSource::WithSupplement,
     });
     if let Some(folder) = &args.figures {
-        for path in emobox_bench::write_figures(&run, folder)? {
+        for path in emobox_app::write_figures(&run, folder)? {
             output::note(&format!("wrote {}", path.display()));
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
         (Exchange::Wandb, &exchange.wandb),
     ] {
         if let Some(folder) = folder {
-            let files = emobox_bench::write_exchange(&run, form, folder)?;
+            let files = emobox_app::write_exchange(&run, form, folder)?;
             let count = files.len();
             output::note(&format!("wrote {count} files below {}", folder.display()));
         }
@@ -50,7 +51,7 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
     if session.json {
         output::json(run.scores())?;
     } else {
-        output::result(&emobox_bench::render(&run, format, beside));
+        output::result(&emobox_app::render(&run, format, beside));
     }
     Ok(Outcome::Complete)
 }
@@ -58,9 +59,9 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
 /// The most confident errors of each cell.
 fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<Outcome> {
     if session.json {
-        output::json(&emobox_bench::worst_errors(run, most))?;
+        output::json(&emobox_app::worst_errors(run, most))?;
     } else {
-        output::result(&emobox_bench::errors_text(run, most));
+        output::result(&emobox_app::errors_text(run, most));
     }
     Ok(Outcome::Complete)
 }
@@ -68,11 +69,11 @@ fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<
 pub(super) fn compare(session: &Session<'_>, args: &CompareArgs) -> anyhow::Result<Outcome> {
     let manifest = args.manifest.as_deref();
     let files: Vec<_> = std::iter::once(&args.a).chain(&args.b).cloned().collect();
-    let run = emobox_bench::compare_files(&files, manifest, args.seed)?;
+    let run = emobox_app::compare_files(&files, manifest, args.seed)?;
     if session.json {
         output::json(&run.scores().comparisons)?;
     } else {
-        output::result(&emobox_bench::comparison_text(&run));
+        output::result(&emobox_app::comparison_text(&run));
     }
     Ok(Outcome::Complete)
 }

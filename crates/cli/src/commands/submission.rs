@@ -4,9 +4,8 @@ use super::{Session, checked_name};
 use crate::args::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{
-    BenchError, EncoderChoice, SealRequest, SplitRequest, Verdict, Verified, Verifier,
-};
+use emobox_app::{SealRequest, Verifier};
+use emobox_bench::{BenchError, EncoderChoice, SplitRequest, Verdict, Verified};
 use std::path::Path;
 
 impl AgainstArgs {
@@ -48,7 +47,7 @@ pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Out
         out: &args.out,
         key: &args.key,
     };
-    let set = emobox_bench::seal_corpus(&session.home, &corpus, &request, session.context)?;
+    let set = emobox_app::seal_corpus(&session.home, &corpus, &request, session.context)?;
     if session.json {
         output::json(&serde_json::json!({
             "set": args.out, "key": args.key, "recordings": set.ids.len(),
@@ -67,8 +66,8 @@ pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Out
 }
 
 pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result<Outcome> {
-    let submission = emobox_bench::submission_of(&args.run, &args.system, &args.description)?;
-    emobox_bench::write_submission(&submission, &args.out)?;
+    let submission = emobox_app::submission_of(&args.run, &args.system, &args.description)?;
+    emobox_app::write_submission(&submission, &args.out)?;
     if session.json {
         output::json(&serde_json::json!({
             "file": args.out, "system": submission.system, "digest": submission.digest,
@@ -83,7 +82,7 @@ pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result
 
 pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result<Outcome> {
     if let (Some(key), Some(set)) = (&args.key, &args.set) {
-        let run = emobox_bench::open_sealed(&args.submission, set, key)?;
+        let run = emobox_app::open_sealed(&args.submission, set, key)?;
         if session.json {
             output::json(run.scores())?;
         } else {
@@ -92,7 +91,7 @@ pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result
         return Ok(Outcome::Complete);
     }
     let verified = args.against.follow(&args.submission, session)?;
-    let run = emobox_bench::verified_run(&verified);
+    let run = emobox_app::verified_run(&verified);
     if session.json {
         output::json(run.scores())?;
     } else {
@@ -144,7 +143,7 @@ pub(super) fn leaderboard(
             args.out.display()
         );
     }
-    emobox_bench::write_leaderboard(&args.title, &verified, &args.out)?;
+    emobox_app::write_leaderboard(&args.title, &verified, &args.out)?;
     if session.json {
         output::json(&serde_json::json!({
             "page": args.out, "verified": verified.len(), "refused": refused,

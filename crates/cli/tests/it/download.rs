@@ -2,7 +2,8 @@
 
 use crate::program::{Program, wav};
 use crate::server::{Answer, Request, Server, serve};
-use emobox_bench::{Context, DownloadHow, Home, Offer, PUBLISHED_METADATA, Release, Silent};
+use emobox_app::{DownloadHow, Offer, PUBLISHED_METADATA, Release};
+use emobox_bench::{Context, Home, Silent};
 use std::io::{Cursor, Write};
 use std::sync::atomic::AtomicBool;
 use zip::{ZipWriter, write::SimpleFileOptions};
@@ -84,7 +85,7 @@ fn metadata(top: &str) -> Vec<u8> {
 
 #[test]
 fn the_published_metadata_are_fetched_and_the_scheme_published_reads_them() {
-    let Ok(Offer::Fetch(release)) = emobox_bench::offer(PUBLISHED_METADATA) else {
+    let Ok(Offer::Fetch(release)) = emobox_app::offer(PUBLISHED_METADATA) else {
         panic!("the metadata are offered");
     };
     let (inside, _) = release.git_tree.clone().unwrap();
@@ -108,7 +109,7 @@ fn the_published_metadata_are_fetched_and_the_scheme_published_reads_them() {
         progress: &Silent,
         stop: &stop,
     };
-    let done = emobox_bench::download(&home, &release, &how, context).unwrap();
+    let done = emobox_app::download(&home, &release, &how, context).unwrap();
     assert_eq!(
         done.folder,
         program

@@ -1,8 +1,9 @@
 //! How fast an encoder runs on this machine, and how near that is to what the machine can do.
 
-use crate::encoders::{kernel_precision, open_encoder_timed, warn_of_emulation};
-use crate::plan::Measured;
-use crate::{BenchError, Context, EncoderChoice, Home};
+use emobox_bench::{
+    BenchError, Context, EncoderChoice, Home, Measured, kernel_precision, open_encoder_timed,
+    warn_of_emulation,
+};
 use emobox_encoder::{Device, Encoder, LayerSelection, OpTiming, Precision};
 use emobox_features::ComputePrecision;
 use serde::Serialize;
@@ -294,7 +295,7 @@ impl fmt::Display for Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Silent;
+    use emobox_bench::Silent;
     use std::sync::atomic::AtomicBool;
 
     fn request(seconds: f64, rounds: usize) -> SpeedRequest {

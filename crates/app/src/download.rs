@@ -1,6 +1,6 @@
 //! Open releases from their addresses to an unpacked folder.
 
-use crate::{BenchError, Context, Home, Stage};
+use emobox_bench::{BenchError, Context, Home, Stage};
 use emobox_corpus::{Access, Card};
 use emobox_fetch::{
     Checksum, Client, Continue, Limits, Settings, Skipped, Transfer, Wanted, fetch_file, git_tree,

@@ -1,8 +1,8 @@
 //! A prepared corpus in the forms that other programs read.
 
-use crate::{BenchError, Corpus, Home};
+use emobox_bench::{BenchError, Corpus, Home};
 use emobox_corpus::{Partition, Role, Utterance};
-use emobox_files::{FileError, write_atomic};
+use emobox_files::write_atomic;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -73,8 +73,7 @@ pub fn export(
         None => BTreeMap::new(),
         Some(parts) => roles(home, corpus, &parts)?,
     };
-    let root = std::path::absolute(&corpus.root)
-        .map_err(|e| FileError::io("find the place of", &corpus.root, e))?;
+    let root = emobox_files::absolute(&corpus.root)?;
     let clip = |utterance| Clip::new(utterance, &root, &roles);
     let mut clips: Vec<Clip<'_>> = corpus
         .manifest
@@ -115,8 +114,7 @@ pub fn export(
 /// Makes paths relative to the folder of the table: AudioFolder reads nothing that lies elsewhere.
 fn below(clips: &mut [Clip<'_>], out: &Path) -> Result<(), BenchError> {
     // The root of a prepared corpus is free of links; the folder that is named here may not be.
-    let folder =
-        std::path::absolute(out).map_err(|e| FileError::io("find the place of", out, e))?;
+    let folder = emobox_files::absolute(out)?;
     let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
     for clip in clips {
         let Ok(inside) = Path::new(&clip.path).strip_prefix(&folder) else {

@@ -1,10 +1,7 @@
 //! What is done, running, failed and open of the plans in a home.
 
-use crate::cluster;
-use crate::lists::align;
-use crate::plan::{JobStage, JobState, Plan, States};
-use crate::results::absent;
-use crate::{BenchError, Home};
+use emobox_bench::{BenchError, Home, JobStage, JobState, Plan, States, absent, align};
+use emobox_cluster::tasks_in_queue;
 use emobox_files::{DirLock, LockOutcome};
 use emobox_score::{Absent, AbsentState};
 use serde::Serialize;
@@ -74,7 +71,7 @@ impl PlanStatus {
 
 /// The plans of a home that were last written first; of one output folder where one is named.
 pub fn status(home: &Home, out: Option<&Path>) -> Result<Vec<PlanStatus>, BenchError> {
-    let out = out.map(crate::plan::absolute).transpose()?;
+    let out = out.map(emobox_files::absolute).transpose()?;
     let mut plans = Vec::new();
     let folder = home.root().join("plans");
     for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -114,7 +111,7 @@ pub fn status(home: &Home, out: Option<&Path>) -> Result<Vec<PlanStatus>, BenchE
             out: plan.out.clone(),
             stages,
             working_here,
-            on_cluster: cluster::tasks_in_queue(plan),
+            on_cluster: tasks_in_queue(plan),
             absent: cells.map(|(at, _)| absent(plan, at, &states)).collect(),
         }
     };

@@ -117,21 +117,23 @@ impl SlurmOptions {
         Ok(())
     }
 
-    pub(crate) fn settle(&self) -> Duration {
+    /// How long files of a finished task may take to be seen from here.
+    pub fn settle(&self) -> Duration {
         Duration::from_secs_f64(self.settle_seconds)
     }
 
-    pub(super) fn poll(&self) -> Duration {
+    /// The time between two looks at the queue.
+    pub fn poll(&self) -> Duration {
         Duration::from_secs_f64(self.poll_seconds.max(0.2))
     }
 
     /// GPUs of one task of a stage.
-    pub(crate) fn gpus_of(&self, stage: JobStage) -> Option<u32> {
+    pub fn gpus_of(&self, stage: JobStage) -> Option<u32> {
         self.resources(stage).gpus
     }
 
     /// What a stage asks for.
-    pub(super) fn resources(&self, stage: JobStage) -> Resources {
+    pub fn resources(&self, stage: JobStage) -> Resources {
         let own = match stage {
             JobStage::Extract | JobStage::Perturb => self.extract.clone(),
             JobStage::Train => self.train.clone(),

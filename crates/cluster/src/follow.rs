@@ -1,9 +1,10 @@
-use super::slurm::{self, Queued};
-use super::state::{State, Submission, is_cancelled, mark_cancelled};
-use super::trouble;
-use crate::plan::{JobFailure, JobStage, JobState, Plan, Receipt, States, report_here};
-use crate::results::mark_in_progress;
-use crate::{BenchError, BenchRun, Context, Stage};
+use crate::slurm::{self, Queued};
+use crate::state::{State, Submission, is_cancelled, mark_cancelled};
+use crate::trouble;
+use emobox_bench::{
+    BenchError, BenchRun, Context, JobFailure, JobStage, JobState, Plan, Receipt, Stage, States,
+    mark_in_progress, report_here,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

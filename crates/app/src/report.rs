@@ -1,14 +1,12 @@
-use crate::evaluate::{add_speakers, predictions_in, scores_file};
-use crate::pairs::each_pair;
-use crate::plan::States;
-use crate::results::{REPORT_DATA, assemble, in_progress, predictions_path, seed_file};
-use crate::{BenchError, BenchRun, PredictionSet};
+use emobox_bench::{
+    BenchError, BenchRun, add_speakers, each_pair, predictions_in, scores_file, seed_file,
+};
 use emobox_corpus::Manifest;
-use emobox_files::{read_json, write_atomic};
+use emobox_files::write_atomic;
 use emobox_report::{
     Exchange, Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
     cross_pairs_table, cross_table, errors_table, exchange, figures, html, intra_table,
-    latex_document, merge, perturbed_table, runs_csv, scores_table,
+    latex_document, perturbed_table, runs_csv, scores_table,
 };
 use emobox_score::{InferenceOptions, Prediction, Provenance, classes_of, correct};
 use std::collections::BTreeSet;
@@ -27,59 +25,6 @@ pub enum ReportFormat {
     Latex,
     /// One line a run, every score.
     Csv,
-}
-
-/// A run as `emobox bench` left it in its output folder, or as far as it is while it still goes on.
-pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
-    if let Some(plan) = in_progress(folder) {
-        return assemble(&plan, &States::of(&plan));
-    }
-    let path = folder.join(REPORT_DATA);
-    if !path.exists() {
-        return Err(BenchError::Call(format!(
-            "{} is no output folder of `emobox bench`: there is no {REPORT_DATA} in it",
-            folder.display()
-        )));
-    }
-    let mut run = BenchRun::of(read_json(&path)?);
-    for set in kept_predictions(folder, run.data()) {
-        run.add_predictions(set);
-    }
-    Ok(run)
-}
-
-/// The predictions that lie beside the scores.
-fn kept_predictions(folder: &Path, data: &ReportData) -> Vec<PredictionSet> {
-    let mut sets = Vec::new();
-    for run in data.headline() {
-        let seeds = run.seeds.as_ref().map_or(1, |seeds| seeds.count as usize);
-        for seed in 0..seeds {
-            let (corpus, encoder, partition) = (&run.corpus, &run.encoder, &run.partition);
-            let path = predictions_path(folder, corpus, encoder, partition, seed);
-            if path.exists() {
-                sets.push(PredictionSet {
-                    corpus: corpus.clone(),
-                    encoder: encoder.clone(),
-                    partition: partition.clone(),
-                    seed,
-                    path,
-                });
-            }
-        }
-    }
-    sets
-}
-
-/// Several runs as one table.
-pub fn read_runs(folders: &[PathBuf]) -> Result<BenchRun, BenchError> {
-    if let [one] = folders {
-        return read_run(one);
-    }
-    let mut all = Vec::new();
-    for folder in folders {
-        all.push(read_run(folder)?.data().clone());
-    }
-    Ok(BenchRun::of(merge(all)))
 }
 
 /// Prints a run in the form asked for; with `beside`, the published figures stand next to its own.
@@ -138,7 +83,7 @@ pub fn write_exchange(
     folder: &Path,
 ) -> Result<Vec<PathBuf>, BenchError> {
     // MLflow's files name their own folder.
-    let folder = crate::plan::absolute(folder)?;
+    let folder = emobox_files::absolute(folder)?;
     let mut paths = Vec::new();
     for (path, bytes) in exchange(run.data(), form, &folder) {
         let path = folder.join(path);

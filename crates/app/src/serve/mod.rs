@@ -1,8 +1,8 @@
 //! A page on this machine that hears clips: dropped files or the microphone.
 
+use emobox_bench::{Answer, BenchError, Context, Predictor, Windows};
 mod http;
 
-use crate::{Answer, BenchError, Context, Predictor, Windows};
 use emobox_audio::{LoadOptions, SampleRate, load_bytes, probe_bytes};
 use http::{Door, Refusal, Request, answer};
 use serde::Serialize;

@@ -1,13 +1,8 @@
 //! A head that comes with a checkpoint on a corpus that this program did not train it on.
 
-use crate::encoders::open_encoder;
-use crate::evaluate::scores_file;
-use crate::extract::load_utterance;
-use crate::heard::heard;
-use crate::prepare::{PrepareHow, prepare_choice};
-use crate::words::class_of;
-use crate::{
-    BenchError, BenchRun, Context, Corpus, CorpusChoice, EncoderChoice, Home, Stage,
+use emobox_bench::{
+    BenchError, BenchRun, Context, Corpus, CorpusChoice, EncoderChoice, Home, PrepareHow, Stage,
+    class_of, head_of, heard, load_utterance, open_encoder, prepare_choice, scores_file,
     usual_precision,
 };
 use emobox_corpus::Utterance;
@@ -187,17 +182,6 @@ pub fn zero_shot(
     }
     let scores = scores_file(Provenance::default(), runs);
     Ok(BenchRun::of(ReportData::new(name, scores)))
-}
-
-/// The head of an encoder, or an error that says what has one.
-pub(crate) fn head_of(encoder: &Encoder) -> Result<&EmotionHead, BenchError> {
-    encoder.head().ok_or_else(|| {
-        BenchError::Call(format!(
-            "{} has no head that tells emotions: heads come with emotion2vec+, ForSequenceClassification checkpoints of the \
-             wav2vec 2.0 family and of conformers, audEERING's models and SpeechBrain's IEMOCAP pipeline; `emobox fit` trains one",
-            encoder.info().name
-        ))
-    })
 }
 
 /// Hears utterances on all cores, in the order of the manifest; what cannot be read is told and counted.

@@ -1,16 +1,15 @@
 //! What went wrong on a cluster, and what to change.
 
-use super::slurm;
-use super::state::State;
-use crate::BenchError;
-use crate::plan::Plan;
+use crate::slurm;
+use crate::state::State;
+use emobox_bench::{BenchError, Plan};
 use std::path::PathBuf;
 
 /// How many lines of a failed task's log are shown.
 const LOG_LINES: usize = 5;
 
 /// A program of Slurm is not there.
-pub(super) fn no_slurm(program: &str) -> BenchError {
+pub(crate) fn no_slurm(program: &str) -> BenchError {
     BenchError::Cluster(format!(
         "there is no `{program}` on the path: run this on a login node of the Slurm cluster (perhaps after \
          `module load slurm`), or leave out `--executor slurm` to compute on this machine"
@@ -18,7 +17,7 @@ pub(super) fn no_slurm(program: &str) -> BenchError {
 }
 
 /// A program of Slurm that refused.
-pub(super) fn refused(program: &str, said: &str) -> BenchError {
+pub(crate) fn refused(program: &str, said: &str) -> BenchError {
     let has = |text: &str| said.to_lowercase().contains(text);
     let advice = if has("invalid partition") {
         let names = slurm::partitions().unwrap_or_else(|| "see `sinfo`".to_owned());
@@ -41,7 +40,7 @@ pub(super) fn refused(program: &str, said: &str) -> BenchError {
 }
 
 /// What to change for a task that can never start, by the reason that Slurm gives.
-pub(super) fn stuck(reason: &str) -> Option<&'static str> {
+pub(crate) fn stuck(reason: &str) -> Option<&'static str> {
     match reason {
         "PartitionTimeLimit" => {
             Some("the time asked for is above the partition's limit: change `time` in [slurm]")
@@ -57,7 +56,7 @@ pub(super) fn stuck(reason: &str) -> Option<&'static str> {
 }
 
 /// What the end of a failed task means.
-pub(super) fn explain(plan: &Plan, state: &State, task: usize) -> String {
+pub(crate) fn explain(plan: &Plan, state: &State, task: usize) -> String {
     let name = &plan.tasks[task].name;
     let end = state
         .last(task)
@@ -107,7 +106,7 @@ pub(super) fn explain(plan: &Plan, state: &State, task: usize) -> String {
 const LOG_FOLLOWS: &str = "; the end of ";
 
 /// What [`explain`] says, less the end of the log.
-pub(super) fn without_log(explained: &str) -> &str {
+pub(crate) fn without_log(explained: &str) -> &str {
     explained
         .split_once(LOG_FOLLOWS)
         .map_or(explained, |(why, _)| why)

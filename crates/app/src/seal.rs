@@ -1,9 +1,10 @@
 //! Test sets without labels: recordings under numbers, and the key file that the organiser keeps.
 
-use crate::evaluate::scores_file;
-use crate::extract::load_utterance;
-use crate::{BenchError, BenchRun, Context, Corpus, Home, SplitRequest, Stage, split};
 use emobox_audio::{SampleRate, write_wav_16};
+use emobox_bench::{
+    BenchError, BenchRun, Context, Corpus, Home, SplitRequest, Stage, load_utterance, scores_file,
+    split,
+};
 use emobox_corpus::{Role, Utterance};
 use emobox_files::{FileError, read_json, write_json};
 use emobox_report::ReportData;
@@ -143,10 +144,7 @@ fn places(request: &SealRequest<'_>) -> Result<(), BenchError> {
             key.display()
         )));
     }
-    let absolute = |path: &Path| -> Result<PathBuf, BenchError> {
-        Ok(std::path::absolute(path).map_err(|e| FileError::io("find the place of", path, e))?)
-    };
-    if absolute(key)?.starts_with(absolute(out)?) {
+    if emobox_files::absolute(key)?.starts_with(emobox_files::absolute(out)?) {
         return Err(BenchError::Call(format!(
             "the key {} would lie in {}, which is given out",
             key.display(),

@@ -1,5 +1,4 @@
-use crate::plan::Plan;
-use crate::{BenchError, JobStage};
+use emobox_bench::{BenchError, JobStage, Plan};
 use emobox_files::{FileError, read_json, write_json};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,35 +7,35 @@ use std::path::PathBuf;
 /// `cluster.json` beside the plan: what this client has asked of the cluster. Written whole, by one
 /// client; when it is lost, the queue and the receipts still tell everything but the number of tries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(crate) struct State {
     /// In their order.
-    pub(super) submissions: Vec<Submission>,
+    pub(crate) submissions: Vec<Submission>,
     /// How often a task has failed.
-    pub(super) failures: BTreeMap<usize, u32>,
+    pub(crate) failures: BTreeMap<usize, u32>,
 }
 
 /// One job array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Submission {
+pub(crate) struct Submission {
     /// Its number in Slurm.
-    pub(super) slurm: u64,
+    pub(crate) slurm: u64,
     /// Its stage.
-    pub(super) stage: JobStage,
+    pub(crate) stage: JobStage,
     /// The tasks in it, which are also the array's indices.
-    pub(super) tasks: Vec<usize>,
+    pub(crate) tasks: Vec<usize>,
 }
 
 impl State {
-    pub(super) fn read(plan: &Plan) -> Option<Self> {
+    pub(crate) fn read(plan: &Plan) -> Option<Self> {
         read_json(path(plan)).ok()
     }
 
-    pub(super) fn write(&self, plan: &Plan) -> Result<(), BenchError> {
+    pub(crate) fn write(&self, plan: &Plan) -> Result<(), BenchError> {
         Ok(write_json(path(plan), self)?)
     }
 
     /// The last array that a task was in.
-    pub(super) fn last(&self, task: usize) -> Option<&Submission> {
+    pub(crate) fn last(&self, task: usize) -> Option<&Submission> {
         self.submissions
             .iter()
             .rev()
@@ -44,7 +43,7 @@ impl State {
     }
 
     /// A task that left the queue for no fault of its own is as if it had never been in it.
-    pub(super) fn forget(&mut self, task: usize) {
+    pub(crate) fn forget(&mut self, task: usize) {
         for submission in &mut self.submissions {
             submission.tasks.retain(|&at| at != task);
         }
@@ -56,7 +55,7 @@ fn path(plan: &Plan) -> PathBuf {
 }
 
 /// Tells every client of a plan that it was cancelled.
-pub(super) fn mark_cancelled(plan: &Plan, cancelled: bool) -> Result<(), BenchError> {
+pub(crate) fn mark_cancelled(plan: &Plan, cancelled: bool) -> Result<(), BenchError> {
     let path = plan.folder().join("cancelled.json");
     if cancelled {
         return Ok(write_json(path, &true)?);
@@ -69,6 +68,6 @@ pub(super) fn mark_cancelled(plan: &Plan, cancelled: bool) -> Result<(), BenchEr
     }
 }
 
-pub(super) fn is_cancelled(plan: &Plan) -> bool {
+pub(crate) fn is_cancelled(plan: &Plan) -> bool {
     plan.folder().join("cancelled.json").exists()
 }

@@ -1,22 +1,16 @@
 //! Extracting and training again what a submission claims, from the verifier's own audio and checkpoints.
 
-use crate::bench::bench;
-use crate::cell::TRAINED_ON;
+use crate::read_submission;
 use crate::submission::Verifier;
-use crate::{
-    BenchError, Choice, Context, CorpusChoice, EncoderChoice, Experiment, Home, Maps, ProtocolName,
-    read_submission,
+use emobox_bench::{
+    BenchError, Choice, Context, CorpusChoice, EncoderChoice, Experiment, Home, Maps,
+    PredictionSet, ProtocolName, TRAINED_ON, bench, machine,
 };
 use emobox_corpus::Scheme;
 use emobox_features::{ComputePrecision, Normalisation};
 use emobox_files::FileError;
 use emobox_score::{Refusal, Rerun, Submission, SubmissionEntry, Verified, reproduce};
 use std::path::Path;
-
-/// The class of machine that results are the same on to the bit: the instruction set and the kernels that are used.
-pub(crate) fn machine() -> String {
-    format!("{} {}", std::env::consts::ARCH, emobox_encoder::kernels())
-}
 
 impl Verifier<'_> {
     /// Checks a submission, then extracts and trains every entry again and compares the predictions. Nothing that lies in the
@@ -77,7 +71,7 @@ impl Verifier<'_> {
         }
         let out = folder.join(format!("{}-{}", entry.corpus, entry.partition));
         let run = bench(&home, &experiment, &out, context)?;
-        let seeds = run.predictions().iter().map(crate::PredictionSet::read);
+        let seeds = run.predictions().iter().map(PredictionSet::read);
         let theirs = submission.provenance.versions.get("machine");
         // It is trained again on the processor.
         let on_gpu = entry.config.contains(TRAINED_ON);

@@ -1,6 +1,6 @@
 //! What a machine has to compute with.
 
-use crate::memory::half_of_free;
+use emobox_bench::half_of_free;
 use serde::Serialize;
 use std::fmt;
 

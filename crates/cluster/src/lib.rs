@@ -3,19 +3,16 @@
 //! Slurm is asked and told through its own programs. The truth about work is in the receipts of the
 //! plan; the client's own file only remembers what it has submitted and how often.
 
+use emobox_bench::Plan;
 mod follow;
-mod options;
 mod slurm;
 mod state;
 mod trouble;
 
 pub use follow::{cancel, follow, submit};
-pub use options::{Resources, SlurmOptions};
-
-use crate::plan::Plan;
 
 /// How many tasks of a plan wait or run on a cluster; none where nothing was submitted or no Slurm answers.
-pub(crate) fn tasks_in_queue(plan: &Plan) -> usize {
+pub fn tasks_in_queue(plan: &Plan) -> usize {
     if state::State::read(plan).is_none() {
         return 0;
     }

@@ -1,7 +1,5 @@
-use super::options::SlurmOptions;
-use super::trouble;
-use crate::plan::{JobStage, Plan, ranges};
-use crate::{BenchError, Context};
+use crate::trouble;
+use emobox_bench::{BenchError, Context, JobStage, Plan, SlurmOptions, ranges};
 use emobox_files::write_atomic;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,24 +9,24 @@ use std::process::Command;
 
 /// A task in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Queued {
+pub(crate) struct Queued {
     /// The array that it belongs to.
-    pub(super) slurm: u64,
+    pub(crate) slurm: u64,
     /// `PENDING`, `RUNNING`, …
-    pub(super) state: String,
+    pub(crate) state: String,
     /// Why it waits.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// Whether there is a Slurm to speak to, before anything is written.
-pub(super) fn check() -> Result<(), BenchError> {
+pub(crate) fn check() -> Result<(), BenchError> {
     let mut command = Command::new("sbatch");
     command.arg("--version");
     output(command).map(drop)
 }
 
 /// The tasks of a plan that wait or run, by their number.
-pub(super) fn queue(plan: &Plan) -> Result<BTreeMap<usize, Queued>, BenchError> {
+pub(crate) fn queue(plan: &Plan) -> Result<BTreeMap<usize, Queued>, BenchError> {
     let mut command = Command::new("squeue");
     command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%r|%j"]);
     let text = output(command)?;
@@ -62,7 +60,7 @@ fn parse_queue(text: &str, prefix: &str) -> BTreeMap<usize, Queued> {
 ///
 /// It waits for their end, not for their success: a job whose needs are missing says so and leaves at
 /// once, and all others go on even while no client looks after them.
-pub(super) fn submit_array(
+pub(crate) fn submit_array(
     plan: &Plan,
     stage: JobStage,
     tasks: &[usize],
@@ -115,7 +113,7 @@ fn wishes(options: &SlurmOptions, stage: JobStage) -> Vec<String> {
 }
 
 /// Says so where tasks shall compute on cards that nobody asks the cluster for.
-pub(super) fn warn_of_no_gpus(plan: &Plan, context: Context<'_>) {
+pub(crate) fn warn_of_no_gpus(plan: &Plan, context: Context<'_>) {
     let options = plan.experiment.slurm.clone().unwrap_or_default();
     let resources = options.resources(JobStage::Extract);
     let asked = resources.gpus.is_some_and(|gpus| gpus > 0)
@@ -160,7 +158,7 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Takes arrays (`12`) or tasks (`12_3`) out of the queue.
-pub(super) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), BenchError> {
+pub(crate) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), BenchError> {
     let mut names: Vec<String> = names.collect();
     names.sort_unstable();
     names.dedup();
@@ -173,7 +171,7 @@ pub(super) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), Be
 }
 
 /// How Slurm says that a task ended, as far as it still knows: `TIMEOUT`, `OUT_OF_MEMORY`, …
-pub(super) fn end_of(slurm: u64, task: usize) -> Option<String> {
+pub(crate) fn end_of(slurm: u64, task: usize) -> Option<String> {
     let mut command = Command::new("scontrol");
     command.args(["--oneliner", "show", "job", &format!("{slurm}_{task}")]);
     if let Ok(text) = output(command) {
@@ -192,7 +190,7 @@ pub(super) fn end_of(slurm: u64, task: usize) -> Option<String> {
 }
 
 /// The partitions that this cluster has.
-pub(super) fn partitions() -> Option<String> {
+pub(crate) fn partitions() -> Option<String> {
     let mut command = Command::new("sinfo");
     command.args(["--noheader", "--format=%R"]);
     let text = output(command).ok()?;
@@ -203,7 +201,7 @@ pub(super) fn partitions() -> Option<String> {
 }
 
 /// Where the logs of a plan's tasks lie: `<stage>-<job>-<array>.log`.
-pub(super) fn logs(plan: &Plan) -> PathBuf {
+pub(crate) fn logs(plan: &Plan) -> PathBuf {
     plan.folder().join("logs")
 }
 

@@ -1,7 +1,7 @@
-use crate::evaluate::{predictions_in, scores_file};
-use crate::report::read_run;
-use crate::results::{predictions_path, protocol_facts};
-use crate::{BenchError, BenchRun, Context, Home, SplitRequest, check_name, open_corpus, split};
+use emobox_bench::{
+    BenchError, BenchRun, Context, Home, SplitRequest, check_name, open_corpus, predictions_in,
+    predictions_path, protocol_facts, read_run, scores_file, split,
+};
 use emobox_corpus::{Role, Scheme};
 use emobox_files::{read_json, write_atomic, write_json};
 use emobox_probe::Protocol;

@@ -1,0 +1,34 @@
+//! What the program can do beside the benchmark: fetch corpora, judge predictions that others made, share
+//! and verify submissions, seal test sets, listen, and measure this machine.
+//!
+//! Stages, plans and results are the room `bench`; everything here stands on it and nothing there knows of it.
+
+mod doctor;
+mod download;
+mod interchange;
+mod report;
+mod rerun;
+mod seal;
+mod serve;
+mod speed;
+mod status;
+mod submission;
+mod zero_shot;
+
+pub use doctor::{Doctor, doctor};
+pub use download::{
+    DownloadHow, Downloaded, Offer, PUBLISHED_METADATA, Release, ReleaseFile, download, offer,
+};
+pub use interchange::{ExportParts, Form, export};
+pub use report::{
+    ReportFormat, compare_files, compare_items, compare_systems, comparison_text, errors_text,
+    render, worst_errors, write_exchange, write_figures,
+};
+pub use seal::{SealRequest, open_sealed, seal_corpus};
+pub use serve::ListenPage;
+pub use speed::{Speed, SpeedRequest, encoder_speed};
+pub use status::{PlanStatus, status};
+pub use submission::{
+    Verifier, read_submission, submission_of, verified_run, write_leaderboard, write_submission,
+};
+pub use zero_shot::{ZeroShot, zero_shot};
