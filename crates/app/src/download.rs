@@ -1,6 +1,6 @@
 //! Open releases from their addresses to an unpacked folder.
 
-use emobox_bench::{BenchError, Context, Home, Stage};
+use emobox_bench::{BenchError, CallError, Context, Home, Stage};
 use emobox_corpus::{Access, Card};
 use emobox_fetch::{
     Checksum, Client, Continue, Limits, Settings, Skipped, Transfer, Wanted, fetch_file, git_tree,
@@ -379,8 +379,10 @@ fn remove_folder(folder: &Path) -> Result<(), FileError> {
 fn sibling(path: &Path, ending: &str) -> Result<PathBuf, BenchError> {
     let Some(name) = path.file_name() else {
         let path = path.display();
-        return Err(BenchError::Call(format!(
-            "{path} cannot be the folder of a download: name a new one"
+        return Err(BenchError::Call(CallError::value(
+            "folder of a download",
+            path,
+            "the name of a new folder",
         )));
     };
     let mut name = name.to_owned();

@@ -1,6 +1,6 @@
 //! A prepared corpus in the forms that other programs read.
 
-use emobox_bench::{BenchError, Corpus, Home};
+use emobox_bench::{BenchError, CallError, Corpus, Home};
 use emobox_corpus::{Partition, Role, Utterance};
 use emobox_files::write_atomic;
 use serde_json::{Value, json};
@@ -41,9 +41,10 @@ impl FromStr for Form {
         let known = Self::ALL.iter().find(|(word, _)| *word == text);
         known.map(|(_, form)| *form).ok_or_else(|| {
             let words: Vec<&str> = Self::ALL.iter().map(|(word, _)| *word).collect();
-            BenchError::Call(format!(
-                "unknown form {text:?}; known are {}",
-                words.join(", ")
+            BenchError::Call(CallError::value(
+                "form",
+                text,
+                format!("one of {}", words.join(", ")),
             ))
         })
     }
@@ -87,10 +88,10 @@ pub fn export(
         Form::Kaldi | Form::Audformat => clip.utterance.channel != 1,
     });
     if let Some(clip) = cannot_say {
-        return Err(BenchError::Call(format!(
+        return Err(BenchError::Call(CallError::Contradiction(format!(
             "{}: this form cannot say which channel is taken, and it is not the first; export as csv",
             clip.utterance.key
-        )));
+        ))));
     }
     let files = match form {
         Form::Csv => vec![("labels.csv", csv(&clips, "path", "label"))],
@@ -118,12 +119,12 @@ fn below(clips: &mut [Clip<'_>], out: &Path) -> Result<(), BenchError> {
     let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
     for clip in clips {
         let Ok(inside) = Path::new(&clip.path).strip_prefix(&folder) else {
-            return Err(BenchError::Call(format!(
+            return Err(BenchError::Call(CallError::Contradiction(format!(
                 "{} does not lie below {}, and AudioFolder reads only what lies beside its metadata.csv: name the folder of \
                  the audio as --out",
                 clip.path,
                 out.display()
-            )));
+            ))));
         };
         clip.path = inside.to_string_lossy().replace('\\', "/");
     }
@@ -137,17 +138,18 @@ fn roles(
 ) -> Result<BTreeMap<String, String>, BenchError> {
     let folder = home.partition(&corpus.name, parts.scheme, parts.seed);
     if !folder.join("partition.json").exists() {
-        return Err(BenchError::Call(format!(
+        return Err(BenchError::Call(CallError::Contradiction(format!(
             "{} has no {} partition of seed {}: make it with `emobox split {} --scheme {} --seed {}`",
             corpus.name, parts.scheme, parts.seed, corpus.name, parts.scheme, parts.seed
-        )));
+        ))));
     }
     let partition = Partition::read(folder)?;
     partition.check(&corpus.manifest)?;
     if parts.fold == 0 || parts.fold > partition.info.folds {
-        return Err(BenchError::Call(format!(
-            "fold {} asked for, the partition has folds 1 to {}",
-            parts.fold, partition.info.folds
+        return Err(BenchError::Call(CallError::value(
+            "fold",
+            parts.fold,
+            format!("1 to {}", partition.info.folds),
         )));
     }
     let of_fold = partition.fold(parts.fold).iter();
@@ -308,9 +310,9 @@ fn kaldi(clips: &[Clip<'_>]) -> Result<Vec<(&'static str, String)>, BenchError> 
     let mut files: BTreeMap<&'static str, BTreeMap<String, String>> = BTreeMap::new();
     for (path, (name, clips)) in recordings(clips) {
         if path.contains(char::is_whitespace) {
-            return Err(BenchError::Call(format!(
+            return Err(BenchError::Call(CallError::Contradiction(format!(
                 "{path}: Kaldi cannot name a file with a space in its path; use another form, or link the folder to a place without"
-            )));
+            ))));
         }
         let cut = clips.len() > 1 || clips[0].is_segment();
         let recording = word(&name);

@@ -3,7 +3,7 @@
 use crate::read_submission;
 use crate::submission::Verifier;
 use emobox_bench::{
-    BenchError, Choice, Context, CorpusChoice, EncoderChoice, Experiment, Home, Maps,
+    BenchError, CallError, Choice, Context, CorpusChoice, EncoderChoice, Experiment, Home, Maps,
     PredictionSet, ProtocolName, TRAINED_ON, bench, machine,
 };
 use emobox_corpus::Scheme;
@@ -90,9 +90,10 @@ impl Verifier<'_> {
         encoders: &[EncoderChoice],
     ) -> Result<Experiment, BenchError> {
         let unclear = |what: &str| {
-            BenchError::Call(format!(
-                "the setting {:?} does not say which {what} it is of",
-                entry.config
+            BenchError::Call(CallError::value(
+                format!("setting {:?}", entry.config),
+                "of an entry",
+                format!("it to say which {what} it is of"),
             ))
         };
         // "layer 4, utterance norm, f32", as the bench writes it, and what else is named behind it.
@@ -120,7 +121,7 @@ impl Verifier<'_> {
             precision: ComputePrecision::named(precision)?,
             layers: layers
                 .parse()
-                .map_err(|e| BenchError::Call(format!("the layers {layers}: {e}")))?,
+                .map_err(|e| BenchError::Call(CallError::value("layers", &layers, e)))?,
             normalisation: Normalisation::named(norm.ok_or_else(|| unclear("norm"))?)?,
             head: head.and_then(|head| head.as_str()).map(str::to_owned),
             maps: Maps::None,

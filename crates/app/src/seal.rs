@@ -2,8 +2,8 @@
 
 use emobox_audio::{SampleRate, write_wav_16};
 use emobox_bench::{
-    BenchError, BenchRun, Context, Corpus, Home, SplitRequest, Stage, load_utterance, scores_file,
-    split,
+    BenchError, BenchRun, CallError, Context, Corpus, Home, SplitRequest, Stage, load_utterance,
+    scores_file, split,
 };
 use emobox_corpus::{Role, Utterance};
 use emobox_files::{FileError, read_json, write_json};
@@ -64,10 +64,7 @@ pub fn seal_corpus(
     // In order of the numbers, so that times of writing are no other order.
     let written = key.items.iter().try_for_each(|(id, item)| {
         if context.stopped() {
-            return Err(BenchError::Call(format!(
-                "stopped; nothing of {} is left, the same command begins again",
-                request.out.display()
-            )));
+            return Err(BenchError::Undone(request.out.to_owned()));
         }
         let samples = load_utterance(corpus, utterances[item.key.as_str()])?;
         write_wav_16(
@@ -133,23 +130,23 @@ fn places(request: &SealRequest<'_>) -> Result<(), BenchError> {
     let (out, key) = (request.out, request.key);
     let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || out.is_file() {
-        return Err(BenchError::Call(format!(
-            "{} is there already: a sealed set goes into a folder of its own",
-            out.display()
-        )));
+        return Err(BenchError::Call(CallError::Taken {
+            path: out.to_owned(),
+            advice: "a sealed set goes into a folder of its own",
+        }));
     }
     if key.exists() {
-        return Err(BenchError::Call(format!(
-            "the key {} is there already, and without it a set that was given out cannot be scored: name another file",
-            key.display()
-        )));
+        return Err(BenchError::Call(CallError::Taken {
+            path: key.to_owned(),
+            advice: "without this key a set that was given out cannot be scored; name another file",
+        }));
     }
     if emobox_files::absolute(key)?.starts_with(emobox_files::absolute(out)?) {
-        return Err(BenchError::Call(format!(
+        return Err(BenchError::Call(CallError::Contradiction(format!(
             "the key {} would lie in {}, which is given out",
             key.display(),
             out.display()
-        )));
+        ))));
     }
     Ok(())
 }
@@ -171,12 +168,12 @@ fn tested<'a>(
         None if folds == 1 => 1,
         Some(fold) if (1..=folds).contains(fold) => *fold,
         other => {
-            return Err(BenchError::Call(format!(
+            return Err(BenchError::Call(CallError::Contradiction(format!(
                 "the {} partition of {} has {folds} folds{}: name the one to seal with --fold",
                 how.scheme,
                 corpus.name,
                 other.map_or(String::new(), |n| format!(" and no fold {n}"))
-            )));
+            ))));
         }
     };
     let keys = partition.keys(fold, &Role::Test).into_iter();
@@ -198,11 +195,7 @@ fn item(utterance: &Utterance, fold: u32) -> ReferenceItem {
 /// 32 random bytes of the system, in hexadecimal.
 fn salt() -> Result<String, BenchError> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|e| {
-        BenchError::Call(format!(
-            "the system gives no random numbers for a seal: {e}"
-        ))
-    })?;
+    getrandom::fill(&mut bytes).map_err(|e| BenchError::Random(e.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

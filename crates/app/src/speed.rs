@@ -1,8 +1,8 @@
 //! How fast an encoder runs on this machine, and how near that is to what the machine can do.
 
 use emobox_bench::{
-    BenchError, Context, EncoderChoice, Home, Measured, kernel_precision, open_encoder_timed,
-    warn_of_emulation,
+    BenchError, CallError, Context, EncoderChoice, Home, Measured, kernel_precision,
+    open_encoder_timed, warn_of_emulation,
 };
 use emobox_encoder::{Device, Encoder, LayerSelection, OpTiming, Precision};
 use emobox_features::ComputePrecision;
@@ -71,9 +71,13 @@ pub fn encoder_speed(
     context: Context<'_>,
 ) -> Result<Speed, BenchError> {
     if !(request.seconds > 0.0 && request.seconds <= LONGEST) || request.rounds == 0 {
-        return Err(BenchError::Call(format!(
-            "cannot time {} s of audio over {} rounds: expected 0 to {LONGEST} s and at least one round",
-            request.seconds, request.rounds
+        return Err(BenchError::Call(CallError::value(
+            "timing",
+            format!(
+                "{} s of audio over {} rounds",
+                request.seconds, request.rounds
+            ),
+            format!("0 to {LONGEST} s and at least one round"),
         )));
     }
     warn_of_emulation(request.precision, request.device, context);

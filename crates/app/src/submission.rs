@@ -1,6 +1,6 @@
 use emobox_bench::{
-    BenchError, BenchRun, Context, Home, SplitRequest, check_name, open_corpus, predictions_in,
-    predictions_path, protocol_facts, read_run, scores_file, split,
+    BenchError, BenchRun, CallError, Context, Home, SplitRequest, check_name, open_corpus,
+    predictions_in, predictions_path, protocol_facts, read_run, scores_file, split,
 };
 use emobox_corpus::{Role, Scheme};
 use emobox_files::{read_json, write_atomic, write_json};
@@ -23,7 +23,10 @@ pub fn submission_of(
     description: &str,
 ) -> Result<Submission, BenchError> {
     if system.trim().is_empty() {
-        return Err(BenchError::Call("the system needs a name".to_owned()));
+        return Err(BenchError::Call(CallError::Nothing {
+            what: "system",
+            how: "--system NAME names it",
+        }));
     }
     let run = read_run(folder)?;
     let data = run.data();
@@ -36,10 +39,12 @@ pub fn submission_of(
         };
         let digest = |kind: &str, name: &str| digest_of(&data.scores.provenance, kind, name);
         let missing = |kind: &str| {
-            BenchError::Call(format!(
-                "{}: no digest of the {kind} of {} in scores.json; run `emobox bench` again with this version",
-                folder.display(),
-                mean.corpus
+            BenchError::Call(CallError::other(
+                folder,
+                format!(
+                    "has no digest of the {kind} of {} in scores.json; run `emobox bench` again with this version",
+                    mean.corpus
+                ),
             ))
         };
         let cut = format!("{}/{}", mean.corpus, mean.partition);
@@ -73,9 +78,9 @@ pub fn submission_of(
         });
     }
     if entries.is_empty() {
-        return Err(BenchError::Call(format!(
-            "{}: no scores to pack",
-            folder.display()
+        return Err(BenchError::Call(CallError::other(
+            folder,
+            "has no scores to pack",
         )));
     }
     Ok(Submission {
@@ -197,8 +202,14 @@ impl Verifier<'_> {
         entry: &SubmissionEntry,
         context: Context<'_>,
     ) -> Result<Reference, BenchError> {
-        let scheme: Scheme = serde_json::from_value(entry.partition.as_str().into())
-            .map_err(|_| BenchError::Call(format!("no partition scheme {:?}", entry.partition)))?;
+        let scheme: Scheme =
+            serde_json::from_value(entry.partition.as_str().into()).map_err(|_| {
+                BenchError::Call(CallError::value(
+                    "partition scheme",
+                    &entry.partition,
+                    "paper, published or speaker",
+                ))
+            })?;
         check_name(&entry.corpus)?;
         let corpus = open_corpus(self.home, &entry.corpus)?;
         let request = SplitRequest {

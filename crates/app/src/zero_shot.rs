@@ -1,9 +1,9 @@
 //! A head that comes with a checkpoint on a corpus that this program did not train it on.
 
 use emobox_bench::{
-    BenchError, BenchRun, Context, Corpus, CorpusChoice, EncoderChoice, Home, PrepareHow, Stage,
-    class_of, head_of, heard, load_utterance, open_encoder, prepare_choice, scores_file,
-    usual_precision,
+    BenchError, BenchRun, CallError, Context, Corpus, CorpusChoice, EncoderChoice, Home,
+    PrepareHow, Stage, class_of, head_of, heard, load_utterance, open_encoder, prepare_choice,
+    scores_file, usual_precision,
 };
 use emobox_corpus::Utterance;
 use emobox_encoder::{Device, EmotionHead, Encoder};
@@ -65,12 +65,12 @@ impl Mapping {
         let ours: Vec<Option<String>> = head.labels().iter().map(named).collect();
         let told: BTreeSet<String> = ours.iter().flatten().cloned().collect();
         if told.len() < 2 {
-            return Err(BenchError::Call(format!(
+            return Err(BenchError::Call(CallError::Classes(format!(
                 "the head tells {}, the corpus {} has {}: fewer than two are the same; name pairs with --class HEAD=CORPUS",
                 head.labels().join(", "),
                 corpus.name,
                 classes.join(", ")
-            )));
+            ))));
         }
         Ok(Self { ours, told })
     }
@@ -91,10 +91,7 @@ impl Mapping {
 }
 
 fn unknown(of: &str, class: &str, classes: &[String]) -> BenchError {
-    BenchError::Call(format!(
-        "--class: {of} has no class {class:?}; it has {}",
-        classes.join(", ")
-    ))
+    BenchError::Call(CallError::unknown(of, "class", class, classes))
 }
 
 /// Scores the head of a checkpoint, as it is, on the utterances of a corpus whose classes it can tell. The score is marked with what
@@ -109,10 +106,10 @@ pub fn zero_shot(
     let encoder = open_encoder(&asked.encoder, precision, asked.device)?;
     let head = head_of(&encoder)?;
     if head.of_dimensions() {
-        return Err(BenchError::Call(format!(
-            "the head of {name} tells values of {}, no classes: `emobox predict --encoder` shows them",
-            head.labels().join(", ")
-        )));
+        return Err(BenchError::Call(CallError::HeadOfDimensions {
+            encoder: name.clone(),
+            dimensions: head.labels().to_vec(),
+        }));
     }
     let record = prepare_choice(home, &asked.corpus, PrepareHow::default(), false, context)?;
     let corpus = Corpus::prepared(home, &record)?;

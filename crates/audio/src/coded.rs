@@ -2,7 +2,7 @@
 
 use crate::container::pcm::mean_of;
 use crate::container::{Container, mp4, mpeg};
-use crate::load::check_length;
+use crate::options::check_length;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::{AudioError, AudioInfo, Decoded, LoadOptions, MIX, SampleRate};

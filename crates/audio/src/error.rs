@@ -1,4 +1,3 @@
-use crate::container::Container;
 use crate::{SampleRate, Seconds};
 use emobox_files::FileError;
 use std::path::{Path, PathBuf};
@@ -154,7 +153,11 @@ impl AudioError {
 
     /// A read error inside a container: running out of bytes is a fault of the file, the rest is the
     /// system's.
-    pub(crate) fn from_read(path: &Path, container: Container, error: std::io::Error) -> Self {
+    pub(crate) fn from_read(
+        path: &Path,
+        container: impl std::fmt::Display,
+        error: std::io::Error,
+    ) -> Self {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
             Self::malformed(path, container, "the file ends inside its header")
         } else {

@@ -2,65 +2,16 @@ use crate::coded::{self, Failure};
 use crate::container::pcm::PcmLayout;
 use crate::container::wave::Wave;
 use crate::container::{self, Container, aiff, aiff::Aiff, wave};
+use crate::options::{Decoded, LoadOptions, check_length};
 use crate::sink::Sink;
 use crate::source::Source;
-use crate::{AudioError, SampleRate, Seconds, ffmpeg};
+use crate::{AudioError, SampleRate, ffmpeg};
 use emobox_files::FileError;
 use std::io::Read;
 use std::path::Path;
 
 /// Bytes of plain samples that are decoded at a time.
 const BLOCK_BYTES: usize = 1 << 16;
-
-/// In place of a channel's number: the mean of all channels. Nothing is mixed unless this is asked for.
-pub const MIX: u16 = 0;
-
-/// What to take from a file.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LoadOptions {
-    /// The channel, from 1, or [`MIX`].
-    pub channel: u16,
-    /// Where the segment begins; the sample nearest to it is the first.
-    pub start: Option<Seconds>,
-    /// Where the segment ends; the sample nearest to it is the first left out. Up to 0.1 s after
-    /// the end of the file is taken for the end of the file.
-    pub end: Option<Seconds>,
-    /// The rate of the result.
-    pub sample_rate: SampleRate,
-    /// Take what is there of a file that is cut short, instead of failing.
-    pub tolerate_truncation: bool,
-}
-
-impl Default for LoadOptions {
-    /// The whole first channel at 16 kHz; a truncated file is an error.
-    fn default() -> Self {
-        Self {
-            channel: 1,
-            start: None,
-            end: None,
-            sample_rate: SampleRate::SPEECH,
-            tolerate_truncation: false,
-        }
-    }
-}
-
-/// A header that promises more than the file holds, in samples a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Truncation {
-    /// What the header promises.
-    pub declared: u64,
-    /// What is there.
-    pub present: u64,
-}
-
-/// Samples and what was wrong with the file, where that was tolerated.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decoded {
-    /// Mono, −1 to 1, at the rate asked for.
-    pub samples: Vec<f32>,
-    /// Set when the file is cut short and [`LoadOptions::tolerate_truncation`] is set.
-    pub truncation: Option<Truncation>,
-}
 
 /// One channel of one segment of a file, mono at the wanted rate.
 pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Vec<f32>, AudioError> {
@@ -183,24 +134,4 @@ fn decode_pcm(
         samples: sink.finish(container)?,
         truncation,
     })
-}
-
-/// An error, or the fact to report, when fewer samples are there than the header promises.
-pub(crate) fn check_length(
-    path: &Path,
-    declared: u64,
-    present: u64,
-    options: &LoadOptions,
-) -> Result<Option<Truncation>, AudioError> {
-    if declared <= present {
-        Ok(None)
-    } else if options.tolerate_truncation {
-        Ok(Some(Truncation { declared, present }))
-    } else {
-        Err(AudioError::Truncated {
-            path: path.to_owned(),
-            declared,
-            present,
-        })
-    }
 }

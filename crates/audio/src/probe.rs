@@ -3,29 +3,11 @@ use crate::container::pcm::PcmLayout;
 use crate::container::wave::Wave;
 use crate::container::{AVI, MATROSKA, avi, matroska};
 use crate::container::{Container, StreamHeader, aiff, aiff::Aiff, mpeg, wave};
-use crate::load::{Truncation, identify};
+use crate::load::identify;
+use crate::options::{AudioInfo, Truncation};
 use crate::source::Source;
 use crate::{AudioError, SampleRate, ffmpeg};
 use std::path::Path;
-
-/// What the headers of a file say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AudioInfo {
-    /// `WAV`, `FLAC`, …
-    pub container: String,
-    /// `pcm_s16`, `mp3`, …
-    pub codec: String,
-    /// Samples a second of a channel.
-    pub sample_rate: SampleRate,
-    /// Number of channels.
-    pub channels: u16,
-    /// Samples a channel that [`crate::load`] would read at the file's own rate; `None` where the
-    /// headers do not tell. Through ffmpeg it is the container's duration and may be off by one
-    /// packet.
-    pub frames: Option<u64>,
-    /// Set when the header promises more samples than the file holds; `frames` is what it holds.
-    pub truncation: Option<Truncation>,
-}
 
 /// Reads the headers of a file and nothing more.
 pub fn probe(path: impl AsRef<Path>) -> Result<AudioInfo, AudioError> {

@@ -89,7 +89,7 @@ pub fn demo(
         let _lock = lock(home, context)?;
         // The synthesiser writes its README last.
         if !raw.join("README.md").exists() {
-            emobox_corpus::demo::write_demo(&raw, seed)?;
+            emobox_demo::write_demo(&raw, seed)?;
         }
     }
     let experiment = Experiment {

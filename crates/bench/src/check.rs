@@ -6,7 +6,7 @@ use crate::extract::load_utterance;
 use crate::plan::{Job, JobStage, JobState, Plan, States, gigabytes};
 use crate::split::{SplitRequest, split};
 use crate::workshop::Workshop;
-use crate::{BenchError, Context, Corpus, Experiment, Home, open_corpus};
+use crate::{BenchError, CallError, Context, Corpus, Experiment, Home, open_corpus};
 use emobox_encoder::Device;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -70,7 +70,7 @@ impl Checked {
             match &*finding.subject {
                 DISK => Some(BenchError::TooLittleDisk(problem)),
                 DEVICE => Some(BenchError::NoDevice(problem)),
-                CLASSES => Some(BenchError::Call(problem)),
+                CLASSES => Some(BenchError::Call(CallError::Classes(problem))),
                 _ => None,
             }
         };

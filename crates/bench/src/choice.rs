@@ -1,6 +1,6 @@
 //! Choices by name: one place that turns a name into a value and back, for options, experiment files and Python.
 
-use crate::BenchError;
+use crate::{BenchError, CallError};
 use emobox_corpus::Scheme;
 use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
 use emobox_probe::ClassWeighting;
@@ -24,10 +24,10 @@ pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
         let row = Self::ALL.iter().find(|(_, known, _)| *known == name);
         row.map(|(value, ..)| *value).ok_or_else(|| {
             let known: Vec<&str> = Self::ALL.iter().map(|(_, name, _)| *name).collect();
-            BenchError::Call(format!(
-                "no {} {name:?}: choose one of {}",
+            BenchError::Call(CallError::value(
                 Self::WHAT,
-                known.join(", ")
+                name,
+                format!("one of {}", known.join(", ")),
             ))
         })
     }

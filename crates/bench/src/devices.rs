@@ -1,4 +1,4 @@
-use crate::BenchError;
+use crate::{BenchError, CallError};
 use emobox_encoder::Device;
 use std::fmt;
 use std::str::FromStr;
@@ -39,16 +39,15 @@ impl Devices {
             .iter()
             .find(|device| device.kind() != devices[0].kind());
         match (devices.is_empty(), twice, mixed) {
-            (true, ..) => Err(BenchError::Call(
-                "no device: expected `cpu`, `cuda` or `cuda:0,1`".to_owned(),
-            )),
-            (_, Some((_, device)), _) => {
-                Err(BenchError::Call(format!("device {device} is named twice")))
-            }
-            (_, _, Some(device)) => Err(BenchError::Call(format!(
+            (true, ..) => Err(BenchError::Call(CallError::Nothing {
+                what: "device",
+                how: "expected `cpu`, `cuda` or `cuda:0,1`",
+            })),
+            (_, Some((_, device)), _) => Err(BenchError::Call(CallError::twice("device", device))),
+            (_, _, Some(device)) => Err(BenchError::Call(CallError::Contradiction(format!(
                 "devices {} and {device} cannot share one extraction: expected devices of one kind",
                 devices[0]
-            ))),
+            )))),
             _ => Ok(Self(devices)),
         }
     }
@@ -89,9 +88,9 @@ impl FromStr for Devices {
             let device = match (devices.last(), part.parse()) {
                 (Some(Device::Cuda(_)), Ok(index)) => Device::Cuda(index),
                 _ => {
+                    let forms = "`cpu`, `cuda` or `cuda:N`, or several as `cuda:0,1`";
                     let device = part.parse::<Device>();
-                    device
-                        .map_err(|e| BenchError::Call(format!("{e}, or several as `cuda:0,1`")))?
+                    device.map_err(|_| CallError::value("device", part, forms))?
                 }
             };
             devices.push(device);

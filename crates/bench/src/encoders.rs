@@ -1,4 +1,4 @@
-use crate::{BenchError, Context, EncoderChoice, Stage};
+use crate::{BenchError, CallError, Context, EncoderChoice, Stage};
 use emobox_encoder::hub::{self, Progress};
 use emobox_encoder::{
     BUILT_IN, Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource,
@@ -194,7 +194,7 @@ pub fn pull_encoder(name: &str, context: Context<'_>) -> Result<PathBuf, BenchEr
 }
 
 fn built_in(name: &str) -> BenchError {
-    BenchError::Call(format!("{name} is built in: there is nothing to fetch"))
+    BenchError::Call(CallError::BuiltIn(name.to_string()))
 }
 
 /// One stage a file, in bytes.

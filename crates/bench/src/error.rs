@@ -1,3 +1,4 @@
+use crate::CallError;
 use emobox_corpus::CorpusError;
 use emobox_encoder::EncoderError;
 use emobox_probe::ProbeError;
@@ -7,8 +8,8 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The call itself is wrong; nothing was done.
-    #[error("{0}")]
-    Call(String),
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// An experiment file that is not one.
     #[error("experiment file {}: {problem}", path.display())]
     Experiment {
@@ -103,6 +104,12 @@ pub enum BenchError {
     /// Ctrl-C.
     #[error("stopped; the same command goes on from here")]
     Interrupted,
+    /// Ctrl-C, and what was begun is taken away again.
+    #[error("stopped; nothing of {} is left, the same command begins again", .0.display())]
+    Undone(PathBuf),
+    /// No randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
     /// Threads could not be started.
     #[error("start {threads} worker threads: {reason}")]
     Threads {
@@ -317,7 +324,7 @@ impl BenchError {
     /// What kind of error this is; it alone decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Interrupted | Self::Left => ErrorKind::Interrupted,
+            Self::Interrupted | Self::Left | Self::Undone(_) => ErrorKind::Interrupted,
             Self::NothingScored {
                 wrong_call: true, ..
             }

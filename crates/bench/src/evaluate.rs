@@ -1,4 +1,4 @@
-use crate::{BenchError, BenchRun, Corpus};
+use crate::{BenchError, BenchRun, CallError, Corpus};
 use emobox_corpus::Manifest;
 use emobox_files::FileError;
 use emobox_probe::{FoldOutcome, Predicted};
@@ -151,24 +151,30 @@ fn check_keys(items: &[Prediction], manifest: &Manifest, name: &str) -> Result<(
         .filter(|key| !labels.contains_key(key))
         .collect();
     if let Some(first) = unknown.first() {
-        return Err(BenchError::Call(format!(
-            "{name}: {} of {} keys are not in the manifest of {}, the first is {first:?}",
-            unknown.len(),
-            items.len(),
-            manifest.corpus
-        )));
+        return Err(BenchError::Call(CallError::Predictions {
+            file: name.to_owned(),
+            problem: format!(
+                "{} of {} keys are not in the manifest of {}, the first is {first:?}",
+                unknown.len(),
+                items.len(),
+                manifest.corpus
+            ),
+        }));
     }
     let other = items
         .iter()
         .find(|item| labels.get(item.key.as_str()) != Some(&item.label.as_str()));
     match other {
         None => Ok(()),
-        Some(item) => Err(BenchError::Call(format!(
-            "{name}: {:?} has label {:?}, the manifest of {} says {:?}",
-            item.key,
-            item.label,
-            manifest.corpus,
-            labels[item.key.as_str()]
-        ))),
+        Some(item) => Err(BenchError::Call(CallError::Predictions {
+            file: name.to_owned(),
+            problem: format!(
+                "{:?} has label {:?}, the manifest of {} says {:?}",
+                item.key,
+                item.label,
+                manifest.corpus,
+                labels[item.key.as_str()]
+            ),
+        })),
     }
 }

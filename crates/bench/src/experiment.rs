@@ -3,8 +3,8 @@ use crate::choice::{as_text, as_text_or_none};
 use crate::home::is_plain_name;
 use crate::plan::JobStage;
 use crate::{
-    BenchError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, Perturbations, ProtocolName,
-    Reading, Schemes, usual_precision,
+    BenchError, CallError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, Perturbations,
+    ProtocolName, Reading, Schemes, usual_precision,
 };
 use emobox_corpus::corpus_name;
 use emobox_encoder::LayerSelection;
@@ -342,49 +342,46 @@ impl Experiment {
     /// Checks everything that can be checked before any work, and returns the first problem found.
     pub fn check(&self) -> Result<(), BenchError> {
         if self.corpora.is_empty() {
-            return Err(BenchError::Call(
-                "no corpus is named: add --corpus NAME=DIR, or [[corpus]] in the experiment file"
-                    .to_owned(),
-            ));
+            return Err(BenchError::Call(CallError::Nothing {
+                what: "corpus",
+                how: "add --corpus NAME=DIR, or [[corpus]] in the experiment file",
+            }));
         }
         if self.encoders.is_empty() {
-            return Err(BenchError::Call(
-                "no encoder is named: add --encoder NAME=DIR (or --encoder fbank, which needs no \
-                 weights), or [[encoder]] in the experiment file"
-                    .to_owned(),
-            ));
+            return Err(BenchError::Call(CallError::Nothing {
+                what: "encoder",
+                how: "add --encoder NAME=DIR (or --encoder fbank, which needs no weights), or [[encoder]] in the experiment file",
+            }));
         }
         if !(1..=MOST_SEEDS).contains(&self.training_seeds) {
-            return Err(BenchError::Call(format!(
-                "training seeds must be 1 to {MOST_SEEDS}, found {}",
-                self.training_seeds
+            return Err(BenchError::Call(CallError::value(
+                "training seeds",
+                self.training_seeds,
+                format!("1 to {MOST_SEEDS}"),
             )));
         }
         if self.layer_curve
             && self.layer_curve_head == LayerHead::Own
             && !self.keeps_several_layers()
         {
-            return Err(BenchError::Call(
+            return Err(BenchError::Call(CallError::Contradiction(
                 "a layer curve with the table's own head compares layers that are stored: name them with --layers all, or 0,4,7-9"
                     .to_owned(),
-            ));
+            )));
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
         if let Some(away) = self.encoders.iter().find(|choice| choice.is_away()) {
-            return Err(BenchError::Call(format!(
-                "{0} is not on this machine: `emobox encoders pull {0}` fetches it",
-                away.name
-            )));
+            return Err(BenchError::Call(CallError::Away(away.name.clone())));
         }
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
         self.resolved_protocol()?;
         if let Some(cross) = &self.cross {
             cross.check(self)?;
             if self.perturb != Perturbations::default() {
-                return Err(BenchError::Call(
+                return Err(BenchError::Call(CallError::Contradiction(
                     "test parts are perturbed within a corpus; across corpora there are none"
                         .to_owned(),
-                ));
+                )));
             }
         }
         let Some(slurm) = &self.slurm else {
@@ -395,22 +392,25 @@ impl Experiment {
             && cards(JobStage::Extract) > 0
             && cards(JobStage::Train) == 0
         {
-            return Err(BenchError::Call(format!(
+            return Err(BenchError::Call(CallError::Contradiction(format!(
                 "[slurm.extract] asks for GPUs and [slurm.train] for none, but probes are trained on {}: \
                  say `gpus = 1` in [slurm.train], or `train_device = \"cpu\"` for the experiment",
                 self.probe_devices()
-            )));
+            ))));
         }
         slurm.check()
     }
 }
 
-fn check_names<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<(), BenchError> {
+fn check_names<'a>(
+    what: &'static str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), BenchError> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
         check_name(name)?;
         if !seen.insert(name) {
-            return Err(BenchError::Call(format!("{what} {name} is named twice")));
+            return Err(BenchError::Call(CallError::twice(what, name)));
         }
     }
     Ok(())
@@ -421,9 +421,7 @@ pub fn check_name(name: &str) -> Result<(), BenchError> {
     if is_plain_name(name) {
         return Ok(());
     }
-    Err(BenchError::Call(format!(
-        "{name:?} cannot be the name of a corpus or encoder: use letters, digits, '.', '_', '-', '+'"
-    )))
+    Err(BenchError::Call(CallError::Name(name.to_owned())))
 }
 
 #[cfg(test)]

@@ -402,9 +402,14 @@ pub(crate) fn extract_on(
     let left = beside.missing(&plan, dir, Share::ALL).len();
     if left == 0 {
         for stray in plan.strays(dir)? {
-            // Left over from an earlier manifest; nothing refers to it any more.
-            std::fs::remove_file(&stray)
-                .map_err(|e| emobox_files::FileError::io("remove", &stray, e))?;
+            // Left over from an earlier manifest or a killed process; nothing refers to it any more, and another process
+            // that finishes now may take it away as well.
+            match std::fs::remove_file(&stray) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(emobox_files::FileError::io("remove", &stray, e).into());
+                }
+                _ => {}
+            }
         }
     }
     for shard in plan.shards().iter().filter(|s| share.contains(s.number)) {

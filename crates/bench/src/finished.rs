@@ -2,7 +2,7 @@
 
 use crate::plan::States;
 use crate::results::{REPORT_DATA, assemble, in_progress, predictions_path};
-use crate::{BenchError, BenchRun, PredictionSet};
+use crate::{BenchError, BenchRun, CallError, PredictionSet};
 use emobox_files::read_json;
 use emobox_report::{ReportData, merge};
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
     }
     let path = folder.join(REPORT_DATA);
     if !path.exists() {
-        return Err(BenchError::Call(format!(
-            "{} is no output folder of `emobox bench`: there is no {REPORT_DATA} in it",
-            folder.display()
+        return Err(BenchError::Call(CallError::other(
+            folder,
+            format!("is no output folder of `emobox bench`: there is no {REPORT_DATA} in it"),
         )));
     }
     let mut run = BenchRun::of(read_json(&path)?);

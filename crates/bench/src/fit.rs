@@ -8,7 +8,7 @@ use crate::predict::{ENCODER_PLACE, EncoderPlace, check_weights, encoder_of};
 use crate::split::Split;
 use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, Context, Experiment, Home};
+use crate::{BenchError, BenchRun, CallError, Context, Experiment, Home};
 use emobox_corpus::{audit, entry, whole_corpus};
 use emobox_files::{FileError, write_atomic, write_atomic_with, write_json};
 use emobox_probe::Probe;
@@ -40,11 +40,11 @@ pub fn fit(
     context: Context<'_>,
 ) -> Result<Fitted, BenchError> {
     let ([corpus], [encoder]) = (&experiment.corpora[..], &experiment.encoders[..]) else {
-        return Err(BenchError::Call(format!(
+        return Err(BenchError::Call(CallError::Contradiction(format!(
             "a model is of one corpus and one encoder; named are {} and {}",
             experiment.corpora.len(),
             experiment.encoders.len()
-        )));
+        ))));
     };
     let run = bench(home, experiment, out, context)?;
     let _lock = lock(home, context)?;

@@ -5,6 +5,7 @@
 
 mod as_published;
 mod bench;
+mod call;
 mod cards;
 mod cell;
 mod check;
@@ -45,6 +46,7 @@ mod words;
 mod workshop;
 
 pub use bench::{bench, demo, extract_all, train_all};
+pub use call::CallError;
 pub use cell::TRAINED_ON;
 pub use check::{Checked, Finding, check};
 pub use choice::{Choice, KeepFeatures, LayerHead, Maps, ProtocolName};

@@ -1,6 +1,6 @@
 //! Recordings for a predictor: whole, in windows, or from a recorder's pipe while it runs.
 
-use crate::{Answer, BenchError, Context, Predictor};
+use crate::{Answer, BenchError, CallError, Context, Predictor};
 use emobox_audio::{LoadOptions, Resampler, SampleRate, load, load_bytes};
 use emobox_files::FileError;
 use std::fmt;
@@ -43,8 +43,10 @@ impl FromStr for RawFormat {
         match name.to_ascii_lowercase().replace('_', "").as_str() {
             "s16le" => Ok(Self::S16),
             "f32le" | "floatle" => Ok(Self::F32),
-            _ => Err(BenchError::Call(format!(
-                "raw samples are s16le or f32le, found {name:?}"
+            _ => Err(BenchError::Call(CallError::value(
+                "raw samples",
+                name,
+                "s16le or f32le",
             ))),
         }
     }
@@ -88,8 +90,10 @@ impl Windows {
     pub fn new(length: f64, hop: f64) -> Result<Self, BenchError> {
         let sensible = |seconds: f64| (0.05..=3600.0).contains(&seconds);
         if !sensible(length) || !sensible(hop) || hop > length {
-            return Err(BenchError::Call(format!(
-                "windows take 0.05 to 3600 s and begin at most their own length apart, found {length} s every {hop} s"
+            return Err(BenchError::Call(CallError::value(
+                "windows",
+                format!("of {length} s every {hop} s"),
+                "0.05 to 3600 s that begin at most their own length apart",
             )));
         }
         let samples = |seconds: f64| (seconds * f64::from(SampleRate::SPEECH.0)).round() as usize;
@@ -314,9 +318,12 @@ fn read_raw(
         }
     }
     if held > 0 {
-        return Err(BenchError::Call(format!(
-            "{name} ends within a sample: {held} of {width} bytes; is it really {}?",
-            raw.format
+        return Err(BenchError::Call(CallError::other(
+            Path::new(name),
+            format!(
+                "ends within a sample: {held} of {width} bytes; is it really {}?",
+                raw.format
+            ),
         )));
     }
     if let Some(resampler) = resampler {

@@ -1,6 +1,6 @@
 //! A budget of memory that the utterances in hand share.
 
-use crate::BenchError;
+use crate::{BenchError, CallError};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Bytes for the utterances in hand. One that needs more than all of it waits till it is alone.
@@ -74,8 +74,10 @@ pub fn half_of_free() -> usize {
 /// A wrong call that says what is expected.
 pub fn parse_memory(text: &str) -> Result<usize, BenchError> {
     let bad = || {
-        BenchError::Call(format!(
-            "memory {text:?} is no size: expected for example 512M, 8G or a number of bytes, at least 1M"
+        BenchError::Call(CallError::value(
+            "memory",
+            text,
+            "for example 512M, 8G or a number of bytes, at least 1M",
         ))
     };
     let digits = text

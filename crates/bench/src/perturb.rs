@@ -1,6 +1,6 @@
 //! Which perturbations an experiment asks for.
 
-use crate::BenchError;
+use crate::{BenchError, CallError};
 use emobox_audio::Perturbation;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl Perturbations {
         for name in names {
             let one: Perturbation = name.parse()?;
             if list.contains(&one) {
-                return Err(BenchError::Call(format!("{one} is named twice")));
+                return Err(BenchError::Call(CallError::twice("perturbation", one)));
             }
             list.push(one);
         }

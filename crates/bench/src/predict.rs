@@ -1,5 +1,5 @@
 use crate::encoders::open_encoder;
-use crate::{BenchError, EncoderChoice, usual_precision};
+use crate::{BenchError, CallError, EncoderChoice, usual_precision};
 use emobox_corpus::RawTree;
 use emobox_encoder::{Device, EmotionHead, Encoder, LayerSelection};
 use emobox_features::HiddenView;
@@ -112,11 +112,12 @@ pub(crate) fn check_weights(probe: &Probe, folder: &Path, found: &str) -> Result
     if found == features.weights_digest {
         return Ok(());
     }
-    Err(BenchError::Call(format!(
-        "the probe in {} was trained on {} with weights {:.12}, this one has {found:.12}: name the right checkpoint with --encoder DIR",
-        folder.display(),
-        features.encoder,
-        features.weights_digest
+    Err(BenchError::Call(CallError::other(
+        folder,
+        format!(
+            "holds a probe that was trained on {} with weights {:.12}, this one has {found:.12}: name the right checkpoint with --encoder DIR",
+            features.encoder, features.weights_digest
+        ),
     )))
 }
 
@@ -130,17 +131,15 @@ impl Predictor {
             probe.parent().unwrap_or(probe)
         };
         if !folder.join("probe.json").exists() && folder.join("scores.json").exists() {
-            return Err(BenchError::Call(format!(
-                "{} is a run, which has a probe for each fold: `emobox fit NAME --corpus … --encoder …` trains one on the \
-                 whole corpus, and `emobox predict NAME …` asks it",
-                folder.display()
+            return Err(BenchError::Call(CallError::other(
+                folder,
+                "is a run, which has a probe for each fold: `emobox fit NAME --corpus … --encoder …` trains one on the whole corpus, and `emobox predict NAME …` asks it",
             )));
         }
         if !folder.join("probe.json").exists() {
-            return Err(BenchError::Call(format!(
-                "{} is neither a model of this home, nor the folder of one or of a saved probe: `emobox fit NAME --corpus … \
-                 --encoder …` makes a model, and --encoder hears with the head of a checkpoint",
-                probe.display()
+            return Err(BenchError::Call(CallError::other(
+                probe,
+                "is neither a model of this home, nor the folder of one or of a saved probe: `emobox fit NAME --corpus … --encoder …` makes a model, and --encoder hears with the head of a checkpoint",
             )));
         }
         let probe = Probe::load(folder)?;
@@ -177,9 +176,9 @@ impl Predictor {
             let before = files.len();
             files.extend(tree.audio().map(|file| path.join(file.path())));
             if files.len() == before {
-                return Err(BenchError::Call(format!(
-                    "no audio file below {}",
-                    path.display()
+                return Err(BenchError::Call(CallError::other(
+                    path,
+                    "holds no audio file",
                 )));
             }
         }
@@ -256,11 +255,7 @@ impl Predictor {
 
 /// The head of an encoder, or an error that says what has one.
 pub fn head_of(encoder: &Encoder) -> Result<&EmotionHead, BenchError> {
-    encoder.head().ok_or_else(|| {
-        BenchError::Call(format!(
-            "{} has no head that tells emotions: heads come with emotion2vec+, ForSequenceClassification checkpoints of the \
-             wav2vec 2.0 family and of conformers, audEERING's models and SpeechBrain's IEMOCAP pipeline; `emobox fit` trains one",
-            encoder.info().name
-        ))
-    })
+    encoder
+        .head()
+        .ok_or_else(|| BenchError::Call(CallError::NoHead(encoder.info().name.clone())))
 }

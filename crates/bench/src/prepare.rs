@@ -1,4 +1,4 @@
-use crate::{BenchError, Context, CorpusChoice, Home, Stage};
+use crate::{BenchError, CallError, Context, CorpusChoice, Home, Stage};
 use emobox_corpus::{Manifest, PrepareOptions, Utterance, corpus_name, prepare_to};
 use emobox_files::{FileError, Sha256, read_json, sha256_file, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
@@ -124,8 +124,10 @@ impl Reading {
         };
         let pairs: Option<BTreeMap<_, _>> = text.split(',').map(pair).collect();
         pairs.ok_or_else(|| {
-            BenchError::Call(format!(
-                "--columns {text:?}: expected FIELD=COLUMN,…, as in path=file,label=emotion"
+            BenchError::Call(CallError::value(
+                "--columns",
+                text,
+                "FIELD=COLUMN,…, as in path=file,label=emotion",
             ))
         })
     }
@@ -154,8 +156,11 @@ pub fn prepare_as(
     context: Context<'_>,
 ) -> Result<PrepareRecord, BenchError> {
     let name = &corpus_name(name, reading.custom)?;
-    let channel = reading.channel.as_deref().map(str::parse).transpose();
-    let channel = channel.map_err(BenchError::Call)?;
+    let parse = |text: &str| {
+        let wrong = |_| CallError::value("channel", text, "mix or a number from 1");
+        text.parse().map_err(wrong)
+    };
+    let channel = reading.channel.as_deref().map(parse).transpose()?;
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
     let listing = listing_digest(&raw)?;
     let (record_path, manifest) = (home.prepare_report(name), home.manifest(name));

@@ -1,4 +1,4 @@
-use crate::{BenchError, Choice};
+use crate::{BenchError, CallError, Choice};
 use emobox_corpus::Scheme;
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +37,18 @@ impl Schemes {
         for name in names {
             let scheme = Scheme::named(name.trim())?;
             if schemes.contains(&scheme) {
-                return Err(BenchError::Call(format!(
-                    "the partition scheme {scheme} is named twice"
+                return Err(BenchError::Call(CallError::twice(
+                    "partition scheme",
+                    scheme,
                 )));
             }
             schemes.push(scheme);
         }
         match schemes.is_empty() {
-            true => Err(BenchError::Call("no partition scheme is named".to_owned())),
+            true => Err(BenchError::Call(CallError::Nothing {
+                what: "partition scheme",
+                how: "choose one or several of paper, published, speaker",
+            })),
             false => Ok(Self(schemes)),
         }
     }
@@ -103,8 +107,8 @@ mod tests {
         );
         for (text, problem) in [
             ("paper,paper", "named twice"),
-            ("papre", "choose one of paper"),
-            ("paper,", "choose one of paper"),
+            ("papre", "expected one of paper"),
+            ("paper,", "expected one of paper"),
         ] {
             let error = text.parse::<Schemes>().unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");

@@ -1,5 +1,5 @@
-use crate::BenchError;
 use crate::plan::JobStage;
+use crate::{BenchError, CallError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -100,7 +100,11 @@ impl Default for SlurmOptions {
 impl SlurmOptions {
     /// Refuses what could not be meant.
     pub fn check(&self) -> Result<(), BenchError> {
-        let wrong = |what: &str| Err(BenchError::Call(format!("[slurm] {what}")));
+        let wrong = |what: &str| {
+            Err(BenchError::Call(CallError::Contradiction(format!(
+                "[slurm] {what}"
+            ))))
+        };
         if self
             .audio_hours
             .is_some_and(|h| !(h.is_finite() && h > 0.0))

@@ -3,7 +3,7 @@ use crate::memory::half_of_free;
 use crate::plan::{TrainSpeed, train_operations};
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
-use crate::{BenchError, Context, Corpus, Stage};
+use crate::{BenchError, CallError, Context, Corpus, Stage};
 use emobox_encoder::Device;
 use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
@@ -34,7 +34,7 @@ pub(crate) fn save_interval() -> Result<Duration, BenchError> {
     };
     let seconds = said.to_str().and_then(|text| text.parse().ok());
     let seconds = seconds
-        .ok_or_else(|| BenchError::Call(format!("{SAVE} is {said:?}: expected whole seconds")))?;
+        .ok_or_else(|| BenchError::Call(CallError::value(SAVE, said.display(), "whole seconds")))?;
     Ok(Duration::from_secs(seconds))
 }
 

@@ -2,8 +2,8 @@ use crate::slurm::{self, Queued};
 use crate::state::{State, Submission, is_cancelled, mark_cancelled};
 use crate::trouble;
 use emobox_bench::{
-    BenchError, BenchRun, Context, JobFailure, JobStage, JobState, Plan, Receipt, Stage, States,
-    mark_in_progress, report_here,
+    BenchError, BenchRun, CallError, Context, JobFailure, JobStage, JobState, Plan, Receipt, Stage,
+    States, mark_in_progress, report_here,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -28,16 +28,16 @@ pub fn submit(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError>
 /// Joins a plan that an earlier client has given to the cluster.
 pub fn follow(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     let Some(state) = State::read(plan) else {
-        return Err(BenchError::Call(format!(
-            "nothing of this experiment was given to a cluster (plan {} in {}): start it with --executor slurm",
+        return Err(BenchError::Call(CallError::NotOnCluster(format!(
+            "nothing of this experiment was given to a cluster (plan {} in {})",
             plan.name,
             plan.home.display()
-        )));
+        ))));
     };
     if is_cancelled(plan) {
-        return Err(BenchError::Call(
-            "this experiment was cancelled: start it again with --executor slurm".to_owned(),
-        ));
+        return Err(BenchError::Call(CallError::NotOnCluster(
+            "this experiment was cancelled".to_owned(),
+        )));
     }
     Client::new(plan, state, context)?.run()
 }

@@ -1,4 +1,3 @@
-use crate::trouble;
 use emobox_bench::{BenchError, Context, JobStage, Plan, SlurmOptions, ranges};
 use emobox_files::write_atomic;
 use std::collections::BTreeMap;
@@ -213,14 +212,45 @@ fn array_name(plan: &Plan, stage: Option<JobStage>) -> String {
 fn output(mut command: Command) -> Result<String, BenchError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|e| match e.kind() {
-        ErrorKind::NotFound => trouble::no_slurm(&program),
+        ErrorKind::NotFound => no_slurm(&program),
         _ => BenchError::Cluster(format!("{program} could not be started: {e}")),
     })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(trouble::refused(&program, said.trim()))
+    Err(refused(&program, said.trim()))
+}
+
+/// A program of Slurm is not there.
+fn no_slurm(program: &str) -> BenchError {
+    BenchError::Cluster(format!(
+        "there is no `{program}` on the path: run this on a login node of the Slurm cluster (perhaps after \
+         `module load slurm`), or leave out `--executor slurm` to compute on this machine"
+    ))
+}
+
+/// A program of Slurm that refused.
+fn refused(program: &str, said: &str) -> BenchError {
+    let has = |text: &str| said.to_lowercase().contains(text);
+    let advice = if has("invalid partition") {
+        let names = partitions().unwrap_or_else(|| "see `sinfo`".to_owned());
+        format!("change `partition` in [slurm]; this cluster has: {names}")
+    } else if has("account") && has("invalid") {
+        "change `account` in [slurm]; `sacctmgr show associations user=$USER` lists yours"
+            .to_owned()
+    } else if has("time limit") {
+        "change `time` in [slurm]; `sinfo -o '%R %l'` lists what each partition allows".to_owned()
+    } else if has("node configuration") || has("memory") || has("cpu count") || has("gres") {
+        "no node of the partition has what a task asks for: change `cpus`, `memory` or `gpus` in [slurm]; \
+         `sinfo -o '%R %c %m %G'` lists what there is"
+            .to_owned()
+    } else if has("array") {
+        "the cluster takes smaller arrays only: raise `audio_hours` in [slurm]".to_owned()
+    } else {
+        format!("see `man {program}`; options of `sbatch` come from [slurm] in the experiment file")
+    };
+    BenchError::Cluster(format!("{program} refused: {said}\n  {advice}"))
 }
 
 #[cfg(test)]
@@ -275,5 +305,17 @@ mod tests {
     #[test]
     fn paths_of_any_spelling_are_one_word_of_the_shell() {
         assert_eq!(quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+
+    #[test]
+    fn refusals_say_which_key_to_change() {
+        let message =
+            refused("sbatch", "sbatch: error: invalid partition specified: x").to_string();
+        assert!(
+            message.contains("change `partition` in [slurm]"),
+            "{message}"
+        );
+        let message = refused("sbatch", "Requested time limit is invalid").to_string();
+        assert!(message.contains("`time`"), "{message}");
     }
 }

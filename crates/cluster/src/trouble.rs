@@ -2,42 +2,11 @@
 
 use crate::slurm;
 use crate::state::State;
-use emobox_bench::{BenchError, Plan};
+use emobox_bench::Plan;
 use std::path::PathBuf;
 
 /// How many lines of a failed task's log are shown.
 const LOG_LINES: usize = 5;
-
-/// A program of Slurm is not there.
-pub(crate) fn no_slurm(program: &str) -> BenchError {
-    BenchError::Cluster(format!(
-        "there is no `{program}` on the path: run this on a login node of the Slurm cluster (perhaps after \
-         `module load slurm`), or leave out `--executor slurm` to compute on this machine"
-    ))
-}
-
-/// A program of Slurm that refused.
-pub(crate) fn refused(program: &str, said: &str) -> BenchError {
-    let has = |text: &str| said.to_lowercase().contains(text);
-    let advice = if has("invalid partition") {
-        let names = slurm::partitions().unwrap_or_else(|| "see `sinfo`".to_owned());
-        format!("change `partition` in [slurm]; this cluster has: {names}")
-    } else if has("account") && has("invalid") {
-        "change `account` in [slurm]; `sacctmgr show associations user=$USER` lists yours"
-            .to_owned()
-    } else if has("time limit") {
-        "change `time` in [slurm]; `sinfo -o '%R %l'` lists what each partition allows".to_owned()
-    } else if has("node configuration") || has("memory") || has("cpu count") || has("gres") {
-        "no node of the partition has what a task asks for: change `cpus`, `memory` or `gpus` in [slurm]; \
-         `sinfo -o '%R %c %m %G'` lists what there is"
-            .to_owned()
-    } else if has("array") {
-        "the cluster takes smaller arrays only: raise `audio_hours` in [slurm]".to_owned()
-    } else {
-        format!("see `man {program}`; options of `sbatch` come from [slurm] in the experiment file")
-    };
-    BenchError::Cluster(format!("{program} refused: {said}\n  {advice}"))
-}
 
 /// What to change for a task that can never start, by the reason that Slurm gives.
 pub(crate) fn stuck(reason: &str) -> Option<&'static str> {
@@ -169,17 +138,5 @@ mod tests {
             verdict(Some("FAILED"), "error: no such file"),
             Verdict::Failed
         );
-    }
-
-    #[test]
-    fn refusals_say_which_key_to_change() {
-        let message =
-            refused("sbatch", "sbatch: error: invalid partition specified: x").to_string();
-        assert!(
-            message.contains("change `partition` in [slurm]"),
-            "{message}"
-        );
-        let message = refused("sbatch", "Requested time limit is invalid").to_string();
-        assert!(message.contains("`time`"), "{message}");
     }
 }

@@ -11,7 +11,6 @@ mod balanced;
 mod card;
 mod card_text;
 mod custom;
-pub mod demo;
 mod error;
 mod header;
 mod names;

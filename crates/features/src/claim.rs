@@ -3,6 +3,9 @@ use emobox_files::FileError;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+/// How names of claims begin, beside `store.json`.
+pub(crate) const CLAIM: &str = ".claim-";
+
 /// The right to make one shard, so that processes on one store do not do the same work twice.
 ///
 /// It is the operating system's lock on a file that is removed afterwards; a process that dies gives
@@ -53,7 +56,7 @@ impl Drop for ShardClaim {
 
 fn open(dir: &Path, shard: &Shard) -> Result<(PathBuf, File), FeatureError> {
     std::fs::create_dir_all(dir).map_err(|e| FileError::io("create folder", dir, e))?;
-    let path = dir.join(format!(".claim-{:05}", shard.number));
+    let path = dir.join(format!("{CLAIM}{:05}", shard.number));
     let file = File::options()
         .create(true)
         .truncate(false)

@@ -1,3 +1,4 @@
+use crate::claim::CLAIM;
 use crate::ledger::{self, Ledger};
 use crate::shard::{self, Kind};
 use crate::{FeatureError, StoreHeader};
@@ -222,9 +223,10 @@ impl StorePlan {
                 let is_shard = Path::new(&name)
                     .extension()
                     .is_some_and(|e| e == "safetensors" || e == "json");
-                // What a killed process was writing. Nobody else is: every shard is claimed or done.
+                // What a killed process was writing, or had claimed and finished. Nobody else is at work: every shard is done.
                 let text = name.to_string_lossy();
-                let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp");
+                let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp")
+                    || text.starts_with(CLAIM);
                 if is_torn
                     || folder != dir
                         && is_shard

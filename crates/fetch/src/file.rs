@@ -1,25 +1,7 @@
 use crate::transfer::{Watch, validator_path};
-use crate::{Checksum, Client, Continue, FetchError, Transfer};
+use crate::{Client, Continue, FetchError, Transfer, Wanted};
 use emobox_files::FileError;
 use std::path::{Path, PathBuf};
-
-/// A file that is wanted, and what is known of it beforehand.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Its address.
-    pub url: String,
-    /// What messages call it.
-    pub name: String,
-    /// Its size in bytes, where published.
-    pub bytes: Option<u64>,
-    /// Bytes that are taken at most where the size is not known.
-    pub limit: u64,
-    /// Its checksum, where published.
-    pub checksum: Option<Checksum>,
-    /// Whether the place on disk already says which content it is, so that any beginning found there can be continued.
-    /// Else, and without a checksum, a beginning is continued only if the server says that the file is still the same.
-    pub named_by_content: bool,
-}
 
 /// Brings a file to `place`: continues `<place>.incomplete` where an earlier attempt left one, checks size and
 /// checksum, and renames. What is wrong is thrown away and, if it had been continued, fetched once more from nothing.

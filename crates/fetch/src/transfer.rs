@@ -1,12 +1,30 @@
 //! A file that arrives in pieces: each request asks for what is still missing.
 
 use crate::client::{Answer, Client, Method, Range};
-use crate::{FetchError, Wanted};
+use crate::{Checksum, FetchError};
 use emobox_files::{FileError, write_atomic};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// A file that is wanted, and what is known of it beforehand.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its address.
+    pub url: String,
+    /// What messages call it.
+    pub name: String,
+    /// Its size in bytes, where published.
+    pub bytes: Option<u64>,
+    /// Bytes that are taken at most where the size is not known.
+    pub limit: u64,
+    /// Its checksum, where published.
+    pub checksum: Option<Checksum>,
+    /// Whether the place on disk already says which content it is, so that any beginning found there can be continued.
+    /// Else, and without a checksum, a beginning is continued only if the server says that the file is still the same.
+    pub named_by_content: bool,
+}
 
 /// Attempts in all for one file, however little each of them brings.
 const ATTEMPTS: u32 = 100;
@@ -119,7 +137,7 @@ impl Client {
             408 | 429 | 500..=599 => return Ok(Some(format!("status {status}"))),
             _ => {
                 return Err(FetchError::Status {
-                    url: crate::without_query(&wanted.url),
+                    url: crate::client::without_query(&wanted.url),
                     status,
                 });
             }

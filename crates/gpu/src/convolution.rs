@@ -460,7 +460,7 @@ impl Gpu {
         } = weights;
         let out = self.room(self.operands(), (rows + spare(1)) * outputs)?;
         let kernel = format!("first_{}", self.operands().name());
-        for pieces in pieces.chunks(crate::spans::MOST) {
+        for pieces in pieces.chunks(crate::gpu::MOST) {
             let mut table = Vec::with_capacity(4 * pieces.len());
             let mut longest = 0;
             for piece in pieces {

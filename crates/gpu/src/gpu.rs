@@ -3,6 +3,9 @@ use crate::cuda::Cuda;
 use crate::{Argument, Array, Backend, GpuError, Host, Memory, Numbers, Product};
 use std::sync::Arc;
 
+/// A grid has no more blocks in its second and third dimension.
+pub(crate) const MOST: usize = 65_535;
+
 /// A device and its operations. Cheap to copy.
 #[derive(Clone)]
 pub struct Gpu {
@@ -181,10 +184,7 @@ impl Gpu {
     ) -> Result<(), GpuError> {
         let size =
             |n: usize| u32::try_from(n).unwrap_or_else(|_| panic!("{kernel}: a grid of {grid:?}"));
-        assert!(
-            grid[1].max(grid[2]) <= crate::spans::MOST,
-            "{kernel}: a grid of {grid:?}"
-        );
+        assert!(grid[1].max(grid[2]) <= MOST, "{kernel}: a grid of {grid:?}");
         // SAFETY: the caller's.
         unsafe {
             self.backend

@@ -48,7 +48,7 @@ impl Gpu {
         (source, target): (usize, usize),
         arguments: impl Fn(Argument) -> Vec<Argument>,
     ) -> Result<(), GpuError> {
-        for jobs in jobs.chunks(crate::spans::MOST) {
+        for jobs in jobs.chunks(crate::gpu::MOST) {
             let (address, _held, longest) = self.jobs(jobs, source, target)?;
             let grid = [blocks(longest * width), jobs.len(), 1];
             let arguments = arguments(Argument::Address(address));

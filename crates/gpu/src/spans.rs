@@ -1,4 +1,5 @@
 use crate::array::Table;
+use crate::gpu::MOST;
 use crate::{Gpu, GpuError};
 use std::sync::OnceLock;
 
@@ -76,6 +77,3 @@ impl Spans {
         Ok(self.table.get_or_init(|| table).address())
     }
 }
-
-/// A grid has no more blocks in its second and third dimension.
-pub(crate) const MOST: usize = 65_535;

@@ -3,40 +3,10 @@
 use std::cell::RefCell;
 
 use crate::activation::apply;
+use crate::conv_shape::ConvShape;
 use crate::depthwise::depthwise;
 use crate::linear::{Epilogue, PackedLinear, Precision, linear, linear_strided};
 use crate::matrix::Rows;
-
-/// The shape of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvShape {
-    /// Input channels, over all groups.
-    pub inputs: usize,
-    /// Output channels, over all groups.
-    pub outputs: usize,
-    /// Frames that one output sees.
-    pub kernel: usize,
-    /// Frames from one output to the next.
-    pub stride: usize,
-    /// Groups of channels that do not see each other.
-    pub groups: usize,
-    /// Frames of zeros before the first and after the last. wav2vec 2.0's positional convolution with its even kernel of
-    /// 128, padding 64 and the last output dropped is `(64, 63)`.
-    pub padding: (usize, usize),
-}
-
-impl ConvShape {
-    /// Frames that come out of `frames` frames.
-    #[must_use]
-    pub fn frames(&self, frames: usize) -> usize {
-        let padded = frames + self.padding.0 + self.padding.1;
-        if frames == 0 || padded < self.kernel {
-            0
-        } else {
-            (padded - self.kernel) / self.stride + 1
-        }
-    }
-}
 
 /// A convolution with packed weights, one product a group.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! A convolution followed by a normalisation of each output channel over time, as one convolution.
 
-use crate::conv::{Conv1d, ConvShape};
+use crate::conv::Conv1d;
+use crate::conv_shape::ConvShape;
 use crate::linear::Precision;
 use crate::norm::Affine;
 

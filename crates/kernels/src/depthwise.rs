@@ -1,7 +1,7 @@
 //! Convolutions in which every channel sees itself alone.
 
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
-use crate::conv::ConvShape;
+use crate::conv_shape::ConvShape;
 
 /// `out[t, c] = Σ_k taps[k, c] · x[t + k - before, c]`, zeros outside; taps are added in their order.
 pub(crate) fn depthwise(x: &[f32], taps: &[f32], shape: ConvShape, out: &mut [f32]) {

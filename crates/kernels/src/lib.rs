@@ -14,6 +14,7 @@ mod arch;
 mod attention;
 mod conv;
 mod conv_norm;
+mod conv_shape;
 mod convert;
 mod depthwise;
 mod exp;
@@ -33,8 +34,9 @@ mod statistics;
 
 pub use activation::{Activation, gelu, relu, silu};
 pub use attention::{Attention, AttentionBias, attention};
-pub use conv::{Conv1d, ConvShape, conv1d};
+pub use conv::{Conv1d, conv1d};
 pub use conv_norm::{ConvNorm, FoldedConv};
+pub use conv_shape::ConvShape;
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use gate::{GATE_COLUMNS, GATE_FRAMES, Gate, GateTable};
 pub use linear::{Epilogue, PackedLinear, Precision, linear};

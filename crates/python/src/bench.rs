@@ -18,7 +18,7 @@ pub(crate) fn set_threads(threads: usize) -> PyResult<()> {
 /// Writes the synthetic demo corpus into a folder.
 #[pyfunction]
 pub(crate) fn demo_corpus(py: Python<'_>, folder: PathBuf, seed: u64) -> PyResult<()> {
-    py.detach(|| emobox_corpus::demo::write_demo(&folder, seed))
+    py.detach(|| emobox_demo::write_demo(&folder, seed))
         .map_err(exception)
 }
 

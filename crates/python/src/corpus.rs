@@ -1,6 +1,6 @@
 use crate::errors::{exception, wrong};
 use crate::job::run;
-use emobox_bench::{BenchError, Home, PrepareHow, Stage};
+use emobox_bench::{BenchError, CallError, Home, PrepareHow, Stage};
 use emobox_corpus::{
     Assignment, CorpusError, GroupBy, Manifest, Partition, PartitionInfo, PartitionOptions, Role,
     Utterance, scan_audio,
@@ -171,5 +171,6 @@ pub(crate) fn json(value: &impl Serialize) -> PyResult<String> {
 
 /// The structure of a text that our own Python wrote.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> PyResult<T> {
-    serde_json::from_str(text).map_err(|e| exception(BenchError::Call(e.to_string())))
+    serde_json::from_str(text)
+        .map_err(|e| exception(BenchError::Call(CallError::value("JSON", "of the call", e))))
 }

@@ -3,7 +3,7 @@ use crate::errors::{exception, wrong};
 use crate::job::run;
 use crate::sound::bytes;
 use crate::store::FeatureStore;
-use emobox_bench::{BenchError, Context, Stage};
+use emobox_bench::{BenchError, CallError, Context, Stage};
 use emobox_features::{
     ComputePrecision, HiddenView, Normalisation, SCHEMA, StoreHeader, StorePrecision, StoredItem,
 };
@@ -226,9 +226,10 @@ impl Probe {
                 let data: Vec<f32> = bytemuck::pod_collect_to_vec(data);
                 let wanted = &self.probe.description().features.layers;
                 if *layers != wanted.len() {
-                    return Err(BenchError::Call(format!(
-                        "array {at} has {layers} layers, the probe reads {}: {wanted:?}",
-                        wanted.len()
+                    return Err(BenchError::Call(CallError::value(
+                        format!("array {at}"),
+                        format!("of {layers} layers"),
+                        format!("the {} that the probe reads: {wanted:?}", wanted.len()),
                     )));
                 }
                 let view = HiddenView {

@@ -1,6 +1,6 @@
 //! A page on this machine that hears clips: dropped files or the microphone.
 
-use emobox_bench::{Answer, BenchError, Context, Predictor, Windows};
+use emobox_bench::{Answer, BenchError, CallError, Context, Predictor, Windows};
 mod http;
 
 use emobox_audio::{LoadOptions, SampleRate, load_bytes, probe_bytes};
@@ -98,9 +98,10 @@ impl ListenPage {
             Ok((listener, address))
         });
         bound.map_err(|e| {
-            BenchError::Call(format!(
-                "port {port} of this machine is not to be had ({e}); --port names another, 0 takes any"
-            ))
+            BenchError::Call(CallError::Port {
+                port,
+                reason: e.to_string(),
+            })
         })
     }
 
@@ -217,9 +218,10 @@ fn within(samples: usize, rate: SampleRate) -> Result<(), BenchError> {
     if seconds <= LONGEST {
         return Ok(());
     }
-    Err(BenchError::Call(format!(
-        "the clip takes {seconds:.0} s; up to {LONGEST:.0} s are heard here, `emobox predict --window SECONDS` hears any"
-    )))
+    Err(BenchError::Call(CallError::LongClip {
+        seconds,
+        longest: LONGEST,
+    }))
 }
 
 /// Says to one client too many that it is.

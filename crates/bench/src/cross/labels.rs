@@ -6,7 +6,7 @@ use crate::split::Split;
 use crate::train::FoldJob;
 use crate::words::class_of;
 use crate::workshop::Workshop;
-use crate::{BenchError, Corpus, EncoderChoice, Predictor, Stage};
+use crate::{BenchError, CallError, Corpus, EncoderChoice, Predictor, Stage};
 use emobox_corpus::{
     GroupBy, Partition, PartitionOptions, Scheme, Utterance, audit, partition, read_pseudo_labels,
 };
@@ -256,11 +256,10 @@ fn folds(corpus: &Corpus, seed: u64) -> Result<Partition, BenchError> {
         ..PartitionOptions::default()
     };
     partition(&corpus.manifest, &options).map_err(|reason| {
-        let name = &corpus.name;
-        BenchError::Call(format!(
-            "{name} cannot be labelled by probes trained on itself: {reason}; name a saved probe or a model with an \
-             emotion head as --labeller, give --pseudo-labels {name}=FILE, or take --labeller none"
-        ))
+        BenchError::Call(CallError::NoLabeller {
+            corpus: corpus.name.clone(),
+            reason: reason.to_string(),
+        })
     })
 }
 

@@ -12,7 +12,7 @@ use crate::heard::facts;
 use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
 use crate::results::{absent, is_wrong_call};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, Corpus, Experiment, PredictionSet};
+use crate::{BenchError, BenchRun, CallError, Corpus, Experiment, PredictionSet};
 use emobox_corpus::PUBLISHED_SETS;
 use emobox_encoder::TrainingFact;
 use emobox_files::{read_json, sha256_bytes, write_json};
@@ -271,7 +271,7 @@ fn find_classes(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchEr
     for (shared, own) in asked {
         for class in own {
             if map.insert(class.clone(), shared.clone()).is_some() {
-                return Err(BenchError::Call(format!("class {class} is named twice")));
+                return Err(BenchError::Call(CallError::twice("class", class)));
             }
         }
     }
@@ -296,10 +296,10 @@ fn find_classes(shop: &Workshop<'_>) -> Result<BTreeMap<String, String>, BenchEr
             true => String::new(),
             false => format!(": {}", lines.join("; ")),
         };
-        return Err(BenchError::Call(format!(
+        return Err(BenchError::Call(CallError::Classes(format!(
             "{} shared classes, at least 2 are needed{listed}; name them as --class SHARED=CLASS,CLASS",
             shared.len()
-        )));
+        ))));
     }
     Ok(map)
 }
@@ -310,12 +310,12 @@ pub(crate) fn check_classes(experiment: &Experiment, corpus: &Corpus) -> Result<
     let classes = corpus.manifest.classes();
     for (shared, own) in asked {
         if !own.iter().any(|class| classes.contains(class)) {
-            return Err(BenchError::Call(format!(
+            return Err(BenchError::Call(CallError::Classes(format!(
                 "{} has no class {} for the shared class {shared}: {}",
                 corpus.name,
                 own.join(" or "),
                 classes_of(corpus)
-            )));
+            ))));
         }
     }
     Ok(())

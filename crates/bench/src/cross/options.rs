@@ -1,5 +1,5 @@
 use crate::home::is_plain_name;
-use crate::{BenchError, EncoderChoice, Experiment};
+use crate::{BenchError, CallError, EncoderChoice, Experiment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -156,9 +156,10 @@ impl CrossOptions {
 
     pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), BenchError> {
         if experiment.corpora.len() < 2 {
-            return Err(BenchError::Call(
-                "a cross-corpus run needs two corpora or more: add --corpus NAME[=DIR]".to_owned(),
-            ));
+            return Err(BenchError::Call(CallError::Nothing {
+                what: "second corpus",
+                how: "a cross-corpus run needs two or more: add --corpus NAME[=DIR]",
+            }));
         }
         let corpora: Vec<&str> = experiment.corpora.iter().map(|c| c.name.as_str()).collect();
         let named = [
@@ -171,9 +172,11 @@ impl CrossOptions {
                 .into_iter()
                 .find(|name| !corpora.contains(&name.as_str()))
             {
-                return Err(BenchError::Call(format!(
-                    "{option} {name}=…: {name} is no corpus of this run; these are: {}",
-                    corpora.join(", ")
+                return Err(BenchError::Call(CallError::unknown(
+                    "this run",
+                    format!("corpus of {option}"),
+                    name,
+                    &corpora,
                 )));
             }
         }

@@ -1,7 +1,7 @@
 use super::labels::PseudoLabels;
 use crate::split::Split;
 use crate::workshop::Workshop;
-use crate::{BenchError, Corpus};
+use crate::{BenchError, CallError, Corpus};
 use emobox_corpus::{
     BalanceOptions, BalancedItem, BalancedSet, Manifest, PublishedSet, SpeakerChoice, audit,
     balanced_set, largest_balance, whole_corpus,
@@ -255,11 +255,11 @@ fn check_set(set: &BalancedSet, pool: &Corpus) -> Result<(), BenchError> {
             Some(_) => None,
         });
     match wrong {
-        Some(problem) => Err(BenchError::Call(format!("balanced set: {problem}"))),
-        None if set.items.is_empty() => Err(BenchError::Call(format!(
-            "the balanced set of {} is empty",
+        Some(problem) => Err(BenchError::Call(CallError::BalancedSet(problem))),
+        None if set.items.is_empty() => Err(BenchError::Call(CallError::BalancedSet(format!(
+            "it has no item of {}",
             pool.name
-        ))),
+        )))),
         None => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use crate::prepare::{PrepareHow, is_current, prepare_choice};
 use crate::progress::NotesAlone;
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, Context, Experiment, Home, Stage};
+use crate::{BenchError, BenchRun, CallError, Context, Experiment, Home, Stage};
 use rayon::prelude::*;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub fn run_task(folder: &Path, task: usize, context: Context<'_>) -> Result<usize, BenchError> {
     let plan = Plan::read(folder)?;
     let found = plan.tasks.get(task).ok_or_else(|| {
-        BenchError::Call(format!(
-            "plan {} has no task {task}: its tasks are 0 to {}",
-            plan.name,
-            plan.tasks.len().saturating_sub(1)
+        BenchError::Call(CallError::value(
+            format!("task of plan {}", plan.name),
+            task,
+            format!("0 to {}", plan.tasks.len().saturating_sub(1)),
         ))
     })?;
     let mut states = States::of(&plan);

@@ -6,7 +6,7 @@ use crate::args::CrossArgs;
 use crate::exit::Outcome;
 use crate::output;
 use emobox_app::ReportFormat;
-use emobox_bench::{BenchError, Labeller};
+use emobox_bench::{BenchError, CallError, Labeller};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -59,8 +59,10 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
 fn classes(texts: &[String]) -> Result<BTreeMap<String, Vec<String>>, BenchError> {
     let parse = |text: &String| -> Result<(String, Vec<String>), BenchError> {
         let (shared, own) = text.split_once('=').ok_or_else(|| {
-            BenchError::Call(format!(
-                "--class {text}: expected SHARED=CLASS,CLASS, as happy=Happy,Excited"
+            BenchError::Call(CallError::value(
+                "--class",
+                text,
+                "SHARED=CLASS,CLASS, as happy=Happy,Excited",
             ))
         })?;
         let own = own.split(',').map(|class| class.trim().to_owned());
@@ -73,8 +75,10 @@ fn classes(texts: &[String]) -> Result<BTreeMap<String, Vec<String>>, BenchError
 fn files(option: &str, texts: &[String]) -> Result<BTreeMap<String, PathBuf>, BenchError> {
     let parse = |text: &String| match name_and_path(text) {
         (corpus, Some(path)) => Ok((corpus, path)),
-        _ => Err(BenchError::Call(format!(
-            "{option} {text}: expected CORPUS=FILE"
+        _ => Err(BenchError::Call(CallError::value(
+            option,
+            text,
+            "CORPUS=FILE",
         ))),
     };
     texts.iter().map(parse).collect()

@@ -5,7 +5,7 @@ use crate::args::DownloadArgs;
 use crate::exit::Outcome;
 use crate::output;
 use emobox_app::{DownloadHow, Offer, PUBLISHED_METADATA, Release};
-use emobox_bench::BenchError;
+use emobox_bench::{BenchError, CallError};
 use std::io::{BufRead, IsTerminal};
 
 pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<Outcome> {
@@ -61,10 +61,10 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
 /// Asks on the terminal whether the licence is accepted.
 fn ask(release: &Release) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
-        return Err(BenchError::Call(format!(
+        return Err(BenchError::Call(CallError::NotAccepted(format!(
             "nobody is there to accept the licence of {}: read it above and add --yes",
             release.name
-        ))
+        )))
         .into());
     }
     output::note("Type yes to accept the licence and fetch:");
@@ -73,5 +73,8 @@ fn ask(release: &Release) -> anyhow::Result<()> {
     if answer.trim().eq_ignore_ascii_case("yes") {
         return Ok(());
     }
-    Err(BenchError::Call("not accepted; nothing was fetched".to_owned()).into())
+    Err(BenchError::Call(CallError::NotAccepted(
+        "not accepted; nothing was fetched".to_owned(),
+    ))
+    .into())
 }

@@ -5,7 +5,7 @@ use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
 use crate::output;
 use emobox_app::ZeroShot;
-use emobox_bench::{BenchError, CorpusChoice, EncoderChoice};
+use emobox_bench::{BenchError, CallError, CorpusChoice, EncoderChoice};
 
 pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     let manifest = args.manifest.as_deref();
@@ -38,7 +38,7 @@ fn asked(args: &EvaluateArgs) -> Result<ZeroShot, BenchError> {
     let pair = |text: &String| {
         let pair = text.split_once('=');
         let pair = pair.map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()));
-        pair.ok_or_else(|| BenchError::Call(format!("--class {text:?}: expected HEAD=CORPUS")))
+        pair.ok_or_else(|| BenchError::Call(CallError::value("--class", text, "HEAD=CORPUS")))
     };
     Ok(ZeroShot {
         encoder,

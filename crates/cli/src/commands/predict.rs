@@ -5,8 +5,8 @@ use crate::args::{ExportModelArgs, FitArgs, PredictArgs};
 use crate::exit::Outcome;
 use crate::output;
 use emobox_bench::{
-    Answer, BenchError, EncoderChoice, Listening, MODEL_CARD, Predictor, RawSamples, SampleRate,
-    Windows, check_name,
+    Answer, BenchError, CallError, EncoderChoice, Listening, MODEL_CARD, Predictor, RawSamples,
+    SampleRate, Windows, check_name,
 };
 use std::path::{Path, PathBuf};
 
@@ -118,9 +118,9 @@ fn predictor(
             let files = files.cloned().collect();
             Ok((Predictor::with_its_head(&choice, args.device)?, files))
         }
-        _ if args.files.is_empty() => Err(BenchError::Call(format!(
-            "{} is a saved probe; name the recordings that it is to hear",
-            args.probe.display()
+        _ if args.files.is_empty() => Err(BenchError::Call(CallError::other(
+            &args.probe,
+            "is a saved probe; name the recordings that it is to hear",
         ))),
         encoder => {
             let predictor = Predictor::open(&folder, encoder.as_deref(), args.device)?;

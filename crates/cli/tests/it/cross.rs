@@ -127,7 +127,9 @@ fn wrong_calls_say_what_would_be_right() {
     let base = call(&one, &two, &["--labeller", "none"]);
     let with = |more: &[&str]| program.run(&[&base[..], more].concat());
     let alone = ["cross", "--corpus", &one, "--encoder", "fbank"];
-    program.run(&alone).fails_with(2, &["two corpora or more"]);
+    program
+        .run(&alone)
+        .fails_with(2, &["a cross-corpus run needs two or more"]);
     with(&["--class", "tired=Bored"]).fails_with(2, &["1 shared classes, at least 2"]);
     let lacking = ["--class", "angry=Angry", "--class", "tired=Bored"];
     with(&lacking).fails_with(2, &["two has no class Bored", "Fear"]);
@@ -139,7 +141,8 @@ fn wrong_calls_say_what_would_be_right() {
         checked.stdout
     );
     with(&["--class", "angry"]).fails_with(2, &["SHARED=CLASS"]);
-    with(&["--pseudo-labels", "three=x"]).fails_with(2, &["three is no corpus of this run"]);
+    with(&["--pseudo-labels", "three=x"])
+        .fails_with(2, &["this run has no corpus of --pseudo-labels \"three\""]);
     with(&["--per-cell", "3"]).fails_with(1, &["s2 × angry has 2"]);
     let set = "{\"key\":\"nobody\",\"label\":\"angry\",\"speaker\":\"s\"}\n";
     program.write("set.jsonl", set.as_bytes());

@@ -79,7 +79,7 @@ fn calls_that_make_no_sense_are_refused_before_any_work() {
     let program = Program::new();
     let call = |more: &[&str]| program.run(&[&["predict", "no-probe", "x.wav"], more].concat());
     call(&["--hop", "1"]).fails_with(2, &["--window"]);
-    call(&["--window", "1", "--hop", "2"]).fails_with(2, &["found 1 s every 2 s"]);
+    call(&["--window", "1", "--hop", "2"]).fails_with(2, &["windows of 1 s every 2 s"]);
     call(&["--raw", "mp3"]).fails_with(2, &["s16le or f32le"]);
     call(&["--rate", "8000"]).fails_with(2, &["--raw"]);
 }
@@ -197,7 +197,7 @@ fn a_model_is_fitted_on_everything_and_asked_by_its_name() {
     std::fs::create_dir(program.path("empty")).unwrap();
     program
         .run(&["predict", "elsewhere", "empty"])
-        .fails_with(2, &["no audio file below empty"]);
+        .fails_with(2, &["empty holds no audio file"]);
     let two = [
         "fit",
         "x",

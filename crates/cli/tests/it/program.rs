@@ -200,3 +200,12 @@ pub(crate) fn tones(program: &Program, folder: &str) -> PathBuf {
     }
     program.path(folder)
 }
+
+/// The same and so many more that they fill three shards.
+pub(crate) fn tones_of_three_shards(program: &Program, folder: &str) -> PathBuf {
+    for more in 0..130 {
+        let sound = wav(&tone(0, more % 6, 0.1));
+        program.write(&format!("{folder}/angry/more{more}.wav"), &sound);
+    }
+    tones(program, folder)
+}

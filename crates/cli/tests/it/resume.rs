@@ -1,6 +1,6 @@
 //! The same scores, byte for byte, whatever happened on the way: threads, kills, a second run.
 
-use crate::program::{Program, tones};
+use crate::program::{Program, tones, tones_of_three_shards};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -83,7 +83,8 @@ fn a_second_run_in_the_same_home_waits_and_damages_nothing() {
 #[test]
 fn shards_of_two_processes_merge_by_being_in_one_folder() {
     let program = Program::new();
-    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let folder = tones_of_three_shards(&program, "corpus");
+    let corpus = format!("tones={}", folder.display());
     let extract = |home: &str, share: &str| {
         program.succeed(&[
             "extract",
@@ -97,9 +98,6 @@ fn shards_of_two_processes_merge_by_being_in_one_folder() {
             share,
         ]);
     };
-    extract("parts", "2/2");
-    extract("parts", "1/2");
-    extract("whole", "1/1");
     let read = |home: &str| {
         let folder = program.path(home).join("features/tones/fbank/frames");
         let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -113,5 +111,10 @@ fn shards_of_two_processes_merge_by_being_in_one_folder() {
             .collect();
         bytes
     };
+    extract("parts", "2/2");
+    assert_eq!(read("parts").len(), 1);
+    extract("parts", "1/2");
+    extract("whole", "1/1");
+    assert_eq!(read("whole").len(), 3);
     assert_eq!(read("parts"), read("whole"));
 }

@@ -61,7 +61,7 @@ impl Utterance {
 }
 
 /// A batch has no more chunks, as a grid has no more blocks.
-pub const MOST_CHUNKS: usize = crate::spans::MOST;
+pub const MOST_CHUNKS: usize = crate::gpu::MOST;
 
 /// The parameters of a point, flat: hidden weights `[unit, dim]` and biases where there is a hidden layer, `W`, `b` and `v` of
 /// [`Pooling::Attentive`], output weights `[class, width]`, output biases; with Adam's two running means.

@@ -16,11 +16,13 @@ pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod portable;
+pub(crate) mod tile;
 
 use half::{bf16, f16};
 
-use crate::gemm::Tile;
 use crate::path::{Path, current};
+
+pub(crate) use tile::{PREFETCH_STEPS, Tile};
 
 /// Lanes of a vector, columns of a panel.
 pub(crate) const LANES: usize = 16;
@@ -129,10 +131,10 @@ pub(crate) trait Simd: Copy {
     /// The rows of the largest tile of at most `rows`.
     fn high(rows: usize) -> usize;
 
-    /// [`crate::gemm::tile`] of `rows`, which [`high`](Self::high) answered, by `panels`, at most `TILE_PANELS`.
+    /// [`tile::tile`](crate::arch::tile::tile) of `rows`, which [`high`](Self::high) answered, by `panels`, at most `TILE_PANELS`.
     ///
     /// # Safety
-    /// As [`crate::gemm::tile`].
+    /// As [`tile::tile`](crate::arch::tile::tile).
     unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &Tile);
 }
 
@@ -148,8 +150,8 @@ macro_rules! tiles {
         }
 
         #[inline(always)]
-        unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &crate::gemm::Tile) {
-            // SAFETY: what the caller promises is what `gemm::tile` asks for.
+        unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &$crate::arch::Tile) {
+            // SAFETY: what the caller promises is what `tile::tile` asks for.
             unsafe {
                 match rows {
                     $($rows => $crate::arch::tiles!(@ self PAIRS tile panels $rows $panels),)*
@@ -160,7 +162,7 @@ macro_rules! tiles {
     };
     (@ $simd:ident $pairs:ident $tile:ident $panels:ident $rows:literal [$($panel:literal)*]) => {
         match $panels {
-            $($panel => crate::gemm::tile::<Self, $pairs, $rows, $panel>($simd, $tile),)*
+            $($panel => $crate::arch::tile::tile::<Self, $pairs, $rows, $panel>($simd, $tile),)*
             _ => unreachable!("tile of {} panels", $panels),
         }
     };

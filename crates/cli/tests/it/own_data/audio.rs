@@ -42,7 +42,7 @@ fn a_silent_channel_is_told_and_another_can_be_taken() {
     assert_eq!(manifest(&program, "mine")[0]["channel"], 2);
     prepare(&program, &["--channel", "mix"]);
     assert_eq!(manifest(&program, "mine")[0]["channel"], 0);
-    prepare(&program, &["--channel", "left"]).fails_with(2, &["known are mix and the numbers"]);
+    prepare(&program, &["--channel", "left"]).fails_with(2, &["expected mix or a number"]);
     prepare(&program, &["--channel", "3"]).fails_with(1, &["channel 3 wanted, the file has 2"]);
     program.succeed(&[
         "bench",

@@ -80,7 +80,7 @@ fn every_form_of_interchange_is_read_back_as_it_was() {
             .fails_with(2, &["emobox split mine"]);
         program
             .run(&["export", "mine", "--as", "xml", "--out", "fold"])
-            .fails_with(2, &["known are csv, hf"]);
+            .fails_with(2, &["expected one of csv, hf"]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The synthetic corpus: the same bytes every time, voices and manners that differ as they should.
 
-use emobox_corpus::demo::{DEMO_EMOTIONS, DemoOptions, DemoUtterance, demo_utterances, write_demo};
+use emobox_demo::{DEMO_EMOTIONS, DemoOptions, DemoUtterance, demo_utterances, write_demo};
 use std::collections::BTreeMap;
 
 fn small(seed: u64) -> Vec<DemoUtterance> {

@@ -10,8 +10,7 @@ mod sentence;
 mod synthesis;
 mod voice;
 
-use crate::CorpusError;
-use emobox_audio::{SampleRate, write_wav_16};
+use emobox_audio::{AudioError, SampleRate, write_wav_16};
 use emobox_files::write_atomic;
 use random::Random;
 use rayon::prelude::*;
@@ -95,7 +94,7 @@ fn speaker_name(number: usize, voice: &Voice) -> String {
 }
 
 /// Writes the corpus with default size to `folder`, with a README that says what it is.
-pub fn write_demo(folder: &Path, seed: u64) -> Result<(), CorpusError> {
+pub fn write_demo(folder: &Path, seed: u64) -> Result<(), AudioError> {
     write_demo_with(
         folder,
         &DemoOptions {
@@ -106,7 +105,7 @@ pub fn write_demo(folder: &Path, seed: u64) -> Result<(), CorpusError> {
 }
 
 /// As [`write_demo`], of any size.
-pub fn write_demo_with(folder: &Path, options: &DemoOptions) -> Result<(), CorpusError> {
+pub fn write_demo_with(folder: &Path, options: &DemoOptions) -> Result<(), AudioError> {
     let utterances = demo_utterances(options);
     utterances.par_iter().try_for_each(|utterance| {
         let DemoUtterance {

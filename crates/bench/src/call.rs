@@ -1,0 +1,185 @@
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a call, before anything was done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// A value that is not of the form that its option takes.
+    #[error("{what} {given}: expected {expected}")]
+    Value {
+        /// The option or setting.
+        what: String,
+        /// The value, as it was given.
+        given: String,
+        /// The form.
+        expected: String,
+    },
+    /// A name of something that is not there.
+    #[error("{of} has no {what} {name:?}: there are {}", known.join(", "))]
+    Unknown {
+        /// What was asked.
+        of: String,
+        /// The kind of thing.
+        what: String,
+        /// Its name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// The same thing twice in a list.
+    #[error("{what} {name} is named twice")]
+    Twice {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Nothing is named where something is needed.
+    #[error("no {what} is named: {how}")]
+    Nothing {
+        /// What is needed.
+        what: &'static str,
+        /// How it is named.
+        how: &'static str,
+    },
+    /// A name that no folder can have.
+    #[error(
+        "{0:?} cannot be the name of a corpus or encoder: use letters, digits, '.', '_', '-', '+'"
+    )]
+    Name(String),
+    /// Choices that exclude each other; says which, and what to choose instead.
+    #[error("{0}")]
+    Contradiction(String),
+    /// A file or folder that would be written over.
+    #[error("{} is there already: {advice}", path.display())]
+    Taken {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it stays, and what to name instead.
+        advice: &'static str,
+    },
+    /// A file or folder that is something else than what was asked for.
+    #[error("{} {problem}", path.display())]
+    Other {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is or lacks, and what to name instead.
+        problem: String,
+    },
+    /// An encoder that is on the hub and not on this machine.
+    #[error("{0} is not on this machine: `emobox encoders pull {0}` fetches it")]
+    Away(String),
+    /// An encoder without weights.
+    #[error("{0} is built in: there is nothing to fetch")]
+    BuiltIn(String),
+    /// An encoder that cannot answer by itself.
+    #[error(
+        "{0} has no head that tells emotions: heads come with emotion2vec+, ForSequenceClassification checkpoints of the \
+         wav2vec 2.0 family and of conformers, audEERING's models and SpeechBrain's IEMOCAP pipeline; `emobox fit` trains one"
+    )]
+    NoHead(String),
+    /// A head that answers another question.
+    #[error(
+        "the head of {encoder} tells values of {}, no classes: `emobox predict --encoder` shows them", dimensions.join(", ")
+    )]
+    HeadOfDimensions {
+        /// The encoder.
+        encoder: String,
+        /// What its head tells.
+        dimensions: Vec<String>,
+    },
+    /// Corpora, or a corpus and a head, that have too few classes in common.
+    #[error("{0}")]
+    Classes(String),
+    /// A corpus that no labeller can label.
+    #[error(
+        "{corpus} cannot be labelled by probes trained on itself: {reason}; name a saved probe or a model with an \
+         emotion head as --labeller, give --pseudo-labels {corpus}=FILE, or take --labeller none"
+    )]
+    NoLabeller {
+        /// The corpus.
+        corpus: String,
+        /// Why its own probes cannot.
+        reason: String,
+    },
+    /// A list of items that is no balanced set of the corpus.
+    #[error("balanced set: {0}")]
+    BalancedSet(String),
+    /// Predictions that are not of the corpus.
+    #[error("{file}: {problem}")]
+    Predictions {
+        /// The file or list.
+        file: String,
+        /// The first item that does not fit.
+        problem: String,
+    },
+    /// An experiment that was given to no cluster, or taken off it.
+    #[error("{0}: start it with --executor slurm")]
+    NotOnCluster(String),
+    /// A port of this machine that is in use or forbidden.
+    #[error(
+        "port {port} of this machine is not to be had ({reason}); --port names another, 0 takes any"
+    )]
+    Port {
+        /// The port.
+        port: u16,
+        /// The system's reason.
+        reason: String,
+    },
+    /// A recording that is longer than the page hears.
+    #[error(
+        "the clip takes {seconds:.0} s; up to {longest:.0} s are heard here, `emobox predict --window SECONDS` hears any"
+    )]
+    LongClip {
+        /// Its length.
+        seconds: f64,
+        /// The longest.
+        longest: f64,
+    },
+    /// A licence that nobody has accepted.
+    #[error("{0}")]
+    NotAccepted(String),
+}
+
+impl CallError {
+    /// [`CallError::Value`].
+    pub fn value(what: impl Display, given: impl Display, expected: impl Display) -> Self {
+        Self::Value {
+            what: what.to_string(),
+            given: given.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+
+    /// [`CallError::Unknown`].
+    pub fn unknown<N: Display>(
+        of: impl Display,
+        what: impl Display,
+        name: impl Display,
+        known: impl IntoIterator<Item = N>,
+    ) -> Self {
+        Self::Unknown {
+            of: of.to_string(),
+            what: what.to_string(),
+            name: name.to_string(),
+            known: known.into_iter().map(|name| name.to_string()).collect(),
+        }
+    }
+
+    /// [`CallError::Twice`].
+    pub fn twice(what: &'static str, name: impl Display) -> Self {
+        Self::Twice {
+            what,
+            name: name.to_string(),
+        }
+    }
+
+    /// [`CallError::Other`].
+    pub fn other(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Other {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
+    }
+}
