@@ -226,6 +226,7 @@ fn hear(
             prediction: best.map_or_else(String::new, |(class, _)| class.clone()),
             scores,
             speaker: utterance.speaker.clone(),
+            votes: BTreeMap::new(),
             gender: utterance.gender.clone(),
         }))
     };

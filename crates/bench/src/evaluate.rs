@@ -106,6 +106,7 @@ pub(crate) fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicte
             .zip(item.log_probabilities.iter().copied())
             .collect(),
         speaker: utterance.and_then(|u| u.speaker.clone()),
+        votes: std::collections::BTreeMap::new(),
         gender: utterance.and_then(|u| u.gender.clone()),
     }
 }
@@ -117,6 +118,7 @@ pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
         provenance,
         runs,
         cross: Vec::new(),
+        dimensions: Vec::new(),
         comparisons: Vec::new(),
         perturbed: Vec::new(),
         leaks: Vec::new(),

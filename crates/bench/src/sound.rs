@@ -117,6 +117,7 @@ impl Heard {
                 prediction: classes[answer].clone(),
                 scores: Default::default(),
                 speaker: utterances[at].speaker.clone(),
+                votes: std::collections::BTreeMap::new(),
                 gender: None,
             }));
         }

@@ -38,6 +38,7 @@ fn answered(manifest: &Manifest, scheme: Scheme) -> Option<Vec<Prediction>> {
                 prediction: utterance.label.clone(),
                 scores: BTreeMap::new(),
                 speaker: utterance.speaker.clone(),
+                votes: BTreeMap::new(),
                 gender: utterance.gender.clone(),
             }
         })

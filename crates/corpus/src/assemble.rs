@@ -1,6 +1,7 @@
 //! Rows and audio headers to utterances.
 
 use crate::prepare::note;
+use crate::ratings::Ratings;
 use crate::recipe::PackedRow;
 use crate::{
     AudioHeader, Channel, ChannelChoice, CorpusError, Duplicate, HeaderReader, PrepareReport,
@@ -23,6 +24,8 @@ pub(crate) struct Style<'a> {
     pub(crate) as_published: bool,
     /// The channel that is taken of every file, in place of the row's own.
     pub(crate) channel: Option<ChannelChoice>,
+    /// The lowest and the highest value of a dimension, where that is stated.
+    pub(crate) scale: Option<(f64, f64)>,
 }
 
 /// What the audio of a corpus is like, as far as its manifest was made of it.
@@ -36,6 +39,8 @@ pub(crate) struct AudioFacts {
     pub(crate) channels_taken: BTreeMap<u16, usize>,
     /// Utterances longer than 30 s.
     pub(crate) long: usize,
+    /// What was found of dimensions and votes.
+    pub(crate) ratings: Ratings,
     /// A few utterances from all over the corpus, with the channels of their files, to be listened to.
     pub(crate) sample: Vec<(Utterance, u16)>,
 }
@@ -99,6 +104,7 @@ pub(crate) fn utterances(
                     *facts.channels_taken.entry(utterance.channel).or_default() += 1;
                 }
                 facts.long += usize::from(utterance.length > LONG);
+                facts.ratings.count(&utterance);
                 if number % every == 0 {
                     facts.sample.push((utterance.clone(), channels));
                 }
@@ -133,6 +139,8 @@ pub(crate) fn utterances(
         sink(list)?;
     }
     report.speakers = speakers.len();
+    facts.ratings.scale = style.scale;
+    report.notes.extend(facts.ratings.notes(report.utterances));
     report
         .not_now
         .sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
@@ -272,6 +280,12 @@ fn utterance(
         .published_speaker
         .filter(|_| style.as_published)
         .or(row.speaker);
+    let [valence, arousal, dominance] = row.dimensions;
+    let mut votes = BTreeMap::new();
+    for (word, n) in row.votes {
+        let class = (style.class_of)(&word).unwrap_or(word);
+        *votes.entry(class).or_default() += n;
+    }
     Ok(Utterance {
         key: format!("{}{}", style.prefix, row.id),
         dataset: style.corpus.to_owned(),
@@ -291,5 +305,9 @@ fn utterance(
         language: row.language.or_else(|| style.language.map(str::to_owned)),
         text: row.text,
         split: row.split,
+        valence,
+        arousal,
+        dominance,
+        votes,
     })
 }

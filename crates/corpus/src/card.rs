@@ -38,6 +38,9 @@ pub struct Card {
     /// out as lying beside the corpus does not count, here as there; what it leaves out of the corpus itself
     /// ([`crate::Harvest::leave_out_expected`]) does.
     pub expected: &'static [(&'static str, u32)],
+    /// The lowest and the highest value of valence, arousal and dominance, where the release rates them on a scale that
+    /// its authors state.
+    pub scale: Option<(f64, f64)>,
     /// How the published folds were made.
     pub folds: PublishedFolds,
     /// Where our manifest departs from the published metadata. `as_published` undoes each.

@@ -56,6 +56,7 @@ fn facts(card: &Card) -> Vec<(&'static str, String)> {
         ("recording", card.recording.to_owned()),
         ("size", size),
         ("labels", labels.join(", ")),
+        ("dimensions", dimensions(card)),
         ("audio", card.audio.to_owned()),
         ("licence", card.licence.to_owned()),
         ("access", access(&card.access)),
@@ -67,6 +68,12 @@ fn facts(card: &Card) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .collect()
+}
+
+fn dimensions(card: &Card) -> String {
+    card.scale.map_or_else(String::new, |(low, high)| {
+        format!("valence, arousal and dominance from {low} to {high}")
+    })
 }
 
 fn access(access: &Access) -> String {

@@ -205,6 +205,12 @@ fn prepare_entry(
     let (missing_folders, surplus) = release::count(&entry.card, &harvest);
     report.missing_folders = missing_folders;
     report.notes.extend(surplus);
+    if let Some(first) = harvest.unrated.first() {
+        let count = harvest.unrated.len();
+        report.notes.push(format!(
+            "values of dimensions that cannot be used and are left out: {count}, the first: {first}"
+        ));
+    }
     report.contradictions = harvest
         .contradictions
         .iter()
@@ -250,6 +256,7 @@ fn prepare_entry(
         class_of: &class_of,
         as_published: options.as_published,
         channel: options.channel,
+        scale: card.scale,
     };
     let facts = utterances(&style, &tree, rows, read_header, &mut report, sink)?;
     report.notes.extend(facts.notes(tree.root()));

@@ -1,6 +1,7 @@
-use crate::{Card, CorpusError, RawFile, RawTree};
+use crate::{Card, CorpusError, RawFile, RawTree, ratings};
 use rayon::prelude::*;
 use regex::{Captures, Regex, RegexBuilder};
+use std::collections::BTreeMap;
 use std::ops::Index;
 
 /// One registered corpus: its card, the grammar of its audio paths, and the recipe that reads it.
@@ -124,6 +125,10 @@ pub struct Row {
     pub segment: Option<(f64, f64)>,
     /// The release's own part.
     pub split: Option<String>,
+    /// Valence, arousal and dominance, on the corpus's own scale.
+    pub dimensions: [Option<f64>; 3],
+    /// How many annotators voted for a class (or for a word of their own).
+    pub votes: BTreeMap<String, u32>,
     /// Published speaker, where it differs.
     pub published_speaker: Option<String>,
     /// Published raw label, where it differs.
@@ -156,6 +161,8 @@ impl Row {
             channel: Channel::Number(1),
             segment: None,
             split: None,
+            dimensions: [None; 3],
+            votes: BTreeMap::new(),
             published_speaker: None,
             published_emo: None,
             presence: Presence::Both,
@@ -225,6 +232,20 @@ impl Row {
         self
     }
 
+    /// Sets valence, arousal and dominance, where known.
+    #[must_use]
+    pub fn dimensions(mut self, dimensions: [Option<f64>; 3]) -> Self {
+        self.dimensions = dimensions;
+        self
+    }
+
+    /// Sets the annotators' votes.
+    #[must_use]
+    pub fn votes(mut self, votes: BTreeMap<String, u32>) -> Self {
+        self.votes = votes;
+        self
+    }
+
     /// Keeps the row for `as_published` only.
     #[must_use]
     pub fn only_as_published(mut self, reason: &'static str) -> Self {
@@ -246,11 +267,15 @@ pub struct PackedRow {
     pub(crate) presence: Presence,
     channel: Channel,
     segment: Option<Box<(f64, f64)>>,
+    ratings: Option<Box<Ratings>>,
     /// The row's texts one after another, the id first.
     text: Box<str>,
     /// Where each ends, [`ABSENT`] for none.
     ends: [u32; 9],
 }
+
+/// Dimensions and votes of a row.
+type Ratings = ([Option<f64>; 3], BTreeMap<String, u32>);
 
 /// The end of a text that a row has not.
 const ABSENT: u32 = u32::MAX;
@@ -275,10 +300,12 @@ impl PackedRow {
                 text.len() as u32
             })
         });
+        let rated = row.dimensions != [None; 3] || !row.votes.is_empty();
         Self {
             presence: row.presence,
             channel: row.channel,
             segment: row.segment.map(Box::new),
+            ratings: rated.then(|| Box::new((row.dimensions, row.votes))),
             text: text.into_boxed_str(),
             ends,
         }
@@ -313,6 +340,7 @@ impl PackedRow {
                 part.to_owned()
             })
         });
+        let (dimensions, votes) = self.ratings.as_deref().cloned().unwrap_or_default();
         Row {
             id: id.unwrap_or_default(),
             emo: emo.unwrap_or_default(),
@@ -323,6 +351,8 @@ impl PackedRow {
             channel: self.channel,
             segment: self.segment(),
             split,
+            dimensions,
+            votes,
             published_speaker,
             published_emo,
             presence: self.presence,
@@ -342,6 +372,8 @@ pub struct Harvest<'a> {
     pub(crate) expected_left_out: Vec<&'a RawFile>,
     pub(crate) contradictions: Vec<(String, String)>,
     pub(crate) missing: Vec<(String, String)>,
+    /// Values of dimensions that cannot be used.
+    pub(crate) unrated: Vec<String>,
     /// Whether each file of the tree, by its place, has been mentioned.
     mentioned: Vec<bool>,
 }
@@ -358,6 +390,7 @@ impl<'a> Harvest<'a> {
             expected_left_out: Vec::new(),
             contradictions: Vec::new(),
             missing: Vec::new(),
+            unrated: Vec::new(),
             mentioned: vec![false; tree.files().len()],
         };
         match entry.recipe {
@@ -445,6 +478,15 @@ impl<'a> Harvest<'a> {
         self.missing.push((path.into(), named_in.into()));
     }
 
+    /// The value of a dimension as a side file writes it. One that is no number or outside of the card's scale is none, and
+    /// reported; `subject` says whose it is.
+    pub fn rating(&mut self, subject: &str, text: &str) -> Option<f64> {
+        ratings::value(text, self.entry.card.scale).unwrap_or_else(|problem| {
+            self.unrated.push(format!("{subject}: {problem}"));
+            None
+        })
+    }
+
     /// Audio files that the recipe never mentioned.
     pub(crate) fn unmatched(&self) -> Vec<&'a RawFile> {
         self.tree
@@ -511,6 +553,8 @@ mod tests {
             .channel(Channel::FrontCentre)
             .segment(0.5, 1.25)
             .split("test2")
+            .dimensions([Some(2.5), None, Some(-1.0)])
+            .votes(BTreeMap::from([("Angry".to_owned(), 3)]))
             .not_as_published("why");
         for row in [plain, full.clone().text(""), full] {
             let packed = PackedRow::new(row.clone());

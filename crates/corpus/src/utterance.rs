@@ -2,6 +2,7 @@ use crate::{CorpusError, LineProblem, path_text};
 use emobox_files::{FileError, Sha256, join_inside, sha256_parts, write_atomic_with};
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -59,9 +60,29 @@ pub struct Utterance {
     /// The corpus's own part: `train`, `valid`, `test`, `test2`…, or `session1`… where folds are sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
+    /// How pleasant it is, on the corpus's own scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valence: Option<f64>,
+    /// How excited it is (activation), on the corpus's own scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arousal: Option<f64>,
+    /// How much in control it is, on the corpus's own scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dominance: Option<f64>,
+    /// How many annotators voted for each class, where the release tells; for what is no class of the corpus too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub votes: BTreeMap<String, u32>,
 }
 
+/// The names of the dimensions, in the order that is theirs everywhere.
+pub const DIMENSIONS: [&str; 3] = ["valence", "arousal", "dominance"];
+
 impl Utterance {
+    /// The values of [`DIMENSIONS`].
+    pub fn dimensions(&self) -> [Option<f64>; 3] {
+        [self.valence, self.arousal, self.dominance]
+    }
+
     /// The audio file on disk, given the corpus root. Refuses a path that climbs out of the root.
     pub fn audio_path(&self, root: impl AsRef<Path>) -> Result<PathBuf, CorpusError> {
         inside(root.as_ref(), &self.wav)
@@ -161,6 +182,15 @@ impl Manifest {
     /// The speakers that occur, sorted.
     pub fn speakers(&self) -> Vec<String> {
         distinct(self.utterances.iter().filter_map(|u| u.speaker.as_deref()))
+    }
+
+    /// Those of [`DIMENSIONS`] that any utterance has.
+    pub fn dimensions(&self) -> Vec<&'static str> {
+        let any = |at: usize| self.utterances.iter().any(|u| u.dimensions()[at].is_some());
+        (0..DIMENSIONS.len())
+            .filter(|&at| any(at))
+            .map(|at| DIMENSIONS[at])
+            .collect()
     }
 
     /// Total length in seconds.

@@ -29,6 +29,10 @@ fn utterance(key: &str, emo: &str, speaker: Option<&str>) -> Utterance {
         language: None,
         text: None,
         split: None,
+        valence: None,
+        arousal: None,
+        dominance: None,
+        votes: BTreeMap::new(),
     }
 }
 

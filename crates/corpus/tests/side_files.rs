@@ -145,7 +145,7 @@ fn a_side_file_with_the_wrong_columns_names_those_found_and_expected() {
             "IEMOCAP_full_release/Session1/dialog/EmoEvaluation/Ses01F_impro01.txt",
             "]\tSes01F_impro01_M001\tfru",
             "]\tSes01F_impro01_M001",
-            "Ses01F_impro01.txt: line 10: [start - end], turn and label expected",
+            "Ses01F_impro01.txt: line 13: [start - end], turn and label expected",
         ),
     ] {
         let release = Release::unpack(corpus);
@@ -171,6 +171,44 @@ fn json_labels_of_msp_podcast_name_the_fields_found_and_expected() {
     let prepared = release.prepare_as("msppodcast", true).unwrap();
     let speakers: Vec<_> = prepared.manifest.speakers();
     assert_eq!(speakers, ["7"]);
+}
+
+#[test]
+fn votes_of_msp_podcast_are_read_in_every_form_of_its_releases() {
+    let name = "MSP-PODCAST_0002_0033.wav";
+    let forms = [
+        (
+            "labels_detailed.csv",
+            format!(
+                "FileName,EmoDetail\n{name},\"WORKER1; Angry; Angry,Sad; A:4.0; V:4.0; D:4.0;\"\n\
+                 {name},\"WORKER2; Sad; Sad; A:4.0; V:4.0; D:4.0;\"\n"
+            ),
+        ),
+        (
+            "labels_detailed.json",
+            format!(
+                r#"{{"{name}": {{"WORKER1": {{"EmoClass_Major": "Angry"}}, "WORKER2": {{"EmoClass_Major": "Sad"}}}}}}"#
+            ),
+        ),
+        (
+            "labels.txt",
+            format!(
+                "{name}; N; A:4.2; V:4.0; D:4.6;\nWORKER1; Angry; Angry,Sad; A:4.0; V:4.0; D:4.0;\n\
+                 WORKER2; Sad; Sad; A:4.0; V:4.0; D:4.0;\n"
+            ),
+        ),
+    ];
+    for (file, text) in forms {
+        let release = Release::unpack("msppodcast");
+        let folder = "MSP-PODCAST-Publish/Labels";
+        std::fs::remove_file(release.path(&format!("{folder}/labels_detailed.csv"))).unwrap();
+        std::fs::write(release.path(&format!("{folder}/{file}")), text).unwrap();
+        let manifest = release.prepare_as("msppodcast", true).unwrap().manifest;
+        let found = &manifest.utterances[0];
+        assert_eq!(found.dimensions(), [Some(4.0), Some(4.2), Some(4.6)]);
+        let votes: Vec<(&str, u32)> = found.votes.iter().map(|(c, n)| (&**c, *n)).collect();
+        assert_eq!(votes, [("Angry", 1), ("Sad", 1)], "{file}");
+    }
 }
 
 /// The side file that holds the labels, and an audio file of the miniature.

@@ -181,6 +181,7 @@ pub(crate) fn confusion(
             prediction,
             scores: Default::default(),
             speaker: None,
+            votes: std::collections::BTreeMap::new(),
             gender: None,
         })
         .collect();

@@ -1,6 +1,6 @@
 use crate::{
-    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, GroupScores, Interval, Leak,
-    NoInterval, PerturbedScores, Rates, StandardErrors,
+    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, DimensionScores, GroupScores,
+    Interval, Leak, NoInterval, PerturbedScores, Rates, SoftScores, StandardErrors,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -21,6 +21,9 @@ pub struct ScoresFile {
     pub provenance: Provenance,
     /// One entry for each corpus, encoder, configuration and fold.
     pub runs: Vec<Run>,
+    /// Concordances, where dimensions were learnt; a corpus and encoder has these or runs of classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<DimensionScores>,
     /// Cross-corpus matrices, one an encoder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cross: Vec<CrossMatrix>,
@@ -208,6 +211,9 @@ pub struct Run {
     /// How well the probabilities fit, where predictions carry scores; on the pooled items alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// How near the probabilities are to annotators' votes, where a probe learnt from these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft: Option<SoftScores>,
     /// Scores of each speaker and gender, where known; on the pooled items alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupScores>,
@@ -337,6 +343,7 @@ impl Default for ScoresFile {
             provenance: Provenance::default(),
             runs: Vec::new(),
             cross: Vec::new(),
+            dimensions: Vec::new(),
             comparisons: Vec::new(),
             perturbed: Vec::new(),
             leaks: Vec::new(),

@@ -140,6 +140,7 @@ mod tests {
                 .to_owned(),
                 scores: BTreeMap::new(),
                 speaker: Some(format!("s{speaker}")),
+                votes: BTreeMap::new(),
                 gender: Some(["female", "male"][speaker % 2].to_owned()),
             }
         };

@@ -90,6 +90,8 @@ pub enum IntervalMethod {
     PercentileBootstrap,
     /// Standard error over clusters with Student's t on the logit scale.
     ClusterT,
+    /// Jackknife over clusters with Student's t on the scale of the inverse hyperbolic tangent: of concordances.
+    Jackknife,
 }
 
 /// Why there is no interval.

@@ -6,6 +6,7 @@
 //! * [`read_predictions`] / [`write_predictions`] — `predictions.jsonl`
 //! * [`Confusion`] → [`Rates`] and [`ClassScores`], equal to scikit-learn's to 1e-12
 //! * [`score_folds`] → the `runs` of [`ScoresFile`] with 95 % intervals from a standard error over speakers
+//! * [`score_dimensions`] → concordance of valence, arousal and dominance, apart from the runs; [`soft_scores`] of votes
 //! * [`calibration`], [`group_scores`] — log-loss, Brier score, calibration error; speakers and genders
 //! * [`compare`], [`sign_flip`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — what of a difference can be believed
 //! * [`separate`] — which averages the scores' own noise leaves apart
@@ -22,6 +23,7 @@ mod compare;
 mod confusion;
 mod correction;
 mod cross;
+mod dimensions;
 mod distribution;
 mod error;
 mod file;
@@ -37,6 +39,7 @@ mod rerun;
 mod run;
 mod seal;
 mod separation;
+mod soft;
 mod submission;
 mod verify;
 
@@ -48,6 +51,9 @@ pub use compare::{
 pub use confusion::{ClassScores, Confusion, Rates, classes_of};
 pub use correction::{benjamini_hochberg, holm};
 pub use cross::{CrossCell, CrossMatrix};
+pub use dimensions::{
+    Concordance, DimensionScores, RatedPrediction, concordance, score_dimensions,
+};
 pub use error::ScoreError;
 pub use file::{
     Absent, AbsentState, AsPublished, FoldName, Oracle, Provenance, Run, SCHEMA, ScoresFile, Seeds,
@@ -68,6 +74,7 @@ pub use rerun::{RERUN_TIES, RERUN_TOLERANCE, Rerun, reproduce};
 pub use run::{RunLabels, ScoreRequest, score_folds, score_seeds, set_oracle};
 pub use seal::{SealKey, SealedAnswer, SealedSet, seal};
 pub use separation::{Estimate, Separation, separate};
+pub use soft::{SoftScores, soft_scores};
 pub use submission::{Submission, SubmissionEntry};
 pub use verify::{
     KnownEncoder, KnownProtocol, Reference, ReferenceItem, Refusal, Rules, Verdict, Verified,

@@ -178,6 +178,7 @@ pub fn join_published_lists(
             prediction: predicted[key].clone(),
             scores: BTreeMap::new(),
             speaker: None,
+            votes: BTreeMap::new(),
             gender: None,
         })
         .collect())

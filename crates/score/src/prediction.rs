@@ -31,6 +31,9 @@ pub struct Prediction {
     /// The speaker's gender as the manifest writes it, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gender: Option<String>,
+    /// How many annotators voted for each class, where a probe learnt from that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub votes: BTreeMap<String, u32>,
 }
 
 fn first_fold() -> u32 {
@@ -154,6 +157,7 @@ mod tests {
                 ("sad".into(), -1.234_567_890_123_456_7e-9),
             ]),
             speaker: Some("03".into()),
+            votes: BTreeMap::new(),
             gender: None,
         };
         let mut bytes = Vec::new();

@@ -2,8 +2,8 @@ use crate::clusters::{Clusters, Over, Tables};
 use crate::inference::standard_errors;
 use crate::{
     Confusion, FoldName, Grouping, InferenceOptions, Interval, IntervalMethod, Mismatch, Oracle,
-    Prediction, Rates, Run, ScoreError, Seeds, StandardError, StandardErrors, calibration,
-    group_scores,
+    Prediction, Rates, Run, ScoreError, Seeds, SoftScores, StandardError, StandardErrors,
+    calibration, group_scores, soft_scores,
 };
 use std::collections::BTreeMap;
 
@@ -143,6 +143,7 @@ pub fn score_seeds(
             refused: None,
         };
         run.set_intervals(errors, how);
+        run.soft = soft(seeds, name, request.classes)?;
         if name == FoldName::Pooled {
             run.calibration = calibration(first, request.classes)?;
             for by in [Grouping::Speaker, Grouping::Gender] {
@@ -156,6 +157,30 @@ pub fn score_seeds(
         set_oracle(&mut runs, &[oracle], request.classes)?;
     }
     Ok(runs)
+}
+
+/// The mean over seeds of the soft scores on the items of a run. The mean over folds has those of all items.
+fn soft(
+    seeds: &[&[Prediction]],
+    name: FoldName,
+    classes: &[String],
+) -> Result<Option<SoftScores>, ScoreError> {
+    let mut all = Vec::new();
+    for list in seeds {
+        if list.iter().all(|p| p.votes.is_empty()) {
+            return Ok(None);
+        }
+        let of_fold = |p: &&Prediction| match name {
+            FoldName::Fold(fold) => p.fold == fold,
+            FoldName::Mean | FoldName::Pooled => true,
+        };
+        let items: Vec<Prediction> = list.iter().filter(of_fold).cloned().collect();
+        all.extend(soft_scores(&items, classes)?);
+    }
+    Ok(all.first().map(|first| SoftScores {
+        n: first.n,
+        jensen_shannon: all.iter().map(|s| s.jensen_shannon).sum::<f64>() / all.len() as f64,
+    }))
 }
 
 /// The confusions of one training.
@@ -267,6 +292,7 @@ fn run(labels: &RunLabels, fold: FoldName, confusion: &Confusion) -> Run {
         classes: confusion.classes.clone(),
         per_class: confusion.class_scores(),
         calibration: None,
+        soft: None,
         groups: Vec::new(),
         oracle: None,
         as_published: None,

@@ -167,6 +167,7 @@ impl SealKey {
                     prediction: answer.prediction.clone(),
                     scores: answer.scores.clone(),
                     speaker: item.speaker.clone(),
+                    votes: BTreeMap::new(),
                     gender: item.gender.clone(),
                 }
             })

@@ -20,6 +20,7 @@ fn item(i: usize, right: bool) -> Prediction {
         prediction: classes()[if right { label } else { 1 - label }].clone(),
         scores: BTreeMap::new(),
         speaker: Some((i % 7).to_string()),
+        votes: BTreeMap::new(),
         gender: Some(if i % 7 < 3 { "female" } else { "male" }.to_owned()),
     }
 }

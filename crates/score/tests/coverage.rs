@@ -38,6 +38,7 @@ fn corpus(stream: &mut ChaCha8Rng, levels: &[f64], shift: f64) -> Vec<Prediction
                 prediction: classes[if right { label } else { (label + other) % 3 }].clone(),
                 scores: BTreeMap::new(),
                 speaker: Some(speaker.to_string()),
+                votes: BTreeMap::new(),
                 gender: None,
             });
         }

@@ -40,6 +40,7 @@ impl Case {
                 prediction: predictions[i].clone(),
                 scores: BTreeMap::new(),
                 speaker: Some(self.speakers[i].clone()),
+                votes: BTreeMap::new(),
                 gender: None,
             })
             .collect()

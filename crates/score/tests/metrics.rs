@@ -42,6 +42,7 @@ fn predictions(case: &Case) -> Vec<Prediction> {
             prediction: prediction.clone(),
             scores: BTreeMap::new(),
             speaker: None,
+            votes: BTreeMap::new(),
             gender: None,
         })
         .collect()

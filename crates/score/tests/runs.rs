@@ -26,6 +26,7 @@ fn corpus(n: usize, speakers: usize, folds: usize) -> Vec<Prediction> {
                 prediction: classes[(label + usize::from(wrong)) % 3].clone(),
                 scores: BTreeMap::new(),
                 speaker: Some(format!("speaker {speaker}")),
+                votes: BTreeMap::new(),
                 gender: None,
             }
         })

@@ -87,6 +87,7 @@ fn calibration_equals_scikit_learns() {
                     .zip(case.log_probabilities[i].clone())
                     .collect(),
                 speaker: None,
+                votes: std::collections::BTreeMap::new(),
                 gender: None,
             })
             .collect();

@@ -25,6 +25,7 @@ fn predictions() -> Vec<Prediction> {
                 BTreeMap::from([("angry".into(), angry), ("sad".into(), sad)])
             },
             speaker: Some((i % 8).to_string()),
+            votes: BTreeMap::new(),
             gender: None,
         })
         .collect()

@@ -181,6 +181,7 @@ fn predict(
             prediction: probe.classes()[most_probable(&scores)].clone(),
             scores: probe.classes().iter().cloned().zip(scores).collect(),
             speaker: utterance.speaker.clone(),
+            votes: std::collections::BTreeMap::new(),
             gender: utterance.gender.clone(),
         })
     };

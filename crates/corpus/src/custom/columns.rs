@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What a listing can tell of a clip, each with the column names that are understood, the first one being ours.
-pub(super) const FIELDS: [(&str, &[&str]); 14] = [
+pub(super) const FIELDS: [(&str, &[&str]); 17] = [
     (
         "path",
         &[
@@ -67,6 +67,9 @@ pub(super) const FIELDS: [(&str, &[&str]); 14] = [
     ),
     ("end", &["end", "end_time", "stop", "end_s"]),
     ("duration", &["duration"]),
+    ("valence", &["valence", "emoval"]),
+    ("arousal", &["arousal", "activation", "emoact"]),
+    ("dominance", &["dominance", "emodom"]),
     // The raw label beside the class, as manifests have it.
     ("emo", &[]),
     ("class", &[]),
@@ -85,10 +88,18 @@ const OF_NO_ACCOUNT: [&str; 9] = [
     "length",
 ];
 
+/// The member of a manifest's line that holds votes.
+pub(super) const VOTES_FIELD: &str = "votes";
+
+/// How the name of a column of votes begins; the class follows.
+pub(super) const VOTES: &str = "votes_";
+
 /// The column of each field.
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
     columns: BTreeMap<&'static str, String>,
+    /// Columns `votes_Angry` and so on, with the class.
+    pub(super) votes: Vec<(String, String)>,
     /// Columns that are not used.
     pub(super) unused: Vec<String>,
 }
@@ -152,7 +163,18 @@ impl Mapping {
         if mapping.get("start").is_none() {
             mapping.columns.remove("duration");
         }
-        let used = |column: &&String| mapping.columns.values().any(|used| used == *column);
+        for column in columns {
+            let class = plain(column).strip_prefix(VOTES).map(str::len);
+            if let Some(class) = class.filter(|length| *length > 0) {
+                let column = column.trim();
+                let class = column.get(column.len() - class..).unwrap_or(column);
+                mapping.votes.push((column.to_owned(), class.to_owned()));
+            }
+        }
+        let used = |column: &&String| {
+            mapping.columns.values().any(|used| used == *column)
+                || mapping.votes.iter().any(|(used, _)| used == *column)
+        };
         let told = columns
             .iter()
             .filter(|column| !used(column) && !OF_NO_ACCOUNT.contains(&plain(column).as_str()));
@@ -192,7 +214,7 @@ fn plain(column: &str) -> String {
 }
 
 /// Words with which programs write that they know nothing.
-pub(super) fn is_nothing(text: &str) -> bool {
+pub(crate) fn is_nothing(text: &str) -> bool {
     ["", "nan", "nat", "none", "null", "n/a", "<na>"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word))

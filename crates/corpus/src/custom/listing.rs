@@ -1,10 +1,12 @@
 //! Tables and JSON lines that list clips.
 
 use super::columns::{self, Mapping, is_nothing};
+use super::objects::objects;
 use super::{Gathered, folders, parts, unknown_label};
 use crate::side_file::delimiter_of;
 use crate::{
-    Channel, ChannelChoice, CorpusError, Gender, LineProblem, PrepareOptions, RawFile, RawTree, Row,
+    Channel, ChannelChoice, CorpusError, DIMENSIONS, Gender, LineProblem, PrepareOptions, RawFile,
+    RawTree, Row, ratings,
 };
 use emobox_audio::MIX;
 use std::borrow::Cow;
@@ -115,6 +117,8 @@ fn in_part_folder<'a>(tree: &RawTree, table: &'a RawFile) -> Option<Source<'a>> 
 pub(super) struct Item {
     line: u64,
     values: BTreeMap<&'static str, String>,
+    /// Votes as written, by class.
+    votes: BTreeMap<String, String>,
 }
 
 impl Item {
@@ -142,8 +146,8 @@ pub(super) fn gather<'a>(
     sources: &[Source<'a>],
     map: Option<&BTreeMap<String, String>>,
     options: &PrepareOptions,
+    mut gathered: Gathered<'a>,
 ) -> Result<Gathered<'a>, CorpusError> {
-    let mut gathered = Gathered::default();
     let mut read = Vec::new();
     for source in sources {
         read.push((source, items(tree, source, options, &mut gathered)?));
@@ -161,7 +165,12 @@ pub(super) fn gather_items<'a>(
     mut gathered: Gathered<'a>,
 ) -> Result<Gathered<'a>, CorpusError> {
     let index = Index::new(tree);
-    let asked = Asked { name, map, options };
+    let asked = Asked {
+        name,
+        map,
+        options,
+        scale: gathered.scale,
+    };
     for (source, items) in read {
         let mut problems = Vec::new();
         for item in items {
@@ -213,6 +222,7 @@ struct Asked<'a> {
     name: &'a str,
     map: Option<&'a BTreeMap<String, String>>,
     options: &'a PrepareOptions,
+    scale: Option<(f64, f64)>,
 }
 
 /// Adds one line of a listing.
@@ -256,7 +266,7 @@ fn take<'a>(
             ));
         }
     }
-    let row = row(asked.name, file, emo, item, source)?;
+    let row = row(asked, file, emo, item, source)?;
     match gathered.keys.get(&row.id) {
         Some((first, _)) if row.named => {
             Err(format!("key {:?} is already on line {first}", row.id))
@@ -377,7 +387,7 @@ struct KeyedRow {
 }
 
 fn row(
-    name: &str,
+    asked: &Asked<'_>,
     file: &RawFile,
     emo: String,
     mut item: Item,
@@ -389,6 +399,7 @@ fn row(
             .map(Some)
             .ok_or_else(|| format!("{field} {text:?} is no time in seconds")),
     };
+    let name = asked.name;
     let (start, end, duration) = (time("start")?, time("end")?, time("duration")?);
     let end = end.or_else(|| Some(start? + duration?));
     let segment = match (start, end) {
@@ -432,6 +443,21 @@ fn row(
         .map(|text| Gender::parse(&text).map_or(text, |gender| gender.word().to_owned()));
     row.language = item.take("language");
     row.text = item.take("text");
+    for (dimension, value) in DIMENSIONS.iter().zip(&mut row.dimensions) {
+        let text = item.take(dimension).unwrap_or_default();
+        *value = ratings::value(&text, asked.scale).map_err(|e| format!("{dimension} {e}"))?;
+    }
+    for (class, text) in std::mem::take(&mut item.votes) {
+        // Programs write a count beside an empty cell as `2.0`.
+        let count = text.trim();
+        let count = count.strip_suffix(".0").unwrap_or(count);
+        match count.parse() {
+            _ if is_nothing(count) => {}
+            Ok(0) => {}
+            Ok(count) => drop(row.votes.insert(class, count)),
+            Err(_) => return Err(format!("votes of {class}: {text:?} is no count")),
+        }
+    }
     row.split = item.take("split").or_else(|| source.part.clone());
     Ok(KeyedRow { row, id, named })
 }
@@ -517,48 +543,14 @@ pub(super) fn items_of(
             .iter()
             .filter_map(|(field, column)| Some((*field, cells.remove(*column)?)))
             .collect(),
+        votes: mapping
+            .votes
+            .iter()
+            .filter_map(|(column, class)| Some((class.clone(), cells.remove(column)?)))
+            .collect(),
     };
     Ok(lines.into_iter().map(item).collect())
 }
 
 /// Line (or row) and cells by column.
 pub(super) type Lines = Vec<(u64, BTreeMap<String, String>)>;
-
-/// JSON objects, one a line, with the names of all members.
-fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProblem>> {
-    let mut names: Vec<String> = Vec::new();
-    let mut seen = HashSet::new();
-    let mut lines = Vec::new();
-    let mut problems = Vec::new();
-    for (line, text) in (1..).zip(text.lines()) {
-        if text.trim().is_empty() {
-            continue;
-        }
-        let object: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(text) {
-            Ok(object) => object,
-            Err(error) => {
-                let message = format!("not a JSON object: {error}");
-                problems.push(LineProblem { line, message });
-                continue;
-            }
-        };
-        let mut cells = BTreeMap::new();
-        for (name, value) in object {
-            if seen.insert(name.clone()) {
-                names.push(name.clone());
-            }
-            let text = match value {
-                serde_json::Value::String(text) => text,
-                serde_json::Value::Number(number) => number.to_string(),
-                _ => continue,
-            };
-            cells.insert(name, text);
-        }
-        lines.push((line, cells));
-    }
-    if problems.is_empty() {
-        Ok((names, lines))
-    } else {
-        Err(problems)
-    }
-}

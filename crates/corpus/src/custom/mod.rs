@@ -6,6 +6,7 @@ mod emotions;
 mod folders;
 mod interchange;
 mod listing;
+mod objects;
 mod packed;
 mod parquet;
 mod parts;
@@ -19,6 +20,7 @@ use crate::{
     CorpusError, Duplicate, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, Row,
     looks_like, registry,
 };
+pub(crate) use columns::is_nothing;
 use emobox_files::read_json;
 use spelling::several_spellings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,7 +34,8 @@ pub const CUSTOM_LAYOUT: &str = "one of\n  \
     an audformat database: db.yaml with its tables\n  \
     a Kaldi data folder with utt2emo, or Lhotse's recordings and supervisions, or cuts\n  \
     one folder an emotion: angry/x.wav, sad/y.wav, …\n\
-    and, if labels are to be renamed, label_map.json: {\"raw label\": \"Class\"}";
+    and, if labels are to be renamed, label_map.json: {\"raw label\": \"Class\"}\n\
+    a table may have valence,arousal,dominance and votes_Class; dimensions.json states their scale: {\"scale\": [1, 7]}";
 
 /// What a listing or a folder tree says, before audio headers are read.
 #[derive(Debug, Default)]
@@ -45,6 +48,8 @@ struct Gathered<'a> {
     missing: Vec<(String, String)>,
     duplicated: Vec<Duplicate>,
     notes: Vec<String>,
+    /// The lowest and the highest value of a dimension, where that is stated.
+    scale: Option<(f64, f64)>,
     /// How many rows have each label, speaker and part.
     labels: BTreeMap<String, usize>,
     speakers: BTreeMap<String, usize>,
@@ -174,8 +179,10 @@ pub(crate) fn prepare_own(
         .transpose()?;
     let raw = &tree;
     let tree = unpacked.as_ref().unwrap_or(raw);
+    let scale = scale(raw)?;
     let mut gathered = Gathered {
         notes,
+        scale,
         ..Gathered::default()
     };
     gathered = if let Some((source, items)) = passed_on {
@@ -208,7 +215,7 @@ pub(crate) fn prepare_own(
         }
         gathered
     } else {
-        listing::gather(name, tree, &sources, map.as_ref(), options)?
+        listing::gather(name, tree, &sources, map.as_ref(), options, gathered)?
     };
     if !unread.is_empty() {
         let tables: Vec<&str> = sources.iter().map(|source| source.table.path()).collect();
@@ -276,10 +283,34 @@ pub(crate) fn prepare_own(
         class_of: &class_of,
         as_published: options.as_published,
         channel: options.channel,
+        scale,
     };
     let facts = utterances(&style, tree, gathered.rows, read_header, &mut report, sink)?;
     report.notes.extend(facts.notes(tree.root()));
     Ok((tree.root().to_owned(), report))
+}
+
+/// `dimensions.json` beside the table: `{"scale": [1, 7]}`.
+fn scale(tree: &RawTree) -> Result<Option<(f64, f64)>, CorpusError> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Stated {
+        scale: (f64, f64),
+    }
+    let is_it = |file: &&RawFile| file.path().eq_ignore_ascii_case("dimensions.json");
+    let Some(file) = tree.files().iter().find(is_it) else {
+        return Ok(None);
+    };
+    let (low, high) = read_json::<Stated>(tree.locate(file))?.scale;
+    if low < high {
+        return Ok(Some((low, high)));
+    }
+    let message =
+        format!("the scale from {low} to {high} has no room; write the lowest value first");
+    Err(CorpusError::Lines {
+        path: tree.locate(file),
+        problems: vec![crate::LineProblem { line: 1, message }],
+    })
 }
 
 /// Asks about classes and speakers that differ only in how they are written.

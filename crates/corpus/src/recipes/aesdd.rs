@@ -41,6 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("happiness", 119),
             ("sadness", 122),
         ],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

@@ -46,6 +46,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("04Sad", 470),
             ("05Angry", 486),
         ],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[Difference {
             field: "label",

@@ -48,6 +48,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "Audio/\n  actor_36/\n    03-01-09-01-06-36-02-02-02.wav   01 speech (02 not speech), emotion 09, actor 36\n  actor_/                            without a number: the name says which actor\nBonus/\n  actor_150/\n  actor_200/",
         audio: "wav, 16 kHz, 16 bit, mono; 0.14 s to 86 s",
         expected: &[("Audio", 12_625), ("Bonus", 1339)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[Difference {
             field: "rows",

@@ -41,6 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "CaFE_48k/\n  Colère/\n    Faible/01-C-1-1.wav   actor 01, C = colère, 1 = weak, sentence 1\n    Fort/\n  Dégoût/  Joie/  Peur/  Surprise/  Tristesse/\n  Neutre/                 without the folders Faible and Fort",
         audio: "wav, 48 kHz",
         expected: &[("", 936)],
+        scale: None,
         folds: PublishedFolds::SpeakerLists(&[
             &["01", "07", "08", "10"],
             &["02", "04", "09", "12"],

@@ -41,6 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("zhaoquanyin", 300),
             ("zhaozuoxiang", 300),
         ],
+        scale: None,
         folds: PublishedFolds::LeaveOneSpeakerOut(&[
             "wangzhe",
             "zhaozuoxiang",

@@ -38,6 +38,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "AudioWAV/\n  1001_DFA_ANG_XX.wav   actor 1001, sentence DFA, anger, level (LO, MD, HI, XX = none)\n  …                     7442 files\nVideoDemographics.csv   gender of the actors (may be absent)",
         audio: "wav, 16 kHz, 16 bit, mono",
         expected: &[("AudioWAV", 7442)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

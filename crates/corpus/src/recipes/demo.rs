@@ -31,6 +31,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "<speaker>/\n  <speaker>_<emotion>_<nn>.wav",
         audio: "wav, 16 kHz, 16 bit, mono",
         expected: &[],
+        scale: None,
         folds: PublishedFolds::NotPublished,
         differences: &[],
         notes: &["made by `emobox demo`; no part of the published benchmark"],

@@ -50,6 +50,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "metadata.csv                       columns between |: utterance, emotion, gender, audio_recording, …\ncleaned_webm/\n  recorded_audio_RF6OuQ4.webm      1181 files",
         audio: "webm, Opus, 48 kHz, mono",
         expected: &[("cleaned_webm", EXPECTED as u32)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

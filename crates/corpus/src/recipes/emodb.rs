@@ -41,6 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "wav/\n  03a01Fa.wav      speaker 03, sentence a01, F = Freude, version a\n  …                535 files",
         audio: "wav, 16 kHz, 16 bit, mono",
         expected: &[("", 535)],
+        scale: None,
         folds: PublishedFolds::FixedLists(5),
         differences: &[Difference {
             field: "label",

@@ -84,6 +84,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("sam_Neutral", 492),
             ("sam_Sleepy", 494),
         ],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

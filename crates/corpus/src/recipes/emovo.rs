@@ -44,6 +44,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("m2", 98),
             ("m3", 98),
         ],
+        scale: None,
         folds: PublishedFolds::LeaveOneSpeakerOut(&["f2", "m3", "m2", "f3", "f1", "m1"]),
         differences: &[],
         notes: &[

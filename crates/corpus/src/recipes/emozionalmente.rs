@@ -43,6 +43,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "audio/\n  1613655062436.wav   6902 files\nmetadata/\n  samples.csv         file_name, actor, sentence, emotion_expressed\n  users.csv           username, gender, age",
         audio: "wav, 16 bit, mono; 6752 clips have 16 kHz, 150 have 44.1 kHz",
         expected: &[("", 6902)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

@@ -41,6 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "subject 1/\n  anger/\n    sentence 1/s1_an_1.avi   subject 1, anger, sentence 1 of 5\n  disgust/  fear/  happiness/  sadness/  surprise/\nsubject 2/ …                 43 subjects; 30 clips each but for 6 and 23\nsubject 6/anger/s6_an.avi    not cut into sentences",
         audio: "avi, PCM, 48 kHz; channel 1 is used",
         expected: &[("", 1263)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[
             Difference {

@@ -56,6 +56,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("0019", 1750),
             ("0020", 1750),
         ],
+        scale: None,
         folds: PublishedFolds::SpeakerLists(&[
             &["0005", "0011", "0016", "0018"],
             &["0012", "0014", "0015", "0019"],

@@ -4,7 +4,7 @@
 use crate::card::{Access, Card, Difference, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Fields, Gender, Harvest, Recipe, Row};
 use crate::{CorpusError, LineProblem, RawFile, RawTree};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -44,6 +44,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("Session4/sentences/wav", 2103),
             ("Session5/sentences/wav", 2170),
         ],
+        scale: Some((1.0, 5.0)),
         folds: PublishedFolds::OfficialGroups(&[
             "session1", "session2", "session3", "session4", "session5",
         ]),
@@ -56,6 +57,7 @@ pub(super) const ENTRY: Entry = Entry {
             "of the 10,039 turns the published corpus keeps the 5531 labelled ang, exc, hap, neu or sad; frustrated, surprised, fearful, disgusted, other and disputed turns are left out",
             "Table 1 of the paper prints 5 emotions; excited and happy are both mapped to Happy, which leaves 4",
             "one turn is longer than 30 s (34.1 s)",
+            "a listener may name several classes, each of which is one vote; only outside listeners (C-E) vote, not the actors on themselves",
         ],
     },
     grammar: &[
@@ -69,6 +71,9 @@ pub(super) const ENTRY: Entry = Entry {
 struct Evaluation {
     turn: String,
     emo: String,
+    /// Valence, activation and dominance as written.
+    ratings: [String; 3],
+    votes: BTreeMap<String, u32>,
     source: String,
 }
 
@@ -90,7 +95,16 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
         let evaluations = by_turn.remove(&turn).unwrap_or_default();
         match label(&fields, &evaluations) {
             Label::Kept(emo) => {
-                let row = row(&fields, emo);
+                let Evaluation {
+                    ratings,
+                    votes,
+                    source,
+                    ..
+                } = evaluations[0];
+                let dimensions = ratings.each_ref().map(|text| harvest.rating(source, text));
+                let row = row(&fields, emo)
+                    .dimensions(dimensions)
+                    .votes(votes.clone());
                 let text = words.get(&turn);
                 let row = text.map_or(row.clone(), |text| row.text(text.as_str()));
                 harvest.row(fields.file, row);
@@ -175,22 +189,38 @@ fn files_in<'a>(tree: &'a RawTree, folder: &'a str) -> impl Iterator<Item = &'a 
     })
 }
 
-/// The lines `[start - end]<tab>turn<tab>label<tab>[valence, activation, dominance]`; the lines below each give
-/// the votes of single listeners.
+/// The lines `[start - end]<tab>turn<tab>label<tab>[valence, activation, dominance]`; below each, lines
+/// `C-E2:<tab>Neutral; Anger;<tab>(comment)` give the classes that a listener heard. (`C-F1` and `C-M1` are what the actors say
+/// of themselves.)
 fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusError> {
     let mut list = Vec::new();
     for file in files_in(tree, "EmoEvaluation") {
         let mut problems = Vec::new();
+        // Whose lines are read.
+        let mut turn: Option<usize> = None;
         for (line, text) in (1..).zip(tree.read_text(file)?.lines()) {
             let Some(text) = text.strip_prefix('[') else {
+                if let Some((turn, vote)) = turn.and_then(|turn| list.get_mut(turn)).zip(vote(text)) {
+                    let turn: &mut Evaluation = turn;
+                    for class in vote {
+                        *turn.votes.entry(class).or_default() += 1;
+                    }
+                }
                 continue;
             };
-            let words = text.split_once(']').map(|(_, rest)| rest);
-            let mut words = words.unwrap_or_default().split_whitespace();
+            let words = text.split_once(']').map(|(_, rest)| rest.trim_start());
+            let words = words.unwrap_or_default();
+            let ratings = words.split_once('[').map_or("", |(_, rest)| rest);
+            let mut ratings = ratings.trim_end_matches(']').split(',');
+            let ratings = [(); 3].map(|()| ratings.next().unwrap_or_default().trim().to_owned());
+            turn = Some(list.len());
+            let mut words = words.split_whitespace();
             match (words.next(), words.next()) {
                 (Some(turn), Some(emo)) if !emo.starts_with('[') => list.push(Evaluation {
                     turn: turn.to_owned(),
                     emo: emo.to_ascii_lowercase(),
+                    ratings,
+                    votes: BTreeMap::new(),
                     source: format!("{} line {line}", file.path()),
                 }),
                 _ => problems.push(LineProblem {
@@ -208,6 +238,24 @@ fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusEr
         tree.side_file(corpus, &["dialog/EmoEvaluation/Ses01F_impro01.txt"])?;
     }
     Ok(list)
+}
+
+/// The classes that one listener heard, each once; `None` of another line.
+fn vote(line: &str) -> Option<BTreeSet<String>> {
+    let (who, rest) = line.split_once(':')?;
+    if !who.to_ascii_uppercase().starts_with("C-E") {
+        return None;
+    }
+    let words = rest.split_once('(').map_or(rest, |(words, _)| words);
+    let class = |word: &str| match word.to_ascii_lowercase().as_str() {
+        "anger" => "Angry".to_owned(),
+        "happiness" | "excited" => "Happy".to_owned(),
+        "neutral" | "neutral state" => "Neutral".to_owned(),
+        "sadness" => "Sad".to_owned(),
+        _ => word.to_owned(),
+    };
+    let words = words.split(';').map(str::trim);
+    Some(words.filter(|word| !word.is_empty()).map(class).collect())
 }
 
 /// The lines `turn [start-end]: words`, by turn in lower case.

@@ -40,6 +40,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "Raw JL corpus (unchecked and unannotated)/JL(wav+txt)/\n  male2_concerned_6b_1.wav   speaker male2, concerned, sentence 6b, first time\n  …                          2400 files",
         audio: "wav, 44.1 kHz, 16 bit, mono",
         expected: &[("", 2400)],
+        scale: None,
         folds: PublishedFolds::LeaveOneSpeakerOut(&["male2", "female1", "male1", "female2"]),
         differences: &[Difference {
             field: "speaker",

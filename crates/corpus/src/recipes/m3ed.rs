@@ -41,6 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "annotation.json\nsplitInfo/\n  movie_list_train.txt\n  movie_list_val.txt\n  movie_list_test.txt\nmodality_speech/\n  A_anjia_1_1.wav   role A, series anjia, dialogue 1, utterance 1\n  …                 24,437 files",
         audio: "wav, 16 kHz, 16 bit, mono",
         expected: &[("", UTTERANCES as u32)],
+        scale: None,
         folds: PublishedFolds::OfficialSplit,
         differences: &[Difference {
             field: "speaker",

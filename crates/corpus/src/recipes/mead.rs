@@ -87,6 +87,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("W038/audio", 667),
             ("W040/audio", 667),
         ],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

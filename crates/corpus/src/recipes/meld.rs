@@ -47,6 +47,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("dev_splits_complete", 1108),
             ("output_repeated_splits_test", 2610),
         ],
+        scale: None,
         folds: PublishedFolds::OfficialSplit,
         differences: &[
             Difference {

@@ -43,6 +43,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("test2", 412),
             ("test3", 834),
         ],
+        scale: None,
         folds: PublishedFolds::OfficialSplit,
         differences: &[Difference {
             field: "speaker",
@@ -109,7 +110,11 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
                 continue;
             }
             match clips.remove(&name) {
-                Some(file) => harvest.row(file, row(file, &name, line.get("discrete"), split)),
+                Some(file) => {
+                    let valence = harvest.rating(&source, line.get("valence"));
+                    let row = row(file, &name, line.get("discrete"), split);
+                    harvest.row(file, row.dimensions([valence, None, None]));
+                }
                 None => harvest.missing(format!("{folder}/{name}"), source),
             }
         }

@@ -36,6 +36,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "Mexican Emotional Speech Database (MESD)/\n  Anger_F_A_tarde.wav   anger, voice (F woman, M man, C child), word list A, `tarde`\n  …                     862 files",
         audio: "wav, 48 kHz, 24 bit, mono",
         expected: &[("", 862)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[Difference {
             field: "speaker",

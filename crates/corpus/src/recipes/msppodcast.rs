@@ -41,9 +41,10 @@ pub(super) const ENTRY: Entry = Entry {
         },
         homepage: "https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
         citation: "Lotfian, Busso: Building Naturalistic Emotionally Balanced Speech Corpus by Retrieving Emotional Speech from Existing Podcast Recordings. IEEE Transactions on Affective Computing 10, 2019",
-        layout: "Audio/ (or Audios/)\n  MSP-PODCAST_0002_0033.wav\nlabel/ (or Labels/)\n  labels_consensus.json or labels_consensus.csv (also spelled concensus)\nTranscripts/                      words of each turn (may be absent)\nPartitions.txt, Speaker_ids.txt   where the labels lack Split_Set and SpkrID",
+        layout: "Audio/ (or Audios/)\n  MSP-PODCAST_0002_0033.wav\nlabel/ (or Labels/)\n  labels_consensus.json or labels_consensus.csv (also spelled concensus)\nlabels_detailed.csv or .json, labels.txt   votes of single workers (may be absent)\nTranscripts/                      words of each turn (may be absent)\nPartitions.txt, Speaker_ids.txt   where the labels lack Split_Set and SpkrID",
         audio: "wav, 16 kHz, mono",
         expected: &[("", 73_042)],
+        scale: Some((1.0, 7.0)),
         folds: PublishedFolds::OfficialSplit,
         differences: &[Difference {
             field: "speaker",
@@ -72,7 +73,13 @@ struct Turn {
     speaker: Option<String>,
     gender: Option<Gender>,
     split: Option<String>,
+    /// EmoVal, EmoAct and EmoDom as written.
+    ratings: [String; 3],
+    votes: BTreeMap<String, u32>,
 }
+
+/// The columns of valence, arousal and dominance.
+const RATINGS: [&str; 3] = ["EmoVal", "EmoAct", "EmoDom"];
 
 /// Turns by file name in lower case, with the name as written.
 type Turns = BTreeMap<String, (String, Turn)>;
@@ -99,6 +106,9 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
         let id = fields["id"].to_ascii_uppercase();
         match row(&id, &turn) {
             Ok(row) => {
+                let subject = format!("{} of {}", labels.path(), file.name());
+                let dimensions = turn.ratings.each_ref().map(|text| harvest.rating(&subject, text));
+                let row = row.dimensions(dimensions).votes(turn.votes.clone());
                 let transcript = words.get(&id.to_ascii_lowercase());
                 let text = transcript.map(|file| tree.read_text(file)).transpose()?;
                 let text = text.map(|text| text.trim().to_owned());
@@ -182,6 +192,7 @@ fn turns<'a>(tree: &'a RawTree, corpus: &str) -> Result<(&'a RawFile, Turns), Co
             }
         }
     }
+    add_votes(tree, &mut turns)?;
     if turns.values().all(|(_, turn)| turn.speaker.is_none())
         && let Some(file) = tree.find("Speaker_ids.txt")
     {
@@ -198,6 +209,8 @@ fn from_csv(tree: &RawTree, file: &RawFile) -> Result<Turns, CorpusError> {
             speaker: line.some("SpkrID").map(str::to_owned),
             gender: Gender::parse(line.get("Gender")),
             split: line.some("Split_Set").map(str::to_owned),
+            ratings: RATINGS.map(|column| line.get(column).to_owned()),
+            votes: BTreeMap::new(),
         };
         let name = line.get("FileName");
         (name.to_ascii_lowercase(), (name.to_owned(), turn))
@@ -232,10 +245,67 @@ fn from_json(tree: &RawTree, file: &RawFile) -> Result<Turns, CorpusError> {
             speaker: text("SpkrID"),
             gender: text("Gender").and_then(|word| Gender::parse(&word)),
             split: text("Split_Set"),
+            ratings: RATINGS.map(|field| text(field).unwrap_or_default()),
+            votes: BTreeMap::new(),
         };
         turns.insert(name.to_ascii_lowercase(), (name.clone(), turn));
     }
     Ok(turns)
+}
+
+/// What single workers say, where the release has it: `labels_detailed.csv` or `.json` with the primary emotion of each
+/// worker, or `labels.txt` with a line of a worker below the line of a turn.
+fn add_votes(tree: &RawTree, turns: &mut Turns) -> Result<(), CorpusError> {
+    let mut add = |name: &str, word: &str| {
+        let word = word.trim();
+        if let (Some((_, turn)), false) = (turns.get_mut(&name.to_ascii_lowercase()), word.is_empty()) {
+            *turn.votes.entry(class(word)).or_default() += 1;
+        }
+    };
+    if let Some(file) = tree.find("labels_detailed.csv") {
+        let table = tree.read_table(file, b',', &["FileName"])?;
+        // One release has a worker's answers in one cell: `WORKER1; Neutral; Neutral,Happy; A:4.0; V:4.0; D:4.0;`.
+        let column = match table.has("EmoClass_Major") {
+            true => "EmoClass_Major",
+            false => "EmoDetail",
+        };
+        let table = tree.read_table(file, b',', &["FileName", column])?;
+        for line in table.rows() {
+            let cell = line.get(column);
+            let word = match column {
+                "EmoDetail" => cell.split(';').nth(1).unwrap_or_default(),
+                _ => cell,
+            };
+            add(line.get("FileName"), word);
+        }
+    } else if let Some(file) = tree.find("labels_detailed.json") {
+        let entries: Map<String, Value> = tree.read_json(file)?;
+        for (name, workers) in &entries {
+            for answer in workers.as_object().into_iter().flat_map(Map::values) {
+                add(name, answer["EmoClass_Major"].as_str().unwrap_or_default());
+            }
+        }
+    } else if let Some(file) = tree.find("labels.txt") {
+        let text = tree.read_text(file)?;
+        let mut turn = "";
+        for (first, rest) in pairs(&text) {
+            match first.to_ascii_uppercase().starts_with("WORKER") {
+                true => add(turn, rest.split(';').next().unwrap_or_default()),
+                false => turn = first,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The class that a worker's word or letter stands for; a word of the worker's own is `Other`.
+fn class(word: &str) -> String {
+    let of_letter = ENTRY.card.class_of(word);
+    let known = || {
+        let mut classes = ENTRY.card.labels.iter().map(|(_, class)| *class);
+        classes.find(|class| class.eq_ignore_ascii_case(word))
+    };
+    of_letter.or_else(known).unwrap_or("Other").to_owned()
 }
 
 /// `Speaker_ids.txt`: lines `Speaker_127; Male`, then lines `MSP-PODCAST_0001_0008.wav; 127`.

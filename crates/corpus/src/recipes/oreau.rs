@@ -37,6 +37,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "OréauFR_02/\n  f/                    women\n    sessj/10a02Ja.wav   speaker 10, sentence a02, J = joie, version a\n    sessc/  sessd/  sessn/  sessp/  sesss/  sesst/\n  m/                    men, the same folders",
         audio: "wav, 44.1 kHz, 16 bit; channel 1 is used",
         expected: &[("", 434)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

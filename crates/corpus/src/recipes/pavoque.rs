@@ -54,6 +54,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "pavoque-angry.flac      one long recording\npavoque-angry.yaml      its segments: prompt, text, style, start, end\n…                       the same for happy, neutral, outtakes, poker, sad",
         audio: "flac, 44.1 kHz, 16 bit, mono; the longest recording has 5.4 h",
         expected: &[("", 6)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[Difference {
             field: "rows",

@@ -28,6 +28,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "m3.s_trzymaj_5.wav   speaker m3, s = strach (fear), the word `trzymaj`, fifth time\n…                    450 files",
         audio: "wav, 44.1 kHz, 16 bit, mono",
         expected: &[("", 450)],
+        scale: None,
         folds: PublishedFolds::LeaveOneSpeakerOut(&["m3", "m2", "m4", "m5", "m1"]),
         differences: &[],
         notes: &[

@@ -42,6 +42,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "Audio_Speech_Actors_01-24/\n  Actor_18/\n    03-01-05-01-02-01-18.wav   audio, speech, 05 = angry, intensity 1, sentence 2, first time, actor 18\n    …                          60 files\n  Actor_01/ … Actor_24/",
         audio: "wav, 48 kHz, 16 bit; channel 1 is used",
         expected: &[("", 1440)],
+        scale: None,
         folds: PublishedFolds::SpeakerLists(&[
             &["01", "11", "20", "21"],
             &["04", "10", "12", "14"],

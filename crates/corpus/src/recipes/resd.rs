@@ -39,6 +39,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "train.csv                                    path, emotion\ntest.csv\ntrain/\n  happiness_enthusiasm_32/\n    32_happiness_enthusiasm_h_120.wav        dialogue 32, the role of happiness\n  …                                          1116 files\ntest/                                        280 files",
         audio: "wav; 716 clips have 16 kHz, 680 have 44.1 kHz",
         expected: &[("train", 1116), ("test", 280)],
+        scale: None,
         folds: PublishedFolds::OfficialSplit,
         differences: &[Difference {
             field: "speaker",

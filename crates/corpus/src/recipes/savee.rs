@@ -36,6 +36,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "JE_n23.wav      speaker JE, neutral, sentence 23; 480 files\nor AudioData/\n  JE/n23.wav    120 files\n  DC/  JK/  KL/",
         audio: "wav, 44.1 kHz, 16 bit, mono",
         expected: &[("", 480)],
+        scale: None,
         folds: PublishedFolds::LeaveOneSpeakerOut(&["JE", "KL", "DC", "JK"]),
         differences: &[],
         notes: &[

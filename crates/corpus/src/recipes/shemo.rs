@@ -39,6 +39,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "female/  F21N23.wav   woman 21, N = neutral, utterance 23\nmale/    M36S02.wav\nshemo.json            transcripts (may be absent)",
         audio: "wav; 2717 files 44.1 kHz, 121 files 22.05 kHz",
         expected: &[("", 2838)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[Difference {
             field: "rows",

@@ -40,6 +40,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "F_10_FAHMEE_S_6_FEAR_5.wav   woman 10, her name, sentence 6 of 10, fear, take 5 of 5\n…                            7000 files",
         audio: "wav; 4555 files 44.1 kHz, 2445 files 48 kHz",
         expected: &[("", 7000)],
+        scale: None,
         folds: PublishedFolds::SpeakerLists(&[
             &["Female-03", "Male-03", "Male-08", "Male-09"],
             &["Female-01", "Female-04", "Female-10", "Male-07"],

@@ -37,6 +37,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "OAF_lid_fear.wav   OAF the older, YAF the younger woman; the word `lid`; fear\n…                  2800 files, in any folders",
         audio: "wav, 24.414 kHz, 16 bit, mono; OAF_food_fear.wav has 96 kHz",
         expected: &[("", 2800)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

@@ -37,6 +37,7 @@ pub(super) const ENTRY: Entry = Entry {
         layout: "Sound Source/\n  Calm/1984_sk_eger.wav   speaker 1984, sk = calm, the word `eger`\n  Angry/  Happy/  Sad/    kz, mt, hl",
         audio: "wav, 44.1 kHz, 16 bit, mono",
         expected: &[("", 1735)],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

@@ -42,6 +42,7 @@ pub(super) const ENTRY: Entry = Entry {
             ("Neutral", 100),
             ("Sad", 100),
         ],
+        scale: None,
         folds: PublishedFolds::Stratified,
         differences: &[],
         notes: &[

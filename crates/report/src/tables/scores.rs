@@ -324,6 +324,7 @@ fn interval_notes(runs: &[&Run]) -> Vec<String> {
         };
         let how = match first.method {
             IntervalMethod::ClusterT => format!("Student's t on the standard error over {what}"),
+            IntervalMethod::Jackknife => format!("Student's t on a jackknife over {what}"),
             IntervalMethod::PercentileBootstrap => format!("percentile bootstrap over {what}"),
         };
         notes.push(format!(

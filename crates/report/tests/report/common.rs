@@ -49,6 +49,7 @@ pub(crate) fn predictions(corpus: &str, classes: &[String], skill: f64) -> Vec<P
                 prediction: classes[predicted].clone(),
                 scores: probabilities(classes, predicted, confidence),
                 speaker: Some(format!("{speaker:02}")),
+                votes: BTreeMap::new(),
                 gender: Some(if speaker < 5 { "female" } else { "male" }.to_owned()),
             }
         })

@@ -55,6 +55,7 @@ fn predictions(corpus: usize, encoder: usize, names: &[String]) -> Vec<Predictio
                 prediction: names[predicted].clone(),
                 scores: scores.map(|(k, n)| (n.clone(), f64::ln(of(k)))).collect(),
                 speaker: Some(format!("speaker-{:03}", i % speakers)),
+                votes: BTreeMap::new(),
                 gender: Some(
                     if (i % speakers).is_multiple_of(2) {
                         "female"

@@ -225,6 +225,7 @@ pub(crate) fn predict(
                     prediction: names[predicted].clone(),
                     scores: BTreeMap::new(),
                     speaker: Some(format!("{speaker:03}")),
+                    votes: BTreeMap::new(),
                     gender: None,
                 });
             }

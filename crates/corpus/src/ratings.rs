@@ -1,0 +1,96 @@
+//! What a release says beside a class: dimensions and votes.
+
+use crate::{DIMENSIONS, Utterance};
+
+/// What of dimensions and votes the utterances of a corpus have.
+#[derive(Debug, Default)]
+pub(crate) struct Ratings {
+    /// Utterances that have each of the dimensions.
+    dimensions: [usize; 3],
+    /// Utterances by which dimensions they have.
+    sets: std::collections::BTreeMap<[bool; 3], usize>,
+    /// Utterances with votes.
+    voted: usize,
+    /// The lowest and the highest value, where that is stated.
+    pub(crate) scale: Option<(f64, f64)>,
+}
+
+impl Ratings {
+    pub(crate) fn count(&mut self, utterance: &Utterance) {
+        let has = utterance.dimensions().map(|value| value.is_some());
+        for (count, has) in self.dimensions.iter_mut().zip(has) {
+            *count += usize::from(has);
+        }
+        *self.sets.entry(has).or_default() += 1;
+        self.voted += usize::from(!utterance.votes.is_empty());
+    }
+
+    /// How many of the utterances can be used for dimensions, and for votes.
+    pub(crate) fn notes(&self, utterances: usize) -> Vec<String> {
+        let any = self.dimensions.map(|count| count > 0);
+        let mut notes = Vec::new();
+        if any != [false; 3] {
+            let names = DIMENSIONS.iter().zip(any).filter(|(_, any)| *any);
+            let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+            let whole = self.sets.get(&any).copied().unwrap_or(0);
+            let scale = self.scale.map_or_else(
+                || "the scale is not stated".to_owned(),
+                |(low, high)| format!("from {low} to {high}"),
+            );
+            notes.push(format!(
+                "dimensions: {} ({scale}); {whole} of {utterances} utterances have them, the others take no part where \
+                 dimensions are learnt",
+                names.join(", ")
+            ));
+        }
+        if self.voted > 0 {
+            notes.push(format!(
+                "annotators' votes: {} of {utterances} utterances have them",
+                self.voted
+            ));
+        }
+        notes
+    }
+}
+
+/// The value of a dimension as a table writes it; `None` where the cell says nothing.
+///
+/// # Errors
+/// It is no number, or lies outside of the scale.
+pub(crate) fn value(text: &str, scale: Option<(f64, f64)>) -> Result<Option<f64>, String> {
+    let text = text.trim();
+    if crate::custom::is_nothing(text) {
+        return Ok(None);
+    }
+    let Some(value) = text.parse().ok().filter(|value: &f64| value.is_finite()) else {
+        return Err(format!("{text:?} is no number"));
+    };
+    match scale {
+        Some((low, high)) if !(low..=high).contains(&value) => Err(format!(
+            "{value} is outside of the scale from {low} to {high}"
+        )),
+        _ => Ok(Some(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+
+    #[test]
+    fn a_value_is_a_number_of_the_scale_or_nothing() {
+        assert_eq!(value(" 2.50 ", Some((1.0, 5.0))), Ok(Some(2.5)));
+        assert_eq!(value("-7", None), Ok(Some(-7.0)));
+        for nothing in ["", "NaN", "none"] {
+            assert_eq!(value(nothing, None), Ok(None));
+        }
+        for (text, problem) in [
+            ("high", "no number"),
+            ("inf", "no number"),
+            ("5.5", "outside of the scale from 1 to 5"),
+        ] {
+            let found = value(text, Some((1.0, 5.0))).unwrap_err();
+            assert!(found.contains(problem), "{found}");
+        }
+    }
+}
