@@ -160,9 +160,11 @@ impl<'a> Workshop<'a> {
                 .iter()
                 .filter_map(|cross| cross.labeller.choice()),
         );
-        named.find(|choice| choice.name == name).ok_or_else(|| {
-            BenchError::Internal("a job of an encoder that the experiment does not name")
-        })
+        named
+            .find(|choice| choice.name == name)
+            .ok_or(BenchError::Internal(
+                "a job of an encoder that the experiment does not name",
+            ))
     }
 
     /// What an encoder is, without its weights.

@@ -1,10 +1,8 @@
+use crate::plan::CLAIM;
 use crate::{FeatureError, Shard};
 use emobox_files::FileError;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-
-/// How names of claims begin, beside `store.json`.
-pub(crate) const CLAIM: &str = ".claim-";
 
 /// The right to make one shard, so that processes on one store do not do the same work twice.
 ///

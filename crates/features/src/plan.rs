@@ -1,4 +1,3 @@
-use crate::claim::CLAIM;
 use crate::ledger::{self, Ledger};
 use crate::shard::{self, Kind};
 use crate::{FeatureError, StoreHeader};
@@ -8,6 +7,9 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+/// How names of claims begin, beside `store.json`.
+pub(crate) const CLAIM: &str = ".claim-";
 
 /// A shard is closed at this many utterances …
 const SHARD_UTTERANCES: usize = 64;
