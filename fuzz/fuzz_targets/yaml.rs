@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| emobox_fuzz::yaml(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| emobox_fuzz::run("yaml", input));

@@ -1,75 +1,14 @@
-//! What the targets that read corpora do with one input; libFuzzer and the driver without it (`src/bin/drive.rs`) call the same.
+//! Readers of sound and of corpora.
 
 use emobox_audio::LoadOptions;
 use emobox_corpus::{AudioHeader, PrepareOptions, Table, prepare_any_with};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-
-/// A target: its name, what it does with an input, and the files that its inputs are changed from.
-pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
-
-/// All targets of this file. Paths are from the folder `fuzz/`.
-pub const TARGETS: [Target; 11] = [
-    (
-        "audio",
-        audio,
-        &[
-            "../crates/corpus/tests/forms/audformat-csv/wav/03_anger_0.wav",
-            "../crates/audio/tests",
-        ],
-    ),
-    ("header", header, &["seeds", "../crates/audio/tests"]),
-    (
-        "yaml",
-        yaml,
-        &["../crates/corpus/tests/forms/audformat-csv/db.yaml"],
-    ),
-    (
-        "table",
-        table,
-        TABLES,
-    ),
-    (
-        "listing",
-        listing,
-        TABLES,
-    ),
-    ("jsonl", jsonl, &["seeds/manifest.jsonl"]),
-    ("kaldi", kaldi, &["seeds/segments"]),
-    ("lhotse", lhotse, &["seeds/supervisions.jsonl"]),
-    (
-        "audformat",
-        audformat,
-        &["../crates/corpus/tests/forms/audformat-csv/db.yaml"],
-    ),
-    (
-        "parquet",
-        parquet,
-        &[
-            "../crates/corpus/tests/forms/parquet-inside/data/train-00000-of-00001.parquet",
-            "../crates/corpus/tests/forms/parquet-paths/all.parquet",
-            "../crates/corpus/tests/forms/audformat-parquet/db.emotion.train.parquet",
-        ],
-    ),
-    (
-        "tar",
-        tar,
-        &["../crates/corpus/tests/forms/webdataset/train-000000.tar"],
-    ),
-];
-
-const TABLES: &[&str] = &[
-    "../crates/corpus/tests/forms/audformat-csv/db.emotion.train.csv",
-    "seeds/semicolons.csv",
-    "seeds/commonvoice.tsv",
-    "seeds/utf16.csv",
-];
 
 /// What a file of sound or video holds, by our own readers of headers.
-pub fn header(input: &[u8]) {
+pub(crate) fn header(input: &[u8]) {
     assert!(
         std::env::var_os("EMOBOX_FFMPEG").is_some(),
-        "set EMOBOX_FFMPEG to a program that is not there: a process an input would be tried instead"
+        "set EMOBOX_FFMPEG to a program that is not there: else each input starts a process"
     );
     if let Err(error) = emobox_audio::probe_bytes(input.to_vec(), "input") {
         assert!(!error.to_string().is_empty());
@@ -77,7 +16,7 @@ pub fn header(input: &[u8]) {
 }
 
 /// The waveform of any container.
-pub fn audio(input: &[u8]) {
+pub(crate) fn audio(input: &[u8]) {
     // Containers that need ffmpeg start a program; they are not what is tried here.
     let known: [&[u8]; 6] = [b"RIFF", b"FORM", b"fLaC", b"OggS", b"ID3", b"RIFX"];
     let mp4 = input.get(4..8) == Some(b"ftyp");
@@ -91,14 +30,14 @@ pub fn audio(input: &[u8]) {
 }
 
 /// YAML as JSON.
-pub fn yaml(input: &[u8]) {
+pub(crate) fn yaml(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input) {
         drop(emobox_files::parse_yaml(text));
     }
 }
 
 /// A table with each delimiter.
-pub fn table(input: &[u8]) {
+pub(crate) fn table(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     for delimiter in [b',', b'\t', b';'] {
         if let Ok(table) = Table::parse(PathBuf::from("t"), &text, delimiter, &[]) {
@@ -110,17 +49,17 @@ pub fn table(input: &[u8]) {
 }
 
 /// A table as a corpus, whatever its encoding and delimiter.
-pub fn listing(input: &[u8]) {
+pub(crate) fn listing(input: &[u8]) {
     prepare("labels.csv", input, &[]);
 }
 
 /// A manifest as a corpus.
-pub fn jsonl(input: &[u8]) {
+pub(crate) fn jsonl(input: &[u8]) {
     prepare("manifest.jsonl", input, &[]);
 }
 
 /// Segments of a Kaldi folder.
-pub fn kaldi(input: &[u8]) {
+pub(crate) fn kaldi(input: &[u8]) {
     let beside: [(&str, &[u8]); 3] = [
         ("wav.scp", b"a a.wav\n"),
         ("utt2emo", b"a-1 anger\na-2 sad\n"),
@@ -130,13 +69,17 @@ pub fn kaldi(input: &[u8]) {
 }
 
 /// Supervisions of Lhotse beside good recordings.
-pub fn lhotse(input: &[u8]) {
+pub(crate) fn lhotse(input: &[u8]) {
     let recordings = b"{\"id\":\"a\",\"sources\":[{\"type\":\"file\",\"channels\":[0],\"source\":\"a.wav\"}],\"sampling_rate\":16000,\"num_samples\":16000,\"duration\":1.0}\n";
-    prepare("supervisions.jsonl", input, &[("recordings.jsonl", recordings)]);
+    prepare(
+        "supervisions.jsonl",
+        input,
+        &[("recordings.jsonl", recordings)],
+    );
 }
 
 /// The header of an audformat database beside good tables.
-pub fn audformat(input: &[u8]) {
+pub(crate) fn audformat(input: &[u8]) {
     let table = b"file,start,end,emotion\na.wav,0 days 00:00:00,,a\n";
     let files = b"file,speaker\na.wav,03\n";
     prepare(
@@ -151,29 +94,19 @@ pub fn audformat(input: &[u8]) {
 }
 
 /// A Parquet table with audio or paths.
-pub fn parquet(input: &[u8]) {
+pub(crate) fn parquet(input: &[u8]) {
     prepare("all.parquet", input, &[]);
 }
 
 /// A tar shard.
-pub fn tar(input: &[u8]) {
+pub(crate) fn tar(input: &[u8]) {
     prepare("all.tar", input, &[]);
 }
 
-static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    // In memory where the system has such a place: every input is a file.
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    }
-    .unwrap()
-});
-
 /// Prepares a corpus of one file of this content and what lies beside it.
 fn prepare(name: &str, input: &[u8], beside: &[(&str, &[u8])]) {
-    let raw = FOLDER.path().join("raw");
+    let folder = crate::folder();
+    let raw = folder.join("raw");
     if !raw.is_dir() {
         std::fs::create_dir_all(&raw).unwrap();
         std::fs::write(raw.join("a.wav"), b"").unwrap();
@@ -188,7 +121,7 @@ fn prepare(name: &str, input: &[u8], beside: &[(&str, &[u8])]) {
         })
         .collect();
     let options = PrepareOptions {
-        unpack: Some(FOLDER.path().join("audio")),
+        unpack: Some(folder.join("audio")),
         allow_missing: true,
         threads: Some(1),
         ..PrepareOptions::default()
