@@ -41,7 +41,7 @@ VARIANTS = {
     "beats-tuned": {**SMALL, "finetuned_model": True, "predictor_class": 5},
     "beats-other": {
         **SMALL,
-        **dict(embed_dim=16, deep_norm=False, layer_norm_first=True, gru_rel_pos=False, conv_bias=True, activation_fn="relu", num_buckets=32, max_distance=20),
+        **dict(embed_dim=16, deep_norm=False, layer_norm_first=True, conv_bias=True, activation_fn="relu", num_buckets=32, max_distance=20),
     },
     "beats-plain": {**SMALL, **dict(deep_norm=False, relative_position_embedding=False, gru_rel_pos=False)},
 }

@@ -1,13 +1,14 @@
-"""The paper's ten at full size with made weights: our hidden states against the reference's.
+"""The paper's ten and later families at full size with made weights: our hidden states against the reference's.
 
     cargo build -p emobox-encoder --example states
-    FAIRSEQ=<checkout> /opt/parity/bin/python parity/encoder/full_size.py [NAME...]
+    FAIRSEQ=<checkout> UNILM=<checkout> /opt/parity/bin/python parity/encoder/full_size.py [NAME...]
 
 Prints the largest and the mean absolute error of every hidden state, f32 and bf16, and writes the table
 into docs/encoder-parity.md (rows of models that were not run are kept). Needs up to 6 GB of memory.
 Weights are made as for the goldens (common.py), scaled so that activations stay in the range of trained models.
 """
 
+import importlib
 import json
 import os
 import pathlib
@@ -64,6 +65,13 @@ MODELS = {
     "w2v-bert-2.0": (Wav2Vec2BertConfig, Wav2Vec2BertModel, {}, "spectra"),
     "wav2vec2-conformer-rel-pos-large": (Wav2Vec2ConformerConfig, Wav2Vec2ConformerModel, CONFORMER, True),
     "wav2vec2-conformer-rope-large": (Wav2Vec2ConformerConfig, Wav2Vec2ConformerModel, dict(**CONFORMER, position_embeddings_type="rotary"), True),
+    # By the script of the family's goldens.
+    "dasheng-base": ("dasheng_encoder", dict(embed_dim=768, depth=12, num_heads=12, target_length=1008)),
+    "beats-iter3": ("beats", {}),
+    "mert-v1-95m": ("mert", {}),
+    "mert-v1-330m": ("mert", dict(**STABLE, attention_relax=32.0)),
+    "sew-d-base-plus": ("sew_d", dict(num_hidden_layers=24)),
+    "sensevoice-small": ("sensevoice", {}),
 }
 
 
@@ -125,6 +133,14 @@ def fairseq_reference(folder, wave, _, shape):
     return path, [state.numpy() for state in states]
 
 
+def family_reference(folder, wave, script, settings):
+    torch.set_num_threads(1)
+    start = time.monotonic()
+    made = importlib.import_module(script).full_size(folder, wave, settings)
+    print(f"{script}: {time.monotonic() - start:.2f} s on one thread, the making of the model included")
+    return made
+
+
 def ours(path, samples, states, *precision):
     # The development profile optimises the arithmetic as the release does.
     program = os.environ.get("STATES", ROOT / "target/debug/examples/states")
@@ -136,7 +152,9 @@ def ours(path, samples, states, *precision):
 def run(name):
     wave = common.waveform("full size", SAMPLES)
     with tempfile.TemporaryDirectory() as folder:
-        reference = fairseq_reference if MODELS[name][0] == "fairseq" else transformers_reference
+        kind = MODELS[name][0]
+        by_kind = {True: family_reference, False: transformers_reference}
+        reference = fairseq_reference if kind == "fairseq" else by_kind[isinstance(kind, str)]
         path, expected = reference(folder, wave, *MODELS[name])
         samples = f"{folder}/samples.f32"
         wave.tofile(samples)

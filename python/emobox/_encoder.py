@@ -74,8 +74,13 @@ class Encoder:
         """Values of a frame."""
         return int(self.info["dim"])
 
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of what it hears: 16000 for nearly every encoder. Recordings and waveforms are brought to it."""
+        return int(self.info["sample_rate"])
+
     def frames(self, samples: int) -> int:
-        """The frames that so many samples at 16 kHz yield; 0 when they are too few."""
+        """The frames that so many samples at its ``sample_rate`` yield; 0 when they are too few."""
         return self._inner.frames(samples)
 
     def __call__(
@@ -87,7 +92,7 @@ class Encoder:
     ) -> NDArray[np.float32]:
         """Hidden states ``[layer, frame, dim]`` of a recording, or of a mono waveform ``[samples]`` of values
         from -1 to 1 at ``sample_rate``. ``layers`` is ``"all"``, ``"last"``, ``"0,4,7-9"`` or a list."""
-        samples = _waveform(audio, sample_rate)
+        samples = _waveform(audio, sample_rate, self.sample_rate)
         return _array(self._inner.encode(samples.tobytes(), _layers(layers)))
 
     def batch(
@@ -101,7 +106,7 @@ class Encoder:
     ) -> list[NDArray[np.float32]]:
         """The same of several utterances, each the very numbers of a call of its own."""
         threads = threads or self._threads or os.cpu_count() or 1
-        waveforms = [_waveform(one, sample_rate).tobytes() for one in audio]
+        waveforms = [_waveform(one, sample_rate, self.sample_rate).tobytes() for one in audio]
         states = self._inner.encode_batch(waveforms, _layers(layers), threads, callback(progress))
         return [_array(one) for one in states]
 
@@ -147,15 +152,16 @@ def load_audio(
     return np.frombuffer(_emobox.load_audio(Path(path), channel, start, end, sample_rate), np.float32)
 
 
-def _waveform(audio: AudioLike, sample_rate: int) -> NDArray[np.float32]:
+def _waveform(audio: AudioLike, sample_rate: int, wanted: int) -> NDArray[np.float32]:
+    """A recording, or a waveform at ``sample_rate``, at the rate that is wanted."""
     if isinstance(audio, (str, os.PathLike)):
-        return load_audio(audio)
+        return load_audio(audio, sample_rate=wanted)
     given = np.asarray(audio)
     if given.ndim != 1:
         raise ValueError(f"a waveform of shape {given.shape}: expected one channel, shape [samples]")
     samples = _scaled(given)
-    if sample_rate != 16_000:
-        return np.frombuffer(_emobox.resample(samples.tobytes(), sample_rate, 16_000), np.float32)
+    if sample_rate != wanted:
+        return np.frombuffer(_emobox.resample(samples.tobytes(), sample_rate, wanted), np.float32)
     return samples
 
 

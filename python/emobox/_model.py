@@ -59,7 +59,7 @@ class Model:
         """The emotion of one recording or waveform."""
         if isinstance(audio, (str, PathLike)):
             return self.predict(audio)[0]
-        return _answer(json.loads(self._inner.samples(_waveform(audio, sample_rate).tobytes())))
+        return _answer(json.loads(self._inner.samples(_waveform(audio, sample_rate, self._inner.sample_rate()).tobytes())))
 
     def predict(
         self,

@@ -66,7 +66,7 @@ pub fn seal_corpus(
         if context.stopped() {
             return Err(BenchError::Undone(request.out.to_owned()));
         }
-        let samples = load_utterance(corpus, utterances[item.key.as_str()])?;
+        let samples = load_utterance(corpus, utterances[item.key.as_str()], SampleRate::SPEECH)?;
         write_wav_16(
             audio.join(format!("{id}.wav")),
             &samples,

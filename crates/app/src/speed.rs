@@ -82,7 +82,7 @@ pub fn encoder_speed(
     }
     warn_of_emulation(request.precision, request.device, context);
     let encoder = open_encoder_timed(choice, request.precision, request.device)?;
-    let samples = noise((request.seconds * 16_000.0).round() as usize);
+    let samples = noise((request.seconds * f64::from(encoder.info().sample_rate)).round() as usize);
     let on_cpu = request.device == Device::Cpu;
     // One utterance a core, or a batch that fills the device.
     let threads = match encoder.batch_frames() {

@@ -5,6 +5,7 @@ use emobox_bench::{
     PrepareHow, Stage, class_of, head_of, heard, load_utterance, open_encoder, prepare_choice,
     scores_file, usual_precision,
 };
+use emobox_audio::SampleRate;
 use emobox_corpus::Utterance;
 use emobox_encoder::{Device, EmotionHead, Encoder};
 use emobox_files::write_atomic_with;
@@ -190,6 +191,7 @@ fn hear(
     context: Context<'_>,
 ) -> Result<(Vec<Prediction>, usize), BenchError> {
     let head = head_of(encoder)?;
+    let rate = SampleRate(encoder.info().sample_rate);
     let progress = context.progress;
     progress.begin(&Stage {
         label: format!("hearing {}", corpus.name),
@@ -198,7 +200,7 @@ fn hear(
         already: 0,
     });
     let ask = |utterance: &&Utterance| -> Result<Option<Prediction>, BenchError> {
-        let heard = load_utterance(corpus, utterance).and_then(|samples| {
+        let heard = load_utterance(corpus, utterance, rate).and_then(|samples| {
             let states = encoder.encode(&samples, &head.layers());
             states.map_err(|e| BenchError::encoder(&encoder.info().name, e))
         });

@@ -5,7 +5,7 @@ use std::fmt;
 pub struct SampleRate(pub u32);
 
 impl SampleRate {
-    /// The rate that every encoder takes.
+    /// The rate of speech, which nearly every encoder takes.
     pub const SPEECH: Self = Self(16_000);
     /// The lowest rate that is accepted from a file; below it there is no speech, and a few bytes
     /// would stand for hours.

@@ -7,6 +7,7 @@ use crate::plan::{Job, JobStage, JobState, Plan, States, gigabytes};
 use crate::split::{SplitRequest, split};
 use crate::workshop::Workshop;
 use crate::{BenchError, CallError, Context, Corpus, Experiment, Home, open_corpus};
+use emobox_audio::SampleRate;
 use emobox_encoder::Device;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -272,10 +273,12 @@ fn unreadable_formats(corpus: &Corpus) -> Vec<String> {
     let kinds: Vec<_> = kinds.into_values().collect();
     kinds
         .into_par_iter()
-        .filter_map(|utterance| match load_utterance(corpus, utterance) {
-            // What is wrong with single files is no finding; what is missing around them is.
-            Err(error) if error.may_pass() => Some(error.to_string()),
-            _ => None,
-        })
+        .filter_map(
+            |utterance| match load_utterance(corpus, utterance, SampleRate::SPEECH) {
+                // What is wrong with single files is no finding; what is missing around them is.
+                Err(error) if error.may_pass() => Some(error.to_string()),
+                _ => None,
+            },
+        )
         .collect()
 }

@@ -156,7 +156,12 @@ pub fn embed_audio(run: &mut BenchRun, most: u64) -> Result<(usize, usize), Benc
 /// A recording as a WAV file of 16 kHz in a `data:` address.
 fn address(root: &str, clip: &Clip) -> Result<String, BenchError> {
     let part = [0, 1].map(|end| clip.part.map(|part| part[end]));
-    let samples = load_speech(&Path::new(root).join(&clip.path), clip.channel, part)?;
+    let samples = load_speech(
+        &Path::new(root).join(&clip.path),
+        clip.channel,
+        part,
+        SampleRate::SPEECH,
+    )?;
     let wav = emobox_audio::wav_16(&samples, SampleRate::SPEECH);
     Ok(format!(
         "data:audio/wav;base64,{}",

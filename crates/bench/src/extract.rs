@@ -11,6 +11,7 @@ pub(crate) use audio::{AudioCache, load_speech};
 use crate::memory::half_of_free;
 use crate::{BenchError, Context, Corpus, Home};
 use emobox_audio::Perturbation;
+use emobox_audio::SampleRate;
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
     ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, Store, StoreHeader,
@@ -291,20 +292,22 @@ pub fn plan_extraction(
         let perturbed = options.perturbed.as_ref();
         perturbed.is_none_or(|perturbed| perturbed.keys.contains(key))
     };
+    let rate = SampleRate(info.sample_rate);
     let utterances = corpus.manifest.utterances.iter();
     let work = utterances
         .filter(|utterance| wanted(&utterance.key))
         .map(|utterance| WorkItem {
             key: utterance.key.clone(),
-            frames: encoder.frames(samples_at_16k(utterance)),
+            frames: encoder.frames(samples_at(rate, utterance)),
         });
     Ok(StorePlan::new(header, work.collect())?)
 }
 
-/// Samples an utterance has after resampling to 16 kHz: `ceil(16000 n / rate)`, as torchaudio's `resample`.
-fn samples_at_16k(utterance: &emobox_corpus::Utterance) -> usize {
+/// Samples an utterance has after resampling: `ceil(to · n / rate)`, as torchaudio's `resample`.
+fn samples_at(to: SampleRate, utterance: &emobox_corpus::Utterance) -> usize {
     let rate = u64::from(utterance.sample_rate.max(1));
-    let samples = (u128::from(utterance.num_frame) * 16_000).div_ceil(u128::from(rate));
+    let samples = u128::from(utterance.num_frame) * u128::from(to.0);
+    let samples = samples.div_ceil(u128::from(rate));
     usize::try_from(samples).unwrap_or(usize::MAX)
 }
 
@@ -357,6 +360,7 @@ pub(crate) fn extract_on(
     let Some(encoder) = encoders.first() else {
         return Err(BenchError::Internal("an extraction without an encoder"));
     };
+    let rate = SampleRate(encoder.info().sample_rate);
     let plan = plan_extraction(corpus, encoder.description(), options)?;
     plan.begin(dir)?;
     let share = options.share.unwrap_or(Share::ALL);
@@ -376,7 +380,7 @@ pub(crate) fn extract_on(
         if missing.is_empty() {
             break;
         }
-        let round = Round::new(corpus, &plan, dir, options, beside, context);
+        let round = Round::new((corpus, rate), &plan, dir, options, beside, context);
         let encoded = round.run(missing, |round| match encoder.batch_frames() {
             None => {
                 one_by_one::run(round, encoder, memory);

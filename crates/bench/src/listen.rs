@@ -79,10 +79,11 @@ impl RawFormat {
 
 /// Windows of equal length over a recording. The last one ends where the recording ends; a
 /// recording shorter than a window is one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Windows {
-    length: usize,
-    hop: usize,
+    /// In seconds.
+    length: f64,
+    hop: f64,
 }
 
 impl Windows {
@@ -96,17 +97,15 @@ impl Windows {
                 "0.05 to 3600 s that begin at most their own length apart",
             )));
         }
-        let samples = |seconds: f64| (seconds * f64::from(SampleRate::SPEECH.0)).round() as usize;
-        Ok(Self {
-            length: samples(length),
-            hop: samples(hop),
-        })
+        Ok(Self { length, hop })
     }
 }
 
 /// Cuts samples that arrive in pieces into windows; keeps two windows' worth at most, beside the piece.
 struct Cutter {
-    windows: Windows,
+    /// Samples of a window, and from one to the next.
+    length: usize,
+    hop: usize,
     /// What later windows need.
     kept: Vec<f32>,
     /// Where `kept` begins in the recording.
@@ -116,9 +115,11 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn new(windows: Windows) -> Self {
+    fn new(windows: Windows, rate: SampleRate) -> Self {
+        let samples = |seconds: f64| (seconds * f64::from(rate.0)).round() as usize;
         Self {
-            windows,
+            length: samples(windows.length),
+            hop: samples(windows.hop),
             kept: Vec::new(),
             from: 0,
             next: 0,
@@ -132,7 +133,7 @@ impl Cutter {
         mut window: impl FnMut(usize, &[f32]) -> Result<(), BenchError>,
     ) -> Result<(), BenchError> {
         self.kept.extend_from_slice(samples);
-        let Windows { length, hop } = self.windows;
+        let (length, hop) = (self.length, self.hop);
         let end = self.from + self.kept.len();
         while self.next + length <= end {
             let at = self.next - self.from;
@@ -151,7 +152,7 @@ impl Cutter {
         self,
         window: impl FnOnce(usize, &[f32]) -> Result<(), BenchError>,
     ) -> Result<(), BenchError> {
-        let Windows { length, hop } = self.windows;
+        let Self { length, hop, .. } = self;
         let end = self.from + self.kept.len();
         let told = self.next.checked_sub(hop).map(|last| last + length);
         if told == Some(end) {
@@ -177,7 +178,7 @@ impl Predictor {
     ) -> Result<(), BenchError> {
         let Some(windows) = how.windows else {
             let mut samples = Vec::new();
-            read(file, how.raw, context, &mut |piece| {
+            read(file, how.raw, self.rate(), context, &mut |piece| {
                 samples.extend_from_slice(piece);
                 Ok(())
             })?;
@@ -188,17 +189,18 @@ impl Predictor {
             context.progress.note(&format!(
                 "{} takes {:.1} s, the encoder hears {:.0} s at once: an answer for each such part (--window SECONDS takes others)",
                 file.display(),
-                samples.len() as f64 / f64::from(SampleRate::SPEECH.0),
-                longest as f64 / f64::from(SampleRate::SPEECH.0),
+                samples.len() as f64 / f64::from(self.rate().0),
+                longest as f64 / f64::from(self.rate().0),
             ));
+            let whole = longest as f64 / f64::from(self.rate().0);
             let windows = Windows {
-                length: longest,
-                hop: longest,
+                length: whole,
+                hop: whole,
             };
             let read = &mut |take: &mut Take<'_>| take(&samples);
             return self.in_windows(file, windows, context, tell, read);
         };
-        let read = &mut |take: &mut Take<'_>| read(file, how.raw, context, take);
+        let read = &mut |take: &mut Take<'_>| read(file, how.raw, self.rate(), context, take);
         self.in_windows(file, windows, context, tell, read)
     }
 
@@ -217,7 +219,7 @@ impl Predictor {
         self.in_windows(file, windows, context, &mut tell, read)?;
         let whole = match self.longest().filter(|&longest| samples.len() > longest) {
             None => self.answer(file, samples)?,
-            Some(_) => Answer::mean(&parts, samples.len()),
+            Some(_) => Answer::mean(&parts, samples.len() as f64 / f64::from(self.rate().0)),
         };
         Ok((whole, parts))
     }
@@ -236,36 +238,46 @@ impl Predictor {
                 return Err(BenchError::Interrupted);
             }
             let mut answer = self.answer(file, samples)?;
-            answer.start = Some(start as f64 / f64::from(SampleRate::SPEECH.0));
+            answer.start = Some(start as f64 / f64::from(self.rate().0));
             tell(&answer);
             Ok(())
         };
-        let mut cutter = Cutter::new(windows);
+        let mut cutter = Cutter::new(windows, self.rate());
         read(&mut |piece| cutter.push(piece, &mut window))?;
         cutter.finish(window)
     }
 }
 
-/// Samples at 16 kHz, piece by piece.
+/// Samples at this rate, piece by piece.
 fn read(
     file: &Path,
     raw: Option<RawSamples>,
+    rate: SampleRate,
     context: Context<'_>,
     take: &mut Take<'_>,
 ) -> Result<(), BenchError> {
     let standard_input = file == Path::new("-");
-    let options = LoadOptions::default();
+    let options = LoadOptions {
+        sample_rate: rate,
+        ..LoadOptions::default()
+    };
     match raw {
         Some(raw) if standard_input => read_raw(
             std::io::stdin().lock(),
             "standard input",
-            raw,
+            (raw, rate),
             context,
             take,
         ),
         Some(raw) => {
             let input = std::fs::File::open(file).map_err(|e| FileError::io("open", file, e))?;
-            read_raw(input, &file.display().to_string(), raw, context, take)
+            read_raw(
+                input,
+                &file.display().to_string(),
+                (raw, rate),
+                context,
+                take,
+            )
         }
         None if standard_input => {
             let mut bytes = Vec::new();
@@ -282,13 +294,12 @@ fn read(
 fn read_raw(
     mut input: impl Read,
     name: &str,
-    raw: RawSamples,
+    (raw, rate): (RawSamples, SampleRate),
     context: Context<'_>,
     take: &mut dyn FnMut(&[f32]) -> Result<(), BenchError>,
 ) -> Result<(), BenchError> {
     let width = raw.format.bytes();
-    let mut resampler =
-        (raw.rate != SampleRate::SPEECH).then(|| Resampler::new(raw.rate, SampleRate::SPEECH));
+    let mut resampler = (raw.rate != rate).then(|| Resampler::new(raw.rate, rate));
     let mut bytes = vec![0; 1 << 16];
     // Bytes of a sample that has not arrived whole.
     let mut held = 0;
@@ -343,7 +354,8 @@ mod tests {
     /// Places and samples of all windows of `total` counted samples, pushed in pieces.
     fn cut(windows: Windows, total: usize, piece: usize) -> Vec<(usize, Vec<f32>)> {
         let samples: Vec<f32> = (0..total).map(|n| n as f32).collect();
-        let mut cutter = Cutter::new(windows);
+        // A sample a second.
+        let mut cutter = Cutter::new(windows, SampleRate(1));
         let mut found = Vec::new();
         for piece in samples.chunks(piece) {
             let tell = |at, window: &[f32]| {
@@ -351,7 +363,7 @@ mod tests {
                 Ok(())
             };
             cutter.push(piece, tell).unwrap();
-            assert!(cutter.kept.len() <= 2 * windows.length + piece.len());
+            assert!(cutter.kept.len() <= 2 * cutter.length + piece.len());
         }
         let tell = |at, window: &[f32]| {
             found.push((at, window.to_vec()));
@@ -363,7 +375,10 @@ mod tests {
 
     #[test]
     fn windows_cover_the_recording_and_the_last_ends_with_it() {
-        let windows = Windows { length: 6, hop: 4 };
+        let windows = Windows {
+            length: 6.0,
+            hop: 4.0,
+        };
         for total in 1..40 {
             let found = cut(windows, total, total);
             for piece in [1, 3, 7, 100] {
@@ -416,9 +431,16 @@ mod tests {
             heard.extend_from_slice(piece);
             Ok(())
         };
-        read_raw(Drip(&bytes), "drip", raw, context, &mut take).unwrap();
+        let speech = SampleRate::SPEECH;
+        read_raw(Drip(&bytes), "drip", (raw, speech), context, &mut take).unwrap();
         assert_eq!(heard, expected);
-        let cut = read_raw(Drip(&bytes[..33]), "drip", raw, context, &mut |_| Ok(()));
+        let cut = read_raw(
+            Drip(&bytes[..33]),
+            "drip",
+            (raw, speech),
+            context,
+            &mut |_| Ok(()),
+        );
         let message = cut.unwrap_err().to_string();
         assert!(message.contains("1 of 4 bytes"), "{message}");
     }

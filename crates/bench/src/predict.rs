@@ -1,5 +1,6 @@
 use crate::encoders::open_encoder;
 use crate::{BenchError, CallError, EncoderChoice, usual_precision};
+use emobox_audio::SampleRate;
 use emobox_corpus::RawTree;
 use emobox_encoder::{Device, EmotionHead, Encoder, LayerSelection};
 use emobox_features::HiddenView;
@@ -55,7 +56,7 @@ impl fmt::Display for Answer {
 
 impl Answer {
     /// The mean of answers to parts of a recording of so many samples.
-    pub fn mean(parts: &[Self], samples: usize) -> Self {
+    pub fn mean(parts: &[Self], seconds: f64) -> Self {
         let mean = |numbers: fn(&Self) -> &[(String, f64)]| {
             let first = parts.first().map_or(&[][..], numbers);
             let of = |(name, _): &(String, f64)| {
@@ -74,7 +75,7 @@ impl Answer {
                 .first()
                 .map_or_else(PathBuf::new, |part| part.file.clone()),
             start: None,
-            seconds: samples as f64 / 16_000.0,
+            seconds,
             prediction: best.map_or_else(String::new, |(class, _)| class.clone()),
             values: mean(|answer| &answer.values),
             probabilities,
@@ -189,7 +190,12 @@ impl Predictor {
         self.probe.as_ref()
     }
 
-    /// The most samples at 16 kHz that the encoder hears at once, if there is a most.
+    /// Samples a second of what it hears.
+    pub fn rate(&self) -> SampleRate {
+        SampleRate(self.encoder.info().sample_rate)
+    }
+
+    /// The most samples that the encoder hears at once, if there is a most.
     pub fn longest(&self) -> Option<usize> {
         self.encoder.info().longest
     }
@@ -207,7 +213,7 @@ impl Predictor {
         self.probe.is_none() && self.encoder.head().is_some_and(EmotionHead::of_dimensions)
     }
 
-    /// The emotion of 16 kHz samples; `file` is their name.
+    /// The emotion of samples at [`Predictor::rate`]; `file` is their name.
     ///
     /// # Errors
     /// What the encoder cannot encode: too few samples, too many, or such that are no numbers.
@@ -243,7 +249,7 @@ impl Predictor {
         Ok(Answer {
             file: file.to_owned(),
             start: None,
-            seconds: samples.len() as f64 / 16_000.0,
+            seconds: samples.len() as f64 / f64::from(self.rate().0),
             prediction: probabilities
                 .first()
                 .map_or_else(String::new, |(class, _)| class.clone()),

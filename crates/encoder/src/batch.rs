@@ -73,7 +73,7 @@ impl Encoder {
             }
             Err(EncoderError::Gpu(source @ GpuError::OutOfMemory { .. })) => {
                 let too_large = |input: &Prepared| EncoderError::DoesNotFit {
-                    seconds: input.samples as f64 / 16_000.0,
+                    seconds: input.samples as f64 / f64::from(self.info().sample_rate),
                     source: source.clone(),
                 };
                 batch.iter().map(|input| Err(too_large(input))).collect()

@@ -27,7 +27,9 @@ pub struct FolderReport {
     pub dim: usize,
     /// Attention heads of a block.
     pub heads: usize,
-    /// Samples at 16 kHz from one frame to the next.
+    /// Samples a second of the waveform that it takes.
+    pub sample_rate: u32,
+    /// Samples from one frame to the next.
     pub hop: usize,
     /// Tensors that the encoder needs.
     pub tensors: usize,
@@ -108,6 +110,7 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         layers: model.layers(),
         dim: model.dim(),
         heads: model.heads(),
+        sample_rate: model.sample_rate(),
         hop: model.hop(),
         tensors,
         parameters,
@@ -194,9 +197,13 @@ impl fmt::Display for FolderReport {
             Normalisation::None => "as it is",
             Normalisation::Transformers | Normalisation::Fairseq => "to mean 0 and variance 1",
         };
+        let rate = match self.sample_rate {
+            16_000 => String::new(),
+            rate => format!("{rate} Hz, "),
+        };
         writeln!(
             f,
-            "  waveform        {normalisation}, by {}",
+            "  waveform        {rate}{normalisation}, by {}",
             self.normalisation_from
         )?;
         if !self.labels.is_empty() {

@@ -17,6 +17,11 @@ impl<'a> Config<'a> {
         Self { value, path: "" }
     }
 
+    /// The same, under a name in messages.
+    pub(crate) fn named(self, path: &'a str) -> Self {
+        Self { path, ..self }
+    }
+
     /// The object at `pointer` (`/model/modalities/audio`), or an empty one.
     pub(crate) fn at(&self, pointer: &'a str) -> Self {
         Self {
@@ -108,6 +113,26 @@ impl<'a> Config<'a> {
                 numbers.map(|n| n.filter(|n| range.contains(n))).collect()
             })
             .ok_or_else(|| self.bad(key, expected()))
+    }
+
+    /// Whether a number below zero stands there.
+    pub(crate) fn is_negative(&self, key: &str) -> bool {
+        let number = self.get(key).and_then(Value::as_i64);
+        number.is_some_and(|number| number < 0)
+    }
+
+    /// Some words, or `default` where the key is absent.
+    pub(crate) fn texts(
+        &self,
+        key: &str,
+        default: &[&'a str],
+    ) -> Result<Vec<&'a str>, EncoderError> {
+        let Some(value) = self.get(key) else {
+            return Ok(default.to_vec());
+        };
+        let list = value.as_array().filter(|list| list.len() <= 32);
+        list.and_then(|list| list.iter().map(Value::as_str).collect())
+            .ok_or_else(|| self.bad(key, "a list of words"))
     }
 
     pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool, EncoderError> {

@@ -33,6 +33,7 @@ impl Description {
                 family: model.family().to_owned(),
                 hidden_states: model.layers() + 1,
                 dim: model.dim(),
+                sample_rate: model.sample_rate(),
                 hop: model.hop(),
                 longest: model.longest(),
                 shortest: model.shortest(),
@@ -62,7 +63,7 @@ impl Description {
         self.has_head
     }
 
-    /// The frames that so many samples at 16 kHz yield; zero when they are too few for one.
+    /// The frames that so many samples at [`EncoderInfo::sample_rate`] yield; zero when they are too few for one.
     pub fn frames(&self, samples: usize) -> usize {
         if samples < self.info.shortest {
             0
@@ -71,13 +72,13 @@ impl Description {
         }
     }
 
-    /// The frames that are computed for so many samples at 16 kHz, which may be more than are kept: Whisper's window.
+    /// The frames that are computed for so many samples, which may be more than are kept: Whisper's window.
     pub fn computed_frames(&self, samples: usize) -> usize {
         let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
         self.model.computed_frames(seen.max(self.info.shortest))
     }
 
-    /// About how many bytes encoding so many samples at 16 kHz needs beside the weights while all
+    /// About how many bytes encoding so many samples needs beside the weights while all
     /// hidden states are kept: those, one block's intermediate planes and the front end's output.
     /// Meant to be at or above what is measured, so that a budget of memory holds.
     pub fn working_bytes(&self, samples: usize) -> usize {

@@ -1,9 +1,13 @@
 //! Which architecture a folder or file holds, how its tensors are called, how it wants its waveform.
 
 use crate::config::Config;
+use crate::families::beats::BeatsConfig;
 use crate::families::conformer::ConformerConfig;
+use crate::families::dasheng::DashengConfig;
 use crate::families::data2vec2::{self, Data2Vec2Config};
 use crate::families::omni::OmniConfig;
+use crate::families::sensevoice::SenseVoiceConfig;
+use crate::families::sew_d::SewDConfig;
 use crate::families::speech::{
     Kind, SpeechConfig, Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config,
 };
@@ -64,6 +68,35 @@ pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
             normalise,
         );
     }
+    if let Some(cfg) = config
+        .get("cfg")
+        .filter(|cfg| cfg.get("input_patch_size").is_some())
+    {
+        let model = BeatsConfig::read(&Config::root(cfg).named("cfg"))?;
+        let anchor = "feature_projection.layer_norm.weight";
+        let naming = Naming::find(&checkpoint, &["", "model."], anchor, spell_fairseq);
+        return Ok(of_spectra(
+            checkpoint,
+            ModelConfig::Beats(model),
+            naming,
+            "the checkpoint (BEATs)",
+        ));
+    }
+    if let Some(own) = config.get("config")
+        && checkpoint
+            .names()
+            .any(|name| name.ends_with("time_pos_embed"))
+    {
+        let naming = Naming::find(&checkpoint, &["", "encoder."], DASHENG, verbatim);
+        let own = Config::root(own).named("config");
+        let model = ModelConfig::Dasheng(DashengConfig::of_file(&own, &checkpoint)?);
+        return Ok(of_spectra(
+            checkpoint,
+            model,
+            naming,
+            "the checkpoint (Dasheng)",
+        ));
+    }
     if let Some(translated) = translate_config(&config) {
         return fairseq(checkpoint, &translated);
     }
@@ -74,9 +107,28 @@ pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
         "/model_cfg/_name",
     ]
     .iter()
-    .find_map(|pointer| config.pointer(pointer)?.as_str())
-    .or_else(|| config.pointer("/cfg/input_patch_size").map(|_| "BEATs"));
+    .find_map(|pointer| config.pointer(pointer)?.as_str());
     Err(unsupported(path, found.unwrap_or("unnamed")))
+}
+
+/// The tensor that Dasheng's others are found beside.
+const DASHENG: &str = "patch_embed.proj.weight";
+
+/// What is known of a checkpoint whose model hears a spectrum.
+fn of_spectra(
+    checkpoint: Checkpoint,
+    model: ModelConfig,
+    naming: Naming,
+    config_from: &str,
+) -> Detected {
+    Detected {
+        checkpoint,
+        model,
+        naming,
+        normalisation: Normalisation::None,
+        config_from: config_from.to_owned(),
+        normalisation_from: "the architecture".to_owned(),
+    }
 }
 
 /// The folder itself, or the one that a checkpoint file lies in.
@@ -96,24 +148,24 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
         model_type(class).unwrap_or(class)
     });
     let preprocessor = preprocessor(folder)?;
+    let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
+    let extractor = extractor.as_ref();
     let (model, prefixes, anchor) = if let Some(tower) = Tower::of(found) {
-        let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
-        let model = WhisperConfig::read(tower, &config, extractor.as_ref())?;
+        let model = WhisperConfig::read(tower, &config, extractor)?;
         (
             ModelConfig::Whisper(model),
             tower.prefixes(),
             "conv1.weight",
         )
     } else if let Some(&(_, kind)) = Kind::ALL.iter().find(|(name, _)| *name == found) {
-        let model = ModelConfig::Speech(SpeechConfig::read(kind, &config)?);
+        let model = ModelConfig::Speech(SpeechConfig::read(kind, &config, extractor)?);
         (
             model,
             kind.prefixes(),
             "feature_projection.projection.weight",
         )
     } else if let Some(&(_, at)) = OmniConfig::PLACES.iter().find(|(name, _)| *name == found) {
-        let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
-        let model = OmniConfig::read(at, &config, extractor.as_ref())?;
+        let model = OmniConfig::read(at, &config, extractor)?;
         (
             ModelConfig::Omni(model),
             vec![
@@ -125,8 +177,7 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
             "conv2d1.weight",
         )
     } else if ConformerConfig::ALL.contains(&found) {
-        let extractor = preprocessor.as_ref().map(|(value, _)| Config::root(value));
-        let model = ConformerConfig::read(found, &config, extractor.as_ref())?;
+        let model = ConformerConfig::read(found, &config, extractor)?;
         let own = match found {
             "wav2vec2-bert" => "wav2vec2_bert.",
             _ => "wav2vec2_conformer.",
@@ -135,6 +186,18 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
             ModelConfig::Conformer(model),
             vec!["", own, "model.", "encoder."],
             "feature_projection.projection.weight",
+        )
+    } else if found == "dasheng" {
+        (
+            ModelConfig::Dasheng(DashengConfig::read(&config, extractor)?),
+            vec!["encoder.", "", "dasheng.encoder."],
+            DASHENG,
+        )
+    } else if found == "sew-d" {
+        (
+            ModelConfig::SewD(SewDConfig::read(&config)?),
+            vec!["", "sew_d.", "model."],
+            "encoder.upsample.projection.weight",
         )
     } else {
         return Err(unsupported(path, found));
@@ -151,8 +214,8 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {
         (model, _) if model.hears_spectra() => (Normalisation::None, "the architecture".to_owned()),
         (_, Some((value, file))) => {
-            let rate = Config::root(value).count("sampling_rate", Some(16_000), 16_000..=16_000);
-            rate?;
+            let rate = model.sample_rate() as usize;
+            Config::root(value).count("sampling_rate", Some(16_000), rate..=rate)?;
             // The default of Wav2Vec2FeatureExtractor, as is the one below.
             let on = Config::root(value).flag("do_normalize", true)?;
             let normalisation = if on {
@@ -191,6 +254,9 @@ fn model_type(class: &str) -> Option<&'static str> {
         "Data2VecAudio" => Some("data2vec-audio"),
         "UniSpeechSat" => Some("unispeech-sat"),
         "UniSpeech" => Some("unispeech"),
+        "MERT" => Some("mert_model"),
+        "SEWD" => Some("sew-d"),
+        "Dasheng" => Some("dasheng"),
         "Wav2Vec2Bert" => Some("wav2vec2-bert"),
         "Wav2Vec2Conformer" => Some("wav2vec2-conformer"),
         "Whisper" => Some("whisper"),
@@ -320,7 +386,8 @@ fn preprocessor(folder: &Path) -> Result<Option<(Value, &'static str)>, EncoderE
 }
 
 fn fairseq(checkpoint: Checkpoint, translated: &Translated) -> Result<Detected, EncoderError> {
-    let config = SpeechConfig::read(translated.kind, &Config::root(&translated.config))?;
+    let config = Config::root(&translated.config);
+    let config = SpeechConfig::read(translated.kind, &config, None)?;
     let spell = match config.front_end.norm {
         FrontNorm::Group => spell_fairseq,
         FrontNorm::Layer => spell_fairseq_layer_norm,
@@ -348,8 +415,10 @@ fn funasr(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
         .get("model")
         .and_then(Value::as_str)
         .unwrap_or("unnamed");
-    if found != "Emotion2vec" {
-        return Err(unsupported(path, found));
+    match found {
+        "Emotion2vec" => {}
+        "SenseVoiceSmall" => return sensevoice(path, value),
+        _ => return Err(unsupported(path, found)),
     }
     let checkpoint = Checkpoint::open(path)?;
     let normalise = Config::root(value)
@@ -364,6 +433,26 @@ fn funasr(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
     detected.config_from = "config.yaml (FunASR)".to_owned();
     detected.normalisation_from = "config.yaml".to_owned();
     Ok(detected)
+}
+
+/// SenseVoice-small, whose spectra are normalised with what `am.mvn` says.
+fn sensevoice(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
+    let file = folder(path).join("am.mvn");
+    let mvn = read_text(&file)?.ok_or_else(|| {
+        let reason = "it is missing: shifts and factors of the spectra, which the release has beside model.pt";
+        bad_file(&file, reason)
+    })?;
+    let model = SenseVoiceConfig::read(&Config::root(value), &mvn)?;
+    let checkpoint = Checkpoint::open(path)?;
+    let anchor = "encoder.encoders0.0.self_attn.linear_q_k_v.weight";
+    let naming = Naming::find(&checkpoint, &["", "model."], anchor, verbatim);
+    let model = ModelConfig::SenseVoice(model);
+    Ok(of_spectra(
+        checkpoint,
+        model,
+        naming,
+        "config.yaml (FunASR)",
+    ))
 }
 
 fn data2vec2(
@@ -430,7 +519,14 @@ fn unsupported(path: &Path, found: &str) -> EncoderError {
     let models = Tower::all().filter(|tower| tower.is_inside());
     supported.extend(models.map(|tower| tower.model_type));
     supported.push(OmniConfig::PLACES[0].0);
-    supported.extend(["data2vec_multi (data2vec 2.0)", "Emotion2vec"]);
+    supported.extend([
+        "dasheng",
+        "sew-d",
+        "BEATs",
+        "data2vec_multi (data2vec 2.0)",
+        "Emotion2vec",
+        "SenseVoiceSmall",
+    ]);
     EncoderError::UnsupportedArchitecture {
         path: path.to_owned(),
         found: found.to_owned(),

@@ -26,8 +26,8 @@ pub const BUILT_IN: [&str; 2] = [FBANK, EGEMAPS];
 /// Counted for [`Encoder::opened`].
 static OPENED: AtomicUsize = AtomicUsize::new(0);
 
-/// A quarter of an hour. Attention grows with the square: 45,000 frames take minutes, a day would take months.
-const LONGEST: usize = 15 * 60 * 16_000;
+/// A quarter of an hour, in seconds. Attention grows with the square: 45,000 frames take minutes, a day would take months.
+const LONGEST: usize = 15 * 60;
 
 /// A pre-trained encoder, ready to run. Shared between threads: every call runs on the thread that
 /// makes it, and what an utterance yields depends on nothing but the utterance.
@@ -155,55 +155,63 @@ impl Encoder {
         self.description.frames(samples)
     }
 
-    /// The hidden states of a mono waveform at 16 kHz, on the calling thread. Only the layers asked
+    /// The hidden states of a mono waveform at [`EncoderInfo::sample_rate`], on the calling thread. Only the layers asked
     /// for are kept in memory, and blocks after the last of them are not run.
     ///
     /// # Errors
     /// [`EncoderError::TooShort`], [`EncoderError::NonFiniteSample`], [`EncoderError::NoSuchLayer`].
     pub fn encode(
         &self,
-        samples_16k: &[f32],
+        waveform: &[f32],
         layers: &LayerSelection,
     ) -> Result<HiddenStates, EncoderError> {
         let layers = layers.resolve(self.description.info.hidden_states)?;
-        let prepared = self.prepare(samples_16k)?;
+        let prepared = self.prepare(waveform)?;
         let data = self
             .network
             .encode(std::slice::from_ref(&prepared), &layers)?;
         let data = data.into_iter().next().unwrap_or_default();
-        Ok(self.states(samples_16k.len(), layers, data))
+        Ok(self.states(waveform.len(), layers, data))
     }
 
-    /// What becomes of a mono waveform at 16 kHz before the device sees it, for [`Encoder::encode_prepared`]: batches are made of what
+    /// What becomes of a mono waveform at [`EncoderInfo::sample_rate`] before the device sees it, for [`Encoder::encode_prepared`]: batches are made of what
     /// many threads prepared.
     ///
     /// # Errors
     /// [`EncoderError::TooShort`], [`EncoderError::TooLong`], [`EncoderError::NonFiniteSample`].
-    pub fn prepare(&self, samples_16k: &[f32]) -> Result<Prepared, EncoderError> {
-        self.check(samples_16k)?;
+    pub fn prepare(&self, waveform: &[f32]) -> Result<Prepared, EncoderError> {
+        self.check(waveform)?;
         Ok(Prepared {
-            samples: samples_16k.len(),
-            values: Arc::new(self.network.prepare(samples_16k)),
+            samples: waveform.len(),
+            values: Arc::new(self.network.prepare(waveform)),
         })
     }
 
     /// Refuses what has no frames, too many, or no numbers.
-    fn check(&self, samples_16k: &[f32]) -> Result<(), EncoderError> {
-        let samples = samples_16k.len();
+    fn check(&self, waveform: &[f32]) -> Result<(), EncoderError> {
+        let samples = waveform.len();
         let info = &self.description.info;
+        let rate = info.sample_rate;
         if samples < info.shortest {
-            let minimum = info.shortest;
-            return Err(EncoderError::TooShort { samples, minimum });
+            return Err(EncoderError::TooShort {
+                samples,
+                minimum: info.shortest,
+                rate,
+            });
         }
-        if samples > LONGEST && info.longest.is_none() {
-            let most = LONGEST;
-            return Err(EncoderError::TooLong { samples, most });
+        let most = LONGEST * rate as usize;
+        if samples > most && info.longest.is_none() {
+            return Err(EncoderError::TooLong {
+                samples,
+                most,
+                rate,
+            });
         }
-        match samples_16k.iter().position(|value| !value.is_finite()) {
+        match waveform.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(index) => Err(EncoderError::NonFiniteSample {
                 index,
-                value: samples_16k[index],
+                value: waveform[index],
             }),
         }
     }
@@ -295,6 +303,7 @@ impl Plan {
             family: model.family().to_owned(),
             hidden_states: model.layers() + 1,
             dim: model.dim(),
+            sample_rate: model.sample_rate(),
             hop: model.hop(),
             longest: model.longest(),
             shortest: model.shortest(),

@@ -123,25 +123,29 @@ pub enum EncoderError {
     },
     /// Fewer samples than the first frame needs.
     #[error(
-        "{samples} samples at 16 kHz are too short: this encoder needs at least {minimum} for one frame"
+        "{samples} samples at {rate} Hz are too short: this encoder needs at least {minimum} for one frame"
     )]
     TooShort {
         /// The samples given.
         samples: usize,
         /// The smallest number that yields a frame.
         minimum: usize,
+        /// Samples a second.
+        rate: u32,
     },
     /// More samples than attention can look at in reasonable time.
     #[error(
-        "{samples} samples at 16 kHz are {} s, above the limit of {} s for one utterance; cut the recording \
+        "{samples} samples at {rate} Hz are {} s, above the limit of {} s for one utterance; cut the recording \
          into utterances (`start_time` and `end_time` of the manifest)",
-        samples / 16_000, most / 16_000
+        samples / (*rate).max(1) as usize, most / (*rate).max(1) as usize
     )]
     TooLong {
         /// The samples given.
         samples: usize,
         /// The most that are accepted.
         most: usize,
+        /// Samples a second.
+        rate: u32,
     },
     /// What went wrong on a GPU while it worked.
     #[error(transparent)]
@@ -262,6 +266,13 @@ mod tests {
         );
         assert!(EncoderError::Device("lost".to_owned()).is_of_device());
         let (samples, minimum) = (1, 400);
-        assert!(!EncoderError::TooShort { samples, minimum }.is_of_device());
+        assert!(
+            !EncoderError::TooShort {
+                samples,
+                minimum,
+                rate: 16_000
+            }
+            .is_of_device()
+        );
     }
 }

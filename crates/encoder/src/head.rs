@@ -147,6 +147,10 @@ impl EmotionHead {
             }
             ModelConfig::Whisper(_)
             | ModelConfig::Omni(_)
+            | ModelConfig::Dasheng(_)
+            | ModelConfig::Beats(_)
+            | ModelConfig::SewD(_)
+            | ModelConfig::SenseVoice(_)
             | ModelConfig::Fbank(_)
             | ModelConfig::Egemaps => Ok(None),
         }

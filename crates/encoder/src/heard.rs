@@ -121,7 +121,7 @@ pub fn training_facts(encoder: &str) -> Vec<TrainingFact> {
 }
 
 /// Families whose training nobody listed, whatever the checkpoint: how they were trained, and where that is written.
-const UNDISCLOSED: [(&str, &str, &str); 4] = [
+const UNDISCLOSED: [(&str, &str, &str); 5] = [
     (
         "Whisper",
         "trained on recordings collected from the internet, which are not listed",
@@ -141,6 +141,11 @@ const UNDISCLOSED: [(&str, &str, &str); 4] = [
         "Voxtral",
         "Whisper, trained further inside a language model on recordings that are not listed",
         "Liu et al., \"Voxtral\", 2025 (arXiv 2507.13264)",
+    ),
+    (
+        "SenseVoice",
+        "trained to recognise speech, events and emotions, on recordings that are not listed",
+        "Tongyi SpeechTeam, \"FunAudioLLM: Voice Understanding and Generation Foundation Models\", 2024 (arXiv 2407.04051)",
     ),
 ];
 

@@ -12,7 +12,9 @@ pub struct EncoderInfo {
     pub hidden_states: usize,
     /// Values of a frame.
     pub dim: usize,
-    /// Samples at 16 kHz from one frame to the next.
+    /// Samples a second of the waveform that it takes: 16000 for all but MERT.
+    pub sample_rate: u32,
+    /// Samples from one frame to the next.
     pub hop: usize,
     /// The most samples that are looked at; what follows is cut off.
     pub longest: Option<usize>,

@@ -1,11 +1,15 @@
 //! A configuration of any family, and the network it builds.
 
 use crate::families::Network;
+use crate::families::beats::{Beats, BeatsConfig};
 use crate::families::conformer::{Conformer, ConformerConfig, Front};
+use crate::families::dasheng::{Dasheng, DashengConfig};
 use crate::families::data2vec2::{Data2Vec2, Data2Vec2Config};
 use crate::families::egemaps::{self, Egemaps};
 use crate::families::fbank::Fbank;
 use crate::families::omni::{self, Omni, OmniConfig};
+use crate::families::sensevoice::{SenseVoice, SenseVoiceConfig};
+use crate::families::sew_d::{SewD, SewDConfig};
 use crate::families::speech::{Speech, SpeechConfig};
 use crate::families::whisper::{Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
@@ -21,6 +25,10 @@ pub(crate) enum ModelConfig {
     Data2Vec2(Data2Vec2Config),
     Conformer(ConformerConfig),
     Omni(OmniConfig),
+    Dasheng(DashengConfig),
+    Beats(BeatsConfig),
+    SewD(SewDConfig),
+    SenseVoice(SenseVoiceConfig),
     /// Log-mel energies, without weights.
     Fbank(FbankOptions),
     /// Functionals by openSMILE.
@@ -37,6 +45,10 @@ impl ModelConfig {
             Self::Data2Vec2(_) => "data2vec 2.0",
             Self::Conformer(config) => config.family(),
             Self::Omni(_) => "Qwen3-Omni",
+            Self::Dasheng(_) => "Dasheng",
+            Self::Beats(_) => "BEATs",
+            Self::SewD(_) => "SEW-D",
+            Self::SenseVoice(_) => "SenseVoice",
             Self::Fbank(_) => "log-mel",
             Self::Egemaps => "eGeMAPS",
         }
@@ -49,6 +61,10 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.layers(),
             Self::Conformer(config) => config.layers,
             Self::Omni(config) => config.layers,
+            Self::Dasheng(config) => config.layers,
+            Self::Beats(config) => config.layers,
+            Self::SewD(config) => config.layers,
+            Self::SenseVoice(config) => config.layers(),
             Self::Fbank(_) | Self::Egemaps => 0,
         }
     }
@@ -60,6 +76,10 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.heads,
             Self::Conformer(config) => config.heads,
             Self::Omni(config) => config.heads,
+            Self::Dasheng(config) => config.heads,
+            Self::Beats(config) => config.heads,
+            Self::SewD(config) => config.heads,
+            Self::SenseVoice(config) => config.heads,
             Self::Fbank(_) | Self::Egemaps => 0,
         }
     }
@@ -71,6 +91,10 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.dim,
             Self::Conformer(config) => config.dim,
             Self::Omni(config) => config.dim,
+            Self::Dasheng(config) => config.dim,
+            Self::Beats(config) => config.dim,
+            Self::SewD(config) => config.dim,
+            Self::SenseVoice(config) => config.dim,
             Self::Fbank(options) => options.dim(),
             Self::Egemaps => egemaps::FUNCTIONALS,
         }
@@ -80,8 +104,17 @@ impl ModelConfig {
     pub(crate) fn hears_spectra(&self) -> bool {
         match self {
             Self::Whisper(_) | Self::Omni(_) | Self::Fbank(_) | Self::Egemaps => true,
+            Self::Dasheng(_) | Self::Beats(_) | Self::SenseVoice(_) => true,
             Self::Conformer(config) => matches!(config.front, Front::Spectra { .. }),
-            Self::Speech(_) | Self::Data2Vec2(_) => false,
+            Self::Speech(_) | Self::Data2Vec2(_) | Self::SewD(_) => false,
+        }
+    }
+
+    /// Samples a second of the waveform that it hears.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        match self {
+            Self::Speech(config) => config.rate,
+            _ => 16_000,
         }
     }
 
@@ -93,6 +126,10 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.front_end.hop(),
             Self::Conformer(config) => config.hop(),
             Self::Omni(_) => omni::HOP,
+            Self::Dasheng(config) => config.hop(),
+            Self::Beats(config) => config.hop(),
+            Self::SewD(config) => config.front_end.hop(),
+            Self::SenseVoice(config) => config.hop(),
             Self::Fbank(_) => FBANK_HOP,
             // One frame an utterance, whatever its length: a rate in name alone.
             Self::Egemaps => 16_000,
@@ -107,6 +144,10 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.front_end.frames(samples),
             Self::Conformer(config) => config.frames(samples),
             Self::Omni(config) => config.frames(samples),
+            Self::Dasheng(config) => config.frames(samples),
+            Self::Beats(config) => config.frames(samples),
+            Self::SewD(config) => config.frames(samples),
+            Self::SenseVoice(config) => config.frames(samples),
             Self::Fbank(options) => options.frames(samples),
             Self::Egemaps => 1,
         }
@@ -135,6 +176,10 @@ impl ModelConfig {
             Self::Data2Vec2(config) => config.front_end.shortest(),
             Self::Conformer(config) => config.shortest(),
             Self::Omni(_) => omni::SHORTEST,
+            Self::Dasheng(config) => config.shortest(),
+            Self::Beats(config) => config.shortest(),
+            Self::SewD(config) => config.shortest(),
+            Self::SenseVoice(_) => SenseVoiceConfig::SHORTEST,
             Self::Whisper(_) | Self::Fbank(_) => 1,
             Self::Egemaps => egemaps::SHORTEST,
         }
@@ -154,6 +199,12 @@ impl ModelConfig {
                 Conformer::build(config, Normalisation::None, loader, Census).map(drop)
             }
             Self::Omni(config) => Omni::build(config, loader, Census).map(drop),
+            Self::Dasheng(config) => Dasheng::build(config, loader, Census).map(drop),
+            Self::Beats(config) => Beats::build(config, loader, Census).map(drop),
+            Self::SewD(config) => {
+                SewD::build(config, Normalisation::None, loader, Census).map(drop)
+            }
+            Self::SenseVoice(config) => SenseVoice::build(config, loader, Census).map(drop),
             Self::Fbank(_) | Self::Egemaps => Ok(()),
         }
     }
@@ -177,6 +228,12 @@ impl ModelConfig {
                 Box::new(Conformer::build(config, normalisation, loader, device)?)
             }
             Self::Omni(config) => Box::new(Omni::build(config, loader, device)?),
+            Self::Dasheng(config) => Box::new(Dasheng::build(config, loader, device)?),
+            Self::Beats(config) => Box::new(Beats::build(config, loader, device)?),
+            Self::SewD(config) => {
+                Box::new(SewD::build(config, normalisation, loader, device)?.ready()?)
+            }
+            Self::SenseVoice(config) => Box::new(SenseVoice::build(config, loader, device)?),
             Self::Fbank(options) => Box::new(Fbank { options: *options }),
             Self::Egemaps => Box::new(Egemaps::open()?),
         })

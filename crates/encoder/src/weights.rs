@@ -154,9 +154,26 @@ impl<'a> Loader<'a> {
         bias: bool,
         role: Role,
     ) -> OpResult<P::Linear> {
-        let weight = self.tensor(&format!("{name}.weight"), &[out, inp])?;
+        self.scaled_linear(device, name, (out, inp), bias, (role, 1.0))
+    }
+
+    /// [`Loader::linear`] times a factor.
+    pub(crate) fn scaled_linear<P: Prepare>(
+        &mut self,
+        device: &P,
+        name: &str,
+        (out, inp): (usize, usize),
+        bias: bool,
+        (role, factor): (Role, f64),
+    ) -> OpResult<P::Linear> {
+        let mut scaled = |part: &str, shape: &[usize]| -> OpResult<Vec<f32>> {
+            let values = self.tensor(&format!("{name}.{part}"), shape)?;
+            let scaled = values.iter().map(|&v| (f64::from(v) * factor) as f32);
+            Ok(scaled.collect())
+        };
+        let weight = scaled("weight", &[out, inp])?;
         let bias = if bias {
-            Some(self.tensor(&format!("{name}.bias"), &[out])?)
+            Some(scaled("bias", &[out])?)
         } else {
             None
         };

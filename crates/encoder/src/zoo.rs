@@ -39,7 +39,9 @@ pub struct ZooEntry {
     pub layers: Option<usize>,
     /// Values of a frame.
     pub dim: usize,
-    /// Samples at 16 kHz from one frame to the next.
+    /// Samples a second of the waveform that it takes.
+    pub sample_rate: u32,
+    /// Samples from one frame to the next.
     pub hop: usize,
     /// What the release does to the waveform. The checkpoint's own configuration decides.
     pub normalisation: Normalisation,
@@ -56,12 +58,11 @@ struct Shape {
     parameters: Option<u64>,
     layers: Option<usize>,
     dim: usize,
+    sample_rate: u32,
+    hop: usize,
     normalisation: Normalisation,
     licence: &'static str,
 }
-
-/// Every family has 50 frames a second.
-const HOP: usize = 320;
 
 const fn row(
     name: &'static str,
@@ -74,6 +75,8 @@ const fn row(
         parameters,
         layers,
         dim,
+        sample_rate,
+        hop,
         normalisation,
         licence,
     } = shape;
@@ -84,7 +87,8 @@ const fn row(
         parameters,
         layers,
         dim,
-        hop: HOP,
+        sample_rate,
+        hop,
         normalisation,
         licence,
         paper,
@@ -111,6 +115,8 @@ const fn base(family: &'static str, parameters: u64) -> Shape {
         parameters: Some(parameters),
         layers: Some(12),
         dim: 768,
+        sample_rate: 16_000,
+        hop: 320,
         normalisation: Normalisation::Transformers,
         licence: "Apache-2.0",
     }
@@ -173,6 +179,31 @@ const fn tower(family: &'static str, parameters: u64) -> Shape {
         layers: Some(32),
         dim: 1280,
         ..raw(base(family, parameters))
+    }
+}
+
+const fn dasheng(layers: usize, dim: usize, parameters: u64) -> Shape {
+    Shape {
+        layers: Some(layers),
+        dim,
+        hop: 640,
+        ..raw(base("Dasheng", parameters))
+    }
+}
+
+const fn mert(shape: Shape) -> Shape {
+    Shape {
+        sample_rate: 24_000,
+        ..licensed(shape, "CC-BY-NC-4.0")
+    }
+}
+
+const fn sew_d(dim: usize) -> Shape {
+    Shape {
+        parameters: None,
+        layers: Some(24),
+        dim,
+        ..base("SEW-D", 0)
     }
 }
 
@@ -478,6 +509,65 @@ const ZOO: &[ZooEntry] = &[
         tower("Voxtral", 636_968_960),
         None,
     ),
+    row(
+        "dasheng-base",
+        hub("mispeech/dasheng-base"),
+        dasheng(12, 768, 85_447_936),
+        None,
+    ),
+    row(
+        "dasheng-0.6b",
+        hub("mispeech/dasheng-0.6B"),
+        dasheng(32, 1280, 630_333_696),
+        None,
+    ),
+    row(
+        "dasheng-1.2b",
+        hub("mispeech/dasheng-1.2B"),
+        dasheng(40, 1536, 1_134_047_488),
+        None,
+    ),
+    row(
+        "beats-iter3",
+        Published::Address {
+            url: "https://github.com/microsoft/unilm/tree/master/beats",
+        },
+        raw(licensed(base("BEATs", 90_311_792), "MIT")),
+        None,
+    ),
+    row(
+        "mert-v1-95m",
+        hub("m-a-p/MERT-v1-95M"),
+        mert(base("MERT", 94_370_944)),
+        None,
+    ),
+    row(
+        "mert-v1-330m",
+        hub("m-a-p/MERT-v1-330M"),
+        mert(large("MERT", 315_434_112)),
+        None,
+    ),
+    row("sew-d-mid", hub("asapp/sew-d-mid-400k"), sew_d(512), None),
+    row(
+        "sew-d-base-plus",
+        hub("asapp/sew-d-base-plus-400k"),
+        sew_d(768),
+        None,
+    ),
+    row(
+        "sensevoice-small",
+        file("FunAudioLLM/SenseVoiceSmall", "model.pt"),
+        Shape {
+            layers: Some(69),
+            dim: 512,
+            hop: 960,
+            ..raw(licensed(
+                base("SenseVoice", 221_145_952),
+                "FunASR model licence",
+            ))
+        },
+        None,
+    ),
 ];
 
 /// Every checkpoint known by name, the paper's ten first.
@@ -523,11 +613,16 @@ pub fn zoo_markdown() -> String {
          openSMILE is part of the store. The checkpoints below are known by\n\
          name: `emobox encoders pull NAME` fetches one from the hub. Any other checkpoint of these architectures opens\n\
          from its folder by its own configuration: `--encoder NAME=DIR`.\n\n\
-         All encoders take 16 kHz and yield a frame every 320 samples (50 a second). Parameters are those of the encoder\n\
-         alone. Waveforms are normalised as the checkpoint's own configuration says; the column tells what that is in\n\
-         the release.\n\n\
-         | name | family | published at | parameters | layers | dims | waveform | licence | row of the paper |\n\
-         |---|---|---|---:|---:|---:|---|---|---|\n",
+         All take 16 kHz but MERT, which takes 24: recordings are brought to an encoder's rate at once. Parameters are those of\n\
+         the encoder alone; frames are those of a second. Waveforms are normalised as the checkpoint's own configuration says;\n\
+         the column tells what that is in the release.\n\n\
+         Which hidden states are meant: of SEW-D, whose blocks work on means of two frames, a block's state stands for both and\n\
+         the last is of the frames made again; of BEATs, patches of 160 ms and 16 bands follow each other, the lowest bands of a\n\
+         moment first; of SenseVoice, the frames without the four learned rows before them, layer 0 being what the first block\n\
+         yields; of Dasheng, windows of ten seconds that do not see each other. SenseVoice wants `config.yaml` and `am.mvn` beside\n\
+         `model.pt`, as its repository has them.\n\n\
+         | name | family | published at | parameters | layers | dims | frames | waveform | licence | row of the paper |\n\
+         |---|---|---|---:|---:|---:|---:|---|---|---|\n",
     );
     for entry in ZOO {
         let parameters = entry
@@ -537,16 +632,20 @@ pub fn zoo_markdown() -> String {
             .layers
             .map_or_else(|| "–".to_owned(), |n| n.to_string());
         let waveform = match (entry.normalisation, entry.family) {
-            (_, "Whisper" | "Qwen2-Audio" | "Qwen2.5-Omni" | "Voxtral" | "w2v-BERT 2.0") => {
-                "log-mel"
-            }
+            (
+                _,
+                "Whisper" | "Qwen2-Audio" | "Qwen2.5-Omni" | "Voxtral" | "w2v-BERT 2.0" | "Dasheng"
+                | "BEATs" | "SenseVoice",
+            ) => "log-mel",
             (Normalisation::None, _) => "as it is",
             (Normalisation::Transformers | Normalisation::Fairseq, _) => "mean 0, variance 1",
         };
+        let frames = f64::from(entry.sample_rate) / entry.hop as f64;
+        let frames = (frames * 10.0).round() / 10.0;
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "| `{}` | {} | {} | {parameters} | {layers} | {} | {waveform} | {} | {} |",
+            "| `{}` | {} | {} | {parameters} | {layers} | {} | {frames} | {waveform} | {} | {} |",
             entry.name,
             entry.family,
             entry.place(),

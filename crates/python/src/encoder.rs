@@ -87,12 +87,12 @@ impl Encoder {
         json(self.0.info())
     }
 
-    /// The frames that so many samples at 16 kHz yield.
+    /// The frames that so many samples at its rate yield.
     fn frames(&self, samples: usize) -> usize {
         self.0.frames(samples)
     }
 
-    /// The hidden states of one waveform at 16 kHz, computed on the calling thread alone.
+    /// The hidden states of one waveform at its rate, computed on the calling thread alone.
     fn encode(&self, py: Python<'_>, samples: &[u8], layers: &str) -> PyResult<States> {
         let layers = self.layers(layers)?;
         let samples = floats(samples)?;

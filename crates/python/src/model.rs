@@ -105,7 +105,12 @@ impl Model {
         json(&answers)
     }
 
-    /// The answer for a waveform at 16 kHz, as JSON.
+    /// Samples a second of what it hears.
+    fn sample_rate(&self) -> u32 {
+        self.predictor.rate().0
+    }
+
+    /// The answer for a waveform at that rate, as JSON.
     fn samples(&self, py: Python<'_>, samples: &[u8]) -> PyResult<String> {
         let samples = floats(samples)?;
         let answer = py.detach(|| self.predictor.answer(Path::new("waveform"), &samples));

@@ -203,8 +203,15 @@ impl ListenPage {
         // Looked at before it is decoded: a few bytes of silence may be hours.
         let info = probe_bytes(clip.to_vec(), "clip")?;
         within(info.frames.unwrap_or_default() as usize, info.sample_rate)?;
-        let samples = load_bytes(clip.to_vec(), "clip", &LoadOptions::default())?;
-        within(samples.len(), SampleRate::SPEECH)?;
+        let samples = load_bytes(
+            clip.to_vec(),
+            "clip",
+            &LoadOptions {
+                sample_rate: self.predictor.rate(),
+                ..LoadOptions::default()
+            },
+        )?;
+        within(samples.len(), self.predictor.rate())?;
         let (whole, windows) =
             self.predictor
                 .hear(Path::new("clip"), &samples, self.windows, context)?;

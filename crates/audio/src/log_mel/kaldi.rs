@@ -22,19 +22,37 @@ pub fn kaldi_frames(samples: usize) -> usize {
     }
 }
 
-/// Log-mel energies `[frame, band]` of a 16-kHz waveform as Kaldi computes them without dither, and as
-/// `SeamlessM4TFeatureExtractor` of transformers 5.23 does: whole frames of 25 ms every 10 ms, each without its mean and with
-/// preemphasis of 0.97 under a Povey window; triangles on Kaldi's mel scale from 20 Hz to 8 kHz.
+/// What a frame is weighted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KaldiWindow {
+    /// Hann to the power of 0.85: Kaldi's default.
+    Povey,
+    /// 0.54 − 0.46 cos.
+    Hamming,
+}
+
+impl KaldiWindow {
+    /// The weight of a sample at an angle from 0 to 2π.
+    fn weight(self, angle: f64) -> f64 {
+        match self {
+            Self::Povey => (0.5 - 0.5 * angle.cos()).powf(0.85),
+            Self::Hamming => 0.54 - 0.46 * angle.cos(),
+        }
+    }
+}
+
+/// Log-mel energies `[frame, band]` of a 16-kHz waveform as Kaldi computes them without dither, as torchaudio's
+/// `compliance.kaldi.fbank` does after it, and (with Povey's window) `SeamlessM4TFeatureExtractor` of transformers 5.23: whole frames of
+/// 25 ms every 10 ms, each without its mean and with preemphasis of 0.97 under a window; triangles on Kaldi's mel scale from 20 Hz to 8 kHz.
 ///
 /// In double precision: encoders divide a band by its deviation over the recording, which is next to nothing where a sound is steady.
-/// The goldens of w2v-BERT compare what follows from it (`crates/encoder`).
-pub fn kaldi_fbank(samples_16k: &[f32], bands: usize) -> Vec<f64> {
+/// The goldens of w2v-BERT, BEATs and SenseVoice compare what follows from it (`crates/encoder`).
+pub fn kaldi_fbank(samples_16k: &[f32], bands: usize, window: KaldiWindow) -> Vec<f64> {
     let plan = RealFftPlanner::<f64>::new().plan_fft_forward(FFT);
     let (mut buffer, mut bins) = (plan.make_input_vec(), plan.make_output_vec());
     let mut scratch = plan.make_scratch_vec();
-    let window: Vec<f64> = (0..KALDI_WINDOW)
-        .map(|i| (0.5 - 0.5 * (TAU * i as f64 / (KALDI_WINDOW - 1) as f64).cos()).powf(0.85))
-        .collect();
+    let angle = |i: usize| TAU * i as f64 / (KALDI_WINDOW - 1) as f64;
+    let window: Vec<f64> = (0..KALDI_WINDOW).map(|i| window.weight(angle(i))).collect();
     let filters = filters(bands);
     let mut power = vec![0.0f64; FFT / 2 + 1];
     let frames = kaldi_frames(samples_16k.len());

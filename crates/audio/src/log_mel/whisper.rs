@@ -71,7 +71,7 @@ pub fn whisper_frames(samples: &[f32], bins: usize, padded: usize, frames: usize
 }
 
 /// The index that `numpy.pad(mode="reflect")` shows outside so many samples.
-fn reflect(index: isize, padded: usize) -> usize {
+pub(super) fn reflect(index: isize, padded: usize) -> usize {
     let last = padded as isize - 1;
     let index = index.unsigned_abs() as isize;
     (if index > last {

@@ -7,6 +7,7 @@ use crate::train::FoldJob;
 use crate::words::class_of;
 use crate::workshop::Workshop;
 use crate::{BenchError, CallError, Corpus, EncoderChoice, Predictor, Stage};
+use emobox_audio::SampleRate;
 use emobox_corpus::{
     GroupBy, Partition, PartitionOptions, Scheme, Utterance, audit, partition, read_pseudo_labels,
 };
@@ -95,7 +96,8 @@ fn by_probe(
         let answer = predictor.answer(Path::new(corpus), samples)?;
         Ok(answer.prediction)
     };
-    let by_key = heard(shop, corpus, classes, &identity, hear)?;
+    let rate = predictor.rate();
+    let by_key = heard(shop, corpus, classes, &identity, (rate, hear))?;
     Ok(PseudoLabels { by_key, maker })
 }
 
@@ -110,7 +112,8 @@ fn by_its_head(
     let encoder = &encoders[0];
     let identity = format!("head {}", encoder.info().weights_digest);
     let hear = |samples: &[f32]| by_head(encoder, samples);
-    let by_key = heard(shop, corpus, classes, &identity, hear)?;
+    let rate = SampleRate(encoder.info().sample_rate);
+    let by_key = heard(shop, corpus, classes, &identity, (rate, hear))?;
     Ok(PseudoLabels {
         by_key,
         maker: choice.name.clone(),
@@ -124,7 +127,10 @@ fn heard(
     corpus: &str,
     classes: &BTreeMap<String, String>,
     identity: &str,
-    hear: impl Fn(&[f32]) -> Result<String, BenchError> + Sync,
+    (rate, hear): (
+        SampleRate,
+        impl Fn(&[f32]) -> Result<String, BenchError> + Sync,
+    ),
 ) -> Result<BTreeMap<String, String>, BenchError> {
     let corpus = shop.corpus(corpus)?;
     let corpus: &Corpus = &corpus;
@@ -152,7 +158,7 @@ fn heard(
         already: (wanted.len() - open.len()) as u64,
     });
     let label = |utterance: &&Utterance| -> Result<(String, Option<String>), BenchError> {
-        let label = match load_utterance(corpus, utterance) {
+        let label = match load_utterance(corpus, utterance, rate) {
             Ok(samples) => Some(spelled_as_ours(&hear(&samples)?, classes)),
             Err(error) if error.may_pass() => return Err(error),
             Err(error) => {

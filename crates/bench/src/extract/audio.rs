@@ -8,24 +8,29 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The waveform of an utterance: its channel, its segment, 16 kHz.
-pub fn load_utterance(corpus: &Corpus, utterance: &Utterance) -> Result<Vec<f32>, BenchError> {
+/// The waveform of an utterance: its channel, its segment, from the recording at this rate.
+pub fn load_utterance(
+    corpus: &Corpus,
+    utterance: &Utterance,
+    rate: SampleRate,
+) -> Result<Vec<f32>, BenchError> {
     let path = utterance.audio_path(&corpus.root)?;
     let part = [utterance.start_time, utterance.end_time];
-    load_speech(&path, utterance.channel, part)
+    load_speech(&path, utterance.channel, part, rate)
 }
 
-/// One channel of a recording, or of its part from and to these seconds, at 16 kHz.
+/// One channel of a recording, or of its part from and to these seconds, at this rate.
 pub(crate) fn load_speech(
     path: &Path,
     channel: u16,
     [start, end]: [Option<f64>; 2],
+    sample_rate: SampleRate,
 ) -> Result<Vec<f32>, BenchError> {
     let options = LoadOptions {
         channel,
         start: start.map(Seconds),
         end: end.map(Seconds),
-        sample_rate: SampleRate::SPEECH,
+        sample_rate,
         ..LoadOptions::default()
     };
     Ok(emobox_audio::load(path, &options)?)
@@ -41,8 +46,8 @@ pub(crate) struct AudioCache {
 #[derive(Default)]
 struct Held {
     bytes: usize,
-    /// By the corpus' digest, then by the utterance's key.
-    corpora: HashMap<String, HashMap<String, Arc<Clip>>>,
+    /// By rate and the corpus' digest, then by the utterance's key.
+    corpora: HashMap<(SampleRate, String), HashMap<String, Arc<Clip>>>,
 }
 
 struct Clip {
@@ -53,7 +58,7 @@ struct Clip {
 
 /// Without loss.
 enum Samples {
-    /// Whole numbers of 1/32768: 16-bit audio of 16 kHz.
+    /// Whole numbers of 1/32768: 16-bit audio that was not resampled.
     Short(Vec<i16>),
     Float(Vec<f32>),
 }
@@ -106,12 +111,14 @@ impl AudioCache {
     pub(super) fn find(
         &self,
         corpus: &Corpus,
+        rate: SampleRate,
         key: &str,
         path: &Path,
     ) -> Option<(Vec<f32>, Stamp)> {
         let clip = {
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            let clips = held.corpora.get(corpus.digest.as_str())?;
+            let digest = corpus.digest.as_str().to_owned();
+            let clips = held.corpora.get(&(rate, digest))?;
             Arc::clone(clips.get(key)?)
         };
         clip.stamp
@@ -120,7 +127,13 @@ impl AudioCache {
     }
 
     /// Holds a waveform while there is room.
-    pub(super) fn hold(&self, corpus: &Corpus, key: &str, samples: &[f32], stamp: &Stamp) {
+    pub(super) fn hold(
+        &self,
+        corpus: &Corpus,
+        rate: SampleRate,
+        (key, samples): (&str, &[f32]),
+        stamp: &Stamp,
+    ) {
         let clip = Arc::new(Clip {
             samples: Samples::of(samples),
             stamp: stamp.clone(),
@@ -129,7 +142,7 @@ impl AudioCache {
         let bytes = held.bytes + clip.samples.bytes();
         if bytes <= self.room {
             let digest = corpus.digest.as_str().to_owned();
-            let clips = held.corpora.entry(digest).or_default();
+            let clips = held.corpora.entry((rate, digest)).or_default();
             let before = clips.insert(key.to_owned(), clip);
             held.bytes = bytes - before.map_or(0, |clip| clip.samples.bytes());
         }

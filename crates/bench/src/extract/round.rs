@@ -1,9 +1,9 @@
 //! One pass over the shards that are missing, whoever encodes: what is taken, how audio is read, what becomes of results.
 
 use super::audio::load_utterance;
-use super::{Beside, DeviceUse, ExtractOptions, samples_at_16k};
+use super::{Beside, DeviceUse, ExtractOptions, samples_at};
 use crate::{BenchError, Context, Corpus, Stage};
-use emobox_audio::{Level, Perturbation};
+use emobox_audio::{Level, Perturbation, SampleRate, resample};
 use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
 use emobox_features::{
     Claim, HiddenView, Outcome, Shard, ShardClaim, ShardState, StorePlan, StoredItem, WorkItem,
@@ -22,6 +22,8 @@ pub(super) struct Round<'a> {
     dir: &'a Path,
     without_claims: bool,
     beside: Beside<'a>,
+    /// What the encoder hears.
+    rate: SampleRate,
     /// What is done to the audio before it is encoded.
     perturbation: Option<Perturbation>,
     pub(super) context: Context<'a>,
@@ -66,7 +68,7 @@ pub(super) enum Trouble {
 
 impl<'a> Round<'a> {
     pub(super) fn new(
-        corpus: &'a Corpus,
+        (corpus, rate): (&'a Corpus, SampleRate),
         plan: &'a StorePlan,
         dir: &'a Path,
         options: &ExtractOptions,
@@ -80,6 +82,7 @@ impl<'a> Round<'a> {
             dir,
             without_claims: options.without_claims,
             beside,
+            rate,
             perturbation: options.perturbed.as_ref().map(|p| p.perturbation),
             context,
             waiting: Mutex::new(Vec::new().into_iter()),
@@ -186,9 +189,18 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Samples that an utterance has by the manifest.
+    /// Samples that the encoder hears of an utterance, by the manifest.
     pub(super) fn samples(&self, key: &str) -> usize {
-        self.corpus.utterance(key).map_or(0, samples_at_16k)
+        let utterance = self.corpus.utterance(key);
+        utterance.map_or(0, |utterance| samples_at(self.rate, utterance))
+    }
+
+    /// The rate at which audio is read: perturbations are of speech at 16 kHz.
+    fn read_rate(&self) -> SampleRate {
+        match self.perturbation {
+            None => self.rate,
+            Some(_) => SampleRate::SPEECH,
+        }
     }
 
     /// The audio of an utterance as the encoder hears it, and its file.
@@ -200,9 +212,14 @@ impl<'a> Round<'a> {
     fn perturb(&self, key: &str, samples: Vec<f32>) -> Result<Vec<f32>, Trouble> {
         match self.perturbation {
             None => Ok(samples),
-            Some(perturbation) => perturbation
-                .apply(&samples, key)
-                .map_err(|e| Trouble::Now(e.to_string())),
+            Some(perturbation) => {
+                let perturbed = perturbation.apply(&samples, key);
+                let perturbed = perturbed.map_err(|e| Trouble::Now(e.to_string()))?;
+                Ok(match self.rate {
+                    SampleRate::SPEECH => perturbed,
+                    rate => resample(&perturbed, SampleRate::SPEECH, rate),
+                })
+            }
         }
     }
 
@@ -215,7 +232,7 @@ impl<'a> Round<'a> {
         let path = utterance
             .audio_path(&self.corpus.root)
             .map_err(|e| Trouble::Now(e.to_string()))?;
-        let samples = match load_utterance(self.corpus, utterance) {
+        let samples = match load_utterance(self.corpus, utterance, self.read_rate()) {
             Ok(samples) => samples,
             Err(BenchError::Audio(error)) if !error.may_pass() => {
                 return Err(Trouble::Fact(path, error.to_string()));
@@ -245,7 +262,7 @@ impl<'a> Round<'a> {
         let utterance = self.corpus.utterance(key);
         let path = utterance.and_then(|u| u.audio_path(&self.corpus.root).ok());
         if let (Some(audio), Some(path)) = (self.beside.audio, path)
-            && let Some((samples, stamp)) = audio.find(self.corpus, key, &path)
+            && let Some((samples, stamp)) = audio.find(self.corpus, self.read_rate(), key, &path)
         {
             self.from_memory.fetch_add(1, Ordering::Relaxed);
             return Ok((path, self.perturb(key, samples)?, stamp));
@@ -253,7 +270,7 @@ impl<'a> Round<'a> {
         let (path, samples) = self.read(key)?;
         let stamp = Stamp::of(&path).map_err(|e| Trouble::Now(e.to_string()))?;
         if let Some(audio) = self.beside.audio {
-            audio.hold(self.corpus, key, &samples, &stamp);
+            audio.hold(self.corpus, self.read_rate(), (key, &samples), &stamp);
         }
         Ok((path, self.perturb(key, samples)?, stamp))
     }

@@ -353,7 +353,7 @@ impl Shape {
             return Self {
                 dim: info.dim,
                 states: info.hidden_states,
-                rate: 16_000.0 / info.hop as f64,
+                rate: f64::from(info.sample_rate) / info.hop as f64,
             };
         }
         let entry = zoo_entry(&choice.name);

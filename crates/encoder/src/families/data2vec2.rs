@@ -204,17 +204,10 @@ impl<P: Prepare> Data2Vec2<P> {
             None => Vec::new(),
             Some(alibi) => slopes(config, alibi, loader)?,
         };
+        let shape = (dim, config.heads, config.inner);
         let block = BlockConfig {
-            dim,
-            heads: config.heads,
-            inner: config.inner,
-            eps,
-            order,
-            activation: Activation::Gelu,
-            key_bias: true,
             fused: true,
-            gated: false,
-            adapter: None,
+            ..BlockConfig::new(shape, eps, order, Activation::Gelu)
         };
         let (entry_norm, final_norm) = if order == NormOrder::Post {
             let name = format!("{AUDIO}.context_encoder.norm");

@@ -1,20 +1,25 @@
 //! The model families. Each says how its configuration reads, which tensors it needs, and how a
 //! waveform becomes hidden states; everything is written once on [`crate::ops`].
 
+pub(crate) mod beats;
 pub(crate) mod conformer;
+pub(crate) mod dasheng;
 pub(crate) mod data2vec2;
 pub(crate) mod egemaps;
 pub(crate) mod fbank;
 pub(crate) mod omni;
+pub(crate) mod sensevoice;
+pub(crate) mod sew_d;
 pub(crate) mod speech;
 pub(crate) mod whisper;
+mod windows;
 
 use crate::{EncoderError, Prepared};
 use std::sync::Arc;
 
 /// A model on a device.
 pub(crate) trait Network: Send + Sync {
-    /// What becomes of a waveform at 16 kHz before the device sees it: normalised samples, a spectrum. On any thread.
+    /// What becomes of a waveform at the model's rate before the device sees it: normalised samples, a spectrum. On any thread.
     fn prepare(&self, samples: &[f32]) -> Vec<f32>;
 
     /// The hidden states `layers` (ascending) of prepared waveforms, of each `[layer, frame, dim]` with as

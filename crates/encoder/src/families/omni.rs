@@ -12,7 +12,6 @@ use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 use emobox_audio::log_mel::whisper_frames;
 use emobox_kernels::{Epilogue, PackedLinear, Precision, Rows, linear};
-use std::sync::Arc;
 
 /// Epsilon of every layer norm: PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -223,18 +222,8 @@ impl<P: Prepare> Omni<P> {
             out: PackedLinear::new(&out, dim, columns, Precision::F32),
             positions: sinusoids(halved(CHUNK), dim),
         });
-        let block = BlockConfig {
-            dim,
-            heads: config.heads,
-            inner: config.inner,
-            eps: EPSILON,
-            order: NormOrder::Pre,
-            activation: config.activation,
-            key_bias: true,
-            fused: false,
-            gated: false,
-            adapter: None,
-        };
+        let shape = (dim, config.heads, config.inner);
+        let block = BlockConfig::new(shape, EPSILON, NormOrder::Pre, config.activation);
         let blocks = (0..config.layers)
             .map(|i| Block::build(&block, &NAMES, &format!("layers.{i}"), loader, &device))
             .collect::<OpResult<_>>()?;
@@ -316,41 +305,16 @@ impl<O: Ops> Network for Omni<O> {
 
     fn encode(&self, inputs: &[Prepared], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError> {
         let (ops, dim) = (&self.device, self.config.dim);
-        let mut windows = Vec::new();
-        for (index, input) in inputs.iter().enumerate() {
-            let parts = input.values.chunks(self.config.window * dim);
-            windows.extend(parts.map(|part| (index, part)));
-        }
-        let at_once = match ops.batch_frames() {
-            Some(_) => windows.len(),
-            None => 1,
-        };
-        let mut parts: Vec<Vec<Vec<f32>>> = vec![Vec::new(); inputs.len()];
-        for windows in windows.chunks(at_once.max(1)) {
-            let values = windows.iter().map(|(_, part)| Arc::new(part.to_vec()));
-            let x = ops.stack(&values.collect::<Vec<_>>(), dim)?;
-            let frames = ops.lengths(&x);
+        let shape = (self.config.window, dim);
+        super::windows::in_windows(ops, inputs, shape, layers.len(), |x| {
+            let frames = &ops.lengths(&x);
             let kept = Kept {
                 layers,
                 skip: 0,
-                frames: &frames,
+                frames,
             };
-            let states = self.stack.forward(ops, x, kept, |_| BlockBias::None)?;
-            for ((index, _), states) in windows.iter().zip(states) {
-                parts[*index].push(states);
-            }
-        }
-        let join = |parts: Vec<Vec<f32>>| -> Vec<f32> {
-            let layer = |index: usize| {
-                let parts = parts.iter();
-                parts.flat_map(move |part| {
-                    let size = part.len() / layers.len();
-                    part[index * size..(index + 1) * size].iter().copied()
-                })
-            };
-            (0..layers.len()).flat_map(layer).collect()
-        };
-        Ok(parts.into_iter().map(join).collect())
+            self.stack.forward(ops, x, kept, |_| BlockBias::None)
+        })
     }
 
     fn batch_frames(&self) -> Option<usize> {

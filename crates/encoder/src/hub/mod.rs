@@ -19,11 +19,12 @@ use emobox_checkpoint::{Choice, choose, shard_names};
 use std::path::{Path, PathBuf};
 
 /// Small files that are taken along where a repository has them: what describes the model.
-const DESCRIPTIONS: [&str; 6] = [
+const DESCRIPTIONS: [&str; 7] = [
     "config.json",
     "preprocessor_config.json",
     "processor_config.json",
     "config.yaml",
+    "am.mvn",
     "configuration.json",
     "tokens.txt",
 ];

@@ -314,6 +314,7 @@ impl Ops for Cpu {
             },
             Bias::Distances {
                 table,
+                keys,
                 offsets,
                 before,
             } => {
@@ -324,6 +325,7 @@ impl Ops for Cpu {
                     dim,
                     scale: scale(dim / heads),
                     table: &table.values,
+                    keys: keys.map(|plane| plane.values.as_slice()),
                     offsets: offsets.map(|plane| plane.values.as_slice()),
                     before: *before,
                 };

@@ -20,6 +20,8 @@ pub(super) struct Distances<'a> {
     pub(super) scale: f32,
     /// `[distance, dim]`.
     pub(super) table: &'a [f32],
+    /// The same for keys.
+    pub(super) keys: Option<&'a [f32]>,
     /// `[distance, head]`.
     pub(super) offsets: Option<&'a [f32]>,
     pub(super) before: usize,
@@ -93,14 +95,14 @@ impl Distances<'_> {
         let key = self.head(self.key_value, (from, 2 * self.dim), 0..keys, true);
         matmul(queries, key, false, scores);
         // The distances that these queries have to any key, as rows of the table.
-        let last = self.table.len() / self.dim - 1;
-        let row = |query: usize, key: usize| (key + self.before).saturating_sub(query).min(last);
+        let row = |query: usize, key: usize| self.row(query, key);
         let rows = row(block.end - 1, 0)..row(block.start, keys - 1) + 1;
         near.clear();
         near.resize(block.len() * rows.len(), 0.0);
         let table = self.head(self.table, (from, self.dim), rows.clone(), true);
         matmul(queries, table, false, near);
         for ((query, scores), near) in block
+            .clone()
             .zip(scores.chunks_exact_mut(keys))
             .zip(near.chunks_exact(rows.len()))
         {
@@ -108,6 +110,42 @@ impl Distances<'_> {
                 let row = row(query, key);
                 *score = (*score + near[row - rows.start]) * self.scale
                     + self.offsets.map_or(0.0, |all| all[row * self.heads + head]);
+            }
+        }
+        if let Some(table) = self.keys {
+            self.add_of_keys(table, head, block, scores, near);
+        }
+    }
+
+    /// The row of the tables for a query and a key.
+    fn row(&self, query: usize, key: usize) -> usize {
+        let last = self.table.len() / self.dim - 1;
+        (key + self.before).saturating_sub(query).min(last)
+    }
+
+    /// Adds what keys make of the embeddings of distances, some keys at a time: those have few distances to a block of queries.
+    fn add_of_keys(
+        &self,
+        table: &[f32],
+        head: usize,
+        block: Range<usize>,
+        scores: &mut [f32],
+        near: &mut Vec<f32>,
+    ) {
+        let from = head * self.dim / self.heads;
+        let keys = scores.len() / block.len();
+        for start in (0..keys).step_by(QUERY_BLOCK) {
+            let tile = start..(start + QUERY_BLOCK).min(keys);
+            let rows = self.row(block.end - 1, tile.start)..self.row(block.start, tile.end - 1) + 1;
+            near.clear();
+            near.resize(tile.len() * rows.len(), 0.0);
+            let key = self.head(self.key_value, (from, 2 * self.dim), tile.clone(), false);
+            let table = self.head(table, (from, self.dim), rows.clone(), true);
+            matmul(key, table, false, near);
+            for (query, scores) in block.clone().zip(scores.chunks_exact_mut(keys)) {
+                for (key, near) in tile.clone().zip(near.chunks_exact(rows.len())) {
+                    scores[key] += near[self.row(query, key) - rows.start] * self.scale;
+                }
             }
         }
     }

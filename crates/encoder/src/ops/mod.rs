@@ -89,9 +89,9 @@ pub(crate) trait Prepare {
         Ok(())
     }
 
-    /// Whether it has what conformers need beside transformers' operations: [`Activation::Silu`], [`Ops::glu`], [`Ops::rotate`],
-    /// [`Ops::beside`] and [`Bias::Distances`]; an error that says so where it has not.
-    fn conformers(&self) -> OpResult<()> {
+    /// Whether it has what these families need beside transformers' operations: [`Activation::Silu`], [`Ops::glu`], [`Ops::rotate`],
+    /// [`Ops::beside`], [`Bias::Distances`] and convolutions of every channel alone; an error that says so where it has not.
+    fn beyond_transformers(&self, _families: &str) -> OpResult<()> {
         Ok(())
     }
 
@@ -119,6 +119,8 @@ pub(crate) enum Bias<'a, T> {
     Distances {
         /// `[distance, head × head dim]`.
         table: &'a T,
+        /// The same for keys: `key[j] · keys[d] / √(head dim)` is added too.
+        keys: Option<&'a T>,
         /// `[distance, head]`, scaled already.
         offsets: Option<&'a T>,
         /// The first row is of the distance `−before`.

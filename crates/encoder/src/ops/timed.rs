@@ -105,8 +105,8 @@ impl<D: Prepare> Prepare for Timed<D> {
         self.device.attention_shape(dim, heads)
     }
 
-    fn conformers(&self) -> OpResult<()> {
-        self.device.conformers()
+    fn beyond_transformers(&self, families: &str) -> OpResult<()> {
+        self.device.beyond_transformers(families)
     }
 
     fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First> {

@@ -41,9 +41,48 @@ pub(crate) struct BlockConfig {
     /// Query, key and value are one tensor (`qkv`).
     pub(crate) fused: bool,
     /// WavLM's gated relative position bias.
-    pub(crate) gated: bool,
+    pub(crate) gated: Option<GateOf>,
     /// Width of the adapter of a fine-tuned MMS model.
     pub(crate) adapter: Option<usize>,
+    /// What residuals are weighted with where norms follow the sums (Wang et al. 2022, "DeepNet"). A norm does not notice a factor, so
+    /// it is what is added to them that is divided.
+    pub(crate) residual: f64,
+    /// What queries are multiplied by.
+    pub(crate) query: f64,
+}
+
+impl BlockConfig {
+    /// A transformer's block of this shape, with keys that have a bias and without anything else.
+    pub(crate) fn new(
+        (dim, heads, inner): (usize, usize, usize),
+        eps: f64,
+        order: NormOrder,
+        activation: Activation,
+    ) -> Self {
+        Self {
+            dim,
+            heads,
+            inner,
+            eps,
+            order,
+            activation,
+            key_bias: true,
+            fused: false,
+            gated: None,
+            adapter: None,
+            residual: 1.0,
+            query: 1.0,
+        }
+    }
+}
+
+/// What the gate of a relative position bias is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GateOf {
+    /// The input of attention (WavLM).
+    Input,
+    /// The queries (BEATs).
+    Query,
 }
 
 /// A transformer block on a device.
@@ -55,7 +94,7 @@ pub(crate) struct Block<P: Prepare> {
     inner: P::Linear,
     outer: P::Linear,
     mlp_norm: P::Norm,
-    gate: Option<P::Gate>,
+    gate: Option<(GateOf, P::Gate)>,
     adapter: Option<(P::Norm, P::Linear, P::Linear)>,
     heads: usize,
     order: NormOrder,
@@ -67,6 +106,12 @@ pub(crate) enum BlockBias<'a, T> {
     None,
     /// The table of distances, `[head, 2 · frames − 1]`; the block makes the gate.
     Relative(&'a T),
+    /// Embeddings of distances from `−before` up, which queries meet, and others that keys do.
+    Distances {
+        table: &'a T,
+        keys: Option<&'a T>,
+        before: usize,
+    },
     /// Slopes a head, and the leading rows that have none.
     Alibi {
         scales: Vec<f32>,
@@ -87,9 +132,11 @@ impl<P: Prepare> Block<P> {
             dim,
             heads,
             inner,
-            eps,
+            residual,
             ..
         } = config;
+        // Of the variance of what was divided.
+        let eps = config.eps / (residual * residual);
         let at = |part: &str| format!("{prefix}.{part}");
         device.attention_shape(dim, config.heads)?;
         // Norms before the parts feed products alone; norms after the sums are the stream as well.
@@ -98,6 +145,7 @@ impl<P: Prepare> Block<P> {
             NormOrder::Pre | NormOrder::PreDoubled => (eps, Role::Operand),
         };
         let (stream, operand) = (Role::Stream, Role::Operand);
+        let added = (stream, 1.0 / residual);
         let (query, key_value) = match config.fused {
             true => fused_projections(&at(names.query), dim, loader, device)?,
             false => projections(config, names, &at, loader, device)?,
@@ -105,14 +153,17 @@ impl<P: Prepare> Block<P> {
         Ok(Self {
             query,
             key_value,
-            out: loader.linear(device, &at(names.out), (dim, dim), true, stream)?,
+            out: loader.scaled_linear(device, &at(names.out), (dim, dim), true, added)?,
             attention_norm: loader.norm(device, &at(names.attention_norm), dim, norm)?,
             inner: loader.linear(device, &at(names.inner), (inner, dim), true, operand)?,
-            outer: loader.linear(device, &at(names.outer), (dim, inner), true, stream)?,
+            outer: loader.scaled_linear(device, &at(names.outer), (dim, inner), true, added)?,
             mlp_norm: loader.norm(device, &at(names.mlp_norm), dim, norm)?,
             gate: match config.gated {
-                true => Some(gate(&at("attention"), heads, dim / heads, loader, device)?),
-                false => None,
+                Some(of) => Some((
+                    of,
+                    gate(&at("attention"), heads, dim / heads, loader, device)?,
+                )),
+                None => None,
             },
             adapter: match config.adapter {
                 None => None,
@@ -184,6 +235,12 @@ impl<O: Ops> Block<O> {
         }
     }
 
+    /// Queries, and keys with values, of rows.
+    pub(crate) fn projections(&self, ops: &O, x: &O::Tensor) -> OpResult<(O::Tensor, O::Tensor)> {
+        let map = |map: &O::Linear| ops.linear(x, map, Activation::None, None);
+        Ok((map(&self.query)?, map(&self.key_value)?))
+    }
+
     /// `residual + attention(x)`, the first `queries` rows.
     fn attend(
         &self,
@@ -202,15 +259,29 @@ impl<O: Ops> Block<O> {
                 (&first, &first_residual)
             }
         };
-        let gate = self
-            .gate
-            .as_ref()
-            .map(|gate| ops.gate(asking, gate))
-            .transpose()?;
+        let query = &ops.linear(asking, &self.query, Activation::None, None)?;
+        let gate = match &self.gate {
+            None => None,
+            Some((GateOf::Input, gate)) => Some(ops.gate(asking, gate)?),
+            Some((GateOf::Query, gate)) => Some(ops.gate(query, gate)?),
+        };
         let bias = match (bias, &gate) {
             (BlockBias::Relative(table), Some(gate)) => Bias::Relative {
                 table: *table,
                 gate,
+            },
+            (
+                &BlockBias::Distances {
+                    table,
+                    keys,
+                    before,
+                },
+                _,
+            ) => Bias::Distances {
+                table,
+                keys,
+                offsets: None,
+                before,
             },
             (BlockBias::Alibi { scales, tokens }, _) => Bias::Alibi {
                 scales,
@@ -218,7 +289,6 @@ impl<O: Ops> Block<O> {
             },
             _ => Bias::None,
         };
-        let query = &ops.linear(asking, &self.query, Activation::None, None)?;
         let key_value = &ops.linear(x, &self.key_value, Activation::None, None)?;
         let mixed = ops.attention(&Attend {
             query,
@@ -244,7 +314,8 @@ fn projections<P: Prepare>(
     device: &P,
 ) -> OpResult<(P::Linear, P::Linear)> {
     let dim = config.dim;
-    let query = loader.linear(device, &at(names.query), (dim, dim), true, Role::Operand)?;
+    let scaled = (Role::Operand, config.query);
+    let query = loader.scaled_linear(device, &at(names.query), (dim, dim), true, scaled)?;
     let mut weight = loader.tensor(&at(&format!("{}.weight", names.key)), &[dim, dim])?;
     let mut bias = match config.key_bias {
         true => loader.tensor(&at(&format!("{}.bias", names.key)), &[dim])?,

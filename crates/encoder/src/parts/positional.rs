@@ -13,6 +13,8 @@ pub(crate) enum PositionalConfig {
         kernel: usize,
         groups: usize,
         batch_norm: bool,
+        /// So many frames become one, their mean and a convolution in such steps (SEW-D).
+        squeeze: usize,
     },
     /// Several narrow grouped convolutions, each followed by a norm without parameters (data2vec).
     Stack {
@@ -25,6 +27,8 @@ pub(crate) enum PositionalConfig {
 
 /// The positional convolution on a device.
 pub(crate) struct Positional<P: Prepare> {
+    /// The mean of some frames, where they are squeezed.
+    pool: Option<P::Conv>,
     batch_norm: Option<P::Norm>,
     leading_norm: Option<P::Norm>,
     convs: Vec<P::Conv>,
@@ -42,21 +46,27 @@ impl<P: Prepare> Positional<P> {
         loader: &mut Loader<'_>,
         device: &P,
     ) -> OpResult<Self> {
-        let (kernel, groups) = match config {
-            PositionalConfig::Single { kernel, groups, .. }
-            | PositionalConfig::Stack { kernel, groups, .. } => (kernel, groups),
+        let (kernel, groups, stride) = match config {
+            PositionalConfig::Single {
+                kernel,
+                groups,
+                squeeze,
+                ..
+            } => (kernel, groups, squeeze),
+            PositionalConfig::Stack { kernel, groups, .. } => (kernel, groups, 1),
         };
         let shape = ConvShape {
             inputs: dim,
             outputs: dim,
             kernel,
-            stride: 1,
+            stride,
             groups,
-            // As many frames out as in: an even kernel is padded by half on both sides and loses
-            // the last frame ("SamePad"), which is a frame less of padding at the end.
-            padding: (kernel / 2, (kernel - 1) / 2),
+            // As many frames out as in, or as means of `stride` frames: an even kernel is padded by half on both sides and
+            // loses the last frame ("SamePad"), which is a frame less of padding at the end.
+            padding: (kernel / 2, kernel - stride - kernel / 2),
         };
         let mut built = Self {
+            pool: None,
             batch_norm: None,
             leading_norm: None,
             convs: Vec::new(),
@@ -72,6 +82,19 @@ impl<P: Prepare> Positional<P> {
                         role: Role::Stream,
                         affine: Some(affine),
                         eps: EPSILON,
+                    })?);
+                }
+                if stride > 1 {
+                    built.pool = Some(device.conv_weights(ConvWeights {
+                        role: Role::Stream,
+                        shape: ConvShape {
+                            kernel: stride,
+                            groups: dim,
+                            padding: (0, 0),
+                            ..shape
+                        },
+                        weight: vec![1.0 / stride as f32; dim * stride],
+                        bias: None,
                     })?);
                 }
                 let weight = single_weight(shape, loader)?;
@@ -118,7 +141,7 @@ impl<P: Prepare> Positional<P> {
 }
 
 impl<O: Ops> Positional<O> {
-    /// `x + positions(x)`, `[frame, dim]`.
+    /// `x + positions(x)`, `[frame, dim]`, where `x` may become means of frames.
     pub(crate) fn forward(&self, ops: &O, x: O::Tensor) -> OpResult<O::Tensor> {
         let mut y = x.clone();
         if let Some(norm) = &self.leading_norm {
@@ -136,7 +159,10 @@ impl<O: Ops> Positional<O> {
                 }
             };
         }
-        ops.add(x, &y)
+        match &self.pool {
+            None => ops.add(x, &y),
+            Some(pool) => ops.add(ops.conv(&x, pool, Activation::None)?, &y),
+        }
     }
 }
 

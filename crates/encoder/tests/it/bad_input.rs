@@ -108,7 +108,7 @@ fn damaged_weights_and_waveforms_are_refused() {
             .encode(&samples[..399], &LayerSelection::Last)
             .unwrap_err()
             .to_string(),
-        "399 samples at 16 kHz are too short: this encoder needs at least 400 for one frame"
+        "399 samples at 16000 Hz are too short: this encoder needs at least 400 for one frame"
     );
     assert!(encoder.encode(&[], &LayerSelection::Last).is_err());
     assert_eq!(
@@ -182,7 +182,7 @@ fn a_recording_of_a_day_is_refused() {
     let error = open(folder.path()).encode(&vec![0.0; 16_000_000], &LayerSelection::Last);
     let error = error.unwrap_err().to_string();
     assert!(
-        error.starts_with("16000000 samples at 16 kHz are 1000 s, above the limit of 900 s"),
+        error.starts_with("16000000 samples at 16000 Hz are 1000 s, above the limit of 900 s"),
         "{error}"
     );
 }

@@ -162,7 +162,7 @@ fn a_configuration_that_names_its_class_alone_is_read() {
     for (class, read) in [
         ("WavLMForSequenceClassification", true),
         ("WavLMModel", true),
-        ("SEWDModel", false),
+        ("SEWModel", false),
         ("ParakeetForCTC", false),
     ] {
         config["architectures"] = json!([class]);

@@ -10,6 +10,7 @@ mod full_size;
 mod gpu;
 mod heads_golden;
 mod made;
+mod more_golden;
 mod shared;
 mod speech_golden;
 mod towers_golden;

@@ -202,6 +202,7 @@ impl<O: Ops> Block<O> {
         let bias = match (&self.distances, known) {
             (Some(Distances::Table { table, before }), _) => Bias::Distances {
                 table,
+                keys: None,
                 offsets: None,
                 before: *before,
             },
@@ -211,6 +212,7 @@ impl<O: Ops> Block<O> {
                 made = (table, offsets);
                 Bias::Distances {
                     table: &made.0,
+                    keys: None,
                     offsets: Some(&made.1),
                     before: *before,
                 }
@@ -261,23 +263,13 @@ impl<P: Prepare> FeedForward<P> {
         let norm = loader.norm(device, &norm, dim, (eps(config), Role::Operand))?;
         let first = format!("{name}.intermediate_dense");
         let first = loader.linear(device, &first, (inner, dim), true, Role::Operand)?;
+        let last = format!("{name}.output_dense");
         // Halves of floating-point numbers are exact.
-        let mut halved = |part: &str, shape: &[usize]| -> OpResult<Vec<f32>> {
-            let values = loader.tensor(&format!("{name}.output_dense.{part}"), shape)?;
-            Ok(values.into_iter().map(|value| value / 2.0).collect())
-        };
-        let weight = halved("weight", &[dim, inner])?;
-        let bias = Some(halved("bias", &[dim])?);
+        let halved = (Role::Stream, 0.5);
         Ok(Self {
             norm,
             inner: first,
-            outer: device.linear_weights(LinearWeights {
-                role: Role::Stream,
-                out: dim,
-                inp: inner,
-                weight,
-                bias,
-            })?,
+            outer: loader.scaled_linear(device, &last, (dim, inner), true, halved)?,
             activation: config.activation,
         })
     }

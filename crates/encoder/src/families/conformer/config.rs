@@ -1,6 +1,6 @@
 use crate::EncoderError;
 use crate::config::Config;
-use crate::families::speech::{ACTIVATIONS, front_end};
+use crate::families::speech::{ACTIVATIONS, KERNELS, STRIDES, front_end};
 use crate::ops::Activation;
 use crate::parts::FrontEndConfig;
 use emobox_audio::log_mel::{KALDI_HOP, KALDI_WINDOW, kaldi_frames};
@@ -70,7 +70,7 @@ impl ConformerConfig {
         }
         let front = match bert {
             true => spectra(config, extractor)?,
-            false => Front::Waveform(front_end(config, false)?),
+            false => Front::Waveform(front_end(config, false, [&[512; 7], &KERNELS, &STRIDES])?),
         };
         let swish = [("swish", Activation::Silu), ("silu", Activation::Silu)];
         let activations = match bert {

@@ -14,7 +14,7 @@ use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 use block::{Block, Known};
 use config::{Positions, STACKED};
-use emobox_audio::log_mel::kaldi_fbank;
+use emobox_audio::log_mel::{KaldiWindow, kaldi_fbank};
 
 /// Added to the variance of a band over a recording (`SeamlessM4TFeatureExtractor`).
 const BAND_EPSILON: f64 = 1e-7;
@@ -42,7 +42,7 @@ impl<P: Prepare> Conformer<P> {
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
-        device.conformers()?;
+        device.beyond_transformers("conformers")?;
         let &ConformerConfig { dim, eps, .. } = config;
         let (front_end, final_norm) = match &config.front {
             Front::Spectra { .. } => (None, None),
@@ -101,7 +101,8 @@ impl<O: Ops> Network for Conformer<O> {
         match self.config.front {
             Front::Waveform(_) => self.normalisation.apply(samples),
             Front::Spectra { bands } => {
-                let mut spectra = normalised(&kaldi_fbank(samples, bands), bands);
+                let spectra = kaldi_fbank(samples, bands, KaldiWindow::Povey);
+                let mut spectra = normalised(&spectra, bands);
                 spectra.truncate(spectra.len() / (STACKED * bands) * (STACKED * bands));
                 spectra
             }

@@ -1,4 +1,3 @@
-use super::relative::RelativeShape;
 use crate::EncoderError;
 use crate::config::Config;
 use crate::ops::Activation;
@@ -17,17 +16,20 @@ pub(crate) enum Kind {
     UniSpeechSat,
     /// As well.
     UniSpeech,
+    /// HuBERT's arithmetic on music at 24 kHz (Li et al. 2023).
+    Mert,
 }
 
 impl Kind {
     /// The kinds by transformers' `model_type`.
-    pub(crate) const ALL: [(&'static str, Self); 6] = [
+    pub(crate) const ALL: [(&'static str, Self); 7] = [
         ("wav2vec2", Self::Wav2Vec2),
         ("hubert", Self::Hubert),
         ("wavlm", Self::WavLm),
         ("data2vec-audio", Self::Data2VecAudio),
         ("unispeech-sat", Self::UniSpeechSat),
         ("unispeech", Self::UniSpeech),
+        ("mert_model", Self::Mert),
     ];
 
     /// The prefixes under which its tensors are found, transformers' and fairseq's.
@@ -39,6 +41,7 @@ impl Kind {
             Self::Data2VecAudio => "data2vec_audio.",
             Self::UniSpeechSat => "unispeech_sat.",
             Self::UniSpeech => "unispeech.",
+            Self::Mert => "mert_model.",
         };
         vec![
             "",
@@ -62,6 +65,7 @@ impl Kind {
             Self::Data2VecAudio => "data2vec-audio",
             Self::UniSpeechSat => "UniSpeech-SAT",
             Self::UniSpeech => "UniSpeech",
+            Self::Mert => "MERT",
         }
     }
 }
@@ -70,6 +74,8 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SpeechConfig {
     pub(crate) kind: Kind,
+    /// Samples a second.
+    pub(crate) rate: u32,
     pub(crate) front_end: FrontEndConfig,
     /// Before the projection to the transformer's width.
     pub(crate) projection_norm: bool,
@@ -83,11 +89,13 @@ pub(crate) struct SpeechConfig {
     pub(crate) positional: PositionalConfig,
     pub(crate) relative: Option<Relative>,
     pub(crate) adapter: Option<usize>,
+    /// What residuals are weighted with ("DeepNorm").
+    pub(crate) residual: f64,
 }
 
 /// The front end that every released model of the family has, save its width.
-pub(crate) const KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
-pub(crate) const STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
+pub(in crate::families) const KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
+pub(in crate::families) const STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
 /// `gelu_python` is the same exact function, spelt out in transformers.
 pub(crate) const ACTIVATIONS: [(&str, Activation); 3] = [
     ("gelu", Activation::Gelu),
@@ -96,8 +104,12 @@ pub(crate) const ACTIVATIONS: [(&str, Activation); 3] = [
 ];
 
 impl SpeechConfig {
-    /// From transformers' configuration; an absent key has the default of its class.
-    pub(crate) fn read(kind: Kind, config: &Config<'_>) -> Result<Self, EncoderError> {
+    /// From transformers' configuration, and that of the feature extractor; an absent key has the default of its class.
+    pub(crate) fn read(
+        kind: Kind,
+        config: &Config<'_>,
+        extractor: Option<&Config<'_>>,
+    ) -> Result<Self, EncoderError> {
         let dim = config.count("hidden_size", Some(768), 1..=16_384)?;
         let heads = config.count("num_attention_heads", Some(12), 1..=1024)?;
         if !dim.is_multiple_of(heads) {
@@ -109,12 +121,15 @@ impl SpeechConfig {
             true => NormOrder::Pre,
             false => NormOrder::Post,
         };
+        let layers = config.count("num_hidden_layers", Some(12), 1..=512)?;
+        let normed = [Kind::Hubert, Kind::Mert].contains(&kind);
         Ok(Self {
             kind,
-            front_end: front_end(config, data2vec)?,
-            projection_norm: kind != Kind::Hubert || config.flag("feat_proj_layer_norm", true)?,
+            rate: rate(kind, config, extractor)?,
+            front_end: front_end(config, data2vec, [&[512; 7], &KERNELS, &STRIDES])?,
+            projection_norm: !normed || config.flag("feat_proj_layer_norm", true)?,
             dim,
-            layers: config.count("num_hidden_layers", Some(12), 1..=512)?,
+            layers,
             heads,
             inner: config.count("intermediate_size", Some(3072), 1..=65_536)?,
             eps: config.number("layer_norm_eps", 1e-5)?,
@@ -122,24 +137,72 @@ impl SpeechConfig {
             order,
             positional: positional(config, kind, dim)?,
             relative: match kind {
-                Kind::WavLm => Some(relative(config)?),
+                Kind::WavLm => Some(Relative::read(
+                    config,
+                    [("num_buckets", 320), ("max_bucket_distance", 800)],
+                )?),
                 _ => None,
             },
             adapter: match config.has("adapter_attn_dim") && order == NormOrder::Pre {
                 true => Some(config.count("adapter_attn_dim", None, 1..=16_384)?),
                 false => None,
             },
+            residual: match kind {
+                Kind::Mert => deepnorm(config, order, layers)?,
+                _ => 1.0,
+            },
         })
     }
 }
 
+/// The samples a second that a model hears. All but MERT hear 16 kHz.
+fn rate(
+    kind: Kind,
+    config: &Config<'_>,
+    extractor: Option<&Config<'_>>,
+) -> Result<u32, EncoderError> {
+    let among = match kind {
+        Kind::Mert => 8_000..=48_000,
+        _ => 16_000..=16_000,
+    };
+    // The default of Wav2Vec2FeatureExtractor.
+    let heard = match extractor {
+        Some(extractor) => extractor.count("sampling_rate", Some(16_000), among)?,
+        None if kind == Kind::Mert => config.count("sample_rate", None, among)?,
+        None => 16_000,
+    };
+    if kind == Kind::Mert {
+        config.count("sample_rate", Some(heard), heard..=heard)?;
+    }
+    Ok(heard as u32)
+}
+
+/// What MERT's published code (`modeling_MERT.py` of m-a-p/MERT-v1-330M) changes in HuBERT: the weight of residuals. Its
+/// `attention_relax` takes the largest score off all of them, which no softmax notices.
+fn deepnorm(config: &Config<'_>, order: NormOrder, layers: usize) -> Result<f64, EncoderError> {
+    if config.flag("feature_extractor_cqt", false)? {
+        let expected = "false (a constant-Q transform beside the convolutions is not computed)";
+        return Err(config.bad("feature_extractor_cqt", expected));
+    }
+    if !config.flag("deepnorm", false)? {
+        return Ok(1.0);
+    }
+    if order != NormOrder::Post {
+        let expected = "false where do_stable_layer_norm is true";
+        return Err(config.bad("deepnorm", expected));
+    }
+    Ok((2.0 * layers as f64).powf(0.25))
+}
+
+/// The convolutions, whose widths, kernels and strides have these defaults.
 pub(crate) fn front_end(
     config: &Config<'_>,
     data2vec: bool,
+    [dims, kernels, strides]: [&[usize]; 3],
 ) -> Result<FrontEndConfig, EncoderError> {
-    let dims = config.counts("conv_dim", &[512; 7], 1..=8192)?;
-    let kernels = config.counts("conv_kernel", &KERNELS, 1..=64)?;
-    let strides = config.counts("conv_stride", &STRIDES, 1..=64)?;
+    let dims = config.counts("conv_dim", dims, 1..=8192)?;
+    let kernels = config.counts("conv_kernel", kernels, 1..=64)?;
+    let strides = config.counts("conv_stride", strides, 1..=64)?;
     for (key, list) in [("conv_kernel", &kernels), ("conv_stride", &strides)] {
         if list.len() != dims.len() {
             let expected = format!("{} entries, as many as conv_dim has", dims.len());
@@ -187,15 +250,7 @@ fn positional(
             kernel: config.count("num_conv_pos_embeddings", Some(128), 1..=4096)?,
             groups,
             batch_norm: kind == Kind::Hubert && config.flag("conv_pos_batch_norm", false)?,
+            squeeze: 1,
         }
     })
-}
-
-fn relative(config: &Config<'_>) -> Result<RelativeShape, EncoderError> {
-    let buckets = config.count("num_buckets", Some(320), 4..=1 << 20)?;
-    let farthest = config.count("max_bucket_distance", Some(800), 1..=1 << 20)?;
-    if farthest <= buckets / 4 {
-        return Err(config.bad("max_bucket_distance", format!("more than {}", buckets / 4)));
-    }
-    Ok(RelativeShape { buckets, farthest })
 }

@@ -6,19 +6,20 @@ mod fairseq;
 mod relative;
 
 pub(crate) use config::{ACTIVATIONS, Kind, SpeechConfig, front_end};
+pub(in crate::families) use config::{KERNELS, STRIDES};
 pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config};
 
 use super::Network;
 use crate::normalise::Normalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
-    Block, BlockBias, BlockConfig, BlockNames, FrontEnd, Kept, NormOrder, Positional, Stack,
+    Block, BlockBias, BlockConfig, BlockNames, FrontEnd, GateOf, Kept, NormOrder, Positional, Stack,
 };
 use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
-use relative::RelativeTable;
+pub(super) use relative::{RelativeShape, RelativeTable};
 
-const NAMES: BlockNames = BlockNames {
+pub(super) const NAMES: BlockNames = BlockNames {
     query: "attention.q_proj",
     key: "attention.k_proj",
     value: "attention.v_proj",
@@ -77,27 +78,14 @@ impl<P: Prepare> Speech<P> {
         };
         let relative = match config.relative {
             None => None,
-            Some(shape) => {
-                let name = "encoder.layers.0.attention.rel_attn_embed.weight";
-                let embedding = loader.tensor(name, &[shape.buckets, config.heads])?;
-                Some(RelativeTable {
-                    shape,
-                    heads: config.heads,
-                    embedding,
-                })
-            }
+            Some(shape) => Some(RelativeTable::build(shape, config.heads, loader)?),
         };
+        let shape = (dim, config.heads, config.inner);
         let block = BlockConfig {
-            dim,
-            heads: config.heads,
-            inner: config.inner,
-            eps,
-            order: config.order,
-            activation: config.activation,
-            key_bias: true,
-            fused: false,
-            gated: config.relative.is_some(),
+            gated: config.relative.map(|_| GateOf::Input),
             adapter: config.adapter,
+            residual: config.residual,
+            ..BlockConfig::new(shape, eps, config.order, config.activation)
         };
         let blocks = (0..config.layers)
             .map(|i| {
@@ -141,10 +129,9 @@ impl<O: Ops> Network for Speech<O> {
             x = ops.norm_rows(x, norm, Activation::None)?;
         }
         let frames = &ops.lengths(&x);
-        let longest = frames.iter().copied().max().unwrap_or(1);
         let table = match &self.relative {
             None => None,
-            Some(relative) => Some(ops.upload(relative.table(longest), 2 * longest - 1)?),
+            Some(relative) => Some(relative.upload(ops, frames)?),
         };
         let bias = |_| table.as_ref().map_or(BlockBias::None, BlockBias::Relative);
         self.stack.forward(

@@ -1,3 +1,8 @@
+use crate::EncoderError;
+use crate::config::Config;
+use crate::ops::{OpResult, Ops};
+use crate::weights::Loader;
+
 /// The shape of WavLM's relative position bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RelativeShape {
@@ -7,6 +12,22 @@ pub(crate) struct RelativeShape {
 }
 
 impl RelativeShape {
+    /// From the keys of the number of buckets and of the farthest distance, with their defaults.
+    pub(in crate::families) fn read(
+        config: &Config<'_>,
+        [(buckets, many), (farthest, far)]: [(&str, usize); 2],
+    ) -> Result<Self, EncoderError> {
+        let many = config.count(buckets, Some(many), 4..=1 << 20)?;
+        let far = config.count(farthest, Some(far), 1..=1 << 20)?;
+        if far <= many / 4 {
+            return Err(config.bad(farthest, format!("more than {}", many / 4)));
+        }
+        Ok(Self {
+            buckets: many,
+            farthest: far,
+        })
+    }
+
     /// The bucket of key minus query: half the buckets for each direction, half of those one
     /// distance each, the rest on a logarithmic scale (T5's scheme; transformers 5.23,
     /// `WavLMAttention._relative_positions_bucket`, which computes in f32 as is done here).
@@ -26,16 +47,39 @@ impl RelativeShape {
 }
 
 /// The bias of every distance and head, shared by all blocks.
-pub(super) struct RelativeTable {
-    pub(super) shape: RelativeShape,
-    pub(super) heads: usize,
+pub(in crate::families) struct RelativeTable {
+    shape: RelativeShape,
+    heads: usize,
     /// `[bucket, head]`.
-    pub(super) embedding: Vec<f32>,
+    embedding: Vec<f32>,
 }
 
 impl RelativeTable {
+    pub(in crate::families) fn build(
+        shape: RelativeShape,
+        heads: usize,
+        loader: &mut Loader<'_>,
+    ) -> OpResult<Self> {
+        let name = "encoder.layers.0.attention.rel_attn_embed.weight";
+        Ok(Self {
+            shape,
+            heads,
+            embedding: loader.tensor(name, &[shape.buckets, heads])?,
+        })
+    }
+
+    /// [`RelativeTable::table`] of the longest of utterances with so many frames.
+    pub(in crate::families) fn upload<O: Ops>(
+        &self,
+        ops: &O,
+        frames: &[usize],
+    ) -> OpResult<O::Tensor> {
+        let longest = frames.iter().copied().max().unwrap_or(1);
+        ops.upload(self.table(longest), 2 * longest - 1)
+    }
+
     /// `[head, 2 · frames − 1]`: key minus query from `−(frames − 1)` up.
-    pub(super) fn table(&self, frames: usize) -> Vec<f32> {
+    fn table(&self, frames: usize) -> Vec<f32> {
         let widest = frames as isize - 1;
         let buckets: Vec<usize> = (-widest..=widest).map(|d| self.shape.bucket(d)).collect();
         (0..self.heads)

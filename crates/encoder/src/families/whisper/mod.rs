@@ -84,17 +84,10 @@ impl<P: Prepare> Whisper<P> {
             Positions::Sinusoids => sinusoids(config.window_rows(), dim),
         };
         let positions = device.upload(positions, dim)?;
+        let shape = (dim, config.heads, config.inner);
         let block = BlockConfig {
-            dim,
-            heads: config.heads,
-            inner: config.inner,
-            eps: EPSILON,
-            order: NormOrder::Pre,
-            activation: config.activation,
             key_bias: false,
-            fused: false,
-            gated: false,
-            adapter: None,
+            ..BlockConfig::new(shape, EPSILON, NormOrder::Pre, config.activation)
         };
         let blocks = (0..config.layers)
             .map(|i| Block::build(&block, &NAMES, &format!("layers.{i}"), loader, &device))

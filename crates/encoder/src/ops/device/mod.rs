@@ -124,13 +124,13 @@ impl OnGpu {
     }
 }
 
-/// What [`OnGpu::conformers`](super::Prepare::conformers) refuses before anything is computed.
-fn of_conformers() -> EncoderError {
-    EncoderError::Device("an operation of conformers".to_owned())
+/// What [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) refuses before anything is computed.
+fn beyond_transformers() -> EncoderError {
+    EncoderError::Device("an operation beyond transformers'".to_owned())
 }
 
 /// # Panics
-/// For what [`OnGpu::conformers`](super::Prepare::conformers) has refused.
+/// For what [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) has refused.
 fn activation(activation: Activation) -> emobox_gpu::Activation {
     match activation {
         Activation::Silu => panic!("the device has no SiLU"),
@@ -459,7 +459,7 @@ impl Ops for OnGpu {
                     gate: &gate_held,
                 }
             }
-            Bias::Distances { .. } => return Err(of_conformers()),
+            Bias::Distances { .. } => return Err(beyond_transformers()),
             Bias::Alibi { scales, tokens } => {
                 held = self.gpu.upload(scales)?;
                 AttentionBias::Alibi {
@@ -482,15 +482,15 @@ impl Ops for OnGpu {
     }
 
     fn glu(&self, _: &Plane) -> OpResult<Plane> {
-        Err(of_conformers())
+        Err(beyond_transformers())
     }
 
     fn rotate(&self, _: &Plane, _: &Plane) -> OpResult<Plane> {
-        Err(of_conformers())
+        Err(beyond_transformers())
     }
 
     fn beside(&self, _: &Plane, _: &Plane) -> OpResult<Plane> {
-        Err(of_conformers())
+        Err(beyond_transformers())
     }
 
     fn gate(&self, x: &Plane, weights: &GpuGate) -> OpResult<Plane> {

@@ -59,8 +59,10 @@ impl Prepare for OnGpu {
         })
     }
 
-    fn conformers(&self) -> OpResult<()> {
-        self.needs(false, || "the gates and positions of conformers".to_owned())
+    fn beyond_transformers(&self, families: &str) -> OpResult<()> {
+        self.needs(false, || {
+            format!("the gates, positions and convolutions of {families}")
+        })
     }
 
     fn linear_weights(&self, weights: LinearWeights) -> OpResult<GpuLinear> {
