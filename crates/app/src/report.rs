@@ -1,12 +1,13 @@
 use emobox_bench::{
-    BenchError, BenchRun, add_speakers, each_pair, predictions_in, scores_file, seed_file,
+    BenchError, BenchRun, CallError, add_speakers, each_pair, predictions_in, scores_file,
+    seed_file,
 };
 use emobox_corpus::Manifest;
 use emobox_files::write_atomic;
 use emobox_report::{
     Exchange, Metric, PaperSource, ReportData, Table, comparison_table, cross_average_table,
-    cross_pairs_table, cross_table, errors_table, exchange, figures, html, intra_table,
-    latex_document, perturbed_table, runs_csv, scores_table,
+    cross_pairs_table, cross_table, dimensions_csv, dimensions_table, errors_table, exchange,
+    figures, html, intra_table, latex_document, perturbed_table, runs_csv, scores_table,
 };
 use emobox_score::{InferenceOptions, Prediction, Provenance, classes_of, correct};
 use std::collections::BTreeSet;
@@ -37,7 +38,15 @@ pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>)
         ReportFormat::Markdown => texts(&tables(&data), Table::markdown),
         ReportFormat::Latex => latex_document(&tables(&data)),
         ReportFormat::Csv if data.is_across_corpora() => cross_pairs_table(&data).csv(),
-        ReportFormat::Csv => runs_csv(&data),
+        ReportFormat::Csv if !data.has_classes() => dimensions_csv(&data),
+        ReportFormat::Csv => {
+            let (runs, dimensions) = (runs_csv(&data), dimensions_csv(&data));
+            match dimensions.is_empty() {
+                true => runs,
+                // Another table, below an empty line.
+                false => format!("{runs}\r\n{dimensions}"),
+            }
+        }
     }
 }
 
@@ -82,6 +91,11 @@ pub fn write_exchange(
     form: Exchange,
     folder: &Path,
 ) -> Result<Vec<PathBuf>, BenchError> {
+    if run.scores().runs.is_empty() && !run.scores().dimensions.is_empty() {
+        return Err(BenchError::Call(CallError::Contradiction(
+            "these forms hold scores of classes; concordances of dimensions are in scores.json and `emobox report --csv`".to_owned(),
+        )));
+    }
     // MLflow's files name their own folder.
     let folder = emobox_files::absolute(folder)?;
     let mut paths = Vec::new();
@@ -96,10 +110,12 @@ pub fn write_exchange(
 /// The scores with intervals; and, where there is more than one cell, the paper's form.
 fn tables(data: &ReportData) -> Vec<Table> {
     let mut tables = Vec::new();
-    if !data.scores.runs.is_empty() || data.empty_cells().next().is_some() {
+    if data.has_classes() {
         tables.push(scores_table(data));
     }
-    if data.headline().len() > 1 || (data.beside.is_some() && tables.len() == 1) {
+    tables.extend(dimensions_table(data));
+    let classes = data.has_classes();
+    if data.headline().len() > 1 || (data.beside.is_some() && classes) {
         tables.push(intra_table(data, &Metric::ALL));
     }
     if !data.scores.comparisons.is_empty() {

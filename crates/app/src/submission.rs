@@ -30,6 +30,10 @@ pub fn submission_of(
     }
     let run = read_run(folder)?;
     let data = run.data();
+    if !data.scores.dimensions.is_empty() {
+        let problem = "holds dimensions: submissions and leaderboards are of classes";
+        return Err(BenchError::Call(CallError::other(folder, problem)));
+    }
     let means = data.scores.runs.iter().filter(|r| r.fold == FoldName::Mean);
     let mut entries = Vec::new();
     for mean in means {

@@ -106,6 +106,21 @@ pub enum CallError {
     /// A list of items that is no balanced set of the corpus.
     #[error("balanced set: {0}")]
     BalancedSet(String),
+    /// A corpus without what probes are to learn.
+    #[error(
+        "{corpus} has no {what} in its manifest, which --target {target} learns: {how}. A corpus that an earlier version prepared \
+         is read again by `emobox prepare {corpus} --raw DIR`"
+    )]
+    NotRated {
+        /// The corpus.
+        corpus: String,
+        /// What it lacks.
+        what: &'static str,
+        /// What is to be learnt.
+        target: &'static str,
+        /// Where it comes from.
+        how: &'static str,
+    },
     /// Predictions that are not of the corpus.
     #[error("{file}: {problem}")]
     Predictions {

@@ -1,10 +1,10 @@
 //! A corpus under an encoder: encoded, trained, scored, and its features thrown away where nobody wants them.
 
 mod perturbed;
+mod rated;
 
 use crate::as_published::set_as_published;
 use crate::errors::{colour_maps, errors_of};
-use crate::evaluate::prediction;
 use crate::extract::{Beside, Extracted, extract_on, matches_audio, plan_extraction, store_folder};
 use crate::heard::heard;
 use crate::layers::{layer_curve_of, train_layers};
@@ -13,6 +13,7 @@ use crate::plan::{Done, Measured};
 use crate::results::{audit_findings, seed_file, training_of};
 use crate::sound::Heard;
 use crate::split::{Split, SplitRequest, split_as_heard};
+use crate::target::{add_votes, by_seed};
 use crate::train::{Assignment, FoldJob, Jobs, features_identity, jobs, train_jobs};
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
@@ -20,11 +21,11 @@ use emobox_corpus::Scheme;
 use emobox_encoder::Description;
 use emobox_features::{Ledger, Ledgers, Store, StorePlan, StorePrecision};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
-use emobox_probe::{Card, ClassWeighting, FoldOutcome, Predicted, Protocol, Role};
+use emobox_probe::{Card, ClassWeighting, FoldOutcome, Protocol, Role, Target};
 use emobox_report::{AuditFindings, ErrorList, LayerCurve, Training, UtteranceMap};
 use emobox_score::{
-    InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source, score_seeds,
-    set_oracle, write_predictions,
+    DimensionScores, InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source,
+    score_seeds, set_oracle, write_predictions,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,9 @@ pub(crate) struct CellRecord {
     pub(crate) corpus: String,
     pub(crate) encoder: String,
     pub(crate) runs: Vec<Run>,
+    /// In place of the runs where dimensions were learnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dimensions: Vec<DimensionScores>,
     pub(crate) training: Vec<Training>,
     pub(crate) maps: Vec<UtteranceMap>,
     pub(crate) layers: Option<LayerCurve>,
@@ -257,7 +261,7 @@ impl<'a> Cell<'a> {
                 "a GPU trains on features that are stored in f16, these are in f32".to_owned(),
             ));
         }
-        match Card::cannot(header.layers.len()) {
+        match Card::cannot(header.layers.len(), self.protocol.target) {
             Some(reason) => Err(Some(reason)),
             None => Ok(devices.first().kind()),
         }
@@ -400,10 +404,12 @@ impl<'a> Cell<'a> {
                 let path = job.outcome_path();
                 outcomes.push(read_json::<FoldOutcome>(&path)?);
             }
-            let (record, predictions) = self.record(&split, sound.as_ref(), &jobs, &outcomes)?;
-            for (path, predictions) in record.predictions.iter().zip(&predictions) {
-                write_atomic_with(path, |to| write_predictions(to, predictions))?;
-            }
+            let record = match self.protocol.target {
+                Target::Dimensions => self.rated_record(&split, &jobs, &outcomes)?,
+                Target::Classes | Target::Votes => {
+                    self.record(&split, sound.as_ref(), &jobs, &outcomes)?
+                }
+            };
             let path = self.record_path(&jobs.folder);
             write_json(&path, &record)?;
             let mut inputs = vec![self.shop.home.manifest(&self.corpus.name)];
@@ -420,24 +426,21 @@ impl<'a> Cell<'a> {
         sound: Option<&Heard>,
         jobs: &Jobs<'_>,
         outcomes: &[FoldOutcome],
-    ) -> Result<(CellRecord, Vec<Vec<Prediction>>), BenchError> {
+    ) -> Result<CellRecord, BenchError> {
         let (corpus, encoder) = (&*self.corpus, self.name().to_owned());
         let seed = self.shop.experiment.partition_seed;
-        let selected = by_seed(corpus, outcomes, |o| {
+        let mut selected = by_seed(corpus, outcomes, |o| {
             o.selected.iter().map(|s| &s.predictions[..]).collect()
         });
+        if self.protocol.target == Target::Votes {
+            add_votes(&mut selected, corpus);
+        }
         let oracle = by_seed(corpus, outcomes, |o| {
             o.oracle.iter().map(|s| &s.predictions[..]).collect()
         });
         let seeds: Vec<&[Prediction]> = selected.iter().map(Vec::as_slice).collect();
         let oracles: Vec<&[Prediction]> = oracle.iter().map(Vec::as_slice).collect();
-        let labels = RunLabels {
-            corpus: corpus.name.clone(),
-            encoder: encoder.clone(),
-            protocol: self.protocol.name.clone(),
-            partition: self.scheme.to_string(),
-            config: self.config(),
-        };
+        let labels = self.labels();
         let request = ScoreRequest {
             labels: &labels,
             classes: &corpus.manifest.classes(),
@@ -482,6 +485,7 @@ impl<'a> Cell<'a> {
             corpus: corpus.name.clone(),
             encoder,
             runs,
+            dimensions: Vec::new(),
             training,
             maps,
             layers,
@@ -495,7 +499,20 @@ impl<'a> Cell<'a> {
             left_out: jobs.left_out.iter().map(|(_, count)| count).sum(),
             corpus_skipped: corpus.skipped,
         };
-        Ok((record, selected))
+        for (path, predictions) in record.predictions.iter().zip(&selected) {
+            write_atomic_with(path, |to| write_predictions(to, predictions))?;
+        }
+        Ok(record)
+    }
+
+    fn labels(&self) -> RunLabels {
+        RunLabels {
+            corpus: self.corpus.name.clone(),
+            encoder: self.name().to_owned(),
+            protocol: self.protocol.name.clone(),
+            partition: self.scheme.to_string(),
+            config: self.config(),
+        }
     }
 
     /// Where the record of the cell lies in the folder of its probes.
@@ -529,6 +546,9 @@ impl<'a> Cell<'a> {
             let tau = protocol.logit_adjustment;
             text.push_str(&format!(", logit adjustment {tau}"));
         }
+        if protocol.target != Target::Classes {
+            text.push_str(&format!(", {}", protocol.target.name()));
+        }
         if let Ok(device) = self.trained_on() {
             text.push_str(TRAINED_ON);
             text.push_str(device);
@@ -555,24 +575,6 @@ impl<'a> Cell<'a> {
             source("audio", &store, self.ledgers()?.digest().as_str()),
         ])
     }
-}
-
-/// The predictions of every training seed, all folds of each in one list.
-fn by_seed(
-    corpus: &Corpus,
-    outcomes: &[FoldOutcome],
-    seeds: impl Fn(&FoldOutcome) -> Vec<&[Predicted]>,
-) -> Vec<Vec<Prediction>> {
-    let mut lists: Vec<Vec<Prediction>> = Vec::new();
-    for outcome in outcomes {
-        for (seed, items) in seeds(outcome).into_iter().enumerate() {
-            if lists.len() <= seed {
-                lists.push(Vec::new());
-            }
-            lists[seed].extend(items.iter().map(|item| prediction(corpus, outcome, item)));
-        }
-    }
-    lists
 }
 
 fn ours<'b>(jobs: &'b Jobs<'_>, share: Share) -> Vec<&'b FoldJob<'b>> {

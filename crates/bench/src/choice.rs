@@ -3,7 +3,7 @@
 use crate::{BenchError, CallError};
 use emobox_corpus::Scheme;
 use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
-use emobox_probe::ClassWeighting;
+use emobox_probe::{ClassWeighting, Target};
 use serde::{Deserialize, Serialize};
 
 /// A setting with a fixed list of values.
@@ -116,6 +116,23 @@ impl Choice for ClassWeighting {
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (Self::None, "none", "Every utterance weighs the same"),
         (Self::Balanced, "balanced", "Every class weighs the same"),
+    ];
+}
+
+impl Choice for Target {
+    const WHAT: &'static str = "target";
+    const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Classes, "classes", "One class an utterance"),
+        (
+            Self::Votes,
+            "votes",
+            "What annotators said, as a distribution over the classes; scored as classes, and against the votes",
+        ),
+        (
+            Self::Dimensions,
+            "dimensions",
+            "Valence, arousal and dominance, by their concordance with the reference",
+        ),
     ];
 }
 

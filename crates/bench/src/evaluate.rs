@@ -4,10 +4,12 @@ use emobox_files::FileError;
 use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
-    InferenceOptions, Prediction, Provenance, Run, RunLabels, SCHEMA, ScoreRequest, ScoresFile,
-    classes_of, join_published_lists, read_predictions, read_published_list, score_folds,
+    InferenceOptions, Prediction, Provenance, RatedPrediction, Run, RunLabels, SCHEMA,
+    ScoreRequest, ScoresFile, classes_of, join_published_lists, read_predictions,
+    read_published_list, score_dimensions, score_folds,
 };
 use std::collections::HashMap;
+use std::io::BufRead;
 use std::path::Path;
 
 /// Scores a predictions file of any origin.
@@ -20,13 +22,66 @@ pub fn evaluate(
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
     let name = predictions.display().to_string();
+    if let Some(items) = rated_predictions_in(predictions)? {
+        return evaluate_rated(&name, &items, seed);
+    }
     let items = predictions_in(predictions)?;
     let manifest = manifest.map(Manifest::read).transpose()?;
     evaluate_items(&name, items, manifest.as_ref(), seed)
 }
 
+/// Scores predictions of dimensions, with the speakers that they name.
+fn evaluate_rated(
+    name: &str,
+    items: &[RatedPrediction],
+    seed: u64,
+) -> Result<BenchRun, BenchError> {
+    let options = InferenceOptions {
+        seed,
+        ..InferenceOptions::default()
+    };
+    let dimensions = score_dimensions(&given(name), &[items], &options)?;
+    let scores = ScoresFile {
+        dimensions,
+        ..scores_file(Provenance::default(), Vec::new())
+    };
+    Ok(BenchRun::of(ReportData::new(name, scores)))
+}
+
+/// The lines of a `predictions.jsonl` of dimensions; none where its first line is one of classes.
+fn rated_predictions_in(path: &Path) -> Result<Option<Vec<RatedPrediction>>, BenchError> {
+    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
+    let mut items = Vec::new();
+    for (line, text) in (1..).zip(std::io::BufReader::new(file).lines()) {
+        let read = text.map_err(|e| e.to_string()).and_then(|text| {
+            let text = text.trim_start_matches('\u{feff}').trim();
+            match text {
+                "" => Ok(None),
+                text => serde_json::from_str(text)
+                    .map(Some)
+                    .map_err(|e| e.to_string()),
+            }
+        });
+        match read {
+            Ok(item) => items.extend(item),
+            Err(_) if items.is_empty() => return Ok(None),
+            Err(problem) => {
+                return Err(BenchError::Call(CallError::Predictions {
+                    file: format!("{}:{line}", path.display()),
+                    problem: format!("expected one prediction of dimensions: {problem}"),
+                }));
+            }
+        }
+    }
+    Ok((!items.is_empty()).then_some(items))
+}
+
 /// The lines of a `predictions.jsonl`.
 pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
+    if rated_predictions_in(path)?.is_some() {
+        let problem = "holds dimensions, and predictions of classes are wanted";
+        return Err(BenchError::Call(CallError::other(path, problem)));
+    }
     let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
     let reader = std::io::BufReader::new(file);
     Ok(read_predictions(reader, &path.display().to_string())?)
@@ -61,10 +116,7 @@ pub fn evaluate_items(
 ) -> Result<BenchRun, BenchError> {
     let known = manifest.map_or_else(Vec::new, Manifest::classes);
     let classes = classes_of(&known, &items)?;
-    let mut corpus = Path::new(name).file_stem().map_or_else(
-        || name.to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    );
+    let mut corpus = given(name).corpus;
     if let Some(manifest) = manifest {
         check_keys(&items, manifest, name)?;
         add_speakers(&mut items, manifest);
@@ -72,10 +124,7 @@ pub fn evaluate_items(
     }
     let labels = RunLabels {
         corpus,
-        encoder: "given predictions".to_owned(),
-        protocol: "–".to_owned(),
-        partition: "–".to_owned(),
-        config: "–".to_owned(),
+        ..given(name)
     };
     let runs = score_folds(&ScoreRequest {
         labels: &labels,
@@ -89,6 +138,21 @@ pub fn evaluate_items(
     })?;
     let scores = scores_file(Provenance::default(), runs);
     Ok(BenchRun::of(ReportData::new(name, scores)))
+}
+
+/// How predictions of any origin are named in tables: after their file.
+fn given(name: &str) -> RunLabels {
+    let none = || "–".to_owned();
+    RunLabels {
+        corpus: Path::new(name).file_stem().map_or_else(
+            || name.to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        ),
+        encoder: "given predictions".to_owned(),
+        protocol: none(),
+        partition: none(),
+        config: none(),
+    }
 }
 
 /// A probe's answer as a line of `predictions.jsonl`.

@@ -9,7 +9,7 @@ use crate::{
 use emobox_corpus::corpus_name;
 use emobox_encoder::LayerSelection;
 use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
-use emobox_probe::{ClassWeighting, Protocol};
+use emobox_probe::{ClassWeighting, Protocol, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,9 @@ pub struct Experiment {
     /// How often the training part is gone through; the protocol's 100 without it. A tenth of them are warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
+    /// What probes learn: `classes`, `votes` (what annotators said, as a distribution), or `dimensions`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub target: Target,
     /// What classes weigh in the training loss: `none`, or `balanced` for as much of each.
     #[serde(default, skip_serializing_if = "is_default")]
     pub class_weighting: ClassWeighting,
@@ -208,6 +211,7 @@ impl Default for Experiment {
             normalisation: Normalisation::default(),
             head: None,
             epochs: None,
+            target: Target::Classes,
             class_weighting: ClassWeighting::None,
             logit_adjustment: 0.0,
             layer_curve: false,
@@ -311,6 +315,7 @@ impl Experiment {
         if let Some(epochs) = self.epochs {
             protocol = protocol.with_epochs(epochs);
         }
+        protocol = protocol.with_target(self.target);
         protocol.class_weighting = self.class_weighting;
         protocol.logit_adjustment = self.logit_adjustment;
         protocol.layer_sum = self.keeps_several_layers();
@@ -368,6 +373,24 @@ impl Experiment {
                 "a layer curve with the table's own head compares layers that are stored: name them with --layers all, or 0,4,7-9"
                     .to_owned(),
             )));
+        }
+        let extras = [
+            (self.layer_curve, "a layer curve"),
+            (
+                self.perturb != Perturbations::default(),
+                "what perturbations cost",
+            ),
+            (
+                self.cross.is_some(),
+                "training on one corpus and testing on another",
+            ),
+        ];
+        let asked = extras.iter().find(|(asked, _)| *asked);
+        if let (true, Some((_, what))) = (self.target != Target::Classes, asked) {
+            return Err(BenchError::Call(CallError::Contradiction(format!(
+                "{what} is of classes: leave it out, or --target {}",
+                self.target.name()
+            ))));
         }
         check_names("corpus", self.corpora.iter().map(|c| c.name.as_str()))?;
         if let Some(away) = self.encoders.iter().find(|choice| choice.is_away()) {

@@ -8,7 +8,7 @@ use crate::predict::{ENCODER_PLACE, EncoderPlace, check_weights, encoder_of};
 use crate::split::Split;
 use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, CallError, Context, Experiment, Home};
+use crate::{BenchError, BenchRun, CallError, Context, Experiment, Home, Target};
 use emobox_corpus::{audit, entry, whole_corpus};
 use emobox_files::{FileError, write_atomic, write_atomic_with, write_json};
 use emobox_probe::Probe;
@@ -46,6 +46,13 @@ pub fn fit(
             experiment.encoders.len()
         ))));
     };
+    if experiment.target == Target::Dimensions {
+        return Err(BenchError::Call(CallError::Contradiction(
+            "a model with its card is one of classes, and so is its ONNX file: leave out --target dimensions. `emobox predict` reads the \
+             probes that `emobox bench` leaves"
+                .to_owned(),
+        )));
+    }
     let run = bench(home, experiment, out, context)?;
     let _lock = lock(home, context)?;
     let experiment = Experiment {

@@ -4,7 +4,7 @@ use emobox_audio::SampleRate;
 use emobox_corpus::RawTree;
 use emobox_encoder::{Device, EmotionHead, Encoder, LayerSelection};
 use emobox_features::HiddenView;
-use emobox_probe::Probe;
+use emobox_probe::{Probe, Target};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -210,7 +210,10 @@ impl Predictor {
 
     /// Whether it tells values of dimensions and no classes.
     pub fn tells_dimensions(&self) -> bool {
-        self.probe.is_none() && self.encoder.head().is_some_and(EmotionHead::of_dimensions)
+        match &self.probe {
+            Some(probe) => probe.description().protocol.target == Target::Dimensions,
+            None => self.encoder.head().is_some_and(EmotionHead::of_dimensions),
+        }
     }
 
     /// The emotion of samples at [`Predictor::rate`]; `file` is their name.
@@ -236,7 +239,12 @@ impl Predictor {
                 };
                 let name = file.display().to_string();
                 let scores = probe.predict_hidden(&name, &view)?;
-                scores.iter().map(|score| score.exp()).collect()
+                match probe.description().protocol.target {
+                    Target::Dimensions => scores,
+                    Target::Classes | Target::Votes => {
+                        scores.iter().map(|score| score.exp()).collect()
+                    }
+                }
             }
         };
         let named: Vec<(String, f64)> = self.classes().iter().cloned().zip(numbers).collect();

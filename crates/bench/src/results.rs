@@ -10,7 +10,7 @@ use emobox_corpus::{Audit, Shared};
 use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
 use emobox_probe::{FoldOutcome, Point, Protocol};
 use emobox_report::{AuditFindings, Fact, ReportData, Training, TrainingPoint, UtteranceMap, html};
-use emobox_score::{Absent, AbsentState, Provenance, Source};
+use emobox_score::{Absent, AbsentState, Concordance, Provenance, Source};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -124,11 +124,15 @@ fn add(run: &mut BenchRun, record: CellRecord) {
     }
     let data = run.data_mut();
     data.scores.runs.extend(record.runs);
+    data.scores.dimensions.extend(record.dimensions);
     data.training.extend(record.training);
     for map in record.maps {
         add_map(&mut data.maps, map);
     }
-    data.errors.push(record.errors);
+    // Where dimensions were learnt nothing is taken for another class.
+    if record.errors.n > 0 {
+        data.errors.push(record.errors);
+    }
     data.layers.extend(record.layers);
     if !data.audits.contains(&record.audit) {
         data.audits.push(record.audit);
@@ -236,6 +240,18 @@ pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
         return format!("{cell}: accuracy {:.2}", 100.0 * tested.cell.accuracy);
     }
     let record = record(plan, job, states.get(at));
+    let rated = record.as_ref().and_then(|record| {
+        let mut scores = record.dimensions.iter();
+        scores.find(|scores| scores.headline)
+    });
+    if let Some(scores) = rated {
+        let name = |score: &Concordance| match score.ccc {
+            Some(ccc) => format!("{} {ccc:.3}", score.dimension),
+            None => format!("{} –", score.dimension),
+        };
+        let each: Vec<String> = scores.scores.iter().map(name).collect();
+        return format!("{cell}: CCC {}", each.join(" "));
+    }
     let mean = record.as_ref().and_then(|record| {
         let mut runs = record.runs.iter();
         runs.find(|run| run.headline)

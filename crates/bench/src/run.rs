@@ -89,7 +89,8 @@ impl BenchRun {
     /// The run, unless no cell of it could be done.
     pub fn unless_empty(self) -> Result<Self, BenchError> {
         let scores = &self.data.scores;
-        if !scores.runs.is_empty() || !scores.cross.is_empty() {
+        let is_rated = !scores.dimensions.is_empty();
+        if !scores.runs.is_empty() || !scores.cross.is_empty() || is_rated {
             return Ok(self);
         }
         let mut reasons: Vec<(String, String)> = Vec::new();

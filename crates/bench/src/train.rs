@@ -3,6 +3,7 @@ use crate::memory::half_of_free;
 use crate::plan::{TrainSpeed, train_operations};
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
+use crate::target::{is_rated, learnt, outputs};
 use crate::{BenchError, CallError, Context, Corpus, Stage};
 use emobox_encoder::Device;
 use emobox_features::{Ledgers, Store, StoreHeader};
@@ -153,7 +154,9 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
     let folder = runs.join(identity.digest().short());
     write_json(folder.join("job.json"), &identity)?;
     let classes = assignment.corpus.manifest.classes();
-    let (mut no_features, mut too_long) = (0, 0);
+    let target = assignment.protocol.target;
+    let outputs = outputs(assignment.corpus, target)?;
+    let (mut no_features, mut too_long, mut not_rated) = (0, 0, 0);
     let mut usable = std::collections::HashMap::new();
     for utterance in &assignment.corpus.manifest.utterances {
         if assignment.ledgers.frames(&utterance.key).is_none() {
@@ -164,6 +167,8 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
             .is_some_and(|limit| utterance.length > limit)
         {
             too_long += 1;
+        } else if !is_rated(utterance, target, &outputs) {
+            not_rated += 1;
         } else {
             usable.insert(utterance.key.as_str(), utterance);
         }
@@ -182,6 +187,7 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
             items.push(Item {
                 key: utterance.key.clone(),
                 label,
+                target: learnt(utterance, target, &outputs),
                 speaker: utterance.speaker.clone(),
                 role: role(&part.role),
             });
@@ -192,13 +198,14 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
             fold,
             folder: folder.join(format!("fold{fold}")),
             items,
-            classes: classes.clone(),
+            classes: outputs.clone(),
             frames,
         });
     }
     let left_out = [
         ("no features could be extracted", no_features),
         ("longer than the protocol's limit", too_long),
+        ("without a value of every dimension", not_rated),
     ];
     let cut = assignment.ledgers.cut();
     let cut = cut.filter(|item| usable.contains_key(item.key.as_str()));

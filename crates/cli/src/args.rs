@@ -20,7 +20,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
     Choice, ClassWeighting, ComputePrecision, Device, Devices, KeepFeatures, LayerHead,
-    LayerSelection, Maps, Normalisation, ProtocolName, Schemes, StorePrecision,
+    LayerSelection, Maps, Normalisation, ProtocolName, Schemes, StorePrecision, Target,
 };
 use std::path::PathBuf;
 
@@ -353,6 +353,9 @@ pub(crate) struct ProbeHow {
     /// else 100]
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(crate) epochs: Option<usize>,
+    /// What probes learn; part of the protocol [default: the experiment's, else classes]
+    #[arg(long, value_parser = choice::<Target>(), value_name = "WHAT")]
+    pub(crate) target: Option<Target>,
     /// What classes weigh in the training loss [default: the experiment's, else none]
     #[arg(long, value_parser = choice::<ClassWeighting>(), value_name = "HOW")]
     pub(crate) class_weighting: Option<ClassWeighting>,

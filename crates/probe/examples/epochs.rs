@@ -61,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         items.push(Item {
             key,
             label: label.parse()?,
+            target: Vec::new(),
             speaker: None,
             role: match role {
                 "train" => Role::Train,

@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         items.push(Item {
             key: format!("{at:06}"),
             label: at / 5 % 4,
+            target: Vec::new(),
             speaker: None,
             role: match at % 5 {
                 0..3 => Role::Train,

@@ -52,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         items.push(Item {
             key: at.to_string(),
             label: label.parse()?,
+            target: Vec::new(),
             speaker: None,
             role: match role {
                 "train" => Role::Train,

@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|(at, key)| Item {
             key: key.to_owned(),
             label: at % CLASSES,
+            target: Vec::new(),
             speaker: Some(format!("speaker{:04}", at / 50)),
             role: if at % 5 == 0 { Role::Test } else { Role::Train },
         })

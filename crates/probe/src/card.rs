@@ -4,7 +4,7 @@ use crate::adam::Weights;
 use crate::engine::{EVALUATED_TOGETHER, EngineData, Evaluation, Trainer, judge_all};
 use crate::heads::Head;
 use crate::loss::{Loss, log_softmax};
-use crate::{FeatureSource, Item, ProbeError, Protocol};
+use crate::{FeatureSource, Item, ProbeError, Protocol, Target};
 use emobox_features::FrameData;
 use emobox_gpu::{Frames, Gpu, MOST_CHUNKS, PointState, Sweep, SweepShape, Utterance};
 use half::f16;
@@ -108,10 +108,18 @@ impl Card {
         })
     }
 
-    /// Why features of so many layers are not trained on a GPU, if they are not.
-    pub fn cannot(layers: usize) -> Option<String> {
-        (layers > 1).then(|| {
-            format!("a sum of {layers} layers is not trained on a GPU, only on the processor")
+    /// Why features of so many layers, or such a target, are not trained on a GPU, if they are not.
+    pub fn cannot(layers: usize, target: Target) -> Option<String> {
+        if layers > 1 {
+            return Some(format!(
+                "a sum of {layers} layers is not trained on a GPU, only on the processor"
+            ));
+        }
+        (target != Target::Classes).then(|| {
+            format!(
+                "the kernels of a GPU learn classes; {} are trained on the processor alone",
+                target.name()
+            )
         })
     }
 }
@@ -422,7 +430,13 @@ impl Trainer for OnCard<'_> {
                 }
             }
         }
-        Ok(judge_all(scores, self.items, rows, classes))
+        Ok(judge_all(
+            scores,
+            self.items,
+            rows,
+            classes,
+            Target::Classes,
+        ))
     }
 
     fn values(&self, point: usize) -> Result<Vec<f32>, ProbeError> {

@@ -1,10 +1,11 @@
 use crate::adam::{Adam, Weights, clip};
 use crate::batch::Batch;
 use crate::heads::{Head, Setup, Sizes, Sweep};
-use crate::loss::{Loss, log_softmax};
+use crate::loss::{Loss, cross_entropy, log_softmax};
 use crate::select::{ValidRecord, unweighted_accuracy};
+use crate::target::concordance;
 use crate::team::Team;
-use crate::{FeatureSource, Item, Point, ProbeError, Protocol};
+use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Target};
 
 /// Utterances that are evaluated together at least: the weights are laid out anew for each batch, and the
 /// scores of an utterance do not depend on the others.
@@ -50,6 +51,7 @@ pub(crate) struct Engine<'a> {
     source: &'a dyn FeatureSource,
     items: &'a [Item],
     classes: usize,
+    target: Target,
     team: &'a Team,
     sweep: Box<dyn Sweep>,
     adam: Adam,
@@ -71,7 +73,7 @@ pub(crate) struct EngineData<'a> {
 /// How one point sees some utterances.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Evaluation {
-    /// Log-probabilities `[utterance, class]`.
+    /// Log-probabilities `[utterance, class]`, or values `[utterance, dimension]`.
     pub(crate) scores: Vec<f64>,
     pub(crate) predictions: Vec<usize>,
     pub(crate) record: ValidRecord,
@@ -118,6 +120,7 @@ impl<'a> Engine<'a> {
             source: data.source,
             items: data.items,
             classes: data.classes,
+            target: protocol.target,
             team: data.team,
             sweep,
             adam: Adam {
@@ -160,12 +163,12 @@ impl<'a> Engine<'a> {
         loss: &Loss,
     ) -> Result<(Vec<f64>, f64), ProbeError> {
         self.forward(rows)?;
-        let labels: Vec<usize> = rows.iter().map(|&at| self.items[at].label).collect();
+        let items: Vec<&Item> = rows.iter().map(|&at| &self.items[at]).collect();
         let mut weight = 0.0;
         let mut losses = Vec::with_capacity(self.points.len());
         for (logits, gradient) in self.logits.iter().zip(&mut self.logit_gradients) {
             gradient.resize(logits.len(), 0.0);
-            let (value, total) = loss.evaluate(logits, &labels, gradient);
+            let (value, total) = loss.evaluate(logits, &items, gradient);
             losses.push(value);
             weight = total;
         }
@@ -215,12 +218,14 @@ impl<'a> Engine<'a> {
             for (logits, scores) in self.logits.iter().zip(&mut scores) {
                 let start = scores.len();
                 scores.extend(logits.iter().map(|&x| f64::from(x)));
-                scores[start..]
-                    .chunks_exact_mut(classes)
-                    .for_each(log_softmax);
+                if self.target != Target::Dimensions {
+                    scores[start..]
+                        .chunks_exact_mut(classes)
+                        .for_each(log_softmax);
+                }
             }
         }
-        Ok(judge_all(scores, self.items, rows, classes))
+        Ok(judge_all(scores, self.items, rows, classes, self.target))
     }
 }
 
@@ -272,24 +277,45 @@ pub(crate) fn judge_all(
     items: &[Item],
     rows: &[usize],
     classes: usize,
+    target: Target,
 ) -> Vec<Evaluation> {
-    let labels: Vec<usize> = rows.iter().map(|&at| items[at].label).collect();
+    let items: Vec<&Item> = rows.iter().map(|&at| &items[at]).collect();
     let points = scores.into_iter();
     points
-        .map(|scores| judge(scores, &labels, classes))
+        .map(|scores| match target {
+            Target::Dimensions => judge_dimensions(scores, &items, classes),
+            Target::Classes | Target::Votes => judge(scores, &items, classes),
+        })
         .collect()
 }
 
-fn judge(scores: Vec<f64>, labels: &[usize], classes: usize) -> Evaluation {
+/// The mean coefficient over these utterances, and one less it.
+fn judge_dimensions(scores: Vec<f64>, items: &[&Item], wide: usize) -> Evaluation {
+    let reference: Vec<f32> = items.iter().flat_map(|item| item.target.clone()).collect();
+    let of = |output| concordance(&scores, &reference, output, wide, None);
+    let mean = (0..wide).map(of).sum::<f64>() / wide as f64;
+    let is_finite = scores.iter().all(|x| x.is_finite());
+    Evaluation {
+        record: ValidRecord {
+            ua: mean,
+            loss: if is_finite { 1.0 - mean } else { f64::MAX },
+        },
+        predictions: vec![0; items.len()],
+        scores,
+    }
+}
+
+fn judge(scores: Vec<f64>, items: &[&Item], classes: usize) -> Evaluation {
+    let labels: Vec<usize> = items.iter().map(|item| item.label).collect();
     let rows = scores.chunks_exact(classes);
     let predictions: Vec<usize> = rows.clone().map(most_probable).collect();
     let loss = rows
-        .zip(labels)
-        .map(|(row, &label)| -row[label])
+        .zip(items)
+        .map(|(row, item)| cross_entropy(row, item))
         .sum::<f64>();
     Evaluation {
         record: ValidRecord {
-            ua: unweighted_accuracy(labels, &predictions, classes),
+            ua: unweighted_accuracy(&labels, &predictions, classes),
             loss: capped(loss / labels.len().max(1) as f64),
         },
         predictions,

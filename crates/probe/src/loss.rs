@@ -1,8 +1,10 @@
-use crate::ClassWeighting;
+use crate::target::concordance;
+use crate::{ClassWeighting, Item, Target};
 
 /// The training loss: cross-entropy with optional class weights and logit adjustment.
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
+    target: Target,
     /// A weight a class; empty when all are 1.
     weights: Vec<f64>,
     /// Added to the logits; empty when all are 0.
@@ -11,7 +13,12 @@ pub(crate) struct Loss {
 
 impl Loss {
     /// `counts`: training utterances of each class.
-    pub(crate) fn new(counts: &[usize], weighting: ClassWeighting, adjustment: f64) -> Self {
+    pub(crate) fn new(
+        target: Target,
+        counts: &[usize],
+        weighting: ClassWeighting,
+        adjustment: f64,
+    ) -> Self {
         let total = counts.iter().sum::<usize>() as f64;
         let present = counts.iter().filter(|&&n| n > 0).count() as f64;
         let weights = match weighting {
@@ -28,7 +35,11 @@ impl Loss {
         } else {
             counts.iter().map(|&n| adjustment * prior(n)).collect()
         };
-        Self { weights, offsets }
+        Self {
+            target,
+            weights,
+            offsets,
+        }
     }
 
     /// What each of so many classes weighs, and what is added to its logit.
@@ -52,9 +63,13 @@ impl Loss {
     pub(crate) fn evaluate(
         &self,
         logits: &[f32],
-        labels: &[usize],
+        items: &[&Item],
         gradient: &mut [f32],
     ) -> (f64, f64) {
+        if self.target == Target::Dimensions {
+            return disagreement(logits, items, gradient);
+        }
+        let labels: Vec<usize> = items.iter().map(|item| item.label).collect();
         let classes = logits.len() / labels.len().max(1);
         let weight = |label: usize| self.weights.get(label).copied().unwrap_or(1.0);
         let total: f64 = labels.iter().map(|&label| weight(label)).sum();
@@ -62,20 +77,53 @@ impl Loss {
         let outs = gradient.chunks_exact_mut(classes.max(1));
         let mut adjusted = vec![0.0; classes];
         let mut sum = 0.0;
-        for ((row, out), &label) in rows.zip(outs).zip(labels) {
+        for ((row, out), item) in rows.zip(outs).zip(items) {
+            let label = item.label;
             for (class, to) in adjusted.iter_mut().enumerate() {
                 *to = f64::from(row[class]) + self.offsets.get(class).copied().unwrap_or(0.0);
             }
             log_softmax(&mut adjusted);
             let share = weight(label) / total;
-            sum -= adjusted[label] * weight(label);
+            sum += cross_entropy(&adjusted, item) * weight(label);
             for (class, (to, log)) in out.iter_mut().zip(&adjusted).enumerate() {
-                let target = if class == label { 1.0 } else { 0.0 };
+                let target = match item.target.get(class) {
+                    Some(&share) => f64::from(share),
+                    None if class == label => 1.0,
+                    None => 0.0,
+                };
                 *to = ((log.exp() - target) * share) as f32;
             }
         }
         (sum / total, total)
     }
+}
+
+/// What the log-probabilities of an utterance cost: against its class, or the distribution of its votes.
+pub(crate) fn cross_entropy(log_probabilities: &[f64], item: &Item) -> f64 {
+    if item.target.is_empty() {
+        return -log_probabilities[item.label];
+    }
+    let parts = item.target.iter().zip(log_probabilities);
+    parts
+        .filter(|(share, _)| **share > 0.0)
+        .map(|(share, log)| -f64::from(*share) * log)
+        .sum()
+}
+
+/// One less the concordance of each output over the batch, averaged; its gradient; how many utterances there are.
+fn disagreement(outputs: &[f32], items: &[&Item], gradient: &mut [f32]) -> (f64, f64) {
+    let wide = outputs.len() / items.len().max(1);
+    let predicted: Vec<f64> = outputs.iter().map(|&x| f64::from(x)).collect();
+    let reference: Vec<f32> = items.iter().flat_map(|item| item.target.clone()).collect();
+    let mut slopes = vec![0.0; predicted.len()];
+    let mut sum = 0.0;
+    for output in 0..wide {
+        sum += concordance(&predicted, &reference, output, wide, Some(&mut slopes));
+    }
+    for (to, slope) in gradient.iter_mut().zip(slopes) {
+        *to = (-slope / wide as f64) as f32;
+    }
+    (1.0 - sum / wide as f64, items.len() as f64)
 }
 
 /// Turns logits into log-probabilities in place.
@@ -92,21 +140,58 @@ mod tests {
 
     #[test]
     fn the_gradient_is_the_slope() {
+        let item = |label: usize, target: &[f32]| Item {
+            key: String::new(),
+            label,
+            target: target.to_vec(),
+            speaker: None,
+            role: crate::Role::Train,
+        };
+        let counts = [6, 3, 1];
+        let plain = || [item(2, &[]), item(0, &[]), item(1, &[])];
+        let voted = || {
+            [
+                item(2, &[0.2, 0.0, 0.8]),
+                item(0, &[]),
+                item(1, &[0.0, 1.0, 0.0]),
+            ]
+        };
+        let rated = || {
+            [
+                item(0, &[0.5, -1.0, 1.0]),
+                item(0, &[-0.3, 0.2, 0.0]),
+                item(0, &[1.0, 0.9, -2.0]),
+            ]
+        };
+        let balanced = ClassWeighting::Balanced;
         let losses = [
-            Loss::new(&[6, 3, 1], ClassWeighting::None, 0.0),
-            Loss::new(&[6, 3, 1], ClassWeighting::Balanced, 1.0),
+            (
+                Loss::new(Target::Classes, &counts, ClassWeighting::None, 0.0),
+                plain(),
+            ),
+            (Loss::new(Target::Classes, &counts, balanced, 1.0), plain()),
+            (
+                Loss::new(Target::Votes, &counts, ClassWeighting::None, 0.0),
+                voted(),
+            ),
+            (Loss::new(Target::Votes, &counts, balanced, 1.0), voted()),
+            (
+                Loss::new(Target::Dimensions, &[], ClassWeighting::None, 0.0),
+                rated(),
+            ),
         ];
-        let (logits, labels) = ([0.3, -0.7, 1.1, 0.0, 2.0, -1.0], [2, 0]);
-        for loss in losses {
-            let mut gradient = [0.0; 6];
+        let logits = [0.3, -0.7, 1.1, 0.0, 2.0, -1.0, 0.4, 0.1, -0.2];
+        for (loss, items) in losses {
+            let labels: Vec<&Item> = items.iter().collect();
+            let mut gradient = [0.0; 9];
             loss.evaluate(&logits, &labels, &mut gradient);
-            for at in 0..6 {
+            for at in 0..9 {
                 let value = |by: f32| {
                     let mut moved = logits;
                     moved[at] += by;
-                    loss.evaluate(&moved, &labels, &mut [0.0; 6]).0
+                    loss.evaluate(&moved, &labels, &mut [0.0; 9]).0
                 };
-                let slope = (value(1e-2) - value(-1e-2)) / 2e-2;
+                let slope = (value(1e-3) - value(-1e-3)) / (f64::from(1e-3f32) * 2.0);
                 assert!((slope - f64::from(gradient[at])).abs() < 1e-4);
             }
         }

@@ -3,6 +3,7 @@
 //! The model reads what the encoder gives and does all that [`Probe::predict_hidden`] does: normalisation, rounding, the sum of layers, the
 //! head. Messages are written by hand, as they are few: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>, opset 17.
 
+use crate::Target;
 use crate::heads::{self, VARIANCE_FLOOR};
 use crate::{Probe, ProbeError};
 use emobox_features::{EPSILON, Normalisation, StorePrecision};
@@ -168,6 +169,13 @@ impl Probe {
     /// # Errors
     /// A head that this program does not know.
     pub fn to_onnx(&self) -> Result<Vec<u8>, ProbeError> {
+        let protocol = &self.description().protocol;
+        if protocol.target == Target::Dimensions {
+            return Err(ProbeError::Protocol {
+                protocol: protocol.name.clone(),
+                problem: "the ONNX file is of classes, this probe tells dimensions".to_owned(),
+            });
+        }
         let description = self.description();
         let features = &description.features;
         let layers = features.layers.len();

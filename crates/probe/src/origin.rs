@@ -58,6 +58,7 @@ impl Protocol {
             class_weighting,
             logit_adjustment,
             oracle,
+            target,
         } = self;
         let paper = Self::paper();
         let list = |values: Vec<String>| values.join(", ");
@@ -210,6 +211,14 @@ impl Protocol {
                 "what choosing on the test part would have claimed, and what the recipe prints, are computed beside the \
                  result in fields of their own. Selection itself is ours: by UA on the validation part (ties: lower loss, \
                  then the earlier), where the recipe scores every epoch on the test part",
+            ),
+            row(
+                "target",
+                target.name().to_owned(),
+                unless_changed(*target == paper.target, Origin::Paper),
+                "`--target` takes another: another protocol, with scores of its own. `votes`: cross-entropy against the \
+                 distribution of annotators' votes. `dimensions`: 1 − CCC over the batch, mean over dimensions, which are \
+                 standardised by the training part; selected by the mean CCC on the validation part",
             ),
         ]
     }

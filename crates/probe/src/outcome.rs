@@ -10,8 +10,11 @@ pub struct Predicted {
     pub label: usize,
     /// The most probable class; the earlier one at a tie.
     pub prediction: usize,
-    /// Natural logarithms of the class probabilities.
+    /// Natural logarithms of the class probabilities; nothing where dimensions are learnt.
     pub log_probabilities: Vec<f64>,
+    /// Reference and prediction of each dimension, where these are learnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<[f64; 2]>,
 }
 
 /// One epoch of one sweep point.
@@ -81,7 +84,7 @@ pub struct AsPublished {
 pub struct FoldOutcome {
     /// The fold, from 1.
     pub fold: u32,
-    /// The classes, in the order of the outputs.
+    /// The classes, or the dimensions, in the order of the outputs.
     pub classes: Vec<String>,
     /// How the validation part was made.
     pub validation: ValidationSplit,

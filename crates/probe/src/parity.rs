@@ -60,6 +60,7 @@ fn the_sweep_follows_pytorch() {
         .map(|&label| Item {
             key: String::new(),
             label: label as usize,
+            target: Vec::new(),
             speaker: None,
             role: Role::Train,
         })
@@ -84,7 +85,12 @@ fn the_sweep_follows_pytorch() {
     let head = heads::find(heads::DEFAULT).unwrap();
     let start = points.iter().map(initial).collect();
     let mut engine = Engine::new(head, &protocol, &hidden, data, start);
-    let loss = Loss::new(&vec![1; classes], ClassWeighting::None, 0.0);
+    let loss = Loss::new(
+        crate::Target::Classes,
+        &vec![1; classes],
+        ClassWeighting::None,
+        0.0,
+    );
 
     let first: Vec<usize> = order[..BATCH].iter().map(|&at| at as usize).collect();
     engine.gradients(&first, &loss).unwrap();

@@ -1,4 +1,4 @@
-use crate::{ProbeError, heads};
+use crate::{ProbeError, Target, heads};
 use emobox_files::{Sha256, sha256_bytes};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,9 @@ pub struct Protocol {
     /// Whether the score of the epoch and point that are best on the test part is computed beside
     /// the result. It is never the result.
     pub oracle: bool,
+    /// What is learnt. A protocol of classes is written without it, as before there were others.
+    #[serde(default, skip_serializing_if = "Target::is_classes")]
+    pub target: Target,
 }
 
 /// How the validation part is drawn from the training part.
@@ -136,6 +139,7 @@ impl Protocol {
             class_weighting: ClassWeighting::None,
             logit_adjustment: 0.0,
             oracle: true,
+            target: Target::Classes,
         }
     }
 
@@ -155,6 +159,16 @@ impl Protocol {
         Self {
             epochs,
             warmup_epochs: epochs.div_ceil(10),
+            ..self
+        }
+    }
+
+    /// The same protocol that learns something else. What choosing on the test part would have claimed is left out where
+    /// dimensions are learnt: no published table is to be compared with it.
+    pub fn with_target(self, target: Target) -> Self {
+        Self {
+            oracle: self.oracle && target != Target::Dimensions,
+            target,
             ..self
         }
     }
@@ -309,6 +323,13 @@ impl Protocol {
                 ),
             ),
             (
+                self.target != Target::Dimensions
+                    || (!self.oracle
+                        && self.class_weighting == ClassWeighting::None
+                        && self.logit_adjustment == 0.0),
+                "dimensions have no classes to weigh or adjust, and no test-selected score".into(),
+            ),
+            (
                 self.logit_adjustment.is_finite(),
                 format!(
                     "logit adjustment must be finite, found {}",
@@ -382,6 +403,37 @@ mod tests {
         );
         let none = paper.with_epochs(0).check().unwrap_err().to_string();
         assert!(none.contains("at least 1 epoch"), "{none}");
+    }
+
+    #[test]
+    fn another_target_is_another_protocol_and_classes_keep_their_digest() {
+        let strict = Protocol::strict();
+        assert_eq!(strict.clone().with_target(Target::Classes), strict);
+        let text = serde_json::to_string(&strict).unwrap();
+        assert!(!text.contains("target"), "{text}");
+        let registry = Protocol::registry(1, &[1]).unwrap();
+        for target in [Target::Votes, Target::Dimensions] {
+            let other = strict.clone().with_target(target);
+            other.check().unwrap();
+            let text = serde_json::to_string(&other).unwrap();
+            assert_eq!(serde_json::from_str::<Protocol>(&text).unwrap(), other);
+            assert!(
+                registry
+                    .iter()
+                    .all(|known| known.digest() != other.digest())
+            );
+        }
+        let adjusted = Protocol {
+            logit_adjustment: 1.0,
+            ..strict.with_target(Target::Dimensions)
+        };
+        assert!(
+            adjusted
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("no classes to weigh")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@ use crate::adam::Weights;
 use crate::engine::{Engine, EngineData, Trainer};
 use crate::heads::{self, Head, Sizes};
 use crate::team::Team;
-use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Role, Selected, ViewSource};
+use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Role, Selected, Target, ViewSource};
 use emobox_features::{
     ComputePrecision, FrameView, HiddenView, Normalisation, StoreHeader, StorePrecision, StoredItem,
 };
@@ -199,10 +199,14 @@ impl Probe {
         }
         description.protocol.check()?;
         let hidden = description.point.hidden;
+        let least = match description.protocol.target {
+            Target::Classes | Target::Votes => 2,
+            Target::Dimensions => 1,
+        };
         let sane = hidden <= 65_536
             && (1..=1_024).contains(&description.features.layers.len())
             && (1..=65_536).contains(&description.features.dim)
-            && (2..=65_536).contains(&description.classes.len());
+            && (least..=65_536).contains(&description.classes.len());
         if !sane {
             let problem = format!(
                 "impossible sizes: {} dimensions, hidden size {hidden}, {} classes",
@@ -256,7 +260,8 @@ impl Probe {
         Ok(weights)
     }
 
-    /// Log-probabilities of the classes for one utterance's features, as they come from a store.
+    /// Log-probabilities of the classes (or the values of the dimensions, where the protocol learns these) for one utterance's
+    /// features, as they come from a store.
     pub fn predict(&self, frames: &FrameView<'_>) -> Result<Vec<f64>, ProbeError> {
         let problem = if frames.frames == 0 {
             Some("no frames, at least 1 is needed".to_owned())
@@ -285,6 +290,7 @@ impl Probe {
         let items = [Item {
             key: "input".into(),
             label: 0,
+            target: Vec::new(),
             speaker: None,
             role: Role::Test,
         }];
@@ -301,7 +307,7 @@ impl Probe {
         Ok(engine.evaluate(&[0], 1)?.remove(0).scores)
     }
 
-    /// Log-probabilities for hidden states fresh from the encoder: normalised and rounded as the
+    /// The same for hidden states fresh from the encoder: normalised and rounded as the
     /// training features were, so an utterance gets the scores it would have got from a store.
     pub fn predict_hidden(
         &self,

@@ -8,9 +8,10 @@ use std::cmp::Ordering;
 /// How one sweep point did on the validation part after one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValidRecord {
-    /// Mean recall over the classes present in the validation part.
+    /// What is selected by: mean recall over the classes present in the validation part, or where dimensions are learnt the mean
+    /// of their concordance correlation coefficients.
     pub ua: f64,
-    /// Mean cross-entropy; the largest f64 where it is not finite.
+    /// Mean cross-entropy, or one less the mean coefficient; the largest f64 where it is not finite.
     pub loss: f64,
 }
 

@@ -130,7 +130,8 @@ fn by_speaker(
             train.len()
         ));
     }
-    let classes = task.classes.len();
+    let labels = task.items.iter().map(|item| item.label + 1);
+    let classes = labels.max().unwrap_or(0).max(task.classes.len());
     let mut table: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut totals = vec![0.0; classes];
     for &at in train {

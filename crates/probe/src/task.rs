@@ -1,4 +1,4 @@
-use crate::{FeatureSource, ProbeError};
+use crate::{FeatureSource, ProbeError, Target};
 use serde::{Deserialize, Serialize};
 
 /// What an utterance is for in one fold.
@@ -16,12 +16,15 @@ pub enum Role {
 }
 
 /// One utterance of a fold. Its features are those of the same position in the feature source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// The utterance's key.
     pub key: String,
-    /// Its class, as an index into [`FoldTask::classes`].
+    /// Its class, as an index into [`FoldTask::classes`]; where dimensions are learnt, what the validation part is balanced by.
     pub label: usize,
+    /// Of [`Target::Votes`] the share of each class, or nothing where nobody voted; of [`Target::Dimensions`] the value of each;
+    /// else nothing.
+    pub target: Vec<f32>,
     /// Its speaker, where known.
     pub speaker: Option<String>,
     /// Its part in the fold.
@@ -35,7 +38,7 @@ pub struct FoldTask<'a> {
     pub corpus: &'a str,
     /// The fold, from 1.
     pub fold: u32,
-    /// The classes, in the order of the outputs.
+    /// The classes, or the dimensions, in the order of the outputs.
     pub classes: &'a [String],
     /// All utterances of the fold. Batches are drawn from their order, so give them sorted by key.
     pub items: &'a [Item],
@@ -54,9 +57,13 @@ impl FoldTask<'_> {
     }
 
     /// Finds what would make training fail or mean nothing, before any of it is done.
-    pub fn check(&self) -> Result<(), ProbeError> {
+    pub fn check(&self, target: Target) -> Result<(), ProbeError> {
         let classes = self.classes.len();
-        if classes < 2 {
+        let dimensions = target == Target::Dimensions;
+        if dimensions && classes == 0 {
+            return Err(self.refuse("no dimension to learn".to_owned()));
+        }
+        if classes < 2 && !dimensions {
             return Err(self.refuse(format!("a probe needs at least 2 classes, found {classes}")));
         }
         let trained = self.with_role(Role::Train).len();
@@ -66,7 +73,18 @@ impl FoldTask<'_> {
             )));
         }
         for (at, item) in self.items.iter().enumerate() {
-            if item.label >= classes {
+            let wanted = match target {
+                Target::Classes => 0,
+                Target::Votes if item.target.is_empty() => 0,
+                Target::Votes | Target::Dimensions => classes,
+            };
+            if item.target.len() != wanted || item.target.iter().any(|x| !x.is_finite()) {
+                return Err(self.refuse(format!(
+                    "utterance {:?} has {:?} to learn, expected {wanted} finite numbers",
+                    item.key, item.target
+                )));
+            }
+            if item.label >= classes && !dimensions {
                 return Err(self.refuse(format!(
                     "utterance {:?} has label {} of {classes} classes",
                     item.key, item.label

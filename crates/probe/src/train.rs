@@ -2,18 +2,20 @@ use crate::adam::Weights;
 use crate::as_published::{Cumulated, rows};
 use crate::card::OnCard;
 use crate::engine::{Engine, EngineData, Evaluation, Trainer, capped};
-use crate::heads::{self, Head};
+use crate::heads::{self, Head, Sizes};
 use crate::loss::Loss;
 use crate::oracle::{self, OracleBest};
 use crate::random::{Purpose, shuffle, stream};
 use crate::select;
 use crate::split::{ValidationSplit, validation_split};
+use crate::target::{self, Target};
 use crate::team::Team;
 use crate::{
-    AsPublished, Card, Curve, EpochRecord, FoldOutcome, FoldTask, Oracle, Point, Predicted,
+    AsPublished, Card, Curve, EpochRecord, FoldOutcome, FoldTask, Item, Oracle, Point, Predicted,
     ProbeError, Protocol, Role, Selected, TrainState,
 };
 use emobox_files::sha256_bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Raised whenever the same data and protocol would give other numbers than before, or more of them.
@@ -102,7 +104,7 @@ pub fn train_fold(
     observer: &mut dyn Observer,
 ) -> Result<Training, ProbeError> {
     protocol.check()?;
-    task.check()?;
+    task.check(protocol.target)?;
     let head = heads::find(&protocol.head)?;
     let layers = task.source.layers();
     if (layers > 1) != protocol.layer_sum {
@@ -117,13 +119,27 @@ pub fn train_fold(
         )));
     }
     let card = options.card.as_deref();
-    if let Some(problem) = card.and_then(|_| Card::cannot(layers)) {
+    if let Some(problem) = card.and_then(|_| Card::cannot(layers, protocol.target)) {
         return Err(task.refuse(problem));
     }
     let split = validation_split(task, &protocol.validation)?;
     let team = Team::new(options.threads);
+    let outputs = task.classes.len();
+    let (scales, items) = match protocol.target {
+        Target::Classes | Target::Votes => (Vec::new(), Cow::Borrowed(task.items)),
+        Target::Dimensions => {
+            let scales = target::scales(task.items, &split.train, outputs);
+            let items = target::standardised(task.items, &scales);
+            (scales, Cow::Owned(items))
+        }
+    };
     let fold = Fold {
-        task,
+        task: &FoldTask {
+            items: &items,
+            ..*task
+        },
+        as_given: task.items,
+        scales: &scales,
         protocol,
         head,
         split: &split,
@@ -163,6 +179,9 @@ fn identity(task: &FoldTask<'_>, protocol: &Protocol, card: Option<&Card>) -> St
             item.role,
             task.source.frames(at)
         ));
+        if !item.target.is_empty() {
+            text.push_str(&format!("{:?}\n", item.target));
+        }
     }
     if let Some(card) = card {
         text.push_str(&format!("on {}\n", card.kind()));
@@ -173,6 +192,10 @@ fn identity(task: &FoldTask<'_>, protocol: &Protocol, card: Option<&Card>) -> St
 /// One training, with everything that stays the same throughout.
 struct Fold<'a> {
     task: &'a FoldTask<'a>,
+    /// The items as they came; those of the task have standardised dimensions.
+    as_given: &'a [Item],
+    /// Mean and deviation of each dimension; nothing where classes are learnt.
+    scales: &'a [(f64, f64)],
     protocol: &'a Protocol,
     head: &'static Head,
     split: &'a ValidationSplit,
@@ -343,12 +366,19 @@ impl<'a> Fold<'a> {
     }
 
     fn loss(&self) -> Loss {
-        let mut counts = vec![0; self.task.classes.len()];
-        for &at in &self.split.train {
-            counts[self.task.items[at].label] += 1;
-        }
         let protocol = self.protocol;
-        Loss::new(&counts, protocol.class_weighting, protocol.logit_adjustment)
+        let mut counts = vec![0; self.task.classes.len()];
+        if protocol.target != Target::Dimensions {
+            for &at in &self.split.train {
+                counts[self.task.items[at].label] += 1;
+            }
+        }
+        Loss::new(
+            protocol.target,
+            &counts,
+            protocol.class_weighting,
+            protocol.logit_adjustment,
+        )
     }
 
     /// Points of a seed are consecutive, see [`Protocol::points`].
@@ -392,7 +422,17 @@ impl<'a> Fold<'a> {
                 fold: self.task.fold,
             })?;
             let point = self.points[best.point];
-            let mut engine = self.engine(&[point.hidden], vec![Weights::new(best.weights)])?;
+            let mut weights = best.weights;
+            if !self.scales.is_empty() {
+                let sizes = Sizes {
+                    layers: self.task.source.layers(),
+                    dim: self.task.source.dim(),
+                    hidden: point.hidden,
+                    classes,
+                };
+                target::rescale(&mut weights, self.head, &sizes, self.scales);
+            }
+            let mut engine = self.engine(&[point.hidden], vec![Weights::new(weights)])?;
             let mut predict = |rows: &[usize]| -> Result<Vec<Predicted>, ProbeError> {
                 let scored = engine.evaluate(rows, self.protocol.batch)?;
                 Ok(self.predicted(rows, &scored[0].scores, classes))
@@ -435,14 +475,36 @@ impl<'a> Fold<'a> {
 
     fn predicted(&self, rows: &[usize], scores: &[f64], classes: usize) -> Vec<Predicted> {
         let rows = rows.iter().zip(scores.chunks_exact(classes));
-        rows.map(|(&at, row)| Predicted {
-            key: self.task.items[at].key.clone(),
-            label: self.task.items[at].label,
-            prediction: crate::engine::most_probable(row),
-            log_probabilities: row.to_vec(),
+        rows.map(|(&at, row)| {
+            let item = &self.as_given[at];
+            let (prediction, log_probabilities, dimensions) = match self.protocol.target {
+                Target::Classes | Target::Votes => {
+                    (crate::engine::most_probable(row), row.to_vec(), Vec::new())
+                }
+                Target::Dimensions => {
+                    let pairs = item.target.iter().zip(row);
+                    (
+                        0,
+                        Vec::new(),
+                        pairs.map(|(&y, &x)| [shortest(y), x]).collect(),
+                    )
+                }
+            };
+            Predicted {
+                key: item.key.clone(),
+                label: item.label,
+                prediction,
+                log_probabilities,
+                dimensions,
+            }
         })
         .collect()
     }
+}
+
+/// The number that is written as the f32 is: 2.6 and not 2.5999999046.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 /// The training utterances in the order of an epoch (from 1): a fresh shuffle of the same list each

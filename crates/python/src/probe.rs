@@ -66,6 +66,7 @@ impl Request {
             .map(|(key, label, speaker, role)| Item {
                 key: key.clone(),
                 label: *label,
+                target: Vec::new(),
                 speaker: speaker.clone(),
                 role: *role,
             })

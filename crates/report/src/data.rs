@@ -189,6 +189,12 @@ impl ReportData {
         cells.filter(|absent| absent.tested_on.is_none())
     }
 
+    /// Whether there are scores of classes, or cells that lack them: without any run, empty cells are those of the dimensions.
+    pub fn has_classes(&self) -> bool {
+        let has_empty = self.scores.dimensions.is_empty() && self.empty_cells().next().is_some();
+        !self.scores.runs.is_empty() || has_empty
+    }
+
     /// Whether there are scores across corpora, or pairs that lack them.
     pub fn is_across_corpora(&self) -> bool {
         let mut absent = self.scores.absent.iter();

@@ -42,8 +42,8 @@ pub use paper::{Paper, PaperScore, PaperSource, paper};
 pub use table::{Align, Cell, Column, Table, latex_document};
 pub use tables::{
     Metric, calibration_table, comparison_table, cross_average_table, cross_pairs_table,
-    cross_table, errors_table, gender_table, intra_table, perturbed_table, ranking, runs_csv,
-    scores_table,
+    cross_table, dimensions_csv, dimensions_table, errors_table, gender_table, intra_table,
+    perturbed_table, ranking, runs_csv, scores_table,
 };
 
 /// Above this many corpora by encoders, a terminal shows the grid of three encoders or more instead of a row for each.
@@ -53,7 +53,17 @@ const ROWS: usize = 24;
 /// verdict, and the test-selected score in a column of its own that says so. Of many corpora and encoders it is the
 /// grid of UA, in groups of columns that fit a terminal. What perturbations cost is a table of its own below.
 pub fn terminal_table(data: &ReportData) -> String {
-    let mut text = terminal_scores(data);
+    let dimensions = dimensions_table(data);
+    let mut text = match dimensions.is_some() && !data.has_classes() {
+        true => String::new(),
+        false => terminal_scores(data),
+    };
+    if let Some(table) = dimensions {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&table.terminal());
+    }
     if let Some(table) = perturbed_table(data) {
         text.push('\n');
         text.push_str(&table.terminal());

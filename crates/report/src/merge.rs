@@ -56,9 +56,15 @@ pub fn merge(runs: Vec<ReportData>) -> ReportData {
         merged.beside = merged.beside.or(run.beside);
     }
     let scores = &mut merged.scores;
-    let (runs, matrices) = (&scores.runs, &scores.cross);
+    let (runs, matrices, rated) = (&scores.runs, &scores.cross, &scores.dimensions);
     scores.absent.retain(|absent| match &absent.tested_on {
-        None => !runs.iter().any(|run| fills(run, absent)),
+        None => {
+            let is_rated = rated.iter().any(|scores| {
+                (&scores.corpus, &scores.encoder, &scores.partition)
+                    == (&absent.corpus, &absent.encoder, &absent.partition)
+            });
+            !runs.iter().any(|run| fills(run, absent)) && !is_rated
+        }
         Some(on) => !matrices.iter().any(|matrix| {
             matrix.encoder == absent.encoder && matrix.cell(&absent.corpus, on).is_some()
         }),
@@ -170,6 +176,28 @@ fn add_scores(to: &mut ScoresFile, from: ScoresFile, name: &str, conflicts: &mut
         }
         to.cross.push(matrix);
     }
+    let mut dimensions = from.dimensions;
+    for scores in &mut dimensions {
+        let known = to.dimensions.iter().find(|known| {
+            (
+                &known.corpus,
+                &known.encoder,
+                &known.protocol,
+                &known.partition,
+            ) == (
+                &scores.corpus,
+                &scores.encoder,
+                &scores.protocol,
+                &scores.partition,
+            ) && (&known.config, known.fold) == (&scores.config, scores.fold)
+        });
+        if known.is_some_and(|known| known != scores) {
+            let cell = format!("{} with {}", scores.corpus, scores.encoder);
+            conflicts.cells.insert(cell);
+            scores.config = format!("{}, {name}", scores.config);
+        }
+    }
+    add_new(&mut to.dimensions, dimensions, |a, b| a == b);
     add_new(&mut to.comparisons, from.comparisons, |a, b| a == b);
     add_new(&mut to.perturbed, from.perturbed, |a, b| a == b);
     for absent in from.absent {

@@ -197,6 +197,7 @@ fn answer(probe: &Probe, store: &Store, asked: &Predicted) -> Result<Predicted, 
         label: asked.label,
         prediction: most_probable(&log_probabilities),
         log_probabilities,
+        dimensions: Vec::new(),
     })
 }
 

@@ -1,6 +1,7 @@
 use super::cost::Size;
 use super::{Job, JobStage, Part, Task, Work};
 use crate::Experiment;
+use crate::Target;
 use emobox_corpus::Scheme;
 use emobox_files::sha256_bytes;
 use serde_json::{Value, json};
@@ -384,6 +385,9 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
     ]);
     if let (Some(train), Some(epochs)) = (train.as_array_mut(), e.epochs) {
         train.push(json!({ "epochs": epochs }));
+    }
+    if let (Some(train), true) = (train.as_array_mut(), e.target != Target::Classes) {
+        train.push(json!({ "target": e.target }));
     }
     // A GPU's probes differ from the processor's in their last digits.
     if let (Some(train), true) = (train.as_array_mut(), e.probe_devices().are_gpus()) {

@@ -184,6 +184,9 @@ impl ProbeHow {
         if self.epochs.is_some() {
             experiment.epochs = self.epochs;
         }
+        if let Some(target) = self.target {
+            experiment.target = target;
+        }
         if let Some(weighting) = self.class_weighting {
             experiment.class_weighting = weighting;
         }

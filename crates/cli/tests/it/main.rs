@@ -6,6 +6,7 @@ mod cells;
 mod cross;
 mod demo;
 mod device;
+mod dimensions;
 mod discard;
 mod documents;
 mod download;

@@ -47,6 +47,7 @@ fn logits_and_gradients_are_those_of_autograd() {
     let items = LABELS.map(|label| Item {
         key: String::new(),
         label,
+        target: Vec::new(),
         speaker: None,
         role: Role::Train,
     });
@@ -90,9 +91,9 @@ fn logits_and_gradients_are_those_of_autograd() {
             let mut logits = [Vec::new()];
             sweep.forward(&[&weights], &batch, &mut logits).unwrap();
             close(&name, &logits[0], &read(&format!("{name}.logits")));
-            let loss = Loss::new(&[1; 3], ClassWeighting::None, 0.0);
+            let loss = Loss::new(crate::Target::Classes, &[1; 3], ClassWeighting::None, 0.0);
             let mut slopes = [vec![0.0; logits[0].len()]];
-            loss.evaluate(&logits[0], &LABELS, &mut slopes[0]);
+            loss.evaluate(&logits[0], &items.each_ref(), &mut slopes[0]);
             let mut gradient = [vec![f32::NAN; weights.len()]];
             sweep
                 .backward(&[&weights], &batch, &slopes, &mut gradient)

@@ -5,7 +5,7 @@ use crate::dummy::{Dummy, Halves, dummy, short};
 use emobox_gpu::{Gpu, Numbers};
 use emobox_probe::{
     Card, ClassWeighting, Flow, FoldOutcome, FoldTask, Observer, ProbeError, Progress, Protocol,
-    TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
+    Target, TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
 };
 use std::sync::Arc;
 
@@ -203,7 +203,12 @@ fn a_stopped_training_ends_as_an_undisturbed_one_and_on_no_other_device() {
 fn what_a_card_cannot_do_is_refused_by_name() {
     let data = dummy(20);
     let mut halves = Halves::of(&data);
-    let layers = Card::cannot(13).unwrap();
+    let layers = Card::cannot(13, Target::Classes).unwrap();
+    for target in [Target::Votes, Target::Dimensions] {
+        let refused = Card::cannot(1, target).unwrap();
+        assert!(refused.contains(target.name()), "{refused}");
+    }
+    assert!(Card::cannot(1, Target::Classes).is_none());
     assert!(layers.contains("a sum of 13 layers"), "{layers}");
     // Numbers that f16 does not hold, and numbers that are none.
     let error = holding(&data, &data.source(), usize::MAX)

@@ -66,6 +66,7 @@ fn an_epoch_of_the_paper_s_head() {
             .map(|at| Item {
                 key: at.to_string(),
                 label: at / 5 % CLASSES,
+                target: Vec::new(),
                 speaker: None,
                 role: match at % 5 {
                     0..3 => Role::Train,

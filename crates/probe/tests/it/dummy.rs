@@ -28,6 +28,7 @@ pub(crate) fn dummy(count: usize) -> Dummy {
         items.push(Item {
             key: format!("dummy-{at:04}"),
             label,
+            target: Vec::new(),
             speaker: Some(format!("speaker{}", at / 4 % 8)),
             role: if at % 5 == 4 { Role::Test } else { Role::Train },
         });

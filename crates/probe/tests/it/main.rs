@@ -6,4 +6,5 @@ mod dummy;
 mod layers;
 mod protocol_page;
 mod split;
+mod targets;
 mod train;

@@ -36,6 +36,7 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
                 key: format!("k{at:03}"),
                 label,
                 // Speakers of very different sizes.
+                target: Vec::new(),
                 speaker: Some(format!("s{}", speaker * speaker / 9)),
                 role: if role == 0 { Role::Test } else { Role::Train },
             })
@@ -92,6 +93,7 @@ fn balanced(speakers: usize, each: usize) -> Vec<Item> {
         .map(|at| Item {
             key: format!("k{at:03}"),
             label: at % 5,
+            target: Vec::new(),
             speaker: Some(format!("s{}", at / each)),
             role: Role::Train,
         })

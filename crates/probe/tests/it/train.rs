@@ -11,7 +11,7 @@ use emobox_probe::{
 };
 use std::ops::Range;
 
-fn run(
+pub(crate) fn run(
     data: &Dummy,
     protocol: &Protocol,
     options: &TrainOptions,
@@ -38,7 +38,7 @@ fn run_from(
     }
 }
 
-fn threads(threads: usize) -> TrainOptions {
+pub(crate) fn threads(threads: usize) -> TrainOptions {
     TrainOptions {
         threads,
         ..TrainOptions::default()
@@ -195,9 +195,9 @@ fn what_the_recipe_prints_pools_the_epochs_up_to_the_best() {
 }
 
 /// Stops after some epochs, as a crash does after the last save.
-struct StopAt {
-    epoch: usize,
-    saved: Option<Vec<u8>>,
+pub(crate) struct StopAt {
+    pub(crate) epoch: usize,
+    pub(crate) saved: Option<Vec<u8>>,
 }
 
 impl Observer for StopAt {

@@ -101,6 +101,16 @@ fn summary(data: &ReportData) -> String {
             }
         );
     }
+    if !data.has_classes() && !data.scores.dimensions.is_empty() {
+        let rated = &data.scores.dimensions;
+        let encoders: BTreeSet<&str> = rated.iter().map(|s| s.encoder.as_str()).collect();
+        let names: BTreeSet<&str> = rated.iter().map(|s| s.corpus.as_str()).collect();
+        return format!(
+            "{} on {}, dimensions.",
+            count(encoders.len(), "encoder"),
+            corpora(names.len())
+        );
+    }
     let encoders: BTreeSet<&str> = (0..grid.systems.len()).map(|s| grid.encoder(s)).collect();
     let mut text = format!(
         "{} on {}",

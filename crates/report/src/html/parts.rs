@@ -5,8 +5,8 @@ use crate::format::escape;
 use crate::tables::Grid;
 use crate::{
     AuditFindings, Cell, Column, Fact, Metric, ReportData, Table, calibration_table,
-    comparison_table, cross_average_table, cross_pairs_table, cross_table, gender_table,
-    intra_table, perturbed_table, scores_table,
+    comparison_table, cross_average_table, cross_pairs_table, cross_table, dimensions_table,
+    gender_table, intra_table, perturbed_table, scores_table,
 };
 use emobox_score::Oracle;
 use std::fmt::Write;
@@ -37,6 +37,14 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
     let words = |text: &str| text.to_owned();
     let all = [
         ("scores", "Scores", scores_lead(data), scores(data)),
+        (
+            "dimensions",
+            "Dimensions",
+            words(
+                "How well valence, arousal and dominance are told: 100 where every value is right, 0 where nothing is known of them.",
+            ),
+            optional(dimensions_table(data)),
+        ),
         (
             "comparisons",
             "Comparisons",
@@ -175,7 +183,8 @@ fn scores_lead(data: &ReportData) -> String {
 
 /// The grids of the three metrics where there is more than one cell, then every cell with its intervals.
 fn scores(data: &ReportData) -> String {
-    if data.scores.runs.is_empty() && data.is_across_corpora() {
+    let others = data.is_across_corpora() || !data.scores.dimensions.is_empty();
+    if data.scores.runs.is_empty() && others {
         return String::new();
     }
     let grid = Grid::of(data);

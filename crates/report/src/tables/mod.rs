@@ -2,6 +2,7 @@
 
 mod comparison;
 mod cross;
+mod dimensions;
 mod errors;
 mod grid;
 mod groups;
@@ -15,6 +16,7 @@ use emobox_score::Run;
 
 pub use comparison::comparison_table;
 pub use cross::{cross_average_table, cross_pairs_table, cross_table};
+pub use dimensions::{dimensions_csv, dimensions_table};
 pub use errors::errors_table;
 pub(crate) use errors::named;
 pub(crate) use grid::Grid;

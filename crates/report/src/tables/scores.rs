@@ -50,6 +50,7 @@ pub fn scores_table(data: &ReportData) -> Table {
     let mut notes = notes(&runs);
     notes.extend_from_slice(grid.naming.notes());
     notes.extend(column_notes(&runs, &extras));
+    notes.extend(soft_note(&runs));
     if extras.paper {
         notes.push(paper_note());
         let with_figure = runs.iter().copied();
@@ -363,6 +364,25 @@ fn interval_notes(runs: &[&Run]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// How near probabilities are to annotators' votes, where probes learnt from these.
+fn soft_note(runs: &[&Run]) -> Option<String> {
+    let cell = |run: &&Run| {
+        let soft = run.soft?;
+        Some(format!(
+            "{} with {} {:.4} (utterances: {})",
+            run.corpus, run.encoder, soft.jensen_shannon, soft.n
+        ))
+    };
+    let cells: Vec<String> = runs.iter().filter_map(cell).collect();
+    (!cells.is_empty()).then(|| {
+        format!(
+            "Trained on annotators' votes; UA, WA and F1 are of the corpus's own class all the same. Mean Jensen–Shannon divergence \
+             between votes and probabilities in bits, 0 where they are the same, 1 at most: {}.",
+            cells.join(", ")
+        )
+    })
 }
 
 /// Which rows are pooled scores, and why.

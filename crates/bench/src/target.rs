@@ -1,0 +1,123 @@
+//! What of an utterance a probe learns, and what its probes answered.
+
+use crate::evaluate::prediction;
+use crate::{BenchError, CallError, Corpus};
+use emobox_corpus::{DIMENSIONS, Utterance};
+use emobox_probe::{FoldOutcome, Predicted, Target};
+use emobox_score::{Prediction, RatedPrediction};
+use std::collections::BTreeMap;
+
+/// The outputs of a probe on a corpus: its classes, or the dimensions that it has.
+///
+/// # Errors
+/// A corpus without dimensions, or without votes, where these are wanted.
+pub(crate) fn outputs(corpus: &Corpus, target: Target) -> Result<Vec<String>, BenchError> {
+    let manifest = &corpus.manifest;
+    let lacks = |what, how| {
+        BenchError::Call(CallError::NotRated {
+            corpus: corpus.name.clone(),
+            what,
+            target: target.name(),
+            how,
+        })
+    };
+    match target {
+        Target::Classes => Ok(manifest.classes()),
+        Target::Votes if manifest.utterances.iter().all(|u| u.votes.is_empty()) => Err(lacks(
+            "annotators' votes",
+            "they are read of releases that have them, and of columns votes_CLASS of a table",
+        )),
+        Target::Votes => Ok(manifest.classes()),
+        Target::Dimensions => match manifest.dimensions()[..] {
+            [] => Err(lacks(
+                "valence, arousal or dominance",
+                "they are read of releases that have them, and of columns of these names of a table",
+            )),
+            ref names => Ok(names.iter().map(|name| (*name).to_owned()).collect()),
+        },
+    }
+}
+
+/// Whether an utterance can be learnt: of the dimensions of its corpus it must have every one.
+pub(crate) fn is_rated(utterance: &Utterance, target: Target, outputs: &[String]) -> bool {
+    target != Target::Dimensions || learnt(utterance, target, outputs).len() == outputs.len()
+}
+
+/// What a probe learns of an utterance beside its class, output by output.
+pub(crate) fn learnt(utterance: &Utterance, target: Target, outputs: &[String]) -> Vec<f32> {
+    match target {
+        Target::Classes => Vec::new(),
+        Target::Votes => {
+            let votes = |class: &String| utterance.votes.get(class).copied().unwrap_or(0);
+            let all: u32 = outputs.iter().map(votes).sum();
+            let share = |class| (f64::from(votes(class)) / f64::from(all)) as f32;
+            match all {
+                0 => Vec::new(),
+                _ => outputs.iter().map(share).collect(),
+            }
+        }
+        Target::Dimensions => {
+            let values = DIMENSIONS.iter().zip(utterance.dimensions());
+            let wanted = values.filter(|(name, _)| outputs.iter().any(|output| output == *name));
+            wanted
+                .filter_map(|(_, value)| Some(value? as f32))
+                .collect()
+        }
+    }
+}
+
+/// The predictions of every training seed, all folds of each in one list.
+pub(crate) fn by_seed(
+    corpus: &Corpus,
+    outcomes: &[FoldOutcome],
+    seeds: impl Fn(&FoldOutcome) -> Vec<&[Predicted]>,
+) -> Vec<Vec<Prediction>> {
+    let mut lists: Vec<Vec<Prediction>> = Vec::new();
+    for outcome in outcomes {
+        for (seed, items) in seeds(outcome).into_iter().enumerate() {
+            if lists.len() <= seed {
+                lists.push(Vec::new());
+            }
+            lists[seed].extend(items.iter().map(|item| prediction(corpus, outcome, item)));
+        }
+    }
+    lists
+}
+
+/// Puts the annotators' votes to predictions.
+pub(crate) fn add_votes(seeds: &mut [Vec<Prediction>], corpus: &Corpus) {
+    for prediction in seeds.iter_mut().flatten() {
+        if let Some(utterance) = corpus.utterance(&prediction.key) {
+            prediction.votes.clone_from(&utterance.votes);
+        }
+    }
+}
+
+/// The predictions of dimensions of every training seed, all folds of each in one list.
+pub(crate) fn rated_by_seed(
+    corpus: &Corpus,
+    outcomes: &[FoldOutcome],
+) -> Vec<Vec<RatedPrediction>> {
+    let mut lists: Vec<Vec<RatedPrediction>> = Vec::new();
+    for outcome in outcomes {
+        for (seed, selected) in outcome.selected.iter().enumerate() {
+            if lists.len() <= seed {
+                lists.push(Vec::new());
+            }
+            lists[seed].extend(selected.predictions.iter().map(|item| {
+                let side = |side: usize| -> BTreeMap<String, f64> {
+                    let values = item.dimensions.iter().map(|pair| pair[side]);
+                    outcome.classes.iter().cloned().zip(values).collect()
+                };
+                RatedPrediction {
+                    key: item.key.clone(),
+                    fold: outcome.fold,
+                    reference: side(0),
+                    predicted: side(1),
+                    speaker: corpus.utterance(&item.key).and_then(|u| u.speaker.clone()),
+                }
+            }));
+        }
+    }
+    lists
+}

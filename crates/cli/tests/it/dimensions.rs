@@ -1,0 +1,357 @@
+//! Dimensions and votes through the whole program, on tones whose loudness and pitch they are.
+
+use crate::program::{Program, Transcript, tones, wav};
+use serde_json::Value;
+
+/// A tone of this pitch and loudness over a little noise.
+fn tone(number: usize, pitch: f64, loudness: f64) -> Vec<i16> {
+    let mut state = number as u64 + 1;
+    let sample = |i: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let noise = (state >> 40) as f64 / f64::from(1 << 24) - 0.5;
+        let t = i as f64 / 16_000.0;
+        let voice = (t * pitch * std::f64::consts::TAU).sin()
+            + 0.4 * (t * 2.0 * pitch * std::f64::consts::TAU).sin();
+        ((voice * loudness + 0.002 * noise) * 20_000.0) as i16
+    };
+    (0..6400).map(sample).collect()
+}
+
+/// The exit code of a run that left something out.
+const SKIPPED: i32 = 3;
+
+/// Eight speakers with 15 clips each: valence (1 to 7) is the pitch in octaves, arousal the loudness in decibels. Two clips
+/// lack a value, three have no votes.
+fn rated(program: &Program) {
+    let mut table = "path,label,speaker,valence,arousal,votes_high,votes_low,age\n".to_owned();
+    for speaker in 0..8 {
+        for take in 0..15 {
+            let number = speaker * 15 + take;
+            let valence = 1.0 + (number * 37 % 97) as f64 / 96.0 * 6.0;
+            let arousal = 1.0 + (number * 59 % 89) as f64 / 88.0 * 6.0;
+            let pitch = 200.0 * 2f64.powf((valence - 1.0) / 6.0 * 2.5 + 0.02 * speaker as f64);
+            let loudness = 10f64.powf(-((7.0 - arousal) * 5.0) / 20.0);
+            let path = format!("wav/{speaker}_{take}.wav");
+            program.write(&format!("own/{path}"), &wav(&tone(number, pitch, loudness)));
+            let label = if valence > 4.0 { "high" } else { "low" };
+            let high = (valence.round() as u32).saturating_sub(1);
+            let votes = match number % 40 {
+                7 => ",".to_owned(),
+                _ => format!("{high},{}", 6 - high),
+            };
+            let valence = match number {
+                3 | 50 => String::new(),
+                _ => format!("{valence:.3}"),
+            };
+            table += &format!(
+                "{path},{label},s{speaker},{valence},{arousal:.3},{votes},{}\n",
+                20 + take
+            );
+        }
+    }
+    program.write("own/labels.csv", table.as_bytes());
+    program.write("own/dimensions.json", b"{\"scale\": [1, 7]}");
+}
+
+fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
+    let mut call = vec![
+        "bench",
+        "--corpus",
+        "mine=own",
+        "--encoder",
+        "fbank",
+        "--norm",
+        "none",
+    ];
+    call.extend([
+        "--home", "home", "--out", out, "--maps", "none", "--scheme", "speaker",
+    ]);
+    call.extend(["--training-seeds", "2", "--epochs", "60"]);
+    call.extend(more);
+    program.run(&call)
+}
+
+/// A finished benchmark of dimensions in `out`; what lacks a value is skipped, which the exit code says.
+fn dimensions(program: &Program) -> Transcript {
+    rated(program);
+    let told = bench(program, "out", &["--target", "dimensions"]);
+    assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
+    told
+}
+
+#[test]
+fn dimensions_of_a_corpus_of_one_s_own_are_recovered() {
+    let program = Program::new();
+    let told = dimensions(&program);
+    let scores = program.json("out/scores.json");
+    assert!(scores["runs"].as_array().unwrap().is_empty());
+    let all = scores["dimensions"].as_array().unwrap();
+    let headline = all
+        .iter()
+        .find(|scores| scores["headline"] == true)
+        .unwrap();
+    assert_eq!(
+        (&headline["fold"], &headline["n"]),
+        (&"mean".into(), &118.into())
+    );
+    assert!(
+        headline["config"]
+            .as_str()
+            .unwrap()
+            .ends_with(", 60 epochs, dimensions")
+    );
+    assert_eq!(headline["interval"]["method"], "jackknife");
+    let names: Vec<&str> = headline["scores"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|score| {
+            let number = |value: &Value| value.as_f64().unwrap();
+            let ccc = number(&score["ccc"]);
+            assert!(ccc > 0.85, "{score}");
+            let ci = &score["ci"];
+            assert!(
+                number(&ci[0]) < ccc && ccc < number(&ci[1]) && number(&ci[1]) < 1.0,
+                "{score}"
+            );
+            score["dimension"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(names, ["valence", "arousal", "mean"]);
+    assert_eq!(headline["skipped"][0]["count"], 2);
+    // Predictions are in the corpus's scale.
+    let text = std::fs::read_to_string(program.path("out/predictions/mine/fbank.jsonl")).unwrap();
+    assert_eq!(text.lines().count(), 118);
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let predicted = line["predicted"]["arousal"].as_f64().unwrap();
+        assert!((-2.0..10.0).contains(&predicted), "{line}");
+    }
+    for part in [
+        "CCC × 100",
+        "valence",
+        "arousal",
+        "mean",
+        "2 left out, without a value of every dimension",
+    ] {
+        assert!(told.stdout.contains(part), "{part} in {}", told.stdout);
+    }
+    assert!(!told.stdout.contains("UA"), "{}", told.stdout);
+    // Nothing is trained twice, and the experiment file says the same.
+    let file = "target = \"dimensions\"\nnormalisation = \"none\"\nscheme = \"speaker\"\nepochs = 60\n\
+                training_seeds = 2\nmaps = \"none\"\n[[corpus]]\nname = \"mine\"\n[[encoder]]\nname = \"fbank\"\n";
+    program.write("e.toml", file.as_bytes());
+    let again = program.run(&["bench", "e.toml", "--home", "home", "--out", "again"]);
+    assert_eq!(again.code, Some(SKIPPED));
+    assert!(!again.stderr.contains("training"), "{}", again.stderr);
+    assert_eq!(
+        program.json("again/scores.json")["dimensions"],
+        scores["dimensions"]
+    );
+}
+
+#[test]
+fn every_form_of_the_report_has_the_dimensions_and_no_accuracy() {
+    let program = Program::new();
+    dimensions(&program);
+    let page = std::fs::read_to_string(program.path("out/report.html")).unwrap();
+    assert!(
+        page.contains("<section id=\"dimensions\"") && !page.contains("<section id=\"scores\"")
+    );
+    assert!(page.contains("1 encoder on 1 corpus, dimensions."));
+    let report = |form: &str| program.succeed(&["report", "out", form]).stdout;
+    for (form, parts) in [
+        ("--markdown", ["| corpus", "valence", "arousal"]),
+        ("--latex", ["\\begin{tabular}", "valence", "arousal"]),
+        (
+            "--csv",
+            [
+                "corpus,encoder,protocol",
+                "ccc_low",
+                "mine,fbank,strict,speaker",
+            ],
+        ),
+    ] {
+        let text = report(form);
+        for part in parts {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("UA"), "{text}");
+    }
+    assert_eq!(
+        program.succeed(&["report", "out"]).stdout.contains("CCC"),
+        true
+    );
+    // With a run of classes beside it, each has a table of its own.
+    let told = bench(&program, "classes", &[]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let both = program
+        .succeed(&["report", "classes", "out", "--markdown"])
+        .stdout;
+    assert!(both.contains("UA") && both.contains("CCC × 100"), "{both}");
+    // What is of classes refuses dimensions by name.
+    for (call, part) in [
+        (
+            vec!["submit", "out", "--system", "x"],
+            "submissions and leaderboards are of classes",
+        ),
+        (
+            vec!["report", "out", "--mteb", "mteb"],
+            "these forms hold scores of classes",
+        ),
+        (
+            vec![
+                "compare",
+                "out/predictions/mine/fbank.jsonl",
+                "out/predictions/mine/fbank@seed1.jsonl",
+            ],
+            "holds dimensions",
+        ),
+    ] {
+        let told = program.run(&call);
+        assert_ne!(told.code, Some(0));
+        assert!(told.stderr.contains(part), "{part} in {}", told.stderr);
+    }
+}
+
+/// The folder of the first probe that learnt this.
+fn probe(program: &Program, target: &str) -> String {
+    let runs = std::fs::read_dir(program.path("home/runs/mine/fbank")).unwrap();
+    let mut found = runs.flatten().filter(|run| {
+        let text = std::fs::read_to_string(run.path().join("job.json")).unwrap();
+        text.contains(&format!("\"target\": \"{target}\""))
+    });
+    found
+        .next()
+        .unwrap()
+        .path()
+        .join("fold1/probe")
+        .display()
+        .to_string()
+}
+
+#[test]
+fn a_saved_probe_tells_dimensions() {
+    let program = Program::new();
+    dimensions(&program);
+    program.write("loud.wav", &wav(&tone(1, 400.0, 0.9)));
+    program.write("soft.wav", &wav(&tone(2, 400.0, 0.06)));
+    let probe = probe(&program, "dimensions");
+    let told = program
+        .succeed(&["predict", &probe, "loud.wav", "soft.wav", "--json"])
+        .stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let arousal = |at: usize| told[at]["values"][1][1].as_f64().unwrap();
+    assert_eq!(told[0]["values"][1][0], "arousal");
+    assert!(arousal(0) > arousal(1) + 2.0, "{told}");
+    let fit = [
+        "fit",
+        "--corpus",
+        "mine",
+        "--encoder",
+        "fbank",
+        "--home",
+        "home",
+    ];
+    program
+        .run(&[&fit[..], &["--target", "dimensions", "--out", "model"]].concat())
+        .fails_with(2, &["leave out --target dimensions"]);
+}
+
+#[test]
+fn what_cannot_be_learnt_is_refused_and_what_a_card_does_not_train_is_told() {
+    let program = Program::new();
+    rated(&program);
+    let told = bench(
+        &program,
+        "host",
+        &["--target", "dimensions", "--train-device", "host"],
+    );
+    assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("trained on the processor: the kernels of a GPU learn classes; dimensions are trained on the processor alone"),
+        "{}",
+        told.stderr
+    );
+    for (more, part) in [
+        (
+            &["--target", "dimensions", "--layer-curve"][..],
+            "a layer curve is of classes",
+        ),
+        (
+            &["--target", "votes", "--perturb", "noise:10dB"],
+            "what perturbations cost is of classes",
+        ),
+        (
+            &["--target", "dimensions", "--class-weighting", "balanced"],
+            "no classes to weigh",
+        ),
+        (&["--target", "feelings"], "votes"),
+    ] {
+        bench(&program, "no", more).fails_with(2, &[part]);
+    }
+    tones(&program, "plain");
+    for (target, part) in [
+        ("dimensions", "tones has no valence, arousal or dominance"),
+        ("votes", "tones has no annotators' votes"),
+    ] {
+        let call = [
+            "bench",
+            "--corpus",
+            "tones=plain",
+            "--encoder",
+            "fbank",
+            "--home",
+            "home",
+            "--out",
+            "no",
+        ];
+        program
+            .run(&[&call[..], &["--target", target]].concat())
+            .fails_with(2, &[part]);
+    }
+    let table = std::fs::read_to_string(program.path("own/labels.csv")).unwrap();
+    program.write(
+        "own/labels.csv",
+        table.replacen(",1.000,", ",0.5,", 1).as_bytes(),
+    );
+    program
+        .run(&["prepare", "mine", "--raw", "own", "--home", "home"])
+        .fails_with(1, &["line 2", "0.5 is outside of the scale from 1 to 7"]);
+}
+
+#[test]
+fn votes_are_another_protocol_scored_by_class_and_against_the_votes() {
+    let program = Program::new();
+    rated(&program);
+    let told = bench(&program, "hard", &[]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let told = bench(&program, "soft", &["--target", "votes"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stdout.contains("Jensen–Shannon"), "{}", told.stdout);
+    let run = |out: &str| program.json(&format!("{out}/scores.json"))["runs"][0].clone();
+    let (hard, soft) = (run("hard"), run("soft"));
+    assert!(hard["soft"].is_null());
+    assert_eq!((&soft["n"], &soft["soft"]["n"]), (&120.into(), &117.into()));
+    let divergence = soft["soft"]["jensen_shannon"].as_f64().unwrap();
+    assert!((0.0..0.1).contains(&divergence), "{soft}");
+    assert!(soft["ua"].as_f64().unwrap() > 0.8 && soft["ua_ci"].is_array());
+    assert!(soft["config"].as_str().unwrap().ends_with(", votes"));
+    // A leaderboard is of one protocol of hard labels.
+    program.succeed(&["submit", "soft", "--system", "x"]);
+    let home = ["--home", "home"];
+    program
+        .run(
+            &[
+                &["verify", "submission.json", "--training-seeds", "2"],
+                &home[..],
+            ]
+            .concat(),
+        )
+        .fails_with(
+            1,
+            &["other constants than protocol \"strict\" has", "target"],
+        );
+}
