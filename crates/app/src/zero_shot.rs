@@ -1,11 +1,11 @@
 //! A head that comes with a checkpoint on a corpus that this program did not train it on.
 
+use emobox_audio::SampleRate;
 use emobox_bench::{
     BenchError, BenchRun, CallError, Context, Corpus, CorpusChoice, EncoderChoice, Home,
     PrepareHow, Stage, class_of, head_of, heard, load_utterance, open_encoder, prepare_choice,
     scores_file, usual_precision,
 };
-use emobox_audio::SampleRate;
 use emobox_corpus::Utterance;
 use emobox_encoder::{Device, EmotionHead, Encoder};
 use emobox_files::write_atomic_with;

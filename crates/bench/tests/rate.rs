@@ -2,8 +2,8 @@
 
 use emobox_audio::{LoadOptions, Perturbation, SampleRate, load, resample};
 use emobox_bench::{
-    Context, ExtractOptions, Home, Listening, Perturbed, PrepareHow, Silent, StorePrecision,
-    Windows, extract, open_corpus, prepare,
+    Context, ExtractOptions, Home, Perturbed, PrepareHow, Silent, StorePrecision, extract,
+    open_corpus, prepare,
 };
 use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
 use emobox_features::{Normalisation, Store};

@@ -2,7 +2,7 @@
 
 use crate::program::{Program, tones, tones_of_three_shards};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A bench call on 18 tones with a home and an output folder of that name.
 fn call<'a>(corpus: &'a str, home: &'a str, out: &'a str) -> Vec<&'a str> {
@@ -27,12 +27,18 @@ fn scores(program: &Program, out: &str) -> String {
 fn threads_kills_and_repetition_change_nothing() {
     let program = Program::new();
     let corpus = format!("tones={}", tones(&program, "corpus").display());
+    let begun = Instant::now();
     program.succeed(&call(&corpus, "home", "out"));
+    let whole = begun.elapsed();
     let first = scores(&program, "out");
 
+    // The manifest is not even written again.
+    let written = || std::fs::metadata(program.path("home/corpora/tones/manifest.jsonl"));
+    let manifest = written().unwrap().modified().unwrap();
     let again = program.succeed(&call(&corpus, "home", "out"));
     assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
     assert_eq!(scores(&program, "out"), first);
+    assert_eq!(written().unwrap().modified().unwrap(), manifest);
 
     let mut single = call(&corpus, "single-home", "single");
     single.extend(["--threads", "1"]);
@@ -40,17 +46,20 @@ fn threads_kills_and_repetition_change_nothing() {
     assert_eq!(scores(&program, "single"), first);
 
     // `Child::kill` is SIGKILL. The moments cover reading, encoding and training.
-    for milliseconds in [15, 30, 60, 120, 200, 300, 450, 600] {
+    let mut hits = 0;
+    for eighths in 0..8 {
         let mut child = program
             .command(&call(&corpus, "killed-home", "killed"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(milliseconds));
+        std::thread::sleep(whole * (2 * eighths + 1) / 16);
+        hits += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    assert!(hits >= 2, "only {hits} of 8 kills met a run at work");
     program.succeed(&call(&corpus, "killed-home", "killed"));
     assert_eq!(scores(&program, "killed"), first);
 }
