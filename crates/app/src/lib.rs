@@ -21,8 +21,8 @@ pub use download::{
 };
 pub use interchange::{ExportParts, Form, export};
 pub use report::{
-    ReportFormat, compare_files, compare_items, compare_systems, comparison_text, errors_text,
-    render, worst_errors, write_exchange, write_figures,
+    ReportFormat, compare_files, compare_items, comparison_text, errors_text, render, worst_errors,
+    write_exchange, write_figures,
 };
 pub use seal::{SealRequest, open_sealed, seal_corpus};
 pub use serve::ListenPage;

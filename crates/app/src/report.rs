@@ -169,7 +169,7 @@ pub fn compare_files(
 }
 
 /// As [`compare_files`], of predictions in memory: of each system its name and a list for each training seed.
-pub fn compare_systems(
+pub(crate) fn compare_systems(
     corpus: &str,
     systems: &[(String, Vec<Vec<Prediction>>)],
     seed: u64,

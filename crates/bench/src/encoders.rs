@@ -26,7 +26,7 @@ pub fn open_encoder_timed(
 }
 
 /// What an encoder of an experiment is, without reading its weights.
-pub fn describe_encoder(choice: &EncoderChoice) -> Result<Description, BenchError> {
+pub(crate) fn describe_encoder(choice: &EncoderChoice) -> Result<Description, BenchError> {
     Encoder::describe(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
 }
 

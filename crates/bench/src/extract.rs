@@ -14,7 +14,7 @@ use emobox_audio::Perturbation;
 use emobox_audio::SampleRate;
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
-    ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, Store, StoreHeader,
+    ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, StoreHeader,
     StorePlan, StorePrecision, WorkItem,
 };
 use emobox_files::sha256_bytes;
@@ -258,7 +258,7 @@ impl Extracted {
 }
 
 /// The extraction of `corpus` by `encoder` as shards, before any of it is done.
-pub fn plan_extraction(
+pub(crate) fn plan_extraction(
     corpus: &Corpus,
     encoder: &Description,
     options: &ExtractOptions,
@@ -466,15 +466,4 @@ pub(crate) fn matches_audio(corpus: &Corpus, ledger: &Ledger) -> bool {
             .and_then(|utterance| utterance.audio_path(&corpus.root).ok());
         path.is_none_or(|path| !path.exists() || item.audio.holds(&path))
     })
-}
-
-/// The complete store at `dir`, refused when it was made in another way than asked.
-pub fn open_store(
-    corpus: &Corpus,
-    encoder: &Description,
-    dir: &Path,
-    options: &ExtractOptions,
-) -> Result<Store, BenchError> {
-    let plan = plan_extraction(corpus, encoder, options)?;
-    Ok(Store::open(dir, plan.header())?)
 }

@@ -62,7 +62,7 @@ pub use emobox_files::counted;
 pub use emobox_probe::{ClassWeighting, Target};
 pub use emobox_report::{Exchange, PaperSource};
 pub use emobox_score::{Verdict, Verified, repeated};
-pub use encoders::{check_encoder, describe_encoder, open_encoder, pull_encoder, usual_precision};
+pub use encoders::{check_encoder, open_encoder, pull_encoder, usual_precision};
 pub use encoders::{kernel_precision, open_encoder_timed, warn_of_emulation};
 pub use error::{BenchError, ErrorKind};
 pub use errors::embed_audio;
@@ -70,9 +70,7 @@ pub use evaluate::{add_speakers, predictions_in, scores_file};
 pub use evaluate::{evaluate, evaluate_items, evaluate_lists};
 pub use experiment::{CorpusChoice, EncoderChoice, Experiment, check_name};
 pub use extract::load_utterance;
-pub use extract::{
-    DeviceUse, ExtractOptions, Extracted, Perturbed, extract, open_store, plan_extraction,
-};
+pub use extract::{DeviceUse, ExtractOptions, Extracted, Perturbed, extract};
 pub use finished::{read_run, read_runs};
 pub use fit::{Fitted, MODEL_CARD, ONNX, export_model, fit};
 pub use heard::heard;

@@ -37,17 +37,16 @@ pub use balanced::{
 };
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use card_text::cards_markdown;
-pub use custom::CUSTOM_LAYOUT;
 pub use error::{CorpusError, LineProblem, WrongCorpus};
 pub use header::{AudioHeader, HeaderProblem, HeaderReader};
 pub use names::corpus_name;
 pub use partition::{
-    Assignment, CpythonRandom, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule,
-    Scheme, partition, seeded_test_keys, whole_corpus,
+    Assignment, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule, Scheme, partition,
+    seeded_test_keys, whole_corpus,
 };
 pub use prepare::{
-    ChannelChoice, PrepareOptions, Prepared, looks_like, prepare, prepare_any, prepare_any_with,
-    prepare_to, prepare_with,
+    ChannelChoice, PrepareOptions, Prepared, looks_like, prepare, prepare_any_with, prepare_to,
+    prepare_with,
 };
 pub use recipe::{
     Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,

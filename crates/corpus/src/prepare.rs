@@ -84,20 +84,11 @@ pub fn prepare_with(
 }
 
 /// Reads a registered corpus when `name` is one, else the user's own corpus in `source`: a folder as
-/// [`CUSTOM_LAYOUT`](crate::CUSTOM_LAYOUT) says, or a table whose paths are relative to its own folder.
+/// `CUSTOM_LAYOUT` says, or a table whose paths are relative to its own folder.
 ///
 /// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
 /// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
-/// `allow_missing` turns missing files alone into an entry of the report.
-pub fn prepare_any(
-    name: &str,
-    source: &Path,
-    options: &PrepareOptions,
-) -> Result<Prepared, CorpusError> {
-    prepare_any_with(name, source, options, &crate::header::probe)
-}
-
-/// As [`prepare_any`] with another way to read audio headers.
+/// `allow_missing` turns missing files alone into an entry of the report. `read_header` reads the headers of audio files.
 pub fn prepare_any_with(
     name: &str,
     source: &Path,
@@ -118,7 +109,7 @@ pub fn prepare_any_with(
     })
 }
 
-/// As [`prepare_any`] straight into a manifest at `path`: only a part of the utterances is in memory at
+/// As [`prepare_any_with`] straight into a manifest at `path`: only a part of the utterances is in memory at
 /// a time. Returns the folder that every `wav` is relative to. After an error `path` is as it was before.
 pub fn prepare_to(
     name: &str,

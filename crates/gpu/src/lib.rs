@@ -36,7 +36,7 @@ pub use frames::Frames;
 pub use gpu::{Activation, Gpu, Linear, Norm, Outputs};
 pub use host::Host;
 pub use numbers::Numbers;
-pub use ptx::{PTX_OF, source};
+pub use ptx::source;
 pub use rows::Job;
 pub use spans::Spans;
 pub use sweep::{ATTENTION, MOST_CHUNKS, PointState, Pooling, Sweep, SweepShape, Utterance};

@@ -43,7 +43,7 @@ pub use linear::{Epilogue, PackedLinear, Precision, linear};
 pub use mapped_file::MappedFile;
 pub use matmul::matmul;
 pub use matrix::{Element, MatRef, Rows, split_rows};
-pub use norm::{Affine, group_norm, layer_norm, layer_norm_into};
+pub use norm::{Affine, group_norm, layer_norm};
 pub use path::{Path, PathError, active_path, available_paths, bf16_is_native, with_path};
 pub use peak::measured_peak;
 pub use softmax::softmax_rows;

@@ -28,22 +28,6 @@ pub fn layer_norm(x: &mut [f32], dim: usize, affine: Option<Affine<'_>>, eps: f3
     });
 }
 
-/// [`layer_norm`] that leaves `x` as it is.
-///
-/// # Panics
-/// As [`layer_norm`], and if `out` is not as long as `x`.
-pub fn layer_norm_into(
-    x: &[f32],
-    dim: usize,
-    affine: Option<Affine<'_>>,
-    eps: f32,
-    out: &mut [f32],
-) {
-    assert_eq!(x.len(), out.len(), "layer_norm: x and out");
-    out.copy_from_slice(x);
-    layer_norm(out, dim, affine, eps);
-}
-
 /// Normalises each group of channels of `x` `[frame, channel]` over all frames, then applies `affine` by channel.
 ///
 /// `groups == channels` is the first convolution's norm of wav2vec 2.0: every channel over time.

@@ -2,11 +2,12 @@
 
 use super::{Cell, by_seed};
 use crate::evaluate::prediction;
+use crate::extract::plan_extraction;
 use crate::extract::{Beside, Perturbed, extract_on, in_a_path, store_folder};
 use crate::plan::Done;
 use crate::results::seed_file;
 use crate::train::{FoldJob, Jobs, probe_folder};
-use crate::{BenchError, ExtractOptions, KeepFeatures, plan_extraction};
+use crate::{BenchError, ExtractOptions, KeepFeatures};
 use emobox_audio::Perturbation;
 use emobox_features::{Store, StorePlan};
 use emobox_files::{read_json, write_atomic_with, write_json};

@@ -131,7 +131,7 @@ impl CrossOptions {
         let is_needed = !super::has_set(experiment, corpus)
             && !self.pseudo_labels.contains_key(corpus)
             && !is_probe(choice)
-            && !crate::describe_encoder(choice).is_ok_and(|known| known.has_head());
+            && !crate::encoders::describe_encoder(choice).is_ok_and(|known| known.has_head());
         is_needed.then_some(choice)
     }
 

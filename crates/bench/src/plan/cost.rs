@@ -348,7 +348,7 @@ pub(super) struct Shape {
 impl Shape {
     /// From the checkpoint's configuration where it is at hand, else from the zoo. Reads no weight.
     pub(super) fn of(choice: &EncoderChoice) -> Self {
-        if let Ok(known) = crate::describe_encoder(choice) {
+        if let Ok(known) = crate::encoders::describe_encoder(choice) {
             let info = known.info();
             return Self {
                 dim: info.dim,

@@ -57,9 +57,16 @@ fn the_whole_paper_is_planned_from_the_cards() {
 
 /// An experiment on tones that a plan cuts into several tasks a stage.
 fn experiment(program: &Program) -> String {
-    let corpus = tones(program, "corpus");
+    tones(program, "corpus");
+    let mut table = String::from("path,label,speaker\n");
+    for emotion in ["angry", "happy", "sad"] {
+        for speaker in 0..6 {
+            table.push_str(&format!("{emotion}/{speaker}.wav,{emotion},s{speaker}\n"));
+        }
+    }
+    let corpus = program.write("corpus/labels.csv", table.as_bytes());
     let text = format!(
-        "[[corpus]]\nname = \"tones\"\nraw = {:?}\n[[encoder]]\nname = \"fbank\"\n\
+        "scheme = \"speaker\"\n[[corpus]]\nname = \"tones\"\nraw = {:?}\n[[encoder]]\nname = \"fbank\"\n\
          [slurm]\naudio_hours = 0.0005\nsettle_seconds = 0.0\n",
         corpus.display().to_string()
     );
@@ -76,7 +83,7 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
         call.extend(more);
         program.succeed(&call)
     };
-    let raw = program.path("corpus").display().to_string();
+    let raw = program.path("corpus/labels.csv").display().to_string();
     program.succeed(&["prepare", "tones", "--raw", &raw, "--home", "jobs"]);
     let call = ["bench", &file, "--home", "jobs", "--out", "jobs-out"];
     let mut command = program.command(&call);
@@ -91,6 +98,17 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
     program.write(&format!("{folder}/plan.json"), printed.as_bytes());
     let run = |at: usize| program.run(&["job", &folder, &at.to_string()]);
 
+    let folds = || {
+        let runs = program.path("jobs/runs/tones/fbank");
+        let settings = std::fs::read_dir(runs).into_iter().flatten().flatten();
+        let inside = settings.flat_map(|setting| std::fs::read_dir(setting.path()).unwrap());
+        let names = inside.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().starts_with("fold"))
+            .count()
+    };
+    let mut trained = vec![0];
+
     let last = tasks.len() - 1;
     run(last).fails_with(1, &["not finished", "score tones fbank"]);
     for at in 0..tasks.len() {
@@ -98,7 +116,16 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("begins"), "{}", ran.stderr);
         assert!(run(at).stderr.contains("was done already"));
+        if tasks[at]["stage"] == "train" {
+            trained.push(folds());
+        }
     }
+    // Each training task trains folds of its own and no others.
+    assert!(trained.len() > 2, "{trained:?}");
+    assert!(
+        trained.windows(2).all(|pair| pair[0] < pair[1]),
+        "{trained:?}"
+    );
     bench("home", "out", &[]);
     let scores = |out: &str| std::fs::read(program.path(out).join("scores.json")).unwrap();
     assert_eq!(scores("jobs-out"), scores("out"));

@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// What a user's own folder should look like, for messages.
-pub const CUSTOM_LAYOUT: &str = "one of\n  \
+pub(crate) const CUSTOM_LAYOUT: &str = "one of\n  \
     a table labels.csv or labels.tsv with the columns path,label (and, where known, speaker,gender,language,text,split,start,end,channel,key)\n  \
     a manifest.jsonl, ours or a published one\n  \
     a table or shards with the audio inside: Parquet of Hugging Face datasets, WebDataset's tar of audio with json or cls\n  \
@@ -116,7 +116,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Reads the user's own corpus, as [`prepare_any`](crate::prepare_any) says.
+/// Reads the user's own corpus, as [`prepare_any_with`](crate::prepare_any_with) says.
 pub(crate) fn prepare_own(
     name: &str,
     source: &Path,

@@ -3,7 +3,7 @@
 /// The generator is MT19937 (Matsumoto and Nishimura 1998) seeded by `init_by_array`; `below` and `sample` follow the
 /// algorithm of CPython 3's `random.py` (`_randbelow_with_getrandbits`, `sample`).
 #[derive(Debug, Clone)]
-pub struct CpythonRandom {
+pub(super) struct CpythonRandom {
     state: [u32; N],
     next: usize,
 }
@@ -13,7 +13,7 @@ const M: usize = 397;
 
 impl CpythonRandom {
     /// `random.seed(seed)` for a seed below 2³².
-    pub fn new(seed: u32) -> Self {
+    pub(super) fn new(seed: u32) -> Self {
         let mut state = [0; N];
         state[0] = 19_650_218_u32;
         for i in 1..N {
@@ -38,7 +38,7 @@ impl CpythonRandom {
     }
 
     /// The next 32 bits.
-    pub fn next_u32(&mut self) -> u32 {
+    pub(super) fn next_u32(&mut self) -> u32 {
         if self.next == N {
             self.twist();
         }
@@ -60,7 +60,7 @@ impl CpythonRandom {
     }
 
     /// A number below `n`, which must fit 32 bits; 0 for `n` = 0.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         let bits = usize::BITS - n.leading_zeros();
         if n == 0 {
             return 0;
@@ -75,7 +75,7 @@ impl CpythonRandom {
     }
 
     /// `random.sample(range(n), k)` for k ≤ n: distinct indices in drawn order.
-    pub fn sample(&mut self, n: usize, k: usize) -> Vec<usize> {
+    pub(super) fn sample(&mut self, n: usize, k: usize) -> Vec<usize> {
         let k = k.min(n);
         let mut set_size = 21;
         if k > 5 {

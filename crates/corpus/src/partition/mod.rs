@@ -17,7 +17,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub use cpython_random::CpythonRandom;
 pub use published::seeded_test_keys;
 
 /// How a corpus is partitioned.

@@ -1,7 +1,6 @@
+use super::cpython_random::CpythonRandom;
 use super::metadata::{ListedRow, Metadata};
-use super::{
-    Assignment, CpythonRandom, Plan, Role, Rule, Scheme, cross_validation, official, refuse,
-};
+use super::{Assignment, Plan, Role, Rule, Scheme, cross_validation, official, refuse};
 use crate::{CorpusError, Manifest, PublishedFolds, entry};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
