@@ -180,10 +180,14 @@ fn every_form_of_the_report_has_the_dimensions_and_no_accuracy() {
         }
         assert!(!text.contains("UA"), "{text}");
     }
-    assert_eq!(
-        program.succeed(&["report", "out"]).stdout.contains("CCC"),
-        true
-    );
+    assert!(program.succeed(&["report", "out"]).stdout.contains("CCC"));
+    // The predictions alone score the same, of the first training seed.
+    let file = "out/predictions/mine/fbank.jsonl";
+    let alone = program.succeed(&["evaluate", file, "--json"]).stdout;
+    let alone: Value = serde_json::from_str(&alone).unwrap();
+    assert_eq!(alone["dimensions"][0]["n"], 118);
+    let alone = program.succeed(&["evaluate", file]).stdout;
+    assert!(alone.contains("CCC × 100"), "{alone}");
     // With a run of classes beside it, each has a table of its own.
     let told = bench(&program, "classes", &[]);
     assert_eq!(told.code, Some(0), "{}", told.stderr);
@@ -256,7 +260,13 @@ fn a_saved_probe_tells_dimensions() {
         "home",
     ];
     program
-        .run(&[&fit[..], &["--target", "dimensions", "--out", "model"]].concat())
+        .run(
+            &[
+                &fit[..],
+                &["--target", "dimensions", "--out", "model", "model"],
+            ]
+            .concat(),
+        )
         .fails_with(2, &["leave out --target dimensions"]);
 }
 

@@ -58,10 +58,32 @@ fn calls(program: &Program) {
     }
 }
 
+/// Recordings with valence, arousal and votes: six speakers, two classes.
+fn rated(program: &Program) {
+    let mut table = "path,label,speaker,valence,arousal,votes_angry,votes_sad\n".to_owned();
+    for speaker in 0..6 {
+        for take in 0..6 {
+            let class = take % 2;
+            let samples = tone(2 * class, speaker + 4 * take, 0.2);
+            let name = format!("{speaker}-{take}.wav");
+            program.write(&format!("data/rated/{name}"), &wav(&samples));
+            let label = ["angry", "sad"][class];
+            let (valence, arousal) = (2.0 + 0.3 * take as f64, 6.0 - 3.0 * class as f64);
+            table += &format!(
+                "{name},{label},s{speaker},{valence},{arousal},{},{}\n",
+                3 - class * 2,
+                1 + class * 2
+            );
+        }
+    }
+    program.write("data/rated/labels.csv", table.as_bytes());
+}
+
 /// Runs the blocks of a page one after the other, as a reader would type them.
 fn run(name: &str, page: &str) {
     let program = Program::new();
     calls(&program);
+    rated(&program);
     let golden = repository().join("crates/encoder/tests/golden/hubert-fairseq-base.pt");
     std::fs::copy(golden, program.path("data/mine.pt")).unwrap();
     let mut script = String::from("set -euo pipefail\n");
@@ -137,6 +159,11 @@ fn the_page_on_noise_and_rooms_runs_as_written() {
 }
 
 #[test]
+fn the_page_on_dimensions_runs_as_written() {
+    run_page("dimensions.md", 1);
+}
+
+#[test]
 fn no_page_has_blocks_that_no_test_runs() {
     let known = [
         "index.md",
@@ -145,6 +172,7 @@ fn no_page_has_blocks_that_no_test_runs() {
         "own-encoders.md",
         "formats.md",
         "robustness.md",
+        "dimensions.md",
     ];
     for (name, page) in pages() {
         let runs = blocks(&page).iter().any(|(_, runs)| *runs);

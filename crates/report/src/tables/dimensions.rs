@@ -19,6 +19,9 @@ fn names(all: &[&DimensionScores]) -> Vec<String> {
     names
 }
 
+/// The heading of a column that names a row, what stands there, and whether it is shown.
+type Field = (&'static str, fn(&DimensionScores) -> &String, bool);
+
 /// The concordance of each dimension and their mean, a row for each corpus and encoder; none where dimensions were not learnt.
 pub fn dimensions_table(data: &ReportData) -> Option<Table> {
     let all = data.scores.dimensions.iter();
@@ -26,7 +29,7 @@ pub fn dimensions_table(data: &ReportData) -> Option<Table> {
     let first = *rows.first()?;
     let differs =
         |of: fn(&DimensionScores) -> &String| rows.iter().any(|scores| of(scores) != of(first));
-    let fields: [(&str, fn(&DimensionScores) -> &String, bool); 5] = [
+    let fields: [Field; 5] = [
         ("corpus", |s| &s.corpus, true),
         ("encoder", |s| &s.encoder, true),
         ("partition", |s| &s.partition, differs(|s| &s.partition)),
@@ -61,7 +64,7 @@ pub fn dimensions_table(data: &ReportData) -> Option<Table> {
     // Where there are runs too, empty cells stand in the table of these.
     let empty = data.empty_cells().filter(|_| data.scores.runs.is_empty());
     let absent = empty.map(|absent| {
-        let word = |(name, ..): &&(&str, _, bool)| match *name {
+        let word = |(name, ..): &&Field| match *name {
             "corpus" => Cell::text(&absent.corpus),
             "encoder" => Cell::text(&absent.encoder),
             "partition" => Cell::text(&absent.partition),
