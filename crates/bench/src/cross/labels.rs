@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Up to so many speakers each is labelled by a probe of its own; more share five.
+/// Up to this many speakers each get their own probe for labelling; more share five.
 const ONE_A_FOLD: usize = 6;
 /// Folds of larger corpora.
 const FOLDS: usize = 5;
-/// Utterances that are heard before their labels are written down: what a killed run hears again.
+/// Utterances encoded between two saves of their labels: the most that a killed run repeats.
 const PIECE: usize = 64;
 
-/// A class for each utterance from somebody who did not annotate it.
+/// A class for each utterance from a labeller other than the annotators.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PseudoLabels {
     /// Class by key.
@@ -36,7 +36,7 @@ pub(super) struct PseudoLabels {
 }
 
 impl PseudoLabels {
-    /// The labels of a corpus from the file or the labeller that the experiment names; none where it names none.
+    /// The labels of a corpus from the file or the labeller that the experiment names; none if it names none.
     pub(super) fn of(
         shop: &Workshop<'_>,
         corpus: &str,
@@ -61,7 +61,7 @@ impl PseudoLabels {
         by_other_speakers(shop, choice, corpus).map(Some)
     }
 
-    /// One `{"key", "prediction"}` a line, as `--pseudo-labels` reads them.
+    /// One `{"key", "prediction"}` per line, as `--pseudo-labels` reads them.
     pub(super) fn write(&self, path: &Path) -> Result<(), BenchError> {
         write_atomic_with(path, |out| {
             for (key, prediction) in &self.by_key {
@@ -74,7 +74,7 @@ impl PseudoLabels {
     }
 }
 
-/// A saved probe on its encoder.
+/// A saved probe with its encoder.
 fn by_probe(
     shop: &Workshop<'_>,
     choice: &EncoderChoice,
@@ -101,7 +101,7 @@ fn by_probe(
     Ok(PseudoLabels { by_key, maker })
 }
 
-/// An encoder with an emotion head of its own, as emotion2vec+.
+/// An encoder with its own emotion head, such as emotion2vec+.
 fn by_its_head(
     shop: &Workshop<'_>,
     choice: &EncoderChoice,
@@ -120,8 +120,8 @@ fn by_its_head(
     })
 }
 
-/// Labels every utterance of the classes that take part, on all cores. What was heard is written down piece by piece:
-/// a killed run goes on from there, and a finished one is found again.
+/// Labels every utterance of the participating classes, on all cores. Results are saved piece by piece:
+/// a killed run resumes from there, and a finished one is reused.
 fn heard(
     shop: &Workshop<'_>,
     corpus: &str,
@@ -202,15 +202,15 @@ fn by_head(encoder: &Encoder, samples: &[f32]) -> Result<String, BenchError> {
     Ok(head.labels().get(best).cloned().unwrap_or_default())
 }
 
-/// A labeller's word as the corpora spell it: `生气/angry` is `Angry`, `fearful` is `Fear`.
+/// A labeller's class name in the spelling of the corpora: `生气/angry` is `Angry`, `fearful` is `Fear`.
 fn spelled_as_ours(word: &str, classes: &BTreeMap<String, String>) -> String {
     let ours = class_of(word, classes.keys().chain(classes.values()));
     let bare = || word.rsplit('/').next().unwrap_or(word).trim().to_owned();
     ours.cloned().unwrap_or_else(bare)
 }
 
-/// Each utterance is labelled by a probe that has not heard its speaker (its text, where fewer than three speakers are
-/// known), over all classes of the corpus.
+/// Each utterance is labelled by a probe that was not trained on its speaker (or on its text, if fewer than three speakers
+/// are known), over all classes of the corpus.
 fn by_other_speakers(
     shop: &Workshop<'_>,
     choice: &EncoderChoice,
@@ -227,7 +227,7 @@ fn by_other_speakers(
     })?;
     let mut by_key = BTreeMap::new();
     for outcome in &outcomes {
-        // One seed labels: a vote of several would be another labeller.
+        // One seed labels: a vote of several would be a different labeller.
         for item in outcome.selected.iter().take(1).flat_map(|s| &s.predictions) {
             let line = prediction(corpus, outcome, item);
             by_key.insert(line.key, line.prediction);
