@@ -1,7 +1,7 @@
 use emobox_probe::FoldOutcome;
 use emobox_score::{AsPublished, FoldName, Run};
 
-/// Puts what the published recipe would have printed beside the scores of one configuration: of each fold, and their mean on
+/// Adds to the scores of one configuration what the published recipe would have printed: for each fold, and their mean on
 /// the mean and the pooled run. With several training seeds it is the mean over them. Outcomes of protocols without an oracle
 /// have none.
 pub(crate) fn set_as_published(runs: &mut [Run], outcomes: &[FoldOutcome]) {

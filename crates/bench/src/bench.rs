@@ -9,11 +9,11 @@ use emobox_files::{DirLock, FileError};
 use std::path::Path;
 
 /// From raw audio to the table: prepares, splits, extracts, trains, scores, and writes
-/// `scores.json`, `predictions/` and `report.html` to `out`. What an earlier run has finished is
-/// found, not made again; a cell that cannot be done stays empty with its reason.
+/// `scores.json`, `predictions/` and `report.html` to `out`. Work that an earlier run finished is
+/// reused; a cell that fails stays empty with its reason.
 ///
 /// # Errors
-/// [`BenchError::NothingScored`] where every cell stays empty; a full disk, Ctrl-C, a wrong call.
+/// [`BenchError::NothingScored`] if every cell stays empty; a full disk, Ctrl-C, a wrong call.
 pub fn bench(
     home: &Home,
     experiment: &Experiment,
@@ -31,8 +31,8 @@ pub fn bench(
 /// Encodes every corpus of an experiment with every encoder, or a share of the work; `memory` is
 /// [`ExtractOptions::memory`](crate::ExtractOptions::memory).
 ///
-/// Takes no lock: several processes and machines may work on one home, each on the shards that no
-/// other has in hand.
+/// Takes no lock: several processes and machines may work on one home, each on shards that no
+/// other is working on.
 pub fn extract_all(
     home: &Home,
     experiment: &Experiment,
@@ -61,7 +61,7 @@ pub fn extract_all(
     Ok(all)
 }
 
-/// Trains on features that are already there, and scores. Nothing is encoded.
+/// Trains on existing features, and scores. Nothing is encoded.
 pub fn train_all(
     home: &Home,
     experiment: &Experiment,
@@ -103,15 +103,15 @@ pub fn demo(
             path: None,
         }],
         partition_seed: seed,
-        // It shows that the pipeline works; three trainings would show it no better.
+        // The demo shows that the pipeline works; three seeds would add nothing.
         training_seeds: 1,
         ..Experiment::default()
     };
     bench(home, &experiment, out, context)
 }
 
-/// One run at a time trains in a home; a second one waits and says so. Results do not depend on it:
-/// every file is whole or absent, whoever writes it.
+/// Only one run at a time trains in a home; a second one waits and says so. Results do not depend on it:
+/// every file is complete or absent, whoever writes it.
 pub(crate) fn lock(home: &Home, context: Context<'_>) -> Result<DirLock, BenchError> {
     Ok(DirLock::acquire(home.root(), || {
         context.progress.note(&format!(
@@ -121,7 +121,7 @@ pub(crate) fn lock(home: &Home, context: Context<'_>) -> Result<DirLock, BenchEr
     })?)
 }
 
-/// An output folder that cannot be written is found before hours of work, not after.
+/// Detects an output folder that cannot be written before hours of work, not after.
 pub(crate) fn check_writable(out: &Path) -> Result<(), BenchError> {
     std::fs::create_dir_all(out).map_err(|e| FileError::io("create folder", out, e))?;
     let probe = out.join(format!(".emobox-{}.tmp", std::process::id()));

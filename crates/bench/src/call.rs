@@ -1,30 +1,30 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a call, before anything was done.
+/// What is wrong with a call; nothing has been done yet.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// A value that is not of the form that its option takes.
+    /// A value that does not have the format its option takes.
     #[error("{what} {given}: expected {expected}")]
     Value {
         /// The option or setting.
         what: String,
-        /// The value, as it was given.
+        /// The value as given.
         given: String,
-        /// The form.
+        /// The expected format.
         expected: String,
     },
-    /// A name of something that is not there.
+    /// The name of something that does not exist.
     #[error("{of} has no {what} {name:?}: there are {}", known.join(", "))]
     Unknown {
-        /// What was asked.
+        /// What was asked for.
         of: String,
         /// The kind of thing.
         what: String,
         /// Its name.
         name: String,
-        /// The names that there are.
+        /// The existing names.
         known: Vec<String>,
     },
     /// The same thing twice in a list.
@@ -35,15 +35,15 @@ pub enum CallError {
         /// Its name.
         name: String,
     },
-    /// Nothing is named where something is needed.
+    /// Nothing is given where something is needed.
     #[error("no {what} is named: {how}")]
     Nothing {
         /// What is needed.
         what: &'static str,
-        /// How it is named.
+        /// How to name it.
         how: &'static str,
     },
-    /// A name that no folder can have.
+    /// A name that cannot be a folder name.
     #[error(
         "{0:?} cannot be the name of a corpus or encoder: use letters, digits, '.', '_', '-', '+'"
     )]
@@ -51,15 +51,15 @@ pub enum CallError {
     /// Choices that exclude each other; says which, and what to choose instead.
     #[error("{0}")]
     Contradiction(String),
-    /// A file or folder that would be written over.
+    /// A file or folder that would be overwritten.
     #[error("{} is there already: {advice}", path.display())]
     Taken {
         /// The file or folder.
         path: PathBuf,
-        /// Why it stays, and what to name instead.
+        /// Why it is kept, and what to name instead.
         advice: &'static str,
     },
-    /// A file or folder that is something else than what was asked for.
+    /// A file or folder that is not what was asked for.
     #[error("{} {problem}", path.display())]
     Other {
         /// The file or folder.
@@ -67,7 +67,7 @@ pub enum CallError {
         /// What it is or lacks, and what to name instead.
         problem: String,
     },
-    /// An encoder that is on the hub and not on this machine.
+    /// An encoder that is on the hub but not on this machine.
     #[error("{0} is not on this machine: `emobox encoders pull {0}` fetches it")]
     Away(String),
     /// An encoder without weights.
@@ -79,14 +79,14 @@ pub enum CallError {
          wav2vec 2.0 family and of conformers, audEERING's models and SpeechBrain's IEMOCAP pipeline; `emobox fit` trains one"
     )]
     NoHead(String),
-    /// A head that answers another question.
+    /// A head that predicts something else.
     #[error(
         "the head of {encoder} tells values of {}, no classes: `emobox predict --encoder` shows them", dimensions.join(", ")
     )]
     HeadOfDimensions {
         /// The encoder.
         encoder: String,
-        /// What its head tells.
+        /// What its head predicts.
         dimensions: Vec<String>,
     },
     /// Corpora, or a corpus and a head, that have too few classes in common.
@@ -103,10 +103,10 @@ pub enum CallError {
         /// Why its own probes cannot.
         reason: String,
     },
-    /// A list of items that is no balanced set of the corpus.
+    /// A list of items that is not a balanced set of the corpus.
     #[error("balanced set: {0}")]
     BalancedSet(String),
-    /// A corpus without what probes are to learn.
+    /// A corpus that lacks the targets probes are to learn.
     #[error(
         "{corpus} has no {what} in its manifest, which --target {target} learns: {how}. A corpus that an earlier version prepared \
          is read again by `emobox prepare {corpus} --raw DIR`"
@@ -121,7 +121,7 @@ pub enum CallError {
         /// Where it comes from.
         how: &'static str,
     },
-    /// Predictions that are not of the corpus.
+    /// Predictions that do not belong to the corpus.
     #[error("{file}: {problem}")]
     Predictions {
         /// The file or list.
@@ -129,7 +129,7 @@ pub enum CallError {
         /// The first item that does not fit.
         problem: String,
     },
-    /// An experiment that was given to no cluster, or taken off it.
+    /// An experiment that was not submitted to a cluster, or was cancelled.
     #[error("{0}: start it with --executor slurm")]
     NotOnCluster(String),
     /// A port of this machine that is in use or forbidden.
@@ -142,7 +142,7 @@ pub enum CallError {
         /// The system's reason.
         reason: String,
     },
-    /// A recording that is longer than the page hears.
+    /// A recording that is longer than the page accepts.
     #[error(
         "the clip takes {seconds:.0} s; up to {longest:.0} s are heard here, `emobox predict --window SECONDS` hears any"
     )]

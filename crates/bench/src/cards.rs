@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Trainings at once on a GPU: the steps of one leave it idle in between.
+/// Trainings that run at once on a GPU: the steps of one leave it partly idle.
 const AT_ONCE: usize = 4;
 
-/// Devices with nothing on them yet.
+/// Devices with nothing uploaded yet.
 pub(crate) type OpenCards = Rc<[(Device, Card)]>;
 
-/// The devices that train, open for as long as a run lasts.
+/// The training devices, open for the duration of a run.
 pub(crate) fn open_cards(devices: &Devices) -> Result<Vec<(Device, Card)>, BenchError> {
     let open = |&device: &Device| {
         let gpu = device.gpu().map_err(BenchError::TrainDevice)?;
@@ -24,7 +24,7 @@ pub(crate) fn open_cards(devices: &Devices) -> Result<Vec<(Device, Card)>, Bench
     devices.all().iter().map(open).collect()
 }
 
-/// Brings to the open devices once what the jobs read, and returns a line of work for each training that may run at once.
+/// Uploads once to the open devices what the jobs read, and returns a stream of work for each training that may run at once.
 pub(crate) fn lines_of_work(
     open: &[(Device, Card)],
     jobs: &[&FoldJob<'_>],

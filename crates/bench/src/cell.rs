@@ -1,4 +1,4 @@
-//! A corpus under an encoder: encoded, trained, scored, and its features thrown away where nobody wants them.
+//! A corpus with an encoder: encoded, trained, scored, and its features deleted if they are not to be kept.
 
 mod perturbed;
 mod rated;
@@ -31,10 +31,10 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// What a configuration says last where a GPU trained the probes, before its kind.
+/// Last word of a configuration whose probes a GPU trained, before the kind of GPU.
 pub const TRAINED_ON: &str = ", trained on ";
 
-/// A corpus under an encoder.
+/// A corpus with an encoder.
 pub(crate) struct Cell<'a> {
     shop: &'a Workshop<'a>,
     pub(crate) corpus: Rc<Corpus>,
@@ -42,9 +42,9 @@ pub(crate) struct Cell<'a> {
     pub(crate) encoder: Rc<Description>,
     plan: StorePlan,
     protocol: Protocol,
-    /// Where the features lie; other ways to make them, other folders.
+    /// The folder of the features; features made in other ways have other folders.
     folder: PathBuf,
-    /// How the corpus is cut.
+    /// How the corpus is partitioned.
     scheme: Scheme,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct CellRecord {
     pub(crate) corpus: String,
     pub(crate) encoder: String,
     pub(crate) runs: Vec<Run>,
-    /// In place of the runs where dimensions were learnt.
+    /// Replaces the runs if dimensions were learnt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) dimensions: Vec<DimensionScores>,
     pub(crate) training: Vec<Training>,
@@ -95,7 +95,7 @@ impl<'a> Cell<'a> {
             choice: shop.choice(encoder)?,
             encoder: description,
             scheme: shop.experiment.schemes.first(),
-            // Layers are summed where there are several.
+            // Layers are summed if there are several.
             protocol: Protocol {
                 layer_sum: plan.header().layers.len() > 1,
                 ..shop.protocol.clone()
@@ -106,7 +106,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// The same under one of the experiment's schemes; the first of them without it.
+    /// The same under one of the experiment's schemes; without a scheme, the first of them.
     pub(crate) fn under(self, scheme: Scheme) -> Self {
         Self { scheme, ..self }
     }
@@ -115,10 +115,10 @@ impl<'a> Cell<'a> {
         &self.encoder.info().name
     }
 
-    /// Encodes a share of the utterances and remembers how fast it went.
+    /// Encodes a share of the utterances and records the speed.
     ///
     /// # Errors
-    /// [`BenchError::NoFeatures`] where too little is left to train on.
+    /// [`BenchError::NoFeatures`] if too little is left to train on.
     pub(crate) fn extract(&self, share: Option<Share>) -> Result<Extracted, BenchError> {
         let extracted = self.encode(share)?;
         match extracted.trouble() {
@@ -127,7 +127,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The same, whatever is left.
+    /// The same, however much is left.
     pub(crate) fn encode(&self, share: Option<Share>) -> Result<Extracted, BenchError> {
         let encoders = self.shop.encoders(self.name())?;
         let begun = std::time::Instant::now();
@@ -150,7 +150,7 @@ impl<'a> Cell<'a> {
         )?;
         let all: f64 = self.corpus.seconds();
         let devices = self.shop.devices();
-        // The cores of a GPU's machine are not what limits it.
+        // On a machine with GPUs, the CPU cores are not the bottleneck.
         let workers = match devices.are_gpus() {
             true => devices.all().len(),
             false => rayon::current_num_threads(),
@@ -166,7 +166,7 @@ impl<'a> Cell<'a> {
         Ok(extracted)
     }
 
-    /// What the extraction of a share reads and makes; nothing that lasts where the features are held in memory.
+    /// What the extraction of a share reads and writes; nothing on disk if the features are held in memory.
     pub(crate) fn extracted(&self, share: Share) -> Option<Done> {
         self.shop.held(&self.folder).is_none().then(|| Done {
             inputs: self.inputs(),
@@ -179,7 +179,7 @@ impl<'a> Cell<'a> {
         vec![home.manifest(corpus), home.prepare_report(corpus)]
     }
 
-    /// From which audio the features are, or were before they were thrown away.
+    /// The audio that the features were made from, even if they have been deleted.
     pub(crate) fn ledgers(&self) -> Result<Ledgers, BenchError> {
         Ledgers::read(&self.folder, &self.plan).ok_or_else(|| BenchError::NotExtracted {
             corpus: self.corpus.name.clone(),
@@ -213,7 +213,7 @@ impl<'a> Cell<'a> {
         then(jobs(assignment, &runs)?)
     }
 
-    /// Trains folds that are not trained yet, and returns the outcomes of all that were asked for.
+    /// Trains folds that are not trained yet, and returns the outcomes of all requested folds.
     pub(crate) fn train_folds(
         &self,
         wanted: &[&FoldJob<'_>],
@@ -249,7 +249,7 @@ impl<'a> Cell<'a> {
         Ok(trained.outcomes)
     }
 
-    /// The kind of GPU that the probes are trained on; else why on the processor, where a GPU was asked for.
+    /// The kind of GPU that the probes are trained on; otherwise why they are trained on the CPU although a GPU was requested.
     fn trained_on(&self) -> Result<&'static str, Option<String>> {
         let devices = self.shop.train_devices();
         let header = self.plan.header();
@@ -304,7 +304,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// What a share of the folds reads and makes, where all of it is trained already on this audio; found without the
+    /// What a share of the folds reads and writes, if all of it is already trained on this audio; found without the
     /// features.
     pub(crate) fn trained(&self, share: Share) -> Option<Done> {
         let unchanged = self.plan.shards().iter().all(|shard| {
@@ -322,7 +322,7 @@ impl<'a> Cell<'a> {
         found.ok().flatten()
     }
 
-    /// Whether everything that features are for is made for every scheme; a scheme that cannot cut this corpus has nothing.
+    /// Whether everything that features are needed for is done for every scheme; a scheme that cannot partition this corpus needs nothing.
     fn is_trained(&self) -> bool {
         self.shop.experiment.schemes.iter().all(|scheme| {
             let Ok(split) = self.shop.split(&self.corpus, scheme) else {
@@ -335,7 +335,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// Whether a share of the folds is trained, with the layer curve and the maps that are asked for.
+    /// Whether a share of the folds is trained, with the requested layer curve and maps.
     fn has_all(&self, jobs: &Jobs<'_>, share: Share, is: impl Fn(&FoldJob<'_>) -> bool) -> bool {
         let experiment = self.shop.experiment;
         let maps =
@@ -366,7 +366,7 @@ impl<'a> Cell<'a> {
         jobs.folder.join(format!("maps-{kind}.json"))
     }
 
-    /// A fold that nobody could train or judge is found before the others are trained.
+    /// Detects a fold that cannot be trained or scored before the others are trained.
     fn check_parts(&self, jobs: &Jobs<'_>) -> Result<(), BenchError> {
         for job in &jobs.jobs {
             for (role, part) in [(Role::Train, "training"), (Role::Test, "test")] {
@@ -515,13 +515,13 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Where the record of the cell lies in the folder of its probes.
+    /// The record of the cell in the folder of its probes.
     fn record_path(&self, folder: &Path) -> PathBuf {
         let seed = self.shop.experiment.partition_seed;
         folder.join(format!("cell-{}-seed{seed}.json", self.scheme))
     }
 
-    /// What tells this configuration from others of the same encoder.
+    /// What distinguishes this configuration from others of the same encoder.
     fn config(&self) -> String {
         let header = self.plan.header();
         let layers: Vec<String> = header.layers.iter().map(usize::to_string).collect();
@@ -556,7 +556,7 @@ impl<'a> Cell<'a> {
         text
     }
 
-    /// Digests of what the scores were made from.
+    /// Digests of the inputs of the scores.
     fn sources(&self, split: &Split) -> Result<Vec<Source>, BenchError> {
         let source = |kind: &str, name: &str, digest: &str| Source {
             kind: kind.to_owned(),

@@ -1,4 +1,4 @@
-//! Looking before leaping: everything that can be known of an experiment before anything is encoded.
+//! The check before a run: finds out all that can be known of an experiment before anything is encoded.
 
 use crate::cross::{check_classes, class_map};
 use crate::disk::{DiskForecast, free_space};
@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Something that will leave cells of the table empty, or stop the run.
+/// A problem that will leave cells of the table empty, or stop the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// A corpus, an encoder, `shared classes`, `device` or `disk`.
@@ -23,14 +23,14 @@ pub struct Finding {
     pub problem: String,
 }
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checked {
     /// All findings: corpora in their order, then encoders, then the disk.
     pub findings: Vec<Finding>,
     /// Corpora that were left out on request.
     pub left_out: Vec<String>,
-    /// Bytes of features that lie on the disk at once.
+    /// The most bytes of features that are on disk at once.
     pub needed: f64,
     /// Bytes that are free.
     pub free: Option<u64>,
@@ -63,7 +63,7 @@ impl Checked {
         text
     }
 
-    /// Whether a run can begin: there is room for the features, the devices are there, and corpora that are compared share
+    /// Whether a run can begin: there is disk space for the features, the devices exist, and corpora that are compared share
     /// classes.
     pub(crate) fn may_begin(&self) -> Result<(), BenchError> {
         let stops = |finding: &Finding| {
@@ -83,8 +83,8 @@ const DISK: &str = "disk";
 const CLASSES: &str = "shared classes";
 const DEVICE: &str = "device";
 
-/// Prepares the corpora, cuts them, decodes an utterance of each of their formats, reads the encoders' configurations
-/// and compares the disk that is needed with what is free. Encodes nothing.
+/// Prepares and partitions the corpora, decodes an utterance of each of their formats, reads the encoders' configurations
+/// and compares the required disk space with the free space. Encodes nothing.
 pub fn check(
     home: &Home,
     experiment: &Experiment,
@@ -184,7 +184,7 @@ pub(crate) fn check_prepared(
     })
 }
 
-/// What is wrong with a corpus that is prepared: its partitions, and formats that cannot be decoded.
+/// Problems of a prepared corpus: its partitions, and formats that cannot be decoded.
 fn problems_of(
     plan: &Plan,
     home: &Home,
@@ -214,7 +214,7 @@ fn problems_of(
     problems
 }
 
-/// Why a device cannot be used that open jobs of the plan want.
+/// Why a device that unfinished jobs of the plan need cannot be used.
 fn absent_device(plan: &Plan, shop: &Workshop<'_>, states: &States) -> Option<String> {
     let open = |stage| {
         let mut jobs = plan.stage(stage);
@@ -231,7 +231,7 @@ fn absent_device(plan: &Plan, shop: &Workshop<'_>, states: &States) -> Option<St
             _ => None,
         })
         .collect();
-    // Looking for a driver takes a moment, and most runs want none.
+    // Searching for a driver takes a moment, and most runs do not need one.
     let highest = cards.into_iter().max()?;
     let found = emobox_encoder::gpu_report();
     let why = match (&found.driver, &found.cublaslt, found.cards.len()) {
@@ -244,7 +244,7 @@ fn absent_device(plan: &Plan, shop: &Workshop<'_>, states: &States) -> Option<St
     Some(format!("device `cuda:{highest}` is not available: {why}"))
 }
 
-/// The forecast of the cells that are still to be encoded, but for those that stay in so many bytes of memory.
+/// The forecast for the cells that are still to be encoded, except those that fit into this many bytes of memory.
 fn still_needed(plan: &Plan, states: &States, memory: usize) -> f64 {
     let open = |at: usize| *states.get(at) == JobState::Open;
     let forecast = DiskForecast::of_jobs(plan, open);
@@ -260,7 +260,7 @@ fn needs_audio(plan: &Plan, states: &States, corpus: &str) -> bool {
         .any(|(at, job)| job.work.corpus() == Some(corpus) && *states.get(at) == JobState::Open)
 }
 
-/// Decodes the first utterance of each kind of file (by its ending and its number of channels), as extraction would.
+/// Decodes the first utterance of each kind of file (by extension and number of channels), as extraction would.
 fn unreadable_formats(corpus: &Corpus) -> Vec<String> {
     let mut kinds: BTreeMap<(String, u32), &emobox_corpus::Utterance> = BTreeMap::new();
     for utterance in &corpus.manifest.utterances {
@@ -275,7 +275,7 @@ fn unreadable_formats(corpus: &Corpus) -> Vec<String> {
         .into_par_iter()
         .filter_map(
             |utterance| match load_utterance(corpus, utterance, SampleRate::SPEECH) {
-                // What is wrong with single files is no finding; what is missing around them is.
+                // A defect in a single file is not a finding; something missing around the files is.
                 Err(error) if error.may_pass() => Some(error.to_string()),
                 _ => None,
             },

@@ -1,4 +1,4 @@
-//! Choices by name: one place that turns a name into a value and back, for options, experiment files and Python.
+//! Named choices: one place that turns a name into a value and back, for options, experiment files and Python.
 
 use crate::{BenchError, CallError};
 use emobox_corpus::Scheme;
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// A setting with a fixed list of values.
 pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
-    /// What is chosen, for messages.
+    /// The name of the setting, for messages.
     const WHAT: &'static str;
-    /// Every value with its name and a sentence on it, the default first.
+    /// Every value with its name and a sentence about it, the default first.
     const ALL: &'static [(Self, &'static str, &'static str)];
 
     /// The name of this value.
@@ -216,7 +216,7 @@ impl Choice for Maps {
     ];
 }
 
-/// Values that are written as their text: layers, devices.
+/// Values that are written as text: layers, devices.
 pub(crate) mod as_text {
     use serde::{Deserialize, Deserializer, Serializer};
     use std::fmt::Display;
@@ -239,7 +239,7 @@ pub(crate) mod as_text {
     }
 }
 
-/// The same where there may be none.
+/// The same for an optional value.
 pub(crate) mod as_text_or_none {
     use serde::{Deserializer, Serializer};
     use std::fmt::Display;

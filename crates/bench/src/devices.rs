@@ -25,7 +25,7 @@ impl Devices {
     /// The NVIDIA cards of these indices.
     ///
     /// # Errors
-    /// A wrong call where there is none, or one twice.
+    /// A wrong call if there is none, or one is given twice.
     pub fn cards(indices: &[usize]) -> Result<Self, BenchError> {
         Self::of(indices.iter().map(|&index| Device::Cuda(index)).collect())
     }
@@ -57,7 +57,7 @@ impl Devices {
         &self.0
     }
 
-    /// The first: where a single one does.
+    /// The first, for work that a single device does.
     pub fn first(&self) -> Device {
         self.0[0]
     }
@@ -67,7 +67,7 @@ impl Devices {
         self.first() != Device::Cpu
     }
 
-    /// The cards of a cluster's task that was given so many, where nothing but `cuda` was asked for: a task sees its own, from 0 on.
+    /// The cards of a cluster task that was given this many, if only `cuda` was asked for: a task sees its own cards, numbered from 0.
     pub(crate) fn given(&self, gpus: Option<u32>) -> Self {
         match (&self.0[..], gpus) {
             ([Device::Cuda(0)], Some(count)) if count > 1 => {

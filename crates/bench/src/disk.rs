@@ -1,4 +1,4 @@
-//! What a home takes on the disk, what a plan will take, and what can go.
+//! Disk use of a home, disk use of a plan, and what can be deleted.
 
 use crate::held::discards_cell_by_cell;
 use crate::lists::align;
@@ -16,17 +16,17 @@ use walkdir::WalkDir;
 pub struct DiskForecast {
     /// By corpus and encoder.
     pub cells: Vec<(String, String, f64)>,
-    /// How much of it lies on the disk at once.
+    /// The most bytes that are on disk at once.
     pub at_once: f64,
 }
 
 impl DiskForecast {
-    /// By the sizes that the plan was estimated with.
+    /// From the sizes that the plan was estimated with.
     pub fn of(plan: &Plan) -> Self {
         Self::of_jobs(plan, |_| true)
     }
 
-    /// Of some of the extraction jobs.
+    /// For some of the extraction jobs.
     pub(crate) fn of_jobs(plan: &Plan, wanted: impl Fn(usize) -> bool) -> Self {
         let mut cells: BTreeMap<(String, String), f64> = BTreeMap::new();
         let perturbed = plan.stage(JobStage::Perturb);
@@ -55,16 +55,16 @@ impl DiskForecast {
     }
 }
 
-/// Bytes that are free where `path` is or will be.
+/// Free bytes on the disk where `path` is or will be.
 pub(crate) fn free_space(path: &Path) -> Option<u64> {
     let there = path.ancestors().find(|folder| folder.exists())?;
     fs4::available_space(there).ok()
 }
 
-/// What lies in a home.
+/// The contents of a home.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Usage {
-    /// Bytes below each folder of the home, and of each corpus and encoder where a folder is cut so: `features`,
+    /// Bytes below each folder of the home, and for `features` also of each corpus and encoder: `features`,
     /// `features/emodb/wavlm-base`.
     pub folders: Vec<(String, u64)>,
     /// Bytes of everything.
@@ -88,7 +88,7 @@ impl Usage {
     }
 }
 
-/// Adds up what a home takes.
+/// Adds up the disk use of a home.
 pub fn disk_usage(home: &Home) -> Usage {
     let mut folders: BTreeMap<String, u64> = BTreeMap::new();
     let mut all = 0;
@@ -134,7 +134,7 @@ pub struct Removable {
     pub bytes: u64,
 }
 
-/// The table of what would go.
+/// The table of what would be deleted.
 pub fn removable_text(items: &[Removable]) -> String {
     let mut rows = vec![["GB", "what", "why nothing is lost"].map(str::to_owned)];
     for item in items {
@@ -149,8 +149,8 @@ pub fn removable_text(items: &[Removable]) -> String {
     align(&rows, 3)
 }
 
-/// What can go from a home: features whose folds are all trained, stores of older formats, what killed runs were
-/// writing. Manifests, probes, predictions and scores stay.
+/// What can be deleted from a home: features whose folds are all trained, stores in older formats, partial files of killed
+/// runs. Manifests, probes, predictions and scores stay.
 pub fn removable(home: &Home) -> Result<Vec<Removable>, BenchError> {
     let mut items = Vec::new();
     for store in folders_below(&home.root().join("features"), 2)? {
@@ -220,7 +220,7 @@ pub fn remove(items: &[Removable]) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// Whether some training on these features has all of its folds, and none has begun and is not finished.
+/// Whether some training on these features has all of its folds, and none is unfinished.
 fn is_trained(runs: &Path, identity: &serde_json::Value) -> Result<bool, BenchError> {
     let mut trained = false;
     for folder in folders_below(runs, 1)? {
@@ -243,7 +243,7 @@ fn is_trained(runs: &Path, identity: &serde_json::Value) -> Result<bool, BenchEr
     Ok(trained)
 }
 
-/// Whether some probes have been asked under a perturbation.
+/// Whether some probes have been tested under a perturbation.
 fn is_perturbed(runs: &Path, identity: &str) -> Result<bool, BenchError> {
     for folder in folders_below(runs, 1)? {
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();

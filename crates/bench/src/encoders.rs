@@ -25,17 +25,17 @@ pub fn open_encoder_timed(
     open(choice, precision, device, true)
 }
 
-/// What an encoder of an experiment is, without reading its weights.
+/// Describes an encoder of an experiment without reading its weights.
 pub(crate) fn describe_encoder(choice: &EncoderChoice) -> Result<Description, BenchError> {
     Encoder::describe(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
 }
 
-/// Where the weights of an encoder lie; none for one without.
+/// The location of an encoder's weights; none for one without.
 pub(crate) fn checkpoint_of(choice: &EncoderChoice) -> Result<Option<PathBuf>, BenchError> {
     Encoder::place(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
 }
 
-/// Says so where `precision` costs time on this machine instead of saving it.
+/// Warns if `precision` costs time on this machine instead of saving it.
 pub fn warn_of_emulation(precision: ComputePrecision, device: Device, context: Context<'_>) {
     if precision == ComputePrecision::Bf16
         && device == Device::Cpu
@@ -49,7 +49,7 @@ pub fn warn_of_emulation(precision: ComputePrecision, device: Device, context: C
     }
 }
 
-/// In what an encoder computes on a device when nothing else is said: bf16 on a GPU, f32 elsewhere.
+/// The default arithmetic on a device: bf16 on a GPU, f32 elsewhere.
 pub fn usual_precision(device: Device) -> ComputePrecision {
     match device {
         Device::Cuda(_) => ComputePrecision::Bf16,
@@ -90,15 +90,15 @@ fn open(
     Encoder::open(&source(choice), &options).map_err(|e| BenchError::encoder(&choice.name, e))
 }
 
-/// What a local checkpoint folder or file holds, and what is missing.
+/// What a local checkpoint folder or file contains, and what is missing.
 pub fn check_encoder(path: &Path) -> Result<FolderReport, BenchError> {
     check_dir(path).map_err(|e| BenchError::encoder(&path.display().to_string(), e))
 }
 
 impl EncoderChoice {
-    /// The encoder that words name: a name of the zoo or the hub's name of its repository, whatever the case; `NAME=PATH`; the path of a
-    /// checkpoint; or any `organisation/name` of the hub, with `@revision` behind it or without. What lies in the hub's cache is found
-    /// there; what does not keeps its slash, and [`Experiment::fetch_encoders`](crate::Experiment::fetch_encoders) fetches it.
+    /// The encoder that a text names: a name of the zoo or the hub's name of its repository, in any case; `NAME=PATH`; the path of a
+    /// checkpoint; or any `organisation/name` of the hub, optionally with `@revision`. A checkpoint in the hub's cache is found
+    /// there; any other keeps its slash, and [`Experiment::fetch_encoders`](crate::Experiment::fetch_encoders) fetches it.
     pub fn named(words: &str) -> Self {
         if let Some((name, path)) = words.split_once('=') {
             return Self {
@@ -137,7 +137,7 @@ impl EncoderChoice {
         }
     }
 
-    /// Whether it is named by the hub and was not fetched yet.
+    /// Whether it is named as on the hub and not fetched yet.
     pub(crate) fn is_away(&self) -> bool {
         self.path.is_none() && on_the_hub(&self.name).is_some()
     }
@@ -197,7 +197,7 @@ fn built_in(name: &str) -> BenchError {
     BenchError::Call(CallError::BuiltIn(name.to_string()))
 }
 
-/// One stage a file, in bytes.
+/// One stage per file, in bytes.
 struct PullBar<'a> {
     context: Context<'a>,
     file: Option<String>,

@@ -4,13 +4,13 @@ use emobox_encoder::EncoderError;
 use emobox_probe::ProbeError;
 use std::path::PathBuf;
 
-/// Work that could not be done, with the subject it concerns.
+/// Work that failed, with the subject it concerns.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The call itself is wrong; nothing was done.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// An experiment file that is not one.
+    /// An experiment file that is not valid.
     #[error("experiment file {}: {problem}", path.display())]
     Experiment {
         /// The file.
@@ -21,7 +21,7 @@ pub enum BenchError {
     /// An experiment file that cannot be read.
     #[error(transparent)]
     ExperimentFile(emobox_files::FileError),
-    /// A corpus that was asked for by name alone and is not prepared in this home.
+    /// A corpus that was given by name alone and is not prepared in this home.
     #[error(
         "corpus {corpus} is not prepared in {}: run `emobox prepare {corpus} --raw DIR` first (bench, extract and train also take its raw release as --corpus {corpus}=DIR)",
         home.display()
@@ -32,7 +32,7 @@ pub enum BenchError {
         /// The working folder.
         home: PathBuf,
     },
-    /// A raw release that is not where it was said to be.
+    /// A raw release that is not at the given place.
     #[error(
         "the raw folder of {corpus} is not there: {}{}",
         raw.display(),
@@ -58,7 +58,7 @@ pub enum BenchError {
         /// The first of them and why.
         first: String,
     },
-    /// A corpus some of whose audio files cannot be read now, for a reason outside them.
+    /// A corpus some of whose audio files cannot be read now, for a reason outside the files.
     #[error("{files} audio files of {corpus} cannot be read now, the first is {first}")]
     NotNow {
         /// The corpus.
@@ -68,15 +68,15 @@ pub enum BenchError {
         /// The first of them and why.
         first: String,
     },
-    /// No cell of an experiment could be done.
+    /// No cell of an experiment succeeded.
     #[error("{}", nothing(reasons))]
     NothingScored {
         /// Each reason with the first cell or corpus that has it.
         reasons: Vec<(String, String)>,
-        /// Whether another call is needed, rather than other work.
+        /// Whether the call must change, rather than the work.
         wrong_call: bool,
     },
-    /// Less disk than the features of an experiment take.
+    /// Too little disk space for the features of an experiment.
     #[error("{0}")]
     TooLittleDisk(String),
     /// A device that an experiment names and this machine does not have.
@@ -85,7 +85,7 @@ pub enum BenchError {
     /// A state that the program itself rules out.
     #[error("a fault of the program itself: {0}; please report it")]
     Internal(&'static str),
-    /// A submission whose scores do not stand.
+    /// A submission whose scores do not verify.
     #[error("{} is refused:\n{}", file.display(), lines(reasons))]
     Refused {
         /// The submission.
@@ -93,7 +93,7 @@ pub enum BenchError {
         /// Every reason.
         reasons: Vec<emobox_score::Refusal>,
     },
-    /// A submission whose predictions did not come out when it was trained again.
+    /// A submission whose predictions differ when it is trained again.
     #[error("{} is not reproduced:\n{}", file.display(), lines(reasons))]
     NotReproduced {
         /// The submission.
@@ -104,7 +104,7 @@ pub enum BenchError {
     /// Ctrl-C.
     #[error("stopped; the same command goes on from here")]
     Interrupted,
-    /// Ctrl-C, and what was begun is taken away again.
+    /// Ctrl-C, and what was begun is deleted again.
     #[error("stopped; nothing of {} is left, the same command begins again", .0.display())]
     Undone(PathBuf),
     /// No randomness.
@@ -147,7 +147,7 @@ pub enum BenchError {
     /// Unpacking a corpus.
     #[error(transparent)]
     Unpack(emobox_fetch::UnpackError),
-    /// What was unpacked is not the content that the address stands for.
+    /// The unpacked content is not the content that the address stands for.
     #[error(
         "{} is not what was published: git tree expected {expected}, got {found}; it was thrown away", folder.display()
     )]
@@ -174,7 +174,7 @@ pub enum BenchError {
         count: usize,
         /// Utterances of the corpus.
         of: usize,
-        /// The reason of the first that has the most frequent one.
+        /// The most frequent reason, as given by the first utterance that has it.
         first: String,
         /// How many have that reason.
         same: usize,
@@ -191,7 +191,7 @@ pub enum BenchError {
         /// The encoder.
         encoder: String,
     },
-    /// A fold that cannot be trained or judged.
+    /// A fold that cannot be trained or scored.
     #[error("fold {fold} of {corpus} with {encoder} has no {part} utterance; {why}")]
     EmptyPart {
         /// The corpus.
@@ -214,10 +214,10 @@ pub enum BenchError {
     /// Predictions and scores.
     #[error(transparent)]
     Score(#[from] emobox_score::ScoreError),
-    /// What is done to audio before it is encoded.
+    /// Perturbation of audio before it is encoded.
     #[error(transparent)]
     Perturb(#[from] emobox_audio::PerturbError),
-    /// Test utterances that an encoder cannot hear once they are perturbed.
+    /// Perturbed test utterances that an encoder cannot process.
     #[error(
         "{encoder} cannot hear {count} perturbed test utterances of {corpus}, the first is {first}"
     )]
@@ -231,7 +231,7 @@ pub enum BenchError {
         /// The first of them and why.
         first: String,
     },
-    /// A job of a plan whose inputs are not there.
+    /// A job of a plan whose inputs do not exist.
     #[error("job {job} reads what these make, and they are not finished: {needs}")]
     NotReady {
         /// The job.
@@ -300,7 +300,7 @@ impl BenchError {
         }
     }
 
-    /// Whether another try may go well: the reason lies outside the data and the call.
+    /// Whether a retry may succeed: the reason lies outside the data and the call.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::File(error) => error.may_pass(),
@@ -321,7 +321,7 @@ impl BenchError {
         file.is_disk_full()
     }
 
-    /// What kind of error this is; it alone decides the exit code.
+    /// The kind of error; it alone determines the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Interrupted | Self::Left | Self::Undone(_) => ErrorKind::Interrupted,
@@ -362,7 +362,7 @@ impl BenchError {
     }
 }
 
-/// Whose matter an error is.
+/// Who can act on an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
@@ -370,6 +370,6 @@ pub enum ErrorKind {
     WrongCall,
     /// The work's: data, files, the machine.
     Failed,
-    /// Nobody's: the user stopped it, and the same command goes on.
+    /// Nobody's: the user stopped it, and the same command resumes.
     Interrupted,
 }

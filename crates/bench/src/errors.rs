@@ -1,4 +1,4 @@
-//! What was taken for another class, to be heard: in the record of a cell, and as audio inside a page.
+//! Misclassified utterances with their audio: in the record of a cell, and embedded in a page.
 
 use crate::extract::load_speech;
 use crate::{BenchError, BenchRun, Corpus};
@@ -69,13 +69,13 @@ fn clip(corpus: &Corpus, utterance: &Utterance) -> Option<Clip> {
     })
 }
 
-/// As browsers write a path.
+/// A path as browsers write it.
 fn with_slashes(path: &Path) -> String {
     path.to_string_lossy()
         .replace(std::path::MAIN_SEPARATOR, "/")
 }
 
-/// Maps that can be coloured by what is said and by what became of each utterance in the test parts of a partition.
+/// Maps that can be coloured by text and by the outcome of each utterance in the test parts of a partition.
 pub(crate) fn colour_maps(
     maps: &mut [UtteranceMap],
     corpus: &Corpus,
@@ -99,21 +99,21 @@ pub(crate) fn colour_maps(
                 None => "not tested",
             })
         });
-        // Sentences that nobody repeats are no groups.
+        // Sentences that only one utterance has are not groups.
         if texts.len() * 4 <= utterances.len() {
             map.colour_by("text", |key| corpus.utterance(key)?.text.as_deref());
         }
     }
 }
 
-/// Bytes of a second of embedded audio before it is written as text: 16 kHz, 16 bits.
+/// Bytes per second of embedded audio before it is encoded as text: 16 kHz, 16 bits.
 const SECOND: f64 = 32_000.0;
 
-/// Puts the audio of errors into a page, the most confident of each list before the second ones, up to `most` bytes of the page. Returns how many
-/// recordings there are, of how many.
+/// Embeds the audio of errors in a page, the most confident of each list before the second ones, up to `most` bytes of the page. Returns
+/// the number of embedded recordings and of all recordings.
 ///
 /// # Errors
-/// A corpus that is not where it was, or a file of it that cannot be read.
+/// A corpus that has moved, or a file of it that cannot be read.
 pub fn embed_audio(run: &mut BenchRun, most: u64) -> Result<(usize, usize), BenchError> {
     let lists = &run.data().errors;
     let longest = lists.iter().map(|list| list.rows.len()).max().unwrap_or(0);

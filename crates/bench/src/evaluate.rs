@@ -12,9 +12,9 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::Path;
 
-/// Scores a predictions file of any origin.
+/// Scores a predictions file from any source.
 ///
-/// With a manifest, intervals are drawn over its speakers and the classes are all of the manifest's;
+/// With a manifest, intervals are computed over its speakers and the classes are all of the manifest's;
 /// without one, over utterances and the classes that occur.
 pub fn evaluate(
     predictions: &Path,
@@ -48,7 +48,7 @@ fn evaluate_rated(
     Ok(BenchRun::of(ReportData::new(name, scores)))
 }
 
-/// The lines of a `predictions.jsonl` of dimensions; none where its first line is one of classes.
+/// The lines of a `predictions.jsonl` of dimensions; none if its first line is one of classes.
 fn rated_predictions_in(path: &Path) -> Result<Option<Vec<RatedPrediction>>, BenchError> {
     let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
     let mut items = Vec::new();
@@ -90,7 +90,7 @@ pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
 /// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.
 ///
 /// # Errors
-/// Keys that are missing, extra or doubled, all of them.
+/// Keys that are missing, extra or duplicated, all of them.
 pub fn evaluate_lists(
     predictions: &Path,
     labels: &Path,
@@ -107,7 +107,7 @@ pub fn evaluate_lists(
     evaluate_items(&name, items, manifest.as_ref(), seed)
 }
 
-/// As [`evaluate`], of predictions in memory; `name` stands for the file in messages.
+/// Like [`evaluate`], for predictions in memory; `name` stands for the file in messages.
 pub fn evaluate_items(
     name: &str,
     mut items: Vec<Prediction>,
@@ -140,7 +140,7 @@ pub fn evaluate_items(
     Ok(BenchRun::of(ReportData::new(name, scores)))
 }
 
-/// How predictions of any origin are named in tables: after their file.
+/// The name of predictions from any source in tables: that of their file.
 fn given(name: &str) -> RunLabels {
     let none = || "–".to_owned();
     RunLabels {
@@ -190,7 +190,7 @@ pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
     }
 }
 
-/// Speakers of the manifest, where a prediction names none.
+/// Fills in speakers from the manifest if a prediction names none.
 pub fn add_speakers(items: &mut [Prediction], manifest: &Manifest) {
     let speakers: HashMap<&str, Option<&String>> = manifest
         .utterances
@@ -204,7 +204,7 @@ pub fn add_speakers(items: &mut [Prediction], manifest: &Manifest) {
     }
 }
 
-/// Predictions of utterances that the manifest does not have, or under another label, are refused.
+/// Refuses predictions for utterances that the manifest does not have, or has under another label.
 fn check_keys(items: &[Prediction], manifest: &Manifest, name: &str) -> Result<(), BenchError> {
     let labels: HashMap<&str, &str> = manifest
         .utterances

@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Training seeds of an experiment that names no number: one cannot rank systems, three show how far they scatter.
+/// Training seeds of an experiment that gives no number: one cannot rank systems, three show how much they vary.
 const TRAINING_SEEDS: usize = 3;
 
-/// More than this many training seeds is a slip of the finger.
+/// More training seeds than this are a typing error.
 const MOST_SEEDS: usize = 100;
 
-/// What to compute: corpora × encoders under one probe protocol and one partition scheme or several.
+/// What to compute: corpora × encoders under one probe protocol and one or more partition schemes.
 ///
 /// The same value comes from an experiment file and from `--corpus`/`--encoder` on the command line.
 ///
@@ -38,7 +38,7 @@ const MOST_SEEDS: usize = 100;
 /// [[corpus]]
 /// name = "mine"
 /// raw = "/data/mine/clips.csv"
-/// columns = { path = "clip", label = "feeling" }  # where names do not tell
+/// columns = { path = "clip", label = "feeling" }  # if the names are unknown
 /// channel = "mix"                                 # or a number from 1
 ///
 /// [[encoder]]
@@ -63,31 +63,31 @@ pub struct Experiment {
     /// The probe protocol: `strict` or `paper`.
     #[serde(default)]
     pub protocol: ProtocolName,
-    /// Seed of the partitions; it also draws the validation part and the order of the batches.
+    /// Seed of the partitions; also the seed of the validation part and of the batch order.
     #[serde(default, alias = "seed")]
     pub partition_seed: u64,
-    /// How many trainings of each fold, from the initial weights of the seeds 0, 1, …; they are trained together.
+    /// Number of trainings per fold, with initial weights from the seeds 0, 1, …; they are trained together.
     #[serde(default = "training_seeds")]
     pub training_seeds: usize,
     /// A copy of the published metadata folder, for the scheme `published`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<PathBuf>,
-    /// Go on with the files that are there when a corpus is incomplete.
+    /// Continue with the existing files if a corpus is incomplete.
     #[serde(default)]
     pub allow_missing: bool,
-    /// Take published labels and speakers even where they are known to be wrong.
+    /// Use published labels and speakers even if they are known to be wrong.
     #[serde(default)]
     pub as_published: bool,
     /// Arithmetic of the encoder: `f32`, `bf16`, or on a GPU `f16`. [default: `f32`, on a GPU `bf16`]
     #[serde(default)]
     pub precision: ComputePrecision,
-    /// Numbers of stored features: `f16` or `f32`.
+    /// Precision of stored features: `f16` or `f32`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub store_precision: StorePrecision,
     /// Where the encoder computes: `cpu`, `cuda`, `cuda:N`, or on several GPUs, `cuda:0,1`.
     #[serde(default, with = "as_text")]
     pub device: Devices,
-    /// Where probes are trained; where encoders compute without it.
+    /// Where probes are trained; if not given, where encoders compute.
     #[serde(
         default,
         with = "as_text_or_none",
@@ -100,43 +100,43 @@ pub struct Experiment {
     /// Layer normalisation of the features before the probe: over the `utterance`, each `frame`, or `none`.
     #[serde(default)]
     pub normalisation: Normalisation,
-    /// The probe's head by name; the protocol's own without it.
+    /// The probe's head by name; if not given, the protocol's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
-    /// How often the training part is gone through; the protocol's 100 without it. A tenth of them are warm-up.
+    /// Number of epochs; if not given, the protocol's 100. A tenth of them are warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
     /// What probes learn: `classes`, `votes` (what annotators said, as a distribution), or `dimensions`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub target: Target,
-    /// What classes weigh in the training loss: `none`, or `balanced` for as much of each.
+    /// Class weights in the training loss: `none`, or `balanced` for equal total weight per class.
     #[serde(default, skip_serializing_if = "is_default")]
     pub class_weighting: ClassWeighting,
     /// Strength of logit adjustment by the classes' shares in training: 0 is off, 1 the usual.
     #[serde(default, skip_serializing_if = "is_default")]
     pub logit_adjustment: f64,
-    /// Also train a small probe on every layer, to see which one carries emotion.
+    /// Also train a small probe on every layer, to see which layer carries emotion.
     #[serde(default)]
     pub layer_curve: bool,
-    /// With which head that is: `pooled`, or `own` for the table's own.
+    /// The head for that: `pooled`, or `own` for the table's own.
     #[serde(default, skip_serializing_if = "is_default")]
     pub layer_curve_head: LayerHead,
-    /// What becomes of the features of a cell once its folds are trained: `keep` or `discard`.
+    /// What happens to the features of a cell once its folds are trained: `keep` or `discard`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub features: KeepFeatures,
     /// Which maps of the utterances are drawn: `pca`, `tsne` or `none`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub maps: Maps,
-    /// What is done to the audio of the test parts, to see what each costs: `"noise:10dB,reverb:small"`.
+    /// The perturbations of the test parts, to measure the loss for each: `"noise:10dB,reverb:small"`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub perturb: Perturbations,
-    /// Leave out corpora whose raw folder is not there, instead of failing their cells.
+    /// Leave out corpora whose raw folder does not exist, instead of failing their cells.
     #[serde(default, skip_serializing_if = "is_default")]
     pub skip_absent: bool,
     /// Train on each corpus and test on the balanced sets of the others, instead of folds within a corpus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross: Option<CrossOptions>,
-    /// How a Slurm cluster runs it; one machine does not read it.
+    /// Settings for a Slurm cluster; ignored on a single machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slurm: Option<SlurmOptions>,
 }
@@ -145,24 +145,24 @@ pub struct Experiment {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorpusChoice {
-    /// A registered corpus, or any other name for a corpus of one's own.
+    /// A registered corpus, or any other name for your own corpus.
     pub name: String,
-    /// The raw release (or one's own table or folders); absent when it is already prepared.
+    /// The raw release (or your own table or folders); absent if it is already prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<PathBuf>,
     /// The channel of every file: `mix`, or a number from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// Columns of a table of one's own by what they hold: `{ path = "file", label = "emotion" }`.
+    /// Columns of your own table by content: `{ path = "file", label = "emotion" }`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
-    /// A corpus of one's own, whatever its name and files look like, with labels and speakers right as written.
+    /// Your own corpus, whatever its name and files look like, with labels and speakers correct as written.
     #[serde(default, skip_serializing_if = "is_default")]
     pub custom: bool,
 }
 
 impl CorpusChoice {
-    /// How it is read, where its files leave it open.
+    /// How to read it, where its files leave that open.
     pub fn reading(&self) -> Reading {
         Reading {
             channel: self.channel.clone(),
@@ -238,7 +238,7 @@ impl Experiment {
             path: path.to_owned(),
             problem: e.to_string(),
         })?;
-        // A GPU's usual numbers are others than the CPU's.
+        // The default precision on a GPU differs from that of the CPU.
         let says =
             |key: &str| toml::from_str::<toml::Table>(text).is_ok_and(|t| t.contains_key(key));
         if !says("precision") {
@@ -252,10 +252,10 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// Gives registered corpora the names that they are kept under, however they were written: `RAVDESS`, `CREMA-D`.
+    /// Gives registered corpora their canonical names, however they were written: `RAVDESS`, `CREMA-D`.
     pub fn settle_names(&mut self) {
         for choice in &mut self.corpora {
-            // A name that is refused is refused where the corpus is prepared.
+            // A refused name is refused where the corpus is prepared.
             if let Ok(name) = corpus_name(&choice.name, choice.custom) {
                 choice.name = name;
             }
@@ -267,10 +267,10 @@ impl Experiment {
         }
     }
 
-    /// Fetches the encoders that are named as the hub names them and are not on this machine.
+    /// Fetches the encoders that are named as on the hub and are not on this machine.
     ///
     /// # Errors
-    /// What keeps a checkpoint from being fetched.
+    /// The reason why a checkpoint cannot be fetched.
     pub fn fetch_encoders(&mut self, context: crate::Context<'_>) -> Result<(), BenchError> {
         for choice in &mut self.encoders {
             if choice.is_away() {
@@ -300,7 +300,7 @@ impl Experiment {
             .chain(cross)
     }
 
-    /// The protocol with the experiment's own choices in it.
+    /// The protocol with the experiment's own settings applied.
     pub fn resolved_protocol(&self) -> Result<Protocol, BenchError> {
         let mut protocol = match self.protocol {
             ProtocolName::Strict => Protocol::strict(),
@@ -328,14 +328,14 @@ impl Experiment {
         self.train_device.as_ref().unwrap_or(&self.device)
     }
 
-    /// Every corpus to train on with every other to test on.
+    /// Every pair of a training corpus and another test corpus.
     pub(crate) fn pairs_of_corpora(&self) -> impl Iterator<Item = (&str, &str)> {
         let names = || self.corpora.iter().map(|choice| choice.name.as_str());
         let others = move |train| names().filter(move |test| *test != train);
         names().flat_map(move |train| others(train).map(move |test| (train, test)))
     }
 
-    /// Whether more than one hidden state is asked for; an encoder that has only one keeps one all the same.
+    /// Whether more than one hidden state is requested; an encoder that has only one still keeps only one.
     fn keeps_several_layers(&self) -> bool {
         match &self.layers {
             LayerSelection::Last => false,

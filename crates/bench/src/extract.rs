@@ -25,50 +25,50 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Raised whenever the same audio gives other stored numbers than before.
+/// Raised whenever the same audio gives different stored numbers.
 const REVISION: u32 = 1;
 
-/// How long a run waits before it looks again at shards that another process is making.
+/// The interval between checks for shards that another process is making.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How features are made beyond the choice of encoder.
+/// How features are made, apart from the choice of encoder.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExtractOptions {
-    /// Which hidden states to keep the frames of.
+    /// The hidden states whose frames are kept.
     pub layers: LayerSelection,
-    /// Numbers on disk.
+    /// Precision on disk.
     pub precision: StorePrecision,
     /// Arithmetic of the encoder.
     pub compute: ComputePrecision,
-    /// What is done to the frames before they are stored.
+    /// Normalisation of the frames before they are stored.
     pub normalisation: Normalisation,
-    /// Which part of the work is ours; none means all of it.
+    /// Which part of the work this process does; none means all of it.
     pub share: Option<Share>,
     /// Keep the mean and standard deviation over frames of every hidden state, for layer curves.
     pub statistics: bool,
-    /// Bytes of the machine's memory that the utterances in hand may take beside the encoder's weights; none means half of
-    /// what is free at the start. One that needs more is encoded alone.
+    /// Bytes of memory that the utterances being processed may take in addition to the encoder's weights; none means half of
+    /// what is free at the start. An utterance that needs more is encoded alone.
     pub memory: Option<usize>,
-    /// Make shards without claiming them: no file is locked, and who works on the same shard writes the
+    /// Make shards without claiming them: no file is locked, and processes that work on the same shard write the
     /// same bytes. For file systems whose locks outlive the machine that took them.
     pub without_claims: bool,
-    /// What is done to the audio before the encoder hears it.
+    /// The perturbation of the audio before it is encoded.
     pub perturbed: Option<Perturbed>,
 }
 
-/// Audio that is perturbed before it is encoded, of some utterances.
+/// Perturbation of the audio of some utterances before it is encoded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Perturbed {
-    /// What is done to it.
+    /// The perturbation.
     pub perturbation: Perturbation,
     /// [`Perturbation::identity`].
     pub identity: String,
-    /// The utterances that are wanted.
+    /// The requested utterances.
     pub keys: Arc<BTreeSet<String>>,
 }
 
 impl Perturbed {
-    /// Part of a folder's name: other utterances, or another version of the program that does it, make another store.
+    /// Part of a folder's name: other utterances, or another version of the perturbing program, make another store.
     fn variant(&self) -> String {
         let name = in_a_path(&self.perturbation);
         let all = serde_json::json!([self.identity, *self.keys]);
@@ -82,7 +82,7 @@ pub(crate) fn in_a_path(perturbation: &Perturbation) -> String {
     perturbation.to_string().replace([':', '@'], "-")
 }
 
-/// Where the features of a corpus under an encoder lie.
+/// The folder of the features of a corpus with an encoder.
 pub(crate) fn store_folder(
     home: &Home,
     corpus: &str,
@@ -94,7 +94,7 @@ pub(crate) fn store_folder(
 }
 
 impl ExtractOptions {
-    /// The same as far as they concern an encoder: one without products computes in f32 whatever is asked.
+    /// The same as far as it concerns an encoder: one without matrix products always computes in f32.
     pub(crate) fn of(&self, encoder: &Description) -> Self {
         let mut options = self.clone();
         if !encoder.has_products() {
@@ -103,7 +103,7 @@ impl ExtractOptions {
         options
     }
 
-    /// What tells a store apart from the default one, for its folder's name; empty for the default.
+    /// What distinguishes a store from the default one, for its folder's name; empty for the default.
     pub(crate) fn variant(&self) -> String {
         let mut text = String::new();
         if self.layers != LayerSelection::Last {
@@ -128,7 +128,7 @@ impl ExtractOptions {
     }
 }
 
-/// What an extraction did.
+/// The result of an extraction.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct Extracted {
     /// The corpus.
@@ -139,18 +139,18 @@ pub struct Extracted {
     pub utterances: usize,
     /// Utterances encoded by this call.
     pub encoded: usize,
-    /// Utterances without features because of what is in their files, and why.
+    /// Utterances without features because of their files' contents, and why.
     pub failed: Vec<(String, String)>,
-    /// Utterances that could not be read now, and why: a missing program or file, a permission. They are tried
-    /// again at every call.
+    /// Utterances that could not be read now, and why: a missing program or file, a permission. They are retried
+    /// at every call.
     pub unreadable: Vec<(String, String)>,
-    /// Utterances that are longer than what the encoder hears: their features are those of the beginning.
+    /// Utterances that are longer than the encoder's input: their features cover only the beginning.
     pub cut: Vec<String>,
-    /// Shards of the store that are there now.
+    /// Existing shards of the store.
     pub shards: usize,
-    /// Shards that the complete store has.
+    /// Number of shards in the complete store.
     pub all_shards: usize,
-    /// Utterances of this call whose decoded audio was still held from the encoder before (on GPUs).
+    /// Utterances of this call whose decoded audio was still held from the previous encoder (on GPUs).
     #[serde(skip_serializing_if = "is_zero")]
     pub from_memory: usize,
     /// How busy each GPU was; empty on the CPU.
@@ -171,11 +171,11 @@ fn is_zero(count: &usize) -> bool {
 pub struct DeviceUse {
     /// Batches that it encoded.
     pub batches: usize,
-    /// Batches that did not fit its memory and were halved.
+    /// Batches that did not fit its memory and were split in half.
     pub halved: usize,
     /// Utterances that it encoded.
     pub utterances: usize,
-    /// Seconds in which it had a batch at hand, copies from and to it included.
+    /// Seconds in which it had a batch to work on, including copies to and from it.
     pub busy_seconds: f64,
     /// Seconds of the whole extraction.
     pub seconds: f64,
@@ -226,7 +226,7 @@ impl Extracted {
         line
     }
 
-    /// The error of an extraction that leaves too little to train on; none where the rest is usable.
+    /// The error of an extraction that leaves too little to train on; none if the rest is usable.
     pub(crate) fn trouble(&self) -> Option<BenchError> {
         let (lines, unreadable) = match self.unreadable.len() {
             0 if self.failed.len() * 2 > self.utterances => (&self.failed, false),
@@ -235,7 +235,7 @@ impl Extracted {
         };
         let mut reasons: Vec<(usize, &str)> = Vec::new();
         for (_, reason) in lines {
-            // What differs from file to file is its path.
+            // Only the path differs from file to file.
             let reason = reason.split_once(": ").map_or(&**reason, |(_, rest)| rest);
             match reasons.iter_mut().find(|(_, known)| *known == reason) {
                 Some((count, _)) => *count += 1,
@@ -303,7 +303,7 @@ pub(crate) fn plan_extraction(
     Ok(StorePlan::new(header, work.collect())?)
 }
 
-/// Samples an utterance has after resampling: `ceil(to · n / rate)`, as torchaudio's `resample`.
+/// Number of samples of an utterance after resampling: `ceil(to · n / rate)`, as torchaudio's `resample`.
 fn samples_at(to: SampleRate, utterance: &emobox_corpus::Utterance) -> usize {
     let rate = u64::from(utterance.sample_rate.max(1));
     let samples = u128::from(utterance.num_frame) * u128::from(to.0);
@@ -311,7 +311,7 @@ fn samples_at(to: SampleRate, utterance: &emobox_corpus::Utterance) -> usize {
     usize::try_from(samples).unwrap_or(usize::MAX)
 }
 
-/// Encodes what is not yet in the store at `dir`, and leaves it at a state that resumes.
+/// Encodes what is not yet in the store at `dir`, and leaves it in a resumable state.
 /// Broken utterances are recorded, not fatal.
 pub fn extract(
     corpus: &Corpus,
@@ -330,17 +330,17 @@ pub fn extract(
     )
 }
 
-/// What an extraction has in memory besides its own work.
+/// What an extraction keeps in memory besides its own work.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Beside<'a> {
-    /// What was decoded for others.
+    /// Audio decoded for other encoders.
     pub(crate) audio: Option<&'a AudioCache>,
-    /// Where the shards stay that are not on the disk; they are written without it.
+    /// Shards that stay in memory instead of going to disk; if absent, they are written.
     pub(crate) held: Option<&'a HeldShards>,
 }
 
 impl Beside<'_> {
-    /// The shards of a share of the work that are neither on the disk nor held.
+    /// The shards of a share of the work that are neither on disk nor held in memory.
     fn missing<'p>(self, plan: &'p StorePlan, dir: &Path, share: Share) -> Vec<&'p Shard> {
         let mut missing = plan.missing_shards(dir, share);
         missing.retain(|shard| !self.held.is_some_and(|held| held.contains(dir, shard)));
@@ -366,7 +366,7 @@ pub(crate) fn extract_on(
     let share = options.share.unwrap_or(Share::ALL);
     forget_changed(corpus, &plan, dir, share, context)?;
     let memory = options.memory.unwrap_or_else(half_of_free);
-    // What is held for the encoders that follow is not there for this one's work.
+    // Memory held for the encoders that follow is not available to this one.
     let memory = memory - beside.audio.map_or(0, AudioCache::room).min(memory / 2);
     let mut extracted = Extracted {
         corpus: corpus.name.clone(),
@@ -396,7 +396,7 @@ pub(crate) fn extract_on(
             break;
         }
         if encoded.utterances == 0 && !beside.missing(&plan, dir, share).is_empty() {
-            // Another process is making what is left.
+            // Another process is making the rest.
             if context.stopped() {
                 return Err(BenchError::Interrupted);
             }
@@ -407,7 +407,7 @@ pub(crate) fn extract_on(
     if left == 0 {
         for stray in plan.strays(dir)? {
             // Left over from an earlier manifest or a killed process; nothing refers to it any more, and another process
-            // that finishes now may take it away as well.
+            // that finishes now may delete it too.
             match std::fs::remove_file(&stray) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(emobox_files::FileError::io("remove", &stray, e).into());
@@ -428,7 +428,7 @@ pub(crate) fn extract_on(
     Ok(extracted)
 }
 
-/// Takes away the features of files that were replaced since. A file that is not there now changes nothing.
+/// Deletes the features of files that have been replaced since. A file that is absent now changes nothing.
 fn forget_changed(
     corpus: &Corpus,
     plan: &StorePlan,
@@ -458,7 +458,7 @@ fn forget_changed(
     Ok(())
 }
 
-/// Whether the audio that a shard was made from is as it was, as far as it is there.
+/// Whether the audio that a shard was made from is unchanged, as far as it exists.
 pub(crate) fn matches_audio(corpus: &Corpus, ledger: &Ledger) -> bool {
     ledger.items.iter().all(|item| {
         let path = corpus

@@ -1,4 +1,4 @@
-//! Runs as `emobox bench` has left them on disk.
+//! Runs that `emobox bench` has left on disk.
 
 use crate::plan::States;
 use crate::results::{REPORT_DATA, assemble, in_progress, predictions_path};
@@ -7,7 +7,7 @@ use emobox_files::read_json;
 use emobox_report::{ReportData, merge};
 use std::path::{Path, PathBuf};
 
-/// A run as `emobox bench` left it in its output folder, or as far as it is while it still goes on.
+/// A run that `emobox bench` left in its output folder, or its finished part while it is still running.
 pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
     if let Some(plan) = in_progress(folder) {
         return assemble(&plan, &States::of(&plan));
@@ -26,7 +26,7 @@ pub fn read_run(folder: &Path) -> Result<BenchRun, BenchError> {
     Ok(run)
 }
 
-/// The predictions that lie beside the scores.
+/// The predictions beside the scores.
 fn kept_predictions(folder: &Path, data: &ReportData) -> Vec<PredictionSet> {
     let mut sets = Vec::new();
     for run in data.headline() {

@@ -1,4 +1,4 @@
-//! A model at the end: a probe trained on all of a corpus, in a folder of its own with a card that says what it is worth.
+//! The final model: a probe trained on all of a corpus, in its own folder with a model card.
 
 use crate::bench::{bench, lock};
 use crate::cell::Cell;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// The card of a model, in its folder.
 pub const MODEL_CARD: &str = "MODEL.md";
 
-/// A model, and what its kind scores on speakers or utterances that it was not trained on.
+/// A model, and the scores of probes trained in the same way on speakers or utterances held out.
 #[derive(Debug)]
 pub struct Fitted {
     /// The folder: the probe's files, the card, and the scores of the folds with their page.
@@ -28,11 +28,11 @@ pub struct Fitted {
     pub run: BenchRun,
 }
 
-/// Benches one corpus under one encoder, then trains on all utterances as the folds were trained: with the first training
+/// Benches one corpus with one encoder, then trains on all utterances as the folds were trained: with the first training
 /// seed, and the point and epoch that are best on a validation share. Writes the probe, its card and the folds' scores to `out`.
 ///
 /// # Errors
-/// As [`bench()`], and where the experiment has not one corpus and one encoder.
+/// As [`bench()`], and if the experiment does not have exactly one corpus and one encoder.
 pub fn fit(
     home: &Home,
     experiment: &Experiment,
@@ -68,7 +68,7 @@ pub fn fit(
     let trained = cell.with_folds(&corpus, &split, |jobs| {
         let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
         if all.iter().any(|job| job.finished().is_none()) {
-            // Features may have been thrown away after the folds.
+            // Features may have been deleted after the folds.
             cell.extract(None)?;
         }
         cell.train_folds(&all)?;
@@ -95,14 +95,14 @@ pub fn fit(
 /// The file of an exported model for other runtimes.
 pub const ONNX: &str = "probe.onnx";
 
-/// Larger files beside a checkpoint's weights are no configuration.
+/// Larger files beside a checkpoint's weights are not configuration.
 const LARGEST_SETTINGS: u64 = 4 << 20;
 
-/// Copies a model, or any saved probe, into a folder that needs nothing else: the probe, also as ONNX, its card and scores, and with
-/// `with_encoder` the checkpoint that it was trained on (`encoder` where it was moved).
+/// Copies a model, or any saved probe, into a self-contained folder: the probe, also as ONNX, its card and scores, and with
+/// `with_encoder` the checkpoint that it was trained on (`encoder` if it was moved).
 ///
 /// # Errors
-/// A folder that is no probe, an encoder that is not there, a file that cannot be written.
+/// A folder that is not a probe, an encoder that does not exist, a file that cannot be written.
 pub fn export_model(
     model: &Path,
     encoder: Option<&Path>,
@@ -129,7 +129,7 @@ pub fn export_model(
     Ok(probe.save(out)?)
 }
 
-/// Copies the weights of a checkpoint and the settings beside them below a folder; where there, for `encoder.json`.
+/// Copies the weights of a checkpoint and the settings beside them into a folder; returns their place, for `encoder.json`.
 fn copy_checkpoint(checkpoint: &Path, out: &Path) -> Result<PathBuf, BenchError> {
     let inside = Path::new("encoder");
     let folder = match checkpoint.is_dir() {

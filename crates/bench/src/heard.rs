@@ -1,10 +1,10 @@
-//! Which cells are marked because the encoder's training is known to have heard the corpus.
+//! Which cells are marked because the encoder is known to have been trained on the corpus.
 
 use emobox_corpus::entry;
 use emobox_encoder::{TrainingFact, training_facts};
 
-/// What is known of an encoder's training that concerns this corpus. Corpora of one's own and the demo are not of the
-/// benchmark, so that "some of the benchmark" says nothing of them.
+/// What is known of an encoder's training that concerns this corpus. Custom corpora and the demo are not part of the
+/// benchmark, so "some of the benchmark" does not apply to them.
 pub(crate) fn facts(encoder: &str, corpus: &str) -> Vec<TrainingFact> {
     let of_the_benchmark = corpus != "demo" && entry(corpus).is_ok();
     let mut facts = training_facts(encoder);

@@ -1,4 +1,4 @@
-//! The features of the cell in hand in memory, where nobody wants them once its probes are trained.
+//! Keeps the features of the current cell in memory, if they are not needed once its probes are trained.
 
 use crate::memory::half_of_free;
 use crate::workshop::Workshop;
@@ -8,10 +8,10 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// The cell in hand by the folder of its features, and what is held of it; nothing where they go through the disk.
+/// The current cell by the folder of its features, and what is held of it; nothing if they go through the disk.
 pub(crate) type InHand = RefCell<Option<(PathBuf, Option<Rc<HeldShards>>)>>;
 
-/// Of the memory for work, what features and utterances in hand may each take.
+/// Fraction of the memory for work that features and utterances being processed may each take.
 const PARTS: usize = 2;
 
 impl Workshop<'_> {
@@ -21,7 +21,7 @@ impl Workshop<'_> {
         self
     }
 
-    /// Bytes that features in memory may take; nothing where features go through the disk.
+    /// Bytes that features in memory may take; nothing if features go through the disk.
     pub(crate) fn memory_for_features(&self) -> usize {
         match self.holds_features {
             true => self.options.memory.unwrap_or_else(half_of_free) / PARTS,
@@ -29,15 +29,15 @@ impl Workshop<'_> {
         }
     }
 
-    /// What is held of the features that belong into `folder`.
+    /// The held features that belong in `folder`.
     pub(crate) fn held(&self, folder: &Path) -> Option<Rc<HeldShards>> {
         let in_hand = self.in_hand.borrow();
         let (of, held) = in_hand.as_ref()?;
         held.clone().filter(|_| of == folder)
     }
 
-    /// The same before a part of them is encoded. The first part decides whether they are held, as far as they are not on the disk already;
-    /// those of the cell before are let go.
+    /// The same before a part of them is encoded. The first part decides whether they are held, except for those already on disk;
+    /// those of the previous cell are freed.
     pub(crate) fn hold(&self, folder: &Path, plan: &StorePlan) -> Option<Rc<HeldShards>> {
         if !self.holds_features {
             return None;
@@ -63,7 +63,7 @@ impl Workshop<'_> {
         self.held(folder)
     }
 
-    /// Bytes for the utterances in hand beside features that are held.
+    /// Bytes for the utterances being processed in addition to held features.
     pub(crate) fn memory_beside(&self, held: Option<&Rc<HeldShards>>) -> Option<usize> {
         match held {
             Some(_) => Some(self.memory_for_features()),
@@ -71,14 +71,14 @@ impl Workshop<'_> {
         }
     }
 
-    /// Gives the memory of features back that are not wanted any more.
+    /// Frees the memory of features that are no longer needed.
     pub(crate) fn let_go(&self, folder: &Path) {
         let mut in_hand = self.in_hand.borrow_mut();
         in_hand.take_if(|(of, _)| of == folder);
     }
 }
 
-/// Whether the features of a cell are thrown away before those of the next are made: across corpora a test needs those of all.
+/// Whether the features of a cell are deleted before those of the next are made: across corpora a test needs those of all.
 pub(crate) fn discards_cell_by_cell(experiment: &Experiment) -> bool {
     experiment.features == KeepFeatures::Discard && experiment.cross.is_none()
 }
@@ -105,7 +105,7 @@ mod tests {
         }
     }
 
-    /// So many utterances of 2,000 bytes.
+    /// This many utterances of 2,000 bytes.
     fn plan(utterances: usize) -> StorePlan {
         let header = StoreHeader {
             schema: SCHEMA,
@@ -151,7 +151,7 @@ mod tests {
             shop.with(|options| options.memory = Some(1_000_000))
                 .holding_features()
         };
-        // Features that are kept go to the disk.
+        // Features that are kept go to disk.
         assert!(shop(&keep).hold(&a, &small).is_none());
         let shop = shop(&discard);
         assert_eq!(shop.memory_for_features(), 500_000);
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(shop.memory_beside(Some(&held)), Some(500_000));
         assert_eq!(shop.memory_beside(None), Some(1_000_000));
         assert!(notes.0.lock().unwrap().is_empty());
-        // The next cell takes the place of this one, whether it fits or not.
+        // The next cell replaces this one, whether it fits or not.
         let b = folder.path().join("b");
         for _ in 0..2 {
             assert!(shop.hold(&b, &plan(251)).is_none());

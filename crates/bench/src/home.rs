@@ -45,7 +45,7 @@ impl Home {
         self.corpus(corpus).join("manifest.jsonl")
     }
 
-    /// Where a manifest came from and what was found on the way.
+    /// The origin of a manifest and the findings of its preparation.
     pub fn prepare_report(&self, corpus: &str) -> PathBuf {
         self.corpus(corpus).join("prepare.json")
     }
@@ -57,12 +57,12 @@ impl Home {
             .join(format!("{scheme}-seed{seed}"))
     }
 
-    /// What `emobox download` brought for a corpus.
+    /// What `emobox download` fetched for a corpus.
     pub fn download(&self, name: &str) -> PathBuf {
         self.0.join("downloads").join(name)
     }
 
-    /// The feature store of a corpus under an encoder.
+    /// The feature store of a corpus with an encoder.
     pub fn features(&self, corpus: &str, encoder: &str) -> PathBuf {
         self.0.join("features").join(corpus).join(encoder)
     }
@@ -72,7 +72,7 @@ impl Home {
         self.0.join("models").join(name)
     }
 
-    /// Training results of a corpus under an encoder; a folder for each distinct job.
+    /// Training results of a corpus with an encoder; a folder for each distinct job.
     pub fn runs(&self, corpus: &str, encoder: &str) -> PathBuf {
         self.0.join("runs").join(corpus).join(encoder)
     }

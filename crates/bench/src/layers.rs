@@ -11,10 +11,10 @@ use emobox_report::{LayerCurve, LayerPoint};
 use emobox_score::{InferenceOptions, RunLabels, ScoreRequest, score_folds};
 use std::path::PathBuf;
 
-/// What the curve's probe is, in words; see [`emobox_probe::Protocol::for_layer_curve`].
+/// A description of the curve's probe; see [`emobox_probe::Protocol::for_layer_curve`].
 const LAYER_HEAD: &str = "a linear probe on the mean and standard deviation over frames (mean-linear), which is not the table's head";
 
-/// Trains a small probe on the pooled statistics of every hidden state, fold by fold. Finished folds are found, not
+/// Trains a small probe on the pooled statistics of every hidden state, fold by fold. Finished folds are reused, not
 /// trained again.
 pub(crate) fn train_layers(
     corpus: &Corpus,
@@ -47,7 +47,7 @@ pub(crate) fn train_layers(
     Ok(())
 }
 
-/// Which layer of an encoder carries emotion, scored as the benchmark is; none where a fold is not trained.
+/// Which layer of an encoder carries emotion, scored as in the benchmark; none if a fold is not trained.
 pub(crate) fn layer_curve_of(
     corpus: &Corpus,
     encoder: &str,
@@ -81,7 +81,7 @@ pub(crate) fn layer_curve_of(
         if let Some(run) = runs.iter().find(|run| run.headline) {
             points.push(LayerPoint {
                 layer: match (head, jobs.first()) {
-                    // Only those that are stored have frames.
+                    // Only stored layers have frames.
                     (LayerHead::Own, Some(job)) => job.assignment.header.layers[at],
                     _ => at,
                 },
@@ -107,8 +107,8 @@ pub(crate) fn layer_curve_of(
     }))
 }
 
-/// The layer that is best on the validation parts, at a tie the earlier one. What a layer scores on the test parts, where it is
-/// judged, has no say.
+/// The layer that is best on the validation parts; the earlier one at a tie. The scores of layers on the test parts, where the
+/// selected layer is evaluated, play no part.
 fn chosen(points: &[LayerPoint]) -> Option<usize> {
     let valid = |point: &LayerPoint| point.valid_ua.unwrap_or(0.0);
     let best = points
@@ -139,7 +139,7 @@ impl FoldJob<'_> {
     }
 }
 
-/// An outcome a layer, from an earlier run.
+/// The outcome of each layer, from an earlier run.
 fn finished(job: &FoldJob<'_>, head: LayerHead) -> Option<Vec<FoldOutcome>> {
     let outcomes = read_json::<Vec<FoldOutcome>>(job.layers_path(head)).ok()?;
     let ours = |outcome: &FoldOutcome| outcome.fold == job.fold;
@@ -167,7 +167,7 @@ fn train_pooled(
     Ok(layer_curve(&task, &protocol, rayon::current_num_threads())?)
 }
 
-/// The table's head and protocol on each stored layer by itself.
+/// The table's head and protocol on each stored layer separately.
 fn train_own(
     corpus: &Corpus,
     job: &FoldJob<'_>,
@@ -200,7 +200,7 @@ fn train_own(
     Ok(outcomes)
 }
 
-/// A curve compares layers that are trained alike; one seed of each is enough for that.
+/// A curve compares layers that are trained alike; one seed of each is enough.
 fn one_seed(mut protocol: Protocol) -> Protocol {
     protocol.seeds.truncate(1);
     protocol

@@ -1,7 +1,7 @@
 //! Experiment to plan to jobs to results.
 //!
 //! Everything that the program can do is a function here; the command line (and the Python wheel)
-//! parse, show and print. Stages write into a [`Home`] and find there what an earlier run has left.
+//! parse, show and print. Stages write into a [`Home`] and find there the results of earlier runs.
 
 mod as_published;
 mod bench;

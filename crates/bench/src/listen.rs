@@ -1,4 +1,4 @@
-//! Recordings for a predictor: whole, in windows, or from a recorder's pipe while it runs.
+//! Recordings for a predictor: whole, in windows, or from a recorder's pipe while it is running.
 
 use crate::{Answer, BenchError, CallError, Context, Predictor};
 use emobox_audio::{LoadOptions, Resampler, SampleRate, load, load_bytes};
@@ -8,25 +8,25 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-/// How a recording is heard.
+/// How a recording is read and divided.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Listening {
-    /// What the file holds is samples without a header.
+    /// The format of a file that holds samples without a header.
     pub raw: Option<RawSamples>,
-    /// An answer a window; one for the whole recording without.
+    /// One answer per window; if absent, one for the whole recording.
     pub windows: Option<Windows>,
 }
 
-/// Samples without a header, one channel, little-endian, as recorders write them into a pipe.
+/// Samples without a header, one channel, little-endian, as recorders write them to a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawSamples {
-    /// What a sample is.
+    /// The sample format.
     pub format: RawFormat,
-    /// Samples a second.
+    /// Samples per second.
     pub rate: SampleRate,
 }
 
-/// What a sample without a header is.
+/// The formats of a sample without a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RawFormat {
     /// 16-bit integers, `s16le`.
@@ -38,7 +38,7 @@ pub enum RawFormat {
 impl FromStr for RawFormat {
     type Err = BenchError;
 
-    /// The names that ffmpeg and arecord give them, in any case, with or without underscore.
+    /// Accepts the names that ffmpeg and arecord use, in any case, with or without underscore.
     fn from_str(name: &str) -> Result<Self, BenchError> {
         match name.to_ascii_lowercase().replace('_', "").as_str() {
             "s16le" => Ok(Self::S16),
@@ -101,16 +101,16 @@ impl Windows {
     }
 }
 
-/// Cuts samples that arrive in pieces into windows; keeps two windows' worth at most, beside the piece.
+/// Cuts samples that arrive in pieces into windows; keeps at most two windows' worth, besides the piece.
 struct Cutter {
-    /// Samples of a window, and from one to the next.
+    /// Samples in a window, and between the starts of two windows.
     length: usize,
     hop: usize,
-    /// What later windows need.
+    /// The samples that later windows need.
     kept: Vec<f32>,
-    /// Where `kept` begins in the recording.
+    /// The position of `kept` in the recording.
     from: usize,
-    /// Where the next window begins.
+    /// The position of the next window.
     next: usize,
 }
 
@@ -126,7 +126,7 @@ impl Cutter {
         }
     }
 
-    /// Calls `window` with the place and the samples of each window that is complete.
+    /// Calls `window` with the position and the samples of each complete window.
     fn push(
         &mut self,
         samples: &[f32],
@@ -163,12 +163,12 @@ impl Cutter {
     }
 }
 
-/// What samples are given to, piece by piece.
+/// The receiver of samples, piece by piece.
 type Take<'a> = dyn FnMut(&[f32]) -> Result<(), BenchError> + 'a;
 
 impl Predictor {
-    /// Hears an audio file, or standard input for `-`, and tells each answer as soon as it is
-    /// known: a raw stream is read as it comes, everything else is decoded first.
+    /// Predicts on an audio file, or standard input for `-`, and reports each answer as soon as it is
+    /// known: a raw stream is processed as it arrives, everything else is decoded first.
     pub fn listen(
         &self,
         file: &Path,
@@ -204,7 +204,7 @@ impl Predictor {
         self.in_windows(file, windows, context, tell, read)
     }
 
-    /// An answer for all of a clip and one for each window of it. A clip longer than what the encoder hears at once is told by
+    /// One answer for all of a clip and one for each window of it. A clip longer than the encoder's input is classified by
     /// the mean over its windows.
     pub fn hear(
         &self,
@@ -224,7 +224,7 @@ impl Predictor {
         Ok((whole, parts))
     }
 
-    /// Tells an answer for each window of what `read` gives.
+    /// Reports an answer for each window of what `read` gives.
     fn in_windows(
         &self,
         file: &Path,
@@ -301,7 +301,7 @@ fn read_raw(
     let width = raw.format.bytes();
     let mut resampler = (raw.rate != rate).then(|| Resampler::new(raw.rate, rate));
     let mut bytes = vec![0; 1 << 16];
-    // Bytes of a sample that has not arrived whole.
+    // Bytes of a sample that has not arrived completely.
     let mut held = 0;
     let mut out = Vec::new();
     loop {
@@ -351,10 +351,10 @@ mod tests {
     use crate::Silent;
     use std::sync::atomic::AtomicBool;
 
-    /// Places and samples of all windows of `total` counted samples, pushed in pieces.
+    /// Positions and samples of all windows of `total` counted samples, pushed in pieces.
     fn cut(windows: Windows, total: usize, piece: usize) -> Vec<(usize, Vec<f32>)> {
         let samples: Vec<f32> = (0..total).map(|n| n as f32).collect();
-        // A sample a second.
+        // One sample per second.
         let mut cutter = Cutter::new(windows, SampleRate(1));
         let mut found = Vec::new();
         for piece in samples.chunks(piece) {

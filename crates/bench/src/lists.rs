@@ -123,15 +123,15 @@ pub struct EncoderRow {
     pub place: &'static str,
     /// Numbers in its tensors, where known.
     pub parameters: Option<u64>,
-    /// Blocks; hidden states are one more.
+    /// Number of blocks; there is one more hidden state than blocks.
     pub layers: Option<usize>,
-    /// Values of a frame.
+    /// Values per frame.
     pub dim: usize,
     /// Licence of the weights.
     pub licence: &'static str,
     /// The row of the paper's tables that it belongs to.
     pub paper: Option<&'static str>,
-    /// Whether it can be used now: built in, or in the hub cache of this machine.
+    /// Whether it can be used now: built in, or in this machine's hub cache.
     pub here: bool,
 }
 

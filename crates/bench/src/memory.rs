@@ -1,9 +1,9 @@
-//! A budget of memory that the utterances in hand share.
+//! A memory budget shared by the utterances being processed.
 
 use crate::{BenchError, CallError};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Bytes for the utterances in hand. One that needs more than all of it waits till it is alone.
+/// Bytes for the utterances being processed. One that needs more than the whole budget waits until it is alone.
 pub(crate) struct MemoryBudget {
     all: usize,
     used: Mutex<usize>,
@@ -25,7 +25,7 @@ impl MemoryBudget {
         }
     }
 
-    /// Waits until so many bytes are free, or until nobody holds any.
+    /// Waits until this many bytes are free, or until nobody holds any.
     pub(crate) fn hold(&self, bytes: usize) -> Held<'_> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && used.saturating_add(bytes) > self.all {

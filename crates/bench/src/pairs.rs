@@ -1,4 +1,4 @@
-//! Every two encoders of a benchmark against each other, corpus by corpus and partition by partition.
+//! Compares every two encoders of a benchmark, corpus by corpus and partition by partition.
 
 use crate::{BenchError, BenchRun};
 use emobox_score::{
@@ -24,7 +24,7 @@ pub(crate) fn compare_pairs(
             .par_iter()
             .map(|of| Ok((of.encoder.clone(), seeds(run, of)?)))
             .collect::<Result<_, BenchError>>()?;
-        // Of one corpus at a time: predictions of all encoders are in memory.
+        // One corpus at a time: the predictions of all encoders are in memory.
         let (corpus, classes) = (&runs[0].corpus, &runs[0].classes);
         for ([a, b], compared) in each_pair(corpus, &systems, classes, &options) {
             match compared {
@@ -43,8 +43,8 @@ pub(crate) fn compare_pairs(
     Ok((comparisons, notes))
 }
 
-/// Compares every two systems, of which each has a name and predictions of the same items from each training seed. In the
-/// order of the systems, whose places stand beside; not corrected.
+/// Compares every two systems, each given by a name and predictions of the same items from each training seed. In the
+/// order of the systems, with their positions; not corrected.
 pub fn each_pair(
     corpus: &str,
     systems: &[(String, Vec<Vec<Prediction>>)],

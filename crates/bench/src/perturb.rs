@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "Written", into = "String")]
 pub struct Perturbations(Vec<Perturbation>);
 
-/// As experiments have it.
+/// As experiments write it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {

@@ -9,9 +9,9 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// An encoder with a trained probe or with the head that its checkpoint carries, ready to hear recordings.
+/// An encoder with a trained probe or with its checkpoint's own head, ready to predict on recordings.
 pub struct Predictor {
-    /// Absent where the encoder's own head answers.
+    /// Absent if the encoder's own head answers.
     probe: Option<Probe>,
     encoder: Encoder,
     layers: LayerSelection,
@@ -20,20 +20,20 @@ pub struct Predictor {
 /// The emotion of one recording, or of a window of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
-    /// The file as it was named; `-` for standard input.
+    /// The file as it was given; `-` for standard input.
     pub file: PathBuf,
-    /// Where the window begins in it, in seconds, when it is heard in windows.
+    /// The start of the window in seconds, if the recording is divided into windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<f64>,
-    /// The length of what was heard in seconds.
+    /// The length of the recording or window in seconds.
     pub seconds: f64,
-    /// The most probable class; empty where dimensions are told.
+    /// The most probable class; empty if the head predicts dimensions.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prediction: String,
     /// All classes with their probabilities, the most probable first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probabilities: Vec<(String, f64)>,
-    /// The value of each dimension, of a head that tells those.
+    /// The value of each dimension, from a head that predicts them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<(String, f64)>,
 }
@@ -55,7 +55,7 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
-    /// The mean of answers to parts of a recording of so many samples.
+    /// The mean of answers to parts of a recording with these numbers of samples.
     pub fn mean(parts: &[Self], seconds: f64) -> Self {
         let mean = |numbers: fn(&Self) -> &[(String, f64)]| {
             let first = parts.first().map_or(&[][..], numbers);
@@ -83,18 +83,18 @@ impl Answer {
     }
 }
 
-/// `encoder.json` beside a saved probe: where its encoder was when it was trained.
+/// `encoder.json` beside a saved probe: the location of its encoder at training.
 #[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
 pub(crate) struct EncoderPlace {
-    /// The checkpoint's folder or file, as it is or below the folder of the probe; none for an encoder that is found by its name.
+    /// The checkpoint's folder or file, absolute or below the probe's folder; none for an encoder that is found by its name.
     pub(crate) path: Option<PathBuf>,
 }
 
 /// The file of an [`EncoderPlace`], in the probe's folder.
 pub(crate) const ENCODER_PLACE: &str = "encoder.json";
 
-/// The encoder of the probe in a folder: at the place that is given, else where it was at training or, of an exported model, where it
-/// lies below the folder, else by its name.
+/// The encoder of the probe in a folder: at the given place, else at its place at training or, for an exported model, below
+/// the folder, else by its name.
 pub(crate) fn encoder_of(probe: &Probe, folder: &Path, given: Option<&Path>) -> EncoderChoice {
     let place = emobox_files::read_json::<EncoderPlace>(folder.join(ENCODER_PLACE)).ok();
     let known = || {
@@ -123,8 +123,8 @@ pub(crate) fn check_weights(probe: &Probe, folder: &Path, found: &str) -> Result
 }
 
 impl Predictor {
-    /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else where it
-    /// was at training, else by its name. An encoder with other weights is refused.
+    /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else at its place
+    /// at training, else by its name. An encoder with other weights is refused.
     pub fn open(probe: &Path, encoder: Option<&Path>, device: Device) -> Result<Self, BenchError> {
         let folder = if probe.is_dir() {
             probe
@@ -155,7 +155,7 @@ impl Predictor {
         })
     }
 
-    /// An encoder with the head that its checkpoint carries.
+    /// An encoder with its checkpoint's own head.
     pub fn with_its_head(encoder: &EncoderChoice, device: Device) -> Result<Self, BenchError> {
         let encoder = open_encoder(encoder, usual_precision(device), device)?;
         Ok(Self {
@@ -165,7 +165,7 @@ impl Predictor {
         })
     }
 
-    /// The recordings that a call names: files as they stand, and those below folders, in order of their names.
+    /// The recordings that a call names: files as given, and those below folders, sorted by name.
     pub fn recordings(named: &[PathBuf]) -> Result<Vec<PathBuf>, BenchError> {
         let mut files = Vec::new();
         for path in named {
@@ -190,17 +190,17 @@ impl Predictor {
         self.probe.as_ref()
     }
 
-    /// Samples a second of what it hears.
+    /// Samples per second of its input.
     pub fn rate(&self) -> SampleRate {
         SampleRate(self.encoder.info().sample_rate)
     }
 
-    /// The most samples that the encoder hears at once, if there is a most.
+    /// The longest input of the encoder in samples, if limited.
     pub fn longest(&self) -> Option<usize> {
         self.encoder.info().longest
     }
 
-    /// The classes it can tell apart, or the dimensions that it tells.
+    /// The classes or the dimensions that it predicts.
     pub fn classes(&self) -> &[String] {
         match (&self.probe, self.encoder.head()) {
             (Some(probe), _) => probe.classes(),
@@ -208,7 +208,7 @@ impl Predictor {
         }
     }
 
-    /// Whether it tells values of dimensions and no classes.
+    /// Whether it predicts dimensions rather than classes.
     pub fn tells_dimensions(&self) -> bool {
         match &self.probe {
             Some(probe) => probe.description().protocol.target == Target::Dimensions,
@@ -219,7 +219,7 @@ impl Predictor {
     /// The emotion of samples at [`Predictor::rate`]; `file` is their name.
     ///
     /// # Errors
-    /// What the encoder cannot encode: too few samples, too many, or such that are no numbers.
+    /// Samples that the encoder cannot encode: too few, too many, or not finite.
     pub fn answer(&self, file: &Path, samples: &[f32]) -> Result<Answer, BenchError> {
         let hidden = self
             .encoder
@@ -267,7 +267,7 @@ impl Predictor {
     }
 }
 
-/// The head of an encoder, or an error that says what has one.
+/// The head of an encoder, or an error that says which encoders have one.
 pub fn head_of(encoder: &Encoder) -> Result<&EmotionHead, BenchError> {
     encoder
         .head()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// A prepared corpus: where its audio lies and what is in it.
+/// A prepared corpus: the location of its audio, and its utterances.
 #[derive(Debug, Clone)]
 pub struct Corpus {
     /// Its name.
@@ -34,7 +34,7 @@ impl Corpus {
         }
     }
 
-    /// The corpus that [`prepare`] told of.
+    /// The corpus that [`prepare`] reported.
     pub fn prepared(home: &Home, record: &PrepareRecord) -> Result<Self, BenchError> {
         let manifest = Manifest::read(home.manifest(&record.corpus))?;
         let (name, root) = (&record.corpus, &record.root);
@@ -47,7 +47,7 @@ impl Corpus {
         Self::new(&name, root, manifest, 0)
     }
 
-    /// The same recordings under another manifest: fewer of them, or other classes.
+    /// The same recordings with another manifest: fewer of them, or other classes.
     pub(crate) fn with_manifest(&self, manifest: Manifest) -> Self {
         Self::new(&self.name, &self.root, manifest, self.skipped)
     }
@@ -65,7 +65,7 @@ impl Corpus {
     }
 }
 
-/// `prepare.json`: where a manifest came from, so that the same call need not make it again.
+/// `prepare.json`: the origin of a manifest, so that the same call need not make it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrepareRecord {
     /// Format version, 1.
@@ -74,20 +74,20 @@ pub struct PrepareRecord {
     pub corpus: String,
     /// The folder that the manifest's paths are relative to.
     pub root: PathBuf,
-    /// Whether published values were taken where they differ from the right ones.
+    /// Whether published values were used where they differ from the correct ones.
     pub as_published: bool,
     /// Whether an incomplete release was accepted.
     pub allow_missing: bool,
-    /// How else the folder was read.
+    /// The other settings with which the folder was read.
     #[serde(default)]
     pub reading: Reading,
-    /// Digest of the list of files (path, size, time of change) that was read.
+    /// Digest of the list of files (path, size, modification time) that was read.
     pub listing: Sha256,
-    /// The program that made it: another version may know better rules.
+    /// The program that made it: another version may have better rules.
     pub program_version: String,
     /// Digest of the manifest.
     pub manifest: Sha256,
-    /// Files or rows that were skipped and should not have been there, or should have been and were not.
+    /// Files or rows that were skipped unexpectedly, or expected and missing.
     pub skipped: usize,
     /// The report as JSON.
     pub report: serde_json::Value,
@@ -100,18 +100,18 @@ pub struct PrepareRecord {
 pub struct PrepareHow {
     /// Go on when files of the release are missing.
     pub allow_missing: bool,
-    /// Take published values where they differ from the right ones.
+    /// Use published values where they differ from the correct ones.
     pub as_published: bool,
 }
 
-/// How one corpus is read, where its files leave it open.
+/// How to read one corpus, where its files leave that open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// The channel of every file: `mix`, or a number from 1.
     pub channel: Option<String>,
-    /// Columns of a table of one's own by what they hold: `{ path = "file", label = "emotion" }`.
+    /// Columns of your own table by content: `{ path = "file", label = "emotion" }`.
     pub columns: BTreeMap<String, String>,
-    /// A corpus of one's own, whatever its name and files look like, with labels and speakers right as written.
+    /// Your own corpus, whatever its name and files look like, with labels and speakers correct as written.
     pub custom: bool,
 }
 
@@ -133,9 +133,9 @@ impl Reading {
     }
 }
 
-/// Makes the manifest of a corpus in `home`, whatever was there before. [`Corpus::prepared`] reads it.
+/// Makes the manifest of a corpus in `home`, replacing an existing one. [`Corpus::prepared`] reads it.
 ///
-/// A name that is not registered is a corpus of the user's own: a folder for each emotion, a CSV or a JSONL.
+/// A name that is not registered is a custom corpus: a folder for each emotion, a CSV or a JSONL.
 pub fn prepare(
     home: &Home,
     name: &str,
@@ -146,7 +146,7 @@ pub fn prepare(
     prepare_as(home, name, raw, how, &Reading::default(), context)
 }
 
-/// As [`prepare`], with what is particular to this corpus.
+/// Like [`prepare`], with settings for this corpus.
 pub fn prepare_as(
     home: &Home,
     name: &str,
@@ -192,7 +192,7 @@ pub fn prepare_as(
         reading: reading.clone(),
         listing,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        // The lines lie in order of their keys, so this is the digest of the manifest too.
+        // The lines are sorted by key, so this is also the digest of the manifest.
         manifest: sha256_file(&manifest)?,
         skipped: report.skipped(),
         summary: report.to_string(),
@@ -204,7 +204,7 @@ pub fn prepare_as(
 
 /// The corpus of an earlier [`prepare`].
 pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
-    // A corpus of one's own may have been prepared under a name that looks like a registered one.
+    // A custom corpus may have been prepared under a name that looks like a registered one.
     let written = home.prepare_report(name);
     let path = match corpus_name(name, false) {
         Ok(name) if !written.exists() => home.prepare_report(&name),
@@ -219,8 +219,8 @@ pub fn open_corpus(home: &Home, name: &str) -> Result<Corpus, BenchError> {
     Corpus::prepared(home, &read_json(&path)?)
 }
 
-/// The record of a corpus that is prepared from these raw files as they are now, with nothing in it that another look
-/// could mend.
+/// The record of a corpus that is prepared from these raw files in their current state, if reading them again could
+/// not improve it.
 fn current(
     home: &Home,
     choice: &CorpusChoice,
@@ -240,7 +240,7 @@ fn current(
         return Ok((is_same || choice.raw.is_none()).then_some(record));
     };
     if !raw.exists() {
-        // What is finished stays finished without its raw files.
+        // Finished work stays finished without its raw files.
         return Ok(Some(record));
     }
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
@@ -256,8 +256,8 @@ pub(crate) fn is_current(home: &Home, choice: &CorpusChoice, how: PrepareHow) ->
 /// Prepares a corpus of an experiment, unless it is prepared from the same files.
 ///
 /// # Errors
-/// [`BenchError::RawAbsent`] without its raw folder, [`BenchError::NotPrepared`] without one being named, and
-/// [`BenchError::NotNow`] where files cannot be read for a reason that may pass, and [`BenchError::MostBroken`] where
+/// [`BenchError::RawAbsent`] without its raw folder, [`BenchError::NotPrepared`] if none is named,
+/// [`BenchError::NotNow`] if files cannot be read for a reason that may pass, and [`BenchError::MostBroken`] if
 /// most cannot be used.
 pub fn prepare_choice(
     home: &Home,
@@ -287,14 +287,14 @@ pub fn prepare_choice(
 }
 
 impl PrepareRecord {
-    /// Whether files were left out for what another look may find mended.
+    /// Whether files were left out that another reading may be able to use.
     fn has_trouble(&self) -> bool {
         ["not_now", "unreadable"]
             .iter()
             .any(|section| !self.noted(section).is_empty())
     }
 
-    /// A benchmark on what happened to be usable would be one on another corpus.
+    /// A benchmark on whatever happened to be usable would be one on another corpus.
     fn judged(self) -> Result<Self, BenchError> {
         let unread = self.noted("not_now");
         if let Some(first) = unread.first() {
@@ -331,7 +331,7 @@ fn text(value: &serde_json::Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Digest of what is below `raw`: names, sizes and times of change, not contents.
+/// Digest of what is below `raw`: names, sizes and modification times, not contents.
 fn listing_digest(raw: &Path) -> Result<Sha256, BenchError> {
     let root = if raw.is_dir() {
         raw
@@ -340,7 +340,7 @@ fn listing_digest(raw: &Path) -> Result<Sha256, BenchError> {
     };
     let walk = walkdir::WalkDir::new(root).follow_links(true);
     let lines = walk.sort_by_file_name().into_iter().filter_map(|entry| {
-        // What cannot be listed now is reported by the recipe; it only must not look unchanged later.
+        // The recipe reports what cannot be listed now; here it only must not look unchanged later.
         let Ok(entry) = entry else {
             return Some("unreadable\n".to_owned());
         };

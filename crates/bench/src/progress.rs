@@ -3,17 +3,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What is counted while a stage runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
-    /// What is being done, for people: `encoding emodb with whisper-tiny.en`.
+    /// A description for people: `encoding emodb with whisper-tiny.en`.
     pub label: String,
-    /// How many units there are in all.
+    /// The total number of units.
     pub total: u64,
     /// The unit's name: `utterances`, `epochs`.
     pub unit: &'static str,
-    /// Units that an earlier run has left finished.
+    /// Units that an earlier run finished.
     pub already: u64,
 }
 
-/// Receives the course of long work. Calls come from several threads, one stage at a time.
+/// Receives the progress of long work. Calls come from several threads, one stage at a time.
 pub trait Progress: Sync {
     /// A stage begins.
     fn begin(&self, stage: &Stage);
@@ -21,11 +21,11 @@ pub trait Progress: Sync {
     fn advance(&self, units: u64);
     /// The stage ended, finished or not.
     fn end(&self);
-    /// Something a user should know now: a skipped file, a lock that is waited for.
+    /// Something that a user should know now: a skipped file, a lock being waited for.
     fn note(&self, message: &str);
 }
 
-/// Progress that nobody looks at.
+/// Progress that is not shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -36,7 +36,7 @@ impl Progress for Silent {
     fn note(&self, _: &str) {}
 }
 
-/// Passes notes on and leaves stages out: for parts of a stage that is counted as a whole.
+/// Passes notes on and drops stages: for parts of a stage that is counted as a whole.
 pub(crate) struct NotesAlone<'a>(pub(crate) &'a dyn Progress);
 
 impl Progress for NotesAlone<'_> {
@@ -48,12 +48,12 @@ impl Progress for NotesAlone<'_> {
     }
 }
 
-/// What every stage needs besides its input: whom to tell, and whether to stop.
+/// What every stage needs besides its input: where to report, and whether to stop.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// Told about stages and notes.
+    /// Receives stages and notes.
     pub progress: &'a dyn Progress,
-    /// Set from outside (Ctrl-C) to stop at the next point that resumes.
+    /// Set from outside (Ctrl-C) to stop at the next resumable point.
     pub stop: &'a AtomicBool,
 }
 

@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 /// What `emobox report` reads: everything that the page shows.
 pub(crate) const REPORT_DATA: &str = "report.json";
 
-/// Where the plan of a run in progress is, in the output folder.
+/// The location of a run's plan, stored in the output folder while the run is in progress.
 const PROGRESS: &str = "progress.json";
 
-/// `progress.json`: by it, `emobox report` shows what a run that is still going has finished.
+/// `progress.json`: from it, `emobox report` shows the finished part of a run in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct InProgress {
     /// The plan's folder.
     plan: PathBuf,
 }
 
-/// The class of machine that results are the same on to the bit: the instruction set and the kernels that are used.
+/// The class of machine on which results are bit-identical: the instruction set and the kernels that are used.
 pub fn machine() -> String {
     format!("{} {}", std::env::consts::ARCH, emobox_encoder::kernels())
 }
@@ -129,7 +129,7 @@ fn add(run: &mut BenchRun, record: CellRecord) {
     for map in record.maps {
         add_map(&mut data.maps, map);
     }
-    // Where dimensions were learnt nothing is taken for another class.
+    // If dimensions were learnt, there are no misclassifications.
     if record.errors.n > 0 {
         data.errors.push(record.errors);
     }
@@ -139,7 +139,7 @@ fn add(run: &mut BenchRun, record: CellRecord) {
     }
 }
 
-/// What perturbations cost, and a note on each that could not be done.
+/// The losses from perturbations, and a note on each that failed.
 fn add_perturbed(plan: &Plan, states: &States, run: &mut BenchRun) {
     for (at, job) in plan.stage(JobStage::Perturb) {
         let done = *states.get(at) == JobState::Done;
@@ -149,7 +149,7 @@ fn add_perturbed(plan: &Plan, states: &States, run: &mut BenchRun) {
             run.data_mut().scores.perturbed.push(record);
             continue;
         }
-        // A cell without scores says why itself.
+        // A cell without scores gives its own reason.
         if let JobState::Failed(failure) = states.get(at) {
             let note = format!("{} could not be done: {}.", job.name, failure.reason);
             run.add_skipped(1);
@@ -158,7 +158,7 @@ fn add_perturbed(plan: &Plan, states: &States, run: &mut BenchRun) {
     }
 }
 
-/// Another partition's map of the same utterances is the same but for what became of them.
+/// Another partition's map of the same utterances differs only in their outcomes.
 fn add_map(maps: &mut Vec<UtteranceMap>, map: UtteranceMap) {
     let same = |known: &&mut UtteranceMap| {
         (&known.corpus, &known.encoder, &known.method) == (&map.corpus, &map.encoder, &map.method)
@@ -213,7 +213,7 @@ pub(crate) fn is_wrong_call(plan: &Plan, at: usize, states: &States) -> bool {
         .is_some_and(|(_, failure)| failure.wrong_call)
 }
 
-/// The earliest stage of what a job needs that is not done.
+/// The earliest unfinished stage among a job's dependencies.
 fn first_open(plan: &Plan, at: usize, states: &States) -> JobStage {
     let needs = plan.jobs[at].needs.iter();
     needs
@@ -313,13 +313,13 @@ pub(crate) fn write_scores(run: &BenchRun, out: &Path) -> Result<(), BenchError>
         write_atomic_with(path, |mut to| std::io::copy(&mut from, &mut to).map(drop))?;
     }
     write_json(out.join("scores.json"), run.scores())?;
-    // For programs alone: 320 cells would be half as large again on lines of their own.
+    // For programs only: with line breaks, 320 cells would take half as much space again.
     let data = serde_json::to_vec(run.data()).unwrap_or_default();
     write_atomic(out.join(REPORT_DATA), &data)?;
     Ok(())
 }
 
-/// What the last job of a plan reads and makes.
+/// What the last job of a plan reads and writes.
 pub(crate) fn report_files(plan: &Plan, run: &BenchRun) -> Done {
     let out = &plan.out;
     let mut done = Done::default();
@@ -333,8 +333,8 @@ pub(crate) fn report_files(plan: &Plan, run: &BenchRun) -> Done {
     done
 }
 
-/// Where a set of predictions goes in the output folder: `predictions/<corpus>/<encoder>.jsonl`; with several partition
-/// schemes `<encoder>@<scheme>`, and for the training seeds after the first `@seed<n>` behind it.
+/// The path of a set of predictions in the output folder: `predictions/<corpus>/<encoder>.jsonl`; with several partition
+/// schemes `<encoder>@<scheme>`, followed by `@seed<n>` for the training seeds after the first.
 fn place(run: &BenchRun, set: &PredictionSet, out: &Path) -> PathBuf {
     let several = run
         .predictions()
@@ -348,7 +348,7 @@ fn place(run: &BenchRun, set: &PredictionSet, out: &Path) -> PathBuf {
     folder.join(seed_file(&name, set.seed))
 }
 
-/// Where the predictions of a corpus under an encoder from a training seed (from 0) lie in the output folder of a run.
+/// The path of the predictions of a corpus with an encoder and training seed (from 0) in the output folder of a run.
 pub fn predictions_path(
     out: &Path,
     corpus: &str,
@@ -375,7 +375,7 @@ pub fn seed_file(name: &str, seed: usize) -> String {
 /// Writes `report.html`.
 pub(crate) fn write_page(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     write_atomic(out.join("report.html"), html(run.data()).as_bytes())?;
-    // From here on the folder tells all of it.
+    // From here on the folder contains all of it.
     let mark = out.join(PROGRESS);
     match std::fs::remove_file(&mark) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -405,7 +405,7 @@ pub(crate) fn training_of(corpus: &str, encoder: &str, outcome: &FoldOutcome) ->
     }
 }
 
-/// As exact as a curve can be drawn; `curves.csv` has every digit.
+/// As precise as a curve can be drawn; `curves.csv` has every digit.
 fn drawn(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -415,7 +415,7 @@ fn point_name(point: &Point) -> String {
         "learning rate {}, hidden {}{}",
         point.learning_rate,
         point.hidden,
-        // The first seed needs no name: with one seed there is nothing to tell apart.
+        // The first seed needs no name: with one seed there is nothing to distinguish.
         match point.seed {
             0 => String::new(),
             seed => format!(", seed {seed}"),
@@ -437,7 +437,7 @@ pub(crate) fn audit_findings(split: &Split, nuisance: Option<&Nuisance>) -> Audi
     }
 }
 
-/// Whether speakers are known and neither a speaker nor a recording is on both sides. Texts are: in
+/// Whether speakers are known and neither a speaker nor a recording is in both train and test. Texts usually are: in
 /// acted corpora everybody reads the same sentences.
 fn is_clean(audit: &Audit) -> bool {
     let leaks = audit

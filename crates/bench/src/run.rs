@@ -16,7 +16,7 @@ pub struct PredictionSet {
     pub partition: String,
     /// The training seed, from 0.
     pub seed: usize,
-    /// One a test utterance and fold, a line each.
+    /// One per test utterance and fold, a line each.
     pub path: PathBuf,
 }
 
@@ -27,7 +27,7 @@ impl PredictionSet {
     }
 }
 
-/// Finished scores with all that a report shows of them.
+/// Finished scores with everything that a report shows of them.
 #[derive(Debug, Clone)]
 pub struct BenchRun {
     data: ReportData,
@@ -39,7 +39,7 @@ pub struct BenchRun {
 }
 
 impl BenchRun {
-    /// A run of these data, without files.
+    /// A run with these data, without files.
     pub fn of(data: ReportData) -> Self {
         Self {
             data,
@@ -71,14 +71,14 @@ impl BenchRun {
         }
     }
 
-    /// An empty cell; one that was left out on request is not counted as skipped.
+    /// An empty cell; one that was left out on request does not count as skipped.
     pub(crate) fn add_absent(&mut self, absent: Absent, wrong_call: bool) {
         self.wrong_calls += usize::from(wrong_call);
         self.skipped += usize::from(absent.state != AbsentState::Skipped);
         self.data.scores.absent.push(absent);
     }
 
-    /// A digest of what the scores were made from, once.
+    /// Adds a digest of an input of the scores, once.
     pub fn add_source(&mut self, source: Source) {
         let sources = &mut self.data.scores.provenance.sources;
         if !sources.contains(&source) {
@@ -86,7 +86,7 @@ impl BenchRun {
         }
     }
 
-    /// The run, unless no cell of it could be done.
+    /// The run, unless every cell failed.
     pub fn unless_empty(self) -> Result<Self, BenchError> {
         let scores = &self.data.scores;
         let is_rated = !scores.dimensions.is_empty();
@@ -111,7 +111,7 @@ impl BenchRun {
         &self.predictions
     }
 
-    /// Everything that the report shows, to add to.
+    /// Everything that the report shows, for additions.
     pub fn data_mut(&mut self) -> &mut ReportData {
         &mut self.data
     }
@@ -136,7 +136,7 @@ impl BenchRun {
         self.data.probes.iter().map(PathBuf::as_path)
     }
 
-    /// How many inputs were left out on the way; the report names them.
+    /// How many inputs were left out; the report names them.
     pub fn skipped(&self) -> usize {
         self.skipped
     }

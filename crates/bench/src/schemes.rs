@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "Written", into = "String")]
 pub struct Schemes(Vec<Scheme>);
 
-/// As experiments have it.
+/// As experiments write it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {

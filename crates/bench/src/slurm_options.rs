@@ -27,7 +27,7 @@ use std::time::Duration;
 pub struct SlurmOptions {
     /// The partition; the cluster's default without it.
     pub partition: Option<String>,
-    /// The account that pays.
+    /// The account that is charged.
     pub account: Option<String>,
     /// Time limit of one task: `minutes`, `hours:minutes:seconds`, `days-hours`.
     pub time: Option<String>,
@@ -35,21 +35,21 @@ pub struct SlurmOptions {
     pub memory: Option<String>,
     /// Cores of one task, which are also its worker threads.
     pub cpus: Option<u32>,
-    /// GPUs of one task; with `device = "cuda"` its process opens the encoder on each and shares the utterances out.
+    /// GPUs of one task; with `device = "cuda"` its process opens the encoder on each and divides the utterances among them.
     pub gpus: Option<u32>,
-    /// More options of `sbatch`, one a line of the script.
+    /// More options of `sbatch`, one per line of the script.
     pub sbatch: Vec<String>,
     /// Shell lines before the program starts.
     pub setup: Vec<String>,
-    /// Hours of audio of one extraction task; without it, a dozen tasks an encoder.
+    /// Hours of audio per extraction task; if not given, a dozen tasks per encoder.
     pub audio_hours: Option<f64>,
-    /// How many tasks of a stage run at once, at most.
+    /// Maximum number of tasks of a stage that run at once.
     pub throttle: Option<u32>,
-    /// How often a task that failed is submitted again.
+    /// How often a failed task is resubmitted.
     pub retries: u32,
-    /// Seconds until a file of another node must be visible.
+    /// Seconds until a file from another node must be visible.
     pub settle_seconds: f64,
-    /// Seconds between two looks at the queue.
+    /// Seconds between two queries of the queue.
     pub poll_seconds: f64,
     /// What differs for extraction.
     pub extract: Option<Resources>,
@@ -57,7 +57,7 @@ pub struct SlurmOptions {
     pub train: Option<Resources>,
 }
 
-/// What one stage asks of the cluster instead of the common wishes.
+/// What one stage requests from the cluster, replacing the common settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resources {
@@ -71,7 +71,7 @@ pub struct Resources {
     pub cpus: Option<u32>,
     /// GPUs of one task.
     pub gpus: Option<u32>,
-    /// More options of `sbatch`, beside the common ones.
+    /// More options of `sbatch`, in addition to the common ones.
     pub sbatch: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ impl Default for SlurmOptions {
 }
 
 impl SlurmOptions {
-    /// Refuses what could not be meant.
+    /// Refuses settings that cannot be intended.
     pub fn check(&self) -> Result<(), BenchError> {
         let wrong = |what: &str| {
             Err(BenchError::Call(CallError::Contradiction(format!(
@@ -121,12 +121,12 @@ impl SlurmOptions {
         Ok(())
     }
 
-    /// How long files of a finished task may take to be seen from here.
+    /// How long files of a finished task may take to become visible here.
     pub fn settle(&self) -> Duration {
         Duration::from_secs_f64(self.settle_seconds)
     }
 
-    /// The time between two looks at the queue.
+    /// The time between two queries of the queue.
     pub fn poll(&self) -> Duration {
         Duration::from_secs_f64(self.poll_seconds.max(0.2))
     }
@@ -136,7 +136,7 @@ impl SlurmOptions {
         self.resources(stage).gpus
     }
 
-    /// What a stage asks for.
+    /// The settings of a stage.
     pub fn resources(&self, stage: JobStage) -> Resources {
         let own = match stage {
             JobStage::Extract | JobStage::Perturb => self.extract.clone(),

@@ -1,4 +1,4 @@
-//! What a corpus sounds like, listened to once and remembered, and what can be told from it without hearing any emotion.
+//! Acoustic measurements of a corpus, made once and saved, and the score that they give without hearing any emotion.
 
 use crate::split::listen;
 use crate::{BenchError, Context, Corpus, Home};
@@ -10,27 +10,27 @@ use emobox_score::{InferenceOptions, Prediction, RunLabels, ScoreRequest, score_
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A baseline this far above chance says that a partition can be solved without hearing emotion.
+/// A baseline this far above chance means that a partition can be solved without hearing emotion.
 const MUCH: f64 = 0.1;
 
-/// `sound.json`: one pass over the audio of a corpus. It holds while the manifest and the files are as they were.
+/// `sound.json`: one pass over the audio of a corpus. It is valid while the manifest and the files are unchanged.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
     manifest: Sha256,
-    /// Size and time of change of every utterance's file.
+    /// Size and modification time of every utterance's file.
     files: Vec<Option<(u64, u64)>>,
     channels: Vec<u16>,
     sounds: Vec<Sound>,
 }
 
-/// The recordings of a corpus as they sound.
+/// The measurements of the recordings of a corpus.
 pub(crate) struct Heard {
     pub(crate) sounds: Vec<Sound>,
     channels: Vec<u16>,
 }
 
 impl Heard {
-    /// Listens to a corpus, or remembers what was heard; none where the audio is not there any more.
+    /// Measures a corpus, or loads the saved measurements; none if the audio no longer exists.
     pub(crate) fn of(
         home: &Home,
         corpus: &Corpus,
@@ -75,8 +75,8 @@ impl Heard {
         }))
     }
 
-    /// The pooled UA that duration, level, noise floor, rate and channels alone give on a partition, and its chance; none
-    /// where nothing can be measured.
+    /// The pooled UA that duration, level, noise floor, rate and channels alone give on a partition, and its chance level; none
+    /// if nothing can be measured.
     pub(crate) fn nuisance(&self, corpus: &Corpus, partition: &Partition) -> Option<Nuisance> {
         let utterances = &corpus.manifest.utterances;
         let classes = corpus.manifest.classes();

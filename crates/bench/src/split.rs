@@ -5,7 +5,7 @@ use emobox_corpus::{
 use std::fmt::Write;
 use std::path::Path;
 
-/// How a corpus is cut.
+/// How a corpus is partitioned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SplitRequest<'a> {
     /// The scheme.
@@ -14,12 +14,12 @@ pub struct SplitRequest<'a> {
     pub seed: u64,
     /// A copy of the published metadata.
     pub metadata: Option<&'a Path>,
-    /// Whether all audio is read, to find twins, clipping, silence and odd lengths.
+    /// Whether all audio is read, to find duplicates, clipping, silence and odd lengths.
     pub listen: bool,
 }
 
 impl<'a> SplitRequest<'a> {
-    /// The cut of an experiment under one of its schemes.
+    /// The partition settings of an experiment under one of its schemes.
     pub(crate) fn of(experiment: &'a Experiment, scheme: Scheme) -> Self {
         Self {
             scheme,
@@ -30,12 +30,12 @@ impl<'a> SplitRequest<'a> {
     }
 }
 
-/// A partition and what its audit found.
+/// A partition and the findings of its audit.
 #[derive(Debug, Clone)]
 pub struct Split {
-    /// Who is where, with the audit in its description.
+    /// The assignment, with the audit in its description.
     pub partition: Partition,
-    /// Speakers and texts on both sides, empty classes.
+    /// Speakers and texts in both train and test, empty classes.
     pub audit: Audit,
 }
 
@@ -79,7 +79,7 @@ impl Split {
     }
 }
 
-/// Cuts a corpus and audits the result; writes `partition.tsv` and `partition.json` into the home.
+/// Partitions a corpus and audits the result; writes `partition.tsv` and `partition.json` into the home.
 pub fn split(
     home: &Home,
     corpus: &Corpus,
@@ -95,7 +95,7 @@ pub fn split(
     Ok(Split { partition, audit })
 }
 
-/// Cuts a corpus and audits the result with what is known of its sound; writes nothing.
+/// Partitions a corpus and audits the result with its acoustic measurements; writes nothing.
 pub(crate) fn split_as_heard(
     corpus: &Corpus,
     request: &SplitRequest<'_>,
@@ -116,7 +116,7 @@ fn cut(corpus: &Corpus, request: &SplitRequest<'_>) -> Result<Partition, BenchEr
     Ok(partition(&corpus.manifest, &options)?)
 }
 
-/// How many folds an experiment makes of a corpus; of several schemes that of the one with the most.
+/// The number of folds of a corpus in an experiment; with several schemes, the largest number.
 pub(crate) fn folds(corpus: &Corpus, experiment: &Experiment) -> Result<usize, BenchError> {
     let of_scheme = |scheme: Scheme| -> Result<usize, BenchError> {
         let cut = cut(corpus, &SplitRequest::of(experiment, scheme))?;

@@ -1,4 +1,4 @@
-//! What of an utterance a probe learns, and what its probes answered.
+//! What a probe learns of an utterance, and what its probes predicted.
 
 use crate::evaluate::prediction;
 use crate::{BenchError, CallError, Corpus};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The outputs of a probe on a corpus: its classes, or the dimensions that it has.
 ///
 /// # Errors
-/// A corpus without dimensions, or without votes, where these are wanted.
+/// A corpus without dimensions, or without votes, if these are requested.
 pub(crate) fn outputs(corpus: &Corpus, target: Target) -> Result<Vec<String>, BenchError> {
     let manifest = &corpus.manifest;
     let lacks = |what, how| {
@@ -38,12 +38,12 @@ pub(crate) fn outputs(corpus: &Corpus, target: Target) -> Result<Vec<String>, Be
     }
 }
 
-/// Whether an utterance can be learnt: of the dimensions of its corpus it must have every one.
+/// Whether an utterance can be used: it must have every dimension of its corpus.
 pub(crate) fn is_rated(utterance: &Utterance, target: Target, outputs: &[String]) -> bool {
     target != Target::Dimensions || learnt(utterance, target, outputs).len() == outputs.len()
 }
 
-/// What a probe learns of an utterance beside its class, output by output.
+/// What a probe learns of an utterance besides its class, output by output.
 pub(crate) fn learnt(utterance: &Utterance, target: Target, outputs: &[String]) -> Vec<f32> {
     match target {
         Target::Classes => Vec::new(),
@@ -84,7 +84,7 @@ pub(crate) fn by_seed(
     lists
 }
 
-/// Puts the annotators' votes to predictions.
+/// Adds the annotators' votes to predictions.
 pub(crate) fn add_votes(seeds: &mut [Vec<Prediction>], corpus: &Corpus) {
     for prediction in seeds.iter_mut().flatten() {
         if let Some(utterance) = corpus.utterance(&prediction.key) {

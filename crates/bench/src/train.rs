@@ -19,16 +19,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What says how many seconds of a training a killed run loses at most: it saves where it is so often.
+/// The variable that sets how often training is saved: the most seconds that a killed run loses.
 const SAVE: &str = "EMOBOX_SAVE_SECONDS";
 
-/// The same where nothing is said.
+/// The default.
 const SAVE_SECONDS: u64 = 10;
 
-/// How often trainings save where they are.
+/// How often training runs save their state.
 ///
 /// # Errors
-/// A wrong call where the variable is no number.
+/// A wrong call if the variable is not a number.
 pub(crate) fn save_interval() -> Result<Duration, BenchError> {
     let Some(said) = std::env::var_os(SAVE) else {
         return Ok(Duration::from_secs(SAVE_SECONDS));
@@ -39,27 +39,27 @@ pub(crate) fn save_interval() -> Result<Duration, BenchError> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Everything that decides a training: one corpus, its partition, how its features were made and from which audio.
-/// The features themselves come when it runs.
+/// Everything that determines a training run: one corpus, its partition, how its features were made and from which audio.
+/// The features themselves are opened when it runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Assignment<'a> {
     /// The corpus.
     pub(crate) corpus: &'a Corpus,
-    /// How it is cut.
+    /// Its partition.
     pub(crate) split: &'a Split,
     /// How its features are made.
     pub(crate) header: &'a StoreHeader,
-    /// From which audio they were made.
+    /// The audio that they were made from.
     pub(crate) ledgers: &'a Ledgers,
     /// How probes are trained and selected.
     pub(crate) protocol: &'a Protocol,
-    /// The kind of GPU that trains them; the processor without.
+    /// The kind of GPU that trains them; if absent, the CPU.
     pub(crate) trained_on: Option<&'a str>,
-    /// Where the encoder's checkpoint lies, for predicting with the probe later.
+    /// The location of the encoder's checkpoint, for later predictions with the probe.
     pub(crate) checkpoint: Option<&'a Path>,
 }
 
-/// `job.json`: what the results in a folder were made from. Its digest names the folder.
+/// `job.json`: the inputs of the results in a folder. Its digest names the folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct JobIdentity {
     /// Format version, 1.
@@ -74,21 +74,21 @@ pub(crate) struct JobIdentity {
     pub(crate) features: serde_json::Value,
     /// Digest of the audio files by key.
     pub(crate) audio: Sha256,
-    /// Utterances without features; with other ones the training would be another.
+    /// Utterances without features; other ones would change the training.
     pub(crate) without_features: Vec<String>,
     /// Every constant of the protocol.
     pub(crate) protocol: Protocol,
-    /// The kind of GPU that trained, whose numbers differ in their last digits from the processor's; absent for the processor.
+    /// The kind of GPU that trained, whose numbers differ in their last digits from the CPU's; absent for the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trained_on: Option<String>,
-    /// [`TRAINING_REVISION`]: another one gives other numbers.
+    /// [`TRAINING_REVISION`]: another one gives different numbers.
     pub(crate) training_revision: u32,
-    /// The program: another version may train in another way.
+    /// The program: another version may train differently.
     pub(crate) program_version: String,
 }
 
 impl JobIdentity {
-    /// What decides the results of an assignment.
+    /// What determines the results of an assignment.
     pub(crate) fn of(assignment: &Assignment<'_>) -> Self {
         Self {
             schema: 1,
@@ -115,7 +115,7 @@ impl JobIdentity {
     }
 }
 
-/// The header of a store without what is for people alone: stores that agree in it hold the same features.
+/// The header of a store without the descriptive fields: stores that agree in it hold the same features.
 pub(crate) fn features_identity(header: &StoreHeader) -> serde_json::Value {
     let mut header = serde_json::to_value(header).unwrap_or_default();
     if let Some(fields) = header.as_object_mut() {
@@ -137,18 +137,18 @@ pub(crate) struct FoldJob<'a> {
     frames: usize,
 }
 
-/// What an assignment will train: a job a fold, and what takes no part.
+/// The folds that an assignment will train, one job each, and the utterances left out.
 pub(crate) struct Jobs<'a> {
     pub(crate) jobs: Vec<FoldJob<'a>>,
     /// The folder of all folds.
     pub(crate) folder: PathBuf,
-    /// Why utterances take no part, and how many.
+    /// Why utterances are left out, and how many.
     pub(crate) left_out: Vec<(String, usize)>,
-    /// How many take part of which the encoder heard only the beginning.
+    /// How many are used of which the encoder received only the beginning.
     pub(crate) cut: u64,
 }
 
-/// Cuts an assignment into jobs below `runs`, and writes down there what it is.
+/// Divides an assignment into jobs below `runs`, and records there what it is.
 pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'a>, BenchError> {
     let identity = JobIdentity::of(&assignment);
     let folder = runs.join(identity.digest().short());
@@ -230,11 +230,11 @@ fn role(role: &emobox_corpus::Role) -> emobox_probe::Role {
     }
 }
 
-/// What became of some jobs.
+/// The outcome of some jobs.
 pub(crate) struct Trained {
     /// In the order of the jobs.
     pub(crate) outcomes: Vec<FoldOutcome>,
-    /// How fast a GPU was, where one trained from the first epoch to the last.
+    /// The speed of a GPU, if one trained from the first epoch to the last.
     pub(crate) measured: Option<TrainSpeed>,
 }
 
@@ -322,7 +322,7 @@ pub(crate) fn train_jobs(
     })
 }
 
-/// Where the probe of a training seed lies in the folder of its fold: the first is the one to predict with.
+/// The probe of a training seed in the folder of its fold: the first is the one to predict with.
 pub(crate) fn probe_folder(place: usize, seed: u64) -> String {
     match place {
         0 => "probe".to_owned(),
@@ -339,14 +339,14 @@ impl FoldJob<'_> {
         self.folder.join("state.safetensors")
     }
 
-    /// The outcome of an earlier run, if it is whole.
+    /// The outcome of an earlier run, if it is complete.
     pub(crate) fn finished(&self) -> Option<FoldOutcome> {
         read_json::<FoldOutcome>(self.outcome_path())
             .ok()
             .filter(|outcome| outcome.fold == self.fold && outcome.classes == self.classes)
     }
 
-    /// What a training multiplies and adds, see [`train_operations`].
+    /// Number of multiplications and additions of a training run, see [`train_operations`].
     fn operations(&self, store: &Store) -> f64 {
         let protocol = self.assignment.protocol;
         train_operations(protocol, store.header().dim, self.frames as f64)
@@ -405,7 +405,7 @@ impl FoldJob<'_> {
             curves_csv(&outcome.curves).as_bytes(),
         )?;
         self.write_tensorboard(&outcome)?;
-        // Last: where the outcome is, everything is.
+        // Last: if the outcome exists, everything else does.
         write_json(self.outcome_path(), &outcome)?;
         let state = self.state_path();
         if state.exists() {
@@ -414,8 +414,8 @@ impl FoldJob<'_> {
         Ok(outcome)
     }
 
-    /// One event file a sweep point, as TensorBoard wants them: a folder each. The time in them is
-    /// that of the epoch 1970, so that the same training writes the same bytes.
+    /// One event file per sweep point, as TensorBoard expects: a folder each. The timestamps are
+    /// the Unix epoch, so that the same training writes the same bytes.
     fn write_tensorboard(&self, outcome: &FoldOutcome) -> Result<(), BenchError> {
         for (at, curve) in outcome.curves.iter().enumerate() {
             let folder = self.folder.join("tensorboard").join(format!("point{at}"));
@@ -425,15 +425,15 @@ impl FoldJob<'_> {
         Ok(())
     }
 
-    /// Where a killed run was. A state that cannot be used costs time, not correctness.
+    /// The saved state of a killed run. A state that cannot be used costs time, not correctness.
     fn saved_state(&self) -> Option<TrainState> {
         let bytes = std::fs::read(self.state_path()).ok()?;
         TrainState::from_bytes(&bytes).ok()
     }
 }
 
-/// The features of some utterances. All folds look at the same files; a store that would push everything else out of memory is
-/// read as it is needed.
+/// The features of some utterances. All folds read the same files; a store that would push everything else out of memory is
+/// read as needed.
 pub(crate) fn source_of<'a, 'k>(
     store: &'a Store,
     keys: impl Iterator<Item = &'k str>,

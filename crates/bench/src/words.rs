@@ -1,6 +1,6 @@
-//! Emotions in the words of heads and corpora.
+//! Emotion words of heads and corpora.
 
-/// Words for the same emotion, the shortest that heads use among them.
+/// Words for the same emotion, including the shortest ones that heads use.
 const SAME: [&[&str]; 9] = [
     &["angry", "anger", "ang"],
     &["happy", "happiness", "hap"],

@@ -16,8 +16,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What the jobs of an experiment share while they run one after another in a process: the corpus and the encoder in
-/// hand stay open for the next job that wants them. Never more than one of either.
+/// What the jobs of an experiment share while they run one after another in a process: the current corpus and
+/// encoder stay open for the next job that needs them. Never more than one of either.
 pub(crate) struct Workshop<'a> {
     pub(crate) home: &'a Home,
     pub(crate) experiment: &'a Experiment,
@@ -29,16 +29,16 @@ pub(crate) struct Workshop<'a> {
     encoder: RefCell<Option<(String, Rc<[Encoder]>)>>,
     devices: Devices,
     train_devices: Devices,
-    /// Those, opened once.
+    /// The opened devices.
     cards: RefCell<Option<OpenCards>>,
-    /// Decoded audio for the encoders that follow, where GPUs would wait for the cores that decode.
+    /// Decoded audio for the encoders that follow, if GPUs would wait for the cores that decode.
     audio: OnceCell<Option<AudioCache>>,
     descriptions: RefCell<BTreeMap<String, Rc<Description>>>,
     /// The shared class of each class that takes part across corpora.
     classes: RefCell<Option<Rc<BTreeMap<String, String>>>>,
     /// By the digests of manifest and partition.
     nuisances: RefCell<BTreeMap<[String; 2], Option<Nuisance>>>,
-    /// What the report that was just written shows.
+    /// What the last written report shows.
     report: RefCell<Option<BenchRun>>,
     warned: Cell<bool>,
     /// Whether features stay in memory, and those that do.
@@ -52,7 +52,7 @@ impl<'a> Workshop<'a> {
         experiment: &'a Experiment,
         context: Context<'a>,
     ) -> Result<Self, BenchError> {
-        // What is wrong with it is told before hours of work.
+        // Report a problem before hours of work.
         save_interval()?;
         Ok(Self {
             home,
@@ -89,7 +89,7 @@ impl<'a> Workshop<'a> {
         self
     }
 
-    /// Keeps what a report shows for whoever asked for the run.
+    /// Keeps the content of a report for the caller of the run.
     pub(crate) fn hold_report(&self, run: BenchRun) {
         *self.report.borrow_mut() = Some(run);
     }
@@ -111,13 +111,13 @@ impl<'a> Workshop<'a> {
         Ok(corpus)
     }
 
-    /// Lets go of a corpus that is about to be made anew, and of what follows from it.
+    /// Drops a corpus that is about to be made anew, and everything derived from it.
     pub(crate) fn forget_corpus(&self) {
         *self.corpus.borrow_mut() = None;
         *self.classes.borrow_mut() = None;
     }
 
-    /// The classes across corpora, found once: where they are those that all corpora have, every manifest is read for them.
+    /// The classes across corpora, computed once: if they are those that all corpora have, every manifest is read for them.
     pub(crate) fn classes(
         &self,
         find: impl FnOnce() -> Result<BTreeMap<String, String>, BenchError>,
@@ -136,7 +136,7 @@ impl<'a> Workshop<'a> {
         split(self.home, corpus, &request, self.context)
     }
 
-    /// What can be told on a partition without hearing any emotion: the same for every encoder.
+    /// The score on a partition without hearing any emotion: the same for every encoder.
     pub(crate) fn nuisance(
         &self,
         heard: &Heard,
@@ -167,7 +167,7 @@ impl<'a> Workshop<'a> {
             ))
     }
 
-    /// What an encoder is, without its weights.
+    /// The description of an encoder, without its weights.
     pub(crate) fn description(&self, name: &str) -> Result<Rc<Description>, BenchError> {
         if let Some(known) = self.descriptions.borrow().get(name) {
             return Ok(Rc::clone(known));
@@ -207,7 +207,7 @@ impl<'a> Workshop<'a> {
         &self.devices
     }
 
-    /// An encoder, open on each device. The one that was open before is closed first.
+    /// An encoder, open on each device. The previously open one is closed first.
     pub(crate) fn encoders(&self, name: &str) -> Result<Rc<[Encoder]>, BenchError> {
         let mut held = self.encoder.borrow_mut();
         if let Some((_, encoders)) = held.as_ref().filter(|(open, _)| open == name) {
@@ -231,7 +231,7 @@ impl<'a> Workshop<'a> {
         Ok(encoders)
     }
 
-    /// Where decoded audio is held for the encoders that follow: half of the memory for utterances, on GPUs and where there are several
+    /// Where decoded audio is held for the encoders that follow: half of the memory for utterances, on GPUs and with several
     /// encoders. On the CPU decoding is a hundredth of the work.
     pub(crate) fn audio(&self) -> Option<&AudioCache> {
         let audio = self.audio.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The test parts of a cell heard through noise, rooms and codecs, by the probes that were trained on the audio as it is.
+//! The test parts of a cell with noise, rooms and codecs applied, scored by the probes that were trained on the unchanged audio.
 
 use super::{Cell, by_seed};
 use crate::evaluate::prediction;
@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Cell<'_> {
-    /// Encodes the test parts of all folds under a perturbation, asks the probes that are trained, and writes down what is
-    /// lost.
+    /// Encodes the test parts of all folds under a perturbation, runs the trained probes on them, and records the
+    /// loss.
     pub(crate) fn perturb(&self, name: &str) -> Result<Done, BenchError> {
         let perturbation: Perturbation = name.parse()?;
         let identity = perturbation.identity()?;
@@ -75,14 +75,14 @@ impl Cell<'_> {
                 write_atomic_with(&path, |to| write_predictions(to, items))?;
                 done.outputs.push(path);
             }
-            // Last: where the record is, everything is.
+            // Last: if the record exists, everything else does.
             write_json(&done.outputs[0], &record)?;
             self.discard_perturbed(&plan, &folder, &perturbation)?;
             Ok(done)
         })
     }
 
-    /// Encodes what is not encoded yet. Every test utterance must be heard: a score of others is another score.
+    /// Encodes what is not encoded yet. Every test utterance must be encoded: a score on a subset is a different score.
     fn hear(&self, options: &ExtractOptions, folder: &Path) -> Result<(), BenchError> {
         let encoders = self.shop.encoders(self.name())?;
         let context = self.shop.context;
@@ -108,14 +108,14 @@ impl Cell<'_> {
         }
     }
 
-    /// What the probes answer, a list for each training seed, in the order of the answers to the audio as it is.
+    /// The probes' answers, a list for each training seed, in the order of the answers on the unchanged audio.
     fn answers(
         &self,
         jobs: &Jobs<'_>,
         outcomes: &[FoldOutcome],
         store: &Store,
     ) -> Result<Vec<Vec<Prediction>>, BenchError> {
-        // Not all of a cell can be shared between threads.
+        // Not every field of a cell can be shared between threads.
         let corpus = &*self.corpus;
         let mut seeds: Vec<Vec<Prediction>> = Vec::new();
         for (job, outcome) in jobs.jobs.iter().zip(outcomes) {
@@ -164,7 +164,7 @@ impl Cell<'_> {
         })
     }
 
-    /// Throws perturbed features away where none are kept, once the last scheme has used them.
+    /// Deletes perturbed features, unless features are kept, once the last scheme has used them.
     fn discard_perturbed(
         &self,
         plan: &StorePlan,
@@ -174,7 +174,7 @@ impl Cell<'_> {
         let experiment = self.shop.experiment;
         let is_scored = |scheme| {
             let Ok(split) = self.shop.split(&self.corpus, scheme) else {
-                // A scheme that cannot cut this corpus scores nothing.
+                // A scheme that cannot partition this corpus scores nothing.
                 return true;
             };
             let there = self.with_folds(&self.corpus, &split, |jobs| {
@@ -190,7 +190,7 @@ impl Cell<'_> {
     }
 }
 
-/// The probe's answer to what it was asked before.
+/// The probe's answer for the same item on the unchanged audio.
 fn answer(probe: &Probe, store: &Store, asked: &Predicted) -> Result<Predicted, BenchError> {
     let log_probabilities = probe.predict(&store.get(&asked.key)?)?;
     Ok(Predicted {
@@ -202,12 +202,12 @@ fn answer(probe: &Probe, store: &Store, asked: &Predicted) -> Result<Predicted, 
     })
 }
 
-/// What the files of a perturbation are called.
+/// The base name of a perturbation's files.
 fn file_name(perturbation: &Perturbation) -> String {
     format!("perturbed-{}", in_a_path(perturbation))
 }
 
-/// Where the record lies in the folder of the cell's probes.
+/// The path of the record in the folder of the cell's probes.
 fn record_path(folder: &Path, perturbation: &Perturbation) -> PathBuf {
     folder.join(format!("{}.json", file_name(perturbation)))
 }

@@ -12,7 +12,7 @@ use emobox_probe::FoldOutcome;
 use emobox_score::{InferenceOptions, RatedPrediction, Skipped, score_dimensions};
 
 impl Cell<'_> {
-    /// Scores the predictions of dimensions, and writes them.
+    /// Scores the predictions of dimensions and writes them.
     pub(super) fn rated_record(
         &self,
         split: &Split,

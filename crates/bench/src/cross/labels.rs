@@ -9,7 +9,8 @@ use crate::workshop::Workshop;
 use crate::{BenchError, CallError, Corpus, EncoderChoice, Predictor, Stage};
 use emobox_audio::SampleRate;
 use emobox_corpus::{
-    GroupBy, Partition, PartitionOptions, Scheme, Utterance, audit, partition, read_pseudo_labels,
+    GroupBy, Manifest, Partition, PartitionOptions, Scheme, Utterance, audit, partition,
+    read_pseudo_labels,
 };
 use emobox_encoder::Encoder;
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
@@ -19,14 +20,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Up to so many speakers each is labelled by a probe of its own; more share five.
+/// Up to this many speakers each get their own probe for labelling; more share five.
 const ONE_A_FOLD: usize = 6;
 /// Folds of larger corpora.
 const FOLDS: usize = 5;
-/// Utterances that are heard before their labels are written down: what a killed run hears again.
+/// Utterances encoded between two saves of their labels: the most that a killed run repeats.
 const PIECE: usize = 64;
 
-/// A class for each utterance from somebody who did not annotate it.
+/// A class for each utterance from a labeller other than the annotators.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PseudoLabels {
     /// Class by key.
@@ -36,7 +37,7 @@ pub(super) struct PseudoLabels {
 }
 
 impl PseudoLabels {
-    /// The labels of a corpus from the file or the labeller that the experiment names; none where it names none.
+    /// The labels of a corpus from the file or the labeller that the experiment names; none if it names none.
     pub(super) fn of(
         shop: &Workshop<'_>,
         corpus: &str,
@@ -61,7 +62,7 @@ impl PseudoLabels {
         by_other_speakers(shop, choice, corpus).map(Some)
     }
 
-    /// One `{"key", "prediction"}` a line, as `--pseudo-labels` reads them.
+    /// One `{"key", "prediction"}` per line, as `--pseudo-labels` reads them.
     pub(super) fn write(&self, path: &Path) -> Result<(), BenchError> {
         write_atomic_with(path, |out| {
             for (key, prediction) in &self.by_key {
@@ -74,7 +75,7 @@ impl PseudoLabels {
     }
 }
 
-/// A saved probe on its encoder.
+/// A saved probe with its encoder.
 fn by_probe(
     shop: &Workshop<'_>,
     choice: &EncoderChoice,
@@ -101,7 +102,7 @@ fn by_probe(
     Ok(PseudoLabels { by_key, maker })
 }
 
-/// An encoder with an emotion head of its own, as emotion2vec+.
+/// An encoder with its own emotion head, such as emotion2vec+.
 fn by_its_head(
     shop: &Workshop<'_>,
     choice: &EncoderChoice,
@@ -120,8 +121,8 @@ fn by_its_head(
     })
 }
 
-/// Labels every utterance of the classes that take part, on all cores. What was heard is written down piece by piece:
-/// a killed run goes on from there, and a finished one is found again.
+/// Labels every utterance of the participating classes, on all cores. Results are saved piece by piece:
+/// a killed run resumes from there, and a finished one is reused.
 fn heard(
     shop: &Workshop<'_>,
     corpus: &str,
@@ -202,15 +203,15 @@ fn by_head(encoder: &Encoder, samples: &[f32]) -> Result<String, BenchError> {
     Ok(head.labels().get(best).cloned().unwrap_or_default())
 }
 
-/// A labeller's word as the corpora spell it: `生气/angry` is `Angry`, `fearful` is `Fear`.
+/// A labeller's class name in the spelling of the corpora: `生气/angry` is `Angry`, `fearful` is `Fear`.
 fn spelled_as_ours(word: &str, classes: &BTreeMap<String, String>) -> String {
     let ours = class_of(word, classes.keys().chain(classes.values()));
     let bare = || word.rsplit('/').next().unwrap_or(word).trim().to_owned();
     ours.cloned().unwrap_or_else(bare)
 }
 
-/// Each utterance is labelled by a probe that has not heard its speaker (its text, where fewer than three speakers are
-/// known), over all classes of the corpus.
+/// Each utterance is labelled by a probe that was not trained on its speaker (or on its text, if fewer than three speakers
+/// are known), over all classes of the corpus.
 fn by_other_speakers(
     shop: &Workshop<'_>,
     choice: &EncoderChoice,
@@ -218,7 +219,7 @@ fn by_other_speakers(
 ) -> Result<PseudoLabels, BenchError> {
     let cell = Cell::open(shop, corpus, &choice.name)?;
     let corpus = &*cell.corpus;
-    let partition = folds(corpus, shop.experiment.partition_seed)?;
+    let partition = folds(&corpus.manifest, shop.experiment.partition_seed)?;
     let audit = audit(&corpus.manifest, &partition, None);
     let split = Split { partition, audit };
     let outcomes = cell.with_folds(corpus, &split, |jobs| {
@@ -227,7 +228,7 @@ fn by_other_speakers(
     })?;
     let mut by_key = BTreeMap::new();
     for outcome in &outcomes {
-        // One seed labels: a vote of several would be another labeller.
+        // One seed labels: a vote of several would be a different labeller.
         for item in outcome.selected.iter().take(1).flat_map(|s| &s.predictions) {
             let line = prediction(corpus, outcome, item);
             by_key.insert(line.key, line.prediction);
@@ -240,14 +241,11 @@ fn by_other_speakers(
 }
 
 /// Folds of whole speakers in which every utterance is tested once.
-fn folds(corpus: &Corpus, seed: u64) -> Result<Partition, BenchError> {
-    let speakers = corpus
-        .manifest
-        .utterances
-        .iter()
-        .map(|u| u.speaker.as_deref());
+fn folds(manifest: &Manifest, seed: u64) -> Result<Partition, BenchError> {
+    let utterances = || manifest.utterances.iter();
+    let speakers = utterances().map(|u| u.speaker.as_deref());
     let speakers = speakers.collect::<BTreeSet<_>>().len();
-    let texts = corpus.manifest.utterances.iter().map(|u| u.text.as_deref());
+    let texts = utterances().map(|u| u.text.as_deref());
     let texts = texts.collect::<BTreeSet<_>>().len();
     let (group_by, groups) = match speakers {
         0..3 => (GroupBy::Text, texts),
@@ -261,9 +259,9 @@ fn folds(corpus: &Corpus, seed: u64) -> Result<Partition, BenchError> {
         group_by,
         ..PartitionOptions::default()
     };
-    partition(&corpus.manifest, &options).map_err(|reason| {
+    partition(manifest, &options).map_err(|reason| {
         BenchError::Call(CallError::NoLabeller {
-            corpus: corpus.name.clone(),
+            corpus: manifest.corpus.clone(),
             reason: reason.to_string(),
         })
     })
@@ -272,6 +270,45 @@ fn folds(corpus: &Corpus, seed: u64) -> Result<Partition, BenchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use emobox_corpus::Role;
+
+    /// A probe labels speakers (or, of two speakers, texts) that it has not heard.
+    #[test]
+    fn folds_of_the_labeller_share_no_speaker() {
+        for (speakers, by_text) in [(4, false), (2, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("manifest.jsonl");
+            let mut lines = String::new();
+            for i in 0..48 {
+                let (speaker, text, label) = (i % speakers, i / 8 % 6, ["sad", "angry"][i / 4 % 2]);
+                lines.push_str(&format!(
+                    "{{\"key\":\"x-{i}\",\"dataset\":\"x\",\"wav\":\"{i}.wav\",\"sample_rate\":16000,\"num_frame\":16000,\"length\":1.0,\
+                     \"emo\":\"{label}\",\"channel\":1,\"label\":\"{label}\",\"speaker\":\"s{speaker}\",\"text\":\"t{text}\"}}\n"
+                ));
+            }
+            std::fs::write(&path, lines).unwrap();
+            let manifest = Manifest::read(&path).unwrap();
+            let made = folds(&manifest, 1).unwrap();
+            let group = |key: &str| {
+                let mut all = manifest.utterances.iter();
+                let found = all.find(|u| u.key == key).unwrap();
+                let of = if by_text { &found.text } else { &found.speaker };
+                of.clone().unwrap()
+            };
+            assert!(made.info.folds > 1);
+            for fold in 1..=made.info.folds {
+                let of = |role: &Role| -> BTreeSet<String> {
+                    made.keys(fold, role).iter().map(|key| group(key)).collect()
+                };
+                let (tested, trained) = (of(&Role::Test), of(&Role::Train));
+                assert!(!tested.is_empty() && !trained.is_empty());
+                assert!(
+                    tested.is_disjoint(&trained),
+                    "fold {fold}: {tested:?} {trained:?}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn labellers_words_become_the_corpora_s() {

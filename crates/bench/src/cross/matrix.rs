@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What was trained on a corpus under an encoder, tested on another.
+/// A probe trained on a corpus with an encoder, tested on another corpus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tested {
-    /// The corpus that was trained on.
+    /// The training corpus.
     pub(super) corpus: String,
     /// The encoder.
     pub(super) encoder: String,
@@ -29,19 +29,19 @@ pub(crate) struct Tested {
     pub(super) classes: Vec<String>,
     /// The scores.
     pub(crate) cell: CrossCell,
-    /// Predictions, a file a training seed.
+    /// Predictions, one file per training seed.
     pub(super) predictions: Vec<PathBuf>,
-    /// The curves of the training.
+    /// The training curves.
     pub(super) training: Training,
     /// Where the probe is.
     pub(super) folder: PathBuf,
-    /// Utterances of the training that could not take part.
+    /// Training utterances that could not take part.
     pub(super) not_trained_on: usize,
-    /// Utterances of the test that could not take part.
+    /// Test utterances that could not take part.
     pub(super) left_out: usize,
     /// Files of the raw corpus that were skipped.
     pub(super) corpus_skipped: usize,
-    /// Digests of what the scores were made from.
+    /// Digests of the inputs of the scores.
     pub(super) sources: Vec<Source>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn train_all(
     })
 }
 
-/// Tests what was trained on a corpus on the balanced set of another.
+/// Tests the probe of one corpus on the balanced set of another.
 pub(crate) fn test(
     shop: &Workshop<'_>,
     corpus: &str,

@@ -32,7 +32,7 @@ fn options<'a>(shop: &Workshop<'a>) -> Result<&'a CrossOptions, BenchError> {
     ))
 }
 
-/// Whether the balanced set of a corpus is there already, given or published.
+/// Whether the balanced set of a corpus already exists, given or published.
 fn has_set(experiment: &Experiment, corpus: &str) -> bool {
     let given = experiment.cross.iter();
     let mut given = given.filter(|cross| cross.balanced_sets.contains_key(corpus));
@@ -40,7 +40,7 @@ fn has_set(experiment: &Experiment, corpus: &str) -> bool {
     given.next().is_some() || (published && experiment.metadata.is_some())
 }
 
-/// Labels a corpus where that is needed, and draws its balanced set.
+/// Labels a corpus if needed, and draws its balanced set.
 pub(crate) fn draw(shop: &Workshop<'_>, corpus: &str) -> Result<Done, BenchError> {
     let classes = class_map(shop)?;
     check_classes(shop.experiment, &*shop.corpus(corpus)?)?;
@@ -68,7 +68,7 @@ fn drawn(
     Ok(read_json(drawn_path(shop, corpus, classes)?)?)
 }
 
-/// The name holds everything that decides the draw.
+/// The name contains everything that determines the draw.
 fn drawn_path(
     shop: &Workshop<'_>,
     corpus: &str,
@@ -91,7 +91,7 @@ fn drawn_path(
     Ok(folder.join(format!("{}.json", name.short())))
 }
 
-/// What a finished job has written first.
+/// The output that a finished job wrote first.
 fn made<T: DeserializeOwned>(plan: &Plan, job: &Job, state: &JobState) -> Option<T> {
     let receipt = Receipt::read(plan, job).filter(|_| *state == JobState::Done)?;
     read_json(&receipt.outputs.first()?.path).ok()
@@ -139,7 +139,7 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
         }
         run.count_corpus(&tested.corpus, tested.corpus_skipped);
         run.add_skipped(tested.left_out);
-        // One training answers the sets of all other corpora.
+        // One trained probe is tested on the sets of all other corpora.
         if trained.insert((tested.corpus.clone(), tested.encoder.clone())) {
             run.add_skipped(tested.not_trained_on);
             run.add_folder(tested.folder);
@@ -183,7 +183,7 @@ pub(crate) fn assemble(plan: &Plan, states: &States, run: &mut BenchRun) -> Resu
     Ok(())
 }
 
-/// Encoders that are known to have heard these corpora in training, and a labeller that competes or was trained on labels.
+/// Encoders known to have been trained on these corpora, and a labeller that competes or was trained on labels.
 fn contamination(experiment: &Experiment) -> Vec<String> {
     // Each fact with the corpora of this run that it concerns.
     let of = |name: &str| {
@@ -240,7 +240,7 @@ fn contamination(experiment: &Experiment) -> Vec<String> {
     notes
 }
 
-/// What a reader must know before believing the matrix.
+/// What a reader must know before trusting the matrix.
 fn note(makers: &BTreeSet<String>, everything_annotated: bool) -> Option<String> {
     let names: Vec<&str> = makers.iter().map(String::as_str).collect();
     match &names[..] {
@@ -259,7 +259,7 @@ fn note(makers: &BTreeSet<String>, everything_annotated: bool) -> Option<String>
     }
 }
 
-/// The shared class of each corpus class that takes part: as the experiment names them, else the classes that all
+/// The shared class of each participating corpus class: as the experiment names them, else the classes that all
 /// corpora have.
 pub(crate) fn class_map(shop: &Workshop<'_>) -> Result<Rc<BTreeMap<String, String>>, BenchError> {
     shop.classes(|| find_classes(shop))

@@ -21,20 +21,20 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CrossOptions {
-    /// Shared classes with the corpora's own classes that belong to each, as `happy` → `Happy`, `Excited`; empty for
+    /// Shared classes with each corpus class that belongs to them, as `happy` → `Happy`, `Excited`; empty for
     /// every class that all corpora have.
     pub classes: BTreeMap<String, Vec<String>>,
-    /// Who says which utterances sound like their label.
+    /// Who decides which utterances sound like their label.
     pub labeller: Labeller,
-    /// Pseudo-labels from predictions files, by corpus; they come before the labeller.
+    /// Pseudo-labels from predictions files, by corpus; they take precedence over the labeller.
     pub pseudo_labels: BTreeMap<String, PathBuf>,
-    /// Balanced sets that exist already, by corpus: one `{"key", "label", "speaker"}` a line.
+    /// Existing balanced sets, by corpus: one `{"key", "label", "speaker"}` per line.
     pub balanced_sets: BTreeMap<String, PathBuf>,
     /// Utterances of each class from each speaker; none for the largest set.
     pub per_cell: Option<usize>,
     /// Speakers of each set; none for the largest set.
     pub speakers: Option<usize>,
-    /// Cells of single corpora, where the sets differ in shape: `{ per_cell = 20, speakers = 3 }`.
+    /// Exceptions for single corpora whose sets differ in shape: `{ per_cell = 20, speakers = 3 }`.
     pub shapes: BTreeMap<String, SetShape>,
 }
 
@@ -57,12 +57,12 @@ pub enum Labeller {
     FirstEncoder,
     /// Nobody: every annotation counts.
     Nobody,
-    /// An encoder (by its own emotion head where it has one, else by probes trained on the other speakers of the
-    /// corpus), or the folder of a saved probe as its path.
+    /// An encoder (by its own emotion head if it has one, else by probes trained on the other speakers of the
+    /// corpus), or the folder of a saved probe, given as its path.
     Named(EncoderChoice),
 }
 
-/// A labeller in a file.
+/// A labeller in an experiment file.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -90,7 +90,7 @@ impl From<Labeller> for Written {
 }
 
 impl Labeller {
-    /// `first`, `none`, or an encoder's name with where it lies.
+    /// `first`, `none`, or an encoder's name and location.
     pub fn named(name: &str, path: Option<PathBuf>) -> Self {
         match (name, path) {
             ("first", None) => Self::FirstEncoder,
@@ -111,7 +111,7 @@ impl Labeller {
 }
 
 impl CrossOptions {
-    /// Who labels, if anybody does.
+    /// Who labels, if anybody.
     pub(crate) fn labeller<'a>(&'a self, experiment: &'a Experiment) -> Option<&'a EncoderChoice> {
         match &self.labeller {
             Labeller::Nobody => None,
@@ -120,8 +120,8 @@ impl CrossOptions {
         }
     }
 
-    /// The encoder whose features are needed to label a corpus: none where its set or its labels are there already, or
-    /// the labeller is a saved probe or has an emotion head, which hear the audio themselves.
+    /// The encoder whose features are needed to label a corpus: none if its set or its labels already exist, or if
+    /// the labeller is a saved probe or has an emotion head, which encode the audio themselves.
     pub(crate) fn features_to_label<'a>(
         &'a self,
         experiment: &'a Experiment,

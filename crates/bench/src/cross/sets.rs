@@ -10,7 +10,7 @@ use emobox_report::AuditFindings;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A corpus under the shared classes, all of it to train on.
+/// A corpus under the shared classes, all of it for training.
 pub(super) struct Pool {
     /// The utterances of the shared classes, with the shared class as their label.
     pub(super) corpus: Corpus,
@@ -46,14 +46,14 @@ impl Pool {
     }
 }
 
-/// A balanced set, and how it came about.
+/// A balanced set and its origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Drawn {
-    /// What other corpora's probes are tested on.
+    /// The test set for the probes of other corpora.
     pub(super) set: BalancedSet,
     /// The labels that it was drawn by.
     pub(super) labels: Option<PseudoLabels>,
-    /// Whether the set was there already.
+    /// Whether the set already existed.
     pub(super) is_given: bool,
     /// The same for the report.
     pub(super) findings: AuditFindings,
@@ -78,7 +78,7 @@ impl Drawn {
         })
     }
 
-    /// A set of unknown keys, or of labels that are not the annotation's, tests nothing.
+    /// A set with unknown keys, or with labels that differ from the annotation, tests nothing.
     pub(super) fn check(&self, pool: &Pool) -> Result<(), BenchError> {
         check_set(&self.set, &pool.corpus)
     }
@@ -154,7 +154,7 @@ fn set(
     }
     let options = BalanceOptions {
         classes: classes.clone(),
-        // Where nothing fits, the smallest wish makes the error that says what is missing.
+        // Where nothing fits, the smallest request gives the error that says what is missing.
         per_cell: size.map_or(per_cell.unwrap_or(1), |(per_cell, _)| per_cell),
         speakers: SpeakerChoice::Any(size.map_or(speakers.unwrap_or(1), |(_, speakers)| speakers)),
         seed,
@@ -170,7 +170,7 @@ fn set(
     Ok((set, origin))
 }
 
-/// Nobody speaks every class: as many utterances of each class as the rarest has, whoever speaks.
+/// If no speaker has every class: as many utterances of each class as the rarest class has, whoever speaks.
 fn over_classes(
     seed: u64,
     corpus: &Corpus,
@@ -238,7 +238,7 @@ fn published_set(
     Ok((set, origin))
 }
 
-/// A set of unknown keys, or of labels that are not the annotation's, tests nothing.
+/// A set with unknown keys, or with labels that differ from the annotation, tests nothing.
 fn check_set(set: &BalancedSet, pool: &Corpus) -> Result<(), BenchError> {
     let wrong = set
         .items

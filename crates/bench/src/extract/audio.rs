@@ -1,4 +1,4 @@
-//! Waveforms of utterances, and those that are held for the encoders that follow.
+//! Waveforms of utterances, including those held for the encoders that follow.
 
 use crate::{BenchError, Corpus};
 use emobox_audio::{LoadOptions, SampleRate, Seconds};
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The waveform of an utterance: its channel, its segment, from the recording at this rate.
+/// The waveform of an utterance: its channel and segment of the recording, at this rate.
 pub fn load_utterance(
     corpus: &Corpus,
     utterance: &Utterance,
@@ -19,7 +19,7 @@ pub fn load_utterance(
     load_speech(&path, utterance.channel, part, rate)
 }
 
-/// One channel of a recording, or of its part from and to these seconds, at this rate.
+/// One channel of a recording, or of the part between these seconds, at this rate.
 pub(crate) fn load_speech(
     path: &Path,
     channel: u16,
@@ -36,8 +36,8 @@ pub(crate) fn load_speech(
     Ok(emobox_audio::load(path, &options)?)
 }
 
-/// Decoded audio for the next encoder of a run: a GPU is faster than the cores that decode for it. What comes first is held, up to a
-/// size; every encoder goes through the audio in the same order, so that giving up the oldest for the newest would hold nothing.
+/// Decoded audio for the next encoder of a run: a GPU is faster than the cores that decode for it. The first waveforms are held, up to a
+/// limit; every encoder reads the audio in the same order, so that replacing the oldest by the newest would save nothing.
 pub(crate) struct AudioCache {
     room: usize,
     held: Mutex<Held>,
@@ -46,24 +46,24 @@ pub(crate) struct AudioCache {
 #[derive(Default)]
 struct Held {
     bytes: usize,
-    /// By rate and the corpus' digest, then by the utterance's key.
+    /// By rate and the corpus digest, then by the utterance's key.
     corpora: HashMap<(SampleRate, String), HashMap<String, Arc<Clip>>>,
 }
 
 struct Clip {
     samples: Samples,
-    /// The file that it was read from, as it was.
+    /// The state of the file that it was read from.
     stamp: Stamp,
 }
 
-/// Without loss.
+/// Stored without loss.
 enum Samples {
     /// Whole numbers of 1/32768: 16-bit audio that was not resampled.
     Short(Vec<i16>),
     Float(Vec<f32>),
 }
 
-/// One as samples have it.
+/// A sample as a float.
 const SCALE: f32 = 32_768.0;
 
 impl Samples {
@@ -102,7 +102,7 @@ impl AudioCache {
         }
     }
 
-    /// Bytes that it may take.
+    /// The limit in bytes.
     pub(crate) fn room(&self) -> usize {
         self.room
     }
@@ -126,7 +126,7 @@ impl AudioCache {
             .then(|| (clip.samples.floats(), clip.stamp.clone()))
     }
 
-    /// Holds a waveform while there is room.
+    /// Holds a waveform if there is room.
     pub(super) fn hold(
         &self,
         corpus: &Corpus,

@@ -1,13 +1,13 @@
-//! Extraction on devices that like batches of any lengths. All cores read, decode and prepare; threads of the devices' own encode whole
-//! batches; all cores again make what is stored and write it.
+//! Extraction on devices that process batches of mixed lengths. All cores read, decode and prepare; one thread per device encodes
+//! whole batches; all cores then convert the states and write them.
 //!
-//! The shards are taken a window at a time. The utterances of a window are sorted by length and cut into batches by their frames, so
-//! that a batch holds like lengths; what is stored lies in the order of the plan, whatever the batches were. Cores store before they
-//! read, and read the batches in their order, so that the devices get their next batch as early as there can be one.
+//! The shards are processed in windows. The utterances of a window are sorted by length and cut into batches by their frames, so
+//! that a batch holds similar lengths; stored states keep the order of the plan, whatever the batches were. Cores prefer storing to
+//! reading, and read the batches in their order, so that the devices get their next batch as early as possible.
 //!
-//! Half of the memory is for utterances on their way: from before they are read until they are in the numbers of the store. A batch
-//! takes at most an eighth of all, so that each device has one at work, one being copied and others being read. The other half is for what
-//! waits to be written with the rest of its shard. An utterance above its share is read when nothing else is in hand.
+//! Half of the memory is for utterances in flight: from before they are read until they are in the numbers of the store. A batch
+//! takes at most an eighth of the total, so that each device has one being computed, one being copied and others being read. The other half is
+//! for states that wait for the rest of their shard. An utterance above its share is read when nothing else is in flight.
 
 use super::DeviceUse;
 use super::round::{Round, ShardJob, Trouble};
@@ -19,16 +19,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Full batches of a window a device.
+/// Full batches per device in a window.
 const WINDOW: usize = 4;
 
-/// A batch is not made smaller than this many frames for the sake of an early start.
+/// A batch is not made smaller than this many frames to start early.
 const LEAST_FRAMES: usize = 8192;
 
-/// How often waiting threads look whether the user has stopped the run.
+/// How often waiting threads check whether the user has stopped the run.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Encodes what is missing by one encoder, opened on every device.
+/// Encodes what is missing with one encoder, opened on every device.
 pub(super) fn run(round: &Round<'_>, encoders: &[Encoder], memory: usize) -> Vec<DeviceUse> {
     let begun = Instant::now();
     let halved: Vec<usize> = encoders.iter().map(Encoder::halved).collect();
@@ -77,10 +77,10 @@ pub(super) fn run(round: &Round<'_>, encoders: &[Encoder], memory: usize) -> Vec
     used.collect()
 }
 
-/// The way of utterances from their files through the devices to the store.
+/// The state of utterances between their files, the devices and the store.
 struct Line<'r, 'a> {
     round: &'r Round<'a>,
-    /// Any of the devices': what is done before them is the same.
+    /// Any of the devices' encoders: the preparation is the same.
     encoder: &'r Encoder,
     most_frames: usize,
     devices: usize,
@@ -94,23 +94,23 @@ struct Line<'r, 'a> {
 
 #[derive(Default)]
 struct State<'a> {
-    /// Utterances of opened windows that nobody has read, batch after batch.
+    /// Utterances of opened windows that have not been read, batch after batch.
     unread: VecDeque<Item<'a>>,
-    /// Batches of which something is not read yet, by their numbers.
+    /// Batches that are not read completely, by their numbers.
     loading: HashMap<usize, Loading<'a>>,
     /// Batches for the devices.
     ready: VecDeque<Vec<Loaded<'a>>>,
-    /// What came from the devices.
+    /// Results from the devices.
     encoded: VecDeque<(Loaded<'a>, Result<HiddenStates, EncoderError>)>,
-    /// Windows of which something is not stored yet, by their numbers.
+    /// Windows that are not stored completely, by their numbers.
     windows: HashMap<usize, Window>,
-    /// Bytes of utterances on their way.
+    /// Bytes of utterances in flight.
     held: usize,
     /// Bytes of the opened windows in the store.
     kept: usize,
     /// Utterances of the opened windows that are not stored yet.
     open: usize,
-    /// Numbers given to batches and windows.
+    /// The next numbers of batches and windows.
     numbers: usize,
     /// No shard is left.
     exhausted: bool,
@@ -135,7 +135,7 @@ struct Item<'a> {
     place: usize,
     batch: usize,
     window: usize,
-    /// While it is on its way.
+    /// While it is in flight.
     bytes: usize,
 }
 
@@ -152,10 +152,10 @@ struct Loaded<'a> {
     prepared: Prepared,
 }
 
-/// When a device was at work.
+/// The times when a device was working.
 #[derive(Default)]
 struct Clock {
-    /// Batches at hand, and since when.
+    /// Batches in progress, and since when.
     at_hand: usize,
     since: Option<Instant>,
     busy: Duration,
@@ -170,7 +170,7 @@ enum Step<'a> {
     Leave,
 }
 
-/// Ends the pass when a thread panics, lest the others wait for it for ever.
+/// Ends the pass when a thread panics, so that the others do not wait for it forever.
 struct Guard<'l, 'r, 'a>(&'l Line<'r, 'a>);
 
 impl Drop for Guard<'_, '_, '_> {
@@ -253,7 +253,7 @@ impl<'a> Line<'_, 'a> {
         let window = state.numbers;
         let full = self.most_frames.saturating_mul(WINDOW * self.devices);
         let (mut frames, mut bytes) = (0, 0);
-        // With the frames that are computed.
+        // Including the frames that are computed.
         let mut items: Vec<(usize, Item<'a>)> = Vec::new();
         while frames < full && bytes <= self.to_be_written / 2 {
             let Some(job) = self.round.next_shard()? else {
@@ -291,7 +291,7 @@ impl<'a> Line<'_, 'a> {
         state.kept += bytes;
         state.open += items.len();
         state.numbers += 1;
-        // A small corpus too is cut into several, lest the devices wait until all of it is read.
+        // A small corpus is also cut into several batches, so that the devices need not wait until all of it is read.
         let early = (frames / (WINDOW * self.devices)).max(LEAST_FRAMES);
         let most = self.most_frames.min(early);
         let (mut place, mut frames, mut bytes) = (0, 0, 0);
@@ -336,7 +336,7 @@ impl<'a> Line<'_, 'a> {
         samples * 12 + self.encoder.computed_frames(samples) * 1024 + states * size_of::<f32>()
     }
 
-    /// Reads, decodes and prepares an utterance; the last of a batch hands the batch over.
+    /// Reads, decodes and prepares an utterance; the last of a batch passes the batch on.
     fn read(&self, item: Item<'a>) -> Result<(), BenchError> {
         if item.bytes > self.on_their_way {
             self.round.context.progress.note(&format!(
@@ -378,7 +378,7 @@ impl<'a> Line<'_, 'a> {
                 && let Some(Loading { mut loaded, .. }) = state.loading.remove(&batch)
                 && !loaded.is_empty()
             {
-                // As the threads finished, but as the batch was cut.
+                // Not in the order in which the threads finished, but in that of the batch.
                 loaded.sort_by_key(|loaded| loaded.item.place);
                 state.ready.push_back(loaded);
                 self.changed.notify_all();
@@ -387,7 +387,7 @@ impl<'a> Line<'_, 'a> {
         Ok(())
     }
 
-    /// An utterance is stored, or never will be.
+    /// Called when an utterance is stored, or never will be.
     fn done(&self, item: &Item<'_>) {
         let mut state = self.state();
         state.held -= item.bytes;

@@ -1,4 +1,4 @@
-//! Extraction on the CPU: every core encodes an utterance of its own, the longest of a shard first; the thread that finishes a
+//! Extraction on the CPU: every core encodes one utterance at a time, the longest of a shard first; the thread that finishes a
 //! shard's last utterance writes the shard.
 
 use super::round::{Round, ShardJob, Trouble};
@@ -9,7 +9,7 @@ use emobox_features::StoredItem;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The shard in hand, and which of its utterances is next.
+/// The current shard, and the index of its next utterance.
 type Queue<'a> = Mutex<Option<(Arc<ShardJob<'a>>, usize)>>;
 
 pub(super) fn run(round: &Round<'_>, encoder: &Encoder, memory: usize) {

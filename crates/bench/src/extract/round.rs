@@ -1,4 +1,4 @@
-//! One pass over the shards that are missing, whoever encodes: what is taken, how audio is read, what becomes of results.
+//! One pass over the missing shards, for any way of encoding: which shards are taken, how audio is read, how results are stored.
 
 use super::audio::load_utterance;
 use super::{Beside, DeviceUse, ExtractOptions, samples_at};
@@ -22,16 +22,16 @@ pub(super) struct Round<'a> {
     dir: &'a Path,
     without_claims: bool,
     beside: Beside<'a>,
-    /// What the encoder hears.
+    /// The audio that the encoder receives.
     rate: SampleRate,
-    /// What is done to the audio before it is encoded.
+    /// The perturbation of the audio before it is encoded.
     perturbation: Option<Perturbation>,
     pub(super) context: Context<'a>,
     waiting: Mutex<std::vec::IntoIter<&'a Shard>>,
-    /// The hidden states that are asked of the encoder.
+    /// The hidden states requested from the encoder.
     pub(super) layers: LayerSelection,
     unreadable: Mutex<Vec<(String, String)>>,
-    /// Set with the first error, so that the other threads stop too.
+    /// Set at the first error, so that the other threads stop too.
     failed: AtomicBool,
     encoded: AtomicUsize,
     from_memory: AtomicUsize,
@@ -40,7 +40,7 @@ pub(super) struct Round<'a> {
     error: Mutex<Option<BenchError>>,
 }
 
-/// What a pass did.
+/// The result of a pass.
 pub(super) struct Encoded {
     pub(super) utterances: usize,
     /// Utterances whose audio was held from another encoder.
@@ -49,7 +49,7 @@ pub(super) struct Encoded {
     pub(super) devices: Vec<DeviceUse>,
 }
 
-/// A shard in hand. The claim is given up when the last thread lets go of the job.
+/// A shard being made. The claim is released when the last thread drops the job.
 pub(super) struct ShardJob<'a> {
     shard: &'a Shard,
     /// The shard's items, the longest first.
@@ -60,9 +60,9 @@ pub(super) struct ShardJob<'a> {
 
 /// Why an utterance has no features.
 pub(super) enum Trouble {
-    /// Something in this file; it stays so until the file changes.
+    /// A defect of this file; it persists until the file changes.
     Fact(PathBuf, String),
-    /// Something around it that may be otherwise next time.
+    /// A cause outside the file that may be gone next time.
     Now(String),
 }
 
@@ -99,7 +99,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Encodes the shards that are missing by `work`, which comes back when nothing is left, an error was told, or the user
+    /// Encodes the missing shards with `work`, which returns when nothing is left, an error was reported, or the user
     /// stopped it.
     pub(super) fn run(
         mut self,
@@ -146,14 +146,14 @@ impl<'a> Round<'a> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the pass; the first error is the one that is told.
+    /// Ends the pass; the first error is the one reported.
     pub(super) fn fail(&self, error: BenchError) {
         self.failed.store(true, Ordering::Relaxed);
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
     }
 
-    /// Whether the pass is over before its end, by an error or by the user.
+    /// Whether the pass ended early, by an error or by the user.
     pub(super) fn is_over(&self) -> bool {
         if self.context.stopped() {
             self.fail(BenchError::Interrupted);
@@ -161,7 +161,7 @@ impl<'a> Round<'a> {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// The next shard that nobody else has in hand; none when all are taken.
+    /// The next shard that nobody else is working on; none when all are taken.
     pub(super) fn next_shard(&self) -> Result<Option<Arc<ShardJob<'a>>>, BenchError> {
         loop {
             let Some(shard) = self.waiting().next() else {
@@ -189,13 +189,13 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Samples that the encoder hears of an utterance, by the manifest.
+    /// Number of samples of an utterance that the encoder receives, by the manifest.
     pub(super) fn samples(&self, key: &str) -> usize {
         let utterance = self.corpus.utterance(key);
         utterance.map_or(0, |utterance| samples_at(self.rate, utterance))
     }
 
-    /// The rate at which audio is read: perturbations are of speech at 16 kHz.
+    /// The rate at which audio is read: perturbations apply to speech at 16 kHz.
     fn read_rate(&self) -> SampleRate {
         match self.perturbation {
             None => self.rate,
@@ -203,7 +203,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The audio of an utterance as the encoder hears it, and its file.
+    /// The audio of an utterance as the encoder receives it, and its file.
     pub(super) fn load(&self, key: &str) -> Result<(PathBuf, Vec<f32>), Trouble> {
         let (path, samples) = self.read(key)?;
         Ok((path, self.perturb(key, samples)?))
@@ -223,7 +223,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The audio of an utterance as it is, and its file. What is odd about its level is told.
+    /// The unchanged audio of an utterance, and its file. An unusual level is reported.
     fn read(&self, key: &str) -> Result<(PathBuf, Vec<f32>), Trouble> {
         let utterance = self
             .corpus
@@ -239,7 +239,7 @@ impl<'a> Round<'a> {
             }
             Err(error) => return Err(Trouble::Now(error.to_string())),
         };
-        // What is perturbed was heard as it is before.
+        // Perturbed audio has already been reported on unperturbed.
         let problem = Level::of(&samples).problem();
         if let Some(problem) = problem.filter(|_| self.perturbation.is_none()) {
             let text = match self.odd.fetch_add(1, Ordering::Relaxed) {
@@ -257,7 +257,7 @@ impl<'a> Round<'a> {
         Ok((path, samples))
     }
 
-    /// [`Round::load`] with the file as it was, from what is held for several encoders where it is.
+    /// [`Round::load`] with the state of the file, from the audio held for several encoders if it is there.
     pub(super) fn load_once(&self, key: &str) -> Result<(PathBuf, Vec<f32>, Stamp), Trouble> {
         let utterance = self.corpus.utterance(key);
         let path = utterance.and_then(|u| u.audio_path(&self.corpus.root).ok());
@@ -275,7 +275,7 @@ impl<'a> Round<'a> {
         Ok((path, self.perturb(key, samples)?, stamp))
     }
 
-    /// What is stored of an utterance's hidden states.
+    /// The stored form of an utterance's hidden states.
     pub(super) fn stored(
         &self,
         key: &str,
@@ -298,8 +298,8 @@ impl<'a> Round<'a> {
         Ok(item.cut_to(hidden.cut_to))
     }
 
-    /// Writes down what became of an utterance of a shard, and the shard when it was the last. `stamp` is the file as it was,
-    /// where that is known already.
+    /// Records the outcome of an utterance of a shard, and writes the shard after the last one. `stamp` is the state of the file,
+    /// if already known.
     pub(super) fn settle(
         &self,
         job: &ShardJob<'_>,
@@ -317,7 +317,7 @@ impl<'a> Round<'a> {
             results.push(result);
             (results.len() == job.order.len()).then(|| std::mem::take(&mut *results))
         };
-        // A shard with an utterance that could not be read now is not written: it is made when it can.
+        // A shard with an utterance that could not be read now is not written until it can be.
         if let Some(results) = complete
             && let Ok(results) = results.into_iter().collect::<Result<Vec<_>, _>>()
         {
@@ -334,7 +334,7 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// The outcome with the file that it came from; the reason where that could not be read now.
+    /// The outcome with the file that it came from; the reason if that could not be read now.
     fn outcome(
         &self,
         key: &str,

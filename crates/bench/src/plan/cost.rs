@@ -6,42 +6,42 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Share of a core's arithmetic limit that an encoder or the training reaches, where nothing was measured.
+/// Share of a core's peak that an encoder or the training is assumed to reach if nothing was measured.
 pub(super) const SHARE_OF_PEAK: f64 = 0.5;
 
-/// Operations a second of audio of the convolutions in front of the transformer of the wav2vec 2.0
+/// Operations per second of audio of the convolutions in front of the transformer of the wav2vec 2.0
 /// kind: seven layers of 512 channels on 16 kHz, `2 * 512 * (512 * kernel) * rate` summed.
 const CONVOLUTIONS: f64 = 4.9e9;
 
-/// Frames a second of the wav2vec 2.0 kind and of Whisper.
+/// Frames per second of the wav2vec 2.0 kind and of Whisper.
 pub(super) const FRAMES: f64 = 50.0;
 
-/// Whisper encodes whole windows of so many seconds.
+/// Whisper encodes whole windows of this many seconds.
 const WINDOW: f64 = 30.0;
 
-/// Core seconds a second of audio for log-mel spectra, decoding included.
+/// Core seconds per second of audio for log-mel spectra, decoding included.
 const FBANK_COST: f64 = 2e-3;
 
 /// The same for eGeMAPS by openSMILE.
 const EGEMAPS_COST: f64 = 2e-2;
 
-/// Parameters assumed for a checkpoint that no table knows.
+/// Parameters assumed for a checkpoint that is in no table.
 const UNKNOWN_PARAMETERS: f64 = 95e6;
 
 /// Less audio than this says nothing about speed.
 const LEAST_MEASURED: f64 = 20.0;
 
-/// What a plan's estimates are made for.
+/// The machine that a plan's estimates are for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Machine {
     /// Cores.
     pub(super) cores: usize,
-    /// Floating-point operations a second of one core, at most.
+    /// Peak floating-point operations per second of one core.
     pub(super) peak: f64,
 }
 
 impl Machine {
-    /// Measures the machine at hand; takes 30 ms.
+    /// Measures this machine; takes 30 ms.
     pub(super) fn measure() -> Self {
         Self {
             cores: rayon::current_num_threads(),
@@ -50,7 +50,7 @@ impl Machine {
     }
 }
 
-/// What extraction with an encoder takes.
+/// The cost of extraction with an encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EncoderSpeed {
     /// The encoder.
@@ -59,13 +59,13 @@ pub struct EncoderSpeed {
     pub source: SpeedSource,
     /// Hours of audio over all corpora.
     pub audio_hours: f64,
-    /// Core hours of extraction; on GPUs, hours of one card. 0 where it is unknown.
+    /// Core hours of extraction; on GPUs, hours of one card. 0 if unknown.
     pub core_hours: f64,
-    /// Hours of extraction on the machine at hand, all cores or cards working. 0 where it is unknown.
+    /// Hours of extraction on this machine with all cores or cards working. 0 if unknown.
     pub hours: f64,
 }
 
-/// Where a speed comes from.
+/// The source of a speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SpeedSource {
@@ -73,22 +73,22 @@ pub enum SpeedSource {
     Measured,
     /// From the encoder's size and [`Assumed`].
     Estimated,
-    /// Nothing was measured on the GPU: its speed cannot be told from that of a processor.
+    /// Nothing was measured on the GPU: its speed cannot be derived from that of a CPU.
     Unknown,
 }
 
-/// What estimated speeds rest on.
+/// The basis of estimated speeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assumed {
-    /// The kind of GPU's speeds (`cuda`); empty for the CPU.
+    /// The kind of GPU (`cuda`); empty for the CPU.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device: String,
-    /// 10⁹ floating-point operations a second that a CPU core of this machine reached on registers alone; that the measured encoders
-    /// reached on a GPU, 0 where there are none.
+    /// 10⁹ floating-point operations per second: the rate of a CPU core of this machine on registers alone, or the rate of the measured encoders
+    /// on a GPU, 0 if there are none.
     pub peak_gflops: f64,
-    /// The share of it that encoders are taken to reach.
+    /// The share of it that encoders are assumed to reach.
     pub share: f64,
-    /// The encoders of the experiment whose measured speeds gave the share; without any it is a guess.
+    /// The encoders of the experiment whose measured speeds gave the share; if there are none, it is a guess.
     pub measured: Vec<String>,
 }
 
@@ -128,7 +128,7 @@ impl fmt::Display for Assumed {
     }
 }
 
-/// How much there is of a corpus.
+/// The size of a corpus.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Size {
     pub(crate) utterances: f64,
@@ -136,20 +136,20 @@ pub(crate) struct Size {
     pub(crate) folds: usize,
 }
 
-/// An amount of audio and what encoding it took: `HOME/speeds/…json`.
+/// An amount of audio and the time that encoding it took: `HOME/speeds/…json`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// How many utterances that was.
+    /// Number of utterances.
     pub utterances: f64,
-    /// Their length.
+    /// Their total length.
     pub audio_seconds: f64,
-    /// Wall clock times the cores that worked, or the GPUs.
+    /// Wall-clock time multiplied by the number of working cores or GPUs.
     pub core_seconds: f64,
 }
 
 impl Measured {
-    /// Remembers this as the speed of an encoder on a kind of device, unless it is too little to say anything;
-    /// returns whether it was.
+    /// Records this as the speed of an encoder on a kind of device, unless it is too little to be meaningful;
+    /// returns whether it was recorded.
     pub fn record(
         &self,
         home: &Home,
@@ -183,7 +183,7 @@ pub(super) struct ExtractCost {
     pub(super) source: SpeedSource,
 }
 
-/// The cost of every encoder of an experiment, and what the unmeasured ones rest on.
+/// The cost of every encoder of an experiment, and the basis of the estimates.
 pub(super) fn extract_costs(
     home: &Home,
     experiment: &Experiment,
@@ -199,7 +199,7 @@ pub(super) fn extract_costs(
     let mut measured = Vec::new();
     let mut shares = Vec::new();
     for (name, record) in names().zip(&records) {
-        // The size of any other is not known.
+        // The size of any other is unknown.
         if let (Some(record), Some(_)) = (record, zoo_entry(name)) {
             let at_peak = ExtractCost::estimated(name, machine.peak);
             let least = at_peak.core_seconds(record.audio_seconds, record.utterances);
@@ -224,7 +224,7 @@ pub(super) fn extract_costs(
     (costs.collect(), assumed)
 }
 
-/// [`extract_costs`] in seconds of one card: nothing is known of a card but what was measured on one.
+/// [`extract_costs`] in seconds of one card: a card's speed is known only by measurement.
 fn on_gpus(
     experiment: &Experiment,
     records: Vec<Option<Measured>>,
@@ -248,7 +248,7 @@ fn on_gpus(
     let cards = experiment.device.all().len() as f64;
     let cost = |(name, record): (&String, Option<Measured>)| match (record, speed) {
         (Some(record), _) => ExtractCost::measured(name, record),
-        // The cores make it, wherever other encoders compute.
+        // The cores compute it, wherever other encoders compute.
         (None, _) if BUILT_IN.contains(&name.as_str()) => ExtractCost {
             per_second: built_in_cost(name) / machine.cores as f64 * cards,
             per_utterance: 0.0,
@@ -286,7 +286,7 @@ impl ExtractCost {
         }
     }
 
-    /// At `speed` operations a second.
+    /// At `speed` operations per second.
     fn estimated(encoder: &str, speed: f64) -> Self {
         let entry = zoo_entry(encoder);
         let frame = 2.0 * parameters(entry);
@@ -336,17 +336,17 @@ fn built_in_cost(name: &str) -> f64 {
     }
 }
 
-/// What of an encoder decides how much its features take.
+/// The properties of an encoder that determine the size of its features.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Shape {
     pub(super) dim: usize,
     states: usize,
-    /// Frames a second.
+    /// Frames per second.
     rate: f64,
 }
 
 impl Shape {
-    /// From the checkpoint's configuration where it is at hand, else from the zoo. Reads no weight.
+    /// From the checkpoint's configuration if it is available, else from the zoo. Reads no weights.
     pub(super) fn of(choice: &EncoderChoice) -> Self {
         if let Ok(known) = crate::encoders::describe_encoder(choice) {
             let info = known.info();
@@ -364,12 +364,12 @@ impl Shape {
         }
     }
 
-    /// Bytes of the features of so many seconds of audio.
+    /// Bytes of the features of this many seconds of audio.
     pub(super) fn feature_bytes(&self, experiment: &Experiment, seconds: f64) -> f64 {
         let layers = experiment.layers.resolve(self.states);
         let layers = layers.map_or(1, |layers| layers.len());
         let frames = seconds * self.rate * (layers * self.dim) as f64 * 2.0;
-        // Mean and standard deviation of every hidden state in f32, by an utterance of four seconds.
+        // Mean and standard deviation of every hidden state in f32, assuming utterances of four seconds.
         let statistics = match experiment.layer_curve {
             true => seconds / 4.0 * (self.states * self.dim * 8) as f64,
             false => 0.0,
@@ -434,7 +434,7 @@ mod tests {
             assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
         }
 
-        // What was measured on another device or too briefly says nothing.
+        // A measurement on another device, or one too brief, says nothing.
         record.audio_seconds = 1.0;
         let noted = record.record(&home, "wav2vec2-large", "cpu", "f32");
         assert!(!noted.unwrap());
@@ -470,7 +470,7 @@ mod tests {
             assumed.to_string().contains("bench NAME --device cuda"),
             "{assumed}"
         );
-        // By the shapes of the two, the large one takes 3.4 times the small one's time on the same card.
+        // By their shapes, the large encoder takes 3.4 times as long as the small one on the same card.
         record.core_seconds = 0.01;
         record.record(&home, "wavlm-base", "cuda", "f32").unwrap();
         let (costs, assumed) = extract_costs(&home, &experiment, &machine);

@@ -4,7 +4,7 @@ use super::{JobStage, Plan, Work};
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
 use std::collections::BTreeMap;
 
-/// How large the corpora of an experiment are, as far as is known now.
+/// The sizes of the corpora of an experiment, as far as they are known now.
 pub(crate) struct Sizes {
     /// In their order.
     pub(crate) corpora: Vec<Size>,
@@ -26,7 +26,7 @@ impl Sizes {
 }
 
 impl Plan {
-    /// What the plan's jobs take on this machine, by what is known now. How the work is cut stays.
+    /// Estimates the plan's jobs on this machine from what is known now. The division of the work stays the same.
     pub(super) fn estimate(&mut self, sizes: Sizes, machine: &Machine) -> Result<(), BenchError> {
         let experiment = &self.experiment;
         let protocol = experiment.resolved_protocol()?;
@@ -83,7 +83,7 @@ impl Plan {
                     let workers = gpus.as_ref().map_or(cores, |gpus| gpus.all().len() as f64);
                     (audio / of, all / workers / of, bytes / of)
                 }
-                // As long as all of the corpus, which is tested in most; training is no part of it.
+                // As long as all of the corpus, because most schemes test most of it; a perturbation needs no training.
                 Work::Perturb { encoder, .. } => {
                     let cost = cost_of(encoder);
                     let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
@@ -144,7 +144,7 @@ fn size(
         };
     }
     let Some(card) = card else {
-        // A corpus of one's own that nobody has looked at yet: one job does all of it.
+        // A custom corpus that has not been prepared yet: one job does all of it.
         from_cards.push(choice.name.clone());
         return Size {
             utterances: 0.0,

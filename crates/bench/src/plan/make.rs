@@ -7,17 +7,17 @@ use emobox_files::sha256_bytes;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What the record of a finished cell holds; another number scores finished cells again, which takes seconds.
+/// Version of the record of a finished cell; if it changes, finished cells are scored again, which takes seconds.
 const RECORD: u32 = 2;
 
-/// No encoder gets more extraction tasks than this, and none more training tasks, when the experiment
-/// does not say how large a task is: ten encoders then stay at a few hundred tasks.
+/// No encoder gets more extraction or training tasks than this if the experiment does not say
+/// how large a task is: ten encoders then stay at a few hundred tasks.
 const TASKS_PER_ENCODER: f64 = 12.0;
 
-/// Without an experiment's word, no task is smaller than this many hours of audio.
+/// Unless the experiment says otherwise, no task is smaller than this many hours of audio.
 const LEAST_HOURS: f64 = 1.0;
 
-/// The jobs and tasks of a checked experiment with absolute paths, before anybody has estimated them.
+/// The jobs and tasks of a checked experiment with absolute paths, not estimated yet.
 pub(super) fn cut(experiment: &Experiment, out: &Path, sizes: &[Size]) -> (Vec<Job>, Vec<Task>) {
     let mut cut = Cut {
         experiment,
@@ -51,7 +51,7 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// Adds a job that nobody has estimated yet, and returns its position.
+    /// Adds a job that is not estimated yet, and returns its position.
     fn job(&mut self, work: Work, needs: Vec<usize>) -> usize {
         let (stage, name) = match &work {
             Work::Prepare { corpus } => (JobStage::Prepare, format!("prepare {corpus}")),
@@ -116,7 +116,7 @@ impl Cut<'_> {
         self.jobs.len() - 1
     }
 
-    /// A scheme as names have it: nothing where the experiment has one.
+    /// A scheme as part of a name: nothing if the experiment has only one.
     fn told_apart(&self, scheme: Scheme) -> String {
         match self.experiment.schemes.are_several() {
             true => format!(" {scheme}"),
@@ -148,7 +148,7 @@ impl Cut<'_> {
             for (at, parts) in (1..).zip(&packed) {
                 let mut jobs = Vec::new();
                 for &(corpus, part) in parts {
-                    // The labeller hears only what has to be labelled.
+                    // The labeller encodes only what has to be labelled.
                     let is_labeller = labellers[corpus].as_ref() == Some(&encoder);
                     if !is_labeller && !names.contains(&encoder) {
                         continue;
@@ -229,7 +229,7 @@ impl Cut<'_> {
         }
     }
 
-    /// A task for each cell, a job for each perturbation: one that cannot be done leaves the others.
+    /// A task for each cell, a job for each perturbation: a failed one does not affect the others.
     fn perturb(&mut self) {
         for (encoder, scheme) in self.rows() {
             for choice in &self.experiment.corpora {
@@ -311,7 +311,7 @@ impl Cut<'_> {
         }
     }
 
-    /// The preparations that work on a corpus needs: its own, and those of all where the shared classes are those that
+    /// The preparations that work on a corpus depends on: its own, and those of all corpora if the shared classes are those that
     /// all have.
     fn prepares(&self, corpus: &str) -> Vec<usize> {
         let cross = self.experiment.cross.as_ref();
@@ -353,7 +353,7 @@ impl Cut<'_> {
     }
 }
 
-/// The settings that decide what a job makes, and no others: jobs of two experiments that agree in them are one.
+/// The settings that determine what a job makes, and no others: jobs of two experiments that agree in them are one.
 fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
     let corpus = e
         .corpora
@@ -389,12 +389,12 @@ fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
     if let (Some(train), true) = (train.as_array_mut(), e.target != Target::Classes) {
         train.push(json!({ "target": e.target }));
     }
-    // A GPU's probes differ from the processor's in their last digits.
+    // A GPU's probes differ from the CPU's in their last digits.
     if let (Some(train), true) = (train.as_array_mut(), e.probe_devices().are_gpus()) {
         train.push(json!(e.probe_devices().first().kind()));
     }
     let version = env!("CARGO_PKG_VERSION");
-    // Where the shared classes are those that all corpora have, everything across corpora depends on all of them.
+    // If the shared classes are those that all corpora have, everything across corpora depends on all of them.
     let on = e
         .corpora
         .iter()
@@ -418,14 +418,14 @@ fn key(value: &Value) -> String {
         .to_owned()
 }
 
-/// Cuts what is larger than `limit` into equal parts, and puts what is smaller together up to it: bins of corpora, by
+/// Splits what is larger than `limit` into equal parts, and groups what is smaller up to it: bins of corpora, by
 /// position, and their parts.
 fn pack(weights: &[f64], limit: f64, most: impl Fn(usize) -> usize) -> Vec<Vec<(usize, Part)>> {
     let mut packed = Vec::new();
     let mut bin = Vec::new();
     let mut filled = 0.0;
     for (at, &weight) in weights.iter().enumerate() {
-        // What exceeds the limit by rounding alone is not cut in two.
+        // What exceeds the limit only by rounding is not split.
         let wanted = (weight / limit - 1e-6).ceil().max(1.0) as usize;
         let of = wanted.min(most(at).max(1));
         if of > 1 {

@@ -1,10 +1,10 @@
-//! The plan of an experiment as data: jobs with what they need, make and cost, and the tasks that a cluster bundles them
+//! The plan of an experiment as data: jobs with their inputs, outputs and costs, and the tasks that a cluster bundles them
 //! into.
 //!
 //! Any executor may run any job any number of times: a job writes whole files by renaming them into place, the same
-//! bytes whoever runs it, and last of all its [`Receipt`]. A job is done when its receipt is there and everything that
-//! the receipt lists is still as it was. A job that cannot be done leaves a receipt with the reason; the cell stays
-//! empty, and everything else goes on. Receipts are named by what the job computes, so plans of one home share them.
+//! bytes whoever runs it, and finally its [`Receipt`]. A job is done when its receipt exists and all files that
+//! the receipt lists are unchanged. A job that fails leaves a receipt with the reason; the cell stays
+//! empty, and everything else continues. Receipts are named by what the job computes, so plans of one home share them.
 
 mod cost;
 mod estimate;
@@ -39,12 +39,12 @@ use std::path::{Path, PathBuf};
 /// The file of a plan in its folder.
 const PLAN: &str = "plan.json";
 
-/// Everything that an experiment takes, as jobs.
+/// All the work of an experiment, as jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Format version, 2.
     pub schema: u32,
-    /// Names the plan: a digest of the experiment, the output folder and the program's version.
+    /// The plan's name: a digest of the experiment, the output folder and the program's version.
     pub name: String,
     /// The working folder, absolute.
     pub home: PathBuf,
@@ -52,16 +52,16 @@ pub struct Plan {
     pub out: PathBuf,
     /// What is computed.
     pub experiment: Experiment,
-    /// Where sizes were taken from the cards because a corpus is not prepared yet.
+    /// Whether sizes were taken from the cards because a corpus is not prepared yet.
     pub from_cards: Vec<String>,
     /// Utterances of all corpora.
     pub utterances: u64,
-    /// What extraction takes, by encoder.
+    /// The cost of extraction, by encoder.
     pub speeds: Vec<EncoderSpeed>,
-    /// What the estimated speeds rest on.
+    /// The basis of the estimated speeds.
     #[serde(default)]
     pub assumed: Option<Assumed>,
-    /// Where the speed of training comes from: from the processor's arithmetic, or as measured on a GPU.
+    /// The source of the training speed: the CPU's peak, or a measurement on a GPU.
     #[serde(default = "estimated")]
     pub training: SpeedSource,
     /// All jobs; a job needs earlier ones only.
@@ -83,19 +83,19 @@ pub struct Job {
     pub stage: JobStage,
     /// What it does.
     pub work: Work,
-    /// Digest of the work and every setting that decides what it makes; names the receipt.
+    /// Digest of the work and every setting that determines its output; names the receipt.
     pub key: String,
     /// The jobs whose outputs it reads, as positions in the plan.
     pub needs: Vec<usize>,
     /// Seconds of audio that it encodes or trains on.
     pub audio_seconds: f64,
-    /// Estimated seconds on the machine at hand.
+    /// Estimated seconds on this machine.
     pub seconds: f64,
     /// Estimated bytes of features that it writes.
     pub bytes: f64,
 }
 
-/// Jobs of one stage that one process does one after another.
+/// Jobs of one stage that one process runs one after another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Unique in the plan, and a file name: `extract-fbank-3`.
@@ -120,7 +120,7 @@ pub enum JobStage {
     Train,
     /// Predictions to scores.
     Score,
-    /// Test parts heard through noise, rooms and codecs, by the probes that are there.
+    /// Test parts encoded with noise, rooms and codecs, and scored by the existing probes.
     Perturb,
     /// Scores to tables and the page.
     Report,
@@ -138,7 +138,7 @@ impl JobStage {
         Self::Report,
     ];
 
-    /// As files and tables call it.
+    /// The name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
@@ -182,19 +182,19 @@ pub enum Work {
         corpus: String,
         /// The encoder whose features are read.
         encoder: String,
-        /// How the corpus is cut.
+        /// How the corpus is partitioned.
         #[serde(default)]
         scheme: Scheme,
         /// Which part.
         part: Part,
     },
-    /// Scores a corpus under an encoder.
+    /// Scores a corpus with an encoder.
     Score {
         /// The corpus.
         corpus: String,
         /// The encoder.
         encoder: String,
-        /// How the corpus is cut.
+        /// How the corpus is partitioned.
         #[serde(default)]
         scheme: Scheme,
     },
@@ -204,10 +204,10 @@ pub enum Work {
         corpus: String,
         /// The encoder.
         encoder: String,
-        /// How the corpus is cut.
+        /// How the corpus is partitioned.
         #[serde(default)]
         scheme: Scheme,
-        /// What is done to the audio, by its name.
+        /// The name of the perturbation.
         perturbation: String,
     },
     /// Labels a corpus and draws its balanced set.
@@ -222,13 +222,13 @@ pub enum Work {
         /// The encoder whose features are read.
         encoder: String,
     },
-    /// Tests what was trained on a corpus on the balanced set of another.
+    /// Tests the probe of one corpus on the balanced set of another.
     Test {
-        /// The corpus that was trained on.
+        /// The training corpus.
         corpus: String,
         /// The encoder.
         encoder: String,
-        /// The corpus whose set is answered.
+        /// The corpus whose balanced set is the test set.
         on: String,
     },
     /// Writes the tables and the page.
@@ -313,13 +313,13 @@ impl fmt::Display for Part {
 }
 
 impl Plan {
-    /// The plan of an experiment: the one written down by an earlier call, else a new one, from the
-    /// manifests where corpora are prepared and from the cards where they are not. Writes nothing.
+    /// The plan of an experiment: the one saved by an earlier call, else a new one, from the
+    /// manifests if corpora are prepared and from the cards if they are not. Writes nothing.
     pub fn of(home: &Home, experiment: &Experiment, out: &Path) -> Result<Self, BenchError> {
         Ok(Self::find(home, experiment, out)?.0)
     }
 
-    /// The same with what is known by now about sizes and speeds, for one that was written down before.
+    /// The same with current knowledge of sizes and speeds, if the plan was saved before.
     pub fn forecast(home: &Home, experiment: &Experiment, out: &Path) -> Result<Self, BenchError> {
         match Self::find(home, experiment, out)? {
             (plan, true) => Ok(plan),
@@ -327,7 +327,7 @@ impl Plan {
         }
     }
 
-    /// The same plan with what is known by now about sizes and speeds.
+    /// The same plan with current knowledge of sizes and speeds.
     pub(crate) fn sized(&self) -> Result<Self, BenchError> {
         let mut plan = self.clone();
         let sizes = Sizes::read(&Home::new(&self.home), &self.experiment);
@@ -335,7 +335,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The plan, and whether it was made now.
+    /// The plan, and whether it is new.
     fn find(home: &Home, experiment: &Experiment, out: &Path) -> Result<(Self, bool), BenchError> {
         experiment.check()?;
         let experiment = experiment.absolute()?;
@@ -345,7 +345,7 @@ impl Plan {
         let path = folder(home.root(), &name).join(PLAN);
         if path.exists() {
             let plan: Self = read_json(&path)?;
-            // How a cluster runs the plan may change from call to call; what it computes is in the name.
+            // How a cluster runs the plan may change from call to call; what it computes is part of the name.
             return Ok((Self { experiment, ..plan }, false));
         }
         let sizes = Sizes::read(&home, &experiment);
@@ -411,7 +411,7 @@ fn name(experiment: &Experiment, out: &Path) -> String {
         slurm: None,
         ..experiment.clone()
     };
-    // Where the work is cut.
+    // Where the work is split.
     let hours = experiment.slurm.as_ref().and_then(|s| s.audio_hours);
     let text = format!(
         "2\n{}\n{}\n{}\n{hours:?}",

@@ -4,43 +4,43 @@ use emobox_files::{FileError, Stamp, read_json, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The files that a job has read and made.
+/// The files that a job has read and written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Done {
-    /// The files that decide what the job makes.
+    /// The files that determine the job's output.
     pub(crate) inputs: Vec<PathBuf>,
-    /// The files that it made, or found made.
+    /// The files that it wrote, or found already written.
     pub(crate) outputs: Vec<PathBuf>,
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Format version, 2.
     pub schema: u32,
     /// The job.
     pub job: Job,
-    /// The files that decide what the job makes.
+    /// The files that determine the job's output.
     pub inputs: Vec<FileStamp>,
-    /// The files that it made, or found made.
+    /// The files that it wrote, or found already written.
     pub outputs: Vec<FileStamp>,
     /// Why it made nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<JobFailure>,
 }
 
-/// Why a job could not be done. Every start of the experiment tries it again.
+/// Why a job failed. Every start of the experiment tries it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailure {
     /// The error, for people.
     pub reason: String,
-    /// Whether the call was wrong, rather than the work: another call is needed.
+    /// Whether the call was wrong, rather than the work: the call must change.
     #[serde(default)]
     pub wrong_call: bool,
     /// Whether it was left out on request.
     #[serde(default)]
     pub left_out: bool,
-    /// Whether another node, or the same one a moment later, may do it.
+    /// Whether another node, or the same one a moment later, may succeed.
     #[serde(default)]
     pub may_pass: bool,
 }
@@ -56,18 +56,18 @@ impl JobFailure {
     }
 }
 
-/// A file as it was.
+/// A file and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     /// The file.
     pub path: PathBuf,
-    /// How it was.
+    /// Its state when it was recorded.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
 
 impl FileStamp {
-    /// Whether the file is there with the same content.
+    /// Whether the file exists with the same content.
     pub fn holds(&self) -> bool {
         self.stamp.holds(&self.path)
     }
@@ -87,7 +87,7 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// Writes down that a job cannot be done.
+    /// Records that a job failed.
     pub fn failed(plan: &Plan, job: &Job, failure: JobFailure) -> Result<(), BenchError> {
         let receipt = Self {
             schema: 2,
@@ -104,7 +104,7 @@ impl Receipt {
         read_json(path(plan, job)).ok()
     }
 
-    /// Takes it away: the job is open again.
+    /// Deletes the receipt: the job is open again.
     pub fn drop(plan: &Plan, job: &Job) -> Result<(), BenchError> {
         let path = path(plan, job);
         match std::fs::remove_file(&path) {
@@ -115,7 +115,7 @@ impl Receipt {
         }
     }
 
-    /// Whether every file is as it was.
+    /// Whether every file is unchanged.
     pub fn holds(&self) -> bool {
         let mut files = self.inputs.iter().chain(&self.outputs);
         files.all(FileStamp::holds)

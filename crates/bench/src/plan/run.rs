@@ -12,12 +12,12 @@ use rayon::prelude::*;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How often a job looks for files of other nodes that it cannot see yet.
+/// How often a job checks for files of other nodes that it cannot see yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Runs the jobs of one task of the plan in `folder` that are not done, and returns how many could not be done.
+/// Runs the unfinished jobs of one task of the plan in `folder`, and returns how many failed.
 ///
-/// Takes no lock and shares no file that changes: on a shared file system any number of these may run
+/// Takes no lock and shares no mutable file: on a shared file system any number of these may run
 /// at once, of one plan or of several, on any number of machines.
 pub fn run_task(folder: &Path, task: usize, context: Context<'_>) -> Result<usize, BenchError> {
     let plan = Plan::read(folder)?;
@@ -91,7 +91,7 @@ fn wait_for_needs(
 }
 
 impl Plan {
-    /// Makes a start: what could not be done before is open again, and so is the preparation of corpora whose raw files
+    /// Begins a run: failed jobs are open again, and so is the preparation of corpora whose raw files
     /// have changed.
     pub fn begin(&self) -> Result<(), BenchError> {
         self.write()?;
@@ -158,12 +158,12 @@ fn how(plan: &Plan) -> PrepareHow {
     }
 }
 
-/// All jobs of a plan in this process. Cells are told as they are finished.
+/// All jobs of a plan in this process. Cells are reported as they are finished.
 pub(crate) fn run_here(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     run_stages(plan, &JobStage::ALL, context)
 }
 
-/// The jobs of a plan from the training on, on features that are there.
+/// The jobs of a plan from training onwards, on existing features.
 pub(crate) fn train_here(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     let stages = [JobStage::Prepare, JobStage::Train, JobStage::Score];
     run_stages(plan, &stages, context)
@@ -214,7 +214,7 @@ pub(crate) fn prepare_all(
     Ok(())
 }
 
-/// The report of what is finished, in this process.
+/// The report of everything finished, in this process.
 pub fn report_here(
     plan: &Plan,
     states: &mut States,
@@ -246,7 +246,7 @@ fn run_stages(
     prepare_all(plan, &shop, &mut states)?;
     if stages.contains(&JobStage::Extract) {
         let checked = check_prepared(&plan.sized()?, &shop, &states)?;
-        // What cannot be prepared was told already.
+        // A failed preparation was already reported.
         for finding in &checked.findings {
             let note = format!("{}: {}", finding.subject, finding.problem);
             context.progress.note(&note);
@@ -278,7 +278,7 @@ fn run_stages(
     }
 }
 
-/// Does a job unless it is settled, and writes its receipt. What cannot be done is told and written down; only what
+/// Does a job unless it is settled, and writes its receipt. A failure is reported and recorded; only what
 /// would stop every other job too (Ctrl-C, a full disk) is an error.
 fn settle(
     plan: &Plan,
@@ -300,7 +300,7 @@ fn settle(
     record(plan, shop, at, outcome, states)
 }
 
-/// Writes down what became of a job; without a receipt where what it made is in this process alone.
+/// Records the outcome of a job; writes no receipt if its output is only in this process.
 fn record(
     plan: &Plan,
     shop: &Workshop<'_>,
@@ -320,7 +320,7 @@ fn record(
                 }
             };
             if before.is_none_or(|before| !same_content(&before, &now)) {
-                // What was made of other files is made again.
+                // Output made from other files is made again.
                 for user in states.users(at).to_vec() {
                     Receipt::drop(plan, &plan.jobs[user])?;
                     states.reopen(user);
@@ -350,8 +350,8 @@ fn same_content(a: &[FileStamp], b: &[FileStamp]) -> bool {
     a.iter().map(content).eq(b.iter().map(content))
 }
 
-/// Before anything is encoded: whether all folds are trained on this very audio, though the features are gone or the
-/// files were touched. Their receipts are then written anew.
+/// Checks before anything is encoded whether all folds are trained on exactly this audio, even if the features are gone or the
+/// files were touched. Their receipts are then rewritten.
 fn trained_already(
     plan: &Plan,
     shop: &Workshop<'_>,

@@ -1,28 +1,28 @@
 use super::{Job, JobFailure, JobStage, Plan, Receipt, Work};
 use serde::Serialize;
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
-    /// Its receipt is there and holds, or nothing needs it any more.
+    /// Its receipt exists and is valid, or no job needs it any more.
     Done,
-    /// It was tried at this start and cannot be done.
+    /// It was tried at this start and failed.
     Failed(JobFailure),
-    /// A job that it needs, at this position, cannot be done.
+    /// A job that it needs, at this position, failed.
     Blocked(usize),
-    /// It is to be run.
+    /// It has yet to run.
     Open,
 }
 
 impl JobState {
-    /// Whether nothing more will come of it without a new start.
+    /// Whether it will not change without a new start.
     pub fn is_settled(&self) -> bool {
         *self != Self::Open
     }
 }
 
-/// How far all jobs of a plan are, by what is on the disk.
+/// The states of all jobs of a plan, from what is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct States {
     jobs: Vec<JobState>,
@@ -49,7 +49,7 @@ impl States {
         states
     }
 
-    /// Looks again at the jobs that were open.
+    /// Checks the open jobs again.
     pub fn refresh(&mut self, plan: &Plan) {
         for at in 0..plan.jobs.len() {
             if self.jobs[at] == JobState::Open {
@@ -69,7 +69,7 @@ impl States {
         &self.users[at]
     }
 
-    /// What a done or blocked job was made of has changed.
+    /// An input of a done or blocked job has changed.
     pub(crate) fn reopen(&mut self, at: usize) {
         self.jobs[at] = JobState::Open;
     }
@@ -80,13 +80,13 @@ impl States {
         self.settle(plan);
     }
 
-    /// Whether nothing more will come of a task.
+    /// Whether a task will not change any more.
     pub fn task_is_settled(&self, plan: &Plan, task: usize) -> bool {
         let mut jobs = plan.tasks[task].jobs.iter();
         jobs.all(|&at| self.jobs[at].is_settled())
     }
 
-    /// The failure that a job ended in, its own or that of what it needs, and the stage where it happened.
+    /// The failure that ended a job, its own or that of a job that it needs, and the stage where it happened.
     pub fn failure<'a>(&'a self, plan: &Plan, at: usize) -> Option<(JobStage, &'a JobFailure)> {
         match &self.jobs[at] {
             JobState::Failed(failure) => Some((plan.jobs[at].stage, failure)),
@@ -95,10 +95,10 @@ impl States {
         }
     }
 
-    /// What follows from the states of others: a job whose need failed is blocked, one that no open job needs is done.
+    /// Propagates states: a job whose dependency failed is blocked, one that no open job needs is done.
     fn settle(&mut self, plan: &Plan) {
         for (at, job) in plan.jobs.iter().enumerate() {
-            // The report is made of what there is.
+            // The report is made from whatever exists.
             if self.jobs[at] != JobState::Open || job.work == Work::Report {
                 continue;
             }

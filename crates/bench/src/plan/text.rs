@@ -5,7 +5,7 @@ use emobox_files::counted;
 use std::fmt::Write;
 
 impl Plan {
-    /// The jobs by stage, what each encoder takes, and every job on a line of its own.
+    /// The jobs by stage, the cost of each encoder, and every job on its own line.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let _ = writeln!(
@@ -117,7 +117,7 @@ impl Plan {
         text
     }
 
-    /// The hours of some jobs; a question mark where one of them encodes or trains at an unknown speed.
+    /// The hours of some jobs; a question mark if one of them encodes or trains at an unknown speed.
     fn hours_of<'j>(&self, mut jobs: impl Iterator<Item = &'j Job>) -> String {
         let is_unknown = |job: &Job| {
             let encoder = job.work.encoder();
@@ -136,7 +136,7 @@ impl Plan {
         seconds.map_or_else(|| "?".to_owned(), |seconds| hours(seconds / 3600.0))
     }
 
-    /// Gigabytes of features by corpus and encoder, and what is needed at once.
+    /// Gigabytes of features by corpus and encoder, and the most needed at once.
     fn disk_text(&self, text: &mut String) {
         let forecast = DiskForecast::of(self);
         let mut rows = vec![vec!["features, GB".to_owned()]];
@@ -203,7 +203,7 @@ fn short(names: &[String]) -> String {
     }
 }
 
-/// `1-4,7`: as job arrays and people write it.
+/// `1-4,7`: as in job arrays.
 pub fn ranges(numbers: &[usize]) -> String {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for &number in numbers {

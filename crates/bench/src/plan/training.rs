@@ -1,4 +1,4 @@
-//! How long probes train.
+//! How long probes take to train.
 
 use super::cost::{FRAMES, Machine, SHARE_OF_PEAK, Shape, Size, SpeedSource};
 use crate::{BenchError, Experiment, Home};
@@ -10,17 +10,17 @@ use std::path::PathBuf;
 /// Fewer operations than this say nothing about the speed of a GPU.
 const LEAST_OPERATIONS: f64 = 1e12;
 
-/// What whole trainings took on a kind of GPU, features on their way included: `HOME/speeds/training-…json`.
+/// The cost of complete trainings on a kind of GPU, including copying features: `HOME/speeds/training-…json`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TrainSpeed {
     /// As [`train_operations`] counts them.
     pub(crate) operations: f64,
-    /// Wall clock times GPUs.
+    /// Wall-clock time multiplied by the number of GPUs.
     pub(crate) seconds: f64,
 }
 
 impl TrainSpeed {
-    /// Remembers this as the speed of a head on a kind of device, unless it is too little to say anything.
+    /// Records this as the speed of a head on a kind of device, unless it is too little to be meaningful.
     pub(crate) fn record(&self, home: &Home, head: &str, device: &str) -> Result<(), BenchError> {
         if self.operations >= LEAST_OPERATIONS {
             write_json(path(home, head, device), self)?;
@@ -34,7 +34,7 @@ fn path(home: &Home, head: &str, device: &str) -> PathBuf {
     home.root().join("speeds").join(name)
 }
 
-/// Operations of training all points of a protocol on so many frames: forward and both halves of backward, a multiply and an add
+/// Operations of training all points of a protocol on this many frames: forward and both halves of backward, a multiply and an add
 /// each.
 pub(crate) fn train_operations(protocol: &Protocol, dim: usize, frames: f64) -> f64 {
     let hidden: usize = protocol.hidden_sizes.iter().sum();
@@ -42,7 +42,7 @@ pub(crate) fn train_operations(protocol: &Protocol, dim: usize, frames: f64) -> 
     6.0 * dim as f64 * hidden as f64 * probes as f64 * frames * protocol.epochs as f64
 }
 
-/// How fast probes train: operations a second of a core or a GPU.
+/// How fast probes train: operations per second of a core or a GPU.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct TrainRate {
     rate: f64,
@@ -50,7 +50,7 @@ pub(super) struct TrainRate {
 }
 
 impl TrainRate {
-    /// Nothing is known of a GPU but what was measured on one.
+    /// A GPU's speed is known only by measurement.
     pub(super) fn of(
         home: &Home,
         experiment: &Experiment,

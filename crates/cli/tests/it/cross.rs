@@ -59,6 +59,14 @@ fn two_corpora_are_tested_on_each_other() {
     ] {
         assert!(program.path("out").join(file).exists(), "{file}");
     }
+    // What is tested is the other corpus.
+    let lines = program.path("out/predictions/one-to-two/fbank.jsonl");
+    let lines = std::fs::read_to_string(lines).unwrap();
+    assert!(lines.lines().count() > 0);
+    assert!(
+        lines.lines().all(|line| line.contains("\"key\":\"two-")),
+        "{lines}"
+    );
     let set = std::fs::read_to_string(program.path("out/balanced/two.jsonl")).unwrap();
     assert_eq!(
         set.matches("\"angry\"").count(),
