@@ -450,3 +450,24 @@ fn a_test_part_that_cannot_be_decoded_is_told_before_the_training() {
     assert_eq!(cells.len(), 1, "{cells:#?}");
     assert!(cells[0].starts_with("broken/fbank train "), "{cells:#?}");
 }
+
+/// The published recipe skips clips of more than 30 s, in training and in test; ours takes them.
+#[test]
+fn the_paper_s_protocol_leaves_long_clips_out() {
+    let program = Program::new();
+    let corpus = format!("tones={}", tones(&program, "corpus").display());
+    for (name, seconds) in [("just", 30.0), ("long", 30.5)] {
+        program.write(
+            &format!("corpus/sad/{name}.wav"),
+            &wav(&tone(2, 1, seconds)),
+        );
+    }
+    let left_out = |protocol: &str| {
+        let out = program.run(&bench(&[&corpus], &["--protocol", protocol]));
+        let text = scores(&program)["runs"].to_string();
+        let known = "{\"reason\":\"longer than the protocol's limit\",\"count\":1}";
+        (out.code, text.contains(known))
+    };
+    assert_eq!(left_out("paper"), (Some(3), true));
+    assert_eq!(left_out("strict"), (Some(0), false));
+}
