@@ -135,7 +135,7 @@ fn slips_of_writers_that_do_not_touch_the_samples() {
         wrong[32] = align;
         assert_eq!(load_bytes(wrong, "x.wav", &options).unwrap(), expected);
     }
-    // Headers counted into the size of the samples, while the form's size is right.
+    // Headers counted in the size of the samples, while the form's size is right.
     let size = u32::from_le_bytes(whole[40..44].try_into().unwrap());
     for excess in [8, 44] {
         let mut wrong = whole.clone();

@@ -11,7 +11,7 @@ use emobox_score::{
     score_folds,
 };
 
-/// The published figures with the published figures beside them.
+/// The published figures, compared with themselves.
 fn beside(source: PaperSource) -> emobox_report::ReportData {
     let mut data = common::published();
     data.beside = Some(source);
