@@ -1,4 +1,4 @@
-//! From archives to folders. An archive can write neither outside the folder, through a link, nor without bound.
+//! Unpacks archives into folders. No archive can write outside the folder, through a link, or without limit.
 
 mod error;
 mod tarball;
