@@ -17,7 +17,7 @@ impl Verifier<'_> {
     /// only the manifests are used; `encoders` says where the checkpoints are.
     ///
     /// # Errors
-    /// As [`Verifier::check`]; [`BenchError::NotReproduced`] with the predictions that differ.
+    /// Like [`Verifier::check`]; [`BenchError::NotReproduced`] with the predictions that differ.
     pub fn rerun(
         &self,
         file: &Path,

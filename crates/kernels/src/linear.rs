@@ -233,7 +233,7 @@ thread_local! {
 }
 
 /// The step that cuts `length` into the fewest blocks of at most `limit`, nearly equal and whole multiples of `unit`
-/// (which divides `limit`) but for the last.
+/// (which divides `limit`) except for the last.
 pub(crate) fn even_step(length: usize, limit: usize, unit: usize) -> usize {
     let blocks = length.div_ceil(limit).max(1);
     length.div_ceil(blocks).next_multiple_of(unit).max(unit)

@@ -19,7 +19,7 @@ fn names(all: &[&DimensionScores]) -> Vec<String> {
     names
 }
 
-/// The heading of a column that names a row, what stands there, and whether it is shown.
+/// The heading of a column that identifies a row, its value, and whether it is shown.
 type Field = (&'static str, fn(&DimensionScores) -> &String, bool);
 
 /// The concordance of each dimension and their mean, a row for each corpus and encoder; none if dimensions were not learnt.
