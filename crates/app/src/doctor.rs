@@ -1,15 +1,15 @@
-//! What a machine has to compute with.
+//! What a machine offers for computing.
 
 use emobox_bench::half_of_free;
 use serde::Serialize;
 use std::fmt;
 
-/// What was found, and for what is missing where it was looked for.
+/// What was found; for what is missing, where it was searched for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Doctor {
-    /// Instructions of the CPU's kernels.
+    /// The instruction set of the CPU's kernels.
     pub kernels: &'static str,
-    /// Whether the CPU multiplies bf16 itself.
+    /// Whether the CPU multiplies bf16 natively.
     pub native_bf16: bool,
     /// Worker threads.
     pub threads: usize,
@@ -28,9 +28,9 @@ pub struct Doctor {
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// Whether it is there.
+    /// Whether it is present.
     pub found: bool,
-    /// What it is, or what is missing.
+    /// What was found, or what is missing.
     pub line: String,
 }
 
@@ -43,7 +43,7 @@ impl From<Result<String, String>> for Finding {
     }
 }
 
-/// Looks at the machine; uses nothing of it.
+/// Inspects the machine without using the cards.
 pub fn doctor() -> Doctor {
     let gpu = emobox_encoder::gpu_report();
     Doctor {

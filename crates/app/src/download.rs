@@ -1,4 +1,4 @@
-//! Open releases from their addresses to an unpacked folder.
+//! Downloads open releases and unpacks them into a folder.
 
 use emobox_bench::{BenchError, CallError, Context, Home, Stage};
 use emobox_corpus::{Access, Card};
@@ -13,40 +13,40 @@ use std::path::{Path, PathBuf};
 
 /// The name under which the published fold lists are downloaded.
 pub const PUBLISHED_METADATA: &str = "published-metadata";
-/// Bytes of a file whose size nobody published. The largest open release, MEAD, has less.
+/// Assumed size in bytes of a file whose size is not published. The largest open release, MEAD, is smaller.
 const UNKNOWN_BYTES: u64 = 1 << 40;
 
-/// What can be had under a name.
+/// What is available under a name.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "offer")]
 pub enum Offer {
-    /// It can be fetched.
+    /// It can be downloaded.
     Fetch(Release),
     /// A person has to fetch it; the text says where and how.
     ByHand {
         /// The corpus.
         name: String,
-        /// What to request, where, and what to do then.
+        /// What to request, where, and what to do next.
         how: String,
     },
 }
 
-/// An open release: what it consists of and on which terms.
+/// An open release: its files and its terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Release {
     /// The corpus, or [`PUBLISHED_METADATA`].
     pub name: String,
-    /// Its name in full.
+    /// Its full name.
     pub title: String,
-    /// The licence as far as known.
+    /// The licence, if known.
     pub licence: String,
     /// The page that offers it.
     pub page: String,
-    /// Whom to cite.
+    /// What to cite.
     pub citation: String,
     /// The files.
     pub files: Vec<ReleaseFile>,
-    /// A folder of the unpacked release and the git tree that it must be.
+    /// A folder of the unpacked release and the git tree hash that it must have.
     pub git_tree: Option<(String, String)>,
 }
 
@@ -66,18 +66,18 @@ pub struct ReleaseFile {
 pub struct DownloadHow {
     /// Where it goes; none means `downloads/NAME` in the home folder.
     pub out: Option<PathBuf>,
-    /// A folder of a mirror that has files of the same names, by its address.
+    /// The address of a mirror's folder that has files of the same names.
     pub mirror: Option<String>,
-    /// Keep the archives after they were unpacked, in `<out>.incoming`.
+    /// Keep the archives after unpacking, in `<out>.incoming`.
     pub keep_archives: bool,
 }
 
-/// A release that is there.
+/// A downloaded release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Downloaded {
     /// The folder to name in `prepare --raw`, or in `--metadata`.
     pub folder: PathBuf,
-    /// Whether it had been there before.
+    /// Whether it already existed.
     pub already: bool,
     /// Files in it that this call wrote.
     pub files: u64,
@@ -85,11 +85,11 @@ pub struct Downloaded {
     pub bytes: u64,
     /// Entries of the archives that were not written.
     pub skipped: Vec<Skipped>,
-    /// Files that no published checksum or size could be held against.
+    /// Files that have no published checksum or size to check against.
     pub unverified: Vec<String>,
 }
 
-/// What can be had under `name`.
+/// What is available under `name`.
 pub fn offer(name: &str) -> Result<Offer, BenchError> {
     if name == PUBLISHED_METADATA {
         return Ok(Offer::Fetch(published_metadata()));
@@ -135,7 +135,7 @@ fn published_metadata() -> Release {
             bytes: None,
             checksum: None,
         }],
-        // The tree of `data` at that commit, were none of its scripts marked as executable.
+        // The tree of `data` at that commit, if none of its scripts were marked as executable.
         git_tree: Some((
             format!("EmoBox-{COMMIT}/data"),
             "caa3b53a08c0b5182cf2ea5a21e1b4eb56002b57".to_owned(),
@@ -194,7 +194,7 @@ impl ReleaseFile {
 
 /// Fetches and unpacks a release.
 ///
-/// Files arrive in `<out>.incoming` and go on from there after a cut or Ctrl-C; `<out>` appears when all is unpacked.
+/// Files arrive in `<out>.incoming` and resume there after a broken connection or Ctrl-C; `<out>` appears when all is unpacked.
 pub fn download(
     home: &Home,
     release: &Release,
@@ -234,7 +234,7 @@ pub fn download(
         if let Err(error) = unpacked {
             remove_folder(&staging)?;
             if !matches!(error, BenchError::Interrupted | BenchError::File(_)) {
-                // The archive itself is at fault: the next call must not find it whole.
+                // The archive itself is defective: the next call must not find it complete.
                 for archive in &archives {
                     std::fs::remove_file(archive)
                         .map_err(|e| FileError::io("remove", archive, e))?;
@@ -375,7 +375,7 @@ fn remove_folder(folder: &Path) -> Result<(), FileError> {
     }
 }
 
-/// `path` with `ending` on its last part.
+/// `path` with `ending` appended to its last part.
 fn sibling(path: &Path, ending: &str) -> Result<PathBuf, BenchError> {
     let Some(name) = path.file_name() else {
         let path = path.display();
@@ -390,7 +390,7 @@ fn sibling(path: &Path, ending: &str) -> Result<PathBuf, BenchError> {
     Ok(path.with_file_name(name))
 }
 
-/// One stage a file, in bytes.
+/// One stage per file, in bytes.
 struct Bar<'a> {
     context: Context<'a>,
     label: String,

@@ -1,4 +1,4 @@
-//! A prepared corpus in the forms that other programs read.
+//! Exports a prepared corpus in the formats that other programs read.
 
 use emobox_bench::{BenchError, CallError, Corpus, Home};
 use emobox_corpus::{Partition, Role, Utterance};
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A form of interchange.
+/// An interchange format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One table, `labels.csv`, which `emobox prepare` reads again.
@@ -25,7 +25,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// All forms with their words on the command line.
+    /// All formats with their names on the command line.
     pub const ALL: [(&'static str, Self); 5] = [
         ("csv", Self::Csv),
         ("hf", Self::Hf),
@@ -50,7 +50,7 @@ impl FromStr for Form {
     }
 }
 
-/// Which partition gives the parts, where there is one.
+/// Which partition gives the parts, if any.
 #[derive(Debug, Clone, Copy)]
 pub struct ExportParts<'a> {
     /// The scheme.
@@ -61,7 +61,7 @@ pub struct ExportParts<'a> {
     pub fold: u32,
 }
 
-/// Writes manifest and parts of a corpus below `out`, and returns the files. Audio stays where it is: paths are absolute.
+/// Writes manifest and parts of a corpus below `out`, and returns the files. Audio is not copied: paths are absolute.
 /// Without `parts` the part of an utterance is the release's own, if it has one.
 pub fn export(
     home: &Home,
@@ -112,9 +112,9 @@ pub fn export(
     Ok(written)
 }
 
-/// Makes paths relative to the folder of the table: AudioFolder reads nothing that lies elsewhere.
+/// Makes paths relative to the folder of the table: AudioFolder reads nothing outside it.
 fn below(clips: &mut [Clip<'_>], out: &Path) -> Result<(), BenchError> {
-    // The root of a prepared corpus is free of links; the folder that is named here may not be.
+    // The root of a prepared corpus has no symbolic links; the folder given here may have.
     let folder = emobox_files::absolute(out)?;
     let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
     for clip in clips {
@@ -161,7 +161,7 @@ fn roles(
         .collect())
 }
 
-/// An utterance as every form needs it.
+/// An utterance with the fields that every format needs.
 struct Clip<'a> {
     utterance: &'a Utterance,
     path: String,
@@ -197,7 +197,7 @@ impl<'a> Clip<'a> {
     }
 }
 
-/// A field of a table, in quotation marks where it needs them.
+/// A field of a table, quoted if necessary.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -239,7 +239,7 @@ fn recordings<'a>(clips: &'a [Clip<'a>]) -> BTreeMap<&'a str, (String, Vec<&'a C
     let mut files: BTreeMap<&str, (String, Vec<&Clip<'_>>)> = BTreeMap::new();
     for clip in clips {
         let whole = || match clip.is_segment() {
-            // Several utterances of one file need a name of the file's own.
+            // Several utterances of one file need a name for the file itself.
             true => clip.utterance.wav.replace([' ', '\t'], "_"),
             false => clip.utterance.key.clone(),
         };
@@ -303,8 +303,8 @@ fn lhotse(clips: &[Clip<'_>]) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Kaldi separates by spaces and sorts by bytes. The speaker goes before the key of an utterance, so that the order of
-/// speakers is that of utterances, as its tools want it.
+/// Kaldi separates by spaces and sorts by bytes. The speaker is a prefix of the utterance's key, so that the order of
+/// speakers is that of utterances, as its tools require.
 fn kaldi(clips: &[Clip<'_>]) -> Result<Vec<(&'static str, String)>, BenchError> {
     let word = |text: &str| text.replace(char::is_whitespace, "_");
     let mut files: BTreeMap<&'static str, BTreeMap<String, String>> = BTreeMap::new();
@@ -362,7 +362,7 @@ fn kaldi(clips: &[Clip<'_>]) -> Result<Vec<(&'static str, String)>, BenchError> 
         .collect())
 }
 
-/// A header in YAML (which takes strings as JSON writes them) and one table, of files or of segments.
+/// A YAML header (YAML accepts strings as JSON writes them) and one table, of files or of segments.
 fn audformat(corpus: &Corpus, clips: &[Clip<'_>]) -> Vec<(&'static str, String)> {
     let string = |text: &str| Value::String(text.to_owned()).to_string();
     let segments = clips.iter().any(Clip::is_segment);

@@ -1,7 +1,7 @@
-//! What the program can do beside the benchmark: fetch corpora, judge predictions that others made, share
+//! Everything the program does besides the benchmark: fetch corpora, score predictions from elsewhere, share
 //! and verify submissions, seal test sets, listen, and measure this machine.
 //!
-//! Stages, plans and results are the room `bench`; everything here stands on it and nothing there knows of it.
+//! Stages, plans and results are in the room `bench`; this room uses it and `bench` does not know this one.
 
 mod doctor;
 mod download;

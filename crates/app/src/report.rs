@@ -13,7 +13,7 @@ use emobox_score::{InferenceOptions, Prediction, Provenance, classes_of, correct
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The forms a finished run can be printed in.
+/// The formats in which a finished run can be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportFormat {
     /// Tables for a terminal.
@@ -24,11 +24,11 @@ pub enum ReportFormat {
     Markdown,
     /// A LaTeX document with booktabs tables.
     Latex,
-    /// One line a run, every score.
+    /// One line per run, every score.
     Csv,
 }
 
-/// Prints a run in the form asked for; with `beside`, the published figures stand next to its own.
+/// Prints a run in the requested format; with `beside`, the published figures are shown next to its own.
 pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>) -> String {
     let mut data = run.data().clone();
     data.beside = beside.or(data.beside);
@@ -43,19 +43,19 @@ pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>)
             let (runs, dimensions) = (runs_csv(&data), dimensions_csv(&data));
             match dimensions.is_empty() {
                 true => runs,
-                // Another table, below an empty line.
+                // Another table, after an empty line.
                 false => format!("{runs}\r\n{dimensions}"),
             }
         }
     }
 }
 
-/// The most confident errors of each cell, at most so many, as a table for a terminal.
+/// The most confident errors of each cell, at most this many, as a table for a terminal.
 pub fn errors_text(run: &BenchRun, most: usize) -> String {
     errors_table(run.data(), most).terminal()
 }
 
-/// The same as data: of each cell its list, cut.
+/// The same as data: the list of each cell, truncated.
 pub fn worst_errors(run: &BenchRun, most: usize) -> Vec<serde_json::Value> {
     let lists = run.data().errors.iter().map(|list| {
         let rows = list.rows.iter().take(most).map(|row| {
@@ -74,7 +74,7 @@ pub fn worst_errors(run: &BenchRun, most: usize) -> Vec<serde_json::Value> {
     lists.collect()
 }
 
-/// Writes every figure of a run as an SVG file into `folder`, and names them.
+/// Writes every figure of a run as an SVG file into `folder`, and returns their names.
 pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
     let mut paths = Vec::new();
     for figure in figures(run.data()) {
@@ -85,7 +85,7 @@ pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, Benc
     Ok(paths)
 }
 
-/// Writes a run in the form of another program into `folder`, and names the files.
+/// Writes a run in the format of another program into `folder`, and returns the names of the files.
 pub fn write_exchange(
     run: &BenchRun,
     form: Exchange,
@@ -107,7 +107,7 @@ pub fn write_exchange(
     Ok(paths)
 }
 
-/// The scores with intervals; and, where there is more than one cell, the paper's form.
+/// The scores with intervals; and, if there is more than one cell, the paper's layout.
 fn tables(data: &ReportData) -> Vec<Table> {
     let mut tables = Vec::new();
     if data.has_classes() {
@@ -135,8 +135,8 @@ fn texts(tables: &[Table], text: fn(&Table) -> String) -> String {
 }
 
 /// Compares every two systems by their predictions on the same items: the difference with its interval and
-/// p values (sign flips over speakers, Student's t; Holm's correction over several pairs), and the smallest difference
-/// these items could show. Predictions of further training seeds are found beside a file, as `NAME@seed1.jsonl`.
+/// p-values (sign flips over speakers, Student's t; Holm's correction over several pairs), and the smallest difference
+/// detectable on these items. Predictions of further training seeds are found beside a file, as `NAME@seed1.jsonl`.
 pub fn compare_files(
     files: &[PathBuf],
     manifest: Option<&Path>,
@@ -154,7 +154,7 @@ pub fn compare_files(
     for (path, name) in files.iter().zip(names(files)) {
         let mut seeds = vec![read(path)?];
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        // A file of one further seed stands for that seed alone.
+        // A file of a further seed stands for that seed alone.
         while !stem.contains("@seed") {
             let next = path.with_file_name(seed_file(&stem, seeds.len()));
             if !next.exists() {
@@ -168,7 +168,7 @@ pub fn compare_files(
     compare_systems(corpus, &systems, seed)
 }
 
-/// As [`compare_files`], of predictions in memory: of each system its name and a list for each training seed.
+/// Like [`compare_files`], for predictions in memory: each system has a name and a list for each training seed.
 pub(crate) fn compare_systems(
     corpus: &str,
     systems: &[(String, Vec<Vec<Prediction>>)],
@@ -188,7 +188,7 @@ pub(crate) fn compare_systems(
     Ok(BenchRun::of(ReportData::new("comparison", scores)))
 }
 
-/// As [`compare_systems`], of two with one training seed each.
+/// Like [`compare_systems`], for two systems with one training seed each.
 pub fn compare_items(
     corpus: &str,
     a: (&str, &[Prediction]),
@@ -199,7 +199,7 @@ pub fn compare_items(
     compare_systems(corpus, &systems, seed)
 }
 
-/// The file stems, or the whole paths where two stems are the same.
+/// The file stems, or the whole paths if two stems are the same.
 fn names(files: &[PathBuf]) -> Vec<String> {
     let stem = |path: &PathBuf| path.file_stem().map(|s| s.to_string_lossy().into_owned());
     let stems: Option<Vec<String>> = files.iter().map(stem).collect();

@@ -1,4 +1,4 @@
-//! Extracting and training again what a submission claims, from the verifier's own audio and checkpoints.
+//! Repeats the extraction and training behind a submission, from the verifier's own audio and checkpoints.
 
 use crate::read_submission;
 use crate::submission::Verifier;
@@ -13,11 +13,11 @@ use emobox_score::{Refusal, Rerun, Submission, SubmissionEntry, Verified, reprod
 use std::path::Path;
 
 impl Verifier<'_> {
-    /// Checks a submission, then extracts and trains every entry again and compares the predictions. Nothing that lies in the
-    /// home but its manifests is used; `encoders` says where checkpoints lie.
+    /// Checks a submission, then extracts and trains every entry again and compares the predictions. Of the home's contents
+    /// only the manifests are used; `encoders` says where the checkpoints are.
     ///
     /// # Errors
-    /// As [`Verifier::check`]; [`BenchError::NotReproduced`] with what came out otherwise.
+    /// Like [`Verifier::check`]; [`BenchError::NotReproduced`] with the predictions that differ.
     pub fn rerun(
         &self,
         file: &Path,
@@ -60,8 +60,8 @@ impl Verifier<'_> {
         let experiment = self.experiment(entry, encoders)?;
         let digest = &submission.digest[..16.min(submission.digest.len())];
         let folder = self.home.root().join("reruns").join(digest);
-        // What lies in the home may come from whoever made the submission; only the manifest, which the check has just
-        // compared, is taken along.
+        // The home's contents may come from the submitter; only the manifest, which the check has just
+        // compared, is used.
         let home = Home::new(folder.join("home"));
         let (from, to) = (self.home.corpus(&entry.corpus), home.corpus(&entry.corpus));
         std::fs::create_dir_all(&to).map_err(|e| FileError::io("create folder", &to, e))?;
@@ -73,7 +73,7 @@ impl Verifier<'_> {
         let run = bench(&home, &experiment, &out, context)?;
         let seeds = run.predictions().iter().map(PredictionSet::read);
         let theirs = submission.provenance.versions.get("machine");
-        // It is trained again on the processor.
+        // It is trained again on the CPU.
         let on_gpu = entry.config.contains(TRAINED_ON);
         Ok(Rerun {
             corpus: entry.corpus.clone(),
@@ -83,7 +83,7 @@ impl Verifier<'_> {
         })
     }
 
-    /// The experiment that an entry says it was.
+    /// The experiment that an entry claims to be.
     fn experiment(
         &self,
         entry: &SubmissionEntry,
@@ -96,7 +96,7 @@ impl Verifier<'_> {
                 format!("it to say which {what} it is of"),
             ))
         };
-        // "layer 4, utterance norm, f32", as the bench writes it, and what else is named behind it.
+        // "layer 4, utterance norm, f32", as the bench writes it, and any further settings after it.
         let mut clauses = entry.config.split(", ");
         let layers = clauses.next().and_then(|text| text.strip_prefix("layer "));
         let layers = layers.ok_or_else(|| unclear("layer"))?.replace('+', ",");

@@ -16,31 +16,31 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Where a sealed set names its numbers and classes.
+/// The file in which a sealed set names its numbers and classes.
 const SET: &str = "set.json";
 
-/// What of a corpus is sealed, and where it goes.
+/// The part of a corpus to seal, and the destination.
 #[derive(Debug, Clone)]
 pub struct SealRequest<'a> {
     /// Name of the set.
     pub name: &'a str,
-    /// The partition and its fold whose test part it is; none seals the whole corpus.
+    /// The partition and the fold whose test part is sealed; none seals the whole corpus.
     pub part: Option<(SplitRequest<'a>, Option<u32>)>,
-    /// The folder that is given out.
+    /// The folder that is released.
     pub out: &'a Path,
-    /// The file that is kept.
+    /// The file that the organiser keeps.
     pub key: &'a Path,
 }
 
 /// Writes the recordings of a test set as `out/audio/NUMBER.wav` with `out/set.json`, and the key file.
 ///
-/// Every recording is written anew as what encoders hear of it: one channel of 16 bit at 16 kHz, the utterance alone. Names,
-/// order, comments in file headers, sampling rates and times of change say nothing of the originals. How many recordings of
-/// which class there are is only in the key.
+/// Every recording is rewritten as the encoder receives it: one channel of 16 bit at 16 kHz, only the utterance. Names,
+/// order, comments in file headers, sampling rates and modification times reveal nothing of the originals. Only the key
+/// says how many recordings each class has.
 ///
 /// # Errors
-/// A folder that is not empty, a key file that exists or lies inside the folder; a partition of several folds without one
-/// being named; a recording that cannot be read.
+/// A folder that is not empty, a key file that exists or is inside the folder; a partition of several folds with none
+/// given; a recording that cannot be read.
 pub fn seal_corpus(
     home: &Home,
     corpus: &Corpus,
@@ -61,7 +61,7 @@ pub fn seal_corpus(
     });
     let utterances: HashMap<&str, &Utterance> =
         tested.iter().map(|(u, _)| (u.key.as_str(), *u)).collect();
-    // In order of the numbers, so that times of writing are no other order.
+    // In order of the numbers, so that the times of writing reveal no other order.
     let written = key.items.iter().try_for_each(|(id, item)| {
         if context.stopped() {
             return Err(BenchError::Undone(request.out.to_owned()));
@@ -82,7 +82,7 @@ pub fn seal_corpus(
         Ok(())
     });
     if let Err(error) = done {
-        // Half a set has numbers that no second attempt makes again, and its key opens nothing.
+        // An incomplete set has numbers that no second attempt reproduces, and its key opens nothing.
         if audio.exists() {
             std::fs::remove_dir_all(&audio).map_err(|e| FileError::io("remove", &audio, e))?;
         }
@@ -97,10 +97,10 @@ pub fn seal_corpus(
 
 /// Scores the answers to a sealed set.
 ///
-/// `answers` are lines of `{"id", "prediction", "scores"}`, or what `emobox predict --json` prints about the recordings.
+/// `answers` are lines of `{"id", "prediction", "scores"}`, or the output of `emobox predict --json` on the recordings.
 ///
 /// # Errors
-/// As [`SealKey::open`]; files that are not what they should be.
+/// As [`SealKey::open`]; invalid files.
 pub fn open_sealed(answers: &Path, set: &Path, key: &Path) -> Result<BenchRun, BenchError> {
     let set_file = match set.is_dir() {
         true => set.join(SET),
@@ -151,7 +151,7 @@ fn places(request: &SealRequest<'_>) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// The utterances to be sealed, with their fold.
+/// The utterances to seal, with their fold.
 fn tested<'a>(
     home: &Home,
     corpus: &'a Corpus,
@@ -192,14 +192,14 @@ fn item(utterance: &Utterance, fold: u32) -> ReferenceItem {
     }
 }
 
-/// 32 random bytes of the system, in hexadecimal.
+/// 32 random bytes from the system, in hexadecimal.
 fn salt() -> Result<String, BenchError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| BenchError::Random(e.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// What `emobox predict --json` prints of a recording, as far as it answers for it.
+/// The fields of a recording that are used from the output of `emobox predict --json`.
 #[derive(Debug, Deserialize)]
 struct Predicted {
     file: PathBuf,

@@ -1,4 +1,4 @@
-//! How fast an encoder runs on this machine, and how near that is to what the machine can do.
+//! How fast an encoder runs on this machine, and how close that is to the machine's peak.
 
 use emobox_bench::{
     BenchError, CallError, Context, EncoderChoice, Home, Measured, kernel_precision,
@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Hours of noise are asked for by nobody; it keeps a slip of the finger from filling the memory.
+/// Nobody needs hours of noise; this keeps a typing error from filling the memory.
 const LONGEST: f64 = 900.0;
 
 /// What `encoders bench` measures.
@@ -20,39 +20,39 @@ pub struct SpeedRequest {
     pub seconds: f64,
     /// Number of rounds; the median is reported.
     pub rounds: usize,
-    /// Arithmetic of the encoder's products.
+    /// Precision of the encoder's matrix products.
     pub precision: ComputePrecision,
-    /// Where it computes.
+    /// The device.
     pub device: Device,
 }
 
-/// The speed of an encoder: every thread encodes an utterance of its own at the same time.
+/// The speed of an encoder: all threads encode one utterance each at the same time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Speed {
     /// The encoder.
     pub encoder: String,
     /// `f32` or `bf16`.
     pub precision: String,
-    /// Where it computed.
+    /// The device.
     pub device: String,
     /// The same without the index of a card.
     #[serde(skip)]
     pub kind: &'static str,
-    /// The instructions of the CPU's kernels: `avx2`, `avx512`, …
+    /// The instruction set of the CPU's kernels: `avx2`, `avx512`, …
     pub kernels: &'static str,
     /// Threads, one utterance each.
     pub threads: usize,
-    /// Seconds of audio an utterance.
+    /// Seconds of audio per utterance.
     pub seconds: f64,
-    /// Wall clock of every round, in seconds.
+    /// Wall-clock time of every round, in seconds.
     pub rounds: Vec<f64>,
-    /// Seconds of computing for a second of audio, all threads together (the median round).
+    /// Seconds of computing per second of audio, all threads together (the median round).
     pub real_time_factor: f64,
-    /// Floating-point operations of the products of one utterance, in 10⁹.
+    /// Floating-point operations of the matrix products of one utterance, in 10⁹.
     pub gflop: f64,
-    /// 10⁹ floating-point operations a second, all threads together (the median round).
+    /// 10⁹ floating-point operations per second, all threads together (the median round).
     pub gflops: f64,
-    /// What the machine's multiply-add units reached on registers alone on as many threads, measured
+    /// The rate of the machine's multiply-add units on registers alone with the same number of threads, measured
     /// just before; none on a GPU.
     pub peak_gflops: Option<f64>,
     /// All operations over the timed rounds, the slowest first.
@@ -84,7 +84,7 @@ pub fn encoder_speed(
     let encoder = open_encoder_timed(choice, request.precision, request.device)?;
     let samples = noise((request.seconds * f64::from(encoder.info().sample_rate)).round() as usize);
     let on_cpu = request.device == Device::Cpu;
-    // One utterance a core, or a batch that fills the device.
+    // One utterance per core, or a batch that fills the device.
     let threads = match encoder.batch_frames() {
         None => rayon::current_num_threads(),
         Some(frames) => (frames / encoder.computed_frames(samples.len()).max(1)).max(1),
@@ -137,7 +137,7 @@ pub fn encoder_speed(
     })
 }
 
-/// One utterance a thread, all at once, as extraction does.
+/// One utterance per thread, all at once, as extraction does.
 fn encode_on_all(encoder: &Encoder, samples: &[f32], threads: usize) -> Result<(), BenchError> {
     let waveforms = vec![samples; threads];
     for result in encoder.encode_batch(&waveforms, &LayerSelection::Last, threads) {
@@ -146,7 +146,7 @@ fn encode_on_all(encoder: &Encoder, samples: &[f32], threads: usize) -> Result<(
     Ok(())
 }
 
-/// The arithmetic limit of so many threads at once: cores that share units or heat are slower together.
+/// The peak arithmetic rate of this many threads at once: cores that share units or heat are slower together.
 fn peak(threads: usize, precision: Precision) -> Option<f64> {
     std::thread::scope(|scope| {
         let measuring: Vec<_> = (0..threads)
@@ -183,7 +183,7 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Noise of a twentieth of full scale, the same on every call (a linear congruential generator).
+/// Noise at a twentieth of full scale, the same on every call (a linear congruential generator).
 fn noise(samples: usize) -> Vec<f32> {
     let mut state = 1u32;
     (0..samples)
@@ -195,8 +195,8 @@ fn noise(samples: usize) -> Vec<f32> {
 }
 
 impl Speed {
-    /// Remembers the speed in a home, whose plans then count with it; returns whether it was enough
-    /// audio to say something.
+    /// Records the speed in a home, for use by its plans; returns whether there was enough
+    /// audio for a meaningful speed.
     pub fn record(&self, home: &Home) -> Result<bool, BenchError> {
         let utterances = (self.threads * self.rounds.len()) as f64;
         let elapsed = median(&self.rounds) * self.rounds.len() as f64;

@@ -1,4 +1,4 @@
-//! What is done, running, failed and open of the plans in a home.
+//! What is done, running, failed and open in the plans of a home.
 
 use emobox_bench::{BenchError, Home, JobStage, JobState, Plan, States, absent, align};
 use emobox_cluster::tasks_in_queue;
@@ -7,20 +7,20 @@ use emobox_score::{Absent, AbsentState};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// How far an experiment is.
+/// The progress of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlanStatus {
     /// The plan's name.
     pub plan: String,
-    /// Where its results go.
+    /// Its output folder.
     pub out: PathBuf,
     /// For each stage: jobs, done, failed, open.
     pub stages: Vec<(JobStage, [usize; 4])>,
     /// Whether another process of this machine works in the home.
     pub working_here: bool,
-    /// Tasks that wait or run on a cluster.
+    /// Tasks that are waiting or running on a cluster.
     pub on_cluster: usize,
-    /// Cells that cannot be done, or are not finished.
+    /// Cells that failed, or are not finished.
     pub absent: Vec<Absent>,
 }
 
@@ -69,7 +69,7 @@ impl PlanStatus {
     }
 }
 
-/// The plans of a home that were last written first; of one output folder where one is named.
+/// The most recently written plans of a home; if an output folder is given, only its plans.
 pub fn status(home: &Home, out: Option<&Path>) -> Result<Vec<PlanStatus>, BenchError> {
     let out = out.map(emobox_files::absolute).transpose()?;
     let mut plans = Vec::new();

@@ -98,17 +98,17 @@ pub fn submission_of(
     .seal())
 }
 
-/// Writes a submission, whole or not at all.
+/// Writes a submission atomically.
 pub fn write_submission(submission: &Submission, to: &Path) -> Result<(), BenchError> {
     Ok(write_json(to, submission)?)
 }
 
-/// Reads a submission; nothing in it is believed yet.
+/// Reads a submission; nothing in it is trusted yet.
 pub fn read_submission(file: &Path) -> Result<Submission, BenchError> {
     Ok(read_json(file)?)
 }
 
-/// Writes the static leaderboard page. It takes verified submissions alone.
+/// Writes the static leaderboard page. It accepts only verified submissions.
 pub fn write_leaderboard(
     title: &str,
     submissions: &[Verified],
@@ -120,7 +120,7 @@ pub fn write_leaderboard(
     )?)
 }
 
-/// The recomputed scores of a submission, to be shown.
+/// The recomputed scores of a submission, for display.
 pub fn verified_run(verified: &Verified) -> BenchRun {
     let scores = scores_file(Provenance::default(), verified.runs().to_vec());
     BenchRun::of(ReportData::new(verified.system(), scores))
@@ -129,11 +129,11 @@ pub fn verified_run(verified: &Verified) -> BenchRun {
 /// Checks submissions against the manifests of one home and the partitions made from them.
 #[derive(Debug, Clone, Copy)]
 pub struct Verifier<'a> {
-    /// Where the corpora are prepared.
+    /// The home with the prepared corpora.
     pub home: &'a Home,
-    /// Seed of the partitions that scores must come from.
+    /// The required seed of the partitions.
     pub partition_seed: u64,
-    /// How many training seeds there must be.
+    /// The required number of training seeds.
     pub training_seeds: usize,
     /// A copy of the published metadata, for the scheme `published`.
     pub metadata: Option<&'a Path>,
@@ -170,7 +170,7 @@ impl Verifier<'_> {
             Ok(verified) => return Ok(verified),
             Err(refusals) => refusals,
         };
-        // What could not be checked is said once, in the words of the cause.
+        // A check that could not be made is reported once, with its cause.
         let said: Vec<String> = reasons.iter().map(|r| r.entry.clone()).collect();
         let new = refusals.into_iter().filter(|r| !said.contains(&r.entry));
         reasons.extend(new);
@@ -200,7 +200,7 @@ impl Verifier<'_> {
         })
     }
 
-    /// What the test items of an entry must be.
+    /// The required test items of an entry.
     fn reference(
         &self,
         entry: &SubmissionEntry,
@@ -223,7 +223,7 @@ impl Verifier<'_> {
             listen: false,
         };
         let split = split(self.home, &corpus, &request, context)?;
-        // A protocol of somebody's own has to answer for every test item.
+        // A custom protocol must answer every test item.
         let longest = Protocol::named(&entry.protocol)
             .ok()
             .and_then(|protocol| protocol.max_seconds)

@@ -1,4 +1,4 @@
-//! A head that comes with a checkpoint on a corpus that this program did not train it on.
+//! The head that comes with a checkpoint, on a corpus that this program did not train it on.
 
 use emobox_audio::SampleRate;
 use emobox_bench::{
@@ -18,29 +18,29 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Utterances that are heard between two looks at whether to stop.
+/// Utterances encoded between two checks for a stop.
 const PIECE: usize = 64;
 
-/// What is asked of whom.
+/// The settings of an evaluation.
 #[derive(Debug, Clone)]
 pub struct ZeroShot {
     /// A checkpoint with a head.
     pub encoder: EncoderChoice,
     /// The corpus.
     pub corpus: CorpusChoice,
-    /// The corpus's class of a class of the head, where their words do not say it.
+    /// The corpus class for each class of the head, where the words do not show it.
     pub classes: BTreeMap<String, String>,
-    /// Where the encoder computes.
+    /// The device.
     pub device: Device,
-    /// Where the predictions go.
+    /// The path of the predictions.
     pub predictions: Option<PathBuf>,
 }
 
-/// Which class of the head stands for which of the corpus.
+/// Which class of the head corresponds to which class of the corpus.
 struct Mapping {
     /// The class of the corpus, a class of the head.
     ours: Vec<Option<String>>,
-    /// The corpus's classes that the head can tell.
+    /// The corpus's classes that the head can predict.
     told: BTreeSet<String>,
 }
 
@@ -76,7 +76,7 @@ impl Mapping {
         Ok(Self { ours, told })
     }
 
-    /// The logarithms of the probabilities of the corpus's classes, among those that the head can tell.
+    /// The log-probabilities of the corpus's classes, among those that the head can predict.
     fn log_probabilities(&self, scores: &[f32]) -> BTreeMap<String, f64> {
         let mut sums: BTreeMap<String, f64> = BTreeMap::new();
         for (class, &score) in self.ours.iter().zip(scores) {
@@ -95,7 +95,7 @@ fn unknown(of: &str, class: &str, classes: &[String]) -> BenchError {
     BenchError::Call(CallError::unknown(of, "class", class, classes))
 }
 
-/// Scores the head of a checkpoint, as it is, on the utterances of a corpus whose classes it can tell. The score is marked with what
+/// Scores the head of a checkpoint, unchanged, on the utterances of a corpus whose classes it can predict. The score is marked with what
 /// is known of its training.
 pub fn zero_shot(
     home: &Home,
@@ -182,7 +182,7 @@ pub fn zero_shot(
     Ok(BenchRun::of(ReportData::new(name, scores)))
 }
 
-/// Hears utterances on all cores, in the order of the manifest; what cannot be read is told and counted.
+/// Encodes utterances on all cores, in the order of the manifest; those that cannot be read are reported and counted.
 fn hear(
     corpus: &Corpus,
     utterances: &[&Utterance],

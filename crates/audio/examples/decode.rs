@@ -1,4 +1,4 @@
-//! `decode FILE [CHANNEL]`: what the file is, on standard error; its samples at 16 kHz as little-endian f32, on
+//! `decode FILE [CHANNEL]`: prints the format of the file to standard error, and its samples at 16 kHz as little-endian f32 to
 //! standard output. Used to compare with other decoders.
 
 #![expect(clippy::print_stderr, reason = "a program for people")]

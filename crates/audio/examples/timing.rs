@@ -1,7 +1,7 @@
-//! Times of probing, loading and log-mel, for `parity/audio/timing.py`, which sets them beside Python's.
+//! Times of probing, loading and log-mel, for `parity/audio/timing.py`, which compares them with Python's.
 //!
-//! `timing FOLDER LONG.wav`: every file of the folder is probed, the long file loaded at 16 kHz, its first
-//! 30 s turned into features. One line `name seconds` each, the best of several runs.
+//! `timing FOLDER LONG.wav`: probes every file of the folder, loads the long file at 16 kHz and turns its first
+//! 30 s into features. One line `name seconds` each, the best of several runs.
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 

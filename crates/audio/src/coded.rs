@@ -21,8 +21,8 @@ use symphonia::core::units::Timestamp;
 /// What symphonia reads from.
 struct Media {
     source: Source,
-    /// Hides the length. Symphonia estimates that of a bare stream from its bit rate and then cuts off
-    /// what it takes for too long, which at a variable rate is speech.
+    /// Hides the length. Symphonia estimates the length of a bare stream from its bit rate and then cuts off
+    /// what it takes for excess, which at a variable rate is speech.
     endless: bool,
 }
 
@@ -51,9 +51,9 @@ impl MediaSource for Media {
 /// Why symphonia did not decode a file.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It lacks what is named; ffmpeg may have it.
+    /// It does not support what is named; ffmpeg may.
     Unsupported(String),
-    /// The file is at fault.
+    /// The file is defective.
     Broken(AudioError),
 }
 
@@ -71,17 +71,17 @@ struct Stream {
     track: u32,
     parameters: AudioCodecParameters,
     sample_rate: SampleRate,
-    /// As the container says; 0 where only the codec's own headers know.
+    /// From the container; 0 if only the codec's own headers have it.
     channels: u16,
-    /// Decoded samples that come before the first one to hear.
+    /// Decoded samples to drop before the first audible one.
     skipped: u64,
-    /// Whether the container goes on past the end of the file.
+    /// Whether the container continues past the end of the file.
     cut_short: bool,
-    /// Samples a channel, where a header gives the exact number.
+    /// Samples per channel, if a header gives the exact number.
     frames: Option<u64>,
 }
 
-/// What the headers say.
+/// The information in the headers.
 pub(crate) fn probe(source: Source, container: Container) -> Result<AudioInfo, Failure> {
     let path = source.path().to_owned();
     guarded(&path, container, || {
@@ -101,7 +101,7 @@ pub(crate) fn decode(
     })
 }
 
-/// Symphonia 0.6 overflows on some damaged headers; its panic is the fault of that one file.
+/// Symphonia 0.6 overflows on some damaged headers; its panic is reported as a defect of that file.
 fn guarded<T>(
     path: &Path,
     container: Container,
@@ -141,7 +141,7 @@ fn open(mut source: Source, container: Container) -> Result<Stream, Failure> {
         .first_track_known_codec(TrackType::Audio)
         .or_else(|| reader.first_track(TrackType::Audio))
         .ok_or_else(|| match container {
-            // A stream whose codec symphonia does not know, as Speex, is no track to it.
+            // A stream whose codec symphonia does not know, such as Speex, is not a track to it.
             Container::Ogg => Failure::Unsupported("unknown codec".to_owned()),
             _ => AudioError::malformed(&path, container, "no audio track").into(),
         })?;
@@ -164,7 +164,7 @@ fn open(mut source: Source, container: Container) -> Result<Stream, Failure> {
         .find(|timing| timing.track == track.id);
     let frames = match timing {
         Some(timing) => timing.frames(sample_rate),
-        // In OGG the count of an Opus track includes what its decoder drops.
+        // In OGG the count of an Opus track includes the samples that its decoder drops.
         None if parameters.codec == CODEC_ID_OPUS => track
             .num_frames
             .map(|n| n.saturating_sub(u64::from(track.delay.unwrap_or(0)))),
@@ -194,7 +194,7 @@ fn decode_stream(
         .make_audio_decoder(&stream.parameters, &Default::default())
         .map_err(|e| failure(&stream.path, container, e))?;
     let mut feed = Feed::new(&stream, options);
-    // FLAC frames stand on their own; other codecs need what came before to be exact to the bit.
+    // FLAC frames are independent; other codecs need the preceding frames to be bit-exact.
     if container == Container::Flac && stream.frames.is_some() {
         feed.begin(stream.sample_rate, stream.channels)?;
         seek(&mut stream, &mut feed);
@@ -213,11 +213,11 @@ fn decode_stream(
         match decoder.decode(&packet) {
             Ok(buffer) if buffer.frames() == 0 => {}
             Ok(buffer) => feed.take(&buffer)?,
-            // An MP3 cut out of a stream begins with frames whose bits lie in frames that are gone.
+            // An MP3 cut out of a stream begins with frames whose data are in earlier frames that are missing.
             Err(Error::DecodeError(_) | Error::IoError(_)) if feed.sink.is_none() => {
                 feed.undecodable += packet.dur.get();
             }
-            // Symphonia holds a stream to the channels of its first frame; ffmpeg goes on.
+            // Symphonia requires the channel count of the first frame throughout; ffmpeg continues.
             Err(Error::DecodeError(problem)) if problem.contains("signal spec") => {
                 let what = "its number of channels changes".to_owned();
                 return Err(Failure::Unsupported(what));
@@ -233,7 +233,7 @@ fn decode_stream(
     feed.finish()
 }
 
-/// Moves to the frame that holds the start of the segment. Where that fails, all is read.
+/// Moves to the frame that holds the start of the segment. If that fails, all is read.
 fn seek(stream: &mut Stream, feed: &mut Feed) {
     let Some(sink) = &mut feed.sink else { return };
     let Ok(start) = i64::try_from(sink.start) else {
@@ -253,12 +253,12 @@ fn seek(stream: &mut Stream, feed: &mut Feed) {
     }
 }
 
-/// Takes decoded packets, drops what is not to be heard, and passes one channel on.
+/// Takes decoded packets, drops inaudible samples, and passes one channel on.
 struct Feed {
     path: PathBuf,
     container: Container,
     options: LoadOptions,
-    /// Made when the first packet tells the true rate and number of channels.
+    /// Created when the first packet gives the true rate and number of channels.
     sink: Option<Sink>,
     format: (SampleRate, u16),
     /// Samples of packets before the first that could be decoded.
@@ -290,7 +290,7 @@ impl Feed {
         if let Some(frames) = self.frames {
             sink.expect(frames)?;
         }
-        // Silence keeps the clock of what could not be decoded, of which there is never more than a second.
+        // Silence replaces packets that could not be decoded, never more than a second of it, and so keeps the timing.
         let silence = vec![0.0; self.undecodable.min(u64::from(rate.0)) as usize];
         sink.push(&silence)?;
         Ok(self.sink.insert(sink))
@@ -314,7 +314,7 @@ impl Feed {
             return Err(AudioError::malformed(&self.path, self.container, problem));
         }
         self.samples.clear();
-        // Encoders of joint stereo write packets of one channel where both are the same.
+        // Joint-stereo encoders write one-channel packets where both channels are the same.
         match self.options.channel {
             MIX => mean_of(format.1, &mut self.samples, |channel, out| {
                 copy_channel(buffer, usize::from(channel), out);
@@ -327,7 +327,7 @@ impl Feed {
         let length = self.samples.len() as u64;
         let dropped = self.skipped.min(length);
         self.skipped -= dropped;
-        // Encoders fill the last packet up; what is after the stated end is not to be heard.
+        // Encoders pad the last packet; samples after the stated end are not audible.
         let room = self
             .frames
             .map_or(u64::MAX, |frames| frames.saturating_sub(self.position()));
@@ -338,7 +338,7 @@ impl Feed {
         }
     }
 
-    /// Whether a packet of so many channels cannot stand for the channel that is taken: one channel stands for all.
+    /// Whether a packet with this many channels lacks the selected channel: a single channel stands for all.
     fn lacks_channel(&self, channels: u16) -> bool {
         channels != self.format.1 && channels > 1 && self.options.channel > channels
     }

@@ -2,7 +2,7 @@ use crate::{SampleRate, Seconds};
 use emobox_files::FileError;
 use std::path::{Path, PathBuf};
 
-/// What went wrong with one audio file; every message begins with the file.
+/// A problem with one audio file; every message begins with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioError {
     /// The file could not be opened or read.
@@ -14,7 +14,7 @@ pub enum AudioError {
         /// The file.
         path: PathBuf,
     },
-    /// The container is in order but holds no sample.
+    /// The container is valid but holds no samples.
     #[error("{}: {container} file without a single sample", path.display())]
     NoSamples {
         /// The file.
@@ -22,7 +22,7 @@ pub enum AudioError {
         /// What kind of file it is.
         container: String,
     },
-    /// The first bytes are those of no audio container.
+    /// The first bytes are not those of an audio container.
     #[error(
         "{}: not audio: starts with {found}; expected WAV, AIFF, FLAC, MP3, OGG, MP4/M4A or another container that ffmpeg reads",
         path.display()
@@ -30,7 +30,7 @@ pub enum AudioError {
     NotAudio {
         /// The file.
         path: PathBuf,
-        /// The first bytes as a person would describe them.
+        /// The first bytes in human-readable form.
         found: String,
     },
     /// The container is known but its structure is broken.
@@ -51,9 +51,9 @@ pub enum AudioError {
     Truncated {
         /// The file.
         path: PathBuf,
-        /// Samples a channel by the header.
+        /// Samples per channel by the header.
         declared: u64,
-        /// Samples a channel that are there.
+        /// Samples per channel in the file.
         present: u64,
     },
     /// A float file holds NaN or an infinity.
@@ -61,7 +61,7 @@ pub enum AudioError {
     NotFinite {
         /// The file.
         path: PathBuf,
-        /// When in the file, not in the segment.
+        /// The time in the file, not in the segment.
         at: Seconds,
         /// The 1-based channel.
         channel: u16,
@@ -73,7 +73,7 @@ pub enum AudioError {
     NoSuchChannel {
         /// The file.
         path: PathBuf,
-        /// The 1-based channel that was asked for.
+        /// The requested 1-based channel.
         asked: u16,
         /// How many there are.
         channels: u16,
@@ -90,7 +90,7 @@ pub enum AudioError {
         /// The length of the file.
         length: Seconds,
     },
-    /// A rate that no recording has.
+    /// An implausible sample rate.
     #[error(
         "{}: sample rate {rate}, expected {} to {}",
         path.display(), SampleRate::LOWEST, SampleRate::HIGHEST
@@ -109,17 +109,17 @@ pub enum AudioError {
     FfmpegMissing {
         /// The file.
         path: PathBuf,
-        /// Container and, where known, codec.
+        /// Container and, if known, codec.
         container: String,
-        /// The program that was looked for.
+        /// The program that was searched for.
         program: String,
     },
-    /// ffmpeg ran and refused.
+    /// ffmpeg ran and failed.
     #[error("{}: {container}: {program} failed: {message}", path.display())]
     FfmpegFailed {
         /// The file.
         path: PathBuf,
-        /// Container and, where known, codec.
+        /// Container and, if known, codec.
         container: String,
         /// The program that ran.
         program: String,
@@ -129,7 +129,7 @@ pub enum AudioError {
 }
 
 impl AudioError {
-    /// Whether the reason lies outside the file and may pass: a missing program, a permission, a disk that is away.
+    /// Whether the reason lies outside the file and may pass: a missing program, a permission, a disk that is not mounted.
     /// Everything else is a fact about the bytes.
     pub fn may_pass(&self) -> bool {
         match self {
@@ -151,8 +151,8 @@ impl AudioError {
         }
     }
 
-    /// A read error inside a container: running out of bytes is a fault of the file, the rest is the
-    /// system's.
+    /// A read error inside a container: running out of bytes is a defect of the file, anything else is a system
+    /// error.
     pub(crate) fn from_read(
         path: &Path,
         container: impl std::fmt::Display,

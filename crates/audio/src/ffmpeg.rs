@@ -1,4 +1,4 @@
-//! What nothing here decodes goes through an installed `ffmpeg`.
+//! Formats that are not decoded here go through an installed `ffmpeg`.
 
 use crate::container::pcm::{Encoding, PcmLayout};
 use crate::sink::Sink;
@@ -14,10 +14,10 @@ use std::process::{Child, Command, Stdio};
 const BLOCK_BYTES: usize = 1 << 16;
 /// Six big-endian words: magic number, offset of the samples, their bytes, encoding, rate, channels.
 const AU_HEADER_BYTES: usize = 24;
-/// Bytes of complaint that are kept of a failing program.
+/// Bytes of error output that are kept from a failing program.
 const MESSAGE_BYTES: u64 = 1 << 14;
 
-/// The programs to run; a bare name is looked for on the search path.
+/// The programs to run; a bare name is searched for on the path.
 #[derive(Debug, Clone)]
 pub(crate) struct Programs {
     ffmpeg: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// `ffmpeg`, or what the environment variable `EMOBOX_FFMPEG` names; `ffprobe` is its neighbour.
+    /// `ffmpeg`, or the program named by the environment variable `EMOBOX_FFMPEG`; `ffprobe` is expected beside it.
     fn from_environment() -> Self {
         let set = std::env::var_os("EMOBOX_FFMPEG").filter(|program| !program.is_empty());
         Self::beside(set.map_or_else(|| PathBuf::from("ffmpeg"), PathBuf::from))
@@ -46,7 +46,7 @@ pub(crate) fn program() -> PathBuf {
     Programs::from_environment().ffmpeg
 }
 
-/// What a file holds, by `ffprobe`. The length is that of the container's clock, hence not always
+/// The contents of a file, from `ffprobe`. The length is from the container's clock, so it is not always
 /// exact to the sample.
 pub(crate) fn probe(origin: &Origin, container: &str) -> Result<AudioInfo, AudioError> {
     Job::new(origin, container, Programs::from_environment())?.probe()
@@ -65,7 +65,7 @@ struct Job<'a> {
     path: &'a Path,
     container: &'a str,
     programs: Programs,
-    /// The bytes of a source in memory, laid down where the program can seek in them.
+    /// The bytes of a source in memory, written to a file where the program can seek.
     file: Option<tempfile::NamedTempFile>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Job<'a> {
     }
 
     /// The file as an argument: `file:` keeps names that look like options or addresses from being
-    /// taken for such.
+    /// treated as such.
     fn input(&self) -> OsString {
         let mut argument = OsString::from("file:");
         argument.push(
@@ -189,8 +189,8 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// The file's own rate and channels come first in what ffmpeg writes (the header of a Sun AU file), so that no second
-    /// process has to be asked for them.
+    /// The file's own rate and channels come first in ffmpeg's output (the header of a Sun AU file), so no second
+    /// process is needed to find them.
     fn decode(&self, options: &LoadOptions) -> Result<Decoded, AudioError> {
         let program = &self.programs.ffmpeg;
         let input = self.input();
@@ -237,7 +237,7 @@ impl<'a> Job<'a> {
             Err(_) => true,
         };
         if enough {
-            // The rest is not wanted; that the program has ended already is no error.
+            // The rest is not needed; it is not an error if the program has already ended.
             let _ = child.kill();
         }
         let status = child
@@ -247,7 +247,7 @@ impl<'a> Job<'a> {
         let sink = drained?;
         if !enough && !status.success() {
             if sink.is_none() {
-                // Where nothing came, ffprobe says why in plainer words.
+                // If nothing came, ffprobe gives a clearer reason.
                 self.probe()?;
             }
             return Err(self.failed(program, &String::from_utf8_lossy(&message)));
@@ -262,7 +262,7 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// What comes through the pipe; `None` where it ends before a header.
+    /// The output of the pipe; `None` if it ends before a header.
     fn drain(
         &self,
         mut pipe: impl Read,
@@ -287,7 +287,7 @@ impl<'a> Job<'a> {
             sample_rate: rate,
             frame_bytes: 4 * u32::from(channels),
             start: u64::from(start),
-            // Not known before the end.
+            // Unknown before the end.
             frames: u64::MAX,
             declared: u64::MAX,
         };

@@ -1,22 +1,22 @@
 /// A sample this close to full scale counts as clipped when the next one is too.
 const FULL_SCALE: f32 = 0.999;
-/// Share of clipped samples from which a recording is told of; speech reaches full scale in single peaks far below it.
+/// Share of clipped samples from which a recording is reported; speech reaches full scale in single peaks far below it.
 const CLIPPED: f64 = 1e-3;
 /// Peak below which a recording is silent: -60 dB.
 const SILENT: f32 = 1e-3;
-/// Peak from which samples cannot be meant for a full scale of 1. Encoders of lossy formats overshoot by a few dB.
+/// Peak above which samples cannot be scaled to 1. Lossy encoders overshoot by a few dB.
 const FAR_ABOVE_ONE: f32 = 4.0;
 
-/// How loud a recording is: what tells silence, clipping and another full scale than 1.
+/// The level of a recording: detects silence, clipping and a full scale other than 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Level {
     /// Largest magnitude.
     pub peak: f32,
-    /// Share of samples that are at full scale and have the next one there too.
+    /// Share of samples at full scale whose next sample is at full scale too.
     pub clipped: f64,
 }
 
-/// Whether a sample counts as one at full scale.
+/// Whether a sample counts as at full scale.
 fn is_full_scale(sample: f32) -> bool {
     sample.abs() >= FULL_SCALE
 }
@@ -35,22 +35,22 @@ impl Level {
         }
     }
 
-    /// Whether nothing is to be heard: a peak below -60 dB.
+    /// Whether the recording is silent: a peak below -60 dB.
     pub fn is_silent(&self) -> bool {
         self.peak < SILENT
     }
 
-    /// Whether more than 0.1 % of the samples are cut off at full scale.
+    /// Whether more than 0.1 % of the samples are clipped at full scale.
     pub fn is_clipped(&self) -> bool {
         self.clipped > CLIPPED && !self.is_out_of_scale()
     }
 
-    /// Whether the samples are scaled to something else than 1, as to the range of 16-bit numbers.
+    /// Whether the samples are not scaled to 1, for example to the range of 16-bit numbers.
     pub fn is_out_of_scale(&self) -> bool {
         self.peak >= FAR_ABOVE_ONE
     }
 
-    /// What is wrong with it, if anything.
+    /// The problem with the level, if any.
     pub fn problem(&self) -> Option<String> {
         if self.is_silent() {
             Some(format!("silent (peak {:.6})", self.peak))

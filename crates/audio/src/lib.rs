@@ -1,7 +1,7 @@
 //! Audio files to mono waveforms at a stated rate; log-mel spectra; noise, rooms and codecs.
 //!
-//! What a file is, its bytes tell, never its name. [`probe`] reads headers alone; [`load`] streams
-//! one channel of one segment through the resampler, so that memory is that of the result.
+//! The format of a file is detected from its bytes, never from its name. [`probe`] reads only headers; [`load`] streams
+//! one channel of one segment through the resampler, so that memory is limited to the result.
 //!
 //! | container | codecs | read by |
 //! |---|---|---|

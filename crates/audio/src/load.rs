@@ -10,15 +10,15 @@ use emobox_files::FileError;
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes of plain samples that are decoded at a time.
+/// Bytes of uncompressed samples decoded at a time.
 const BLOCK_BYTES: usize = 1 << 16;
 
-/// One channel of one segment of a file, mono at the wanted rate.
+/// One channel of one segment of a file, mono at the requested rate.
 pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Vec<f32>, AudioError> {
     decode(path, options).map(|decoded| decoded.samples)
 }
 
-/// As [`load`], from bytes in memory (standard input); `name` stands for the file in messages.
+/// Like [`load`], from bytes in memory (standard input); `name` stands for the file in messages.
 pub fn load_bytes(
     bytes: Vec<u8>,
     name: &str,
@@ -27,12 +27,12 @@ pub fn load_bytes(
     decode_bytes(bytes, name, options).map(|decoded| decoded.samples)
 }
 
-/// As [`load`], and says what was tolerated.
+/// Like [`load`], and reports what was tolerated.
 pub fn decode(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Decoded, AudioError> {
     decode_source(Source::open(path.as_ref())?, options)
 }
 
-/// As [`load_bytes`], and says what was tolerated.
+/// Like [`load_bytes`], and reports what was tolerated.
 pub fn decode_bytes(
     bytes: Vec<u8>,
     name: &str,
@@ -65,7 +65,7 @@ fn decode_source(mut source: Source, options: &LoadOptions) -> Result<Decoded, A
     }
 }
 
-/// Symphonia first, ffmpeg for what it lacks.
+/// Symphonia first, ffmpeg for what symphonia does not support.
 fn decode_coded(
     source: Source,
     container: Container,
@@ -80,7 +80,7 @@ fn decode_coded(
     })
 }
 
-/// The container by the first bytes, or a message that shows them.
+/// The container from the first bytes, or a message that shows them.
 pub(crate) fn identify(source: &mut Source) -> Result<Container, AudioError> {
     let head = source.peek()?;
     if let Some(container) = container::sniff(head) {

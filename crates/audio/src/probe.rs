@@ -9,12 +9,12 @@ use crate::source::Source;
 use crate::{AudioError, SampleRate, ffmpeg};
 use std::path::Path;
 
-/// Reads the headers of a file and nothing more.
+/// Reads only the headers of a file.
 pub fn probe(path: impl AsRef<Path>) -> Result<AudioInfo, AudioError> {
     probe_source(Source::open(path.as_ref())?)
 }
 
-/// As [`probe`], of bytes in memory; `name` stands for the file in messages.
+/// Like [`probe`], for bytes in memory; `name` stands for the file in messages.
 pub fn probe_bytes(bytes: Vec<u8>, name: &str) -> Result<AudioInfo, AudioError> {
     probe_source(Source::memory(bytes, Path::new(name))?)
 }
@@ -46,7 +46,7 @@ fn probe_source(mut source: Source) -> Result<AudioInfo, AudioError> {
             }
         },
         Container::Foreign(name) => {
-            // A process for each file would take most of the time of preparing a corpus of videos.
+            // A process per file would take most of the time of preparing a corpus of videos.
             let header = match name {
                 AVI => avi::read(&mut source),
                 MATROSKA => matroska::read(&mut source),

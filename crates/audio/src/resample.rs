@@ -4,7 +4,7 @@
 //! Ported from `_get_sinc_resample_kernel` and `_apply_sinc_resample_kernel` in
 //! `torchaudio/functional/functional.py` (2.11). torchaudio computes the filters in the dtype of
 //! the waveform, so the positions of the taps carry f32 rounding that reaches 5e-4 of a sample
-//! where the rates share few factors (24,414 Hz); the same roundings are made here on purpose.
+//! where the rates share few factors (24,414 Hz); the same rounding is reproduced here on purpose.
 //!
 //! torchaudio convolves each phase with a filter as long as the whole period (12,227 taps at
 //! 24,414 Hz); only the taps inside the window are kept here, at most 40 at the rates of speech.
@@ -21,7 +21,7 @@ const LANES: usize = 8;
 /// that no recorder has.
 const LARGEST_BANK: usize = 1 << 20;
 
-/// Resamples a whole waveform; `ceil(to * samples / from)` samples come back.
+/// Resamples a whole waveform; returns `ceil(to * samples / from)` samples.
 ///
 /// Largest difference to torchaudio 2.11 on noise of amplitude 1: see `tests/resample.rs`.
 pub fn resample(samples: &[f32], from: SampleRate, to: SampleRate) -> Vec<f32> {
@@ -36,7 +36,7 @@ pub fn resample(samples: &[f32], from: SampleRate, to: SampleRate) -> Vec<f32> {
 }
 
 /// A resampler that takes its input in pieces; the output is bit for bit that of [`resample`],
-/// however the input is cut.
+/// however the input is divided.
 #[derive(Debug)]
 pub struct Resampler {
     filters: Arc<Filters>,
@@ -50,7 +50,7 @@ pub struct Resampler {
 
 impl Resampler {
     /// # Panics
-    /// When a rate is 0.
+    /// If a rate is 0.
     pub fn new(from: SampleRate, to: SampleRate) -> Self {
         assert!(from.0 > 0 && to.0 > 0, "a sample rate of 0 Hz");
         let filters = filters(from.0, to.0);
@@ -63,7 +63,7 @@ impl Resampler {
         }
     }
 
-    /// Samples that come out of `input` samples in all.
+    /// The number of output samples for `input` samples in all.
     pub fn output_length(&self, input: u64) -> u64 {
         let Filters { orig, new, .. } = *self.filters;
         (u128::from(input) * u128::from(new)).div_ceil(u128::from(orig)) as u64
@@ -107,7 +107,7 @@ impl Resampler {
     }
 }
 
-/// The filters of one pair of rates, one a phase.
+/// The filters of one pair of rates, one per phase.
 #[derive(Debug)]
 struct Filters {
     /// The rates without their common factors.
@@ -115,9 +115,9 @@ struct Filters {
     new: u32,
     /// Taps on either side of the centre.
     width: usize,
-    /// Taps of a filter, padding included.
+    /// Taps per filter, including padding.
     taps: usize,
-    /// `[phase, tap]`, or empty where the bank would be too large.
+    /// `[phase, tap]`, or empty if the bank would be too large.
     bank: Vec<f32>,
 }
 
@@ -192,7 +192,7 @@ fn cos(x: f32) -> f32 {
     f64::from(x).cos() as f32
 }
 
-/// Sums in a fixed order whatever the length of the input, so that results do not depend on how it is cut.
+/// Sums in a fixed order whatever the length of the input, so that results do not depend on how it is divided.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
     let (a, _) = a.as_chunks::<LANES>();
@@ -214,7 +214,7 @@ fn without_common_factors(a: u32, b: u32) -> (u32, u32) {
     (a / divisor, b / divisor)
 }
 
-/// Filter banks of the pairs of rates seen last: a corpus has one or two rates, and the bank of
+/// Filter banks of the most recent pairs of rates: a corpus has one or two rates, and computing the bank of
 /// 24,414 Hz takes longer than a short utterance.
 fn filters(from: u32, to: u32) -> Arc<Filters> {
     const KEPT: usize = 8;

@@ -1,12 +1,12 @@
 use crate::{AudioError, LoadOptions, Resampler, SampleRate, Seconds};
 use std::path::PathBuf;
 
-/// How far a segment may end after its file: labels of segments are rounded to a tenth of a second.
+/// How far a segment may extend past the end of its file: labels of segments are rounded to a tenth of a second.
 const END_TOLERANCE: f64 = 0.1;
-/// Room reserved for an output before any sample is seen, whatever a header promises (16 MiB).
+/// Memory reserved for an output before any sample is read, whatever a header promises (16 MiB).
 const LARGEST_RESERVE: u64 = 1 << 22;
 
-/// Takes the samples of one channel in order and keeps the segment, at the wanted rate.
+/// Takes the samples of one channel in order and keeps the segment, at the requested rate.
 #[derive(Debug)]
 pub(crate) struct Sink {
     path: PathBuf,
@@ -56,7 +56,7 @@ impl Sink {
         })
     }
 
-    /// Checks the segment against a known length and reserves room.
+    /// Checks the segment against a known length and reserves memory.
     pub(crate) fn expect(&mut self, frames: u64) -> Result<(), AudioError> {
         self.check_segment(frames)?;
         let wanted = self.end.min(frames).saturating_sub(self.start);
@@ -89,7 +89,7 @@ impl Sink {
         }
     }
 
-    /// Moves on without looking, for readers that can seek.
+    /// Skips samples without reading them, for readers that can seek.
     pub(crate) fn skip_to(&mut self, frame: u64) {
         self.position = frame;
     }
@@ -129,7 +129,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Ends the input: `frames` samples a channel were there in all, as far as they were read.
+    /// Ends the input: there were `frames` samples per channel in all, as far as they were read.
     pub(crate) fn finish(mut self, container: &str) -> Result<Vec<f32>, AudioError> {
         if !self.is_full() {
             if self.position == 0 {

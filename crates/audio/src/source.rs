@@ -104,7 +104,7 @@ impl Source {
         Ok(bytes)
     }
 
-    /// Moves to a position and takes a buffer suited to reading on in order from there.
+    /// Moves to a position and takes a buffer suited to sequential reading from there.
     pub(crate) fn into_bulk(self, position: u64) -> std::io::Result<Self> {
         let bytes = match self.bytes {
             Bytes::Disk(file) => {
@@ -155,7 +155,7 @@ impl BufRead for Source {
 impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         match &mut self.bytes {
-            // Seeking within what is buffered keeps it, where a plain seek would read it again.
+            // Seeking within the buffer keeps it, whereas a plain seek would read it again.
             Bytes::Disk(file) => match to {
                 SeekFrom::Start(to) => {
                     let from = file.stream_position()?;

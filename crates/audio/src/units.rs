@@ -1,16 +1,16 @@
 use std::fmt;
 
-/// Samples a second of one channel.
+/// Samples per second of one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SampleRate(pub u32);
 
 impl SampleRate {
-    /// The rate of speech, which nearly every encoder takes.
+    /// The rate for speech, which nearly every encoder uses.
     pub const SPEECH: Self = Self(16_000);
-    /// The lowest rate that is accepted from a file; below it there is no speech, and a few bytes
+    /// The lowest rate accepted from a file; below it there is no speech, and a few bytes
     /// would stand for hours.
     pub const LOWEST: Self = Self(1_000);
-    /// The highest rate that is accepted from a file, twice that of any audio interface.
+    /// The highest rate accepted from a file, twice that of any audio interface.
     pub const HIGHEST: Self = Self(768_000);
 
     /// Whether the rate is between [`Self::LOWEST`] and [`Self::HIGHEST`].

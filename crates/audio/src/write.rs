@@ -5,8 +5,8 @@ use std::path::Path;
 
 /// Writes one channel as 16-bit PCM in a WAV file of 44 header bytes.
 ///
-/// Full scale is 32768, so samples that [`crate::load`] read from a 16-bit file come back as they
-/// were; what lies outside −1..1 is clipped, NaN is written as 0.
+/// Full scale is 32768, so samples that [`crate::load`] read from a 16-bit file are
+/// unchanged; values outside −1..1 are clipped, NaN is written as 0.
 pub fn write_wav_16(
     path: impl AsRef<Path>,
     samples: &[f32],
@@ -26,11 +26,11 @@ pub fn write_wav_16(
     write_atomic_with(path, |out| write_to(out, samples, data_bytes, sample_rate))
 }
 
-/// The same file in memory; for utterances, not for what exceeds 4 GiB.
+/// The same file in memory; for utterances, not for anything above 4 GiB.
 pub fn wav_16(samples: &[f32], sample_rate: SampleRate) -> Vec<u8> {
     let data_bytes = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX - 36);
     let mut bytes = Vec::with_capacity(44 + samples.len() * 2);
-    // A list of bytes takes everything.
+    // Writing to a byte vector cannot fail.
     let _ = write_to(&mut bytes, samples, data_bytes, sample_rate);
     bytes
 }

@@ -1,4 +1,4 @@
-//! Every broken file gets one message that names it, what was expected and what was found.
+//! Every broken file gives one message that names it, what was expected and what was found.
 
 mod common;
 
@@ -51,7 +51,7 @@ fn a_wav_without_samples() {
         "x.wav: WAV file without a single sample"
     );
     assert_eq!(probe_bytes(empty.bytes(), "x.wav").unwrap().frames, Some(0));
-    // Chunks after an honestly empty `data` are not taken for samples.
+    // Chunks after a truly empty `data` are not taken for samples.
     empty.after = chunk(b"LIST", b"INFOISFT\x04\0\0\0abcd");
     assert_eq!(
         message(&empty.bytes()),
@@ -135,7 +135,7 @@ fn slips_of_writers_that_do_not_touch_the_samples() {
         wrong[32] = align;
         assert_eq!(load_bytes(wrong, "x.wav", &options).unwrap(), expected);
     }
-    // Headers counted into the size of the samples, while the form's size is right.
+    // Headers counted in the size of the samples, while the form's size is right.
     let size = u32::from_le_bytes(whole[40..44].try_into().unwrap());
     for excess in [8, 44] {
         let mut wrong = whole.clone();
@@ -144,7 +144,7 @@ fn slips_of_writers_that_do_not_touch_the_samples() {
             load_bytes(wrong.clone(), "x.wav", &options).unwrap(),
             expected
         );
-        // A file that lacks bytes by the form's size too is cut short.
+        // A file that also lacks bytes by the form's size is truncated.
         wrong.truncate(wrong.len() - 2);
         assert!(load_bytes(wrong, "x.wav", &options).is_err());
     }
@@ -208,7 +208,7 @@ fn samples_that_are_no_numbers() {
         message(&file(&samples)),
         "x.wav: sample at 0.750 s of channel 1 is NaN, expected a finite number"
     );
-    // A segment that does not touch it is in order.
+    // A segment that does not touch it is valid.
     let before = LoadOptions {
         end: Some(Seconds(0.7)),
         ..LoadOptions::default()
@@ -272,7 +272,7 @@ fn channels_and_segments_that_are_not_there() {
     }
 }
 
-/// Bytes of every kind of header, to be damaged.
+/// Bytes of every kind of header, to be mutated.
 fn specimens() -> Vec<Vec<u8>> {
     let files = [
         "flac.flac",
@@ -295,9 +295,9 @@ fn specimens() -> Vec<Vec<u8>> {
     all
 }
 
-/// Neither call may panic; what comes back is bounded by what was put in.
+/// Neither call may panic; the size of the output is bounded by that of the input.
 fn survives(bytes: &[u8]) {
-    // These containers would start ffmpeg, which is not what is tested here.
+    // These containers would start ffmpeg, which is not under test here.
     let foreign = |e: &AudioError| {
         matches!(
             e,
@@ -313,7 +313,7 @@ fn survives(bytes: &[u8]) {
     }
 }
 
-/// `PROPTEST_CASES=20000 cargo test --release -p emobox-audio --test bad_input` looks for longer.
+/// `PROPTEST_CASES=20000 cargo test --release -p emobox-audio --test bad_input` searches longer.
 fn cases() -> u32 {
     let set = std::env::var("PROPTEST_CASES").ok();
     set.and_then(|cases| cases.parse().ok()).unwrap_or(120)

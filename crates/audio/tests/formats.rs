@@ -1,4 +1,4 @@
-//! Every container and encoding, against what was written or against libsndfile and ffmpeg.
+//! Every container and encoding, compared with the written samples or with libsndfile and ffmpeg.
 
 mod common;
 
@@ -129,7 +129,7 @@ fn an_mp3_that_turns_stereo_is_left_to_ffmpeg() {
     let bytes = [frame.repeat(8), stereo].concat();
     match load_bytes(bytes, "x.mp3", &NATIVE) {
         Ok(samples) => assert!(samples.len() > 4000),
-        // Where there is no ffmpeg, it is what is asked for.
+        // Without ffmpeg, the error asks for it.
         Err(error) => {
             let message = error.to_string();
             assert!(
@@ -374,7 +374,7 @@ fn expected(name: &str) -> Vec<Expected> {
         .collect()
 }
 
-/// Compares with sampled values of another decoder; `unit` is what 1.0 is in those.
+/// Compares with values sampled from another decoder; `unit` is the value of 1.0 in those.
 fn compare(path: &std::path::Path, expected: &Expected, unit: f64, tolerance: f64) {
     let name = &expected.file;
     for (i, (sum, sampled)) in expected.channels.iter().enumerate() {
@@ -422,7 +422,7 @@ fn odd_files_of_real_corpora_are_those_of_libsndfile_and_ffmpeg() {
     }
 }
 
-/// Files that only ffmpeg reads, and whether their length by the container is exact.
+/// Files that only ffmpeg reads, and whether the container gives their exact length.
 const BY_FFMPEG: [(&str, bool); 5] = [
     ("pcm.caf", true),
     ("opus.webm", false),

@@ -5,7 +5,7 @@ mod common;
 use common::{golden, largest_difference, noise, shared, tensor};
 use emobox_audio::{LoadOptions, load, log_mel};
 
-/// The issue asks for 1e-4; what is left is the rounding of two f32 transforms.
+/// The remaining difference is the rounding of two f32 transforms.
 const WHISPER_TOLERANCE: f32 = 1e-5;
 /// The reference is f64; natural logarithms of f32 energies.
 const FBANK_TOLERANCE: f32 = 2e-4;

@@ -1,4 +1,4 @@
-//! Resampling against torchaudio, and its independence of how the input is cut.
+//! Resampling against torchaudio, and its independence of how the input is divided.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::{floats, golden, largest_difference};
 use emobox_audio::{Resampler, SampleRate, resample};
 use proptest::prelude::*;
 
-/// At every rate; the order of f32 sums is all that differs.
+/// At every rate; only the order of f32 sums differs.
 const TOLERANCE: f32 = 1e-6;
 
 fn signal(rate: u32) -> Vec<f32> {

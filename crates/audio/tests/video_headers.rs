@@ -1,8 +1,8 @@
-//! AVI and Matroska headers that are read here, against ffprobe.
+//! AVI and Matroska headers that are read here, compared with ffprobe.
 
 use emobox_audio::{LoadOptions, load, probe};
 
-/// The headers that are read without ffmpeg say what ffprobe says of the same files.
+/// The headers that are read without ffmpeg agree with ffprobe on the same files.
 #[test]
 fn headers_of_videos_are_those_of_ffprobe() {
     let folder = tempfile::tempdir().unwrap();

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Last word of a configuration whose probes a GPU trained, before the kind of GPU.
+/// End of a configuration whose probes a GPU trained; the kind of GPU follows.
 pub const TRAINED_ON: &str = ", trained on ";
 
 /// A corpus with an encoder.

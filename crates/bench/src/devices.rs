@@ -67,7 +67,7 @@ impl Devices {
         self.first() != Device::Cpu
     }
 
-    /// The cards of a cluster task that was given this many, if only `cuda` was asked for: a task sees its own cards, numbered from 0.
+    /// The cards of a cluster task that was given this many, if only `cuda` was requested: a task sees its own cards, numbered from 0.
     pub(crate) fn given(&self, gpus: Option<u32>) -> Self {
         match (&self.0[..], gpus) {
             ([Device::Cuda(0)], Some(count)) if count > 1 => {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// An encoder with a trained probe or with its checkpoint's own head, ready to predict on recordings.
 pub struct Predictor {
-    /// Absent if the encoder's own head answers.
+    /// Absent if the encoder's own head predicts.
     probe: Option<Probe>,
     encoder: Encoder,
     layers: LayerSelection,
@@ -55,7 +55,7 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
-    /// The mean of answers to parts of a recording with these numbers of samples.
+    /// The mean of predictions on parts of a recording with these numbers of samples.
     pub fn mean(parts: &[Self], seconds: f64) -> Self {
         let mean = |numbers: fn(&Self) -> &[(String, f64)]| {
             let first = parts.first().map_or(&[][..], numbers);

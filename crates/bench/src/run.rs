@@ -5,7 +5,7 @@ use emobox_score::{Absent, AbsentState, Prediction, ScoresFile, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The selected probes' answers on the test parts of all folds.
+/// The selected probes' predictions on the test parts of all folds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredictionSet {
     /// Corpus that was tested on.

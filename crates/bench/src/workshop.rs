@@ -111,7 +111,7 @@ impl<'a> Workshop<'a> {
         Ok(corpus)
     }
 
-    /// Drops a corpus that is about to be made anew, and everything derived from it.
+    /// Drops a corpus that is about to be remade, and everything derived from it.
     pub(crate) fn forget_corpus(&self) {
         *self.corpus.borrow_mut() = None;
         *self.classes.borrow_mut() = None;

@@ -1,5 +1,5 @@
-//! Predictions that are all right score 100 with nothing in doubt, on every corpus and partition that there is: whatever
-//! classes its folds lack and whoever speaks only one of them.
+//! Predictions without errors score 100 without uncertainty, on every corpus and partition: whatever
+//! classes its folds lack, and even if speakers have only one class.
 
 #[path = "../../corpus/tests/miniature/release.rs"]
 mod release;
@@ -15,7 +15,7 @@ use release::{read_header, unpack};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The test parts of a partition, answered with their labels.
+/// The test parts of a partition, with the labels as predictions.
 fn answered(manifest: &Manifest, scheme: Scheme) -> Option<Vec<Prediction>> {
     let options = PartitionOptions {
         scheme,
@@ -97,7 +97,7 @@ fn on_every_miniature_corpus() {
             }
         }
     }
-    // A miniature of two or three speakers has no partition by speaker and no interval.
+    // A miniature with two or three speakers has no partition by speaker and no interval.
     let counts = (scored, with_intervals);
     assert!(
         scored > registry().len() && with_intervals >= 5,

@@ -1,4 +1,4 @@
-//! An encoder of 24 kHz hears the recordings themselves, not what 16 kHz has left of them.
+//! An encoder with 24 kHz input receives the recordings themselves, not a version limited to 16 kHz.
 
 use emobox_audio::{LoadOptions, Perturbation, SampleRate, load, resample};
 use emobox_bench::{
@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 
 const MERT: SampleRate = SampleRate(24_000);
 
-/// A second and a half at 48 kHz with as much above 8 kHz as below.
+/// A second and a half at 48 kHz with equal energy above and below 8 kHz.
 fn recording(folder: &Path, name: &str, pitch: f32) {
     let rate = 48_000u32;
     let samples = (0..rate * 3 / 2).map(|i| {
@@ -35,7 +35,7 @@ fn recording(folder: &Path, name: &str, pitch: f32) {
     std::fs::write(folder.join(name), wav).unwrap();
 }
 
-/// The MERT of `parity/encoder/mert.py`, as the hub has it.
+/// The MERT of `parity/encoder/mert.py`, laid out as on the hub.
 fn mert(folder: &Path) -> PathBuf {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden/mert.pt");
     let place = folder.join("mert");
@@ -104,7 +104,7 @@ fn the_recording_is_brought_to_the_encoders_rate_at_once() {
         ..ExtractOptions::default()
     };
     let whole = states(&loaded(MERT));
-    // 75 frames a second.
+    // 75 frames per second.
     assert_eq!(whole.frames, 112);
     assert_eq!(stored("clean", &options), whole.data);
     let lowered = resample(&loaded(SampleRate::SPEECH), SampleRate::SPEECH, MERT);
@@ -113,7 +113,7 @@ fn the_recording_is_brought_to_the_encoders_rate_at_once() {
         whole.data,
         "the upper octave is heard"
     );
-    // What is perturbed is perturbed as for every other encoder, at 16 kHz.
+    // Perturbations are applied at 16 kHz, as for every other encoder.
     let perturbation: Perturbation = "gain:-20dB".parse().unwrap();
     options.perturbed = Some(Perturbed {
         perturbation,

@@ -1,4 +1,4 @@
-//! Weights are read to encode, and for nothing else.
+//! Weights are read only to encode.
 
 use emobox_bench::{
     Context, CorpusChoice, EncoderChoice, Experiment, Home, Scheme, Silent, bench, read_run,

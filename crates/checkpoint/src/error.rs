@@ -1,11 +1,11 @@
 use emobox_files::FileError;
 use std::path::PathBuf;
 
-/// A checkpoint that cannot be read, with the file and the part of it that is at fault.
+/// A checkpoint that cannot be read, with the file and the defective part of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The operating system refused, or a JSON index is not JSON.
+    /// The operating system refused, or a JSON index is not valid JSON.
     #[error(transparent)]
     File(#[from] FileError),
     /// A folder without a weights file under any known name.
@@ -20,7 +20,7 @@ pub enum CheckpointError {
         /// What it holds instead (the first few names).
         found: Vec<String>,
     },
-    /// A folder with several candidate files and no rule to choose among them.
+    /// A folder with several candidate files and no rule to choose between them.
     #[error(
         "choose the weights in {}: several files qualify: {}; name one of them instead of the folder",
         folder.display(), files.join(", ")
@@ -31,7 +31,7 @@ pub enum CheckpointError {
         /// The candidates.
         files: Vec<String>,
     },
-    /// A file that is no checkpoint, or one of a format that is not read.
+    /// A file that is not a checkpoint, or has an unsupported format.
     #[error(
         "read {}: {found}; expected a safetensors file or a PyTorch checkpoint (zip or legacy)",
         path.display()
@@ -52,7 +52,7 @@ pub enum CheckpointError {
         /// What is wrong, with the tensor or entry where one is concerned.
         detail: String,
     },
-    /// The file ends before something that it announces.
+    /// The file ends before something that it declares.
     #[error(
         "read {}: truncated: {what} needs {expected} bytes of which {found} are there; fetch the file again",
         path.display()
@@ -60,23 +60,23 @@ pub enum CheckpointError {
     Truncated {
         /// The file.
         path: PathBuf,
-        /// What was announced.
+        /// What was declared.
         what: String,
-        /// Bytes that it needs.
+        /// The bytes that it needs.
         expected: u64,
-        /// Bytes that are there.
+        /// The bytes that exist.
         found: u64,
     },
-    /// The file asks for more than any real checkpoint does.
+    /// The file exceeds a limit that every real checkpoint respects.
     #[error("read {}: {what} is {found}, above the limit of {limit} for one checkpoint", path.display())]
     Limit {
         /// The file.
         path: PathBuf,
         /// The quantity.
         what: String,
-        /// The largest accepted.
+        /// The limit.
         limit: u64,
-        /// What the file asks for.
+        /// The value in the file.
         found: u64,
     },
     /// Two tensors of a format without sharing claim the same bytes.
@@ -89,7 +89,7 @@ pub enum CheckpointError {
         /// The tensor that starts inside it.
         second: String,
     },
-    /// A pickle asks for a class or function that no checkpoint has a reason to contain.
+    /// A pickle requests a class or function that no checkpoint has a reason to contain.
     #[error(
         "read {}: refused: its pickle asks for {class}{}, which is no part of a checkpoint, and opening it with \
          Python would run that. Nothing was run. Use a copy from the original publisher; if you trust \
@@ -101,7 +101,7 @@ pub enum CheckpointError {
         /// The name as the pickle spells it, `module.name`.
         class: String,
     },
-    /// An entry of a zip archive is compressed, so that its size on disk bounds nothing.
+    /// An entry of a zip archive is compressed, so its size on disk bounds nothing.
     #[error(
         "read {}: entry {entry:?} of the archive is compressed ({stored} bytes that claim to become {claimed}); \
          PyTorch stores its archives uncompressed: unpack and repack without compression (zip -0), or fetch the \
@@ -114,10 +114,10 @@ pub enum CheckpointError {
         entry: String,
         /// Its bytes in the file.
         stored: u64,
-        /// Its bytes once unpacked, if one believes it.
+        /// Its declared size when unpacked.
         claimed: u64,
     },
-    /// A tensor reaches beyond the storage that it is a view of.
+    /// A tensor reaches beyond its storage.
     #[error(
         "read {}: tensor {name:?} needs {needed} bytes of storage {storage:?}, which has {available}",
         path.display()
@@ -131,7 +131,7 @@ pub enum CheckpointError {
         storage: String,
         /// Bytes up to the end of its last element.
         needed: u64,
-        /// Bytes that are there.
+        /// The bytes that exist.
         available: u64,
     },
     /// A checkpoint without a single tensor.
@@ -142,7 +142,7 @@ pub enum CheckpointError {
         /// Its top-level keys.
         found: Vec<String>,
     },
-    /// A shard that the index names is not there.
+    /// A shard named in the index does not exist.
     #[error(
         "read {}: shard {shard:?} is missing (it holds {tensors} tensors, {example:?} among them); \
          fetch it into the same folder",
@@ -158,17 +158,17 @@ pub enum CheckpointError {
         /// One of them.
         example: String,
     },
-    /// A tensor that was asked for is not in the checkpoint.
+    /// A requested tensor is not in the checkpoint.
     #[error("read {}: no tensor {name:?}{}", path.display(), listing("; similar names:", similar))]
     MissingTensor {
         /// The file or folder.
         path: PathBuf,
-        /// The name asked for.
+        /// The requested name.
         name: String,
         /// Names in the checkpoint that resemble it.
         similar: Vec<String>,
     },
-    /// A tensor whose elements are of a type that has no meaning as f32 here.
+    /// A tensor whose element type cannot be converted to f32 here.
     #[error(
         "read {}: tensor {name:?} has elements of type {dtype}; only f64, f32, f16, bf16, integers and bool are read",
         path.display()
@@ -191,7 +191,7 @@ fn listing(lead: &str, names: &[String]) -> String {
     }
 }
 
-/// The module that people know behind the one that a pickle names.
+/// The well-known module behind the one that a pickle names.
 fn better_known(class: &str) -> String {
     let name = class.strip_prefix("posix.").or(class.strip_prefix("nt."));
     name.map_or(String::new(), |name| format!(" (os.{name})"))

@@ -1,4 +1,4 @@
-//! Which files of a folder are the weights.
+//! Chooses the weights file in a folder.
 
 use super::{CheckpointError, limits};
 use emobox_files::{FileError, join_inside};
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Whole names, in order of preference, then any one file with one of [`ENDINGS`].
+/// Whole names, in order of preference, then any single file with one of [`ENDINGS`].
 const NAMES: [&str; 5] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -17,7 +17,7 @@ const NAMES: [&str; 5] = [
 const ENDINGS: [&str; 5] = ["safetensors", "pt", "pth", "ckpt", "bin"];
 /// The encoder of a SpeechBrain pipeline.
 pub const SPEECHBRAIN: &str = "wav2vec2.ckpt";
-/// What training programs leave beside the weights.
+/// Files that training programs leave beside the weights.
 const NOT_WEIGHTS: [&str; 6] = [
     "optimizer.pt",
     "optimizer.bin",
@@ -27,14 +27,14 @@ const NOT_WEIGHTS: [&str; 6] = [
     "rng_state.pth",
 ];
 
-/// What a list of file names offers as weights.
+/// The weights in a list of file names.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Choice {
     /// This file: weights or an index.
     One(String),
     /// None at all.
     None,
-    /// Several with nothing to prefer one.
+    /// Several, without a rule to prefer one.
     Several(Vec<String>),
 }
 
@@ -46,7 +46,7 @@ pub fn choose(names: &[String]) -> Choice {
         }
     }
     let has = |name: &str| names.iter().any(|candidate| candidate == name);
-    // SpeechBrain keeps every part of a pipeline in a file of its own.
+    // SpeechBrain stores every part of a pipeline in a separate file.
     if has("hyperparams.yaml") && has(SPEECHBRAIN) {
         return Choice::One(SPEECHBRAIN.to_owned());
     }
@@ -101,7 +101,7 @@ pub fn shard_names(index: &Path) -> Result<Vec<String>, CheckpointError> {
     Ok(read_index(index)?.into_keys().collect())
 }
 
-/// The files of a sharded checkpoint and what is said to be in them.
+/// The files of a sharded checkpoint and the contents that the index declares.
 pub(super) struct Shards {
     /// In order of their names, each inside the index's own folder.
     pub(super) paths: Vec<PathBuf>,

@@ -1,6 +1,6 @@
-//! Checkpoints as people have them, opened without executing anything.
+//! Opens checkpoints in all common formats without executing anything.
 //!
-//! [`Checkpoint::open`] reads names, shapes and places of the tensors; the data stay in the mapped
+//! [`Checkpoint::open`] reads names, shapes and positions of the tensors; the data stay in the mapped
 //! files until [`Checkpoint::read`] copies one tensor out as f32.
 
 mod error;
@@ -69,7 +69,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// A checkpoint of one file that is in memory; `name` stands for its path in messages.
+    /// A checkpoint of one file in memory; `name` stands for its path in messages.
     pub fn from_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self, CheckpointError> {
         let name = name.as_ref();
         let mut checkpoint = Self::empty(name);
@@ -125,7 +125,7 @@ impl Checkpoint {
         self.tensors.get(name).map(|tensor| &tensor.dtype)
     }
 
-    /// Whether there is a tensor of this name.
+    /// Whether a tensor has this name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
@@ -150,7 +150,7 @@ impl Checkpoint {
             })
     }
 
-    /// Names that end as the one asked for does, which shows a prefix that was not expected.
+    /// Names with the same ending as the requested one, which shows an unexpected prefix.
     fn similar(&self, name: &str) -> Vec<String> {
         let tail = name
             .rmatch_indices('.')
@@ -163,7 +163,7 @@ impl Checkpoint {
             .collect()
     }
 
-    /// The digest of the weights: of the file's bytes when there is one, and otherwise of the lines
+    /// The digest of the weights: of the file's bytes if there is one file, and otherwise of the lines
     /// `<digest>  <file name>\n` over the shards in order of their names (as `sha256sum` prints them).
     pub fn digest(&self) -> Result<Sha256, CheckpointError> {
         let mut lines = String::new();
@@ -184,13 +184,13 @@ impl Checkpoint {
     }
 
     /// The configuration objects inside the checkpoint (`cfg` or `args` of fairseq, `config` of
-    /// FunASR), as JSON; `None` when it holds tensors alone.
+    /// FunASR), as JSON; `None` if it holds only tensors.
     pub fn config(&self) -> Option<serde_json::Value> {
         self.config.clone()
     }
 }
 
-/// Reads what a file holds, by its first bytes and not by its name.
+/// Detects a file's format by its first bytes and not by its name.
 fn parse(path: &Path, bytes: &[u8], file: usize) -> Result<Contents, CheckpointError> {
     if torch::is_archive(bytes) {
         torch::read_archive(path, bytes, file)
@@ -209,7 +209,7 @@ fn parse(path: &Path, bytes: &[u8], file: usize) -> Result<Contents, CheckpointE
     }
 }
 
-/// What a file that is no checkpoint seems to be.
+/// What a file that is not a checkpoint seems to be.
 fn describe(bytes: &[u8]) -> String {
     let text = |prefix: &str| bytes.trim_ascii_start().starts_with(prefix.as_bytes());
     if bytes.is_empty() {

@@ -1,5 +1,5 @@
-//! Bounds on what a file may ask for. Real checkpoints stay far below all of them; a file above one
-//! is broken or hostile and is refused before memory is spent on it.
+//! Limits on what a file may declare. Real checkpoints stay far below all of them; a file above one
+//! is broken or malicious and is refused before memory is spent on it.
 
 /// Bytes of a safetensors header or an index. The limit of the `safetensors` crate.
 pub(super) const HEADER_BYTES: usize = 100_000_000;
@@ -15,7 +15,7 @@ pub(super) const VALUES: usize = 4_000_000;
 pub(super) const MARKS: usize = 100_000;
 /// Nesting of state dicts and of configurations.
 pub(super) const DEPTH: usize = 64;
-/// Values of a state dict or of a configuration, where a value that is shared counts each time.
+/// Values of a state dict or of a configuration, where a shared value counts each time.
 pub(super) const TREE_VALUES: usize = 1_000_000;
 /// Elements of a tensor that repeats its storage (`expand`), which the file size does not bound.
 pub(super) const REPEATED_ELEMENTS: usize = 1 << 24;

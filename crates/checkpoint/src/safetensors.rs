@@ -15,7 +15,7 @@ pub(super) fn recognises(bytes: &[u8]) -> bool {
     header_length(bytes).is_some_and(|length| length < 1 << 40) && bytes.get(8) == Some(&b'{')
 }
 
-/// Names and places of all tensors in a file. Costs one pass over the header; touches no data.
+/// Names and positions of all tensors in a file. Takes one pass over the header; reads no data.
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],
@@ -121,7 +121,7 @@ fn place(
         .filter(|&elements| elements <= claimed.saturating_mul(8));
     let dtype = parse_dtype(&dtype, elements, claimed);
     let fits = elements.is_some_and(|elements| match dtype {
-        // The width of a type that is not read is not known; some are narrower than a byte.
+        // The width of an unsupported type is unknown; some are narrower than a byte.
         Dtype::Other { .. } => true,
         _ => elements.checked_mul(dtype.size() as u64) == Some(claimed),
     });
@@ -184,7 +184,7 @@ struct Record {
     data_offsets: (u64, u64),
 }
 
-/// The records in the order of the file, `__metadata__` left out, a repeated name refused.
+/// The records in the order of the file, without `__metadata__`; a repeated name is refused.
 struct Header(Vec<(String, Record)>);
 
 impl<'de> Deserialize<'de> for Header {

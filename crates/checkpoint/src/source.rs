@@ -49,8 +49,8 @@ impl Source {
     }
 }
 
-/// The digest of a file: the one that was written down beside it (or, where that cannot be written to, in the
-/// user's cache) while size, time of change and inode are as they were, else a new one.
+/// The digest of a file: the one saved beside it (or, if that is not writable, in the
+/// user's cache) if size, modification time and inode are unchanged, else a new one.
 fn remembered(path: &Path) -> Result<Sha256, CheckpointError> {
     let places = [Some(beside(path)), in_cache(path)];
     for place in places.iter().flatten() {
@@ -61,7 +61,7 @@ fn remembered(path: &Path) -> Result<Sha256, CheckpointError> {
         }
     }
     let stamp = Stamp::of(path)?;
-    // Where neither can be written, the file is read again next time.
+    // If neither is writable, the file is read again next time.
     let _ = places
         .iter()
         .flatten()

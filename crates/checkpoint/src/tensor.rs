@@ -27,17 +27,17 @@ pub enum Dtype {
     U8,
     /// One byte, zero or not.
     Bool,
-    /// A type that is listed but cannot be read (complex, quantised, 8-bit floats, …).
+    /// A known type that cannot be read (complex, quantised, 8-bit floats, …).
     Other {
         /// The name of the type in the file.
         name: String,
-        /// Bytes of an element.
+        /// Bytes per element.
         size: usize,
     },
 }
 
 impl Dtype {
-    /// Bytes of an element.
+    /// Bytes per element.
     pub fn size(&self) -> usize {
         match self {
             Self::F64 | Self::I64 => 8,
@@ -50,7 +50,7 @@ impl Dtype {
 }
 
 impl Dtype {
-    /// Whether the elements are whole numbers, as weights are alone where somebody has quantised them.
+    /// Whether the elements are integers; only quantised weights are.
     pub fn is_integer(&self) -> bool {
         matches!(
             self,
@@ -77,7 +77,7 @@ impl fmt::Display for Dtype {
     }
 }
 
-/// Where the elements of a tensor lie in a mapped file. Whoever makes one has checked that every
+/// The position of a tensor's elements in a mapped file. The code that makes one has checked that every
 /// element is inside the file.
 #[derive(Clone, Debug)]
 pub(super) struct Tensor {
@@ -87,7 +87,7 @@ pub(super) struct Tensor {
     pub(super) shape: Vec<usize>,
     /// Offset in the file of the element with all indices zero, in bytes.
     pub(super) start: usize,
-    /// Steps of each dimension in elements; `None` when the elements are contiguous in row-major order.
+    /// Strides of each dimension in elements; `None` if the elements are contiguous in row-major order.
     pub(super) strides: Option<Vec<usize>>,
     pub(super) big_endian: bool,
 }
@@ -95,7 +95,7 @@ pub(super) struct Tensor {
 impl Tensor {
     pub(super) fn elements(&self) -> usize {
         if self.shape.contains(&0) {
-            // Whatever the other dimensions claim, their product may not even be a number.
+            // Whatever the other dimensions claim; their product may even overflow.
             0
         } else {
             self.shape.iter().product()
@@ -181,7 +181,7 @@ fn widen(dtype: &Dtype, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// In blocks, so that the conversion instructions of the processor serve where there are some.
+/// In blocks, so that the CPU's conversion instructions are used if there are any.
 fn widen_half<H: Copy>(bytes: &[u8], element: impl Fn([u8; 2]) -> H) -> Vec<f32>
 where
     [H]: HalfFloatSliceExt,

@@ -8,11 +8,11 @@ use emobox_bench::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// How many looks at the queue may fail in a row: controllers restart.
+/// How many queries of the queue may fail in a row: controllers restart.
 const LOST_LOOKS: u32 = 30;
 
-/// Gives a plan to the cluster and follows it to its end. What is finished is not submitted; what an
-/// earlier client has submitted is joined; what had failed too often gets new tries.
+/// Submits a plan to the cluster and follows it to its end. Finished work is not submitted; tasks that an
+/// earlier client submitted are joined; tasks that failed too often get new tries.
 pub fn submit(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     slurm::check()?;
     slurm::warn_of_no_gpus(plan, context);
@@ -25,7 +25,7 @@ pub fn submit(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError>
     Client::new(plan, state, context)?.run()
 }
 
-/// Joins a plan that an earlier client has given to the cluster.
+/// Joins a plan that an earlier client submitted to the cluster.
 pub fn follow(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError> {
     let Some(state) = State::read(plan) else {
         return Err(BenchError::Call(CallError::NotOnCluster(format!(
@@ -42,9 +42,9 @@ pub fn follow(plan: &Plan, context: Context<'_>) -> Result<BenchRun, BenchError>
     Client::new(plan, state, context)?.run()
 }
 
-/// Takes a plan off the cluster, and returns how many tasks that were. What is finished stays.
+/// Cancels a plan on the cluster, and returns the number of its tasks. Finished work is kept.
 pub fn cancel(plan: &Plan) -> Result<usize, BenchError> {
-    // First the mark, lest a client that still follows takes the end of the tasks for failures.
+    // First the mark, so that a client that still follows does not take the end of the tasks for failures.
     mark_cancelled(plan, true)?;
     let tasks = slurm::queue(plan)?;
     // Whole arrays: their tasks that start between the two calls end too.
@@ -62,7 +62,7 @@ struct Client<'a> {
     context: Context<'a>,
     states: States,
     finished: BTreeSet<usize>,
-    /// Since when a task is neither finished nor in the queue, though it was submitted.
+    /// Since when a task has been neither finished nor in the queue, though it was submitted.
     gone: BTreeMap<usize, Instant>,
     told: BTreeSet<String>,
 }
@@ -105,7 +105,7 @@ impl<'a> Client<'a> {
             .poll();
         let mut lost = 0;
         loop {
-            // The queue first: a task that ends between the two looks is then still taken for running.
+            // The queue first: a task that ends between the two checks then still counts as running.
             let queue = match slurm::queue(self.plan) {
                 Ok(queue) => queue,
                 Err(error) if lost < LOST_LOOKS && !self.state.submissions.is_empty() => {
@@ -128,7 +128,7 @@ impl<'a> Client<'a> {
                 ));
             }
             if self.judge_the_gone(&queue)? {
-                // What needed it is settled too, and must not be submitted.
+                // What depended on it is settled too, and must not be submitted.
                 continue;
             }
             self.warn_of_the_stuck(&queue);
@@ -137,8 +137,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Looks which tasks have ended, and returns how many have since the last look. What another node may do, and has
-    /// tries left, is opened again.
+    /// Checks which tasks have ended, and returns how many have since the last check. Jobs that another node may be able to do, and that
+    /// have tries left, are opened again.
     fn look_for_receipts(&mut self) -> Result<u64, BenchError> {
         self.states.refresh(self.plan);
         let mut fresh = 0;
@@ -155,7 +155,7 @@ impl<'a> Client<'a> {
         Ok(fresh)
     }
 
-    /// Whether a task that has ended has failures that may pass, and tries left: these jobs are then open again.
+    /// Whether an ended task has failures that may pass, and tries left: these jobs are then open again.
     fn open_again(&mut self, task: usize) -> Result<bool, BenchError> {
         let jobs = self.plan.tasks[task].jobs.iter().copied();
         let passing = |at: &usize| {
@@ -203,7 +203,7 @@ impl<'a> Client<'a> {
         tasks.all(|(at, task)| task.stage == JobStage::Report || self.finished.contains(&at))
     }
 
-    /// The report's task is for clients that have left: one that is still here makes the report itself.
+    /// The report task is for clients that have disconnected: one that is still here makes the report itself.
     fn take_the_report_over(&self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
         let waiting = queue
             .iter()
@@ -211,8 +211,8 @@ impl<'a> Client<'a> {
         slurm::cancel_tasks(waiting.map(|(at, task)| format!("{}_{at}", task.slurm)))
     }
 
-    /// A task that was submitted, is not in the queue and has no receipts has failed, once the shared
-    /// disk has had its time to show the receipts. Returns whether any was given up.
+    /// A submitted task that is not in the queue and has no receipts has failed, once the shared
+    /// disk has had time to show the receipts. Returns whether any was given up.
     fn judge_the_gone(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<bool, BenchError> {
         let mut given_up = false;
         let options = self.plan.experiment.slurm.clone().unwrap_or_default();
@@ -231,7 +231,7 @@ impl<'a> Client<'a> {
             self.gone.remove(&at);
             let needs = self.plan.task_needs(at);
             if needs.iter().any(|need| !self.finished.contains(need)) {
-                // It found its needs missing and left; that is no failure of its own.
+                // It found its inputs missing and exited; that is not a failure of its own.
                 self.state.forget(at);
                 continue;
             }
@@ -255,7 +255,7 @@ impl<'a> Client<'a> {
         Ok(given_up)
     }
 
-    /// The cells of a task that nothing came of stay empty, for this reason.
+    /// The cells of a task without results stay empty, for this reason.
     fn give_up(&mut self, task: usize, why: &str) -> Result<(), BenchError> {
         for &at in &self.plan.tasks[task].jobs {
             if !self.states.get(at).is_settled() {
@@ -272,7 +272,7 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Submits, stage by stage, what is neither finished, in the queue nor being judged.
+    /// Submits, stage by stage, what is neither finished, in the queue nor being checked.
     fn submit_the_open(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<(), BenchError> {
         let mut arrays: BTreeMap<usize, u64> =
             queue.iter().map(|(&at, task)| (at, task.slurm)).collect();
@@ -285,7 +285,7 @@ impl<'a> Client<'a> {
                         && !arrays.contains_key(at)
                         && self.state.last(*at).is_none()
                 })
-                // A need that is being judged has no array to wait for yet.
+                // A dependency that is being checked has no array to wait for yet.
                 .filter(|(at, _)| {
                     let needs = self.plan.task_needs(*at);
                     needs
@@ -332,7 +332,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Tells something once.
+    /// Reports something once.
     fn tell(&mut self, text: String) {
         if !self.told.contains(&text) {
             self.context.progress.note(&text);

@@ -1,7 +1,7 @@
-//! A plan on a Slurm cluster: submitted as one job array a stage, followed, joined again, cancelled.
+//! A plan on a Slurm cluster: submitted as one job array per stage, followed, joined again, cancelled.
 //!
-//! Slurm is asked and told through its own programs. The truth about work is in the receipts of the
-//! plan; the client's own file only remembers what it has submitted and how often.
+//! Slurm is queried and controlled through its own programs. The receipts of the plan are the truth about
+//! its work; the client's own file only records what it has submitted and how often.
 
 use emobox_bench::Plan;
 mod follow;
@@ -11,7 +11,7 @@ mod trouble;
 
 pub use follow::{cancel, follow, submit};
 
-/// How many tasks of a plan wait or run on a cluster; none where nothing was submitted or no Slurm answers.
+/// How many tasks of a plan are waiting or running on a cluster; none if nothing was submitted or no Slurm answers.
 pub fn tasks_in_queue(plan: &Plan) -> usize {
     if state::State::read(plan).is_none() {
         return 0;

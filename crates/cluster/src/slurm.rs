@@ -17,14 +17,14 @@ pub(crate) struct Queued {
     pub(crate) reason: String,
 }
 
-/// Whether there is a Slurm to speak to, before anything is written.
+/// Whether Slurm is available, checked before anything is written.
 pub(crate) fn check() -> Result<(), BenchError> {
     let mut command = Command::new("sbatch");
     command.arg("--version");
     output(command).map(drop)
 }
 
-/// The tasks of a plan that wait or run, by their number.
+/// The tasks of a plan that are waiting or running, by their number.
 pub(crate) fn queue(plan: &Plan) -> Result<BTreeMap<usize, Queued>, BenchError> {
     let mut command = Command::new("squeue");
     command.args(["--me", "--array", "--noheader", "--format=%F|%K|%T|%r|%j"]);
@@ -56,9 +56,8 @@ fn parse_queue(text: &str, prefix: &str) -> BTreeMap<usize, Queued> {
 
 /// Submits jobs of one stage as an array that starts when the arrays `after` have ended, and returns
 /// its number.
-///
-/// It waits for their end, not for their success: a job whose needs are missing says so and leaves at
-/// once, and all others go on even while no client looks after them.
+/// It waits for their end, not for their success: a job whose inputs are missing says so and exits at
+/// once, and all others continue even while no client follows them.
 pub(crate) fn submit_array(
     plan: &Plan,
     stage: JobStage,
@@ -94,7 +93,7 @@ pub(crate) fn submit_array(
     })
 }
 
-/// What a task of a stage is given, as options of `sbatch`.
+/// The resources of a task of a stage, as options of `sbatch`.
 fn wishes(options: &SlurmOptions, stage: JobStage) -> Vec<String> {
     let resources = options.resources(stage);
     let wishes = [
@@ -111,7 +110,7 @@ fn wishes(options: &SlurmOptions, stage: JobStage) -> Vec<String> {
         .collect()
 }
 
-/// Says so where tasks shall compute on cards that nobody asks the cluster for.
+/// Warns if tasks are to compute on cards that the settings do not request from the cluster.
 pub(crate) fn warn_of_no_gpus(plan: &Plan, context: Context<'_>) {
     let options = plan.experiment.slurm.clone().unwrap_or_default();
     let resources = options.resources(JobStage::Extract);
@@ -125,7 +124,7 @@ pub(crate) fn warn_of_no_gpus(plan: &Plan, context: Context<'_>) {
     }
 }
 
-/// The script of an array: `#SBATCH` lines of the user, their setup, the program.
+/// The script of an array: the user's `#SBATCH` lines and setup, the program.
 fn script_text(
     options: &SlurmOptions,
     stage: JobStage,
@@ -156,7 +155,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// Takes arrays (`12`) or tasks (`12_3`) out of the queue.
+/// Removes arrays (`12`) or tasks (`12_3`) from the queue.
 pub(crate) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), BenchError> {
     let mut names: Vec<String> = names.collect();
     names.sort_unstable();
@@ -169,7 +168,7 @@ pub(crate) fn cancel_tasks(names: impl Iterator<Item = String>) -> Result<(), Be
     output(command).map(drop)
 }
 
-/// How Slurm says that a task ended, as far as it still knows: `TIMEOUT`, `OUT_OF_MEMORY`, …
+/// Slurm's reason for the end of a task, if still known: `TIMEOUT`, `OUT_OF_MEMORY`, …
 pub(crate) fn end_of(slurm: u64, task: usize) -> Option<String> {
     let mut command = Command::new("scontrol");
     command.args(["--oneliner", "show", "job", &format!("{slurm}_{task}")]);
@@ -179,7 +178,7 @@ pub(crate) fn end_of(slurm: u64, task: usize) -> Option<String> {
             return Some(state.to_owned());
         }
     }
-    // The controller forgets after minutes; accounting, where there is any, does not.
+    // The controller forgets after minutes; accounting, if enabled, does not.
     let mut command = Command::new("sacct");
     command.args(["-X", "-n", "-P", "-o", "State", "-j"]);
     command.arg(format!("{slurm}_{task}"));
@@ -199,7 +198,7 @@ pub(crate) fn partitions() -> Option<String> {
     Some(names.join(", "))
 }
 
-/// Where the logs of a plan's tasks lie: `<stage>-<job>-<array>.log`.
+/// The path of the logs of a plan's tasks: `<stage>-<job>-<array>.log`.
 pub(crate) fn logs(plan: &Plan) -> PathBuf {
     plan.folder().join("logs")
 }
@@ -222,7 +221,7 @@ fn output(mut command: Command) -> Result<String, BenchError> {
     Err(refused(&program, said.trim()))
 }
 
-/// A program of Slurm is not there.
+/// A program of Slurm does not exist.
 fn no_slurm(program: &str) -> BenchError {
     BenchError::Cluster(format!(
         "there is no `{program}` on the path: run this on a login node of the Slurm cluster (perhaps after \

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// `cluster.json` beside the plan: what this client has asked of the cluster. Written whole, by one
-/// client; when it is lost, the queue and the receipts still tell everything but the number of tries.
+/// `cluster.json` beside the plan: what this client has submitted to the cluster. Written atomically, by one
+/// client; if it is lost, the queue and the receipts still show everything except the number of tries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     /// In their order.
@@ -42,7 +42,7 @@ impl State {
             .find(|submission| submission.tasks.contains(&task))
     }
 
-    /// A task that left the queue for no fault of its own is as if it had never been in it.
+    /// A task that left the queue through no fault of its own is treated as if it had never been in it.
     pub(crate) fn forget(&mut self, task: usize) {
         for submission in &mut self.submissions {
             submission.tasks.retain(|&at| at != task);

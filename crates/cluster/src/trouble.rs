@@ -74,7 +74,7 @@ pub(crate) fn explain(plan: &Plan, state: &State, task: usize) -> String {
 
 const LOG_FOLLOWS: &str = "; the end of ";
 
-/// What [`explain`] says, less the end of the log.
+/// The text of [`explain`], without the end of the log.
 pub(crate) fn without_log(explained: &str) -> &str {
     explained
         .split_once(LOG_FOLLOWS)
@@ -91,7 +91,7 @@ enum Verdict {
     Failed,
 }
 
-/// From what Slurm says, else from what it wrote into the log.
+/// From Slurm's reason, else from what Slurm wrote to the log.
 fn verdict(end: Option<&str>, log: &str) -> Verdict {
     let said = end.unwrap_or_default();
     let last = log.lines().rev().take(LOG_LINES).collect::<String>();

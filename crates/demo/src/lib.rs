@@ -1,7 +1,7 @@
-//! A synthetic corpus made by a small source-filter synthesiser, so that the whole pipeline can be shown
+//! A synthetic corpus made by a small source-filter synthesiser, to show the whole pipeline
 //! without a download.
 //!
-//! It is no speech, and scores on it are no benchmark result. Files are
+//! It is not speech, and scores on it are not benchmark results. Files are
 //! `<speaker>/<speaker>_<emotion>_<nn>.wav` (16 kHz, 16 bit, mono): the speaker is `f` or `m` and two
 //! digits, the emotion one of [`DEMO_EMOTIONS`], `nn` the sentence from 01, the same for all speakers.
 
@@ -23,9 +23,9 @@ pub use voice::DEMO_EMOTIONS;
 /// Size and seed of the synthetic corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DemoOptions {
-    /// Speakers, 1 to 99, women and men in turn.
+    /// Number of speakers, 1 to 99, women and men in turn.
     pub speakers: u32,
-    /// Sentences that each speaker says in each emotion, 1 to 99.
+    /// Number of sentences that each speaker says in each emotion, 1 to 99.
     pub sentences: u32,
     /// The seed of everything random.
     pub seed: u64,
@@ -93,7 +93,7 @@ fn speaker_name(number: usize, voice: &Voice) -> String {
     format!("{}{:02}", if voice.female { 'f' } else { 'm' }, number + 1)
 }
 
-/// Writes the corpus with default size to `folder`, with a README that says what it is.
+/// Writes the corpus at its default size to `folder`, with a README that describes it.
 pub fn write_demo(folder: &Path, seed: u64) -> Result<(), AudioError> {
     write_demo_with(
         folder,
@@ -104,7 +104,7 @@ pub fn write_demo(folder: &Path, seed: u64) -> Result<(), AudioError> {
     )
 }
 
-/// As [`write_demo`], of any size.
+/// Like [`write_demo`], with any size.
 pub fn write_demo_with(folder: &Path, options: &DemoOptions) -> Result<(), AudioError> {
     let utterances = demo_utterances(options);
     utterances.par_iter().try_for_each(|utterance| {

@@ -21,7 +21,7 @@ impl Random {
         low + (high - low) * self.unit()
     }
 
-    /// About normal, mean 0 and standard deviation 1: the sum of twelve uniform numbers.
+    /// Approximately normal, mean 0 and standard deviation 1: the sum of twelve uniform numbers.
     pub(super) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }

@@ -20,13 +20,13 @@ pub(super) enum Onset {
     Fricative { centre: f64, width: f64, level: f64 },
     /// Silence, then a short burst of noise.
     Plosive { centre: f64, width: f64 },
-    /// A hum behind closed lips.
+    /// A hum with closed lips.
     Nasal,
     /// Nothing.
     Open,
 }
 
-/// Where the formants come from at the beginning of a vowel, as a second formant in Hz.
+/// The starting point of the formants at the beginning of a vowel, as a second formant in Hz.
 type Locus = f64;
 
 const ONSETS: [(Onset, Locus); 8] = [
@@ -85,7 +85,7 @@ pub(super) struct Syllable {
     pub(super) onset: Onset,
     pub(super) locus: Locus,
     pub(super) vowel: Vowel,
-    /// Where the vowel ends; another vowel makes a diphthong.
+    /// The final vowel; if it differs, the vowel is a diphthong.
     pub(super) glide: Vowel,
     /// Seconds of the vowel at average tempo.
     pub(super) length: f64,

@@ -16,7 +16,7 @@ const LEVEL: f64 = 0.05;
 const ROOM_NOISE: f64 = 0.0006;
 const BANDWIDTHS: [f64; 5] = [70.0, 95.0, 150.0, 220.0, 280.0];
 
-/// What the tract does at one moment.
+/// The state of the vocal tract at one moment.
 #[derive(Debug, Clone, Copy)]
 struct Target {
     formants: [f64; 5],
@@ -54,7 +54,7 @@ pub(super) fn synthesise(
         for i in 0..STEP {
             let along = i as f64 / STEP as f64;
             let mix = |a: f64, b: f64| a + along * (b - a);
-            // Slow drift as in Klatt and Klatt (JASA 87, 1990): no voice holds a pitch.
+            // Slow drift as in Klatt and Klatt (JASA 87, 1990): no voice holds a constant pitch.
             let time = out.len() as f64 / RATE;
             let flutter =
                 (TAU * 12.7 * time).sin() + (TAU * 7.1 * time).sin() + (TAU * 4.7 * time).sin();
@@ -62,7 +62,7 @@ pub(super) fn synthesise(
             let (pulse, open) = glottis.next(f0, manner, random);
             let aspiration = manner.breath * random.normal() * if open { 1.0 } else { 0.3 };
             let source = (pulse + aspiration) * mix(target.voicing, next.voicing);
-            // Unit gain at 0 Hz, so that a softer voice loses its high frequencies alone.
+            // Unit gain at 0 Hz, so that a softer voice loses only its high frequencies.
             lowpass = (1.0 - manner.tilt) * source + manner.tilt * lowpass;
             let voiced = tract
                 .iter_mut()
@@ -74,7 +74,7 @@ pub(super) fn synthesise(
     finish(&out, manner.level, random)
 }
 
-/// Levels, room noise, and a quarter of a second's worth of silence around.
+/// Adds levels, room noise, and a quarter of a second of silence around the speech.
 fn finish(voice: &[f64], level: f64, random: &mut Random) -> Vec<f32> {
     let energy = voice.iter().map(|x| x * x).sum::<f64>() / voice.len().max(1) as f64;
     let gain = LEVEL * 10_f64.powf(level / 20.0) / energy.sqrt().max(1e-9);
@@ -198,7 +198,7 @@ fn onset(
     }
 }
 
-/// Nothing in a throat jumps: pitch is averaged over 75 ms on either side, formants over 15 ms.
+/// Vocal tracts move smoothly: pitch is averaged over 75 ms on either side, formants over 15 ms.
 fn smooth(mut track: Vec<Target>) -> Vec<Target> {
     let around = |i: usize, reach: usize| i.saturating_sub(reach)..i + reach + 1;
     let plan = track.clone();

@@ -1,6 +1,6 @@
 use super::random::Random;
 
-/// The classes of the corpus, as they stand in the names of its files.
+/// The classes of the corpus, as in its file names.
 pub const DEMO_EMOTIONS: [&str; 4] = ["angry", "happy", "neutral", "sad"];
 
 /// A synthetic speaker.
@@ -13,15 +13,15 @@ pub(super) struct Voice {
     pub(super) formant_scale: f64,
     /// A further factor for each formant.
     pub(super) formant_offsets: [f64; 5],
-    /// Syllables relative to the average in number a second.
+    /// Syllables per second relative to the average.
     pub(super) tempo: f64,
     /// Breathiness added to that of the emotion.
     pub(super) breath: f64,
     /// Spectral tilt added to that of the emotion.
     pub(super) tilt: f64,
-    /// Decibels above the average speaker, as far as microphones and habits go.
+    /// Decibels above the average speaker, from microphones and habits.
     pub(super) level: f64,
-    /// How strongly feelings show, 1 on average.
+    /// How strongly emotions show, 1 on average.
     pub(super) expressiveness: f64,
 }
 
@@ -52,8 +52,8 @@ impl Voice {
 ///
 /// The directions follow the review of Scherer, "Vocal communication of emotion" (Speech Communication
 /// 40, 2003, table 3): anger and joy raise pitch, its range and high-frequency energy, sadness lowers them. The amounts are
-/// chosen so that classes overlap and a probe on log-mel spectra finds more than chance. In real speech intensity and rate
-/// go with them; here both are chance, so that length and level of a recording (the nuisance baseline) tell nothing.
+/// chosen so that classes overlap and a probe on log-mel spectra scores above chance. In real speech intensity and rate
+/// correlate with them; here both are random, so that length and level of a recording (the nuisance baseline) are uninformative.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Manner {
     /// Semitones above the speaker's habitual pitch.
@@ -65,7 +65,7 @@ pub(super) struct Manner {
     pub(super) tempo: f64,
     /// Decibels.
     pub(super) level: f64,
-    /// Feedback of the one-pole low-pass behind the glottis, 0 (pressed) to 1 (soft).
+    /// Feedback of the one-pole low-pass after the glottis, 0 (pressed) to 1 (soft).
     pub(super) tilt: f64,
     /// Share of the period in which the glottis is open.
     pub(super) open_quotient: f64,
@@ -127,7 +127,7 @@ const SAD: Manner = Manner {
 };
 
 impl Manner {
-    /// The manner of one utterance: a share of the way from neutral to the emotion, and chance.
+    /// The manner of one utterance: a fraction of the way from neutral to the emotion, plus chance.
     pub(super) fn new(emotion: usize, voice: &Voice, random: &mut Random) -> Self {
         let extreme = [ANGRY, HAPPY, NEUTRAL, SAD][emotion];
         let share = (voice.expressiveness * random.between(0.9, 1.1)).min(1.3);

@@ -1,4 +1,4 @@
-//! The synthetic corpus: the same bytes every time, voices and manners that differ as they should.
+//! The synthetic corpus: the same bytes every time, with the expected differences between voices and manners.
 
 use emobox_demo::{DEMO_EMOTIONS, DemoOptions, DemoUtterance, demo_utterances, write_demo};
 use std::collections::BTreeMap;

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 /// The right to make one shard, so that processes on one store do not do the same work twice.
 ///
-/// It is the operating system's lock on a file that is removed afterwards; a process that dies gives
-/// it up by dying. On a disk without locks every claim succeeds, and the worst that follows is the
-/// same bytes written twice.
+/// It is the operating system's lock on a file that is removed afterwards; a process that dies releases
+/// it. On a disk without locks every claim succeeds, and the worst consequence is that the
+/// same bytes are written twice.
 #[derive(Debug)]
 pub struct ShardClaim {
     path: PathBuf,
     _file: File,
 }
 
-/// What [`ShardClaim::take`] found.
+/// The result of [`ShardClaim::take`].
 #[derive(Debug)]
 pub enum Claim {
-    /// The shard is ours to make. Look once more whether it is there: its former owner may have
-    /// finished it just now.
+    /// The shard is ours to make. Check again whether it exists: its former owner may have
+    /// just finished it.
     Ours(ShardClaim),
     /// Another process is making it.
     Busy,
@@ -38,7 +38,7 @@ impl ShardClaim {
     /// Claims a shard, waiting for the process that is making it.
     pub fn wait(dir: &Path, shard: &Shard) -> Result<Self, FeatureError> {
         let (path, file) = open(dir, shard)?;
-        // A file system without locks cannot make anybody wait; see the type's description.
+        // On a file system without locks nobody can wait; see the type's description.
         let _ = file.lock();
         Ok(Self { path, _file: file })
     }

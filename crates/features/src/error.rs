@@ -7,7 +7,7 @@ pub enum FeatureError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The store on disk was made in another way than the one asked for.
+    /// The store on disk was made with other options than requested.
     #[error(
         "feature store {} does not match: {field} is {found} there, {expected} was asked for; \
          extract into another folder or delete this one", path.display()
@@ -17,9 +17,9 @@ pub enum FeatureError {
         path: PathBuf,
         /// The first header field that differs.
         field: &'static str,
-        /// What was asked for.
+        /// The requested value.
         expected: String,
-        /// What the store says.
+        /// The store's value.
         found: String,
     },
     /// Some shards of the store were never written.
@@ -37,7 +37,7 @@ pub enum FeatureError {
         /// The first absent file.
         first: String,
     },
-    /// A shard is not what was written: cut short, overwritten, or from elsewhere.
+    /// A shard differs from what was written: truncated, overwritten, or from elsewhere.
     #[error("shard {} is damaged: {reason}; delete it and run the extraction again", path.display())]
     Damaged {
         /// The shard file.
@@ -50,7 +50,7 @@ pub enum FeatureError {
     UnknownKey {
         /// The utterance asked for.
         key: String,
-        /// The store's folder.
+        /// The requested utterance.
         path: PathBuf,
         /// Why the extraction left it out, if that is known.
         failure: Option<String>,
@@ -58,7 +58,7 @@ pub enum FeatureError {
     /// The same key twice in a work list.
     #[error("utterance {0:?} is in the work list twice: keys must be unique")]
     DuplicateKey(String),
-    /// The items handed over for a shard are not the shard's utterances.
+    /// The items passed for a shard are not the shard's utterances.
     #[error("shard {shard}: {problem} {key:?}")]
     WrongItems {
         /// The shard's number.
@@ -76,7 +76,7 @@ pub enum FeatureError {
         /// What is wrong with them, with expected and found.
         reason: String,
     },
-    /// A share of the work that makes no sense.
+    /// An invalid share of the work.
     #[error("share {0:?} is not i/n with 1 <= i <= n, for example 2/4")]
     BadShare(String),
 }

@@ -24,18 +24,18 @@ pub struct StoreHeader {
     pub dim: usize,
     /// Samples of 16 kHz audio from one frame to the next.
     pub hop: usize,
-    /// How numbers are stored.
+    /// The precision of stored numbers.
     pub precision: StorePrecision,
-    /// How the encoder computed.
+    /// The precision of the encoder.
     pub compute: ComputePrecision,
-    /// What was done to the frames before they were stored.
+    /// The normalisation of the frames before they were stored.
     pub normalisation: Normalisation,
-    /// What was done to the audio before the encoder heard it, and by which version; absent for audio as it is.
+    /// The perturbation of the audio before encoding, with its version; absent for unchanged audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<String>,
-    /// Raised by the extraction whenever the same audio gives other numbers than before.
+    /// Raised by the extraction whenever the same audio gives different numbers.
     pub revision: u32,
-    /// The program that wrote the store. For people; it is not compared.
+    /// The program that wrote the store. Informational; it is not compared.
     pub program_version: String,
 }
 
@@ -51,7 +51,7 @@ pub enum StorePrecision {
 }
 
 impl StorePrecision {
-    /// As files and folders call it.
+    /// The name in files and folders.
     pub fn name(self) -> &'static str {
         match self {
             Self::F16 => "f16",
@@ -59,7 +59,7 @@ impl StorePrecision {
         }
     }
 
-    /// Bytes a number takes on disk.
+    /// Bytes per number on disk.
     pub fn bytes(self) -> usize {
         match self {
             Self::F16 => 2,
@@ -77,12 +77,12 @@ pub enum ComputePrecision {
     F32,
     /// Products of bfloat16, summed in single precision.
     Bf16,
-    /// Products of IEEE half precision, summed in single precision; on GPUs alone.
+    /// Products of IEEE half precision, summed in single precision; on GPUs only.
     F16,
 }
 
 impl ComputePrecision {
-    /// As files and folders call it.
+    /// The name in files and folders.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -101,12 +101,12 @@ pub enum Normalisation {
     Utterance,
     /// Over the dimensions of each frame.
     Frame,
-    /// As the encoder gave them.
+    /// Unchanged, as given by the encoder.
     None,
 }
 
 impl Normalisation {
-    /// As files and folders call it.
+    /// The name in files and folders.
     pub fn name(self) -> &'static str {
         match self {
             Self::Utterance => "utterance",
@@ -117,7 +117,7 @@ impl Normalisation {
 }
 
 impl StoreHeader {
-    /// Refuses a store whose header differs from `self`, naming the first field that does.
+    /// Refuses a store whose header differs from `self`, naming the first differing field.
     pub fn check(&self, path: &Path, found: &Self) -> Result<(), FeatureError> {
         let fields: [(&'static str, String, String); 13] = [
             ("schema", self.schema.to_string(), found.schema.to_string()),

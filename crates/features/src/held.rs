@@ -7,13 +7,13 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Shards that stay in memory instead of being written, for features that are forgotten once probes are trained on them.
-/// [`Store::open_held`](crate::Store::open_held) reads them as it reads files: they are the files' bytes under the files' names.
+/// Shards that stay in memory instead of being written, for features that are dropped once probes are trained on them.
+/// [`Store::open_held`](crate::Store::open_held) reads them like files: they are the files' bytes under the files' names.
 #[derive(Debug, Default)]
 pub struct HeldShards(Mutex<HashMap<PathBuf, Arc<Opened>>>);
 
 impl HeldShards {
-    /// As [`write_shard`](crate::write_shard): the ledger goes to the folder, everything else stays here.
+    /// Like [`write_shard`](crate::write_shard): the ledger goes to the folder, everything else stays here.
     pub fn put(
         &self,
         dir: &Path,
@@ -29,9 +29,9 @@ impl HeldShards {
         })
     }
 
-    /// Whether a shard of the store in `dir` is here.
+    /// Whether a shard of the store in `dir` is held here.
     pub fn contains(&self, dir: &Path, shard: &Shard) -> bool {
-        // The frames are the last that is put.
+        // The frames are put last.
         let path = shard::path(dir, Kind::Frames, &shard.file);
         self.shards().contains_key(&path)
     }
@@ -45,7 +45,7 @@ impl HeldShards {
     }
 }
 
-/// A shard file's bytes: mapped, or in words of eight bytes, so that every kind of number in them is aligned.
+/// A shard file's bytes: mapped, or in words of eight bytes, so that every number type in them is aligned.
 #[derive(Debug)]
 pub(crate) enum Bytes {
     Mapped(MappedFile),

@@ -3,12 +3,12 @@ use crate::{
 };
 use half::f16;
 
-/// Hidden states of one utterance as an encoder gives them.
+/// Hidden states of one utterance as given by the encoder.
 #[derive(Clone, Copy, Debug)]
 pub struct HiddenView<'a> {
     /// Which hidden states these are, in the order of `data`.
     pub layers: &'a [usize],
-    /// Frames of each.
+    /// The number of frames of each.
     pub frames: usize,
     /// The width of a frame.
     pub dim: usize,
@@ -24,7 +24,7 @@ impl<'a> HiddenView<'a> {
     }
 }
 
-/// One utterance, normalised, narrowed and pooled: what the two shards hold of it.
+/// One utterance, normalised, narrowed and pooled: its content in the two shards.
 #[derive(Clone, Debug)]
 pub struct StoredItem {
     pub(crate) key: String,
@@ -51,12 +51,12 @@ impl Stored {
     }
 }
 
-/// What became of one utterance of a shard.
+/// The outcome of one utterance of a shard.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Its features.
     Stored(StoredItem),
-    /// It has none: the key and the reason, kept in the shard so that nothing is dropped silently.
+    /// It has none: the key and the reason, stored in the shard so that nothing is dropped silently.
     Failed {
         /// The utterance.
         key: String,
@@ -76,7 +76,7 @@ impl Outcome {
 }
 
 impl StoredItem {
-    /// The same, of an encoder that heard only so many samples of it.
+    /// The same for an encoder that received only this many samples of it.
     #[must_use]
     pub fn cut_to(self, samples: Option<usize>) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl StoredItem {
         }
     }
 
-    /// Makes what `header` asks for out of an encoder's hidden states. Pure; call it where the
+    /// Converts an encoder's hidden states to what `header` specifies. Pure; call it where the
     /// utterance was encoded, so that narrowing and pooling run in parallel too.
     pub fn new(
         header: &StoreHeader,
@@ -188,7 +188,7 @@ impl StoredItem {
         }
     }
 
-    /// Bytes it takes in memory, for budgets.
+    /// Its size in memory in bytes, for budgets.
     pub fn size(&self) -> usize {
         self.data.bytes().len() + 4 * self.pooled.len()
     }

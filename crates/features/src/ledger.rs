@@ -6,27 +6,27 @@ use std::path::{Path, PathBuf};
 /// The folder of the ledgers in a store.
 pub(crate) const FOLDER: &str = "audio";
 
-/// From which audio a shard was made. It stays when the features themselves are thrown away.
+/// The audio that a shard was made from. The ledger stays when the features themselves are deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Every utterance of the shard, in its order.
     pub items: Vec<LedgerItem>,
 }
 
-/// The audio of one utterance, and what came of it.
+/// The audio of one utterance, and the outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerItem {
     /// The utterance.
     pub key: String,
-    /// Its frames; 0 where it has no features.
+    /// Its number of frames; 0 if it has no features.
     pub frames: usize,
-    /// How many samples at 16 kHz the encoder heard, where it did not hear all: Whisper hears 30 s.
+    /// How many samples at 16 kHz the encoder received, if not all: Whisper takes 30 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_to: Option<usize>,
-    /// Why it has no features: something in the file.
+    /// Why it has no features: a defect of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
-    /// The audio file, as it was.
+    /// The state of the audio file.
     pub audio: Stamp,
 }
 
@@ -38,25 +38,25 @@ pub struct Ledgers {
 }
 
 impl Ledger {
-    /// Where the ledger of a shard lies.
+    /// The path of a shard's ledger.
     pub fn path(dir: &Path, shard: &Shard) -> PathBuf {
         dir.join(FOLDER)
             .join(shard.file.replace(".safetensors", ".json"))
     }
 
-    /// The ledger of a shard, if it is there and whole.
+    /// The ledger of a shard, if it exists and is complete.
     pub fn read(dir: &Path, shard: &Shard) -> Option<Self> {
         read_json(Self::path(dir, shard)).ok()
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes it atomically.
     pub fn write(&self, dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
         Ok(write_json(Self::path(dir, shard), self)?)
     }
 }
 
 impl Ledgers {
-    /// All ledgers of a store; none where one is missing.
+    /// All ledgers of a store; none if one is missing.
     pub fn read(dir: &Path, plan: &StorePlan) -> Option<Self> {
         let mut all = Self::default();
         for shard in plan.shards() {
@@ -65,7 +65,7 @@ impl Ledgers {
         Some(all)
     }
 
-    /// Tells the audio of one store from that of another: the digest of every file by key.
+    /// Distinguishes the audio of two stores: the digest of every file by key.
     pub fn digest(&self) -> Sha256 {
         let lines = self.items.iter();
         sha256_parts(lines.map(|item| format!("{}\t{}\n", item.key, item.audio.sha256)))
@@ -77,12 +77,12 @@ impl Ledgers {
         items.filter_map(|item| Some((item.key.as_str(), item.failed.as_deref()?)))
     }
 
-    /// The utterances of which the encoder heard only the beginning.
+    /// The utterances of which the encoder received only the beginning.
     pub fn cut(&self) -> impl Iterator<Item = &LedgerItem> {
         self.items.iter().filter(|item| item.cut_to.is_some())
     }
 
-    /// Frames of an utterance; none where it has no features.
+    /// Number of frames of an utterance; none if it has no features.
     pub fn frames(&self, key: &str) -> Option<usize> {
         let at = self
             .items

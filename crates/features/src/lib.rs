@@ -12,17 +12,17 @@
 //! audio/00000-<digest>.json        ledger: from which audio files the shard was made
 //! ```
 //!
-//! **One job is one shard.** [`StorePlan`] cuts the sorted work list into small shards before
-//! anything is encoded, so which utterance lies in which file, and every byte of every file, depends
+//! **One job is one shard.** [`StorePlan`] divides the sorted work list into small shards before
+//! anything is encoded, so the file of each utterance, and every byte of every file, depends
 //! on the work alone: not on interruptions, the number of processes, or who was faster. A killed run
-//! loses the shard in hand; two processes on one folder share the work through [`ShardClaim`]s, and
+//! loses only the current shard; two processes on one folder share the work through [`ShardClaim`]s, and
 //! where they collide (a network disk without locks) they write the same bytes twice.
 //!
 //! **Frames are normalised in f32 before they are narrowed.** Hidden states reach hundreds in some
-//! encoders and carry a few huge dimensions; after layer normalisation they fit f16 with room to
-//! spare. The header says which [`Normalisation`] was applied and a reader that asks for another one
+//! encoders and have a few huge dimensions; after layer normalisation they fit f16 with room to
+//! spare. The header says which [`Normalisation`] was applied, and a reader that requests another one
 //! is refused. The pooled statistics stay un-normalised: the utterance-normalised ones follow from
-//! them exactly ([`PooledView::normalised`]), the reverse does not hold.
+//! them exactly ([`PooledView::normalised`]), but not vice versa.
 
 #[cfg(target_endian = "big")]
 compile_error!("feature stores are little-endian and read without conversion");

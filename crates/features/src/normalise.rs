@@ -5,8 +5,8 @@ pub const EPSILON: f64 = 1e-5;
 
 /// Normalises one layer's frames `[frame, dim]` in place to zero mean and unit variance.
 ///
-/// Moments are summed in f64, so the result does not depend on the utterance's length in the digits
-/// that f32 keeps; it agrees with `torch.nn.functional.layer_norm(x, x.shape)` within 1e-6.
+/// Moments are summed in f64, so the result does not depend on the utterance's length within the precision
+/// of f32; it agrees with `torch.nn.functional.layer_norm(x, x.shape)` within 1e-6.
 pub fn normalise(frames: &mut [f32], dim: usize, how: Normalisation) {
     match how {
         Normalisation::None => {}

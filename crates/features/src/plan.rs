@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// How names of claims begin, beside `store.json`.
+/// Prefix of the names of claims, beside `store.json`.
 pub(crate) const CLAIM: &str = ".claim-";
 
 /// A shard is closed at this many utterances …
 const SHARD_UTTERANCES: usize = 64;
-/// … or at this many bytes of frames, whichever comes first: what a killed run has to do again.
+/// … or at this many bytes of frames, whichever comes first: the most that a killed run has to repeat.
 const SHARD_BYTES: usize = 16 << 20;
 
 /// One utterance to extract.
@@ -21,8 +21,8 @@ const SHARD_BYTES: usize = 16 << 20;
 pub struct WorkItem {
     /// The utterance's key, unique in the corpus.
     pub key: String,
-    /// How many frames it will have, from the length in the manifest. It decides where shards are
-    /// cut and nothing else, so an estimate is enough, but it must be the same on every run.
+    /// The number of frames it will have, from the length in the manifest. It only decides where shards are
+    /// cut, so an estimate is enough, but it must be the same on every run.
     pub frames: usize,
 }
 
@@ -37,12 +37,12 @@ pub struct Shard {
     pub items: Range<usize>,
 }
 
-/// What is on disk for a shard.
+/// The state of a shard on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShardState {
     /// Nothing yet.
     Missing,
-    /// A file that is not what was written; it has to be made again.
+    /// A file that differs from what was written; it has to be made again.
     Damaged(String),
     /// Complete, with this many utterances that have no features.
     Done {
@@ -51,7 +51,7 @@ pub enum ShardState {
     },
 }
 
-/// The whole extraction of one corpus with one encoder, cut into shards beforehand.
+/// The whole extraction of one corpus with one encoder, divided into shards beforehand.
 #[derive(Clone, Debug)]
 pub struct StorePlan {
     header: StoreHeader,
@@ -116,8 +116,8 @@ impl StorePlan {
         })
     }
 
-    /// Begins or goes on with the store in `dir`: refuses a store made in another way, and writes
-    /// `store.json` where it is absent or lists another work list of the same kind.
+    /// Begins or resumes the store in `dir`: refuses a store made with other options, and writes
+    /// `store.json` if it is absent or has another work list of the same kind.
     pub fn begin(&self, dir: &Path) -> Result<(), FeatureError> {
         let path = dir.join("store.json");
         let index = StoreIndex {
@@ -135,7 +135,7 @@ impl StorePlan {
         Ok(write_json(&path, &index)?)
     }
 
-    /// Looks at the files of one shard; reads headers only.
+    /// Checks the files of one shard; reads headers only.
     pub fn inspect(&self, dir: &Path, shard: &Shard) -> ShardState {
         if !Ledger::path(dir, shard).exists() {
             return ShardState::Missing;
@@ -163,7 +163,7 @@ impl StorePlan {
             .collect()
     }
 
-    /// Takes the features of a shard away, so that they are made again.
+    /// Deletes the features of a shard, so that they are made again.
     pub fn forget(&self, dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
         let frames = shard::path(dir, Kind::Frames, &shard.file);
         match std::fs::remove_file(&frames) {
@@ -174,7 +174,7 @@ impl StorePlan {
         }
     }
 
-    /// Deletes the features, and keeps what says how and from which audio they were made.
+    /// Deletes the features, but keeps the records of how and from which audio they were made.
     pub fn discard(&self, dir: &Path) -> Result<(), FeatureError> {
         for kind in [Kind::Frames, Kind::Pooled] {
             let folder = dir.join(kind.folder());
@@ -202,11 +202,11 @@ impl StorePlan {
         files
     }
 
-    /// Files in `dir` that belong to no shard of this plan: left over from another work list, or by a
-    /// process that was killed while it wrote. Call it only when no shard is left to make.
+    /// Files in `dir` that belong to no shard of this plan: left over from another work list, or from a
+    /// process that was killed while writing. Call it only when no shard is left to make.
     pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
         let mut strays = Vec::new();
-        // The store's own folder has `store.json`, in whose writing a process may be killed too.
+        // The store's own folder has `store.json`, and a process may be killed while writing that too.
         let folders = [Kind::Frames.folder(), Kind::Pooled.folder(), ledger::FOLDER];
         for folder in folders
             .map(|name| dir.join(name))
@@ -225,7 +225,7 @@ impl StorePlan {
                 let is_shard = Path::new(&name)
                     .extension()
                     .is_some_and(|e| e == "safetensors" || e == "json");
-                // What a killed process was writing, or had claimed and finished. Nobody else is at work: every shard is done.
+                // What a killed process was writing, or had claimed and finished. No other process is working: every shard is done.
                 let text = name.to_string_lossy();
                 let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp")
                     || text.starts_with(CLAIM);
@@ -266,7 +266,7 @@ fn cut(header: &StoreHeader, work: &[WorkItem]) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Number and digest: a file of another header or another work list has another name, so a stale
+/// Number and digest: a file with another header or another work list has another name, so a stale
 /// shard is never taken for a fresh one.
 fn file_name(header: &StoreHeader, number: usize, work: &[WorkItem]) -> String {
     let mut text = header.identity();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// The one metadata entry of a shard. One, because safetensors writes a hash map of them, and the
+/// The only metadata entry of a shard. Safetensors writes a hash map of entries, and the
 /// order of two would change from run to run.
 const META: &str = "emobox";
 
@@ -41,7 +41,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What a shard says of itself, so that a file alone on a disk still tells what it is.
+/// The description inside a shard, so that a single file can be identified.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ShardMeta {
     pub(crate) header: StoreHeader,
@@ -49,9 +49,9 @@ pub(crate) struct ShardMeta {
     pub(crate) failed: Vec<Failure>,
 }
 
-/// Writes the files of a shard, each whole or not at all, the frames last: where they are, the ledger
-/// and the pooled statistics are too. `outcomes` may come in any order and must name every utterance
-/// of the shard once; `audio` is the file of an utterance as it was when it was read.
+/// Writes the files of a shard, each atomically, the frames last: where they exist, the ledger
+/// and the pooled statistics do too. `outcomes` may come in any order and must name every utterance
+/// of the shard once; `audio` is the state of an utterance's file when it was read.
 pub fn write_shard(
     dir: &Path,
     plan: &StorePlan,
@@ -64,7 +64,7 @@ pub fn write_shard(
     })
 }
 
-/// Writes the ledger of a shard and hands its other files to `keep`, the frames last.
+/// Writes the ledger of a shard and passes its other files to `keep`, the frames last.
 pub(crate) fn make_shard(
     dir: &Path,
     plan: &StorePlan,
@@ -168,7 +168,7 @@ fn file_bytes(
         .map_err(|e| unwritable(e.to_string()))
 }
 
-/// The shard's outcomes in the order of its keys, checked to be exactly those.
+/// The shard's outcomes in the order of its keys, after checking that the keys match.
 fn sorted<'a>(
     plan: &StorePlan,
     shard: &Shard,
@@ -212,7 +212,7 @@ pub(crate) struct Opened {
     pub(crate) data_start: usize,
 }
 
-/// Where a tensor lies in its file.
+/// The position of a tensor in its file.
 #[derive(Debug)]
 pub(crate) struct TensorPlace {
     pub(crate) key: String,
@@ -230,7 +230,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, FeatureError> {
     parse(path, Bytes::Mapped(map))
 }
 
-/// The same of bytes that are at hand, under the name of their file.
+/// The same for bytes in memory, under the name of their file.
 pub(crate) fn parse(path: &Path, map: Bytes) -> Result<Opened, FeatureError> {
     let damaged = |reason: String| FeatureError::Damaged {
         path: path.to_owned(),

@@ -21,7 +21,7 @@ pub struct Store {
     failures: Vec<Failure>,
 }
 
-/// Where frames lie: little-endian numbers `[layer, frame, dim]` without gaps, from `offset` on.
+/// The position of frames: little-endian numbers `[layer, frame, dim]` without gaps, from `offset` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameLocation<'a> {
     /// The shard file.
@@ -30,7 +30,7 @@ pub struct FrameLocation<'a> {
     pub offset: usize,
     /// Hidden states stored of the utterance.
     pub layers: usize,
-    /// Frames of each.
+    /// The number of frames of each.
     pub frames: usize,
     /// The width of a frame.
     pub dim: usize,
@@ -38,7 +38,7 @@ pub struct FrameLocation<'a> {
     pub precision: StorePrecision,
 }
 
-/// One kind of shards: the files and where each key lies, sorted by key.
+/// One kind of shard: the files and the position of each key, sorted by key.
 #[derive(Debug)]
 struct Table {
     shards: Vec<(PathBuf, Arc<Opened>)>,
@@ -58,7 +58,7 @@ impl Store {
         Self::open_held(dir, expected, &HeldShards::default())
     }
 
-    /// The same of a store whose shards are in memory as far as `held` has them, and in `dir` as far as not.
+    /// The same for a store whose shards are in memory if `held` has them, and in `dir` otherwise.
     pub fn open_held(
         dir: &Path,
         expected: &StoreHeader,
@@ -69,7 +69,7 @@ impl Store {
         Self::open_index(dir, index, held)
     }
 
-    /// Opens the store in `dir` as whatever its header says it is.
+    /// Opens the store in `dir` with whatever header it has.
     pub fn open_any(dir: &Path) -> Result<Self, FeatureError> {
         let index = read_json(dir.join("store.json"))?;
         Self::open_index(dir, index, &HeldShards::default())
@@ -107,7 +107,7 @@ impl Store {
         })
     }
 
-    /// What the store holds and how it was made.
+    /// The contents of the store and how it was made.
     pub fn header(&self) -> &StoreHeader {
         &self.header
     }
@@ -135,12 +135,12 @@ impl Store {
         &self.failures
     }
 
-    /// Whether there are features for a key.
+    /// Whether a key has features.
     pub fn contains(&self, key: &str) -> bool {
         self.frames.find(key).is_some()
     }
 
-    /// How many frames an utterance has, without touching them.
+    /// The number of frames of an utterance, without reading them.
     pub fn frames(&self, key: &str) -> Result<usize, FeatureError> {
         let (_, tensor) = self.place(&self.frames, key)?;
         Ok(frames_of(tensor))
@@ -162,7 +162,7 @@ impl Store {
         })
     }
 
-    /// Where the frames of an utterance lie, for a reader that maps the file itself; of a shard in memory where they would.
+    /// The position of an utterance's frames, for a reader that maps the file itself; for a shard in memory, the position they would have.
     pub fn location(&self, key: &str) -> Result<FrameLocation<'_>, FeatureError> {
         let place = self.frames.find(key).ok_or_else(|| self.unknown(key))?;
         let (_, tensor) = self.frames.tensor(place);
@@ -178,7 +178,7 @@ impl Store {
 
     /// Reads the frames `range` of the `layer`-th stored layer of an utterance into `out`,
     /// `[frame, dim]`, by ordinary file reading. Slower than [`Store::get`], but the pages do not
-    /// count as this process's memory: the way to go through a store larger than the memory budget.
+    /// count as this process's memory: use it for a store larger than the memory budget.
     ///
     /// # Panics
     /// When the layer, the range or the length of `out` do not fit.
@@ -219,7 +219,7 @@ impl Store {
         Ok(())
     }
 
-    /// The pooled statistics of an utterance; `None` where the store keeps none.
+    /// The pooled statistics of an utterance; `None` if the store has none.
     pub fn pooled(&self, key: &str) -> Result<Option<PooledView<'_>>, FeatureError> {
         let Some(table) = &self.pooled else {
             return Ok(None);
@@ -240,14 +240,14 @@ impl Store {
         shards.map(|(_, opened)| opened.map.len() as u64).sum()
     }
 
-    /// Of these, what lies in files and takes memory only where it is read.
+    /// The part of these that is in files and takes memory only when read.
     pub fn frame_bytes_on_disk(&self) -> u64 {
         let shards = self.frames.shards.iter();
         let mapped = shards.filter(|(_, opened)| !opened.map.is_held());
         mapped.map(|(_, opened)| opened.map.len() as u64).sum()
     }
 
-    /// Reads every byte and compares it with the digest written beside it. Returns everything that
+    /// Reads every byte and compares it with the stored digest. Returns everything that
     /// is damaged, not only the first.
     pub fn verify(&self) -> Vec<FeatureError> {
         let tables = std::iter::once(&self.frames).chain(&self.pooled);

@@ -6,7 +6,7 @@ use std::ops::Range;
 pub struct FrameView<'a> {
     /// Hidden states stored of it.
     pub layers: usize,
-    /// Frames of each.
+    /// The number of frames of each.
     pub frames: usize,
     /// The width of a frame.
     pub dim: usize,

@@ -1,4 +1,4 @@
-//! The store's promises: same bytes whatever happens, nothing half-written, nothing silently reused.
+//! The store's guarantees: the same bytes in every case, nothing half-written, nothing silently reused.
 
 use emobox_features::{
     Claim, ComputePrecision, FeatureError, HeldShards, HiddenView, Ledgers, Normalisation, Outcome,
@@ -66,7 +66,7 @@ fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
     Outcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
 }
 
-/// The same file for every utterance: what is in it does not matter here.
+/// The same file for every utterance: its content does not matter here.
 fn audio(plan: &StorePlan) -> HashMap<String, Stamp> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store.rs");
     let stamp = Stamp::of(&file).unwrap();
@@ -182,7 +182,7 @@ fn interruptions_and_order_leave_no_trace() {
     let mut shuffled = work(400);
     shuffled.reverse();
     let plan = StorePlan::new(header(), shuffled).unwrap();
-    // Machine 2 of 3 begins; then a run dies between the two files of a shard, a third goes on.
+    // Machine 2 of 3 begins; then a run dies between the two files of a shard, a third continues.
     plan.begin(rough.path()).unwrap();
     for shard in plan.missing_shards(rough.path(), "2/3".parse().unwrap()) {
         make(rough.path(), &plan, shard);
@@ -192,7 +192,7 @@ fn interruptions_and_order_leave_no_trace() {
     assert_eq!(contents(calm.path()), contents(rough.path()));
 }
 
-/// A store in memory is the store on the disk: its numbers, its statistics, its failures, its digests. Only ledgers are written.
+/// A store in memory equals the store on disk: its numbers, its statistics, its failures, its digests. Only ledgers are written.
 #[test]
 fn shards_in_memory_are_what_would_be_written() {
     let plan = StorePlan::new(header(), work(200)).unwrap();
@@ -214,7 +214,7 @@ fn shards_in_memory_are_what_would_be_written() {
     assert!(!dir.join("frames").exists() && !dir.join("pooled").exists());
     let incomplete = Store::open_held(dir, plan.header(), &held).unwrap_err();
     assert!(incomplete.to_string().contains("00000-"), "{incomplete}");
-    // The rest may be on the disk.
+    // The rest may be on disk.
     make(dir, &plan, first);
     assert_eq!(Ledgers::read(dir, &plan), Ledgers::read(disk.path(), &plan));
     let written = Store::open(disk.path(), plan.header()).unwrap();

@@ -7,14 +7,14 @@ use std::path::Path;
 /// A published checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checksum {
-    /// 32 hexadecimal digits. It guards against damage, not against an attacker.
+    /// 32 hexadecimal digits. It protects against damage, not against an attacker.
     Md5(String),
     /// 64 hexadecimal digits.
     Sha256(String),
 }
 
 impl Checksum {
-    /// Reads `md5:…` or `sha256:…`; `None` when it is neither.
+    /// Reads `md5:…` or `sha256:…`; `None` if it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, digits) = text.split_once(':')?;
         let digits = digits.to_ascii_lowercase();

@@ -1,17 +1,17 @@
-//! Requests: redirects that are followed by rule, and what a failure means.
+//! Requests: rules for following redirects, and the meaning of failures.
 
 use crate::FetchError;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
-/// Redirects that are followed.
+/// Maximum number of redirects.
 const REDIRECTS: usize = 8;
 
-/// How to talk to servers.
+/// Settings for requests.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Longest wait for a connection, an answer or the next bytes.
+    /// Timeout for a connection, an answer or the next bytes.
     pub timeout: Duration,
     /// Attempts without any progress before a file is given up.
     pub attempts: u32,
@@ -29,7 +29,7 @@ impl Default for Settings {
     }
 }
 
-/// A secret for one server, sent nowhere else.
+/// A secret for one server, never sent to another.
 #[derive(Clone)]
 pub struct Credential {
     /// Scheme, host and port that may see it, as [`origin`] gives them.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Credential {
     }
 }
 
-/// A connection pool and the rules of its use.
+/// A connection pool with its settings.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
@@ -55,14 +55,14 @@ pub struct Client {
 /// HEAD or GET.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Headers alone. Stops where a redirect leaves the first server, whose own answer is the one that describes the
+    /// Headers only. Stops where a redirect leaves the first server, because the first server's answer describes the
     /// file.
     Head,
     /// The content.
     Get,
 }
 
-/// Which part of a file is asked for.
+/// The requested part of a file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Range<'a> {
     /// The first byte.
@@ -86,7 +86,7 @@ impl Client {
         let timeout = Some(settings.timeout);
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            // Followed here, so that a secret goes to its server alone and every answer is seen.
+            // Followed here, so that a secret goes only to its server and every answer is seen.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_resolve(timeout)
@@ -162,7 +162,7 @@ impl Client {
     }
 }
 
-/// The address that a redirect leads to.
+/// The target of a redirect.
 fn redirected(url: &str, location: String) -> Result<String, FetchError> {
     let malformed = |detail| FetchError::Malformed {
         url: without_query(url),
@@ -198,13 +198,13 @@ impl Answer {
         text(self.response.headers(), name)
     }
 
-    /// A header of the first answer on the way that has it.
+    /// A header of the first answer along the redirects that has it.
     pub fn first_header(&self, name: &str) -> Option<String> {
         let hops = self.hops.iter().find_map(|headers| text(headers, name));
         hops.or_else(|| self.header(name))
     }
 
-    /// The whole content, which must not be longer than `limit` bytes.
+    /// The whole content, which must not exceed `limit` bytes.
     pub fn read(mut self, limit: u64) -> Result<Vec<u8>, FetchError> {
         let body = self.response.body_mut().with_config().limit(limit);
         body.read_to_vec().map_err(|e| FetchError::Unreachable {
@@ -238,12 +238,12 @@ pub fn origin(url: &str) -> Option<&str> {
     (end > start).then(|| &url[..end])
 }
 
-/// An address as messages may show it: signed ones carry secrets in their query.
+/// An address as shown in messages: signed ones have secrets in their query.
 pub fn without_query(url: &str) -> String {
     url.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
-/// Text as a part of an address; slashes are kept as they are on request.
+/// Text as a part of an address; slashes are kept if requested.
 pub fn percent(text: &str, keep_slashes: bool) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

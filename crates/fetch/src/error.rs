@@ -15,7 +15,7 @@ pub enum FetchError {
         /// What went wrong.
         detail: String,
     },
-    /// A status that no further attempt will mend.
+    /// A status for which retrying is useless.
     #[error("fetch {url}: the server answers {status}{}", meaning(*status))]
     Status {
         /// The address without its query.
@@ -31,7 +31,7 @@ pub enum FetchError {
         /// What is wrong with it.
         detail: String,
     },
-    /// The connection broke again and again.
+    /// The connection broke repeatedly.
     #[error(
         "fetch {file}: the connection broke after {done} of {} bytes: {detail}; what has arrived is kept: \
          run the same command again to go on from there", total.map_or("?".to_owned(), |t| t.to_string())
@@ -41,12 +41,12 @@ pub enum FetchError {
         file: String,
         /// Bytes on disk.
         done: u64,
-        /// Bytes in all, where known.
+        /// Total bytes, if known.
         total: Option<u64>,
         /// The last failure.
         detail: String,
     },
-    /// The bytes are not those that were promised; they were thrown away.
+    /// The bytes are not the expected ones; they were deleted.
     #[error(
         "fetch {file}: what arrived is not what was promised: {what} expected {expected}, got {found}; the bytes were \
          thrown away"
@@ -56,12 +56,12 @@ pub enum FetchError {
         file: String,
         /// `bytes`, `md5` or `sha256`.
         what: &'static str,
-        /// As promised.
+        /// The expected value.
         expected: String,
-        /// As arrived.
+        /// The received value.
         found: String,
     },
-    /// The caller wanted no more; what has arrived is kept.
+    /// The caller stopped; what has arrived is kept.
     #[error("fetch {file}: stopped after {done} bytes, which are kept")]
     Stopped {
         /// The file.

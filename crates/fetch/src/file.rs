@@ -3,10 +3,10 @@ use crate::{Client, Continue, FetchError, Transfer, Wanted};
 use emobox_files::FileError;
 use std::path::{Path, PathBuf};
 
-/// Brings a file to `place`: continues `<place>.incomplete` where an earlier attempt left one, checks size and
-/// checksum, and renames. What is wrong is thrown away and, if it had been continued, fetched once more from nothing.
+/// Downloads a file to `place`: resumes `<place>.incomplete` if an earlier attempt left one, checks size and
+/// checksum, and renames. A wrong file is deleted and, if it had been resumed, fetched once more from the beginning.
 ///
-/// The caller holds whatever lock keeps two processes from fetching to the same place.
+/// The caller holds the lock that keeps two processes from fetching to the same place.
 pub fn fetch_file(
     client: &Client,
     wanted: &Wanted,
@@ -21,7 +21,7 @@ pub fn fetch_file(
             Ok(()) => break,
             Err(error) => {
                 std::fs::remove_file(&partial).map_err(|e| FileError::io("remove", &partial, e))?;
-                // The beginning may have been another program's; once more from nothing.
+                // The beginning may be another program's; fetch once more from the start.
                 if !std::mem::take(&mut continued) {
                     return Err(error);
                 }
@@ -37,19 +37,19 @@ pub fn fetch_file(
         }
     }
     std::fs::rename(&partial, place).map_err(|e| FileError::io("rename into place", place, e))?;
-    // Of no use any more, and absent for most files.
+    // Not needed any more, and absent for most files.
     let _ = std::fs::remove_file(validator_path(&partial));
     Ok(())
 }
 
-/// Where the bytes of a file are until it is whole.
+/// The path of a file's bytes until it is complete.
 fn partial_path(place: &Path) -> PathBuf {
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(".incomplete");
     place.with_file_name(name)
 }
 
-/// Checks size and checksum, as far as they are published.
+/// Checks size and checksum, if published.
 fn verify(wanted: &Wanted, path: &Path) -> Result<(), FetchError> {
     let corrupt = |what, expected: String, found: String| FetchError::Corrupt {
         file: wanted.name.clone(),

@@ -2,10 +2,10 @@ use emobox_files::FileError;
 use sha1::{Digest, Sha1};
 use std::path::Path;
 
-/// The object name that git gives a folder of ordinary files: 40 hexadecimal digits over all names and contents. A
-/// repository's archive has no fixed bytes, since hosts pack it anew; its content has this name at a commit for ever.
+/// The git object name of a folder of ordinary files: 40 hexadecimal digits over all names and contents. A
+/// repository's archive has no fixed bytes, because hosts repack it; its content at a commit always has this name.
 ///
-/// Links and executable files count as ordinary ones, so a folder that has them gets another name than in git.
+/// Links and executable files count as ordinary ones, so a folder that has them gets a different name from git's.
 pub fn git_tree(folder: &Path) -> Result<String, FileError> {
     Ok(hex(&tree(folder)?))
 }

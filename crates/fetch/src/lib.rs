@@ -1,8 +1,8 @@
-//! Address to verified file, archive to folder.
+//! From an address to a verified file, from an archive to a folder.
 //!
-//! One resumable GET serves the model hub and the corpora: [`fetch_file`] asks for what is still missing, goes on
-//! after cuts and between runs, and gives a file its name only when size and checksum are right. [`unpack`]
-//! opens zip and tar archives without letting them write anywhere but below one folder.
+//! One resumable GET serves the model hub and the corpora: [`fetch_file`] requests what is still missing, resumes
+//! after broken connections and between runs, and gives a file its name only when size and checksum are right. [`unpack`]
+//! opens zip and tar archives without letting them write outside one folder.
 
 mod checksum;
 mod client;

@@ -8,42 +8,42 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A file that is wanted, and what is known of it beforehand.
+/// A requested file, and what is known of it beforehand.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Its address.
     pub url: String,
-    /// What messages call it.
+    /// Its name in messages.
     pub name: String,
-    /// Its size in bytes, where published.
+    /// Its size in bytes, if published.
     pub bytes: Option<u64>,
-    /// Bytes that are taken at most where the size is not known.
+    /// Maximum number of bytes if the size is unknown.
     pub limit: u64,
-    /// Its checksum, where published.
+    /// Its checksum, if published.
     pub checksum: Option<Checksum>,
-    /// Whether the place on disk already says which content it is, so that any beginning found there can be continued.
-    /// Else, and without a checksum, a beginning is continued only if the server says that the file is still the same.
+    /// Whether the place on disk identifies the content, so that any partial file found there can be resumed.
+    /// If not, and without a checksum, a partial file is resumed only if the server says that the file is unchanged.
     pub named_by_content: bool,
 }
 
-/// Attempts in all for one file, however little each of them brings.
+/// Total number of attempts for one file, however little progress each makes.
 const ATTEMPTS: u32 = 100;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Longest validator that is kept; real ones are a few dozen bytes.
 const VALIDATOR_BYTES: usize = 256;
 
-/// What a fetch is doing.
+/// The progress of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transfer<'a> {
     /// Bytes have arrived.
     Bytes {
-        /// Bytes on disk, those of earlier attempts included.
+        /// Bytes on disk, including those of earlier attempts.
         done: u64,
-        /// Bytes in all, where known.
+        /// Total bytes, if known.
         total: Option<u64>,
     },
-    /// The connection broke, or what had arrived was wrong; the rest is asked for after a pause.
+    /// The connection broke, or the received bytes were wrong; the rest is requested after a pause.
     Retrying {
         /// Bytes on disk.
         done: u64,
@@ -52,20 +52,20 @@ pub enum Transfer<'a> {
     },
 }
 
-/// Whether a fetch goes on.
+/// Whether to continue a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continue {
-    /// On with it.
+    /// Continue.
     Yes,
     /// Keep what has arrived and stop.
     No,
 }
 
-/// Told what happens, asked whether to go on.
+/// Receives progress, and is asked whether to continue.
 pub(crate) type Watch<'a> = dyn FnMut(Transfer<'_>) -> Continue + 'a;
 
 impl Client {
-    /// Brings the file at `path` to its full size, from wherever an earlier attempt stopped.
+    /// Downloads the file at `path` to its full size, from wherever an earlier attempt stopped.
     pub(crate) fn download(
         &self,
         wanted: &Wanted,
@@ -76,7 +76,7 @@ impl Client {
         let mut fruitless = 0;
         for _ in 0..ATTEMPTS {
             if wanted.bytes.is_some_and(|size| partial.done > size) {
-                // Not a beginning of this file.
+                // Not a prefix of this file.
                 partial.done = 0;
             }
             if wanted.bytes == Some(partial.done) && partial.done > 0 {
@@ -109,7 +109,7 @@ impl Client {
         Ok(())
     }
 
-    /// One request for the rest of a file. `Ok(Some(_))` is a failure that another attempt may mend.
+    /// One request for the rest of a file. `Ok(Some(_))` is a failure that another attempt may fix.
     fn stream(
         &self,
         wanted: &Wanted,
@@ -128,7 +128,7 @@ impl Client {
         let status = answer.status();
         match status {
             206 if range_start(&answer) == Some(partial.done) => {}
-            // The server does not do ranges, or the file has changed: from the beginning.
+            // The server does not support ranges, or the file has changed: start from the beginning.
             200 => partial.begin(&answer)?,
             206 | 416 => {
                 partial.done = 0;
@@ -156,7 +156,7 @@ impl Client {
                 Err(e) => return Ok(Some(e.to_string())),
             };
             if partial.done + n as u64 > limit {
-                // Nothing of this can be trusted.
+                // None of this can be trusted.
                 partial.done = 0;
                 partial.cut_to_done()?;
                 return Err(FetchError::Corrupt {
@@ -182,15 +182,15 @@ impl Client {
     }
 }
 
-/// A file on its way to its full size.
+/// A partially downloaded file.
 struct Partial<'p> {
     path: &'p Path,
     file: File,
-    /// Bytes that count; what lies behind them is cut off before the next write.
+    /// Bytes that are valid; anything after them is truncated before the next write.
     done: u64,
-    /// What the server calls the content that the bytes are of, where that is needed to go on with it.
+    /// The server's validator for the content of the bytes, if it is needed to resume.
     validator: Option<String>,
-    /// Whether nothing but the validator tells one content from another.
+    /// Whether only the validator distinguishes one content from another.
     unnamed: bool,
 }
 
@@ -210,7 +210,7 @@ impl<'p> Partial<'p> {
             .then(|| std::fs::read_to_string(validator_path(path)).ok())
             .flatten()
             .filter(|text| is_validator(text));
-        // Without a checksum or a validator nothing would show that the rest is of another version.
+        // Without a checksum or a validator nothing would show that the rest is from another version.
         let usable = !unnamed || validator.is_some();
         Ok(Self {
             path,
@@ -221,17 +221,17 @@ impl<'p> Partial<'p> {
         })
     }
 
-    /// The content comes from its first byte; notes what the server calls it.
+    /// The content starts at its first byte; records the server's validator.
     fn begin(&mut self, answer: &Answer) -> Result<(), FetchError> {
         self.done = 0;
         if !self.unnamed {
             return Ok(());
         }
-        // A weak etag does not promise the same bytes.
+        // A weak etag does not guarantee the same bytes.
         let etag = answer.header("etag").filter(|etag| !etag.starts_with("W/"));
         let validator = etag.or_else(|| answer.header("last-modified"));
         self.validator = validator.filter(|text| is_validator(text));
-        // The bytes of an earlier content go first: a crash must not leave them beside the new name.
+        // The bytes of earlier content are deleted first: a crash must not leave them beside the new name.
         self.cut_to_done()?;
         write_atomic(
             validator_path(self.path),
@@ -264,7 +264,7 @@ impl<'p> Partial<'p> {
     }
 }
 
-/// Where the validator of a partial file is kept.
+/// The path of a partial file's validator.
 pub(crate) fn validator_path(partial: &Path) -> PathBuf {
     let mut name = partial.file_name().unwrap_or_default().to_owned();
     name.push(".validator");

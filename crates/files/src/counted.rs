@@ -1,4 +1,4 @@
-/// A number with its noun, in the plural where it is not one: `1 fold`, `3 folds`, `2 classes`, `2 corpora`.
+/// A number with its noun, in the plural unless the number is one: `1 fold`, `3 folds`, `2 classes`, `2 corpora`.
 pub fn counted(number: usize, noun: &str) -> String {
     match (number, noun) {
         (1, _) => format!("1 {noun}"),

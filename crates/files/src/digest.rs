@@ -39,7 +39,7 @@ pub fn sha256_bytes(bytes: &[u8]) -> Sha256 {
     Sha256(hex(&sha2::Sha256::digest(bytes)))
 }
 
-/// The digest of parts one after another, as if they were one.
+/// The digest of concatenated parts.
 pub fn sha256_parts<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> Sha256 {
     let mut hasher = sha2::Sha256::new();
     for part in parts {

@@ -6,14 +6,14 @@ pub enum FileError {
     /// The operating system refused or failed.
     #[error("{action} {}: {source}{}", path.display(), advice(source))]
     Io {
-        /// What was tried, as a present-tense verb: `read`, `write`, `create folder`.
+        /// The attempted action, as a present-tense verb: `read`, `write`, `create folder`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The system's own error.
         source: std::io::Error,
     },
-    /// The file was read but is not the JSON that was expected.
+    /// The file was read but is not the expected JSON.
     #[error("read {}: not the expected JSON: {source}", path.display())]
     Json {
         /// The file.
@@ -41,8 +41,8 @@ impl FileError {
         }
     }
 
-    /// Whether the system refused for a reason that may pass: a disk that is away, a missing permission, a file
-    /// that is not there now. What is wrong with the bytes of a file is none.
+    /// Whether the system refused for a reason that may pass: a disk that is not mounted, a missing permission, a file
+    /// that does not exist now. A defect in a file's bytes is not such a reason.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() != std::io::ErrorKind::UnexpectedEof)
     }

@@ -1,4 +1,4 @@
-//! Parsers of other people that panic on damaged input.
+//! Guards against third-party parsers that panic on damaged input.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -8,8 +8,8 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a parser that asserts where it should return an error; `None` where it did. The panic is not printed: whoever called
-/// has an error of its own to tell, about the one file.
+/// Runs a parser that panics where it should return an error; `None` if it did. The panic is not printed: the caller
+/// reports its own error about that file.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,4 +1,4 @@
-//! Whole files or none: atomic writes, digests, locks, paths that stay inside their root.
+//! Atomic file writes, digests, locks, and paths that stay inside their root.
 //!
 //! Every artefact of emobox passes through [`write_atomic`] or [`write_atomic_with`], so a reader
 //! never sees half a file and a crash leaves at most a stray temporary name.

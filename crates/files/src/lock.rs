@@ -3,13 +3,13 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 /// An exclusive lock on a folder, held by one process at a time and released when it ends, however
-/// it ends: it is the operating system's lock on the file `.emobox.lock`, not the file's existence.
+/// it ends: it is the operating system's lock on the file `.emobox.lock`; the file's existence means nothing.
 #[derive(Debug)]
 pub struct DirLock {
     _file: File,
 }
 
-/// What [`DirLock::try_acquire`] found.
+/// The result of [`DirLock::try_acquire`].
 #[derive(Debug)]
 pub enum LockOutcome {
     /// The lock is ours until the value is dropped.
@@ -19,7 +19,7 @@ pub enum LockOutcome {
 }
 
 impl DirLock {
-    /// Takes the lock if it is free. Creates the folder where needed.
+    /// Takes the lock if it is free. Creates the folder if needed.
     pub fn try_acquire(folder: impl AsRef<Path>) -> Result<LockOutcome, FileError> {
         let file = open(folder.as_ref())?;
         match file.try_lock() {

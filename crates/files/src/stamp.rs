@@ -2,14 +2,14 @@ use crate::{FileError, Sha256, sha256_file};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// A file as it was: enough to tell, mostly without reading it, whether it still is.
+/// The state of a file: enough to check, mostly without reading it, whether the file is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Its size.
     pub bytes: u64,
-    /// Its time of change in nanoseconds since 1970.
+    /// Its modification time in nanoseconds since 1970.
     pub changed: u64,
-    /// Its number on its disk; 0 where the system has none.
+    /// Its inode number; 0 if the system has none.
     pub inode: u64,
     /// The digest of its bytes.
     pub sha256: Sha256,
@@ -27,8 +27,8 @@ impl Stamp {
         })
     }
 
-    /// Whether the file has the same content. One of the same size, time and number is believed; one
-    /// that was moved or written again is read.
+    /// Whether the file has the same content. If size, time and number are the same, the content is assumed to be; a file
+    /// that was moved or rewritten is read.
     pub fn holds(&self, path: &Path) -> bool {
         match outside(path) {
             Ok((bytes, ..)) if bytes != self.bytes => false,
@@ -43,13 +43,13 @@ impl Stamp {
         outside(path).is_ok_and(|found| found == (self.bytes, self.changed, self.inode))
     }
 
-    /// Size and time of change of a file, as of a stamp, without reading it.
+    /// Size and modification time of a file, as in a stamp, without reading it.
     pub fn outside_of(path: &Path) -> std::io::Result<(u64, u64)> {
         outside(path).map(|(bytes, changed, _)| (bytes, changed))
     }
 }
 
-/// Size, time of change and number.
+/// Size, modification time and number.
 fn outside(path: &Path) -> std::io::Result<(u64, u64, u64)> {
     let metadata = std::fs::metadata(path)?;
     let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH);
@@ -84,7 +84,7 @@ mod tests {
         assert!(stamp.holds(&path) && stamp.looks_the_same(&path));
         std::fs::remove_file(&path).unwrap();
         assert!(!stamp.holds(&path));
-        // Written again: another time, the same bytes.
+        // Rewritten: another time, the same bytes.
         std::thread::sleep(std::time::Duration::from_millis(20));
         std::fs::write(&path, "one").unwrap();
         assert!(stamp.holds(&path) && !stamp.looks_the_same(&path));

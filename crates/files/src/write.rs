@@ -9,7 +9,7 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileErro
     write_atomic_with(path, |out| out.write_all(bytes))
 }
 
-/// As [`write_atomic`], for content that is streamed by `fill` instead of held in memory.
+/// Like [`write_atomic`], for content that is streamed by `fill` instead of held in memory.
 pub fn write_atomic_with(
     path: impl AsRef<Path>,
     fill: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
@@ -20,7 +20,7 @@ pub fn write_atomic_with(
     })
 }
 
-/// As [`write_atomic_with`], for content that can fail for reasons of its own: then `path` is as it was before.
+/// Like [`write_atomic_with`], for content whose producer can fail for other reasons: then `path` is unchanged.
 pub fn try_write_atomic<T, E: From<FileError>>(
     path: impl AsRef<Path>,
     fill: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, E>,
@@ -68,7 +68,7 @@ pub fn write_json<T: Serialize>(path: impl AsRef<Path>, value: &T) -> Result<(),
     write_atomic(path, &text)
 }
 
-/// Reads JSON, naming the file when it is missing or malformed.
+/// Reads JSON, naming the file if it is missing or malformed.
 pub fn read_json<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T, FileError> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(|e| FileError::io("read", path, e))?;

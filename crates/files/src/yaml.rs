@@ -1,9 +1,9 @@
 use serde_json::Value;
 use serde_saphyr::{Options, budget, from_str_with_options, options};
 
-/// A YAML document as JSON. What aliases, nesting and size may cost is bounded.
+/// A YAML document as JSON. The cost of aliases, nesting and size is bounded.
 ///
-/// Only `true` and `false` are truth values, and digits behind a zero are text: a label `no` and a speaker `03` stay as they
+/// Only `true` and `false` are booleans, and numbers with a leading zero are text: a label `no` and a speaker `03` stay as they
 /// are written. The error names the line.
 pub fn parse_yaml(text: &str) -> Result<Value, String> {
     let options: Options = options! {

@@ -15,7 +15,7 @@ struct Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: the address came from `allocate` with this length, and the last handle is going.
+        // SAFETY: the address came from `allocate` with this length, and the last handle is being dropped.
         unsafe {
             self.backend
                 .release(self.address, bytes(self.numbers, self.len))
@@ -24,7 +24,7 @@ impl Drop for Owned {
 }
 
 impl Array {
-    /// Room for `len` numbers, of any value.
+    /// Allocates memory for `len` numbers, of any value.
     pub(crate) fn new(
         backend: &Arc<dyn Backend>,
         numbers: Numbers,
@@ -41,7 +41,7 @@ impl Array {
         })))
     }
 
-    /// How many numbers.
+    /// The number of elements.
     #[expect(
         clippy::len_without_is_empty,
         reason = "an array always holds something"
@@ -50,7 +50,7 @@ impl Array {
         self.0.len
     }
 
-    /// Their kind.
+    /// Their type.
     pub fn numbers(&self) -> Numbers {
         self.0.numbers
     }
@@ -84,7 +84,7 @@ impl Array {
         }
     }
 
-    /// Writes numbers of the array's kind from the `first` on.
+    /// Writes numbers of the array's type from index `first` on.
     pub(crate) fn write_bytes(&self, first: usize, bytes: &[u8]) -> Result<(), GpuError> {
         let width = self.0.numbers.bytes();
         assert!(
@@ -128,12 +128,12 @@ impl Array {
     }
 }
 
-/// Kernels take eight numbers at a time, so memory reaches a little beyond the last.
+/// Kernels read eight numbers at a time, so the memory extends a little beyond the last.
 fn bytes(numbers: Numbers, len: usize) -> usize {
     (len * numbers.bytes()).next_multiple_of(256)
 }
 
-/// Plain numbers of any kind in device memory: where rows lie, counts, doubles.
+/// Plain numbers of any type in device memory: row positions, counts, doubles.
 #[derive(Clone)]
 pub(crate) struct Table(Array);
 
@@ -144,7 +144,7 @@ impl Table {
         Ok(table)
     }
 
-    /// Room for `len` numbers, of any value.
+    /// Allocates memory for `len` numbers, of any value.
     pub(crate) fn room<T: Pod>(backend: &Arc<dyn Backend>, len: usize) -> Result<Self, GpuError> {
         let words = (len * size_of::<T>()).div_ceil(Numbers::F32.bytes());
         Ok(Self(Array::new(backend, Numbers::F32, words)?))
@@ -167,7 +167,7 @@ impl Table {
         self.address() + (first * size_of::<T>()) as u64
     }
 
-    /// Writes numbers from the `first` on.
+    /// Writes numbers from index `first` on.
     pub(crate) fn write<T: Pod>(&self, first: usize, values: &[T]) -> Result<(), GpuError> {
         let address = self.bytes_from::<T>(first, values.len());
         // SAFETY: checked to lie inside.
@@ -179,7 +179,7 @@ impl Table {
         }
     }
 
-    /// `count` numbers from the `first` on.
+    /// Reads `count` numbers from index `first` on.
     pub(crate) fn read<T: Pod>(&self, first: usize, count: usize) -> Result<Vec<T>, GpuError> {
         let address = self.bytes_from::<T>(first, count);
         let mut values = vec![T::zeroed(); count];

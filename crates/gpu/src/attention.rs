@@ -3,19 +3,19 @@ use crate::{Argument, Array, Gpu, GpuError, Numbers, Spans};
 /// The widest head that the kernels hold.
 pub const LARGEST_HEAD: usize = 128;
 
-/// Self-attention of utterances, none of which sees another.
+/// Self-attention of utterances; no utterance attends to another.
 pub struct Attention<'a> {
-    /// `[row, head × head dim]` in the operands' numbers, not yet scaled.
+    /// `[row, head × head dim]` in the operands' number type, not yet scaled.
     pub query: &'a Array,
-    /// Where the queries of each utterance lie: its first frames.
+    /// The rows of the queries of each utterance: its first frames.
     pub queries: &'a Spans,
     /// `[row, 2 × head × head dim]`: keys, then values.
     pub key_value: &'a Array,
-    /// Where the frames of each utterance lie.
+    /// The rows of the frames of each utterance.
     pub frames: &'a Spans,
-    /// How many heads.
+    /// Number of heads.
     pub heads: usize,
-    /// Columns of `query`; a head has an even share of them, at most [`LARGEST_HEAD`].
+    /// Columns of `query`; each head has an equal share of them, at most [`LARGEST_HEAD`].
     pub dim: usize,
     /// What is added to the scaled scores.
     pub bias: AttentionBias<'a>,
@@ -27,16 +27,16 @@ pub enum AttentionBias<'a> {
     None,
     /// `gate[head, query row] · table[head, j − i + span / 2]`.
     Relative {
-        /// `[head, span]`: one value a distance.
+        /// `[head, span]`: one value per distance.
         table: &'a Array,
-        /// An odd number of distances; those beyond are as the last.
+        /// An odd number of distances; larger distances use the last value.
         span: usize,
         /// `[head, query row]`.
         gate: &'a Array,
     },
-    /// `−slopes[head] · |i − j|`, but for the first `tokens` rows of an utterance.
+    /// `−slopes[head] · |i − j|`, except for the first `tokens` rows of an utterance.
     Alibi {
-        /// One a head.
+        /// One per head.
         slopes: &'a Array,
         /// Leading rows without a bias.
         tokens: usize,
@@ -50,7 +50,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If the lengths do not fit, or the heads are wider than [`LARGEST_HEAD`] or odd.
+    /// If the lengths do not match, or the heads are wider than [`LARGEST_HEAD`] or odd.
     pub fn attention(&self, attention: &Attention<'_>) -> Result<Array, GpuError> {
         let &Attention {
             query,
@@ -148,7 +148,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// If the lengths do not match.
     pub fn gate(
         &self,
         x: &Array,

@@ -1,10 +1,10 @@
 use crate::{GpuError, Numbers};
 use std::sync::Arc;
 
-/// What a kernel is called with.
+/// The arguments of a kernel call.
 #[derive(Debug, Clone, Copy)]
 pub enum Argument {
-    /// An address in device memory; zero where there is nothing.
+    /// An address in device memory; zero for none.
     Address(u64),
     /// A C `int`.
     Int(i32),
@@ -17,7 +17,7 @@ pub enum Argument {
 }
 
 impl Argument {
-    /// Where the value itself lies, as the CUDA driver takes arguments.
+    /// The address of the value itself, as the CUDA driver takes arguments.
     pub(crate) fn pointer(&self) -> *mut std::ffi::c_void {
         let at: *const std::ffi::c_void = match self {
             Self::Address(value) | Self::Long(value) => std::ptr::from_ref(value).cast(),
@@ -29,12 +29,12 @@ impl Argument {
     }
 }
 
-/// `y = x Wᵀ + bias + residual`, `batch` times with moving `x` and `y`. Strides count numbers.
+/// `y = x Wᵀ + bias + residual`, `batch` times with moving `x` and `y`. Strides are in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Product {
-    /// Of `x` and the weight.
+    /// Number type of `x` and the weight.
     pub operands: Numbers,
-    /// Of `y`, bias and residual: those of the operands, or f32.
+    /// Number type of `y`, bias and residual: that of the operands, or f32.
     pub results: Numbers,
     /// Rows of `x` and `y`.
     pub rows: usize,
@@ -42,9 +42,9 @@ pub struct Product {
     pub outputs: usize,
     /// Columns of `x`.
     pub inputs: usize,
-    /// How many products.
+    /// Number of products.
     pub batch: usize,
-    /// `[rows, inputs]` from here, a row every `x_row` numbers, the next of the batch `x_next` numbers on.
+    /// The address of `[rows, inputs]`; rows are `x_row` numbers apart, batch items `x_next` numbers.
     pub x: u64,
     /// From one row of `x` to the next; at least `inputs`.
     pub x_row: usize,
@@ -52,7 +52,7 @@ pub struct Product {
     pub x_next: usize,
     /// `[outputs, inputs]`, the same for all of the batch.
     pub weight: u64,
-    /// As `x`.
+    /// Like `x`.
     pub y: u64,
     /// From one row of `y` to the next; at least `outputs`.
     pub y_row: usize,
@@ -60,22 +60,22 @@ pub struct Product {
     pub y_next: usize,
     /// `[outputs]`, or zero for none.
     pub bias: u64,
-    /// Laid out as `y`, or zero for none.
+    /// Laid out like `y`, or zero for none.
     pub residual: u64,
 }
 
-/// Bytes of a device.
+/// Memory of a device in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// Not in use by anybody.
+    /// Unused.
     pub free: usize,
-    /// In all.
+    /// Total.
     pub total: usize,
 }
 
-/// Device memory and what runs on it, without a notion of shapes. [`Gpu`](crate::Gpu) is the safe face.
+/// Device memory and what runs on it, without shapes. [`Gpu`](crate::Gpu) is the safe interface.
 pub trait Backend: Send + Sync {
-    /// For people: the card, the driver, the libraries.
+    /// A description for people: the card, the driver, the libraries.
     fn describe(&self) -> String;
 
     /// Free and total memory.
@@ -84,13 +84,13 @@ pub trait Backend: Send + Sync {
     /// [`GpuError::Call`].
     fn memory(&self) -> Result<Memory, GpuError>;
 
-    /// The address of so many bytes, a multiple of 256.
+    /// Allocates this many bytes; the address is a multiple of 256.
     ///
     /// # Errors
     /// [`GpuError::OutOfMemory`].
     fn allocate(&self, bytes: usize) -> Result<u64, GpuError>;
 
-    /// Gives back what [`Backend::allocate`] gave.
+    /// Frees what [`Backend::allocate`] returned.
     ///
     /// # Safety
     /// `address` came from `allocate(bytes)` of this backend and is not used again.
@@ -102,16 +102,16 @@ pub trait Backend: Send + Sync {
     /// [`GpuError::Call`].
     ///
     /// # Safety
-    /// So many bytes from `address` on are allocated.
+    /// This many bytes from `address` on are allocated.
     unsafe fn write(&self, address: u64, bytes: &[u8]) -> Result<(), GpuError>;
 
-    /// Copies from the device after everything before is done.
+    /// Copies from the device after all earlier work is done.
     ///
     /// # Errors
-    /// [`GpuError::Call`], also for what went wrong in kernels before.
+    /// [`GpuError::Call`], also for errors in earlier kernels.
     ///
     /// # Safety
-    /// So many bytes from `address` on are allocated.
+    /// This many bytes from `address` on are allocated.
     unsafe fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), GpuError>;
 
     /// Fills with zeros.
@@ -120,7 +120,7 @@ pub trait Backend: Send + Sync {
     /// [`GpuError::Call`].
     ///
     /// # Safety
-    /// So many bytes from `address` on are allocated.
+    /// This many bytes from `address` on are allocated.
     unsafe fn clear(&self, address: u64, bytes: usize) -> Result<(), GpuError>;
 
     /// Runs a kernel of `kernels/` on `grid` blocks of `threads` threads.
@@ -147,35 +147,35 @@ pub trait Backend: Send + Sync {
     /// Everything that the product reads and writes is allocated.
     unsafe fn product(&self, product: &Product) -> Result<(), GpuError>;
 
-    /// Another line of work on the same device: what is allocated on one may be used on the other once the first has
-    /// [finished](Self::finish) with it, and their operations have no order among each other.
+    /// Another stream of work on the same device: what is allocated on one may be used on the other once the first has
+    /// [finished](Self::finish) with it; the operations of the two are not ordered relative to each other.
     ///
     /// # Errors
     /// [`GpuError::Unavailable`].
     fn beside(&self) -> Result<Arc<dyn Backend>, GpuError>;
 
-    /// From here on launches are not done but remembered, until [`Backend::recorded`]. Nothing else may be called in between.
+    /// From here on launches are recorded instead of run, until [`Backend::recorded`]. Nothing else may be called in between.
     ///
     /// # Errors
     /// [`GpuError::Call`].
     fn record(&self) -> Result<(), GpuError>;
 
-    /// The end of what is remembered, and a number that stands for it.
+    /// Ends the recording and returns its number.
     ///
     /// # Errors
     /// [`GpuError::Call`].
     fn recorded(&self) -> Result<u64, GpuError>;
 
-    /// Does what was remembered.
+    /// Runs a recording.
     ///
     /// # Errors
     /// [`GpuError::Call`].
     ///
     /// # Safety
-    /// The number came from [`Backend::recorded`] and was not forgotten; everything that the launches name is still allocated.
+    /// The number came from [`Backend::recorded`] and was not freed; everything that the launches name is still allocated.
     unsafe fn replay(&self, recording: u64) -> Result<(), GpuError>;
 
-    /// Forgets what was remembered.
+    /// Frees a recording.
     ///
     /// # Safety
     /// The number came from [`Backend::recorded`] and is not used again.
@@ -184,6 +184,6 @@ pub trait Backend: Send + Sync {
     /// Waits until everything is done.
     ///
     /// # Errors
-    /// [`GpuError::Call`] for what went wrong in kernels before.
+    /// [`GpuError::Call`] for errors in earlier kernels.
     fn finish(&self) -> Result<(), GpuError>;
 }

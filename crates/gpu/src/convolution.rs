@@ -1,4 +1,4 @@
-//! Convolutions over packed utterances: as batches of products, and the first one of a waveform by a kernel of its own.
+//! Convolutions over packed utterances: as batches of products; the first one, of a waveform, has its own kernel.
 
 use crate::rows::Job;
 use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers, Product, Spans};
@@ -9,15 +9,15 @@ pub const MOST_TAPS: usize = 16;
 /// The shape of a convolution over rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Columns read.
+    /// Input columns.
     pub inputs: usize,
-    /// Columns made.
+    /// Output columns.
     pub outputs: usize,
     /// Rows in a window.
     pub kernel: usize,
-    /// From one window to the next.
+    /// Stride between windows.
     pub stride: usize,
-    /// Column groups that do not see each other.
+    /// Column groups that are convolved separately.
     pub groups: usize,
     /// Rows of zeros before and after an utterance.
     pub padding: (usize, usize),
@@ -26,7 +26,7 @@ pub struct Shape {
 /// A convolution's weights on a device.
 pub struct Convolution {
     shape: Shape,
-    /// A product's weight a group, `[outputs / groups, kernel × inputs / groups]`.
+    /// One product weight per group, `[outputs / groups, kernel × inputs / groups]`.
     weights: Vec<Array>,
     bias: Option<Array>,
 }
@@ -38,7 +38,7 @@ impl Convolution {
     }
 }
 
-/// A convolution of the waveform: one column in.
+/// A convolution of the waveform: one input column.
 pub struct First {
     weight: Array,
     bias: Option<Array>,
@@ -70,7 +70,7 @@ pub struct Piece {
     pub row: usize,
     /// Rows of the result.
     pub rows: usize,
-    /// Which set of weights: the signal's number.
+    /// The set of weights: the signal's number.
     pub set: usize,
 }
 
@@ -81,7 +81,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// If the lengths do not match.
     pub fn convolution(
         &self,
         shape: Shape,
@@ -101,7 +101,7 @@ impl Gpu {
             outputs * into * kernel,
             "convolution: weights of {shape:?}"
         );
-        // A window lies in memory as [tap, channel].
+        // A window is stored in memory as [tap, channel].
         let turned = |group: usize| -> Vec<f32> {
             let mut turned = Vec::with_capacity(out * into * kernel);
             for filter in weight[group * out * into * kernel..]
@@ -122,18 +122,18 @@ impl Gpu {
         })
     }
 
-    /// The convolution of every utterance, with its bias and `activation`; the result in f32 if `wide`, else in the operands' numbers.
-    /// Where the result lies comes with it.
+    /// The convolution of every utterance, with its bias and `activation`; the result in f32 if `wide`, else in the operands' number type.
+    /// Also returns the positions of the utterances in the result.
     ///
-    /// A window is a run of neighbouring numbers, and windows overlap, which products refuse; so the windows are taken in turns: those
-    /// at every `kernel / stride`-th row do not overlap and are one product of a batch. Windows across two utterances are
-    /// computed too and are nobody's.
+    /// A window is a contiguous run of numbers, and windows overlap, which products do not allow; so the windows are processed in turns: those
+    /// at every `kernel / stride`-th row do not overlap and are one product of a batch. Windows that span two utterances are
+    /// computed too and ignored.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If an utterance is shorter than the kernel, or the lengths do not fit.
+    /// If an utterance is shorter than the kernel, or the lengths do not match.
     pub fn convolve(
         &self,
         x: &Array,
@@ -166,7 +166,7 @@ impl Gpu {
             (padded - kernel) / stride + 1
         };
         let numbers = if wide { Numbers::F32 } else { self.operands() };
-        // As it lies, where windows start at multiples of the stride and nothing is put between utterances.
+        // Read in place if windows start at multiples of the stride and nothing is inserted between utterances.
         if plain && aligned && x.numbers() == self.operands() && !wide {
             let made = spans.end().div_ceil(stride);
             let found = spans
@@ -266,7 +266,7 @@ impl Gpu {
         Ok((y, y_rows))
     }
 
-    /// Samples of several signals, each from a multiple of `hop` on, and where they lie.
+    /// Samples of several signals, each starting at a multiple of `hop`, and their positions.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -287,7 +287,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If there are more than [`MOST_TAPS`], or the lengths do not fit.
+    /// If there are more than [`MOST_TAPS`], or the lengths do not match.
     pub fn first(
         &self,
         weight: &[f32],
@@ -306,13 +306,13 @@ impl Gpu {
         })
     }
 
-    /// The same with a norm of every channel over the utterance after it, `gain` and `offset` a channel.
+    /// The same followed by a norm of every channel over the utterance, with one `gain` and `offset` per channel.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// As [`Gpu::first`].
+    /// Like [`Gpu::first`].
     pub fn group_norm(
         &self,
         weight: &[f32],
@@ -340,7 +340,7 @@ impl Gpu {
         })
     }
 
-    /// The norm inside the weights, a set for every signal.
+    /// Folds the norm into the weights, a set for every signal.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -395,14 +395,14 @@ impl Gpu {
         }))
     }
 
-    /// The convolution of the waveform, activated, for pieces of signals, in the operands' numbers; `rows` rows in all, and those that
-    /// belong to no piece hold anything.
+    /// The convolution of the waveform, activated, for pieces of signals, in the operands' number type; `rows` rows in all. Rows that
+    /// belong to no piece have arbitrary contents.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If a piece leaves the samples, the result, or the sets of weights.
+    /// If a piece exceeds the samples, the result, or the sets of weights.
     pub fn convolve_first(
         &self,
         samples: &Array,
@@ -414,13 +414,13 @@ impl Gpu {
         self.first_rows(samples, weights, 1, pieces, rows, activation)
     }
 
-    /// [`Gpu::convolve_first`] with a set of weights a signal.
+    /// [`Gpu::convolve_first`] with a set of weights per signal.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// As [`Gpu::convolve_first`].
+    /// Like [`Gpu::convolve_first`].
     pub fn convolve_folded(
         &self,
         samples: &Array,
@@ -507,7 +507,7 @@ impl Gpu {
     }
 }
 
-/// Taps of so many weights.
+/// Number of taps for this many weights.
 fn taps(weights: usize, outputs: usize, stride: usize) -> usize {
     assert!(
         outputs > 0 && weights.is_multiple_of(outputs),
@@ -521,13 +521,13 @@ fn taps(weights: usize, outputs: usize, stride: usize) -> usize {
     taps
 }
 
-/// Rows that the windows read: every turn has the same number of them, so a few more than asked for.
+/// Rows that the windows read: every turn has the same number of them, so a few more than requested.
 fn room_of(made: usize, shape: Shape) -> usize {
     let turns = shape.kernel.div_ceil(shape.stride);
     (made.div_ceil(turns) * turns - 1) * shape.stride + shape.kernel
 }
 
-/// Rows after the last, so that the next convolution of a stack reads them instead of the end of memory.
+/// Extra rows after the last, so that the next convolution of a stack does not read past the end of memory.
 fn spare(groups: usize) -> usize {
     if groups == 1 { SPARE } else { 0 }
 }

@@ -1,17 +1,17 @@
-/// What can go wrong on a device.
+/// An error on a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GpuError {
-    /// The device is not there, or not usable; the text says what is missing and where it was looked for.
+    /// The device does not exist or cannot be used; the text says what is missing and where it was searched for.
     #[error("{0}")]
     Unavailable(String),
-    /// The device's memory does not hold what was asked for. Smaller batches may.
+    /// The device's memory is too small for the request. Smaller batches may fit.
     #[error("out of device memory: {asked} more bytes wanted, {free} of {total} free")]
     OutOfMemory {
         /// Bytes of the allocation that failed.
         asked: usize,
         /// Bytes that were free at that moment.
         free: usize,
-        /// Bytes of the device.
+        /// Total bytes of the device.
         total: usize,
     },
     /// A call of a library failed.

@@ -3,7 +3,7 @@
 use crate::{Array, Gpu, GpuError, Numbers};
 use half::f16;
 
-/// Rows of features in 16-bit numbers, of a width that kernels take eight at a time: what is beyond `dim` is zero.
+/// Rows of features in 16-bit numbers, of a width that kernels read eight at a time: what is beyond `dim` is zero.
 #[derive(Clone)]
 pub struct Frames {
     pub(crate) array: Array,
@@ -15,17 +15,17 @@ pub struct Frames {
 const COPY: usize = 8 << 20;
 
 impl Frames {
-    /// Bytes that so many rows take.
+    /// Bytes for this many rows.
     pub fn bytes(rows: usize, dim: usize) -> usize {
         rows * columns(dim) * Numbers::F16.bytes()
     }
 
-    /// How many rows there is room for.
+    /// The capacity in rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Features a row.
+    /// Features per row.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -34,13 +34,13 @@ impl Frames {
         columns(self.dim)
     }
 
-    /// Writes `values`, `[row, dim]`, from the row `first` on.
+    /// Writes `values`, `[row, dim]`, from row `first` on.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If they go beyond the last row.
+    /// If they extend beyond the last row.
     pub fn write(&self, first: usize, values: &[f16]) -> Result<(), GpuError> {
         let (dim, columns) = (self.dim, self.columns());
         assert!(
@@ -74,13 +74,13 @@ fn columns(dim: usize) -> usize {
 }
 
 impl Gpu {
-    /// Room for so many rows of features.
+    /// Allocates memory for this many rows of features.
     ///
     /// # Errors
     /// [`GpuError::OutOfMemory`].
     ///
     /// # Panics
-    /// If a row has no features, or more than one copy takes.
+    /// If a row has no features, or more than one copy can hold.
     pub fn frames(&self, rows: usize, dim: usize) -> Result<Frames, GpuError> {
         assert!((1..=COPY).contains(&dim), "features of {dim} dimensions");
         let array = self.room(Numbers::F16, rows * columns(dim))?;

@@ -3,7 +3,7 @@ use crate::cuda::Cuda;
 use crate::{Argument, Array, Backend, GpuError, Host, Memory, Numbers, Product};
 use std::sync::Arc;
 
-/// A grid has no more blocks in its second and third dimension.
+/// The maximum number of blocks in a grid's second and third dimension.
 pub(crate) const MOST: usize = 65_535;
 
 /// A device and its operations. Cheap to copy.
@@ -13,7 +13,7 @@ pub struct Gpu {
     operands: Numbers,
 }
 
-/// What is done to numbers last.
+/// The function applied last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -34,12 +34,12 @@ impl Activation {
     }
 }
 
-/// In which numbers a result is wanted.
+/// The number type of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outputs {
-    /// f32 alone: the residual stream.
+    /// Only f32: the residual stream.
     Wide,
-    /// The operands' numbers alone: what a product or attention reads next.
+    /// Only the operands' number type: what a product or attention reads next.
     Narrow,
     /// Both.
     Both,
@@ -55,45 +55,45 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Columns of what it yields.
+    /// Output columns.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 }
 
-/// Scale and shift a column (or none) and what is added to the variance.
+/// Scale and shift per column (or none) and the constant added to the variance.
 pub struct Norm {
     affine: Option<(Array, Array)>,
     columns: usize,
     epsilon: f32,
 }
 
-/// Threads a block where each works alone.
+/// Threads per block in kernels whose threads are independent.
 pub(crate) const THREADS: u32 = 256;
 
 impl Gpu {
-    /// The NVIDIA card of this index, with products of these numbers.
+    /// The NVIDIA card of this index, with products of this number type.
     ///
     /// # Errors
-    /// [`GpuError::Unavailable`] with what is missing and where it was looked for.
+    /// [`GpuError::Unavailable`] with what is missing and where it was searched for.
     pub fn cuda(index: usize, operands: Numbers) -> Result<Self, GpuError> {
         Ok(Self::on(Arc::new(Cuda::open(index)?), operands))
     }
 
-    /// The same kernels on this machine's processor with so many bytes of memory: slow, for proofs; needs a C++ compiler.
+    /// The same kernels on this machine's CPU with this many bytes of memory: slow, for tests; needs a C++ compiler.
     ///
     /// # Errors
-    /// [`GpuError::Unavailable`] where there is none.
+    /// [`GpuError::Unavailable`] if there is none.
     pub fn host(operands: Numbers, memory: usize) -> Result<Self, GpuError> {
         Ok(Self::on(Arc::new(Host::new(memory)?), operands))
     }
 
-    /// On a backend of the caller's.
+    /// Uses the caller's backend.
     pub fn on(backend: Arc<dyn Backend>, operands: Numbers) -> Self {
         Self { backend, operands }
     }
 
-    /// The same device with products of other numbers.
+    /// The same device with products of another number type.
     pub fn with_operands(&self, operands: Numbers) -> Self {
         Self {
             backend: Arc::clone(&self.backend),
@@ -101,7 +101,7 @@ impl Gpu {
         }
     }
 
-    /// The same device with a line of work of its own, beside which this one goes on: what it has uploaded may be used on both once
+    /// The same device with another stream of work, independent of this one: what this one has uploaded may be used on both once
     /// this one has [finished](Self::finish).
     ///
     /// # Errors
@@ -117,12 +117,12 @@ impl Gpu {
         &self.backend
     }
 
-    /// The numbers of products.
+    /// The number type of products.
     pub fn operands(&self) -> Numbers {
         self.operands
     }
 
-    /// For people: the card, the driver, the libraries.
+    /// A description for people: the card, the driver, the libraries.
     pub fn describe(&self) -> String {
         self.backend.describe()
     }
@@ -138,7 +138,7 @@ impl Gpu {
     /// Waits until everything is done.
     ///
     /// # Errors
-    /// [`GpuError::Call`] for what went wrong since.
+    /// [`GpuError::Call`] for errors since then.
     pub fn finish(&self) -> Result<(), GpuError> {
         self.backend.finish()
     }
@@ -151,7 +151,7 @@ impl Gpu {
         Table::new(&self.backend, values)
     }
 
-    /// Values as they are.
+    /// Values without conversion.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -165,16 +165,16 @@ impl Gpu {
         Ok(array)
     }
 
-    /// `count` numbers from `first` on, after everything before is done.
+    /// `count` numbers from index `first` on, after all earlier work is done.
     ///
     /// # Errors
-    /// [`GpuError`], also for what went wrong in operations before.
+    /// [`GpuError`], also for errors in earlier operations.
     pub fn download(&self, x: &Array, first: usize, count: usize) -> Result<Vec<f32>, GpuError> {
         x.read(first, count)
     }
 
     /// # Safety
-    /// As [`Backend::launch`].
+    /// Like [`Backend::launch`].
     pub(crate) unsafe fn run(
         &self,
         kernel: &str,
@@ -192,7 +192,7 @@ impl Gpu {
         }
     }
 
-    /// The same numbers as another kind; the array itself where it is of that kind.
+    /// The same values in another number type; the array itself if it has that type.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -219,7 +219,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// If the lengths do not match.
     pub fn linear_weights(
         &self,
         weight: &[f32],
@@ -245,13 +245,13 @@ impl Gpu {
         })
     }
 
-    /// `activation(x Wᵀ + b) + residual` of the first `rows` rows; f32 where there is a residual or `results` says so.
+    /// `activation(x Wᵀ + b) + residual` of the first `rows` rows; f32 if there is a residual or `results` says so.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If `x` is not of the operands' numbers, or the lengths do not fit.
+    /// If `x` does not have the operands' number type, or the lengths do not match.
     #[expect(
         clippy::too_many_arguments,
         reason = "one product's operands, each of its own kind"
@@ -281,7 +281,7 @@ impl Gpu {
             "linear: a residual of other numbers or fewer"
         );
         let y = self.room(results, rows * outputs)?;
-        // Added before the result is rounded; of the result's numbers, as cuBLASLt wants it.
+        // Added before the result is rounded; in the result's number type, as cuBLASLt requires.
         let bias = match results {
             Numbers::F32 => weights.bias.as_ref(),
             _ => weights.narrow_bias.as_ref(),
@@ -364,13 +364,14 @@ impl Gpu {
         })
     }
 
-    /// Every row of `[rows, columns]` to zero mean and unit variance, scaled, shifted and activated: in f32, in the operands' numbers.
+    /// Normalises every row of `[rows, columns]` to zero mean and unit variance, scales, shifts and activates it: in f32, in the operands'
+    /// number type.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// If the lengths do not match.
     pub fn norm(
         &self,
         x: &Array,
@@ -414,7 +415,7 @@ impl Gpu {
         let kernel = format!("norm_{}_{}", x.numbers().name(), self.operands.name());
         // SAFETY: rows × columns numbers are read and written, scale and shift have a number a column.
         unsafe { self.run(&kernel, [rows.div_ceil(8), 1, 1], THREADS, &arguments)? };
-        // In f32 one array is both.
+        // In f32 one array serves as both.
         if proof {
             return Ok((wide.clone(), wide));
         }
@@ -427,7 +428,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If the lengths do not fit, or the norm has no scale.
+    /// If the lengths do not match, or the norm has no scale.
     pub fn scale_shift(&self, x: &Array, weights: &Norm) -> Result<Array, GpuError> {
         let Some((scale, shift)) = &weights.affine else {
             panic!("scale_shift: neither scale nor shift");
@@ -454,12 +455,12 @@ impl Gpu {
     }
 }
 
-/// How many eights cover `len` numbers; the memory of an array reaches to the last's end.
+/// How many groups of eight cover `len` numbers; the memory of an array extends to the end of the last group.
 pub(crate) fn eights(len: usize) -> usize {
     len.div_ceil(8)
 }
 
-/// Blocks of [`THREADS`] for so many items.
+/// Blocks of [`THREADS`] for this many items.
 pub(crate) fn blocks(items: usize) -> usize {
     items.div_ceil(THREADS as usize).max(1)
 }

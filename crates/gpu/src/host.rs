@@ -1,4 +1,4 @@
-//! The kernels on this machine's processor: their source, compiled by the C++ compiler with `kernels/shim.h`.
+//! The kernels on this machine's CPU: their source, compiled by the C++ compiler with `kernels/shim.h`.
 
 use crate::{Argument, Backend, GpuError, Memory, Numbers, Product};
 use libloading::Library;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 type Launch = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut c_void) -> i32;
 
-/// Main memory and compiled kernels, for tests and proofs. Memory begins as NaN.
+/// Main memory and compiled kernels, for tests. Memory is initialised to NaN.
 pub struct Host {
     kernels: Arc<Kernels>,
     limit: usize,
@@ -22,7 +22,7 @@ pub struct Host {
     recordings: Mutex<Recordings>,
 }
 
-/// Launches that were remembered, and those that are being.
+/// Recorded launches, and those being recorded.
 #[derive(Default)]
 struct Recordings {
     open: Option<Vec<Remembered>>,
@@ -30,7 +30,7 @@ struct Recordings {
     made: u64,
 }
 
-/// A launch to come.
+/// A recorded launch.
 struct Remembered {
     kernel: String,
     grid: [u32; 3],
@@ -38,7 +38,7 @@ struct Remembered {
     arguments: Vec<Argument>,
 }
 
-/// Names a folder in which compiled kernels are kept from process to process. Only the user's own: what lies there is run.
+/// Names a folder in which compiled kernels are kept between processes. Use only your own: its contents are executed.
 const KEPT: &str = "EMOBOX_HOST_KERNELS";
 
 /// The kernels' source, compiled.
@@ -49,7 +49,7 @@ struct Kernels {
 }
 
 impl Host {
-    /// One with so many bytes of memory. The first call of a process compiles, or takes what an earlier process has left in the folder
+    /// A host with this many bytes of memory. The first call of a process compiles, or loads what an earlier process has left in the folder
     /// that `EMOBOX_HOST_KERNELS` names.
     ///
     /// # Errors
@@ -73,10 +73,10 @@ impl Host {
         }
     }
 
-    /// From kernels of the caller's, with so many bytes of memory; `optimised` compiles for longer.
+    /// From the caller's kernels, with this many bytes of memory; `optimised` compiles for longer.
     ///
     /// # Errors
-    /// [`GpuError::Unavailable`] where the compiler is missing or refuses.
+    /// [`GpuError::Unavailable`] if the compiler is missing or fails.
     pub fn compile(source: &str, memory: usize, optimised: bool) -> Result<Self, GpuError> {
         let kernels = Kernels::compile(source, optimised)?;
         Ok(Self::on(Arc::new(kernels), memory))
@@ -96,7 +96,7 @@ impl Host {
     }
 
     /// # Safety
-    /// As [`Backend::launch`].
+    /// Like [`Backend::launch`].
     unsafe fn call(
         &self,
         kernel: &str,
@@ -120,13 +120,13 @@ impl Kernels {
         Self::load(&path)
     }
 
-    /// Compiled before, or now: under a name that tells this source from others.
+    /// Compiled earlier, or now: under a name that identifies this source.
     fn kept(source: &str, folder: &Path) -> Result<Self, GpuError> {
         let mut hasher = DefaultHasher::new();
         source.hash(&mut hasher);
         let path = folder.join(format!("kernels-{:016x}.so", hasher.finish()));
         if !path.exists() {
-            // Under another name first: a process beside this one sees nothing or all of it.
+            // Under another name first: a concurrent process sees nothing or all of it.
             let own = tempfile::tempdir_in(folder).map_err(|e| unavailable(e.to_string()))?;
             let made = own.path().join("kernels.so");
             Self::build(source, true, &made)?;
@@ -156,7 +156,7 @@ impl Kernels {
             .spawn()
             .map_err(|e| unavailable(format!("{compiler}: {e}")))?;
         if let Some(mut input) = run.stdin.take() {
-            // A compiler that stops early says why itself.
+            // A compiler that exits early reports its own error.
             let _ = input.write_all(source.as_bytes());
         }
         let output = run
@@ -187,7 +187,7 @@ fn unavailable(reason: String) -> GpuError {
     GpuError::Unavailable(format!("the kernels could not be compiled: {reason}"))
 }
 
-/// Where memory begins.
+/// The start of the memory.
 fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, 256).unwrap_or(Layout::new::<[u64; 32]>())
 }
@@ -387,7 +387,7 @@ impl Backend for Host {
     }
 }
 
-/// In sixteen sums, so that the compiler uses wide instructions.
+/// In sixteen sums, so that the compiler uses vector instructions.
 fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0.0f32; 16];
     let (x_whole, x_rest) = x.as_chunks::<16>();

@@ -1,14 +1,14 @@
-//! NVIDIA GPUs, and a way to prove their kernels without one.
+//! NVIDIA GPUs, and a way to test their kernels without one.
 //!
-//! [`Gpu`] is a device and its checked operations; everything an encoder does on a GPU goes through it. Below it lies a small [`Backend`]
-//! with two implementations: CUDA's driver with cuBLASLt, opened when a device is asked for (nothing is linked, nothing is needed to build
-//! or to start), and [`Host`], which runs the very same kernel source on this machine's processor for tests.
+//! [`Gpu`] is a device and its checked operations; everything an encoder does on a GPU goes through it. Below it is a small [`Backend`]
+//! with two implementations: CUDA's driver with cuBLASLt, opened when a device is requested (nothing is linked, nothing is needed to build
+//! or to start), and [`Host`], which runs the same kernel source on this machine's CPU for tests.
 //!
 //! Conventions:
 //!
 //! * Matrices are row-major; sums of products, norms, softmax and the residual stream are f32 whatever the operands are ([`Numbers`]).
-//! * Utterances lie one after another in a matrix; [`Spans`] says where. No kernel looks across their ends.
-//! * A shape that does not fit is a mistake of the calling code: it panics with the numbers in the message. What depends on the machine
+//! * Utterances follow each other in a matrix; [`Spans`] gives their rows. No kernel reads across their ends.
+//! * Shapes that do not match are a mistake of the calling code: it panics with the numbers in the message. What depends on the machine
 //!   (no driver, no memory) is a [`GpuError`].
 
 mod array;

@@ -1,9 +1,9 @@
 use half::{bf16, f16};
 
-/// The kinds of numbers that operands of products are kept in.
+/// The number types of products' operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Numbers {
-    /// Single precision: for proofs.
+    /// Single precision: for tests.
     F32,
     /// Eight bits of exponent, eight of precision.
     Bf16,
@@ -12,7 +12,7 @@ pub enum Numbers {
 }
 
 impl Numbers {
-    /// As kernels' names spell it.
+    /// The spelling in kernel names.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -21,7 +21,7 @@ impl Numbers {
         }
     }
 
-    /// Bytes of one.
+    /// Bytes per number.
     pub fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -29,7 +29,7 @@ impl Numbers {
         }
     }
 
-    /// Values rounded to these numbers, as bytes.
+    /// Values rounded to this number type, as bytes.
     pub(crate) fn narrow(self, values: &[f32]) -> Vec<u8> {
         match self {
             Self::F32 => bytemuck::cast_slice(values).to_vec(),
@@ -42,7 +42,7 @@ impl Numbers {
         }
     }
 
-    /// The way back.
+    /// The inverse.
     pub(crate) fn widen(self, bytes: &[u8]) -> Vec<f32> {
         let halves = || {
             bytes

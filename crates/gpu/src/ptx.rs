@@ -1,8 +1,8 @@
-//! The kernels' source, and what NVRTC made of it.
+//! The kernels' source, and the PTX that NVRTC made from it.
 
 use std::io::Read;
 
-/// The files of the kernels as a GPU sees them, in the order of their digest.
+/// The kernel files for a GPU, in the order in which they are hashed.
 const FILES: [(&str, &str); 8] = [
     ("cuda.h", include_str!("../kernels/cuda.h")),
     ("numbers.h", include_str!("../kernels/numbers.h")),
@@ -13,7 +13,7 @@ const FILES: [(&str, &str); 8] = [
     ("attentive.h", include_str!("../kernels/attentive.h")),
     ("kernels.cu", include_str!("../kernels/kernels.cu")),
 ];
-/// What only the CPU sees.
+/// The files only for the CPU.
 const SHIM: [(&str, &str); 2] = [
     ("shim.h", include_str!("../kernels/shim.h")),
     ("exports.h", include_str!("../kernels/exports.h")),
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
-    /// `python3 tools/gpu/ptx.py` makes it anew.
+    /// `python3 tools/gpu/ptx.py` regenerates it.
     #[test]
     fn the_ptx_in_the_tree_is_of_the_source_in_the_tree() {
         let digest = Sha256::digest(FILES.map(|(_, text)| text).concat());

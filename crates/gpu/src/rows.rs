@@ -3,19 +3,19 @@
 use crate::gpu::{THREADS, blocks};
 use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers};
 
-/// Rows that go from one matrix to another.
+/// Rows that are copied from one matrix to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
-    /// Their first row there.
+    /// Their first row in the target.
     pub source: usize,
-    /// Their first row here.
+    /// Their first row in the source.
     pub target: usize,
-    /// How many.
+    /// Number of rows.
     pub rows: usize,
 }
 
 impl Gpu {
-    /// `jobs` as the kernels read them, after a check that they stay inside.
+    /// `jobs` in the kernels' format, after a check that they stay inside.
     fn jobs(
         &self,
         jobs: &[Job],
@@ -36,7 +36,7 @@ impl Gpu {
         Ok((table.address(), table, longest))
     }
 
-    /// A kernel over jobs of rows of `width` threads, as many jobs a launch as it takes, after a check that they stay inside.
+    /// Runs a kernel over jobs of rows with `width` threads, in as many launches as needed, after a check that they stay inside.
     ///
     /// # Safety
     /// `arguments`, given the address of the jobs, are those of the kernel, and its matrices have `source` and `target` rows.
@@ -52,7 +52,7 @@ impl Gpu {
             let (address, _held, longest) = self.jobs(jobs, source, target)?;
             let grid = [blocks(longest * width), jobs.len(), 1];
             let arguments = arguments(Argument::Address(address));
-            // SAFETY: the caller's word for the arguments; the jobs were checked above.
+            // SAFETY: the caller promises the arguments; the jobs were checked above.
             unsafe { self.run(kernel, grid, THREADS, &arguments)? };
         }
         Ok(())
@@ -64,7 +64,7 @@ impl Gpu {
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If a job leaves either, or they differ in their numbers.
+    /// If a job exceeds either matrix, or their number types differ.
     pub fn move_rows(
         &self,
         x: &Array,
@@ -90,7 +90,7 @@ impl Gpu {
         }
     }
 
-    /// A matrix of `rows` rows made of rows of `x`; rows that no job writes hold anything.
+    /// A matrix of `rows` rows made from rows of `x`; rows that no job writes have arbitrary contents.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -106,7 +106,7 @@ impl Gpu {
         Ok(y)
     }
 
-    /// Room for `len` numbers of any value, to move rows into.
+    /// Allocates memory for `len` numbers of any value, to move rows into.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -114,13 +114,13 @@ impl Gpu {
         self.room(numbers, len)
     }
 
-    /// `x + y` over the jobs from `y` to `x`, in f32; the other rows as in `x`.
+    /// `x + y` over the jobs from `y` to `x`, in f32; the other rows are those of `x`.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If a job leaves either, or one is not f32.
+    /// If a job exceeds either matrix, or one is not f32.
     pub fn add_rows(
         &self,
         x: Array,
@@ -133,7 +133,7 @@ impl Gpu {
             "add_rows"
         );
         let rows = x.len() / columns;
-        // In place where nobody else holds it.
+        // In place if nobody else holds it.
         let sum = match x.is_shared() {
             true => self.take_rows(
                 &x,
@@ -162,7 +162,7 @@ impl Gpu {
         Ok(sum)
     }
 
-    /// Rows of `x` into zeros `[group, rows, columns / groups]` of the operands' numbers.
+    /// Rows of `x` into zeros `[group, rows, columns / groups]` of the operands' number type.
     pub(crate) fn spread(
         &self,
         x: &Array,
@@ -195,7 +195,7 @@ impl Gpu {
         Ok(y)
     }
 
-    /// The way back from `[group, from_rows, columns / groups]` to `[rows, columns]`, with a bias and an activation.
+    /// The inverse, from `[group, from_rows, columns / groups]` to `[rows, columns]`, with a bias and an activation.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a plain number of one kernel, called in one place"

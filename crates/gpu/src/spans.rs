@@ -3,7 +3,7 @@ use crate::gpu::MOST;
 use crate::{Gpu, GpuError};
 use std::sync::OnceLock;
 
-/// Where utterances lie in a matrix: first row and number of rows of each, in order, without overlap.
+/// The positions of utterances in a matrix: first row and number of rows of each, in order, without overlap.
 pub struct Spans {
     spans: Vec<(usize, usize)>,
     table: OnceLock<Table>,
@@ -13,7 +13,7 @@ impl Spans {
     /// From (first row, rows).
     ///
     /// # Panics
-    /// If they are none, too many for a grid, empty, or overlap.
+    /// If there are none or too many for a grid, or if they are empty or overlap.
     pub fn new(spans: Vec<(usize, usize)>) -> Self {
         assert!((1..=MOST).contains(&spans.len()), "{} spans", spans.len());
         let mut end = 0;
@@ -34,7 +34,7 @@ impl Spans {
         }
     }
 
-    /// One after another.
+    /// Consecutive spans.
     pub fn packed(rows: impl IntoIterator<Item = usize>) -> Self {
         let mut first = 0;
         let spans = rows.into_iter().map(|rows| {
@@ -49,7 +49,7 @@ impl Spans {
         &self.spans
     }
 
-    /// Rows of the longest.
+    /// Rows of the longest span.
     pub fn longest(&self) -> usize {
         self.spans.iter().map(|&(_, rows)| rows).max().unwrap_or(0)
     }
@@ -59,7 +59,7 @@ impl Spans {
         self.spans.last().map_or(0, |&(first, rows)| first + rows)
     }
 
-    /// Rows of all.
+    /// Rows of all spans.
     pub fn total(&self) -> usize {
         self.spans.iter().map(|&(_, rows)| rows).sum()
     }

@@ -1,4 +1,4 @@
-//! Speed of the products: GFLOP/s by shape, path and precision, and the share of the core's measured peak.
+//! Speed of the matrix products: GFLOP/s by shape, path and precision, and the share of the core's measured peak.
 //!
 //! `cargo bench -p emobox-kernels --bench gemm -- [word…]`: only lines that contain all words. One thread; processor
 //! time, and the best of many runs, because other work on the machine only ever adds time.
@@ -37,13 +37,13 @@ fn processor_time() -> f64 {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a valid place to write to, which is all that the call asks for.
+    // SAFETY: `time` is a valid place to write to, which is all that the call requires.
     let answer = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     assert_eq!(answer, 0, "no clock of the thread's processor time");
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Operations a second in the best of the runs that fit `time` (at least five).
+/// Operations per second in the best of the runs that fit `time` (at least five).
 fn best(operations: f64, time: Duration, mut work: impl FnMut()) -> f64 {
     let begin = Instant::now();
     let (mut best, mut runs) = (f64::INFINITY, 0);
@@ -200,7 +200,7 @@ fn main() {
                         matmul(gradient, MatRef::new(&x, frames, dim), false, &mut out);
                     },
                 );
-                // The same gradient behind a rectifier, by looking sums up; in operations of the product.
+                // The same gradient behind a rectifier, by table lookup; in operations of the product.
                 let mut gates = vec![Gate::default(); frames.div_ceil(GATE_FRAMES)];
                 let mut total = vec![0.0; hidden];
                 let mut count = vec![0.0; hidden];
@@ -228,7 +228,7 @@ fn main() {
                         }
                     },
                 );
-                // One operation a number, so the share of the peak is that of numbers a multiply-add.
+                // One operation per number, so the share of the peak is that of numbers per multiply-add.
                 let mut x = numbers(499 * 3072);
                 let count = x.len() as f64;
                 measure("gelu-alone 499x3072", count, &mut || gelu(&mut x));

@@ -3,7 +3,7 @@
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
 use crate::exp::exp;
 
-/// What is applied to a product before the residual is added.
+/// The function applied to a product before the residual is added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -108,7 +108,7 @@ fn gelu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
     p = simd.fma(p, t, simd.splat(-TAIL[2]));
     p = simd.fma(p, t, simd.splat(-TAIL[1]));
     p = simd.fma(p, t, simd.splat(-TAIL[0]));
-    // Beyond 14 the tail is below 1e-44; without the limit infinity times zero would be no number.
+    // Beyond 14 the tail is below 1e-44; without the limit infinity times zero would be NaN.
     let z = simd.min(simd.splat(14.0), z);
     let minus_tail = simd.mul(
         simd.mul(p, t),
@@ -117,12 +117,12 @@ fn gelu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
     simd.fma(z, minus_tail, simd.max(simd.splat(0.0), x))
 }
 
-/// `(max(x, 0) + min(x, 0) e^-|x|) / (1 + e^-|x|)`: the exponential is of nothing positive.
+/// `(max(x, 0) + min(x, 0) e^-|x|) / (1 + e^-|x|)`: the exponential never has a positive argument.
 #[inline(always)]
 fn silu_vector<S: Simd>(simd: S, x: S::V) -> S::V {
     let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
     let e = exp(simd, simd.sub(zero, simd.abs(x)));
-    // Below -100 the exponential is zero; without the limit infinity times zero would be no number.
+    // Below -100 the exponential is zero; without the limit infinity times zero would be NaN.
     let below = simd.max(simd.splat(-100.0), simd.min(zero, x));
     let above = simd.fma(below, e, simd.max(zero, x));
     simd.div(above, simd.add(one, e))

@@ -28,9 +28,9 @@ pub struct Attention<'a> {
     pub scale: f32,
     /// What is added to the scores.
     pub bias: AttentionBias<'a>,
-    /// Only the first so many keys are attended to; the rest is padding.
+    /// Only this many keys, from the first on, are attended to; the rest is padding.
     pub key_count: usize,
-    /// In what numbers the two products are computed; scores and softmax are always `f32`.
+    /// The precision of the two products; scores and softmax are always `f32`.
     pub precision: Precision,
 }
 
@@ -53,7 +53,7 @@ pub enum AttentionBias<'a> {
         /// `[head]`
         scales: &'a [f32],
     },
-    /// ALiBi among the positions after the first `tokens`; those neither get nor give a bias (data2vec 2.0's extra tokens).
+    /// ALiBi among the positions after the first `tokens`; those neither receive nor cause a bias (data2vec 2.0's extra tokens).
     AlibiAfter {
         /// `[head]`
         scales: &'a [f32],
@@ -64,12 +64,12 @@ pub enum AttentionBias<'a> {
 
 /// Queries whose scores are in the cache together.
 const QUERY_BLOCK: usize = 24;
-/// Keys between two corrections of the running softmax. Up to this many keys there is none.
+/// Keys between two corrections of the running softmax. With up to this many keys there are none.
 const KEY_BLOCK: usize = 512;
-/// Keys whose weighted values are added in one chain. Over silence all values are alike and every addition of a chain rounds
+/// Keys whose weighted values are added in one chain. In silence all values are alike and every addition of a chain rounds
 /// the same way, so the error grows with its length: sums of short chains are added instead.
 const VALUE_BLOCK: usize = 128;
-/// From one row of scores to the next: not a power of two, which would put all rows of a tile into one set of the cache.
+/// Stride between rows of scores: not a power of two, which would put all rows of a tile into one set of the cache.
 const SCORE_STRIDE: usize = KEY_BLOCK + LANES;
 
 /// The same for weights in bf16, counted in those.
@@ -82,7 +82,7 @@ const NARROW_STRIDE: usize = KEY_BLOCK + 2 * LANES;
 /// scores stay in the cache and memory grows with the number of keys, not with its square.
 ///
 /// # Panics
-/// If the shapes do not fit each other, there is a query but no key, or `scale` is not positive.
+/// If the shapes do not match, there is a query but no key, or `scale` is not positive.
 pub fn attention(args: &Attention<'_>, out: &mut [f32]) {
     check(args, out.len());
     if out.is_empty() {
@@ -95,7 +95,7 @@ pub fn attention(args: &Attention<'_>, out: &mut [f32]) {
     });
 }
 
-/// Room for one head, kept by each thread.
+/// Buffers for one head, kept by each thread.
 #[derive(Default)]
 struct Scratch {
     keys: Vec<Line>,
@@ -262,7 +262,7 @@ fn columns(x: Rows<'_>, first: usize, count: usize) -> Rows<'_> {
 #[derive(Clone, Copy)]
 struct Running {
     max: f32,
-    /// Of the exponentials of the scores less `max`.
+    /// Sum of the exponentials of the scores minus `max`.
     sum: f32,
 }
 
@@ -303,7 +303,7 @@ impl<'a> HeadBias<'a> {
     }
 }
 
-/// Turns a block of products into weights of the running softmax, and shrinks what `out` holds to the new maximum.
+/// Turns a block of products into weights of the running softmax, and rescales `out` to the new maximum.
 struct Update<'a> {
     /// `[query, key]` at `SCORE_STRIDE`.
     scores: &'a mut [f32],
@@ -316,7 +316,7 @@ struct Update<'a> {
     out: &'a mut [f32],
     out_stride: usize,
     dim: usize,
-    /// In bf16 the weights come here, `[query, key]` at `NARROW_STRIDE`.
+    /// In bf16 the weights go here, `[query, key]` at `NARROW_STRIDE`.
     halves: &'a mut [bf16],
 }
 
@@ -330,10 +330,10 @@ impl<const PAIRS: bool> Kernel for Updated<'_, PAIRS> {
         let Self(this) = self;
         for (r, running) in this.running.iter_mut().enumerate() {
             let row = &mut this.scores[r * SCORE_STRIDE..][..this.count.next_multiple_of(LANES)];
-            // The lanes behind the last key become weights of zero.
+            // The lanes after the last key become weights of zero.
             row[this.count..].fill(f32::NEG_INFINITY);
             let query = this.first_query + r;
-            // Without a bias the scale waits for the exponential: it is positive, so the largest score stays the largest.
+            // Without a bias the scale is applied in the exponential: it is positive, so the largest score stays the largest.
             let (largest, scale) = match this.bias {
                 HeadBias::None => (this.scale * softmax::largest(simd, row), this.scale),
                 HeadBias::Relative { gate, table, span } => {
@@ -355,7 +355,7 @@ impl<const PAIRS: bool> Kernel for Updated<'_, PAIRS> {
             } else {
                 running.max
             };
-            // Without a finite score there is nothing to shift by; all weights are zero then.
+            // Without a finite score there is nothing to shift by; then all weights are zero.
             let shift = simd.splat(if max == f32::NEG_INFINITY { 0.0 } else { -max });
             let scale = simd.splat(scale);
             let mut sum = simd.splat(0.0);
@@ -394,7 +394,7 @@ impl<const PAIRS: bool> Kernel for Updated<'_, PAIRS> {
     }
 }
 
-/// `x = x * scale + gate * table`; answers the largest.
+/// `x = x * scale + gate * table`; returns the maximum.
 #[inline(always)]
 fn with_table<S: Simd>(simd: S, row: &mut [f32], scale: f32, gate: f32, table: &[f32]) -> f32 {
     let (scale, gate) = (simd.splat(scale), simd.splat(gate));
@@ -413,7 +413,7 @@ fn with_table<S: Simd>(simd: S, row: &mut [f32], scale: f32, gate: f32, table: &
     simd.largest(max)
 }
 
-/// Where a row of scores lies in an ALiBi.
+/// The position of a row of scores in an ALiBi.
 struct Distances {
     slope: f32,
     query: usize,
@@ -421,7 +421,7 @@ struct Distances {
     first_key: usize,
 }
 
-/// `x = x * scale + bias`; answers the largest.
+/// `x = x * scale + bias`; returns the maximum.
 #[inline(always)]
 fn with_distances<S: Simd>(simd: S, row: &mut [f32], scale: f32, distances: &Distances) -> f32 {
     const STEPS: [f32; LANES] = [

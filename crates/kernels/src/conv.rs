@@ -8,13 +8,13 @@ use crate::depthwise::depthwise;
 use crate::linear::{Epilogue, PackedLinear, Precision, linear, linear_strided};
 use crate::matrix::Rows;
 
-/// A convolution with packed weights, one product a group.
+/// A convolution with packed weights, one product per group.
 #[derive(Clone, Debug)]
 pub struct Conv1d {
     shape: ConvShape,
     /// `[group]` of `[outputs / groups, kernel * inputs / groups]`.
     groups: Vec<PackedLinear>,
-    /// Instead of those where every channel is a group of its own: `[kernel, channel]`.
+    /// Used instead if every channel is its own group: `[kernel, channel]`.
     taps: Option<Vec<f32>>,
 }
 
@@ -49,7 +49,7 @@ impl Conv1d {
         );
         if groups > 1 && (group_in, group_out) == (1, 1) {
             // A product of one column would leave most of a vector empty. Nothing is rounded here in any precision: there is
-            // little to win where every number is used once a tap.
+            // little to gain where every number is used once per tap.
             let taps = (0..kernel).flat_map(|k| weight.iter().skip(k).step_by(kernel));
             return Self {
                 shape,

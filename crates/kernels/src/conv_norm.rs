@@ -8,8 +8,8 @@ use crate::norm::Affine;
 /// The first layer of wav2vec 2.0: a convolution whose output channels are each normalised over all frames.
 ///
 /// Mean and variance of an output channel follow from the mean and covariance of the input's windows, which are a
-/// handful of numbers; the normalisation then goes into the weights. So the widest array of the whole encoder, the output
-/// of this layer, is written once and not read again to be normalised.
+/// handful of numbers; the normalisation is then folded into the weights. So the widest array of the whole encoder, the output
+/// of this layer, is written once and not read again for normalisation.
 #[derive(Clone, Debug)]
 pub struct ConvNorm {
     shape: ConvShape,
@@ -36,7 +36,7 @@ pub struct FoldedConv {
 const LARGEST_WINDOW: usize = 64;
 
 impl ConvNorm {
-    /// Keeps a weight in PyTorch's layout `[output, input, kernel]` and the norm's affine `[output]`. A bias of the
+    /// Takes a weight in PyTorch's layout `[output, input, kernel]` and the norm's affine `[output]`. A bias of the
     /// convolution would be removed by the norm, so there is none.
     ///
     /// # Panics
@@ -99,7 +99,7 @@ impl ConvNorm {
         self.shape
     }
 
-    /// The convolution that gives, with the bias, the normalised output for the whole of `x` `[frame, input]`. It may be
+    /// The convolution that, with the bias, gives the normalised output for the whole of `x` `[frame, input]`. It may be
     /// run over parts of `x`.
     ///
     /// # Panics
@@ -145,7 +145,7 @@ impl ConvNorm {
                             .sum::<f64>()
                 })
                 .sum();
-            // Rounding may leave a constant channel's variance a hair below zero.
+            // Rounding may leave a constant channel's variance slightly below zero.
             let inverse = 1.0 / (variance.max(0.0) + f64::from(self.eps)).sqrt();
             let factor = f64::from(self.scale[o]) * inverse;
             for (t, &s) in target.iter_mut().zip(source) {
@@ -168,7 +168,7 @@ fn moments(x: &[f32], rows: usize, window: usize, step: usize) -> (Vec<f64>, Vec
     let count = rows.max(1) as f64;
     let mut mean = vec![0.0; window];
     let mut products = vec![0.0; window * window];
-    // Distances from one sample keep the products free of a constant offset.
+    // Differences from one sample keep the products free of a constant offset.
     let pivot = x.first().map_or(0.0, |&v| f64::from(v));
     let mut centered = vec![0.0; window];
     for r in 0..rows {

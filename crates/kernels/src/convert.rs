@@ -75,7 +75,7 @@ impl<H: Half> Kernel for Narrow<'_, H> {
     }
 }
 
-/// [`Narrow`] to bf16 by the conversion instruction where there is one.
+/// [`Narrow`] to bf16 by the conversion instruction if the path has one.
 struct NarrowNormal<'a>(&'a [f32], &'a mut [bf16]);
 
 impl Kernel for NarrowNormal<'_> {
@@ -96,7 +96,7 @@ impl Kernel for NarrowNormal<'_> {
     }
 }
 
-/// [`narrow_bf16`] for the operands of products, whose instruction takes numbers below the normal range for zero anyway.
+/// [`narrow_bf16`] for the operands of products, whose instruction treats subnormal numbers as zero anyway.
 pub(crate) fn narrow_operand(x: &[f32], out: &mut [bf16]) {
     assert_eq!(x.len(), out.len(), "narrow_operand: x and out");
     dispatch::<true, _>(NarrowNormal(x, out));
@@ -111,7 +111,7 @@ pub fn widen_f16(x: &[f16], out: &mut [f32]) {
     dispatch::<false, _>(Widen(x, out));
 }
 
-/// `out[i] = x[i]`, rounded; what lies beyond ±65504 becomes infinite.
+/// `out[i] = x[i]`, rounded; values beyond ±65504 become infinite.
 ///
 /// # Panics
 /// If the lengths differ.

@@ -1,4 +1,4 @@
-//! Convolutions in which every channel sees itself alone.
+//! Depthwise convolutions: each channel is convolved separately.
 
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
 use crate::conv_shape::ConvShape;
@@ -35,7 +35,7 @@ impl Kernel for Depthwise<'_> {
         let frames = self.x.len() / channels;
         for (row, out) in self.out.chunks_exact_mut(channels).enumerate() {
             let first = row * stride;
-            // The taps whose frames exist: `first + k - before` within the frames.
+            // The taps whose frames exist: `first + k - before` is a valid frame.
             let taps =
                 before.saturating_sub(first)..kernel.min((frames + before).saturating_sub(first));
             for (at, out) in out.chunks_mut(LANES).enumerate() {

@@ -15,7 +15,7 @@ const EXP: [f32; 5] = [
     0.001_392_617_6,
 ];
 
-/// `e^x` for `x` of at most 88: zero below -87.3, not a number where `x` is not. (Softmax and GELU ask for nothing positive.)
+/// `e^x` for `x` of at most 88: zero below -87.3, NaN where `x` is. (Softmax and GELU need no positive arguments.)
 ///
 /// Largest relative error against double precision, through a softmax of two columns: 2e-7 (`tests/kernels/functions.rs`).
 #[inline(always)]

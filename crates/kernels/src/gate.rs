@@ -1,8 +1,8 @@
-//! The gradient behind a rectifier, without a product.
+//! The gradient behind a rectifier, without a matrix product.
 //!
-//! A hidden layer `relu(W x + b)` that is summed over the frames of an utterance gives its weights the gradient
-//! `Σ_frame [z > 0] x`, the same factor for all frames of the utterance apart. The factor in the brackets is one bit, so four
-//! frames need not be multiplied and added one by one: their sixteen possible sums are made once and looked up by every
+//! A hidden layer `relu(W x + b)` that is summed over the frames of an utterance has the weight gradient
+//! `Σ_frame [z > 0] x`, apart from a factor common to all frames of the utterance. The factor in brackets is one bit, so four
+//! frames need not be multiplied and added one by one: their sixteen possible sums are computed once and looked up by every
 //! unit (after Arlazarov, Dinic, Kronrod and Faradzhev, "On economical construction of the transitive closure of a
 //! directed graph", 1970). That is one addition where a product has four multiplications and additions.
 
@@ -18,14 +18,14 @@ pub const GATE_COLUMNS: usize = 2 * LANES;
 
 /// Frames looked up together.
 const GROUP: usize = 4;
-/// Groups of a gate: their tables fill three quarters of a first cache of 32 KiB.
+/// Groups of a gate: their tables fill three quarters of an L1 cache of 32 KiB.
 const GROUPS: usize = 12;
 /// Sums of a group.
 const SUMS: usize = 1 << GROUP;
 /// A gate's byte is the number of a sum times this, which makes it an eighth of the sum's offset in bytes.
 const SHIFT: u8 = 4;
 
-/// In which of some frames each unit of a hidden layer is above zero.
+/// For some frames, whether each unit of a hidden layer is above zero.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     frames: usize,
@@ -35,9 +35,9 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Reads the hidden layer before the rectifier, `z` of `[frame, unit]`. Writes the sum over frames of what lies above
-    /// zero to `total` and the number of such frames to `count`, both `[unit]`. What is not a number counts as above zero
-    /// and passes through, as in PyTorch.
+    /// Reads the hidden layer before the rectifier, `z` of `[frame, unit]`. Writes the sum over frames of the values above
+    /// zero to `total` and the number of such frames to `count`, both `[unit]`. NaN counts as above zero
+    /// and propagates, as in PyTorch.
     ///
     /// # Panics
     /// If there are more than [`GATE_FRAMES`] frames, or a slice has another length.
@@ -134,7 +134,7 @@ impl Default for GateTable {
 }
 
 impl GateTable {
-    /// Takes up some columns of some frames.
+    /// Loads some columns of some frames.
     ///
     /// # Panics
     /// If there are more than [`GATE_FRAMES`] rows or [`GATE_COLUMNS`] columns, or a row reaches past the data.
@@ -163,10 +163,10 @@ impl GateTable {
     }
 
     /// `out[unit, column] += scale[unit] · Σ_frame x[frame, column]` over the frames in which the unit is above zero, with
-    /// `out` dense `[unit, GATE_COLUMNS]`. The order of additions depends on nothing but the number of frames.
+    /// `out` dense `[unit, GATE_COLUMNS]`. The order of additions depends only on the number of frames.
     ///
     /// # Panics
-    /// If the gate has other frames than the table, or a slice another length than its units ask for.
+    /// If the gate has other frames than the table, or a slice does not have the length that its units require.
     pub fn add(&self, gate: &Gate, scale: &[f32], out: &mut [f32]) {
         assert_eq!(self.frames, gate.frames, "gate table: frames");
         assert_eq!(scale.len(), gate.units, "gate table: scale");

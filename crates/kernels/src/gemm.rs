@@ -1,11 +1,11 @@
-//! The product that everything else is made of: a block of rows times packed panels of sixteen columns.
+//! The product that everything else is built on: a block of rows times packed panels of sixteen columns.
 //!
-//! `C[r, n] = Σ_k A[r, k] · B[k, n]`, where B lies in panels: panel `p` holds columns `16 p..16 p + 16` as `[k, 16]`. In
+//! `C[r, n] = Σ_k A[r, k] · B[k, n]`, where B is stored in panels: panel `p` holds columns `16 p..16 p + 16` as `[k, 16]`. In
 //! single precision k counts numbers; in bf16 it counts pairs of neighbouring inputs, which one instruction multiplies and
 //! adds.
 //!
 //! Each element of C is one chain of fused multiply-adds over k in ascending order, whatever the tile it falls into and
-//! however k is cut into blocks (a block goes on from the stored sum). That is what makes a row's result independent
+//! however k is divided into blocks (a block continues from the stored sum). Therefore a row's result is independent
 //! of the number of rows in a call, and the same on all paths with fused multiply-add.
 
 use crate::activation::{Activation, activate};
@@ -29,10 +29,10 @@ pub(crate) struct Left<'a> {
     pub(crate) col: usize,
 }
 
-/// What is done to the sums once k is exhausted.
+/// What is applied to the sums once k is exhausted.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish<'a> {
-    /// One a column.
+    /// One per column.
     pub(crate) bias: Option<&'a [f32]>,
     pub(crate) activation: Activation,
     /// With the row stride of C.
@@ -62,12 +62,12 @@ pub(crate) struct Block<'a> {
     pub(crate) cols: usize,
     pub(crate) out: &'a mut [f32],
     pub(crate) out_stride: usize,
-    /// Adds to what `out` holds.
+    /// Adds to the contents of `out`.
     pub(crate) accumulate: bool,
     pub(crate) finish: Option<Finish<'a>>,
 }
 
-/// Computes the block on the path in use.
+/// Computes the block on the current path.
 ///
 /// `pairs`: words are pairs of bf16, not numbers.
 pub(crate) fn run(pairs: bool, block: Block<'_>) {
@@ -123,7 +123,7 @@ impl<const PAIRS: bool> Kernel for Words<'_, PAIRS> {
             let wide = (count - panel).min(S::TILE_PANELS);
             let col = panel * LANES;
             let width = (cols - col).min(wide * LANES);
-            // While the tiles of these panels are worked on, each asks for its share of the next ones.
+            // While the tiles of these panels are computed, each prefetches its share of the next ones.
             let after = if panel + wide < count {
                 panel + wide
             } else {
@@ -179,7 +179,7 @@ impl<const PAIRS: bool> Kernel for Words<'_, PAIRS> {
     }
 }
 
-/// Bias, activation and residual of one row of a tile, which is still in the first cache.
+/// Bias, activation and residual of one row of a tile, which is still in the L1 cache.
 #[inline(always)]
 fn finish_row<S: Simd>(simd: S, finish: &Finish<'_>, col: usize, start: usize, row: &mut [f32]) {
     let width = row.len();

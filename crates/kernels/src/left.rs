@@ -6,7 +6,7 @@ use crate::convert::narrow_operand;
 use crate::gemm::Left;
 use crate::matrix::{Element, Rows};
 
-/// Rows in single precision: read where they lie, or widened into `scratch`.
+/// Rows in single precision: read in place, or widened into `scratch`.
 pub(crate) fn numbers<'a, T: Element>(x: Rows<'a, T>, scratch: &'a mut Vec<f32>) -> Left<'a> {
     match T::singles(x.data) {
         Some(data) => Left {
@@ -51,7 +51,7 @@ fn rows_of<'a, T>(x: Rows<'_, T>) -> Rows<'a> {
     }
 }
 
-/// Widens the rows into `out` and answers their stride there.
+/// Widens the rows into `out` and returns their stride there.
 fn widen<T: Element>(x: Rows<'_, T>, out: &mut Vec<f32>) -> usize {
     if x.stride <= x.cols {
         let span = x.span();
@@ -68,7 +68,7 @@ fn widen<T: Element>(x: Rows<'_, T>, out: &mut Vec<f32>) -> usize {
 }
 
 fn narrow<'a>(x: Rows<'_>, scratch: &'a mut Vec<f32>) -> Left<'a> {
-    // Overlapping rows share their words where every row begins and ends with a whole pair.
+    // Overlapping rows share their words if every row begins and ends with a whole pair.
     if x.stride <= x.cols && x.stride.is_multiple_of(2) && x.cols.is_multiple_of(2) {
         let span = x.span();
         scratch.resize(span.div_ceil(2), 0.0);

@@ -3,10 +3,10 @@
 //! Conventions that hold for every operation here:
 //!
 //! * Matrices are row-major `f32`, sequences are channels-last: `[frame, channel]`.
-//! * A call runs on the calling thread alone. Callers spread utterances, folds or (see [`split_rows`]) rows over threads.
+//! * A call runs only on the calling thread. Callers distribute utterances, folds or (see [`split_rows`]) rows over threads.
 //! * The value of an output row depends on that input row and the weights, never on how many other rows are in the call,
 //!   so neither batching nor threads change a bit of any result.
-//! * A shape that does not fit is a mistake of the calling code: it panics with the lengths in the message.
+//! * Shapes that do not match are a mistake of the calling code: it panics with the lengths in the message.
 //! * The instruction set is chosen once at run time; see [`Path`] and `EMOBOX_KERNELS`.
 
 mod activation;

@@ -9,7 +9,7 @@ use crate::left;
 use crate::matrix::{Element, Rows, extent};
 use crate::pack;
 
-/// In what numbers a product is computed; sums are always `f32`.
+/// The precision of a product; sums are always `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     /// Weights and activations in single precision.
@@ -21,8 +21,8 @@ pub enum Precision {
 
 /// The weight of a linear layer, laid out for the kernels.
 ///
-/// The layout is the same on every path: panels of sixteen outputs, each `[input, 16]` (in bf16 `[input / 2, 16, 2]`), filled
-/// up with zeros.
+/// The layout is the same on every path: panels of sixteen outputs, each `[input, 16]` (in bf16 `[input / 2, 16, 2]`), padded
+/// with zeros.
 #[derive(Clone, Debug)]
 pub struct PackedLinear {
     outputs: usize,
@@ -70,19 +70,19 @@ impl PackedLinear {
         }
     }
 
-    /// Numbers an output row has.
+    /// The length of an output row.
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// Numbers an input row has.
+    /// The length of an input row.
     #[must_use]
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// In what numbers the product is computed.
+    /// The precision of the product.
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision
@@ -103,7 +103,7 @@ impl PackedLinear {
     }
 }
 
-/// What happens to the sums of a product before they are written.
+/// What is applied to the sums of a product before they are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
     /// `[output]`, added first.
@@ -144,14 +144,14 @@ pub fn linear<T: Element>(
     linear_strided(x, weight, epilogue, out, weight.outputs);
 }
 
-/// Rows of most paths' largest tile.
+/// The number of rows of most paths' largest tile.
 pub(crate) const TILE_ROWS: usize = 6;
-/// Rows of x that are worked on together: their words stay in the second cache while all panels pass by.
+/// Rows of x that are processed together: their words stay in the L2 cache during the pass over all panels.
 const ROW_BLOCK: usize = 96;
-/// Words of k that are worked on together.
+/// Words of k that are processed together.
 const DEPTH_BLOCK: usize = 1024;
 
-/// [`linear`] into rows of `out` (and of the residual) that lie `out_stride` apart.
+/// [`linear`] into rows of `out` (and of the residual) with stride `out_stride`.
 pub(crate) fn linear_strided<T: Element>(
     x: Rows<'_, T>,
     weight: &PackedLinear,
@@ -233,7 +233,7 @@ thread_local! {
 }
 
 /// The step that cuts `length` into the fewest blocks of at most `limit`, nearly equal and whole multiples of `unit`
-/// (which divides `limit`) but for the last.
+/// (which divides `limit`) except for the last.
 pub(crate) fn even_step(length: usize, limit: usize, unit: usize) -> usize {
     let blocks = length.div_ceil(limit).max(1);
     length.div_ceil(blocks).next_multiple_of(unit).max(unit)

@@ -10,8 +10,8 @@ use memmap2::{Mmap, MmapOptions};
 /// The bytes of a file, mapped read-only.
 ///
 /// The map is private to the process and never written through. Stores and checkpoints are only ever replaced by
-/// renaming a new file over the old name, which leaves an open map intact; a file that another program truncates in
-/// place while it is mapped ends this process with a bus error, as it does for every reader of mapped files.
+/// renaming a new file over the old name, which leaves an open map intact; if another program truncates a mapped file in
+/// place, this process ends with a bus error, as does every reader of mapped files.
 #[derive(Debug)]
 pub struct MappedFile {
     /// `None` for an empty file, which cannot be mapped.
@@ -22,7 +22,7 @@ impl MappedFile {
     /// Maps the whole of the file at `path`.
     ///
     /// # Errors
-    /// What opening or mapping the file answers; a folder or a device is refused as invalid input.
+    /// The error of opening or mapping the file; a folder or a device is refused as invalid input.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;

@@ -9,11 +9,11 @@ use crate::linear::{TILE_ROWS, even_step};
 use crate::matrix::{Element, MatRef, Rows};
 use crate::pack;
 
-/// Steps of k that are packed and worked on together.
+/// Steps of k that are packed and processed together.
 const DEPTH_BLOCK: usize = 512;
 /// Columns of b that are packed together.
 const COLUMN_BLOCK: usize = 2048;
-/// Rows of a that stay in the second cache.
+/// Rows of a that stay in the L2 cache.
 const ROW_BLOCK: usize = 96;
 
 /// `out = a · b`, or `out += a · b` when `accumulate` is set, with `out` dense `[a.rows, b.cols]`.
@@ -89,7 +89,7 @@ pub fn matmul<A: Element, B: Element>(
     });
 }
 
-/// Room for packed operands, kept by each thread.
+/// Buffers for packed operands, kept by each thread.
 #[derive(Default)]
 struct Scratch {
     lines: Vec<Line>,
@@ -113,7 +113,7 @@ fn left_of<'a, T: Element>(a: MatRef<'a, T>, scratch: &'a mut Vec<f32>) -> Left<
             scratch,
         );
     }
-    // By columns: in a transposed matrix these are the runs of neighbours.
+    // By columns: in a transposed matrix these are contiguous.
     scratch.resize(a.rows * a.cols, 0.0);
     for (k, column) in scratch.chunks_exact_mut(a.rows).enumerate() {
         if a.row_stride == 1 {

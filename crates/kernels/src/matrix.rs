@@ -4,7 +4,7 @@ use half::f16;
 
 use crate::convert::widen_f16;
 
-/// A number that operands of products may be stored in; everything is computed in `f32`.
+/// A number type in which operands of products may be stored; everything is computed in `f32`.
 pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
     /// The value in single precision.
     fn to_f32(self) -> f32;
@@ -68,9 +68,9 @@ pub struct Rows<'a, T = f32> {
     pub data: &'a [T],
     /// How many rows.
     pub rows: usize,
-    /// Numbers a row.
+    /// Numbers per row.
     pub cols: usize,
-    /// From the beginning of a row to the beginning of the next.
+    /// From the start of a row to the start of the next.
     pub stride: usize,
 }
 
@@ -197,8 +197,8 @@ impl<'a, T> MatRef<'a, T> {
 
 /// Cuts `rows` rows into at most `parts` consecutive, non-empty ranges of nearly equal length.
 ///
-/// Because no result depends on the other rows of a call, a caller may compute the ranges on as many threads as it likes
-/// and gets the bits that one call would give.
+/// Because no result depends on the other rows of a call, a caller may compute the ranges on any number of threads
+/// and gets the same bits as from one call.
 #[must_use]
 pub fn split_rows(rows: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
     let parts = parts.clamp(1, rows.max(1));

@@ -3,7 +3,7 @@
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
 use crate::statistics::column_moments;
 
-/// The learnt scale and shift after a normalisation, one of each a channel.
+/// The learnt scale and shift after a normalisation, one of each per channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
     /// `[dim]`
@@ -28,7 +28,7 @@ pub fn layer_norm(x: &mut [f32], dim: usize, affine: Option<Affine<'_>>, eps: f3
     });
 }
 
-/// Normalises each group of channels of `x` `[frame, channel]` over all frames, then applies `affine` by channel.
+/// Normalises each group of channels of `x` `[frame, channel]` over all frames, then applies `affine` per channel.
 ///
 /// `groups == channels` is the first convolution's norm of wav2vec 2.0: every channel over time.
 ///
@@ -57,8 +57,8 @@ pub fn group_norm(
         shift: vec![0.0; channels],
     };
     for group in 0..groups {
-        // Frames are equally many, so a group's mean is the mean of its channels' means, and its variance the mean of
-        // their variances and squared distances from it.
+        // All channels have the same number of frames, so a group's mean is the mean of its channels' means, and its variance
+        // the mean of their variances and squared distances from it.
         let range = group * width..(group + 1) * width;
         let mean = means[range.clone()].iter().sum::<f64>() / width as f64;
         let spread = range
@@ -163,7 +163,7 @@ fn sum<S: Simd, const SQUARES: bool>(simd: S, x: &[f32], center: f32) -> f64 {
     total
 }
 
-/// What [`group_norm`] does to each channel: `(x - mean) * scale + shift`.
+/// The effect of [`group_norm`] on each channel: `(x - mean) * scale + shift`.
 struct Columns {
     mean: Vec<f32>,
     scale: Vec<f32>,

@@ -4,7 +4,7 @@ use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
 use crate::gemm::Line;
 use crate::matrix::{Element, MatRef, Rows};
 
-/// Fills panels of `[cols, 16]` from the rows of `x` (a transposition), in squares that stay in the first cache.
+/// Fills panels of `[cols, 16]` from the rows of `x` (a transposition), in squares that stay in the L1 cache.
 pub(crate) fn transposed(x: Rows<'_>, lines: &mut [Line]) {
     dispatch::<false, _>(Transposed { x, lines });
 }
@@ -45,7 +45,7 @@ impl Kernel for Transposed<'_> {
     }
 }
 
-/// As [`transposed`], with pairs of neighbouring columns rounded to bf16 in a lane, the first in the lower half.
+/// Like [`transposed`], with pairs of neighbouring columns rounded to bf16 in a lane, the first in the lower half.
 pub(crate) fn transposed_pairs(x: Rows<'_>, lines: &mut [Line]) {
     dispatch::<true, _>(TransposedPairs { x, lines });
 }
@@ -87,7 +87,7 @@ impl Kernel for TransposedPairs<'_> {
     }
 }
 
-/// Fills panels of `[rows, 16]` from the rows of `x` as they lie.
+/// Fills panels of `[rows, 16]` from the rows of `x` in order.
 pub(crate) fn plain(x: Rows<'_>, lines: &mut [Line]) {
     for r in 0..x.rows {
         let row = &x.data[r * x.stride..][..x.cols];
@@ -97,7 +97,7 @@ pub(crate) fn plain(x: Rows<'_>, lines: &mut [Line]) {
     }
 }
 
-/// As [`plain`], with pairs of neighbouring rows rounded to bf16 in a lane, the first in the lower half.
+/// Like [`plain`], with pairs of neighbouring rows rounded to bf16 in a lane, the first in the lower half.
 pub(crate) fn plain_pairs(x: Rows<'_>, lines: &mut [Line]) {
     dispatch::<true, _>(PlainPairs { x, lines });
 }
@@ -132,7 +132,7 @@ impl Kernel for PlainPairs<'_> {
     }
 }
 
-/// Fills panels of `[b.rows, 16]` from any matrix. `row` is room for widening.
+/// Fills panels of `[b.rows, 16]` from any matrix. `row` is a buffer for widening.
 pub(crate) fn matrix<T: Element>(b: MatRef<'_, T>, row: &mut Vec<f32>, lines: &mut [Line]) {
     if b.col_stride == 1 {
         row.resize(b.cols, 0.0);
@@ -173,7 +173,7 @@ pub(crate) fn matrix<T: Element>(b: MatRef<'_, T>, row: &mut Vec<f32>, lines: &m
     }
 }
 
-/// Up to sixteen numbers into a line, whose other lanes stay.
+/// Copies up to sixteen numbers into a line; the other lanes are unchanged.
 fn copy(part: &[f32], line: &mut Line) {
     if let Ok(all) = <&[f32; LANES]>::try_from(part) {
         line.0 = bytemuck::cast(*all);

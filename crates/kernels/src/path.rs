@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use thiserror::Error;
 
-/// A set of instructions that every kernel is compiled for.
+/// An instruction set that every kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Path {
     /// Plain Rust that any machine runs.
@@ -44,7 +44,7 @@ impl Path {
         }
     }
 
-    /// Whether this machine runs it.
+    /// Whether this machine supports it.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
@@ -94,15 +94,15 @@ impl FromStr for Path {
     }
 }
 
-/// Why the kernels cannot use the instructions that were asked for.
+/// Why the kernels cannot use the requested instructions.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PathError {
     /// No such name.
     #[error("unknown kernels '{name}' (EMOBOX_KERNELS): this machine has {valid}")]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// What would have worked.
+        /// The valid names.
         valid: String,
     },
     /// The machine lacks the instructions.
@@ -110,14 +110,14 @@ pub enum PathError {
         "kernels '{name}' (EMOBOX_KERNELS) need instructions that this machine lacks: it has {valid}"
     )]
     Unavailable {
-        /// What was asked for.
+        /// The requested name.
         name: &'static str,
-        /// What would have worked.
+        /// The valid names.
         valid: String,
     },
 }
 
-/// The paths that this machine runs, the plainest first; the last is the default.
+/// The paths that this machine supports, the plainest first; the last is the default.
 #[must_use]
 pub fn available_paths() -> Vec<Path> {
     Path::ALL
@@ -126,10 +126,10 @@ pub fn available_paths() -> Vec<Path> {
         .collect()
 }
 
-/// The path in use: that of `EMOBOX_KERNELS`, else the best of this machine.
+/// The current path: that of `EMOBOX_KERNELS`, else the best of this machine.
 ///
 /// # Errors
-/// If `EMOBOX_KERNELS` names no path or one that this machine does not run. The kernels themselves then use the best
+/// If `EMOBOX_KERNELS` names no path or one that this machine does not support. The kernels themselves then use the best
 /// path, so that a library never panics over an environment variable; a program should report the error and stop.
 pub fn active_path() -> Result<Path, PathError> {
     match OVERRIDE.get() {
@@ -148,7 +148,7 @@ pub fn bf16_is_native() -> bool {
 /// Runs `work` with the kernels of this thread on `path`: for tests and measurements that compare paths.
 ///
 /// # Errors
-/// If this machine does not run `path`.
+/// If this machine does not support `path`.
 pub fn with_path<R>(path: Path, work: impl FnOnce() -> R) -> Result<R, PathError> {
     struct Restore(Option<Path>);
     impl Drop for Restore {
@@ -165,7 +165,7 @@ thread_local! {
     static OVERRIDE: Cell<Option<Path>> = const { Cell::new(None) };
 }
 
-/// The path that a kernel called now runs on. It is always one that the machine has.
+/// The path of a kernel called now. It is always one that the machine supports.
 pub(crate) fn current() -> Path {
     OVERRIDE
         .get()

@@ -1,4 +1,4 @@
-//! The arithmetic limit of a core, measured, so that a speed can be given as a share of it.
+//! The peak arithmetic rate of a core, measured, so that a speed can be given as a share of it.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::arch::{Kernel, Simd, dispatch};
 use crate::linear::Precision;
 
-/// Floating-point operations a second of one core on the path in use: multiply-adds on registers alone, the best of many
+/// Floating-point operations per second of one core on the current path: multiply-adds on registers alone, the best of many
 /// short runs within `time`.
 #[must_use]
 pub fn measured_peak(precision: Precision, time: Duration) -> f64 {

@@ -42,7 +42,7 @@ impl Kernel for Softmax<'_> {
     }
 }
 
-/// The largest number, `-inf` of none.
+/// The maximum; `-inf` if there are no numbers.
 #[inline(always)]
 pub(crate) fn largest<S: Simd>(simd: S, row: &[f32]) -> f32 {
     let mut max = simd.splat(f32::NEG_INFINITY);
@@ -54,7 +54,7 @@ pub(crate) fn largest<S: Simd>(simd: S, row: &[f32]) -> f32 {
     simd.largest(max)
 }
 
-/// `x = e^(x - max)`; answers their sum. All zero if `max` is `-inf`.
+/// `x = e^(x - max)`; returns their sum. All zero if `max` is `-inf`.
 #[inline(always)]
 pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut [f32], max: f32) -> f32 {
     let shift = simd.splat(if max == f32::NEG_INFINITY { 0.0 } else { max });
@@ -86,7 +86,7 @@ pub(crate) fn multiply<S: Simd>(simd: S, row: &mut [f32], factor: f32) {
     }
 }
 
-/// Fewer than sixteen numbers with `-inf` behind.
+/// Fewer than sixteen numbers, padded with `-inf`.
 #[inline(always)]
 fn padded(rest: &[f32]) -> [f32; LANES] {
     let mut all = [f32::NEG_INFINITY; LANES];

@@ -1,4 +1,4 @@
-//! Writes the report of made-up scores and of the published figures, for looking at them:
+//! Writes a report of made-up scores and one of the published figures, for inspection:
 //! `cargo run -p emobox-report --example sample -- DIR`.
 
 #[path = "../tests/report/common.rs"]
@@ -45,7 +45,7 @@ fn main() -> std::io::Result<()> {
     large(&folder)
 }
 
-/// 32 corpora by ten encoders in every form.
+/// 32 corpora by ten encoders in every format.
 fn large(folder: &Path) -> std::io::Result<()> {
     let data = large::report();
     std::fs::write(folder.join("large.html"), html(&data))?;

@@ -1,5 +1,5 @@
-//! Long lists of numbers as one string each: in `report.json`, where a line a number would take tens of megabytes,
-//! and on the page, where curves and maps wait as text until a reader asks for them.
+//! Long lists of numbers as one string each: in `report.json`, where one number per line would take tens of megabytes,
+//! and on the page, where curves and maps are stored as text until a reader opens them.
 
 use serde::{Deserialize, Deserializer, Serializer};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ pub(crate) fn kept(value: f64) -> f64 {
         middle if middle < 1.0 => 1000.0,
         _ => 100.0,
     };
-    // No negative zero, which would print as another text.
+    // No negative zero, which would print differently.
     (value * parts).round() / parts + 0.0
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn write_series<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok
     to.serialize_str(&text)
 }
 
-/// Names as one string, a line each; a line break inside a name becomes a space.
+/// Names as one string, one per line; a line break inside a name becomes a space.
 pub(crate) fn write_lines<S: Serializer>(names: &[String], to: S) -> Result<S::Ok, S::Error> {
     let lines: Vec<String> = names
         .iter()
@@ -57,7 +57,7 @@ pub(crate) fn read_lines<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Strin
     })
 }
 
-/// A string of [`write_series`], or a list of numbers as older files have it.
+/// A string of [`write_series`], or a list of numbers as in older files.
 pub(crate) fn read_series<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -80,7 +80,7 @@ pub(crate) fn not_a_number<E: serde::de::Error>(word: &str) -> E {
     ))
 }
 
-/// Highest number that two characters of [`pack`] hold.
+/// The largest number that two characters of [`pack`] hold.
 pub(crate) const PACKED: u16 = 4095;
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -92,7 +92,7 @@ pub(crate) fn pack(out: &mut String, number: u16) {
     out.push(char::from(DIGITS[number % 64]));
 }
 
-/// JSON for a `<script type="application/json">` element, in which nothing can end the element.
+/// JSON for a `<script type="application/json">` element, escaped so that nothing in it ends the element.
 pub(crate) fn json_for_page(value: &serde_json::Value) -> String {
     value.to_string().replace('<', "\\u003c")
 }

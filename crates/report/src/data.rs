@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct ReportData {
     /// Heading of the page.
     pub title: String,
-    /// Sentences that a reader must see first: that a corpus is synthetic, that a run is incomplete.
+    /// Sentences that a reader must see first, for example that a corpus is synthetic or a run incomplete.
     #[serde(default)]
     pub notes: Vec<String>,
     /// The scores, with versions and digests.
@@ -25,10 +25,10 @@ pub struct ReportData {
     /// Utterances laid out in two dimensions; see [`crate::utterance_maps`].
     #[serde(default, serialize_with = "write_maps")]
     pub maps: Vec<UtteranceMap>,
-    /// The errors of each cell, to be heard.
+    /// The errors of each cell, with their recordings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorList>,
-    /// Audio of errors for inside the page; not kept in files.
+    /// Audio of errors to embed in the page; not kept in files.
     #[serde(skip)]
     pub embedded: Vec<Embedded>,
     /// The folders of the trained probes, a folder for each cell.
@@ -37,7 +37,7 @@ pub struct ReportData {
     /// The published figures to print beside the scores, with the difference.
     #[serde(default)]
     pub beside: Option<PaperSource>,
-    /// What the audits of the partitions found.
+    /// The findings of the partitions' audits.
     #[serde(default)]
     pub audits: Vec<AuditFindings>,
     /// The protocol's constants in reading order.
@@ -64,13 +64,13 @@ pub struct Training {
     pub points: Vec<TrainingPoint>,
 }
 
-/// The curves of one point of the sweep; the three lists have one value an epoch, of which three digits
+/// The curves of one point of the sweep; the three lists have one value per epoch, of which three digits
 /// are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingPoint {
     /// As `learning rate 0.001, hidden 128`.
     pub name: String,
-    /// The epoch (from 1) that validation chose, on the point that it chose.
+    /// The epoch (from 1) selected on validation, for the point selected on validation.
     #[serde(default)]
     pub selected_epoch: Option<usize>,
     /// Mean cross-entropy on the training part.
@@ -93,10 +93,10 @@ pub struct LayerCurve {
     pub encoder: String,
     /// The layers in order.
     pub points: Vec<LayerPoint>,
-    /// The probe of the curve, which is another than the table's; empty in files of earlier versions.
+    /// The probe of the curve, which differs from the table's; empty in files of earlier versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub head: String,
-    /// The layer that the validation parts choose. The best layer on the test parts would be chosen by what it is judged on.
+    /// The layer selected on the validation parts. Selecting the best layer on the test parts would use the scores that it is judged on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<usize>,
 }
@@ -111,7 +111,7 @@ pub struct LayerPoint {
     /// Its interval.
     #[serde(default)]
     pub ua_ci: Option<[f64; 2]>,
-    /// Mean unweighted accuracy on the validation parts, by which a layer is chosen.
+    /// Mean unweighted accuracy on the validation parts, by which the layer is selected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_ua: Option<f64>,
 }
@@ -125,7 +125,7 @@ pub struct AuditFindings {
     pub partition: String,
     /// The verdict in one line.
     pub verdict: String,
-    /// Whether the verdict is clean: no speaker, text or recording on both sides.
+    /// Whether the verdict is clean: no speaker, text or recording in both train and test.
     pub clean: bool,
     /// Each finding as a sentence.
     #[serde(default)]
@@ -142,10 +142,10 @@ pub struct Fact {
     pub name: String,
     /// As `100`.
     pub value: String,
-    /// Where a protocol's constant comes from: `paper`, `recipe` or `ours`.
+    /// The source of a protocol's constant: `paper`, `recipe` or `ours`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// Why it is so.
+    /// The reason for the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -163,7 +163,7 @@ impl Fact {
 }
 
 impl ReportData {
-    /// A report of scores alone.
+    /// A report with scores only.
     pub fn new(title: impl Into<String>, scores: ScoresFile) -> Self {
         Self {
             title: title.into(),
@@ -183,13 +183,13 @@ impl ReportData {
         }
     }
 
-    /// Corpora under encoders without scores; pairs of corpora are not among them.
+    /// Corpus–encoder pairs without scores; not pairs of corpora.
     pub fn empty_cells(&self) -> impl Iterator<Item = &Absent> {
         let cells = self.scores.absent.iter();
         cells.filter(|absent| absent.tested_on.is_none())
     }
 
-    /// Whether there are scores of classes, or cells that lack them: without any run, empty cells are those of the dimensions.
+    /// Whether there are scores of classes, or cells that lack them: without any run, empty cells belong to the dimensions.
     pub fn has_classes(&self) -> bool {
         let has_empty = self.scores.dimensions.is_empty() && self.empty_cells().next().is_some();
         !self.scores.runs.is_empty() || has_empty
@@ -201,8 +201,8 @@ impl ReportData {
         !self.scores.cross.is_empty() || absent.any(|absent| absent.tested_on.is_some())
     }
 
-    /// The headline runs, in the file's order: of each configuration the run that says so; in files of earlier versions,
-    /// where none does, the mean over folds, or without one the pooled run or the only fold.
+    /// The headline runs, in the file's order: for each configuration the run that is marked so; in files of earlier versions,
+    /// where none is, the mean over folds, or if there is none the pooled run or the only fold.
     pub fn headline(&self) -> Vec<&Run> {
         let mut rows: Vec<&Run> = Vec::new();
         for run in &self.scores.runs {

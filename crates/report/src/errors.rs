@@ -1,8 +1,8 @@
-//! The utterances that were taken for another class, to be heard.
+//! Misclassified utterances with their recordings.
 
 use serde::{Deserialize, Serialize};
 
-/// Most errors of a list; a list with more holds the most confident.
+/// Maximum length of a list of errors; a longer list is cut to the most confident ones.
 pub const ERRORS_LIMIT: usize = 200;
 
 /// The errors of one cell, the most confident first.
@@ -12,23 +12,23 @@ pub struct ErrorList {
     pub corpus: String,
     /// The encoder.
     pub encoder: String,
-    /// How the corpus was cut.
+    /// How the corpus was partitioned.
     pub partition: String,
     /// The protocol.
     pub protocol: String,
-    /// What tells the configuration from others of the same encoder.
+    /// What distinguishes the configuration from others of the same encoder.
     pub config: String,
-    /// Test items.
+    /// Number of test items.
     pub n: usize,
-    /// How many of them were taken for another class.
+    /// How many of them were misclassified.
     pub wrong: usize,
-    /// The folder that [`Clip::path`] is in, with `/` and nothing behind it.
+    /// The folder that contains [`Clip::path`], with `/` as separator and no trailing slash.
     pub root: String,
     /// At most [`ERRORS_LIMIT`] of them.
     pub rows: Vec<ErrorRow>,
 }
 
-/// One utterance; in JSON a list of its fields, as 32 corpora by ten encoders have fifty thousand.
+/// One utterance; in JSON a list of its fields, because 32 corpora by ten encoders have fifty thousand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct ErrorRow {
@@ -38,15 +38,15 @@ pub struct ErrorRow {
     pub fold: u32,
     /// The class of the annotation.
     pub reference: String,
-    /// The class that it was taken for.
+    /// The predicted class.
     pub predicted: String,
-    /// Probability of the predicted class, of the reference; none where the predictions have no probabilities.
+    /// Probabilities of the predicted class and of the reference; none if the predictions have no probabilities.
     pub probability: Option<[f64; 2]>,
-    /// Who speaks, where known.
+    /// The speaker, if known.
     pub speaker: Option<String>,
-    /// What is said, or the corpus' code of it, where known.
+    /// The text, or the corpus's code for it, if known.
     pub text: Option<String>,
-    /// Where to hear it, where known.
+    /// The recording, if known.
     pub clip: Option<Clip>,
 }
 
@@ -57,7 +57,7 @@ pub struct Clip {
     pub path: String,
     /// The channel, from 1; 0 is the mean of all.
     pub channel: u16,
-    /// Seconds from and to, of a part.
+    /// Start and end in seconds, for a part of a recording.
     pub part: Option<[f64; 2]>,
 }
 
@@ -108,7 +108,7 @@ impl From<ErrorRow> for Stored {
     }
 }
 
-/// Audio inside the page.
+/// Audio embedded in the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Embedded {
     /// The corpus.

@@ -1,4 +1,4 @@
-//! Numbers and untrusted text for people.
+//! Formats numbers and untrusted text for people.
 
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// One line for a terminal: control characters, and with them escape sequences, are shown, not sent.
+/// One line for a terminal: control characters, and thus escape sequences, are shown, not sent.
 pub(crate) fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -70,7 +70,7 @@ pub(crate) fn slug(text: &str) -> String {
     out.trim_end_matches('-').to_owned()
 }
 
-/// A p value: three decimals, or `< 0.001`.
+/// A p-value: three decimals, or `< 0.001`.
 pub(crate) fn p_value(p: f64) -> String {
     if p < 0.001 {
         "< 0.001".to_owned()

@@ -5,7 +5,7 @@ use crate::{Metric, ReportData, Table, intra_table, scores_table};
 use emobox_score::{ScoresFile, Verified};
 use std::fmt::Write;
 
-/// The static leaderboard page. It takes [`Verified`] submissions alone, so every score on it was recomputed from
+/// The static leaderboard page. It accepts only [`Verified`] submissions, so every score on it was recomputed from
 /// predictions and checked against the verifier's own partition.
 pub fn leaderboard(title: &str, submissions: &[Verified]) -> String {
     let data = ReportData::new(title, scores(submissions));

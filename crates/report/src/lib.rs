@@ -5,7 +5,7 @@
 //! * [`figures`] makes every chart as a [`Figure`], which writes itself as an SVG file
 //! * [`html`] joins both into one self-contained page, which draws the charts of single cells from compact data when
 //!   they are chosen, so that 32 corpora by ten encoders are a page of a few megabytes
-//! * [`exchange`] writes them as MTEB, Hugging Face evaluate, MLflow and Weights & Biases keep theirs
+//! * [`exchange`] writes them in the formats of MTEB, Hugging Face evaluate, MLflow and Weights & Biases
 //! * [`merge`] makes one report of several runs
 //! * [`paper`] holds the published figures of Tables 4 and 5
 //!
@@ -46,12 +46,12 @@ pub use tables::{
     perturbed_table, ranking, runs_csv, scores_table,
 };
 
-/// Above this many corpora by encoders, a terminal shows the grid of three encoders or more instead of a row for each.
+/// Above this many corpora by encoders, a terminal shows the grid for three or more encoders instead of a row for each pair.
 const ROWS: usize = 24;
 
 /// The benchmark table as text: one row for each corpus and encoder, with 95 % intervals, the audit's
-/// verdict, and the test-selected score in a column of its own that says so. Of many corpora and encoders it is the
-/// grid of UA, in groups of columns that fit a terminal. What perturbations cost is a table of its own below.
+/// verdict, and the test-selected score in a separate, labelled column. For many corpora and encoders it is the
+/// grid of UA, in groups of columns that fit a terminal. The losses from perturbations are a separate table below.
 pub fn terminal_table(data: &ReportData) -> String {
     let dimensions = dimensions_table(data);
     let mut text = match dimensions.is_some() && !data.has_classes() {

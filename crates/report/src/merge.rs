@@ -1,4 +1,4 @@
-//! Several runs as one report.
+//! Merges several runs into one report.
 
 use crate::{ErrorList, Fact, ReportData};
 use emobox_score::{Absent, Run, ScoresFile};
@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 
 /// One report of several runs, in their order.
 ///
-/// * Scores of one configuration that are equal in two runs are there once. Where they differ, those of the later
-///   run are kept apart: `run 2` (its place among the runs, from 1) is added to their `config`, and a note says so.
-/// * A cell without scores is left out where another run has its scores under the same partition; of a cell that no
-///   run finished, the last run's reason stays.
+/// * Scores of one configuration that are equal in two runs appear once. If they differ, those of the later
+///   run are kept apart: `run 2` (its position among the runs, from 1) is added to their `config`, and a note says so.
+/// * A cell without scores is left out if another run has its scores under the same partition; for a cell that no
+///   run finished, the last run's reason is kept.
 /// * Curves, layers, maps and errors of a cell are those of the first run that has them.
-/// * What runs were made from and what their protocols say is joined; where they contradict each other, both values
+/// * Inputs and protocols of the runs are joined; if they contradict each other, both values
 ///   are kept and a note names them.
 ///
-/// No runs give an empty report.
+/// Without runs the report is empty.
 pub fn merge(runs: Vec<ReportData>) -> ReportData {
     let mut merged = ReportData::new(title(&runs), ScoresFile::default());
     let mut conflicts = Conflicts::default();
@@ -73,7 +73,7 @@ pub fn merge(runs: Vec<ReportData>) -> ReportData {
     merged
 }
 
-/// What contradicts itself between runs.
+/// Contradictions between runs.
 #[derive(Default)]
 struct Conflicts {
     cells: BTreeSet<String>,
@@ -119,9 +119,9 @@ fn title(runs: &[ReportData]) -> String {
     }
 }
 
-/// Appends what is not there yet.
+/// Appends the new items.
 fn add_new<T>(to: &mut Vec<T>, from: Vec<T>, same: fn(&T, &T) -> bool) {
-    // Compared with what earlier runs have: within a run nothing is a repetition.
+    // Compared with earlier runs: within a run nothing is a repetition.
     let earlier = to.len();
     for item in from {
         if !to[..earlier].iter().any(|known| same(known, &item)) {
@@ -255,7 +255,7 @@ fn add_provenance(to: &mut ScoresFile, from: &ScoresFile, conflicts: &mut Confli
     }
 }
 
-/// The protocol's facts by name; of a fact that differs all values with their runs.
+/// The protocol's facts by name; for a fact that differs, all values with their runs.
 fn protocol(runs: &[ReportData], conflicts: &mut Conflicts) -> Vec<Fact> {
     // Each fact with its values, each of these with the runs that have it.
     type Values<'a> = Vec<(&'a str, Vec<usize>)>;

@@ -1,11 +1,11 @@
-//! As much of HTTP/1.1 as a page on the same machine needs: one request a connection, bodies of a stated and bounded length.
+//! As much of HTTP/1.1 as a page on the same machine needs: one request per connection, bodies of a stated and bounded length.
 
 use std::io::{Read, Write};
 
-/// Longest head of a request.
+/// Maximum length of a request's head.
 const HEAD: usize = 16 << 10;
 
-/// A request that was read whole.
+/// A complete request.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -29,7 +29,7 @@ impl Refusal {
     }
 }
 
-/// Whose requests are answered, and how much they may send.
+/// Which requests are accepted, and how large they may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Door {
     pub(super) port: u16,
@@ -37,18 +37,18 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// `127.0.0.1:8765` and the other names of this machine for itself. A page of another site that has its name resolved
+    /// `127.0.0.1:8765` and the other names of this machine for itself. A page of another site whose name resolves
     /// to 127.0.0.1 sends its own name, and is refused.
     fn knows(self, host: &str) -> bool {
         let names = ["127.0.0.1", "localhost", "[::1]"];
         let host = host.to_ascii_lowercase();
         names.iter().any(|name| {
-            // Browsers leave out the port that they would take anyway.
+            // Browsers leave out the default port.
             host == format!("{name}:{}", self.port) || self.port == 80 && host == *name
         })
     }
 
-    /// Reads a request. `stream` is written to only where the client asks whether to go on.
+    /// Reads a request. Writes to `stream` only if the client asks whether to continue.
     pub(super) fn read(self, stream: &mut (impl Read + Write)) -> Result<Request, Refusal> {
         let bad = |reason: &str| Refusal::new("400 Bad Request", reason);
         let (head, mut body) = head(stream)?;
@@ -117,7 +117,7 @@ impl Door {
     }
 }
 
-/// The head of a request without its empty line, and what came after it.
+/// The head of a request without its empty line, and the bytes that followed it.
 fn head(stream: &mut impl Read) -> Result<(String, Vec<u8>), Refusal> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
@@ -144,7 +144,7 @@ fn head(stream: &mut impl Read) -> Result<(String, Vec<u8>), Refusal> {
     }
 }
 
-/// Writes an answer and says that it is the last. The page may load nothing from elsewhere and stand in no frame.
+/// Writes a response and says that it is the last. The page may load nothing from elsewhere and may not be framed.
 pub(super) fn answer(stream: &mut impl Write, status: &str, kind: &str, body: &[u8]) {
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\nCache-Control: no-store\r\n\
@@ -153,7 +153,7 @@ pub(super) fn answer(stream: &mut impl Write, status: &str, kind: &str, body: &[
          img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'\r\n\r\n",
         body.len()
     );
-    // Who has gone does not miss it.
+    // A client that has disconnected does not need the response.
     let _ = stream.write_all(head.as_bytes());
     let _ = stream.write_all(body);
     let _ = stream.flush();
@@ -163,7 +163,7 @@ pub(super) fn answer(stream: &mut impl Write, status: &str, kind: &str, body: &[
 mod tests {
     use super::*;
 
-    /// What a client sends, in small pieces, and what it is sent.
+    /// What a client sends, in small pieces, and what it receives.
     struct Line<'a>(&'a [u8], Vec<u8>);
 
     impl Read for Line<'_> {

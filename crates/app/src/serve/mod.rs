@@ -1,4 +1,4 @@
-//! A page on this machine that hears clips: dropped files or the microphone.
+//! A page on this machine that classifies clips: dropped files or the microphone.
 
 use emobox_bench::{Answer, BenchError, CallError, Context, Predictor, Windows};
 mod http;
@@ -13,19 +13,19 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Bytes of a clip that are taken.
+/// Maximum size of a clip in bytes.
 const LARGEST: usize = 64 << 20;
 
-/// Seconds of a clip that are heard: what an encoder without a window of its own hears at once.
+/// Maximum length of a clip in seconds: an encoder without a window of its own takes it as one input.
 const LONGEST: f64 = 900.0;
 
-/// Connections in hand at once; a page needs one or two.
+/// Maximum number of open connections; a page needs one or two.
 const MOST_CONNECTIONS: usize = 8;
 
-/// How long a client may take over a request, and over taking the answer.
+/// Time limit for a client to send its request, and to receive the response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often the end is looked for while nobody asks.
+/// How often to check for the end while no requests arrive.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 const HTML: &str = include_str!("page.html");
@@ -38,11 +38,11 @@ pub struct ListenPage {
     predictor: Predictor,
     about: Vec<u8>,
     windows: Windows,
-    /// One clip at a time: an encoder's memory is bounded by what one clip takes.
+    /// One clip at a time: this bounds an encoder's memory by that for one clip.
     turn: Mutex<()>,
 }
 
-/// What the page shows before anything is heard.
+/// What the page shows before the first clip.
 #[derive(Serialize)]
 struct About<'a> {
     name: &'a str,
@@ -52,11 +52,11 @@ struct About<'a> {
     window: f64,
     hop: f64,
     most_bytes: usize,
-    /// The model's card, as it was written.
+    /// The text of the model's card.
     card: Option<&'a str>,
 }
 
-/// What is made of a clip.
+/// The response to a clip.
 #[derive(Serialize)]
 struct Heard {
     whole: Answer,
@@ -64,7 +64,7 @@ struct Heard {
 }
 
 impl ListenPage {
-    /// A page for `predictor`, with windows of so many seconds that begin every `hop` seconds.
+    /// A page for `predictor`, with windows of this many seconds that begin every `hop` seconds.
     pub fn new(
         predictor: Predictor,
         name: &str,
@@ -89,7 +89,7 @@ impl ListenPage {
         })
     }
 
-    /// A port of this machine that no other machine reaches; 0 for any that is free. With its address.
+    /// A port of this machine that other machines cannot reach; 0 for any free port. Returns its address too.
     pub fn bind(port: u16) -> Result<(TcpListener, String), BenchError> {
         let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let bound = bound.and_then(|listener| {
@@ -105,7 +105,7 @@ impl ListenPage {
         })
     }
 
-    /// Answers until the user stops it.
+    /// Serves until the user stops it.
     pub fn serve(&self, listener: &TcpListener, context: Context<'_>) -> Result<(), BenchError> {
         let port = listener.local_addr().map_or(0, |address| address.port());
         let door = Door {
@@ -129,7 +129,7 @@ impl ListenPage {
                         });
                     }
                     Err(e) if e.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK_AGAIN),
-                    // A client that has gone before it was taken.
+                    // A client that disconnected before it was accepted.
                     Err(_) => {}
                 }
             }
@@ -161,7 +161,7 @@ impl ListenPage {
                     "text/plain; charset=utf-8",
                     reason,
                 );
-                // Closing on what was not read would take the answer from the client's hands.
+                // Closing the connection with unread data would discard the response before the client has it.
                 let _ = stream.shutdown(std::net::Shutdown::Write);
                 let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
                 let mut rest = std::io::Read::take(&stream, LARGEST as u64);
@@ -200,7 +200,7 @@ impl ListenPage {
 
     fn hear(&self, clip: &[u8], context: Context<'_>) -> Result<Heard, BenchError> {
         let _turn = self.turn.lock();
-        // Looked at before it is decoded: a few bytes of silence may be hours.
+        // Checked before decoding: a few bytes of silence may be hours.
         let info = probe_bytes(clip.to_vec(), "clip")?;
         within(info.frames.unwrap_or_default() as usize, info.sample_rate)?;
         let samples = load_bytes(
@@ -219,7 +219,7 @@ impl ListenPage {
     }
 }
 
-/// Refuses a clip of so many samples if it is too long.
+/// Refuses a clip of this many samples if it is too long.
 fn within(samples: usize, rate: SampleRate) -> Result<(), BenchError> {
     let seconds = samples as f64 / f64::from(rate.0.max(1));
     if seconds <= LONGEST {
@@ -231,7 +231,7 @@ fn within(samples: usize, rate: SampleRate) -> Result<(), BenchError> {
     }))
 }
 
-/// Says to one client too many that it is.
+/// Tells a client that there are too many.
 fn refuse(mut stream: TcpStream) {
     let patience = Some(LOOK_AGAIN);
     if stream.set_nonblocking(false).is_ok() && stream.set_write_timeout(patience).is_ok() {
@@ -241,7 +241,7 @@ fn refuse(mut stream: TcpStream) {
     }
 }
 
-/// A client that has so long for all of its request, and no longer than the user lets the page stand.
+/// A client with a time limit for its whole request, which also ends when the user stops the page.
 struct Client<'a> {
     stream: &'a TcpStream,
     until: Instant,

@@ -5,12 +5,12 @@ use super::pcm::{Encoding, PcmLayout};
 use crate::AudioError;
 use crate::source::Source;
 
-/// What the header of an AIFF file says.
+/// The contents of an AIFF header.
 #[derive(Debug)]
 pub(crate) enum Aiff {
-    /// Plain samples.
+    /// Uncompressed samples.
     Pcm(PcmLayout),
-    /// Samples packed by the codec with this four-letter name.
+    /// Samples compressed by the codec with this four-letter name.
     Coded(String),
 }
 
@@ -23,7 +23,7 @@ struct Common {
     compression: [u8; 4],
 }
 
-/// Reads the header, leaving the source anywhere.
+/// Reads the header, leaving the source at any position.
 pub(crate) fn read(source: &mut Source) -> Result<Aiff, AudioError> {
     let path = source.path().to_owned();
     let broken = |problem: &str| AudioError::malformed(&path, Container::Aiff, problem);
@@ -94,7 +94,7 @@ fn read_common(source: &mut Source, size: u32) -> std::io::Result<(Common, u64)>
     Ok((common, consumed))
 }
 
-/// An 80-bit extended float (IEEE 754 double-extended, big-endian) as a whole number of hertz; 0 where it is none.
+/// An 80-bit extended float (IEEE 754 double-extended, big-endian) as a whole number of hertz; 0 if it is not one.
 fn extended(bytes: [u8; 10]) -> u32 {
     let exponent = i32::from(u16::from_be_bytes([bytes[0], bytes[1]])) - 16_383;
     let mut mantissa = [0; 8];

@@ -4,10 +4,10 @@ use super::StreamHeader;
 use crate::source::Source;
 use std::io::Read;
 
-/// Header lists are a few hundred bytes; what is larger than this is left to ffmpeg.
+/// Header lists are a few hundred bytes; anything larger than this is left to ffmpeg.
 const MOST: u32 = 1 << 16;
 
-/// The header of the first audio stream, or `None` where ffmpeg has to be asked.
+/// The header of the first audio stream, or `None` if ffmpeg has to be used.
 pub(crate) fn read(source: &mut Source) -> Option<StreamHeader> {
     source.skip(12).ok()?;
     let (mut id, mut size) = chunk(source)?;
@@ -68,7 +68,7 @@ fn chunk(source: &mut Source) -> Option<([u8; 4], u32)> {
     Some((id, u32::from_le_bytes(source.array().ok()?)))
 }
 
-/// The chunks that lie one after another in these bytes.
+/// The consecutive chunks in these bytes.
 fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let (id, rest) = bytes.split_first_chunk::<4>()?;

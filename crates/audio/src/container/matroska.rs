@@ -18,10 +18,10 @@ const OUTPUT_FREQUENCY: u32 = 0x78B5;
 const CHANNELS: u32 = 0x9F;
 const CLUSTER: u32 = 0x1F43_B675;
 
-/// Both elements are a few hundred bytes; what is larger than this is left to ffmpeg.
+/// Both elements are a few hundred bytes; anything larger than this is left to ffmpeg.
 const MOST: u64 = 1 << 20;
 
-/// The header of the first audio track, or `None` where ffmpeg has to be asked.
+/// The header of the first audio track, or `None` if ffmpeg has to be used.
 pub(crate) fn read(source: &mut Source) -> Option<StreamHeader> {
     let (_, size) = element(source)?;
     source.skip(size?).ok()?;
@@ -31,7 +31,7 @@ pub(crate) fn read(source: &mut Source) -> Option<StreamHeader> {
     let (mut seconds, mut track) = (None, None);
     while seconds.is_none() || track.is_none() {
         let (id, size) = element(source)?;
-        // A file that is written as a stream has its clusters before, or without, what is looked for.
+        // A streamed file has its clusters before these elements, or lacks the elements.
         let size = size.filter(|_| id != CLUSTER)?;
         if !matches!(id, INFO | TRACKS) {
             source.skip(size).ok()?;
@@ -75,14 +75,14 @@ fn first_audio(tracks: &[u8]) -> Option<StreamHeader> {
     let rate = float(find(audio, FREQUENCY)?)?;
     Some(StreamHeader {
         codec,
-        // Opus is decoded at 48 kHz, whatever went in (RFC 7845, 5.1).
+        // Opus is decoded at 48 kHz, whatever the input rate (RFC 7845, 5.1).
         sample_rate: if codec == "opus" { 48_000 } else { rate as u32 },
         channels: u16::try_from(find(audio, CHANNELS).map_or(Some(1), unsigned)?).ok()?,
         seconds: 0.0,
     })
 }
 
-/// The id and the size of the element that begins here; no size where it is left open.
+/// The id and the size of the element that begins here; no size if it is left open.
 fn element(source: &mut Source) -> Option<(u32, Option<u64>)> {
     let [first] = source.array().ok()?;
     let more = first.leading_zeros() as usize;
@@ -99,7 +99,7 @@ fn element(source: &mut Source) -> Option<(u32, Option<u64>)> {
     Some((id, size(first, rest)))
 }
 
-/// A size in EBML's variable length; all ones say that it is not known.
+/// A size in EBML's variable length; all ones mean that it is unknown.
 fn size(first: u8, rest: &[u8]) -> Option<u64> {
     let kept = u64::from(first) & (0x7F >> rest.len());
     let value = rest
@@ -109,7 +109,7 @@ fn size(first: u8, rest: &[u8]) -> Option<u64> {
     (value != unknown).then_some(value)
 }
 
-/// The elements that lie one after another in these bytes.
+/// The consecutive elements in these bytes.
 fn children(mut bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     std::iter::from_fn(move || {
         let more = bytes.first()?.leading_zeros() as usize;

@@ -1,4 +1,4 @@
-//! What kind of file it is, by its first bytes alone: names and extensions lie.
+//! Detects the kind of a file from its first bytes only: names and extensions can be wrong.
 
 pub(crate) mod aiff;
 pub(crate) mod avi;
@@ -10,7 +10,7 @@ pub(crate) mod wave;
 
 use std::fmt;
 
-/// A container, told by its first bytes.
+/// A container, recognised by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     Wave,
@@ -20,7 +20,7 @@ pub(crate) enum Container {
     Mpeg,
     Adts,
     Mp4,
-    /// Only ffmpeg reads it; the name is for people.
+    /// Only ffmpeg reads it; the name is for messages.
     Foreign(&'static str),
 }
 
@@ -39,10 +39,10 @@ impl fmt::Display for Container {
     }
 }
 
-/// What the header of a container that ffmpeg decodes says of its first audio stream.
+/// What the header of a container that ffmpeg decodes says about its first audio stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct StreamHeader {
-    /// As ffmpeg calls it.
+    /// ffmpeg's name for it.
     pub(crate) codec: &'static str,
     pub(crate) sample_rate: u32,
     pub(crate) channels: u16,
@@ -116,7 +116,7 @@ pub(crate) fn sniff(head: &[u8]) -> Option<Container> {
     None
 }
 
-/// What the first bytes of a file that is no audio look like to a person.
+/// A human-readable description of the first bytes of a file that is not audio.
 pub(crate) fn describe(head: &[u8]) -> String {
     let known: [(&[u8], &str); 8] = [
         (

@@ -4,18 +4,18 @@
 use crate::source::Source;
 use std::io::{Read, Seek, SeekFrom};
 
-/// Boxes looked at before giving up on a file made to be slow.
+/// Maximum number of boxes read, against files made to be slow.
 const MOST_BOXES: u32 = 10_000;
-/// Entries of one table that are looked at.
+/// Maximum number of entries read from one table.
 const MOST_ENTRIES: u32 = 1 << 22;
 
 /// The timing of one track, in units of its own clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Timing {
     pub(crate) track: u32,
-    /// Ticks a second.
+    /// Ticks per second.
     timescale: u32,
-    /// Where playing begins.
+    /// The start of playback.
     start: u64,
     /// Ticks of all samples of the table; 0 in a fragmented file.
     total: u64,
@@ -27,7 +27,7 @@ impl Timing {
         self.samples(self.start, sample_rate)
     }
 
-    /// Samples that remain, where the table tells.
+    /// Samples that remain, if the table says.
     pub(crate) fn frames(&self, sample_rate: u32) -> Option<u64> {
         (self.total > self.start).then(|| self.samples(self.total - self.start, sample_rate))
     }
@@ -39,16 +39,16 @@ impl Timing {
     }
 }
 
-/// What the boxes of a file tell.
+/// The information in a file's boxes.
 #[derive(Debug, Default)]
 pub(crate) struct Timings {
-    /// One a track.
+    /// One per track.
     pub(crate) tracks: Vec<Timing>,
-    /// Whether a box goes on past the end of the file.
+    /// Whether a box continues past the end of the file.
     pub(crate) cut_short: bool,
 }
 
-/// The timing of all tracks. Whatever is odd ends the list: symphonia has the word on broken files.
+/// The timing of all tracks. Anything unusual ends the list: symphonia reports on broken files.
 pub(crate) fn timings(source: &mut Source) -> Timings {
     let end = source.length;
     let mut walk = Walk {

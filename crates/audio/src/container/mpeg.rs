@@ -1,20 +1,20 @@
-//! Lengths of bare MPEG audio streams: without a Xing or VBRI header only counting the frames tells.
+//! Lengths of bare MPEG audio streams: without a Xing or VBRI header, only counting the frames gives the length.
 
 use crate::source::Source;
 use std::io::{BufRead, Seek, SeekFrom};
 
-/// Bytes looked at in search of the next frame after something that is none.
+/// Bytes searched for the next frame after something that is not a frame.
 const LONGEST_GAP: usize = 1 << 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Frame {
     bytes: u64,
     samples: u64,
-    /// What does not change within a stream: version, layer, sample rate.
+    /// The properties that are constant within a stream: version, layer, sample rate.
     stream: (u8, u8, u8),
 }
 
-/// Whether a Xing, Info or VBRI header at the front gives the length.
+/// Whether a Xing, Info or VBRI header at the start gives the length.
 pub(crate) fn has_length_header(source: &mut Source) -> bool {
     let mut read = || {
         let start = after_id3(source)?;
@@ -23,7 +23,7 @@ pub(crate) fn has_length_header(source: &mut Source) -> bool {
         source.seek(SeekFrom::Start(at)).ok()?;
         source.array::<40>().ok()
     };
-    // The header stands behind the side information, whose size depends on version and channels.
+    // The header follows the side information, whose size depends on version and channels.
     read().is_some_and(|head| {
         [13, 21, 36]
             .iter()
@@ -31,7 +31,7 @@ pub(crate) fn has_length_header(source: &mut Source) -> bool {
     })
 }
 
-/// Samples a channel, by counting all frames; `None` when there is none.
+/// Samples per channel, by counting all frames; `None` if there are none.
 pub(crate) fn count_samples(source: &mut Source) -> Option<u64> {
     let mut position = after_id3(source)?;
     let mut stream = None;
@@ -58,14 +58,14 @@ fn after_id3(source: &mut Source) -> Option<u64> {
     if !head.starts_with(b"ID3") {
         return Some(0);
     }
-    // Sizes have 7 bits a byte; a footer repeats the header.
+    // Sizes have 7 bits per byte; a footer repeats the header.
     let size = head[6..10]
         .iter()
         .fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7F));
     Some(10 + size + if head[5] & 0x10 != 0 { 10 } else { 0 })
 }
 
-/// The next frame at or after the source's position, and where it is.
+/// The next frame at or after the source's position, and its position.
 fn next_frame(
     source: &mut Source,
     position: u64,
@@ -132,7 +132,7 @@ fn parse(head: [u8; 4]) -> Option<Frame> {
     })
 }
 
-/// Kilobits a second by index: version 1 layers I, II, III; version 2 layer I, layers II and III.
+/// Kilobits per second by index: version 1 layers I, II, III; version 2 layer I, layers II and III.
 const KILOBITS: [[u64; 15]; 5] = [
     [
         0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
@@ -149,7 +149,7 @@ const KILOBITS: [[u64; 15]; 5] = [
     [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
 
-/// Samples a channel of a bare AAC stream with ADTS headers (ISO 13818-7, 6.2).
+/// Samples per channel of a bare AAC stream with ADTS headers (ISO 13818-7, 6.2).
 pub(crate) fn count_adts_samples(source: &mut Source) -> Option<u64> {
     let mut position = 0;
     let mut samples = 0;

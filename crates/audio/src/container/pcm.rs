@@ -1,4 +1,4 @@
-//! Samples stored plainly: integers, floats and the two telephone laws of ITU-T G.711.
+//! Uncompressed samples: integers, floats and the two telephone laws of ITU-T G.711.
 
 /// How one sample is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// Bytes a sample.
+    /// Bytes per sample.
     pub(crate) fn width(self) -> u16 {
         match self {
             Self::Unsigned8 | Self::Signed8 | Self::ALaw | Self::MuLaw => 1,
@@ -41,20 +41,20 @@ impl Encoding {
     }
 }
 
-/// Where the samples of a file lie and how they are stored.
+/// The position and format of a file's samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PcmLayout {
     pub(crate) encoding: Encoding,
     pub(crate) big_endian: bool,
     pub(crate) channels: u16,
     pub(crate) sample_rate: u32,
-    /// Bytes from one sample of a channel to its next; at least channels × width.
+    /// Bytes from one sample of a channel to the next; at least channels × width.
     pub(crate) frame_bytes: u32,
     /// Offset of the first sample in the file.
     pub(crate) start: u64,
-    /// Samples a channel that the file holds.
+    /// Samples per channel that the file holds.
     pub(crate) frames: u64,
-    /// Samples a channel that the header promises; more than `frames` when the file is cut short.
+    /// Samples per channel that the header promises; more than `frames` if the file is truncated.
     pub(crate) declared: u64,
 }
 
@@ -70,7 +70,7 @@ impl PcmLayout {
         }
     }
 
-    /// As [`PcmLayout::decode`] for one 0-based channel.
+    /// Like [`PcmLayout::decode`] for one 0-based channel.
     fn decode_one(&self, bytes: &[u8], channel: u16, out: &mut Vec<f32>) {
         let width = usize::from(self.encoding.width());
         let picker = Picker {

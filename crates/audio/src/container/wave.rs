@@ -6,12 +6,12 @@ use super::pcm::{Encoding, PcmLayout};
 use crate::AudioError;
 use crate::source::Source;
 
-/// What the header of a WAV file says.
+/// The contents of a WAV header.
 #[derive(Debug)]
 pub(crate) enum Wave {
-    /// Plain samples.
+    /// Uncompressed samples.
     Pcm(PcmLayout),
-    /// Samples packed by a codec.
+    /// Samples compressed by a codec.
     Coded {
         codec: &'static str,
         channels: u16,
@@ -30,11 +30,11 @@ struct Format {
     bits: u16,
 }
 
-/// Sizes that recorders write when they stream and do not yet know the length: all ones, or
+/// Sizes that recorders write when they stream and do not know the length yet: all ones, or
 /// about 2 GiB (`arecord`, `sox` to a pipe).
 const STREAMED_FROM: u32 = 0x7FFF_0000;
 
-/// Reads the header, leaving the source anywhere.
+/// Reads the header, leaving the source at any position.
 pub(crate) fn read(source: &mut Source) -> Result<Wave, AudioError> {
     let path = source.path().to_owned();
     let broken = |problem: String| AudioError::malformed(&path, Container::Wave, problem);
@@ -169,19 +169,19 @@ fn read_format(
 
 const EXTENSIBLE: u16 = 0xFFFE;
 
-/// How many bytes of samples the `data` chunk has by its header; `room` is what the file has left.
+/// The number of sample bytes in the `data` chunk by its header; `room` is the rest of the file.
 fn data_bytes(size: u32, riff_size: u32, position: u64, room: u64) -> u64 {
     let streamed = match size {
-        // A recorder that streams or was cut off leaves 0. Then the form's size is unset or ends
-        // here too, while chunks that follow an honestly empty one are inside the form.
+        // A recorder that streams or was interrupted leaves 0. Then the form's size is unset or ends
+        // here too, whereas the chunks after a truly empty one are inside the form.
         0 => riff_size == u32::MAX || u64::from(riff_size) + 8 <= position,
         _ => size >= STREAMED_FROM && u64::from(size) > room,
     };
     if streamed { room } else { u64::from(size) }
 }
 
-/// Some writers count headers into the size of the samples (8 bytes of a chunk, 44 of the usual file). The form's own size
-/// then tells that the file is whole: one that was cut short would lack bytes by it too.
+/// Some writers include headers in the size of the samples (8 bytes of a chunk, 44 of the usual file). The form's own size
+/// then shows that the file is complete: by it, too, a truncated file would lack bytes.
 fn counts_headers(size: u32, riff_size: u32, room: u64, length: u64) -> bool {
     const MOST: u64 = 64;
     let excess = u64::from(size).saturating_sub(room);
@@ -207,7 +207,7 @@ fn layout(format: Format, data: &Data) -> Result<Wave, String> {
     if channels == 0 {
         return Err("0 channels".to_owned());
     }
-    // Samples of 12 or 20 bits are left-aligned in whole bytes, so that the container's full scale holds.
+    // Samples of 12 or 20 bits are left-aligned in whole bytes, so the container's full scale applies.
     let width = match bits {
         0 => block_align / channels,
         _ => bits.div_ceil(8),
@@ -232,14 +232,14 @@ fn layout(format: Format, data: &Data) -> Result<Wave, String> {
         }
     };
     let packed = u32::from(channels) * u32::from(encoding.width());
-    // A block larger than its samples (24 bits in 4 bytes) is only sure for a whole number of bytes a channel.
+    // A block larger than its samples (24 bits in 4 bytes) is certain only for a whole number of bytes per channel.
     let frame_bytes = match u32::from(block_align) {
         0 => packed,
         align if align == packed => packed,
         align if tag == 1 && align == u32::from(channels) * 4 && width == 3 => {
             return padded_24_in_32(format, data);
         }
-        // A field that cannot hold the samples is a slip of the writer: the bits of a sample tell.
+        // A field too small for the samples is the writer's mistake: the bits per sample are right.
         align if align < packed || !align.is_multiple_of(packed) => packed,
         align => {
             return Err(format!(
@@ -276,7 +276,7 @@ fn pcm(encoding: Encoding, frame_bytes: u32, format: &Format, data: &Data) -> Wa
     })
 }
 
-/// Names of the registered format tags (RFC 2361) that turn up in speech.
+/// Names of the registered format tags (RFC 2361) that occur in speech.
 fn codec_name(tag: u16) -> &'static str {
     match tag {
         0x0002 => "adpcm_ms",

@@ -6,23 +6,23 @@ use std::f64::consts::TAU;
 pub const DECIBELS_HOP: usize = 160;
 /// Fewer cannot be reflected at both ends.
 pub const DECIBELS_SHORTEST: usize = FFT / 2 + 1;
-/// Samples of a frame.
+/// Samples per frame.
 const FFT: usize = 512;
-/// The smallest energy, of which a logarithm is taken.
+/// The smallest energy whose logarithm is taken.
 const FLOOR: f64 = 1e-10;
-/// Values further below the loudest one are raised to that.
+/// Values further below the maximum are raised to this.
 const RANGE: f64 = 120.0;
 
-/// The frames of so many samples.
+/// The number of frames for this many samples.
 pub fn decibels_frames(samples: usize) -> usize {
     samples / DECIBELS_HOP + 1
 }
 
 /// Mel energies `[frame, band]` of a 16-kHz waveform in decibels, as `MelSpectrogram` and `AmplitudeToDB(top_db=120)` of torchaudio 2
 /// compute them for Dasheng: Hann windows of 32 ms centred on every 10 ms, reflected at both ends; triangles over hertz whose corners are
-/// even on the mel scale of the HTK Book from 0 to 8 kHz. The loudest value of the whole decides how deep the others go.
+/// evenly spaced on the mel scale of the HTK Book from 0 to 8 kHz. The maximum over all frames sets the floor of the others.
 ///
-/// In double precision, as encoders normalise what follows. The goldens of Dasheng compare it (`crates/encoder`).
+/// In double precision, because encoders normalise the result. The golden files of Dasheng test it (`crates/encoder`).
 ///
 /// # Panics
 /// If there are fewer samples than [`DECIBELS_SHORTEST`].
@@ -44,7 +44,7 @@ pub fn decibels(samples_16k: &[f32], bands: usize) -> Vec<f64> {
         for (i, (value, weight)) in buffer.iter_mut().zip(&window).enumerate() {
             *value = f64::from(samples_16k[reflect(start + i as isize, samples)]) * weight;
         }
-        // The buffers are the plan's own, so their lengths agree.
+        // The buffers belong to the plan, so their lengths agree.
         let done = plan.process_with_scratch(&mut buffer, &mut bins, &mut scratch);
         debug_assert!(done.is_ok(), "buffers of another plan");
         for (power, bin) in power.iter_mut().zip(&bins) {
@@ -61,7 +61,7 @@ pub fn decibels(samples_16k: &[f32], bands: usize) -> Vec<f64> {
     out
 }
 
-/// For each band the first bin with weight and the weights from there on.
+/// For each band the first bin with a weight, and the weights from there on.
 fn filters(bands: usize) -> Vec<(usize, Vec<f64>)> {
     let top = 2595.0 * (1.0f64 + 8_000.0 / 700.0).log10();
     let edge = |i: usize| {

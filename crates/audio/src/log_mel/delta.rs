@@ -1,6 +1,6 @@
 /// Slopes over time of `[frame, dim]` features by the regression formula of the HTK Book (3.4,
-/// section 5.9, equation 5.16) with a window of two frames on either side; the first and last frame stand for
-/// what is beyond them.
+/// section 5.9, equation 5.16) with a window of two frames on either side; the first and last frame are repeated
+/// beyond the edges.
 ///
 /// `d[t] = Σ n (c[t+n] − c[t−n]) / (2 Σ n²)`, n = 1, 2.
 pub fn deltas(features: &[f32], dim: usize) -> Vec<f32> {

@@ -8,7 +8,7 @@ pub const FBANK_HOP: usize = 320;
 const WINDOW: usize = 640;
 /// Zero-padded so that the narrowest band (37 Hz at 80 bands) spans at least two bins.
 const FFT: usize = 1024;
-/// Far below the noise of 16-bit recordings, whose quantisation alone is above 1e-9 a band.
+/// Far below the noise of 16-bit recordings, whose quantisation alone is above 1e-9 per band.
 const FLOOR: f32 = 1e-10;
 
 /// How [`fbank`] is computed.
@@ -16,12 +16,12 @@ const FLOOR: f32 = 1e-10;
 pub struct FbankOptions {
     /// Mel bands.
     pub bands: usize,
-    /// Slopes to append: 0 none, 1 deltas, 2 deltas and their deltas.
+    /// Deltas to append: 0 none, 1 deltas, 2 deltas and delta-deltas.
     pub delta_orders: usize,
 }
 
 impl Default for FbankOptions {
-    /// 80 bands with deltas and delta-deltas: 240 values a frame.
+    /// 80 bands with deltas and delta-deltas: 240 values per frame.
     fn default() -> Self {
         Self {
             bands: 80,
@@ -31,7 +31,7 @@ impl Default for FbankOptions {
 }
 
 impl FbankOptions {
-    /// Values a frame.
+    /// Values per frame.
     pub fn dim(&self) -> usize {
         self.bands * (1 + self.delta_orders)
     }
@@ -45,14 +45,14 @@ impl FbankOptions {
     }
 }
 
-/// Log-mel energies at 50 frames a second.
+/// Log-mel energies at 50 frames per second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fbank {
     /// Number of frames.
     pub frames: usize,
-    /// Values a frame.
+    /// Values per frame.
     pub dim: usize,
-    /// `[frame, dim]`: the bands, then their slopes, then the slopes of those.
+    /// `[frame, dim]`: the bands, then their deltas, then their delta-deltas.
     pub data: Vec<f32>,
 }
 

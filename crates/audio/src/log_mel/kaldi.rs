@@ -3,7 +3,7 @@ use std::f64::consts::TAU;
 
 /// Samples from one frame to the next.
 pub const KALDI_HOP: usize = 160;
-/// Samples of a frame.
+/// Samples per frame.
 pub const KALDI_WINDOW: usize = 400;
 const FFT: usize = 512;
 /// Below the first band.
@@ -11,10 +11,10 @@ const LOWEST_HERTZ: f64 = 20.0;
 const PREEMPHASIS: f64 = 0.97;
 /// Kaldi's waveforms are 16-bit integers.
 const SCALE: f64 = 32_768.0;
-/// The smallest energy, of which a logarithm is taken.
+/// The smallest energy whose logarithm is taken.
 const FLOOR: f64 = f32::EPSILON as f64;
 
-/// The whole frames of so many samples.
+/// The number of whole frames in this many samples.
 pub fn kaldi_frames(samples: usize) -> usize {
     match samples.checked_sub(KALDI_WINDOW) {
         None => 0,
@@ -22,7 +22,7 @@ pub fn kaldi_frames(samples: usize) -> usize {
     }
 }
 
-/// What a frame is weighted with.
+/// The window of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KaldiWindow {
     /// Hann to the power of 0.85: Kaldi's default.
@@ -45,8 +45,8 @@ impl KaldiWindow {
 /// `compliance.kaldi.fbank` does after it, and (with Povey's window) `SeamlessM4TFeatureExtractor` of transformers 5.23: whole frames of
 /// 25 ms every 10 ms, each without its mean and with preemphasis of 0.97 under a window; triangles on Kaldi's mel scale from 20 Hz to 8 kHz.
 ///
-/// In double precision: encoders divide a band by its deviation over the recording, which is next to nothing where a sound is steady.
-/// The goldens of w2v-BERT, BEATs and SenseVoice compare what follows from it (`crates/encoder`).
+/// In double precision: encoders divide a band by its deviation over the recording, which is almost zero for a steady sound.
+/// The golden files of w2v-BERT, BEATs and SenseVoice test the result (`crates/encoder`).
 pub fn kaldi_fbank(samples_16k: &[f32], bands: usize, window: KaldiWindow) -> Vec<f64> {
     let plan = RealFftPlanner::<f64>::new().plan_fft_forward(FFT);
     let (mut buffer, mut bins) = (plan.make_input_vec(), plan.make_output_vec());
@@ -67,7 +67,7 @@ pub fn kaldi_fbank(samples_16k: &[f32], bands: usize, window: KaldiWindow) -> Ve
             before = Some(centred);
         }
         buffer[KALDI_WINDOW..].fill(0.0);
-        // The buffers are the plan's own, so their lengths agree.
+        // The buffers belong to the plan, so their lengths agree.
         let done = plan.process_with_scratch(&mut buffer, &mut bins, &mut scratch);
         debug_assert!(done.is_ok(), "buffers of another plan");
         for (power, bin) in power.iter_mut().zip(&bins) {
@@ -85,7 +85,7 @@ pub fn kaldi_fbank(samples_16k: &[f32], bands: usize, window: KaldiWindow) -> Ve
     out
 }
 
-/// For each band the first bin with weight and the weights from there on.
+/// For each band the first bin with a weight, and the weights from there on.
 fn filters(bands: usize) -> Vec<(usize, Vec<f64>)> {
     let mel = |hertz: f64| 1127.0 * (1.0 + hertz / 700.0).ln();
     let (low, high) = (mel(LOWEST_HERTZ), mel(8_000.0));

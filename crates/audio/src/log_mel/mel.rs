@@ -3,7 +3,7 @@
 /// `transformers/audio_utils.py` (5.23), itself librosa's default.
 #[derive(Debug)]
 pub(crate) struct MelFilters {
-    /// For each band the first bin with weight and the weights from there on.
+    /// For each band the first bin with a weight, and the weights from there on.
     bands: Vec<(usize, Vec<f32>)>,
 }
 

@@ -36,7 +36,7 @@ impl Spectrum {
             *out = sample(i) * weight;
         }
         tail.fill(0.0);
-        // The buffers are the plan's own, so their lengths agree.
+        // The buffers belong to the plan, so their lengths agree.
         let done =
             self.plan
                 .process_with_scratch(&mut self.frame, &mut self.bins, &mut self.scratch);

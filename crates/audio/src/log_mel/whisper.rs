@@ -1,16 +1,16 @@
 use super::mel::MelFilters;
 use super::spectrum::Spectrum;
 
-/// Frames of every output: 30 s at 100 frames a second.
+/// Frames of every output: 30 s at 100 frames per second.
 pub const WHISPER_FRAMES: usize = 3000;
-/// Samples that are looked at: 30 s at 16 kHz; what follows is cut off.
+/// Number of samples used: 30 s at 16 kHz; the rest is cut off.
 pub const WHISPER_SAMPLES: usize = 480_000;
 
 const FFT: usize = 400;
 const HOP: usize = 160;
 /// `clamp(min=1e-10)` before the logarithm.
 const FLOOR: f32 = 1e-10;
-/// Values more than 8 decades below the loudest one are raised to that.
+/// Values more than 8 decades below the maximum are raised to this.
 const RANGE: f32 = 8.0;
 
 /// Log-mel spectrum `[mel, 3000]` of a 16-kHz waveform, cut or padded with silence to 30 s, as
@@ -30,8 +30,8 @@ pub fn whisper(samples_16k: &[f32], bins: usize) -> Vec<f32> {
     out
 }
 
-/// The first `frames` frames `[frame, mel]` of a waveform that silence follows up to `padded` samples, at whose ends it
-/// is reflected. The loudest value, which decides how deep the others go, is that of the whole.
+/// The first `frames` frames `[frame, mel]` of a waveform padded with silence to `padded` samples and reflected at the
+/// ends. The maximum, which sets the floor of the other values, is over the whole.
 ///
 /// # Panics
 /// If the waveform is longer than `padded`, or that has fewer frames.
@@ -44,7 +44,7 @@ pub fn whisper_frames(samples: &[f32], bins: usize, padded: usize, frames: usize
     let filters = MelFilters::new(bins, FFT, 16_000.0);
     let mut spectrum = Spectrum::new(FFT, FFT);
 
-    // Frames from here on see the padding alone; all their bands are at the floor.
+    // Frames from here on contain only padding; all their bands are at the floor.
     let reach = samples.len() + FFT / 2;
     let sounding = if reach > padded {
         padded / HOP
@@ -70,7 +70,7 @@ pub fn whisper_frames(samples: &[f32], bins: usize, padded: usize, frames: usize
     out
 }
 
-/// The index that `numpy.pad(mode="reflect")` shows outside so many samples.
+/// The index that `numpy.pad(mode="reflect")` uses outside this many samples.
 pub(super) fn reflect(index: isize, padded: usize) -> usize {
     let last = padded as isize - 1;
     let index = index.unsigned_abs() as isize;

@@ -1,4 +1,4 @@
-//! Through a lossy codec and back, by an installed `ffmpeg`.
+//! A lossy codec, encoding and decoding by an installed `ffmpeg`.
 
 use super::PerturbError;
 use crate::SampleRate;
@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// A codec with the encoder that ffmpeg has for it and the end of its files' names.
+/// A codec with ffmpeg's encoder for it and the file extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Codec {
     name: &'static str,
@@ -52,7 +52,7 @@ impl Codec {
         self.about
     }
 
-    /// Samples as they come back; `name` is the perturbation's, for messages. The containers say how many samples the
+    /// The decoded samples; `name` is the perturbation's, for messages. The containers say how many samples the
     /// encoder put before the first one, so nothing is shifted.
     pub(super) fn through(
         self,
@@ -68,7 +68,7 @@ impl Codec {
         let bits = format!("{kilobits}k");
         let raw = ["-f", "f32le", "-ar", &rate, "-ac", "1"].map(OsStr::new);
         let (input, pipe) = (OsStr::new("-i"), OsStr::new("pipe:0"));
-        // Without the date and the version in the file, which change nothing that is heard.
+        // Without the date and the version in the file, which do not affect the sound.
         let encode = [
             "-c:a",
             self.encoder,
@@ -97,7 +97,7 @@ impl Codec {
     }
 }
 
-/// The version of the program, as it tells it.
+/// The version that the program reports.
 pub(super) fn version(name: &str) -> Result<String, PerturbError> {
     let program = ffmpeg::program();
     let output = spawned(name, &program, &[OsStr::new("-version")], &[])?;
@@ -155,8 +155,8 @@ fn spawned(
         },
         _ => FileError::io("run", program, e).into(),
     })?;
-    // What is written comes out in a file or is nothing, so the program never waits for its output to be read. That it
-    // ends before it has read everything, its status tells.
+    // The output goes to a file or is discarded, so the program never waits for a reader. If it
+    // ends before it has read everything, its exit status shows that.
     if let Some(mut pipe) = child.stdin.take() {
         let _ = pipe.write_all(input);
     }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::perturb::{Perturbation, power};
 
-    /// A chirp in three bursts, so that a shift by a sample shows.
+    /// A chirp in three bursts, so that a shift by a sample is visible.
     fn bursts() -> Vec<f32> {
         let sample = |n: usize| {
             let on = (n / 4_000).is_multiple_of(2);

@@ -1,7 +1,7 @@
 use emobox_files::sha256_bytes;
 use std::f64::consts::TAU;
 
-/// Random numbers that two words decide: what is drawn, and for whom. SplitMix64 (Steele, Lea and Flood 2014).
+/// Random numbers determined by two words: the purpose of the draw, and its subject. SplitMix64 (Steele, Lea and Flood 2014).
 pub(super) struct Draws(u64);
 
 impl Draws {

@@ -1,7 +1,7 @@
-//! Speech as it is met outside the laboratory: in noise, in a room, through a codec, over a telephone, at another level.
+//! Speech outside the laboratory: in noise, in a room, through a codec, over a telephone, at another level.
 //!
-//! Noises and rooms are made here from random numbers that the utterance's key seeds, so that every encoder and every
-//! run hears the same ones. What comes out is as long as what went in.
+//! Noise and rooms are generated from random numbers seeded by the utterance's key, so that every encoder and every
+//! run gets the same ones. The output is as long as the input.
 //!
 //! | name | what is done |
 //! |---|---|
@@ -10,16 +10,16 @@
 //! | `reverb:small`, `medium`, `large` | a room of 0.3, 0.6 or 1.2 s reverberation time, direct sound +3, 0 or −3 dB over the tail |
 //! | `reverb:0.5s` | a room of this reverberation time, direct sound as strong as the tail |
 //! | `telephone` | 300 to 3400 Hz, 8 kHz, G.711 µ-law |
-//! | `codec:mp3@32k` | through `mp3`, `aac`, `opus` or `vorbis` at this many bits a second, by an installed `ffmpeg` |
-//! | `gain` | louder or softer by −20 to +20 dB, each utterance by its own draw; cut off at full scale |
-//! | `gain:-20dB` | louder or softer by as much, cut off at full scale |
+//! | `codec:mp3@32k` | through `mp3`, `aac`, `opus` or `vorbis` at this many bits per second, by an installed `ffmpeg` |
+//! | `gain` | louder or softer by −20 to +20 dB, each utterance by its own draw; clipped at full scale |
+//! | `gain:-20dB` | louder or softer by this amount, clipped at full scale |
 //!
 //! * **Ratio of signal to noise**: mean power of the speech while it is active over mean power of the noise in the whole
-//!   clip. Active are the frames of 25 ms whose power is at most 30 dB below that of the loudest frame; silence around the
-//!   speech does not make its noise softer.
+//!   clip. Active frames are those of 25 ms whose power is at most 30 dB below that of the loudest frame; silence around the
+//!   speech does not lower the noise.
 //! * **Room**: the impulse response is a one followed, after 2.5 ms, by Gaussian noise that decays exponentially by 60 dB
-//!   in the reverberation time (Moorer 1979). Reverberant speech is brought back to the level that it had.
-//! * A silent clip has no level to set anything by: noise and rooms leave it as it is.
+//!   in the reverberation time (Moorer 1979). Reverberant speech is scaled back to its original level.
+//! * A silent clip has no level as a reference: noise and rooms leave it unchanged.
 
 mod codec;
 mod draws;
@@ -36,18 +36,18 @@ use room::Room;
 use std::fmt;
 use std::str::FromStr;
 
-/// Raised whenever the same perturbation of the same audio gives other numbers than before.
+/// Raised whenever the same perturbation of the same audio gives different numbers.
 const REVISION: u32 = 1;
 
-/// What a gain is drawn from, in dB to either side.
+/// The range of a random gain, in dB to either side.
 const WIDEST_GAIN: f64 = 20.0;
 
-/// Louder or softer than this is a slip of the finger.
+/// A larger gain or attenuation is a typing error.
 const MOST_DECIBELS: f64 = 100.0;
 
 const RATE: f64 = SampleRate::SPEECH.0 as f64;
 
-/// One thing that is done to speech before an encoder hears it.
+/// One modification of speech before it is encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Perturbation(Kind);
 
@@ -60,29 +60,29 @@ enum Kind {
     Gain(Option<f64>),
 }
 
-/// Why a perturbation cannot be meant, or cannot be done here.
+/// Why a perturbation is invalid, or cannot be done here.
 #[derive(Debug, thiserror::Error)]
 pub enum PerturbError {
-    /// No perturbation is called so.
+    /// No perturbation has this name.
     #[error(
         "no perturbation {found:?}: expected noise:10dB, white:10dB, reverb:small (medium, large, 0.5s), telephone, \
          codec:mp3@32k (aac, opus, vorbis), gain or gain:-20dB"
     )]
     Unknown {
-        /// What was written.
+        /// The text as given.
         found: String,
     },
-    /// A codec without a program that has it.
+    /// A codec without a program that supports it.
     #[error(
         "{name} needs the program `{program}`, which is not there; install it (e.g. `apt install ffmpeg`, `brew install ffmpeg`)"
     )]
     ProgramMissing {
         /// The perturbation.
         name: String,
-        /// The program that was looked for.
+        /// The program that was searched for.
         program: String,
     },
-    /// The program ran and refused.
+    /// The program ran and failed.
     #[error("{name}: {program} failed: {message}")]
     ProgramFailed {
         /// The perturbation.
@@ -98,11 +98,11 @@ pub enum PerturbError {
 }
 
 impl Perturbation {
-    /// What decides every number that comes out beside the samples and the key: its name, the version of the arithmetic,
-    /// and of a codec the version of the program that has it.
+    /// What determines every output number besides the samples and the key: its name, the version of the arithmetic,
+    /// and for a codec the version of the program.
     ///
     /// # Errors
-    /// Where that program is not there.
+    /// If that program does not exist.
     pub fn identity(&self) -> Result<String, PerturbError> {
         let program = match self.0 {
             Kind::Codec { .. } => format!(", ffmpeg {}", codec::version(&self.to_string())?),
@@ -111,7 +111,7 @@ impl Perturbation {
         Ok(format!("{self}, revision {REVISION}{program}"))
     }
 
-    /// What it does, for people.
+    /// A description for people.
     pub fn about(&self) -> String {
         match self.0 {
             Kind::Noise { colour, decibels } => format!(
@@ -130,14 +130,14 @@ impl Perturbation {
         }
     }
 
-    /// The samples of an utterance, at 16 kHz, as they come out; as many as went in. `key` names the utterance and seeds
-    /// what is drawn.
+    /// The perturbed samples of an utterance, at 16 kHz; as many as the input. `key` names the utterance and seeds
+    /// the draws.
     ///
     /// # Errors
-    /// What keeps a codec's program from doing its work.
+    /// The reason why a codec's program fails.
     pub fn apply(&self, samples: &[f32], key: &str) -> Result<Vec<f32>, PerturbError> {
         Ok(match self.0 {
-            // The same noise at every level: what differs between two of them is the level alone.
+            // The same noise at every level: two levels differ only in level.
             Kind::Noise { colour, decibels } => {
                 let noise = colour.noise(samples.len(), &mut Draws::of(colour.name(), key));
                 noise::add(samples, &noise, decibels)

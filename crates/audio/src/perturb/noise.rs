@@ -1,24 +1,24 @@
-//! Noise at a stated ratio.
+//! Noise at a given signal-to-noise ratio.
 
 use super::draws::Draws;
 use super::{RATE, power};
 use realfft::RealFftPlanner;
 
-/// Below this there is no pink noise: its power would grow without end.
+/// There is no pink noise below this: its power would grow without bound.
 const LOWEST: f64 = 50.0;
 
-/// Samples of the frames that are active or not: 25 ms.
+/// Samples per frame for detecting activity: 25 ms.
 const FRAME: usize = 400;
 
-/// How far below the loudest frame a frame may lie and still be active, as a ratio of powers: 30 dB.
+/// How far below the loudest frame an active frame may be, as a ratio of powers: 30 dB.
 const ACTIVE: f64 = 1e-3;
 
 /// How the power of a noise depends on the frequency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colour {
-    /// As much in every octave.
+    /// Equal power in every octave.
     Pink,
-    /// As much in every hertz.
+    /// Equal power in every hertz.
     White,
 }
 
@@ -80,7 +80,7 @@ fn colour(samples: &mut [f64], gain: impl Fn(f64) -> f64) {
     debug_assert!(done.is_ok(), "buffers of another plan");
 }
 
-/// Mean power of the frames that are active.
+/// Mean power of the active frames.
 pub(super) fn active_power(samples: &[f32]) -> f64 {
     let frames: Vec<f64> = samples.chunks(FRAME).map(power).collect();
     let loudest = frames.iter().copied().fold(0.0, f64::max);
@@ -89,7 +89,7 @@ pub(super) fn active_power(samples: &[f32]) -> f64 {
     active.iter().sum::<f64>() / active.len().max(1) as f64
 }
 
-/// Speech with noise so many decibels below it; silence as it is.
+/// Speech with noise this many decibels below it; silence is unchanged.
 pub(super) fn add(speech: &[f32], noise: &[f64], decibels: f64) -> Vec<f32> {
     let level = active_power(speech);
     let noise_level = noise.iter().map(|x| x * x).sum::<f64>() / noise.len().max(1) as f64;
@@ -132,7 +132,7 @@ mod tests {
                 .unwrap();
             let noise: Vec<f32> = heard.iter().zip(&speech).map(|(y, x)| y - x).collect();
             let ratio = 10.0 * (of_tone / power(&noise)).log10();
-            // The subtraction above loses digits of the noise, hence not exactly.
+            // The subtraction above loses digits of the noise, so the result is not exact.
             assert!((ratio - wanted).abs() < 1e-3, "{name}: {ratio}");
         }
     }

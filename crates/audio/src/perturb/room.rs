@@ -5,10 +5,10 @@ use super::{RATE, power};
 use realfft::RealFftPlanner;
 use std::fmt;
 
-/// Samples from the direct sound to the first reflection: 2.5 ms, a way longer by 0.86 m.
+/// Samples from the direct sound to the first reflection: 2.5 ms, a path longer by 0.86 m.
 const FIRST_REFLECTION: usize = 40;
 
-/// What a room is measured by.
+/// The parameters of a room.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Room {
     /// Seconds in which the tail decays by 60 dB.
@@ -62,7 +62,7 @@ impl Room {
         response
     }
 
-    /// Speech in the room, at the level that it had; what would follow the end of the clip is cut off.
+    /// Speech in the room, at its original level; the tail after the end of the clip is cut off.
     pub(super) fn around(&self, speech: &[f32], draws: &mut Draws) -> Vec<f32> {
         let before = power(speech);
         if before == 0.0 {
@@ -87,7 +87,7 @@ impl fmt::Display for Room {
     }
 }
 
-/// All of the convolution, of which `samples.len() + response.len() − 1` are not padding.
+/// The full convolution, of which `samples.len() + response.len() − 1` are not padding.
 pub(super) fn convolve(samples: &[f32], response: &[f64]) -> Vec<f64> {
     let length = (samples.len() + response.len()).next_power_of_two();
     let mut planner = RealFftPlanner::<f64>::new();
@@ -109,7 +109,7 @@ pub(super) fn convolve(samples: &[f32], response: &[f64]) -> Vec<f64> {
         *bin *= other / length as f64;
     }
     let mut out = backward.make_output_vec();
-    // The product of the spectra of real signals is one: no imaginary part at either end.
+    // The product of the spectra of real signals is the spectrum of a real signal: no imaginary part at either end.
     let done = backward.process(&mut bins, &mut out);
     debug_assert!(done.is_ok(), "buffers of another plan");
     out
@@ -145,7 +145,7 @@ mod tests {
             });
             let times: Vec<f64> = times.collect();
             let mean = times.iter().sum::<f64>() / 20.0;
-            // The integration ends where the response does, which shortens what it finds by about 1 %.
+            // The integration ends where the response does, which shortens the estimate by about 1 %.
             assert!((mean / room.seconds - 1.0).abs() < 0.03, "{name}: {mean}");
             assert!(
                 times.iter().all(|t| (t / room.seconds - 1.0).abs() < 0.15),

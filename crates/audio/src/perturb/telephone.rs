@@ -8,25 +8,25 @@ use std::f64::consts::PI;
 /// Where the response is down by 6 dB, in Hz.
 const BAND: [f64; 2] = [300.0, 3400.0];
 
-/// Above it lie the images of 8 kHz, which are taken away at the other end.
+/// The images of 8 kHz are above it, and are removed at the other end.
 const LINE: f64 = 4000.0;
 
 /// Taps of the filters: with a Blackman window the response falls within ±86 Hz of the edges.
 const TAPS: usize = 511;
 
-/// Speech as the other end hears it.
+/// Speech as received at the other end.
 pub(super) fn over(speech: &[f32]) -> Vec<f32> {
-    // Nothing is left above 3.5 kHz, so every second sample tells all.
+    // Nothing is left above 3.5 kHz, so every second sample is enough.
     let mut line = filtered(speech, |at| low_pass(BAND[1], at) - low_pass(BAND[0], at));
     for pair in line.chunks_mut(2) {
         pair[0] = f32::from(mu_law(code(pair[0]))) / 32_768.0;
         pair.iter_mut().skip(1).for_each(|sample| *sample = 0.0);
     }
-    // Twice as loud for the samples that were taken out.
+    // Doubled to replace the removed samples.
     filtered(&line, |at| 2.0 * low_pass(LINE, at))
 }
 
-/// Convolved with symmetric taps, without their delay.
+/// Convolution with symmetric taps, with their delay removed.
 fn filtered(samples: &[f32], tap: impl Fn(f64) -> f64) -> Vec<f32> {
     let taps: Vec<f64> = (0..TAPS)
         .map(|at| {
@@ -40,16 +40,16 @@ fn filtered(samples: &[f32], tap: impl Fn(f64) -> f64) -> Vec<f32> {
     kept.map(|x| *x as f32).collect()
 }
 
-/// The ideal low pass, so many samples from its middle.
+/// The ideal low pass, this many samples from its middle.
 fn low_pass(edge: f64, at: f64) -> f64 {
     let width = 2.0 * edge / RATE;
     let angle = PI * width * at;
     width * if at == 0.0 { 1.0 } else { angle.sin() / angle }
 }
 
-/// The µ-law code of a sample (ITU-T G.711, table 2a): 14 bits, of which the nearest level is told in 8.
+/// The µ-law code of a sample (ITU-T G.711, table 2a): 14 bits, coded by the nearest level in 8.
 fn code(sample: f32) -> u8 {
-    // The bias makes the segments powers of two; what is louder than the last level is cut off.
+    // The bias makes the segments powers of two; anything louder than the last level is clipped.
     const BIAS: i32 = 0x84;
     const MOST: i32 = 32_635;
     let value = (sample * 32_768.0).round() as i32;
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::perturb::power;
 
-    /// The level of a tone that comes out, in dB against the one that went in; the ends are left out.
+    /// The output level of a tone, in dB relative to its input; the ends are left out.
     fn level(frequency: f64) -> f64 {
         let tone = |n: usize| (2.0 * PI * frequency * n as f64 / RATE).sin() as f32 * 0.3;
         let tone: Vec<f32> = (0..16_000).map(tone).collect();
@@ -90,7 +90,7 @@ mod tests {
                 level(edge)
             );
         }
-        // What is left outside is the noise of 8 bits.
+        // What is left outside is the quantisation noise of 8 bits.
         for outside in [50.0, 150.0, 3800.0, 5000.0, 7000.0] {
             assert!(
                 level(outside) < -45.0,
@@ -104,7 +104,7 @@ mod tests {
     fn codes_are_those_of_the_table() {
         for byte in 0..=255u8 {
             let level = mu_law(byte);
-            // Two codes stand for nothing at all; the positive one is told.
+            // Two codes stand for zero; the positive one is used.
             let expected = if byte == 0x7F { 0xFF } else { byte };
             assert_eq!(code(f32::from(level) / 32_768.0), expected);
         }

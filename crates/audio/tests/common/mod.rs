@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-/// A path in `../shared` beside the checkout, where it is; tests that ask are ignored where it is not.
+/// A path in `../shared` beside the checkout, if it exists; tests that use it are ignored if it does not.
 pub(crate) fn shared(relative: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")

@@ -108,7 +108,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The probes' answers, a list for each training seed, in the order of the answers on the unchanged audio.
+    /// The probes' predictions, a list for each training seed, in the order of the predictions on the unchanged audio.
     fn answers(
         &self,
         jobs: &Jobs<'_>,

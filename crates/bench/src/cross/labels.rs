@@ -272,7 +272,7 @@ mod tests {
     use super::*;
     use emobox_corpus::Role;
 
-    /// A probe labels speakers (or, of two speakers, texts) that it has not heard.
+    /// A probe labels only speakers (or, with two speakers, texts) that it was not trained on.
     #[test]
     fn folds_of_the_labeller_share_no_speaker() {
         for (speakers, by_text) in [(4, false), (2, true)] {

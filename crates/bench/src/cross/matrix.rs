@@ -158,7 +158,7 @@ pub(crate) fn test(
     })
 }
 
-/// A probe's answers on a balanced set; utterances without features or beyond the protocol's length are left out.
+/// A probe's predictions on a balanced set; utterances without features or beyond the protocol's length are left out.
 fn predict(
     limit: f64,
     probe: &Probe,

@@ -1,4 +1,4 @@
-//! What the few calls that PyTorch writes mean as data.
+//! The meaning, as data, of the few calls that PyTorch writes.
 
 use super::PickleError;
 use super::value::{Arena, Id, Node, Storage, StoredTensor};
@@ -7,15 +7,15 @@ use crate::{limits, tensor::Dtype};
 /// A value, or what is wrong with the call.
 type Meaning<'a> = Result<Node<'a>, String>;
 
-/// What a call amounts to.
+/// The meaning of a call.
 pub(super) enum Outcome<'a> {
     /// This value.
     Value(Node<'a>),
     /// One of its arguments.
     Same(Id),
-    /// Nothing in particular: the name and the arguments are kept as a record.
+    /// No special meaning: the name and the arguments are kept as a record.
     Record,
-    /// A mistake.
+    /// An error.
     Wrong(String),
 }
 
@@ -28,7 +28,7 @@ impl<'a> From<Meaning<'a>> for Outcome<'a> {
     }
 }
 
-/// The meaning of a call of the functions and containers that state dicts consist of.
+/// The meaning of a call to the functions and containers that state dicts consist of.
 pub(super) fn outcome<'a>(
     arena: &mut Arena<'a>,
     class: Id,
@@ -53,13 +53,13 @@ pub(super) fn outcome<'a>(
             }
             None => Outcome::Wrong("an ordered dictionary of something else than pairs".to_owned()),
         },
-        // Containers of containers: the same items, which nothing appends to afterwards.
+        // Containers of containers: the same items, to which nothing is appended afterwards.
         ("set" | "frozenset" | "list" | "tuple" | "torch.Size", [items])
             if arena.items(*items).is_some() =>
         {
             Outcome::Same(*items)
         }
-        // A parameter is its data.
+        // A parameter is equivalent to its data.
         (
             "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state",
             [data, ..],
@@ -124,7 +124,7 @@ pub(super) fn persistent<'a>(arena: &Arena<'a>, id: Id) -> Meaning<'a> {
                 first,
             })))
         }
-        // The source text of a module, which old files carry for warnings; only the name is of use.
+        // The source text of a module, which old files contain for warnings; only the name is used.
         (Some("module"), _) => {
             let class = arena.class(*class).ok_or_else(wrong)?;
             Ok(Node::Class(class.into()))
@@ -189,7 +189,7 @@ fn strided<'a>(
     })))
 }
 
-/// `Some(None)` for untyped storages, `None` for what is no storage.
+/// `Some(None)` for untyped storages, `None` for anything that is not a storage.
 fn storage_class(class: &str) -> Option<Option<Dtype>> {
     if class == "torch.storage.UntypedStorage" {
         return Some(None);

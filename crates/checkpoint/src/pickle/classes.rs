@@ -1,7 +1,7 @@
 //! Which names a checkpoint may contain.
 //!
-//! Nothing is ever imported, so this list does not keep code from running: there is none to run. It
-//! tells checkpoints from files that only pretend to be one.
+//! Nothing is ever imported, so this list does not prevent code from running: no code runs anyway. It
+//! distinguishes checkpoints from files that only pretend to be one.
 
 /// Whole names, `module.name`.
 const NAMES: &[&str] = &[
@@ -28,7 +28,7 @@ const NAMES: &[&str] = &[
     "types.SimpleNamespace",
 ];
 
-/// Modules of which some names are plain data.
+/// Modules with some names that are plain data.
 const MEMBERS: &[(&[&str], &[&str])] = &[
     (
         &["builtins", "__builtin__"],
@@ -124,13 +124,13 @@ const PACKAGES: &[&str] = &[
     "typing",
 ];
 
-/// Longer names are not classes.
+/// Longer names are not class names.
 const LONGEST: usize = 200;
 
 /// Whether a checkpoint has a reason to contain this name.
 pub(super) fn allowed(module: &str, name: &str) -> bool {
     if module.len() + name.len() > LONGEST || !is_path(module) || !is_identifier(name) {
-        // A dotted name is a walk through attributes, which reaches `os` from almost any module.
+        // A dotted name is a path through attributes, which reaches `os` from almost any module.
         return false;
     }
     let whole = |candidate: &&str| {

@@ -42,7 +42,7 @@ struct Machine<'a> {
     reader: Reader<'a>,
     arena: Arena<'a>,
     stack: Vec<Id>,
-    /// Heights of the stack at the marks that are open.
+    /// Heights of the stack at the open marks.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
 }
@@ -295,7 +295,7 @@ impl<'a> Machine<'a> {
             }
             b'V' => Node::Text(unescape(self.reader.line()?)),
             b'B' | b'C' | 0x8e | 0x96 => Node::Bytes(self.reader.take(length)?),
-            // Strings of Python 2 are bytes; those in checkpoints are names.
+            // Python 2 strings are bytes; those in checkpoints are names.
             _ => Node::Text(decode(self.reader.take(length)?)),
         })
     }

@@ -1,15 +1,15 @@
 //! Pickles as values, without running anything.
 //!
 //! A pickle is a program for a stack machine whose instructions may import and call any Python object.
-//! Here the instructions build plain data only: a class that is asked for becomes the *name* of a class,
+//! Here the instructions build only plain data: a requested class becomes the *name* of a class,
 //! a call becomes a [`Record`] of that name and its arguments, and storages and tensors become
 //! descriptions of where their bytes are. No module is imported and no code exists that could be called.
 //!
-//! Even so, a name that no checkpoint of tensors and configuration has a reason to contain is refused
+//! In addition, a name that no checkpoint of tensors and configuration has a reason to contain is refused
 //! (see [`classes`]): such a file was made to harm whoever opens it with Python, or it is not a checkpoint.
 //!
-//! Values live in one arena and refer to each other by index, so that cycles (`_parent` links of
-//! configurations) and deep nesting cost neither recursion nor reference counts.
+//! Values are stored in one arena and refer to each other by index, so that cycles (`_parent` links of
+//! configurations) and deep nesting need neither recursion nor reference counts.
 
 mod calls;
 mod classes;

@@ -1,4 +1,4 @@
-//! The bytes of a pickle, one argument of an instruction after the other, and the texts in them.
+//! Reads the bytes of a pickle, one argument of an instruction after another, and the strings in them.
 
 use super::PickleError;
 use super::value::Node;
@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// Up to the next line feed, which is consumed and left out.
+    /// Up to the next line feed, which is consumed but not returned.
     pub(super) fn line(&mut self) -> Result<&'a [u8], PickleError> {
         let rest = &self.bytes[self.at..];
         let length = rest
@@ -80,7 +80,7 @@ pub(super) fn long(bytes: &[u8]) -> Node<'_> {
     Node::Int(i64::from_le_bytes(wide))
 }
 
-/// UTF-8, or Latin-1 where it is not.
+/// UTF-8, or Latin-1 if it is not valid UTF-8.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -88,7 +88,7 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The string literals of protocol 0. Escapes are kept as they stand: no name has one.
+/// The string literals of protocol 0. Escapes are kept unchanged: no name has one.
 pub(super) fn unquote(line: &[u8]) -> Option<Cow<'_, str>> {
     let line = line.trim_ascii();
     let (&first, rest) = line.split_first()?;

@@ -2,7 +2,7 @@ use super::PickleError;
 use crate::{limits, tensor::Dtype};
 use std::borrow::Cow;
 
-/// The place of a value in its [`Arena`].
+/// The position of a value in its [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id(u32);
 
@@ -29,7 +29,7 @@ pub(crate) enum Node<'a> {
     Tensor(Box<StoredTensor>),
 }
 
-/// What a call of a class would have made: its name and all that it was given.
+/// The object that a class call would have created: its name and all arguments.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) class: Id,
@@ -61,9 +61,9 @@ pub(crate) struct Storage {
 pub(crate) enum StoredTensor {
     Strided {
         storage: Id,
-        /// Given only where the storage is untyped.
+        /// Given only if the storage is untyped.
         dtype: Option<Dtype>,
-        /// In elements, as the strides.
+        /// In elements, like the strides.
         offset: u64,
         shape: Vec<u64>,
         strides: Vec<u64>,
@@ -72,7 +72,7 @@ pub(crate) enum StoredTensor {
     Unreadable { function: String },
 }
 
-/// All values of a pickle, bounded in number.
+/// All values of a pickle, limited in number.
 #[derive(Debug, Default)]
 pub(crate) struct Arena<'a> {
     nodes: Vec<Node<'a>>,
@@ -92,7 +92,7 @@ impl<'a> Arena<'a> {
         Ok(Id((self.nodes.len() - 1) as u32))
     }
 
-    /// Accounts for values that an instruction copies, which the length of the pickle does not bound.
+    /// Counts values that an instruction copies, which the length of the pickle does not bound.
     pub(super) fn charge(&mut self, values: usize) -> Result<(), PickleError> {
         self.copied = self.copied.saturating_add(values);
         if self.copied > limits::VALUES {
@@ -104,7 +104,7 @@ impl<'a> Arena<'a> {
         Ok(())
     }
 
-    /// Accounts for a tensor, which is larger than other values.
+    /// Counts a tensor, which is larger than other values.
     pub(super) fn count_tensor(&mut self) -> Result<(), PickleError> {
         self.tensors += 1;
         if self.tensors > limits::TENSORS {
@@ -154,7 +154,7 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// The items of a dictionary, or of a record that is one (`defaultdict`).
+    /// The items of a dictionary, or of a record that acts as one (`defaultdict`).
     pub(crate) fn pairs(&self, id: Id) -> Option<&[(Id, Id)]> {
         match self.get(id) {
             Node::Dict(pairs) => Some(pairs),
@@ -166,7 +166,7 @@ impl<'a> Arena<'a> {
     /// The value under a text key of a dictionary.
     pub(crate) fn value(&self, id: Id, key: &str) -> Option<Id> {
         let pairs = self.pairs(id)?;
-        // The last of equal keys is the one that Python keeps.
+        // Python keeps the last of equal keys.
         let found = pairs.iter().rev().find(|(k, _)| self.text(*k) == Some(key));
         found.map(|(_, value)| *value)
     }

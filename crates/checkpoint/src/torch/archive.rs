@@ -15,7 +15,7 @@ const END_64: &[u8] = b"PK\x06\x06";
 const END_64_LOCATOR: &[u8] = b"PK\x06\x07";
 /// The end record with the longest comment.
 const END_REACH: usize = 22 + 0xffff;
-/// Entries of an archive: a storage a tensor and a few more.
+/// Entries of an archive: one storage per tensor and a few more.
 const ENTRIES: u64 = 2 * limits::TENSORS as u64;
 
 pub(super) fn recognises(bytes: &[u8]) -> bool {
@@ -94,7 +94,7 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The bytes of an entry that is stored as it is.
+    /// The bytes of a stored (uncompressed) entry.
     fn stored(&self, path: &Path) -> Result<Range<usize>, CheckpointError> {
         if self.method != 0 || self.claimed != self.data.len() as u64 {
             return Err(CheckpointError::Compressed {
@@ -115,7 +115,7 @@ struct Zip<'a> {
 }
 
 impl<'a> Zip<'a> {
-    /// All files of the archive in the order of the directory, checked to lie apart and inside the file.
+    /// All files of the archive in the order of the directory, checked to be disjoint and inside the file.
     fn entries<'b>(self) -> Result<Vec<Entry<'b>>, CheckpointError>
     where
         'a: 'b,

@@ -5,7 +5,7 @@ use crate::{CheckpointError, limits};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// Top-level keys under which programs save what they were called with.
+/// Top-level keys under which programs save their settings.
 const KEYS: [&str; 7] = [
     "cfg",
     "args",
@@ -16,7 +16,7 @@ const KEYS: [&str; 7] = [
     "task_cfg",
 ];
 
-/// An object with those of [`KEYS`] that the checkpoint has; `None` without any.
+/// An object with those of [`KEYS`] that the checkpoint has; `None` if it has none.
 pub(super) fn config(
     path: &Path,
     arena: &Arena<'_>,
@@ -57,7 +57,7 @@ impl Reader<'_, '_> {
             Node::Int(value) => Value::from(*value),
             Node::Float(value) => Value::from(*value),
             Node::Text(text) => {
-                // Shared texts are copied each time they are met.
+                // Shared texts are copied at every occurrence.
                 self.charge(text.len() / 64)?;
                 Value::from(text.as_ref())
             }
@@ -69,7 +69,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// Accounts for values that are looked at, since a shared one is looked at again and again.
+    /// Counts visited values, because a shared one is visited again and again.
     fn charge(&mut self, values: usize) -> Result<(), CheckpointError> {
         self.values = self.values.saturating_add(values);
         let what = "the number of values in the configuration";
@@ -93,7 +93,7 @@ impl Reader<'_, '_> {
         for (key, value) in pairs {
             let key = match self.value(*key, depth + 1)? {
                 Value::String(key) => key,
-                // No configuration has such keys, and keys inside keys would grow with every level.
+                // No configuration has such keys, and nested keys would grow with every level.
                 Value::Array(_) | Value::Object(_) => continue,
                 scalar => scalar.to_string(),
             };
@@ -102,7 +102,7 @@ impl Reader<'_, '_> {
         Ok(map)
     }
 
-    /// Configuration classes by what they hold, and everything else by its name and all it was given.
+    /// Configuration classes become their contents, everything else its name and all arguments.
     fn record(&mut self, record: &Record, depth: usize) -> Result<Value, CheckpointError> {
         let arena = self.arena;
         let mut class = arena.class(record.class).unwrap_or_default();
@@ -141,7 +141,7 @@ impl Reader<'_, '_> {
         if let ([only], None, true) = (arguments, record.state, bare)
             && !matches!(arena.get(*only), Node::Record(_) | Node::Dict(_))
         {
-            // A member of an enumeration is its value, a device its name.
+            // An enumeration member becomes its value, a device its name.
             return self.value(*only, depth + 1);
         }
         if !record.items.is_empty() {
@@ -149,7 +149,7 @@ impl Reader<'_, '_> {
         }
         let mut map = self.object(&record.pairs, depth)?;
         if let Some(state) = record.state {
-            // Instances with slots have a pair of dictionaries for a state.
+            // Instances with slots have a pair of dictionaries as their state.
             let parts = match arena.get(state) {
                 Node::Tuple(parts) => parts.as_slice(),
                 _ => &[state],
@@ -217,7 +217,7 @@ fn latin1(text: &str) -> Option<Vec<u8>> {
     bytes.collect()
 }
 
-/// Replaces strings that are one whole reference from the root, `${a.b.c}`, to a scalar by that scalar.
+/// Replaces strings that consist of one reference from the root, `${a.b.c}`, to a scalar by that scalar.
 /// Relative references and those inside a longer text stay as written.
 fn interpolate(value: &Value, root: &Value) -> Value {
     match value {

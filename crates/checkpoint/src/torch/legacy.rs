@@ -14,7 +14,7 @@ use std::path::Path;
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const PROTOCOL: i64 = 1001;
 
-/// A pickle of protocol 2 or later; what is inside shows whether it is a checkpoint.
+/// A pickle of protocol 2 or later; its contents show whether it is a checkpoint.
 pub(super) fn recognises(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 0..=5, ..])
 }
@@ -89,7 +89,7 @@ pub(super) fn open<'a>(
     Ok((object, Storages { ranges, big_endian }))
 }
 
-/// Bytes of an element by storage: the file counts elements and leaves their type to the pickle.
+/// Bytes per element by storage: the file counts elements and leaves their type to the pickle.
 fn element_sizes<'p>(
     path: &Path,
     object: &'p Pickle<'_>,

@@ -1,4 +1,4 @@
-//! PyTorch checkpoints: the zip archives of today and the plain pickles from before version 1.6.
+//! PyTorch checkpoints: current zip archives and plain pickles from before version 1.6.
 //!
 //! Both hold a pickle (see [`super::pickle`]) whose tensors are views of storages elsewhere in the file.
 
@@ -16,13 +16,13 @@ use std::path::Path;
 
 const FORMAT: &str = "PyTorch";
 
-/// What a file holds besides bytes of tensors.
+/// The contents of a file besides the bytes of tensors.
 pub(super) struct Contents {
     pub(super) tensors: Vec<(String, Tensor)>,
     pub(super) config: Option<serde_json::Value>,
 }
 
-/// Where the storages of a file are.
+/// The positions of a file's storages.
 struct Storages {
     /// Byte ranges by key.
     ranges: HashMap<String, Range<usize>>,

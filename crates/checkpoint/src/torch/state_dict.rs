@@ -7,8 +7,8 @@ use crate::{CheckpointError, limits};
 use std::collections::HashSet;
 use std::path::Path;
 
-/// Where programs put the state dict, first come, first served: fairseq and WavLM `model`, Lightning
-/// `state_dict`, Whisper and FunASR `model_state_dict`, S3PRL `model_weight`, and the rest as seen.
+/// The keys under which programs put the state dict; the first match is used: fairseq and WavLM `model`, Lightning
+/// `state_dict`, Whisper and FunASR `model_state_dict`, S3PRL `model_weight`, and others found in the wild.
 const WRAPPERS: [&str; 9] = [
     "model",
     "state_dict",
@@ -66,13 +66,13 @@ struct Flat<'p, 'a> {
 }
 
 impl Flat<'_, '_> {
-    /// Collects the tensors of the first wrapper that has any, and otherwise those of `dict` itself.
+    /// Collects the tensors of the first wrapper that has any, otherwise those of `dict` itself.
     fn search(&mut self, dict: Id, level: usize) -> Result<(), CheckpointError> {
         let arena = self.arena;
         let pairs = arena.pairs(dict).unwrap_or_default();
         self.charge(pairs.len())?;
         let is_tensor = |value: Id| matches!(arena.get(value), Node::Tensor(_));
-        // At the top a tensor may be a counter beside the state dict; further in it is a weight.
+        // At the top level a tensor may be a counter beside the state dict; deeper inside it is a weight.
         let is_state = level > 0 && pairs.iter().any(|(_, value)| is_tensor(*value));
         if !is_state && level < WRAPPERS.len() {
             for value in WRAPPERS.iter().filter_map(|key| arena.value(dict, key)) {
@@ -138,14 +138,14 @@ impl Flat<'_, '_> {
         Ok(())
     }
 
-    /// Accounts for values that are looked at, since a shared one is looked at again and again.
+    /// Counts visited values, because a shared one is visited again and again.
     fn charge(&mut self, values: usize) -> Result<(), CheckpointError> {
         self.visits = self.visits.saturating_add(values);
         let what = "the number of values in the state dict";
         self.limit(what, limits::TREE_VALUES, self.visits)
     }
 
-    /// Whether a value is a tensor or may hold one, so that names are made for no others.
+    /// Whether a value is a tensor or may hold one, so that names are built only for those.
     fn holds_values(&self, id: Id) -> bool {
         match self.arena.get(id) {
             Node::Tensor(_) => true,
@@ -177,7 +177,7 @@ fn key_text(arena: &Arena<'_>, key: Id) -> Option<String> {
     }
 }
 
-/// Checks a view against its storage and gives the place of its elements in the file.
+/// Checks a view against its storage and returns the position of its elements in the file.
 fn place(
     path: &Path,
     file: usize,
@@ -232,7 +232,7 @@ fn place(
         needed,
         available,
     };
-    // The storage as announced must be in the file, and then the view in the storage.
+    // The storage must be in the file as declared, and the view in the storage.
     let first = storage.first.saturating_mul(unit);
     let announced = storage.elements.saturating_mul(unit);
     if first.saturating_add(announced) > range.len() as u64 {

@@ -1,4 +1,4 @@
-//! Files byte by byte, for what no program would write.
+//! Builds files byte by byte, for contents that no program would write.
 
 use emobox_checkpoint::{Checkpoint, CheckpointError};
 use std::path::{Path, PathBuf};
@@ -146,7 +146,7 @@ impl Pickle {
         self
     }
 
-    /// A float tensor on a storage with so many elements.
+    /// A float tensor on a storage with this many elements.
     pub(crate) fn tensor(
         self,
         key: &str,

@@ -24,7 +24,7 @@ fn a_folder_is_searched_in_a_stated_order() {
         &Pickle::state("0", 1, 0, &[1], &[1]),
         &[("0", &floats(&[4.0]))],
     );
-    // The training arguments beside the weights are no second candidate.
+    // The training arguments beside the weights are not a second candidate.
     write(folder, "training_args.bin", b"\x80\x02}.");
     write(folder, "checkpoint_best.pt", &pickled);
     assert_eq!(value(), 4.0);

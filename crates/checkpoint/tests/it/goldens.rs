@@ -103,7 +103,7 @@ fn a_missing_tensor_is_named_with_those_that_resemble_it() {
     assert!(message.contains("encoder.proj.weight"), "{message}");
 }
 
-/// PyTorch writes `byteorder`; no machine at hand writes `big`.
+/// PyTorch writes `byteorder`; no machine available here writes `big`.
 #[test]
 fn storages_of_big_endian_machines_are_turned_round() {
     let bytes: Vec<u8> = [1.5f32, -2.0]
@@ -183,7 +183,7 @@ fn the_state_dict_is_found_in_its_wrapping() {
         let checkpoint = open(&archive(&pickle.finish(), &[("0", &floats(&[1.0]))])).unwrap();
         checkpoint.names().map(str::to_owned).collect::<Vec<_>>()
     };
-    // {"state_dict": {"model.w": …}}: a prefix in a name is no wrapper.
+    // {"state_dict": {"model.w": …}}: a prefix in a name is not a wrapper.
     let lightning = tensor(open_dict(start(), "state_dict").text("model.w")).op(b"ss");
     assert_eq!(names(lightning), ["model.w"]);
     // {"best_loss": tensor, "model": {"w": …, "ema": {"w": …}}}.
@@ -227,7 +227,7 @@ fn an_untyped_storage_takes_the_type_of_its_tensor() {
     assert_eq!(open(&file).unwrap().read("w").unwrap(), [1.0, 2.0]);
 }
 
-/// Whisper's weights as they are published, through the same door.
+/// Whisper's weights as published, opened in the same way.
 #[test]
 #[cfg_attr(not(has_shared), ignore = "needs ../shared")]
 fn real_weights_open() {

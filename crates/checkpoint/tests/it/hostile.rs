@@ -29,7 +29,7 @@ fn a_pickle_that_would_run_something_is_refused_by_name() {
     }
 }
 
-/// The same call through each instruction that can make one, and one that would leave a trace.
+/// The same call through each instruction that can make one; if run, it would leave a trace.
 #[test]
 fn every_way_to_call_is_refused_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn every_way_to_call_is_refused_and_leaves_no_trace() {
     }
     let message = refusal(&golden("hostile_os_system.pt")).to_string();
     assert!(message.contains("os.system"), "{message}");
-    // A walk through the attributes of an allowed module.
+    // A path through the attributes of an allowed module.
     let walk = Pickle::new()
         .text("fairseq.utils")
         .text("os.system")
@@ -92,7 +92,7 @@ fn every_way_to_call_is_refused_and_leaves_no_trace() {
         refusal(&archive(&walk, &[])),
         Error::RefusedClass { .. }
     ));
-    // By number, which only a registry of the running Python resolves.
+    // By number, which only a registry of a running Python resolves.
     let numbered = Pickle::new().op(b"\x82\x01").finish();
     assert!(matches!(
         refusal(&archive(&numbered, &[])),
@@ -156,7 +156,7 @@ fn an_archive_of_absurd_counts_and_offsets_is_refused() {
         let needed = field == 10 || field == 16;
         assert_eq!(open(&bad).is_err(), needed, "field {field}");
     }
-    // Every cut of the file is refused, and by no panic.
+    // Every truncation of the file is refused without a panic.
     for length in 0..good.len() {
         assert!(open(&good[..length]).is_err(), "{length} bytes");
     }
@@ -184,7 +184,7 @@ fn a_view_stays_in_its_storage() {
         (4, 0, &[big], &[1]),
         (4, 0, &[2], &[big]),
         (4, 0, &[big, big], &[big, big]),
-        // More elements than the entry of the archive has.
+        // More elements than the archive entry has.
         (5, 0, &[5], &[1]),
         (big, 0, &[big], &[1]),
         (2, 0, &[3], &[1]),
@@ -205,7 +205,7 @@ fn a_view_stays_in_its_storage() {
             Error::Malformed { .. }
         ));
     }
-    // An expanded tensor repeats its storage: within reason, then not.
+    // An expanded tensor repeats its storage: first within the limit, then beyond it.
     assert_eq!(
         open(&file(4, 2, &[3], &[0])).unwrap().read("w").unwrap(),
         [2.0; 3]
@@ -218,7 +218,7 @@ fn a_view_stays_in_its_storage() {
         refusal(&file(4, 0, &[1 << 40, 1 << 40], &[0, 0])),
         Error::Limit { .. }
     ));
-    // No elements, whatever else is claimed.
+    // No elements, whatever else is declared.
     let empty = open(&file(4, big, &[0, big, big], &[1, 1, 1])).unwrap();
     assert_eq!(empty.read("w").unwrap(), [0.0; 0]);
 }
@@ -275,7 +275,7 @@ fn deep_cyclic_and_self_multiplying_pickles_end() {
     assert!(matches!(refusal(&file), Error::Limit { .. }));
 }
 
-/// Work that grows with the square of a pickle is refused as much as memory is.
+/// Work that grows with the square of a pickle is refused, as memory is.
 #[test]
 fn a_long_value_that_is_looked_at_again_and_again_is_refused() {
     let head = || {
@@ -299,7 +299,7 @@ fn a_long_value_that_is_looked_at_again_and_again_is_refused() {
         .op(&state.collect::<Vec<_>>())
         .op(b"](");
     assert!(refused(records.op(&record).op(b"e")));
-    // Keys inside keys, whose quotation marks would double at every level.
+    // Nested keys, whose quotation marks would double at every level.
     let mut nested = head().text("\"").op(b"q\x000");
     for level in 1..25 {
         nested = nested.op(&[b'}', b'h', level - 1, b'N', b's', 0x85, b'q', level, b'0']);
@@ -307,7 +307,7 @@ fn a_long_value_that_is_looked_at_again_and_again_is_refused() {
     let file = nested.op(b"}h\x18Nss").finish();
     let opened = open(&archive(&file, &[("0", &floats(&[1.0]))])).unwrap();
     assert_eq!(opened.config().unwrap()["cfg"], serde_json::json!({}));
-    // The same empty-handed dictionary at every step of a search.
+    // The same empty dictionary at every step of a search.
     let nothing = b"}q\x00("
         .iter()
         .copied()
@@ -435,7 +435,7 @@ fn safetensors_headers_are_not_believed() {
     assert!(matches!(refusal(&absurd), Error::Truncated { .. }));
     absurd[..8].fill(0xff);
     assert!(matches!(refusal(&absurd), Error::UnknownFormat { .. }));
-    // What it says.
+    // Its contents.
     for (header, kind) in [
         (one(record("F32", "[3]", 0, 12)), "truncated"),
         (one(record("F32", "[2]", 0, u64::MAX)), "truncated"),
@@ -473,7 +473,7 @@ fn safetensors_headers_are_not_believed() {
         let message = refusal(&safetensors(&header, &data)).to_string();
         assert!(message.contains(kind), "{header}: {message}");
     }
-    // Every cut.
+    // Every truncation.
     let good = safetensors(&one(record("F32", "[2]", 0, 8)), &data);
     for length in 0..good.len() {
         assert!(open(&good[..length]).is_err(), "{length} bytes");

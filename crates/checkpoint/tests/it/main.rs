@@ -1,4 +1,4 @@
-//! Checkpoints of every format against what PyTorch reads from them, and files made to do harm.
+//! Checkpoints of every format compared with what PyTorch reads from them, and malicious files.
 
 mod builders;
 mod folders;

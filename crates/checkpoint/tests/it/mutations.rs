@@ -1,4 +1,4 @@
-//! Damaged copies of every golden file: whatever is read of them, nothing panics, hangs or grows.
+//! Damaged copies of every golden file: whatever is read from them, nothing panics, hangs or grows.
 
 use crate::builders::{golden, goldens, open};
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Opens and reads all there is.
+/// Opens the file and reads everything.
 fn exhaust(bytes: &[u8]) {
     if let Ok(checkpoint) = open(bytes) {
         for name in checkpoint.names() {

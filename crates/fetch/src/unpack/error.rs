@@ -1,7 +1,7 @@
 use emobox_files::FileError;
 use std::path::PathBuf;
 
-/// An archive that was not unpacked, or not wholly.
+/// An archive that was not unpacked completely.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnpackError {
@@ -17,7 +17,7 @@ pub enum UnpackError {
         /// The file.
         archive: PathBuf,
     },
-    /// The archive's structure or an entry's content is broken, or packed in a way that is not supported.
+    /// The archive's structure or an entry's content is broken, or compressed in an unsupported way.
     #[error("unpack {}: entry {entry:?}: {detail}; fetch the archive again", archive.display())]
     Damaged {
         /// The archive.
@@ -27,7 +27,7 @@ pub enum UnpackError {
         /// What is wrong.
         detail: String,
     },
-    /// An entry would be written outside the folder. No honest archive has one.
+    /// An entry would be written outside the folder. No legitimate archive has one.
     #[error(
         "unpack {}: entry {entry:?} climbs out of the folder that it is unpacked into; the archive is not to be trusted",
         archive.display()
@@ -38,7 +38,7 @@ pub enum UnpackError {
         /// The entry.
         entry: String,
     },
-    /// More comes out than any release of this size holds.
+    /// The content is larger than that of any release of this size.
     #[error(
         "unpack {}: more than {limit} {what} come out of it, which no archive of its size should hold; nothing was kept",
         archive.display()
@@ -51,7 +51,7 @@ pub enum UnpackError {
         /// The limit that was reached.
         limit: u64,
     },
-    /// The caller wanted no more.
+    /// The caller stopped.
     #[error("unpack {}: stopped", archive.display())]
     Stopped {
         /// The archive.

@@ -1,4 +1,4 @@
-//! Archives to folders. Nothing an archive says can write outside the folder, through a link, or without bound.
+//! Unpacks archives into folders. No archive can write outside the folder, through a link, or without limit.
 
 mod error;
 mod tarball;
@@ -13,16 +13,16 @@ use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Archives inside archives (as in MELD's release) are opened this deep.
+/// Maximum nesting depth of archives inside archives (as in MELD's release).
 const NESTING: usize = 2;
 const COPY_BYTES: usize = 1 << 17;
 
-/// How much an archive may become. A bomb of a few kilobytes asks for more.
+/// The maximum size of an unpacked archive. A bomb of a few kilobytes exceeds it.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes in all that are allowed whatever the archive's size.
+    /// Total bytes allowed regardless of the archive's size.
     pub free_bytes: u64,
-    /// Bytes for each byte of the archive, beyond that. Speech compresses by 1 to 3, text by 10.
+    /// Additional bytes per byte of the archive. Speech compresses by 1 to 3, text by 10.
     pub ratio: u64,
     /// Files and folders.
     pub entries: u64,
@@ -38,14 +38,14 @@ impl Default for Limits {
     }
 }
 
-/// What came out of an archive.
+/// The result of unpacking an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Unpacked {
     /// Files written.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Entries that were not written, with the reason: links, devices, names that occur twice.
+    /// Entries that were not written, with the reason: links, devices, duplicate names.
     pub skipped: Vec<Skipped>,
 }
 
@@ -58,8 +58,8 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// Unpacks a zip, tar, tar.gz or tar.xz, told apart by content, into `folder`, which must be empty or absent; archives
-/// inside it are unpacked into folders of their names. `watch` is told the bytes written so far.
+/// Unpacks a zip, tar, tar.gz or tar.xz, recognised by content, into `folder`, which must be empty or absent; archives
+/// inside it are unpacked into folders with their names. `watch` receives the number of bytes written so far.
 ///
 /// On an error the folder holds a part of the content: unpack into a temporary one and rename.
 pub fn unpack(
@@ -139,7 +139,7 @@ fn open(archive: &Path, sink: &mut Sink<'_, '_>) -> Result<(), UnpackError> {
     }
 }
 
-/// The folder that an archive is unpacked into where there are several: `train.tar.gz` becomes `train`, beside it.
+/// The folder that an archive is unpacked into if there are several: `train.tar.gz` becomes `train`, beside it.
 pub fn stem_folder(archive: &Path) -> PathBuf {
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_ascii_lowercase();
@@ -153,7 +153,7 @@ pub fn stem_folder(archive: &Path) -> PathBuf {
     archive.with_file_name(stem)
 }
 
-/// What is left of the limits, shared by an archive and those inside it.
+/// The remaining limits, shared by an archive and those inside it.
 struct Budget<'w> {
     most: u64,
     entries_left: u64,
@@ -161,12 +161,12 @@ struct Budget<'w> {
     watch: &'w mut dyn FnMut(u64) -> Continue,
 }
 
-/// Where the entries of one archive go.
+/// The destination of one archive's entries.
 struct Sink<'a, 'w> {
     archive: &'a Path,
     root: &'a Path,
     budget: &'a mut Budget<'w>,
-    /// Archives that came out of this one.
+    /// Archives found inside this one.
     inner: Vec<PathBuf>,
 }
 
@@ -186,7 +186,7 @@ impl Sink<'_, '_> {
         });
     }
 
-    /// Counts an entry and gives the place that its name stands for.
+    /// Counts an entry and returns the path for its name.
     fn place(&mut self, entry: &str) -> Result<PathBuf, UnpackError> {
         let left = self.budget.entries_left.checked_sub(1);
         self.budget.entries_left = left.ok_or_else(|| UnpackError::TooLarge {
@@ -276,7 +276,7 @@ impl Sink<'_, '_> {
     }
 }
 
-/// Whether a file says that it is an archive. A document that happens to be a zip (a `.docx`) is left alone.
+/// Whether a file name is that of an archive. A document that happens to be a zip (a `.docx`) is left alone.
 pub fn has_archive_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();

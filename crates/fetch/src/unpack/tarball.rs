@@ -2,7 +2,7 @@ use super::{Sink, UnpackError};
 use std::io::Read;
 use tar::{Archive, EntryType};
 
-/// Hands every entry of a tar to `sink`.
+/// Passes every entry of a tar to `sink`.
 pub(super) fn entries(file: impl Read, sink: &mut Sink<'_, '_>) -> Result<(), UnpackError> {
     let mut archive = Archive::new(file);
     let entries = archive.entries().map_err(|e| sink.damaged("", e))?;
@@ -10,7 +10,7 @@ pub(super) fn entries(file: impl Read, sink: &mut Sink<'_, '_>) -> Result<(), Un
         let mut entry = entry.map_err(|e| sink.damaged("", e))?;
         let name = match String::from_utf8(entry.path_bytes().into_owned()) {
             Ok(name) => name,
-            // One letter for each byte: wrong, but the same everywhere, and no two names become one.
+            // One letter for each byte: wrong, but the same everywhere, and distinct names stay distinct.
             Err(e) => e.as_bytes().iter().copied().map(char::from).collect(),
         };
         match entry.header().entry_type() {

@@ -2,8 +2,8 @@ use super::{Sink, UnpackError};
 use std::io::{Read, Seek};
 use zip::ZipArchive;
 
-/// Hands every entry of a zip to `sink`. Names without the UTF-8 mark are read in code page 437, as the format says;
-/// checksums of entries are verified while they are read.
+/// Passes every entry of a zip to `sink`. Names without the UTF-8 mark are read in code page 437, as the format specifies;
+/// checksums of entries are verified while reading.
 pub(super) fn entries(file: impl Read + Seek, sink: &mut Sink<'_, '_>) -> Result<(), UnpackError> {
     let mut archive = ZipArchive::new(file).map_err(|e| sink.damaged("", e))?;
     for index in 0..archive.len() {

@@ -15,7 +15,7 @@ fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Writes names as they are, which the builder of the crate refuses for hostile ones.
+/// Writes names unchanged; the crate's builder refuses hostile ones.
 fn tarred(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, kind, content) in entries {
@@ -72,7 +72,7 @@ impl Place {
         std::fs::read(self.out().join(name)).unwrap()
     }
 
-    /// Everything outside `out` but the archive itself.
+    /// Everything outside `out` except the archive itself.
     fn strays(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for folder in [self.folder.path(), &self.folder.path().join("deep")] {

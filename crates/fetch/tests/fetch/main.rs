@@ -1,4 +1,4 @@
-//! Files from a server on the local machine, and archives made by hand, in every way that goes wrong.
+//! Files from a server on the local machine, and hand-made archives, with every kind of failure.
 
 mod archives;
 mod server;
@@ -124,7 +124,7 @@ fn a_beginning_that_nobody_knows_is_only_continued_under_a_checksum() {
     std::fs::write(&partial, [9; 5000]).unwrap();
     fetch(&wanted(&server), &place).unwrap();
     assert_eq!(server.ranges(), [None]);
-    // A wrong beginning shows itself by the checksum, and the file is fetched once more from nothing.
+    // The checksum reveals a wrong beginning, and the file is fetched once more from the start.
     std::fs::write(&partial, [9; 5000]).unwrap();
     fetch(&published(&server), &place).unwrap();
     assert_eq!(server.ranges(), [None, Some(5000), None]);

@@ -1,4 +1,4 @@
-//! A server on the local machine that answers as it is told.
+//! A server on the local machine with scripted answers.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// What a client asked for.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) path: String,
@@ -15,7 +15,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The first byte that is asked for.
+    /// The first requested byte.
     pub(crate) fn from(&self) -> Option<usize> {
         let range = self.headers.get("range")?.strip_prefix("bytes=")?;
         range.strip_suffix('-')?.parse().ok()
@@ -28,7 +28,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
-    /// Close the connection after so many bytes of the body.
+    /// Close the connection after this many bytes of the body.
     pub(crate) cut: Option<usize>,
 }
 
@@ -100,12 +100,12 @@ impl Server {
         }
     }
 
-    /// The first bytes that were asked for, one a request.
+    /// The first requested bytes, one per request.
     pub(crate) fn ranges(&self) -> Vec<Option<usize>> {
         self.log.lock().unwrap().iter().map(Request::from).collect()
     }
 
-    /// What was asked for, one a request.
+    /// The requests, one per entry.
     pub(crate) fn paths(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
         log.iter().map(|request| request.path.clone()).collect()
@@ -137,7 +137,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     Some(Request { path, headers })
 }
 
-/// Writes the answer; a client that hangs up early is its own business.
+/// Writes the answer; it does not matter if a client hangs up early.
 fn respond(mut stream: TcpStream, answer: &Answer) {
     let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", answer.status);
     head += &format!("content-length: {}\r\n", answer.body.len());

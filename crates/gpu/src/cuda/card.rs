@@ -1,4 +1,4 @@
-//! A card that is open: context, machine code of the kernels, cuBLASLt. Once in a process, however many lines of work there are.
+//! An open card: context, machine code of the kernels, cuBLASLt. Opened once per process, for any number of streams of work.
 
 use super::driver::{Opened, open_cublaslt};
 use super::products::Products;
@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// The oldest cards whose instructions the kernels use: Ampere.
 const OLDEST: (i32, i32) = (8, 0);
 
-/// The cards that are open in this process, by index. One is closed with its last line of work, so that a process which goes on to
-/// something else gives its memory back.
+/// The open cards of this process, by index. A card is closed with its last stream of work, so that a process that goes on to
+/// something else frees its memory.
 static OPEN: Mutex<BTreeMap<usize, Weak<OpenCard>>> = Mutex::new(BTreeMap::new());
 
-/// What all lines of work on a card share.
+/// What all streams of work on a card share.
 pub(crate) struct OpenCard {
     pub(super) driver: Opened,
     pub(super) description: String,
@@ -37,12 +37,12 @@ unsafe impl Send for OpenCard {}
 unsafe impl Sync for OpenCard {}
 
 impl OpenCard {
-    /// The card of this index, opened now or before.
+    /// The card of this index, newly or already open.
     ///
     /// # Errors
-    /// [`GpuError::Unavailable`] with what is missing and where it was looked for.
+    /// [`GpuError::Unavailable`] with what is missing and where it was searched for.
     pub(super) fn shared(index: usize) -> Result<Arc<Self>, GpuError> {
-        // Held while one opens it, so that no other does too.
+        // Held while one thread opens the card, so that no other does.
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(card) = open.get(&index).and_then(Weak::upgrade) {
             return Ok(card);
@@ -92,7 +92,7 @@ impl OpenCard {
         Ok(card)
     }
 
-    /// What is there when one step fails is given back by `drop`.
+    /// If a step fails, `drop` frees what was created before.
     fn prepare(&mut self, lt: Lt) -> Result<(), GpuError> {
         let f = &self.driver.functions;
         let check = |call: &str, status| self.driver.check(call, status);
@@ -107,7 +107,7 @@ impl OpenCard {
                 "cuDeviceGetDefaultMemPool",
                 (f.cuDeviceGetDefaultMemPool)(&raw mut self.pool, self.device),
             )?;
-            // What is freed stays with the program for its next allocation.
+            // Freed memory stays with the program for its next allocation.
             let mut all = u64::MAX;
             let threshold = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
             check(
@@ -120,7 +120,7 @@ impl OpenCard {
         Ok(())
     }
 
-    /// Has the driver make machine code of the kernels, and finds each by its name.
+    /// Lets the driver compile the kernels to machine code, and looks up each by its name.
     fn load(&mut self) -> Result<(), GpuError> {
         let text = ptx::text();
         let names: Vec<String> = ptx::entries(&text).into_iter().map(str::to_owned).collect();

@@ -7,11 +7,11 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Through which results come back, in page-locked memory.
+/// The buffer for results, in page-locked memory.
 const STAGE: usize = 32 << 20;
 /// CUDA_ERROR_OUT_OF_MEMORY
 const OUT_OF_MEMORY: Status = 2;
-/// What cuBLASLt may use for itself.
+/// The workspace of cuBLASLt.
 const WORKSPACE: usize = 32 << 20;
 
 /// The driver, initialised.
@@ -20,7 +20,7 @@ pub(crate) struct Opened {
     pub(crate) place: String,
 }
 
-/// A card as the driver tells of it.
+/// A card as described by the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Card {
     pub(crate) name: String,
@@ -45,7 +45,7 @@ impl Opened {
             ))
         })?;
         let opened = Self { functions, place };
-        // SAFETY: the first call, as the driver wants it.
+        // SAFETY: the first call, as the driver requires.
         let status = unsafe { (opened.functions.cuInit)(0) };
         opened.check("cuInit", status).map_err(|error| {
             GpuError::Unavailable(format!(
@@ -76,7 +76,7 @@ impl Opened {
         })
     }
 
-    /// As `13.0`: the newest CUDA that the driver serves.
+    /// As `13.0`: the newest CUDA version that the driver supports.
     pub(crate) fn version(&self) -> Result<String, GpuError> {
         let mut version: c_int = 0;
         // SAFETY: an int to write to.
@@ -158,7 +158,7 @@ pub(crate) fn open_cublaslt() -> Result<(Lt, String), GpuError> {
     Ok((functions, place))
 }
 
-/// A line of work on a card: what is given to it is done in that order.
+/// A stream of work on a card: its operations run in order.
 pub(crate) struct Cuda {
     pub(super) card: Arc<OpenCard>,
     pub(super) stream: CUstream,
@@ -173,10 +173,10 @@ unsafe impl Send for Cuda {}
 unsafe impl Sync for Cuda {}
 
 impl Cuda {
-    /// A line of work on the card of this index, which is open once in the process for all lines of work.
+    /// A stream of work on the card of this index, which is opened once per process for all streams of work.
     ///
     /// # Errors
-    /// [`GpuError::Unavailable`] with what is missing and where it was looked for.
+    /// [`GpuError::Unavailable`] with what is missing and where it was searched for.
     pub(crate) fn open(index: usize) -> Result<Self, GpuError> {
         Self::on(OpenCard::shared(index)?)
     }
@@ -192,7 +192,7 @@ impl Cuda {
         Ok(cuda)
     }
 
-    /// What a line of work has of its own; what is there when one step fails is given back by `drop`.
+    /// The resources of a single stream of work; if a step fails, `drop` frees what was created before.
     fn prepare(&mut self) -> Result<(), GpuError> {
         self.bind()?;
         let f = &self.card.driver.functions;
@@ -255,7 +255,7 @@ impl Backend for Cuda {
         self.card.description.clone()
     }
 
-    /// What the pool holds and nobody uses is free too.
+    /// Memory that the pool holds unused counts as free too.
     fn memory(&self) -> Result<Memory, GpuError> {
         self.bind()?;
         let (mut free, mut total) = (0, 0);

@@ -1,4 +1,4 @@
-//! Launches that are remembered as a CUDA graph and done again by one call.
+//! Launches that are recorded as a CUDA graph and run again by one call.
 
 use super::driver::Cuda;
 use crate::GpuError;
@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 impl Cuda {
     pub(super) fn begin_graph(&self) -> Result<(), GpuError> {
         self.bind()?;
-        // Of this thread alone: others work on streams of their own meanwhile.
+        // For this thread only: others work on their own streams meanwhile.
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         // SAFETY: the stream lives as long as `self`.
         self.card.driver.check("cuStreamBeginCapture", unsafe {
@@ -16,7 +16,7 @@ impl Cuda {
         })
     }
 
-    /// The graph's address stands for it.
+    /// The graph's address identifies it.
     pub(super) fn end_graph(&self) -> Result<u64, GpuError> {
         self.bind()?;
         let f = &self.card.driver.functions;

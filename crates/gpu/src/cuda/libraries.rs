@@ -1,19 +1,19 @@
-//! Where the driver and cuBLASLt are looked for. PyTorch's pip packages bring the library; the driver comes with the card.
+//! Searches for the driver and cuBLASLt. PyTorch's pip packages contain the library; the driver comes with the card.
 
 use libloading::Library;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Folders of libraries, one after another as in `PATH`; looked into before anything else.
+/// Folders of libraries, separated as in `PATH`; searched before anything else.
 pub(crate) const FOLDERS: &str = "EMOBOX_CUDA_LIBS";
 
-/// A library that was opened, and where it was.
+/// An opened library and its location.
 pub(crate) struct Found {
     pub(crate) library: Library,
     pub(crate) place: String,
 }
 
-/// What was tried, in order, with what the loader said.
+/// What was tried, in order, with the loader's messages.
 #[derive(Debug, Default)]
 pub(crate) struct Tried(Vec<String>);
 
@@ -42,12 +42,12 @@ impl Tried {
     }
 }
 
-/// What the loader said; the error itself only says that it said something.
+/// The loader's message; the error itself only says that there was one.
 fn said(error: &libloading::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// The loader's words without the path they begin with.
+/// The loader's message without the path at its start.
 fn short(error: &str, path: &Path) -> String {
     let path = format!("{}: ", path.display());
     match error.strip_prefix(&path).unwrap_or(error) {
@@ -68,7 +68,7 @@ pub(crate) fn driver() -> Result<Found, Tried> {
         places.extend(names.iter().map(|name| folder.join(name)));
     }
     places.extend(names.iter().map(PathBuf::from));
-    // Where Windows' subsystem for Linux keeps it, off the loader's path.
+    // The location in the Windows Subsystem for Linux, which is not on the loader's path.
     places.extend(
         names
             .iter()
@@ -156,7 +156,7 @@ fn of_environment(root: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Where pip's packages of NVIDIA put libraries, as PyTorch looks for them; those that are there.
+/// The folders where NVIDIA's pip packages put libraries, searched as PyTorch does; only existing ones.
 fn of_packages(packages: &Path) -> Vec<PathBuf> {
     ["nvidia/cu13/lib", "nvidia/cublas/lib", "cublas/lib"]
         .map(|below| packages.join(below))
@@ -165,7 +165,7 @@ fn of_packages(packages: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The folders where the `python3` on the path looks for modules.
+/// The module folders of the `python3` on the path.
 fn python_path() -> Vec<PathBuf> {
     let python = if cfg!(windows) { "python" } else { "python3" };
     let run = Command::new(python)

@@ -1,4 +1,4 @@
-//! NVIDIA's driver and cuBLASLt, opened when a device is asked for.
+//! NVIDIA's driver and cuBLASLt, opened when a device is requested.
 
 mod card;
 mod driver;

@@ -1,4 +1,4 @@
-//! Products by cuBLASLt. It counts columns first: our `y = x Wᵀ` is its `D = Wᵀ x` with the same memory.
+//! Products by cuBLASLt. It is column-major: our `y = x Wᵀ` is its `D = Wᵀ x` with the same memory.
 
 use super::tables::{Lt, Status};
 use crate::{GpuError, Numbers, Product};
@@ -17,11 +17,11 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Products {
     lt: Lt,
     handle: cublasLtHandle_t,
-    /// The algorithm for each shape seen; asking takes longer than a small product.
+    /// The algorithm for each shape seen; querying takes longer than a small product.
     known: Mutex<HashMap<Product, cublasLtMatmulAlgo_t>>,
 }
 
-/// More shapes than a corpus of batches has; then the list is begun anew.
+/// More shapes than the batches of a corpus have; beyond this the list is restarted.
 const MOST_KNOWN: usize = 4096;
 
 fn check(call: &str, status: Status) -> Result<(), GpuError> {
@@ -50,7 +50,7 @@ fn kind(numbers: Numbers) -> cudaDataType {
     }
 }
 
-/// The largest power of two up to 256 that divides every address and step.
+/// The largest power of two up to 256 that divides every address and stride.
 fn alignment(address: u64, steps: [usize; 2], numbers: Numbers) -> u32 {
     let bytes = steps.map(|step| (step * numbers.bytes()) as u64);
     let all = address | bytes[0] | bytes[1] | 256;
@@ -141,7 +141,7 @@ impl Products {
         check("cublasLtMatmul", status)
     }
 
-    /// `[columns, rows]` in cuBLASLt's order: the first runs fastest.
+    /// `[columns, rows]` in cuBLASLt's order: the first index varies fastest.
     fn layout(
         &self,
         numbers: Numbers,
@@ -243,7 +243,7 @@ impl Products {
                 results,
             ),
         ];
-        // The same shape at addresses aligned alike has the same answer.
+        // The same shape with addresses of the same alignment has the same answer.
         let key = Product {
             weight: alignments[0].into(),
             x: alignments[1].into(),

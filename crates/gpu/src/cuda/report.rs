@@ -1,13 +1,13 @@
 use super::driver::{Opened, open_cublaslt};
 
-/// What this machine has for `--device cuda`, a line each; what is missing says where it was looked for.
+/// What this machine has for `--device cuda`, one line each; for missing parts, where they were searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The driver and the newest CUDA it serves.
+    /// The driver and the newest CUDA version that it supports.
     pub driver: Result<String, String>,
     /// Each card: name, memory, compute capability.
     pub cards: Vec<String>,
-    /// cuBLASLt, its version and where it lies.
+    /// cuBLASLt, its version and location.
     pub cublaslt: Result<String, String>,
 }
 
@@ -18,7 +18,7 @@ impl Report {
     }
 }
 
-/// Looks for driver, cards and libraries; uses nothing of a card.
+/// Searches for driver, cards and libraries without using a card.
 pub fn inspect() -> Report {
     let (driver, cards) = match Opened::new() {
         Err(error) => (Err(error.to_string()), Vec::new()),
@@ -55,7 +55,7 @@ pub fn inspect() -> Report {
     }
 }
 
-/// As `13.1.0`: until version 12 a major is ten thousand, since then too, and a minor a hundred.
+/// As `13.1.0`: a major version is ten thousand, a minor one a hundred.
 pub(super) fn cublaslt_version(version: usize) -> String {
     format!(
         "{}.{}.{}",

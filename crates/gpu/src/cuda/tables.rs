@@ -6,7 +6,7 @@ use cudarc::driver::sys as cu;
 use libloading::Library;
 use std::ffi::{c_char, c_int, c_uint, c_ulonglong, c_void};
 
-/// What a function returns: zero is success. A plain number, since a newer library may return what the bindings do not know.
+/// The return value of a function: zero is success. A plain number, because a newer library may return values that the bindings do not know.
 pub(crate) type Status = u32;
 
 macro_rules! functions {
@@ -19,7 +19,7 @@ macro_rules! functions {
         }
 
         impl $table {
-            /// Every function of `library`, or the name of the first that it lacks.
+            /// Every function of `library`, or the name of the first missing one.
             #[expect(non_snake_case, reason = "as above")]
             pub(crate) fn of(library: Library) -> Result<Self, &'static str> {
                 $(
@@ -80,7 +80,7 @@ functions! {
 }
 
 functions! {
-    /// NVIDIA's products of matrices.
+    /// NVIDIA's matrix products.
     Lt {
         cublasLtGetVersion() -> usize;
         cublasLtCreate(*mut lt::cublasLtHandle_t) -> Status;

@@ -6,11 +6,11 @@ use super::{ATTENTION, Sweep};
 use crate::GpuError;
 use crate::gpu::blocks;
 
-/// Units of the hidden layer whose scores' weights a block computes the gradient of.
+/// Number of hidden units per block when it computes the gradient of the scores' weights.
 const UNITS: usize = 64;
 
 impl Sweep {
-    /// The kept hidden layer to weights of its frames, and to what they make of it.
+    /// Computes frame weights from the stored hidden layer, and the pooled result.
     pub(super) fn attend(&self, work: &Work) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
@@ -48,7 +48,8 @@ impl Sweep {
         self.launch("probe_attentive", grid, &arguments)
     }
 
-    /// Slopes by what was pooled to those by the hidden layer, which take its place, and the gradients of the pooling's own parameters.
+    /// Turns gradients with respect to the pooled result into gradients with respect to the hidden layer, in its place, and computes those
+    /// of the pooling's own parameters.
     pub(super) fn attend_back(&self, work: &Work) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));

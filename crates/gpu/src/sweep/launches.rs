@@ -7,16 +7,16 @@ use crate::gpu::{THREADS, blocks};
 use crate::{Argument, Array, Frames, Gpu, GpuError};
 use Argument::{Address, Int};
 
-/// Frames that kernels take at a time, counted from an utterance's first.
+/// Frames that kernels process at a time, counted from the first of an utterance.
 pub(super) const CHUNK: usize = 64;
 /// Units of a hidden layer that a block computes.
 const TILE: usize = 128;
 /// Columns of a gradient that a block computes.
 const COLUMNS: usize = 64;
-/// Parameters whose squares a block adds up, and which it updates.
+/// Parameters whose squares a block sums up, and which it updates.
 const PART: usize = 4096;
 
-/// Where a point's numbers lie among those of all.
+/// The positions of a point's numbers among those of all points.
 pub(super) struct Point {
     pub(super) first_parameter: usize,
     pub(super) parameters: usize,
@@ -58,7 +58,7 @@ pub(super) struct Tables {
     pub(super) columns: usize,
     pub(super) classes: usize,
     pub(super) pooling: Pooling,
-    /// Hidden units of all points, and what pooling makes of them.
+    /// Hidden units of all points, and the numbers that pooling makes of them.
     pub(super) units: usize,
     pub(super) width: usize,
     pub(super) parts: usize,
@@ -162,7 +162,7 @@ pub(super) fn int(number: usize) -> Argument {
 }
 
 impl Sweep {
-    /// Parameters to where a forward pass reads them.
+    /// Copies parameters to where a forward pass reads them.
     pub(super) fn lay_out(&self) -> Result<(), GpuError> {
         let t = &self.tables;
         let arguments = [
@@ -189,7 +189,7 @@ impl Sweep {
         unsafe { self.gpu.run(kernel, grid, THREADS, arguments) }
     }
 
-    /// Frames to logits.
+    /// From frames to logits.
     pub(super) fn launch_forward(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
@@ -277,7 +277,7 @@ impl Sweep {
         self.launch("probe_logits", grid, &arguments)
     }
 
-    /// A whole step on the batch that the counter names, which is set to the next.
+    /// A whole step on the batch that the counter names; then the counter moves to the next.
     pub(super) fn launch_step(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
         self.launch_forward(frames, work)?;
         let (t, lists, room) = (&self.tables, work.lists(), work.room());

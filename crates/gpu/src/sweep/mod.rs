@@ -1,4 +1,4 @@
-//! Probes that are trained in device memory: all points of a sweep at once, over batches of any utterances.
+//! Probes trained in device memory: all points of a sweep at once, over batches of any utterances.
 
 mod attentive;
 mod launches;
@@ -9,7 +9,7 @@ use crate::{Array, Frames, Gpu, GpuError, Numbers};
 use launches::Tables;
 use work::{Recorded, Work};
 
-/// What a probe makes of an utterance's frames before its last linear layer.
+/// How a probe pools an utterance's frames before its last linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
     /// The mean of the features themselves: there is no hidden layer.
@@ -18,23 +18,23 @@ pub enum Pooling {
     Mean,
     /// Mean and standard deviation of a rectified hidden layer.
     Statistics,
-    /// The same with weights of the frames that are learnt: softmax of `v · tanh(W z + b)`, of [`ATTENTION`] numbers a frame.
+    /// The same with learnt weights of the frames: softmax of `v · tanh(W z + b)`, of [`ATTENTION`] numbers per frame.
     Attentive,
 }
 
-/// Numbers that the score of a frame is made of, see [`Pooling::Attentive`].
+/// Numbers from which the score of a frame is computed, see [`Pooling::Attentive`].
 pub const ATTENTION: usize = 64;
 
 /// The points of a sweep.
 #[derive(Debug, Clone)]
 pub struct SweepShape {
-    /// Features a frame.
+    /// Features per frame.
     pub dim: usize,
     /// Classes.
     pub classes: usize,
-    /// Units of the hidden layer of every point; of no meaning for [`Pooling::Features`].
+    /// Units of the hidden layer of every point; meaningless for [`Pooling::Features`].
     pub hidden: Vec<usize>,
-    /// What is done to frames.
+    /// How frames are pooled.
     pub pooling: Pooling,
     /// Adam's beta 1, beta 2 and epsilon.
     pub adam: [f64; 3],
@@ -47,20 +47,20 @@ pub struct SweepShape {
 pub struct Utterance {
     /// Its first row in the frames.
     pub first_row: usize,
-    /// How many it has, at least one.
+    /// Number of rows, at least one.
     pub frames: usize,
     /// Its class.
     pub label: usize,
 }
 
 impl Utterance {
-    /// Chunks of frames that it takes; a batch has at most [`MOST_CHUNKS`].
+    /// Number of frame chunks; a batch has at most [`MOST_CHUNKS`].
     pub fn chunks(&self) -> usize {
         self.frames.div_ceil(launches::CHUNK)
     }
 }
 
-/// A batch has no more chunks, as a grid has no more blocks.
+/// The maximum number of chunks in a batch, because of the limit on a grid's blocks.
 pub const MOST_CHUNKS: usize = crate::gpu::MOST;
 
 /// The parameters of a point, flat: hidden weights `[unit, dim]` and biases where there is a hidden layer, `W`, `b` and `v` of
@@ -73,15 +73,15 @@ pub struct PointState {
     pub first: Vec<f32>,
     /// Running mean of its square.
     pub second: Vec<f32>,
-    /// Updates made.
+    /// Number of updates.
     pub steps: u64,
 }
 
-/// A sweep in device memory. Points do not see each other: each has the bits that it would have alone.
+/// A sweep in device memory. Points are independent: each has the same bits as it would have alone.
 pub struct Sweep {
     gpu: Gpu,
     tables: Tables,
-    /// Of all points, one after the other.
+    /// Of all points, in order.
     values: Array,
     first: Array,
     second: Array,
@@ -94,21 +94,21 @@ pub struct Sweep {
     squares: Table,
     /// Learning rates, then Adam's constants and the clip norm.
     settings: Table,
-    /// A weight and an offset a class.
+    /// A weight and an offset per class.
     weights: Table,
     offsets: Table,
     class_weights: Vec<f64>,
-    /// Updates made and left out, a point.
+    /// Updates made and skipped, per point.
     done: Table,
     left_out: Table,
-    /// Loss × weight of the epoch so far, a point.
+    /// Loss × weight of the epoch so far, per point.
     epoch: Table,
     training: Work,
     scoring: Work,
 }
 
 impl Sweep {
-    /// Room for the points; [`Sweep::load`] gives them their parameters.
+    /// Allocates memory for the points; [`Sweep::load`] sets their parameters.
     ///
     /// # Errors
     /// [`GpuError`].
@@ -123,7 +123,7 @@ impl Sweep {
         let laid_out = tables.units.max(1) * tables.columns;
         let narrow = || -> Result<Array, GpuError> {
             let array = gpu.room(Numbers::F16, laid_out)?;
-            // What lies beyond the features of a row stays zero.
+            // Columns beyond the features of a row stay zero.
             array.clear()?;
             Ok(array)
         };
@@ -166,13 +166,13 @@ impl Sweep {
         (point.first_parameter, point.parameters)
     }
 
-    /// Gives a point its parameters.
+    /// Sets the parameters of a point.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If they are not as many as the point has.
+    /// If their number is not that of the point.
     pub fn load(&mut self, point: usize, state: &PointState) -> Result<(), GpuError> {
         let (first, count) = self.range(point);
         let arrays = [&self.values, &self.first, &self.second];
@@ -188,16 +188,16 @@ impl Sweep {
         self.lay_out()
     }
 
-    /// The parameters of a point alone.
+    /// The parameters of a point only.
     ///
     /// # Errors
-    /// [`GpuError`], also for what went wrong in operations before.
+    /// [`GpuError`], also for errors in earlier operations.
     pub fn values(&self, point: usize) -> Result<Vec<f32>, GpuError> {
         let (first, count) = self.range(point);
         self.values.read(first, count)
     }
 
-    /// Everything that a point needs to go on.
+    /// Everything that a point needs to resume.
     ///
     /// # Errors
     /// As [`Sweep::values`].
@@ -223,7 +223,7 @@ impl Sweep {
         self.gradient.read(first, count)
     }
 
-    /// Updates left out since the sweep was made, because a point's gradient was not finite.
+    /// Updates skipped since the sweep was made, because a point's gradient was not finite.
     ///
     /// # Errors
     /// As [`Sweep::values`].
@@ -232,14 +232,14 @@ impl Sweep {
         Ok(counts.iter().map(|&n| u64::from(n.cast_unsigned())).sum())
     }
 
-    /// What the coming steps have in common: the learning rate of each point, and what classes weigh in the loss and have added to their
+    /// Settings of the coming steps: the learning rate of each point, and the classes' weights in the loss and offsets of their
     /// logits. Sets the epoch's losses to zero.
     ///
     /// # Errors
     /// [`GpuError`].
     ///
     /// # Panics
-    /// If they are not as many as the points or classes.
+    /// If their numbers are not those of the points or classes.
     pub fn begin_epoch(
         &mut self,
         rates: &[f64],
@@ -267,13 +267,13 @@ impl Sweep {
         self.epoch.read(0, self.tables.points.len())
     }
 
-    /// A step on each batch, in order. `keep_going` is asked after each with its place; `false` is passed on at once.
+    /// Makes a step on each batch, in order. `keep_going` is called after each with its index; `false` is returned at once.
     ///
     /// # Errors
-    /// [`GpuError`]; what goes wrong on a card may come up at a later call.
+    /// [`GpuError`]; an error on a card may be reported by a later call.
     ///
     /// # Panics
-    /// If an utterance lies outside `frames` or has a label beyond the classes, or a batch has none or more than [`MOST_CHUNKS`].
+    /// If an utterance is outside `frames` or has a label beyond the classes, or a batch is empty or has more than [`MOST_CHUNKS`].
     pub fn train(
         &mut self,
         frames: &Frames,
@@ -305,10 +305,10 @@ impl Sweep {
         Ok(went_on)
     }
 
-    /// What every point says of some utterances, `[utterance, point, class]`.
+    /// The logits of every point for some utterances, `[utterance, point, class]`.
     ///
     /// # Errors
-    /// [`GpuError`], also for what went wrong in operations before.
+    /// [`GpuError`], also for errors in earlier operations.
     ///
     /// # Panics
     /// As [`Sweep::train`].

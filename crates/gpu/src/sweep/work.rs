@@ -6,24 +6,24 @@ use crate::array::Table;
 use crate::{Array, Backend, Frames, Gpu, GpuError, Numbers};
 use std::sync::Arc;
 
-/// Tables of batches, and room for what a step leaves for the kernels after it. Grows as batches do.
+/// Tables of batches, and buffers between the kernels of a step. They grow with the batches.
 #[derive(Default)]
 pub(super) struct Work {
     lists: Option<Lists>,
     room: Option<Room>,
-    /// The launches of a step, for the addresses and sizes of now.
+    /// The recorded launches of a step, for the current addresses and sizes.
     recorded: Option<Recorded>,
 }
 
-/// Where the batches lie, see `kernels/probe.h`.
+/// The positions of the batches, see `kernels/probe.h`.
 pub(super) struct Lists {
     pub(super) steps: Table,
     pub(super) chunks: Table,
     pub(super) utterances: Table,
     pub(super) totals: Table,
-    /// Which step it is.
+    /// The index of the step.
     pub(super) counter: Table,
-    /// How many of each there is room for.
+    /// The capacities.
     sizes: [usize; 3],
 }
 
@@ -31,12 +31,12 @@ pub(super) struct Room {
     /// Chunks and utterances of the largest batch.
     pub(super) chunks: usize,
     pub(super) utterances: usize,
-    /// Of a hidden layer that is averaged: `[chunk, unit]`.
+    /// For an averaged hidden layer: `[chunk, unit]`.
     pub(super) sums: Array,
     pub(super) gates: Table,
-    /// A hidden layer that is kept: `[chunk × CHUNK, unit]`.
+    /// A stored hidden layer: `[chunk × CHUNK, unit]`.
     pub(super) kept: Array,
-    /// What the scores of its frames are made of, `[chunk × CHUNK, point, ATTENTION]`; weights of the frames and their slopes,
+    /// The numbers behind the scores of its frames, `[chunk × CHUNK, point, ATTENTION]`; weights of the frames and their gradients,
     /// `[chunk × CHUNK, point]`; shares of the gradient, `[utterance, point, 2 ATTENTION]`.
     pub(super) scored: Array,
     pub(super) alpha: Array,
@@ -56,7 +56,7 @@ pub(super) struct Room {
     pub(super) losses: Table,
 }
 
-/// Room is made for so many more than are needed at first, in percent: batches of the next epoch may be longer.
+/// Extra capacity in percent beyond the first need: batches of the next epoch may be longer.
 const SLACK: usize = 15;
 
 fn with_slack(count: usize) -> usize {
@@ -148,7 +148,7 @@ impl Work {
         self.room().logits.read(0, count)
     }
 
-    /// The launches of a step on these frames, where they were recorded and nothing has moved since.
+    /// The launches of a step on these frames, if they were recorded and no address has changed since.
     pub(super) fn recorded(&mut self, frames: &Frames) -> Option<Recorded> {
         let recorded = self.recorded.take();
         recorded.filter(|recorded| recorded.frames == frames.array.address())
@@ -212,7 +212,7 @@ impl Room {
     }
 }
 
-/// Launches that a backend remembers.
+/// Launches recorded by a backend.
 pub(super) struct Recorded {
     backend: Arc<dyn Backend>,
     number: u64,
@@ -221,7 +221,7 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    /// What `launch` launches, to be done later.
+    /// Records what `launch` launches, to be run later.
     pub(super) fn of(
         gpu: &Gpu,
         frames: &Frames,
@@ -230,7 +230,7 @@ impl Recorded {
         let backend = gpu.backend();
         backend.record()?;
         let launched = launch();
-        // In any case: else what comes after would be remembered too.
+        // In any case: otherwise later launches would be recorded too.
         let number = backend.recorded()?;
         let recorded = Self {
             backend: Arc::clone(backend),
@@ -240,7 +240,7 @@ impl Recorded {
         launched.map(|()| recorded)
     }
 
-    /// Does them. All arrays that they name belong to the sweep, its work and the frames that are passed in.
+    /// Runs them. All arrays that they name belong to the sweep, its work and the frames that are passed in.
     pub(super) fn replay(&self) -> Result<(), GpuError> {
         // SAFETY: the number is the backend's; a recording is dropped before anything that it names: see `Work::fill`.
         unsafe { self.backend.replay(self.number) }

@@ -1,7 +1,7 @@
 use crate::made::{ALL, gpu, normal, operand, read, scaled, tolerance, worst};
 use emobox_gpu::{Attention, AttentionBias, Gpu, Numbers, Spans};
 
-/// Which bias is tried.
+/// The bias under test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     None,
@@ -11,7 +11,7 @@ pub(crate) enum Kind {
 
 pub(crate) const KINDS: [Kind; 3] = [Kind::None, Kind::Relative, Kind::Alibi];
 
-/// The largest error over utterances of `lengths` frames, of which the first `asked` ask.
+/// The largest error over utterances of `lengths` frames, of which the first `asked` are queries.
 pub(crate) fn error(
     gpu: &Gpu,
     kind: Kind,
@@ -21,7 +21,7 @@ pub(crate) fn error(
     asked: usize,
 ) -> f64 {
     let dim = heads * head_dim;
-    // Gaps between utterances, so that a row too far is seen.
+    // Gaps between utterances, so that reading a row too many is detected.
     let mut first = 1;
     let spans: Vec<(usize, usize)> = lengths
         .iter()
@@ -37,7 +37,7 @@ pub(crate) fn error(
         &scaled(normal(1, queries.end().next_multiple_of(8) * dim), 1.5),
     );
     let mut kv = normal(2, first * 2 * dim);
-    // What lies between utterances would change every result.
+    // The numbers between utterances would change every result.
     for row in 0..first {
         if !spans
             .iter()
@@ -130,7 +130,7 @@ pub(crate) fn error(
     largest
 }
 
-/// 1e-2 of the largest value in bf16; utterances of a row to several blocks, and lengths beside a block's end.
+/// 1e-2 of the largest value in bf16; utterances from one row to several blocks, and lengths near the end of a block.
 #[test]
 fn attention_of_every_bias_and_width_is_within_its_tolerance() {
     for numbers in ALL {

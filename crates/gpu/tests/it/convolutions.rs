@@ -38,7 +38,7 @@ fn by_hand(x: &[f64], shape: Shape, weight: &[f64], bias: Option<&[f32]>) -> Vec
     y
 }
 
-/// The largest error over utterances, which may lie anywhere.
+/// The largest error over utterances at any positions.
 pub(crate) fn error(
     gpu: &Gpu,
     shape: Shape,
@@ -91,7 +91,7 @@ pub(crate) fn error(
             } else {
                 y
             };
-            // The product is rounded before the bias comes to it.
+            // The product is rounded before the bias is added.
             let scale = product.abs().max(expected.abs()).max(1.0);
             let error = (f64::from(found) - expected).abs() / scale;
             largest = if error.is_nan() {
@@ -122,7 +122,7 @@ pub(crate) fn shape(
     }
 }
 
-/// Front ends' (as they lie and anywhere), Whisper's two, wav2vec 2.0's positional one, data2vec's narrow ones.
+/// Those of front ends (in place and at any position), Whisper's two, wav2vec 2.0's positional one, data2vec's narrow ones.
 #[test]
 fn convolutions_are_within_their_tolerance() {
     for numbers in ALL {
@@ -162,7 +162,7 @@ fn convolutions_are_within_their_tolerance() {
     }
 }
 
-/// Two convolutions on end without anything between: the second reads what the first left after the last utterance.
+/// Two convolutions in direct succession: the second reads what the first left after the last utterance.
 #[test]
 fn a_stack_of_convolutions_keeps_its_gaps() {
     let gpu = gpu(Numbers::F32);
@@ -305,7 +305,7 @@ fn the_first_convolution_with_its_window_statistics_is_within_its_tolerance() {
     }
 }
 
-/// What an utterance yields does not depend on its neighbours, bit for bit.
+/// The result for an utterance does not depend on its neighbours, bit for bit.
 #[test]
 fn a_convolution_of_an_utterance_does_not_depend_on_its_neighbours() {
     let gpu = gpu(Numbers::Bf16);

@@ -1,4 +1,4 @@
-//! Faults that a kernel could have, planted in its source: the tests of this folder must see each.
+//! Faults planted in the source of kernels: the tests in this folder must detect each.
 
 use crate::attention::{Kind, error};
 use crate::convolutions;
@@ -7,7 +7,7 @@ use crate::probe::Case;
 use emobox_gpu::{Activation, Gpu, Host, Numbers, Pooling};
 use std::sync::Arc;
 
-/// What a fault does to the error that the tests bound.
+/// The effect of a fault on the error that the tests bound.
 type Seen = fn(&Gpu) -> f64;
 
 const FAULTS: [(&str, &str, &str, Seen); 7] = [
@@ -58,7 +58,7 @@ const FAULTS: [(&str, &str, &str, Seen); 7] = [
     ),
 ];
 
-/// The same in the kernels of probes, with the head that shows it.
+/// The same in the kernels of probes, with the head that reveals it.
 const PROBE_FAULTS: [(&str, &str, &str, Pooling); 15] = [
     (
         "a missing barrier between the rounds of a hidden layer",
@@ -159,7 +159,7 @@ fn every_planted_fault_is_seen() {
     for (what, right, wrong, seen) in FAULTS {
         assert_eq!(source.matches(right).count(), 1, "{what}: {right}");
         assert!(seen(&whole) < 1e-2, "{what}: without it");
-        // Only what the fault is tried on is compiled: bf16 at the narrower width.
+        // Only the kernels under test are compiled: bf16 at the narrower width.
         let planted = source
             .replace(right, wrong)
             .replace("ATTEND_ALL(f16, F16)", "");
@@ -199,7 +199,7 @@ fn every_fault_planted_in_probes_is_seen() {
     }
 }
 
-/// Without the kernels that no fault is tried on, which take the compiler most of its time.
+/// Without the kernels in which no fault is planted, which take the compiler most of its time.
 fn lean(source: &str) -> String {
     source
         .lines()

@@ -1,4 +1,4 @@
-//! Made numbers, references in double precision, and how far off a result is.
+//! Generated numbers, references in double precision, and error measures.
 
 use emobox_gpu::{Array, Gpu, Host, Numbers};
 use std::sync::{Arc, OnceLock};
@@ -23,7 +23,7 @@ pub(crate) fn on(host: &Arc<Host>, numbers: Numbers) -> Gpu {
     Gpu::on(host, numbers)
 }
 
-/// Seeded numbers, about normal: the sum of twelve uniform ones.
+/// Seeded numbers, approximately normal: the sum of twelve uniform ones.
 pub(crate) fn normal(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut uniform = move || {
@@ -41,7 +41,7 @@ pub(crate) fn scaled(values: Vec<f32>, factor: f32) -> Vec<f32> {
     values.into_iter().map(|x| x * factor).collect()
 }
 
-/// On the device in the operands' numbers, and what those numbers are.
+/// An array on the device in the operands' number type, and its rounded values.
 pub(crate) fn operand(gpu: &Gpu, values: &[f32]) -> (Array, Vec<f64>) {
     let array = gpu
         .cast(&gpu.upload(values).unwrap(), gpu.operands())
@@ -65,7 +65,7 @@ pub(crate) fn worst(found: &[f64], expected: &[f64]) -> f64 {
     errors.fold(0.0, f64::max)
 }
 
-/// The error that a result in these numbers may have, when `narrow` is the tolerance of 16-bit ones (bf16's; f16 has three bits more).
+/// The tolerance for a result in this number type, when `narrow` is that of 16-bit ones (bf16's; f16 has three more bits).
 pub(crate) fn tolerance(numbers: Numbers, narrow: f64) -> f64 {
     match numbers {
         Numbers::F32 => 1e-5,
@@ -78,7 +78,7 @@ pub(crate) fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2))
 }
 
-/// By its series, or its continued fraction far out; better than 1e-12.
+/// By its series, or by its continued fraction for large arguments; better than 1e-12.
 fn erf(x: f64) -> f64 {
     if x.abs() > 3.0 {
         let mut fraction = 0.0;

@@ -1,4 +1,4 @@
-//! Every kernel on the host backend against double precision, at the tolerances of the design, and faults that must not go unseen.
+//! Every kernel on the host backend against double precision, at the tolerances of the design, and faults that must be detected.
 
 mod attention;
 mod convolutions;

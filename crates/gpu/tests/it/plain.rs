@@ -34,7 +34,7 @@ fn linear_maps_with_bias_activation_or_residual_are_within_their_tolerance() {
                 assert_eq!(y.numbers(), results);
                 let expected: Vec<f64> = pairs()
                     .map(|(row, out)| {
-                        // A bias fused into a product of 16-bit results is of 16 bits itself.
+                        // A bias fused into a product with 16-bit results has 16 bits itself.
                         let fused = results != Numbers::F32;
                         let bias = if fused {
                             narrow_bias[out]

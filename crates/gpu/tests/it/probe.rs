@@ -1,4 +1,4 @@
-//! Sweeps of probes beside double precision, step by step.
+//! Sweeps of probes compared with double precision, step by step.
 
 use crate::made::{gpu, normal, scaled};
 use emobox_gpu::{
@@ -10,7 +10,7 @@ use half::f16;
 const FORWARD: f64 = 1.0 / 262_144.0;
 /// Of gradients, as a share of the largest.
 const GRADIENT: f64 = 1e-5;
-/// Of what Adam makes of a gradient, as a share of the larger of 1 and the number.
+/// Of Adam's updates, as a share of the larger of 1 and the number.
 const UPDATE: f64 = 1e-6;
 
 const POOLINGS: [Pooling; 4] = [
@@ -41,7 +41,7 @@ impl Case {
             clip_norm: 0.05,
         };
         let rows: usize = LENGTHS.iter().sum();
-        // A row that nobody reads first, and one after the last.
+        // An unused row first, and one after the last.
         let features: Vec<f16> = normal(7, (rows + 2) * dim)
             .into_iter()
             .map(f16::from_f32)
@@ -101,7 +101,7 @@ impl Case {
         };
         let mut sweep = Sweep::new(gpu, &shape).unwrap();
         for (point, &units) in hidden.iter().enumerate() {
-            // The same numbers for the same units, whatever stands beside them.
+            // The same numbers for the same units, whatever the other points are.
             sweep.load(point, &self.start(units, units as u64)).unwrap();
         }
         sweep
@@ -113,7 +113,7 @@ impl Case {
         row.iter().map(|x| x.to_f64()).collect()
     }
 
-    /// Logits and gradient of a point in double precision, with what classes weigh and have added.
+    /// Logits and gradient of a point in double precision, with class weights and offsets.
     fn reference(
         &self,
         values: &[f32],
@@ -205,7 +205,7 @@ impl Case {
                 .collect();
             let level = dot(&alpha, &by_alpha);
             for (frame, (z, x)) in z.iter().zip(&x).enumerate() {
-                // By what is under tanh.
+                // By the argument of tanh.
                 let by_score = alpha[frame] * (by_alpha[frame] - level);
                 let under: Vec<f64> = scored[frame]
                     .iter()
@@ -385,7 +385,7 @@ fn a_point_has_the_bits_that_it_has_alone() {
         let losses = together.losses().unwrap();
         gpu.finish().unwrap();
         for (point, &hidden) in [16, 140, 24].iter().enumerate() {
-            // On a line of work of its own.
+            // On another stream of work.
             let alone = train(&gpu.beside().unwrap(), &[hidden], &RATES[point..=point]);
             assert_eq!(alone.state(0).unwrap(), together.state(point).unwrap());
             assert_eq!(

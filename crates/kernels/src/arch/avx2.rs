@@ -10,7 +10,7 @@ use super::{Kernel, LANES, Simd, tiles};
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// Does `work` with the instructions of this path.
+/// Runs `work` with the instructions of this path.
 ///
 /// # Safety
 /// The machine has AVX2, FMA and F16C.
@@ -222,7 +222,7 @@ impl Simd for Avx2 {
     fn store_bf16(self, v: Self::V, x: &mut [bf16; LANES]) {
         let (low, high) = (self.rounded(v[0]), self.rounded(v[1]));
         avx2!({
-            // Packing works within halves of a register, so the quarters come out as 0 2 1 3.
+            // Packing works within halves of a register, so the quarters come out in the order 0 2 1 3.
             let packed = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
             _mm256_storeu_si256(x.as_mut_ptr().cast(), packed);
         });

@@ -11,7 +11,7 @@ use super::{Kernel, LANES, Simd, tiles};
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512<const BF16: bool>(());
 
-/// Does `work` with AVX-512.
+/// Runs `work` with AVX-512.
 ///
 /// # Safety
 /// The machine has AVX-512 F, BW, DQ and VL, AVX2, FMA and F16C.
@@ -20,10 +20,10 @@ pub(crate) unsafe fn run<K: Kernel>(work: K) -> K::Output {
     work.run(Avx512::<false>(()))
 }
 
-/// Does `work` with AVX-512 and the bf16 dot product.
+/// Runs `work` with AVX-512 and the bf16 dot product.
 ///
 /// # Safety
-/// The machine has what [`run`] asks for, and AVX512-BF16.
+/// The machine has what [`run`] requires, and AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
 pub(crate) unsafe fn run_bf16<K: Kernel>(work: K) -> K::Output {
     work.run(Avx512::<true>(()))
@@ -204,7 +204,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
     #[inline(always)]
     fn store_bf16(self, v: Self::V, x: &mut [bf16; LANES]) {
-        // Not the conversion instruction: it takes numbers below the normal range for zero.
+        // Not the conversion instruction: it treats subnormal numbers as zero.
         avx512!({
             let bits = _mm512_castps_si512(v);
             let upper = _mm512_srli_epi32::<16>(bits);

@@ -1,6 +1,6 @@
-//! Sixteen numbers at a time: the operations that every kernel is written in, and the choice of their implementation.
+//! Sixteen numbers at a time: the operations that every kernel is written in, and the selection of their implementation.
 //!
-//! A kernel is written once, generically over [`Simd`], and compiled once a path. All paths work on vectors of
+//! A kernel is written once, generically over [`Simd`], and compiled once per path. All paths work on vectors of
 //! sixteen lanes (one register of AVX-512, two of AVX2, four of NEON) and add lanes up in the same order, so AVX2, AVX-512
 //! and NEON give the same bits; the portable path differs by rounding after each multiplication (it has no fused
 //! multiply-add). Only bf16 products round as the machine's instruction does.
@@ -48,10 +48,10 @@ pub(crate) trait Simd: Copy {
     /// Sixteen numbers can be written at `x`.
     unsafe fn write(self, v: Self::V, x: *mut f32);
 
-    /// Asks for the cache line at `x` to be brought into the second cache; any address will do.
+    /// Prefetches the cache line at `x` into the L2 cache; any address is allowed.
     #[inline(always)]
     fn prefetch(self, _x: *const f32) {}
-    /// Asks for the cache line at `x` to be brought into the first cache for writing; any address will do.
+    /// Prefetches the cache line at `x` into the L1 cache for writing; any address is allowed.
     #[inline(always)]
     fn prefetch_write(self, _x: *const f32) {}
 
@@ -61,9 +61,9 @@ pub(crate) trait Simd: Copy {
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// `b` where either is not a number.
+    /// `b` if either is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `b` where either is not a number.
+    /// `b` if either is NaN.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
     fn abs(self, v: Self::V) -> Self::V;
     /// To the nearest integer, ties to even.
@@ -77,7 +77,7 @@ pub(crate) trait Simd: Copy {
     /// The largest lane.
     fn largest(self, v: Self::V) -> f32;
 
-    /// Rows become columns.
+    /// Transposes.
     #[inline(always)]
     fn transpose(self, rows: [Self::V; LANES]) -> [Self::V; LANES] {
         let mut numbers = [[0.0; LANES]; LANES];
@@ -100,7 +100,7 @@ pub(crate) trait Simd: Copy {
     fn load_bf16(self, x: &[bf16; LANES]) -> Self::V;
     /// Rounds to nearest even.
     fn store_bf16(self, v: Self::V, x: &mut [bf16; LANES]);
-    /// As [`store_bf16`](Self::store_bf16), but numbers below the normal range may become zero.
+    /// Like [`store_bf16`](Self::store_bf16), but subnormal numbers may become zero.
     #[inline(always)]
     fn store_bf16_normal(self, v: Self::V, x: &mut [bf16; LANES]) {
         self.store_bf16(v, x);
@@ -131,14 +131,14 @@ pub(crate) trait Simd: Copy {
     /// The rows of the largest tile of at most `rows`.
     fn high(rows: usize) -> usize;
 
-    /// [`tile::tile`](crate::arch::tile::tile) of `rows`, which [`high`](Self::high) answered, by `panels`, at most `TILE_PANELS`.
+    /// [`tile::tile`](crate::arch::tile::tile) of `rows`, a value returned by [`high`](Self::high), by `panels`, at most `TILE_PANELS`.
     ///
     /// # Safety
     /// As [`tile::tile`](crate::arch::tile::tile).
     unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &Tile);
 }
 
-/// Implements [`Simd::tile`] by one compiled tile for each size: so many rows, the largest first, by so many panels.
+/// Implements [`Simd::tile`] by one compiled tile for each size: a number of rows, the largest first, by a number of panels.
 macro_rules! tiles {
     ([$($rows:literal)*] $panels:tt) => {
         #[inline(always)]
@@ -151,7 +151,7 @@ macro_rules! tiles {
 
         #[inline(always)]
         unsafe fn tile<const PAIRS: bool>(self, rows: usize, panels: usize, tile: &$crate::arch::Tile) {
-            // SAFETY: what the caller promises is what `tile::tile` asks for.
+            // SAFETY: the caller's promise is what `tile::tile` requires.
             unsafe {
                 match rows {
                     $($rows => $crate::arch::tiles!(@ self PAIRS tile panels $rows $panels),)*
@@ -188,21 +188,21 @@ pub(crate) fn store_upto<S: Simd>(simd: S, v: S::V, x: &mut [f32]) {
     }
 }
 
-/// Work that is compiled once a path.
+/// Work that is compiled once per path.
 pub(crate) trait Kernel {
     type Output;
 
-    /// Does the work; implementations are `#[inline(always)]`.
+    /// Runs the work; implementations are `#[inline(always)]`.
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// Does `work` on the path in use. The bf16 instructions are only worth a copy of the code where they are used:
+/// Runs `work` on the current path. The bf16 instructions are worth a separate copy of the code only where they are used:
 /// `PAIRS` says so.
 #[inline(always)]
 pub(crate) fn dispatch<const PAIRS: bool, K: Kernel>(work: K) -> K::Output {
     match current() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `current` answers only paths that `Path::is_available` found on this machine.
+        // SAFETY: `current` returns only paths that `Path::is_available` found on this machine.
         Path::Avx512Bf16 if PAIRS => unsafe { avx512::run_bf16(work) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.

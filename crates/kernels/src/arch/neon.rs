@@ -1,7 +1,7 @@
 //! aarch64 with Advanced SIMD: a vector is four registers of four lanes.
 //!
 //! This path is type-checked but has not been run by its authors, who have no such machine; the tests of
-//! `tests/kernels` cover it where they run on one. 16-bit formats go through scalar code, which is not where time is spent.
+//! `tests/kernels` cover it when run on one. 16-bit formats go through scalar code, which takes little of the time.
 
 use std::arch::aarch64::*;
 
@@ -13,7 +13,7 @@ use super::{Kernel, LANES, Simd, tiles};
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(());
 
-/// Does `work` with the instructions of this path.
+/// Runs `work` with the instructions of this path.
 ///
 /// # Safety
 /// The machine has Advanced SIMD.
@@ -106,7 +106,7 @@ impl Simd for Neon {
     }
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
-        // A comparison with a number that is none is false and picks b, as on the other paths.
+        // A comparison with NaN is false and picks b, as on the other paths.
         let greater = each!(vcgtq_f32(a, b));
         each!(vbslq_f32(greater, a, b))
     }

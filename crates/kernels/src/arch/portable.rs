@@ -1,4 +1,4 @@
-//! Plain Rust, which the compiler turns into whatever vectors the target always has.
+//! Plain Rust, which the compiler vectorises for the target's baseline.
 
 use half::{bf16, f16};
 
@@ -90,7 +90,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn round(self, v: Self::V) -> Self::V {
-        // Adding and taking away 1.5 * 2^23 rounds numbers below 2^22, which is all that `exp` asks for, without a
+        // Adding and subtracting 1.5 * 2^23 rounds numbers below 2^22, which is all that `exp` needs, without a
         // library call.
         lanes!(i => (v[i] + 12_582_912.0) - 12_582_912.0)
     }

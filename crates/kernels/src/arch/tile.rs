@@ -12,14 +12,14 @@ pub(crate) struct Tile {
     pub(crate) b_panel: usize,
     pub(crate) c: *mut f32,
     pub(crate) c_row: usize,
-    /// What to bring into the second cache meanwhile: a line in [`PREFETCH_STEPS`] steps.
+    /// What to prefetch into the L2 cache meanwhile: a line in [`PREFETCH_STEPS`] steps.
     pub(crate) next: *const f32,
     /// Columns of the last panel.
     pub(crate) last: usize,
     pub(crate) accumulate: bool,
 }
 
-/// Steps of k in which one line of the next panels is asked for.
+/// Steps of k per prefetched line of the next panels.
 pub(crate) const PREFETCH_STEPS: usize = 4;
 
 /// `R` rows by `P` panels in registers, over all of k.
@@ -53,7 +53,7 @@ pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: u
         }
     }
     if !tile.accumulate {
-        // The sums go to lines that are in no cache yet; fetched now, they are here when they are needed.
+        // The sums go to lines that are in no cache yet; prefetched now, they are here when needed.
         for r in 0..R {
             for p in 0..P {
                 simd.prefetch_write(tile.c.wrapping_add(r * tile.c_row + p * LANES));
@@ -63,7 +63,7 @@ pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: u
     // SAFETY: the caller's promise for A and B, passed on.
     unsafe {
         if tile.a_col == 1 {
-            // Steps at fixed distances need no address arithmetic, which two threads of a core would fight for.
+            // Steps at fixed distances need no address arithmetic, for which two threads of a core would compete.
             steps::<S, PAIRS, R, P, true>(simd, tile, &mut sums);
         } else {
             steps::<S, PAIRS, R, P, false>(simd, tile, &mut sums);

@@ -124,7 +124,7 @@ fn attention_agrees_with_double_precision() {
 #[test]
 fn the_error_does_not_grow_with_the_length_of_silence() {
     let (queries, dim) = (3, 64);
-    // Of all their digits: numbers of bf16 would be added without rounding.
+    // With all their digits: bf16 numbers would be added without rounding.
     let frame = numbers(4, dim);
     for keys in [1_000, 9_000] {
         let silence = frame.repeat(keys);

@@ -1,4 +1,4 @@
-//! The errors that the documentation states, measured.
+//! Measures the errors stated in the documentation.
 
 use emobox_kernels::{Path, gelu, silu, softmax_rows};
 

@@ -37,7 +37,7 @@ proptest! {
         }
         on_each_path(|path| {
             let (mut gate, mut table) = (Gate::default(), GateTable::default());
-            // What an earlier use has left must not show.
+            // Contents from an earlier use must not matter.
             let old = vec![1.0; GATE_FRAMES * units];
             let (mut total, mut count) = (vec![f32::NAN; units], vec![f32::NAN; units]);
             gate.read(&old, GATE_FRAMES, &mut total, &mut count);

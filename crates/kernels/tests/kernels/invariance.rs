@@ -1,5 +1,5 @@
-//! What callers build on: a row's result has the same bits whatever else is in the call, and the same on all paths with
-//! fused multiply-add.
+//! The guarantees that callers rely on: a row's result has the same bits whatever else is in the call, and the same on all
+//! paths with fused multiply-add.
 
 use emobox_kernels::{
     Activation, Attention, AttentionBias, Epilogue, MatRef, PackedLinear, Path, Precision, Rows,
@@ -93,7 +93,7 @@ proptest! {
     }
 }
 
-/// Of the paths with fused multiply-add, what each gives for one chain of operations.
+/// For the paths with fused multiply-add, the result of one chain of operations.
 #[test]
 fn paths_with_fused_multiply_add_agree_in_every_bit() {
     let (rows, inputs, outputs) = (61, 1100, 83);

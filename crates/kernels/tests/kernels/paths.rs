@@ -1,4 +1,4 @@
-//! The choice of instructions.
+//! The selection of instructions.
 
 use std::process::Command;
 
@@ -35,14 +35,14 @@ fn a_path_that_the_machine_lacks_is_refused() {
     );
 }
 
-/// Run by the test below in a process of its own, because the environment is read once a process.
+/// Run by the test below in a separate process, because the environment is read once per process.
 #[test]
 fn child() {
     match active_path() {
         Ok(path) => eprintln!("path {path}"),
         Err(error) => eprintln!("error {error}"),
     }
-    // Whatever was asked for, kernels work.
+    // Whatever was requested, kernels work.
     let mut x = [-1.0, 1.0];
     emobox_kernels::relu(&mut x);
     assert_eq!(x, [0.0, 1.0]);

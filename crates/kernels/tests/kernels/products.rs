@@ -287,8 +287,8 @@ fn a_folded_convolution_is_convolution_and_norm() {
     }
 }
 
-/// In bf16 the operands are rounded and nothing else: against the exact product of the rounded numbers only the sums'
-/// rounding is left.
+/// In bf16 only the operands are rounded: compared with the exact product of the rounded numbers, only the rounding of
+/// the sums is left.
 #[test]
 fn bf16_products_round_the_operands_alone() {
     let round = |x: &[f32]| -> Vec<f32> {

@@ -53,7 +53,7 @@ fn figure(run: &Run, system: &str, calibration: &Calibration) -> Figure {
     );
     let most = bins().map(|bin| bin.n).max().unwrap_or(1) as f64;
     for bin in bins() {
-        // The area of a dot is its share of the utterances.
+        // The area of a dot is proportional to its share of the utterances.
         let radius = 1.5 + 5.5 * (bin.n as f64 / most).sqrt();
         let tip = format!(
             "confidence {} %: {} % right of {}",

@@ -1,26 +1,26 @@
 use crate::format::{coordinate, escape};
 use std::fmt::Write;
 
-/// The colours and strokes of every chart; in the page once, in each exported SVG file again.
+/// The colours and strokes of every chart; once in the page, and again in each exported SVG file.
 pub(crate) const CHART_CSS: &str = include_str!("chart.css");
 
-/// Width of a character of the charts' small type, near enough to keep labels apart.
+/// Width of a character of the charts' small type, accurate enough to keep labels apart.
 pub(crate) const CHARACTER: f64 = 6.3;
 
-/// Above this strength of colour, text on a heat map takes the other ink; contrast is then 3.5 or more on
+/// Above this strength of colour, text on a heat map uses the other ink; contrast is then 3.5 or more on
 /// either side, in light and dark.
 pub(crate) const STRONG: f64 = 0.58;
 
-/// Names longer than this are cut; charts make room for what is shorter.
+/// Longer names are truncated; charts make room for shorter ones.
 pub(crate) const LONGEST: usize = 48;
 
-/// Pixels that the longest of `names` takes.
+/// Width in pixels of the longest of `names`.
 pub(crate) fn room<'a>(names: impl IntoIterator<Item = &'a str>) -> f64 {
     let lengths = names.into_iter().map(|name| name.chars().count());
     lengths.max().unwrap_or(0).min(LONGEST) as f64 * CHARACTER
 }
 
-/// Where a text stands relative to its point.
+/// The anchor of a text relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -126,7 +126,7 @@ impl Canvas {
         self
     }
 
-    /// Many dots without names as one line of points, a tenth of the text that circles take.
+    /// Many unnamed dots as one line of points, in a tenth of the text that circles take.
     pub(crate) fn dots(
         &mut self,
         points: impl IntoIterator<Item = [f64; 2]>,
@@ -152,7 +152,7 @@ impl Canvas {
         self.turned_text(at, 0.0, anchor, class, text)
     }
 
-    /// Text turned by `degrees` about its point.
+    /// Text rotated by `degrees` about its point.
     pub(crate) fn turned_text(
         &mut self,
         at: [f64; 2],
@@ -190,7 +190,7 @@ impl Canvas {
 pub(crate) struct Scale {
     /// Values at the two ends.
     pub(crate) values: [f64; 2],
-    /// Their places in pixels.
+    /// Their positions in pixels.
     pub(crate) pixels: [f64; 2],
 }
 
@@ -206,7 +206,7 @@ impl Scale {
     }
 }
 
-/// Draws coloured names in rows from `[left, top]` and returns the height they end at.
+/// Draws coloured names in rows from `[left, top]` and returns the height at which they end.
 pub(crate) fn legend<'a>(
     canvas: &mut Canvas,
     names: impl IntoIterator<Item = &'a str>,
@@ -232,13 +232,13 @@ pub(crate) fn legend<'a>(
     y + 12.0
 }
 
-/// Half a pixel is all that a curve needs; pages with hundreds of curves stay small.
+/// Half a pixel is precise enough for a curve and keeps pages with hundreds of curves small.
 fn one_decimal(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
-/// A label that fits into `characters`, with an ellipsis where it was cut.
+/// A label that fits into `characters`, with an ellipsis if it was truncated.
 pub(crate) fn fit(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();

@@ -23,7 +23,7 @@ fn figure(run: &Run, system: &str) -> Figure {
     let label_width = longest * CHARACTER;
     let (left, top) = (26.0 + label_width, 22.0 + label_width * 0.75);
     let side = CELL * run.classes.len() as f64;
-    // The last column's label leans out to the right.
+    // The last column's label extends to the right.
     let size = [left + side + label_width * 0.75 + 8.0, top + side + 6.0];
 
     let mut canvas = Canvas::default();

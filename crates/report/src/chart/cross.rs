@@ -7,7 +7,7 @@ use emobox_score::CrossMatrix;
 
 const CELL: [f64; 2] = [62.0, 40.0];
 const WIDTH: f64 = 520.0;
-/// The least room for the bars themselves.
+/// The minimum width of the bars.
 const PLOT: f64 = 340.0;
 
 /// Equation 1 for every encoder as bars (Figure 1 of the paper), then the matrix of each encoder.
@@ -148,7 +148,7 @@ fn heat(matrix: &CrossMatrix) -> Figure {
                 canvas.text(middle, Anchor::Middle, "soft", "–");
                 continue;
             };
-            // No colour is chance.
+            // No colour at chance level.
             let share = (pair.accuracy - chance(matrix)) / (1.0 - chance(matrix));
             let interval = pair.accuracy_ci.map(crate::format::interval);
             let tip = format!(

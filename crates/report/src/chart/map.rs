@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 const SIDE: f64 = 400.0;
 const MARGIN: f64 = 8.0;
 
-/// Which name of a point its colour stands for.
+/// The property of a point that its colour shows.
 type Group = for<'a> fn(&'a UtteranceMap, &MapPoint) -> Option<&'a str>;
 
-/// Each map twice: coloured by emotion and, where speakers are known, by speaker. The page draws maps itself; these
+/// Each map twice: coloured by emotion and, if speakers are known, by speaker. The page draws maps itself; these
 /// are the files.
 pub(super) fn figures(data: &ReportData) -> Vec<Figure> {
     data.maps

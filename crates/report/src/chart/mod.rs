@@ -19,7 +19,7 @@ use std::fmt::Write;
 pub(crate) use canvas::CHART_CSS;
 pub(crate) use training::{chosen_sentence, training_groups};
 
-/// How many colours the categorical palette has (`chart.css`).
+/// The number of colours in the categorical palette (`chart.css`).
 pub(crate) const PALETTE: usize = 12;
 
 /// One chart.
@@ -27,9 +27,9 @@ pub(crate) const PALETTE: usize = 12;
 pub struct Figure {
     /// Name for anchors and files, unique among the figures of a report.
     pub id: String,
-    /// What it shows, one line.
+    /// A one-line title.
     pub title: String,
-    /// The same in a sentence for those who do not see it.
+    /// A sentence for readers who do not see it.
     pub description: String,
     /// The part of the report it belongs to.
     pub section: Section,
@@ -47,17 +47,17 @@ pub enum Section {
     Overview,
     /// Encoders over corpora.
     Ranking,
-    /// Speakers apart.
+    /// Single speakers.
     Speakers,
-    /// What probabilities are worth.
+    /// Calibration of probabilities.
     Calibration,
-    /// Which layer of an encoder.
+    /// Layers of an encoder.
     Layers,
     /// From one corpus to another.
     Cross,
     /// Utterances in the plane.
     Map,
-    /// Which emotion is taken for which.
+    /// Which emotion is confused with which.
     Confusion,
     /// Loss and accuracy over epochs.
     Training,
@@ -68,7 +68,7 @@ pub enum Section {
 pub struct FigureTable {
     /// Headings.
     pub columns: Vec<String>,
-    /// Rows of as many cells.
+    /// Rows with one cell per heading.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -77,7 +77,7 @@ pub fn figures(data: &ReportData) -> Vec<Figure> {
     figures_without(data, &[])
 }
 
-/// Every figure but those of some sections, which are not even made.
+/// Every figure except those of some sections, which are not even made.
 pub(crate) fn figures_without(data: &ReportData, left_out: &[Section]) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut add = |section: Section, make: &dyn Fn() -> Vec<Figure>| {
@@ -114,7 +114,7 @@ fn make_unique(figures: &mut [Figure]) {
     }
 }
 
-/// What a chart function hands over; [`Figure::new`] completes it.
+/// The result of a chart function; [`Figure::new`] completes it.
 pub(crate) struct Drawing {
     pub(crate) section: Section,
     pub(crate) name: String,
@@ -146,7 +146,7 @@ impl Figure {
         )
     }
 
-    /// The chart inside a page, which carries the style itself.
+    /// The chart inside a page, which has the style already.
     pub(crate) fn svg(&self, style: Option<&str>) -> String {
         let [w, h] = self.size.map(coordinate);
         let (id, style) = (&self.id, style.unwrap_or_default());

@@ -5,13 +5,13 @@ use crate::format::{interval, percent};
 use crate::tables::Grid;
 use emobox_score::{Oracle, Run};
 
-/// Above this many rows, rows are close together and encoders are told by colour alone.
+/// Above this many rows, rows are close together and only colour identifies encoders.
 const ROOMY: usize = 40;
 const WIDTH: f64 = 620.0;
-/// The least room for the scores themselves.
+/// The minimum width of the scores.
 const PLOT: f64 = 380.0;
 
-/// Every score with its interval, a row each, corpora together.
+/// Every score with its interval, one row each, grouped by corpus.
 pub(super) fn figure(data: &ReportData) -> Option<Figure> {
     let grid = Grid::of(data);
     let rows: usize = grid.corpora.len() * grid.systems.len();

@@ -4,12 +4,12 @@ use crate::tables::{Grid, Metric, ranking};
 use crate::{ReportData, format::p_equals};
 use emobox_score::Ranking;
 
-/// Of the line that the ranks stand on.
+/// Position of the line of ranks.
 const LINE: f64 = 280.0;
 const AXIS: f64 = 52.0;
 
-/// The critical-difference diagram (Demšar 2006, figure 1): mean ranks on a line, bars over systems that cannot
-/// be told apart.
+/// The critical-difference diagram (Demšar 2006, figure 1): mean ranks on a line, bars over systems whose difference is
+/// not significant.
 pub(super) fn figure(data: &ReportData) -> Option<Figure> {
     let ranking = ranking(data, Metric::Ua)?;
     let grid = Grid::of(data);
@@ -56,7 +56,7 @@ pub(super) fn figure(data: &ReportData) -> Option<Figure> {
         let left = place < half;
         let row = if left { place } else { k - 1 - place };
         let y = first + 18.0 * row as f64;
-        // The colour of the encoder's column, which charts of single cells have too.
+        // The colour of the encoder's column, as in charts of single cells.
         let column = grid
             .systems
             .iter()

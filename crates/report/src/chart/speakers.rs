@@ -6,12 +6,12 @@ use crate::tables::Grid;
 use emobox_score::{GroupScores, Grouping};
 
 const WIDTH: f64 = 560.0;
-/// The least room for the scores themselves.
+/// The minimum width of the scores.
 const PLOT: f64 = 360.0;
 const ROW: f64 = 40.0;
-/// Above this many speakers the table gives quantiles instead of names, and above this many dots they have none.
+/// Above this many speakers the table gives quantiles instead of names, and above this many dots the dots have no names.
 const NAMED: usize = 60;
-/// Above this many encoders the description leaves single ones to the table.
+/// Above this many encoders the description refers to the table for single ones.
 const FEW: usize = 4;
 
 /// One figure for each corpus: every speaker a dot, every encoder a row.
@@ -89,7 +89,7 @@ fn figure(corpus: &str, rows: &[Row<'_>]) -> Figure {
             &fit(&row.system, LONGEST),
         );
         let jitter = |j: usize, step: f64| (((j * 5) % 7) as f64 - 3.0) * step;
-        // Apart from each other by place in the list, the same way every time.
+        // Spread by position in the list, the same way every time.
         let places = |step: f64| {
             let speakers = row.speakers.iter().enumerate();
             speakers.map(move |(j, speaker)| [x.at(speaker.ua), y + jitter(j, step)])

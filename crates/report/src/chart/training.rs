@@ -29,7 +29,7 @@ pub(crate) fn training_groups(data: &ReportData) -> Vec<(&str, &str, Vec<&Traini
     groups
 }
 
-/// One panel: where it stands and what its axes span.
+/// One panel: its position and the ranges of its axes.
 struct Panel {
     x: f64,
     epochs: f64,
@@ -114,7 +114,7 @@ fn figure<'a>(corpus: &str, encoder: &str, folds: &[&'a Training]) -> Figure {
     ua.axes(&mut canvas, "validation UA %", |v| {
         format!("{:.0}", 100.0 * v)
     });
-    // The chosen point lies on top of the others.
+    // The chosen point is drawn on top of the others.
     for chosen in [false, true] {
         for point in all().filter(|p| p.selected_epoch.is_some() == chosen) {
             let colour = names.iter().position(|n| *n == point.name).unwrap_or(0) % PALETTE;
@@ -163,7 +163,7 @@ fn point_names<'a>(folds: &[&'a Training]) -> Vec<&'a str> {
     names
 }
 
-/// The chosen epoch of a point, where it lies inside its curve.
+/// The chosen epoch of a point, if it lies inside its curve.
 fn selected(point: &TrainingPoint) -> Option<(usize, f64)> {
     let epoch = point.selected_epoch?;
     let value = kept(*point.valid_ua.get(epoch.checked_sub(1)?)?);
@@ -184,12 +184,12 @@ fn mark_selected(canvas: &mut Canvas, panel: &Panel, folds: &[&Training], names:
     }
 }
 
-/// Per cent with one decimal, which is what is stored.
+/// Per cent with one decimal, as stored.
 fn tenths(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
 }
 
-/// What validation chose, fold by fold.
+/// The selection by validation, fold by fold.
 pub(crate) fn chosen_sentence(folds: &[&Training]) -> String {
     let chosen: Vec<String> = folds
         .iter()

@@ -1,4 +1,4 @@
-//! One JSON file a cell, flat, as `evaluate.save` writes it: metrics by the names that `evaluate` has for them.
+//! One flat JSON file per cell, as `evaluate.save` writes it: metrics by their names in `evaluate`.
 
 use super::{Cell, json, plain};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ pub(super) fn files(cells: &[Cell<'_>], version: &str) -> Vec<(PathBuf, Vec<u8>)
             "task": "audio-classification",
             "dataset": run.corpus,
             "model": run.encoder,
-            // `evaluate` calls the mean recall over classes so, with `average="macro"`.
+            // `evaluate` uses this name for the mean recall over classes, with `average="macro"`.
             "recall": run.ua,
             "accuracy": run.wa,
             "f1": run.macro_f1,

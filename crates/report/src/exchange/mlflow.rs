@@ -1,4 +1,4 @@
-//! MLflow's file store: an experiment, a run a cell, a text file a metric.
+//! MLflow's file store: one experiment, one run per cell, one text file per metric.
 
 use super::{Cell, json, plain};
 use std::fmt::Write;
@@ -9,7 +9,7 @@ const EXPERIMENT: &str = "195406842361745927";
 
 pub(super) fn files(cells: &[Cell<'_>], version: &str, folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let experiment = PathBuf::from(EXPERIMENT);
-    // YAML takes strings as JSON writes them.
+    // YAML accepts strings as JSON writes them.
     let quoted = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
     let place = |below: &str| {
         let path = folder.join(EXPERIMENT).join(below);
@@ -37,7 +37,7 @@ pub(super) fn files(cells: &[Cell<'_>], version: &str, folder: &Path) -> Vec<(Pa
         files.push((run.join("meta.yaml"), text.into_bytes()));
         let name = cell.name.clone().into_bytes();
         files.push((run.join("tags").join("mlflow.runName"), name));
-        // A run without artifacts is none to MLflow; what every metric is taken from is a good one.
+        // MLflow ignores a run without artifacts; the data behind every metric is a useful one.
         let all = serde_json::to_value(cell.run).unwrap_or_default();
         files.push((run.join("artifacts").join("run.json"), json(&all)));
         for (name, value) in cell.parameters(version) {
@@ -50,7 +50,7 @@ pub(super) fn files(cells: &[Cell<'_>], version: &str, folder: &Path) -> Vec<(Pa
     files
 }
 
-/// A line a value: time, value, step.
+/// One line per value: time, value, step.
 fn metrics(cell: &Cell<'_>) -> Vec<(String, String)> {
     let mut metrics: Vec<(String, String)> = Vec::new();
     for (name, value) in cell.metrics() {

@@ -1,6 +1,6 @@
-//! Finished scores in the forms of other programs: MTEB, Hugging Face evaluate, MLflow, Weights & Biases.
+//! Finished scores in the formats of other programs: MTEB, Hugging Face evaluate, MLflow, Weights & Biases.
 //!
-//! As everywhere in this room there is no clock: where a form wants a time, it is that of the epoch 1970, so that the same
+//! As everywhere in this room there is no clock: where a format requires a time, it is the Unix epoch, so that the same
 //! scores give the same bytes.
 
 mod hf;
@@ -13,12 +13,12 @@ use crate::{ReportData, Training, TrainingPoint};
 use emobox_score::{FoldName, Run};
 use std::path::{Path, PathBuf};
 
-/// A form that another program reads.
+/// A format that another program reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exchange {
-    /// `MODEL/REVISION/TASK.json` with `model_meta.json`, as MTEB keeps its results.
+    /// `MODEL/REVISION/TASK.json` with `model_meta.json`, as MTEB stores its results.
     Mteb,
-    /// One JSON file a cell, as `evaluate.save` writes it.
+    /// One JSON file per cell, as `evaluate.save` writes it.
     Hf,
     /// A folder of runs for `mlflow ui --backend-store-uri`.
     Mlflow,
@@ -26,7 +26,7 @@ pub enum Exchange {
     Wandb,
 }
 
-/// The files of a form, with paths below `folder`, which some of them name.
+/// The files of a format, with paths below `folder`, which some of them contain.
 pub fn exchange(data: &ReportData, form: Exchange, folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let cells = Cell::all(data);
     let version = data.scores.provenance.versions.get("emobox");
@@ -39,9 +39,9 @@ pub fn exchange(data: &ReportData, form: Exchange, folder: &Path) -> Vec<(PathBu
     }
 }
 
-/// A headline run with all that belongs to it.
+/// A headline run with everything that belongs to it.
 struct Cell<'a> {
-    /// Names it among the cells of a report.
+    /// Identifies it among the cells of a report.
     name: String,
     run: &'a Run,
     folds: Vec<&'a Run>,
@@ -112,7 +112,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// The curves of the point that validation chose, of each fold: name and a value an epoch.
+    /// The curves of the point selected on validation, for each fold: name and one value per epoch.
     fn curves(&self) -> impl Iterator<Item = (String, &'a [f64])> {
         self.training.iter().flat_map(|training| {
             let chosen = training.points.iter().find(|p| p.selected_epoch.is_some());
@@ -128,7 +128,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// A number that tells this cell from others, the same at every call (FNV-1a).
+    /// A number that identifies this cell, the same at every call (FNV-1a).
     fn id(&self) -> u128 {
         let run = self.run;
         let names = [

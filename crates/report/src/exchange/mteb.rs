@@ -1,20 +1,20 @@
-//! Results as MTEB keeps them: a folder a model and revision, in it a JSON file a task. The main score is UA.
+//! Results as MTEB stores them: a folder per model and revision, with a JSON file per task. The main score is UA.
 
 use super::{Cell, json, plain};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// MTEB asks for a language and a script (ISO 639-3 and 15924); a report does not know them.
+/// MTEB requires a language and a script (ISO 639-3 and 15924); a report does not know them.
 const UNDETERMINED: &str = "und-Zyyy";
 
-/// The version of the form.
+/// The version of the format.
 const FORM: &str = "2.0.0";
 
 pub(super) fn files(cells: &[Cell<'_>], version: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for cell in cells {
         let run = cell.run;
-        // What tells configurations of one encoder apart stands where revisions do.
+        // What distinguishes configurations of one encoder takes the place of the revision.
         let revision = plain(&format!(
             "{}-{}-{}",
             run.partition, run.protocol, run.config

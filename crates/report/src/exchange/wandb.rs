@@ -1,13 +1,13 @@
-//! An offline run of Weights & Biases a cell: a log of protocol buffers in the frames of LevelDB's log.
+//! One offline run of Weights & Biases per cell: a log of protocol buffers in the framing of LevelDB's log.
 //!
-//! The fields are those of `wandb/proto/wandb_internal.proto`, the frames those of `wandb/sdk/internal/datastore.py` (0.19):
+//! The fields are those of `wandb/proto/wandb_internal.proto`, the framing that of `wandb/sdk/internal/datastore.py` (0.19):
 //! a file header, then blocks of 32 KiB whose pieces carry a CRC-32 over their type and their bytes.
 
 use super::Cell;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// `:W&B`, the magic number, the version of the form.
+/// `:W&B`, the magic number, the version of the format.
 const FILE_HEADER: &[u8] = b":W&B\xE1\xBE\0";
 const BLOCK: usize = 32_768;
 const PIECE_HEADER: usize = 7;
@@ -90,7 +90,7 @@ fn log(cell: &Cell<'_>, id: &str, version: &str) -> Vec<u8> {
     log.0
 }
 
-/// ConfigItem, HistoryItem and SummaryItem alike: key 1, value_json 16.
+/// ConfigItem, HistoryItem and SummaryItem have the same fields: key 1, value_json 16.
 fn item(key: &str, value: &Value) -> Message {
     Message::default().text(1, key).text(16, &value.to_string())
 }
@@ -133,7 +133,7 @@ impl Message {
 struct Log(Vec<u8>);
 
 impl Log {
-    /// A record, cut where blocks end.
+    /// A record, split at block boundaries.
     fn push(&mut self, mut record: &[u8]) {
         let mut is_first = true;
         loop {

@@ -1,24 +1,24 @@
-//! What a reader should know of each partition before the scores on it.
+//! What a reader should know about each partition before its scores.
 
 use crate::format::{count, escape, percent};
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{FEW_CLUSTERS, FEWEST_CLUSTERS, IntervalUnit, Run};
 
-/// Above this many partitions the table waits behind the sentence that sums it up.
+/// Above this many partitions the table is collapsed behind a summary sentence.
 const SHOWN: usize = 8;
 
 /// A corpus under a partition.
 struct Cut<'a> {
     corpus: &'a str,
     partition: &'a str,
-    /// What the audit says, and whether it is clean.
+    /// The audit's verdict, and whether it is clean.
     verdict: &'a str,
     clean: bool,
-    /// Whether much of the score can be had without hearing emotion.
+    /// Whether much of the score can be reached without hearing emotion.
     recording: bool,
     nuisance: Option<f64>,
     best: f64,
-    /// Speakers that intervals stand on; none where utterances are counted.
+    /// Number of speakers behind the intervals; none if utterances are the sampling unit.
     speakers: Option<usize>,
 }
 

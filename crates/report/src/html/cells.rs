@@ -1,6 +1,6 @@
-//! Charts of single cells that the page's script draws when a reader chooses the cell: the data wait as compact text.
+//! Charts of single cells that the page's script draws when a reader selects the cell: the data are stored as compact text.
 //!
-//! A chart as SVG takes 5 to 100 kB; of 32 corpora by ten encoders that would be tens of megabytes.
+//! An SVG chart takes 5 to 100 kB; for 32 corpora by ten encoders that would be tens of megabytes.
 
 use crate::chart::{Section, training_groups};
 use crate::compact::{PACKED, json_for_page, kept, pack};
@@ -12,11 +12,11 @@ use emobox_score::Run;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Above this many charts a part holds their data and draws the one that is chosen. Maps always do.
+/// Above this many charts a section stores their data and draws the selected one. Maps always do.
 const MANY: usize = 12;
-/// Most points on all maps of a page, 8 bytes each; above it every n-th is on the page.
+/// Maximum number of points on all maps of a page, 8 bytes each; above it only every n-th is on the page.
 const MAP_POINTS: usize = 250_000;
-/// Most bytes of all training curves of a page, at two an epoch; above it every n-th epoch is on the page.
+/// Maximum bytes of all training curves of a page, at two per epoch; above it only every n-th epoch is on the page.
 const CURVES: usize = 2_500_000;
 
 /// The sections whose charts the script draws.
@@ -36,7 +36,7 @@ pub(super) fn drawn(data: &ReportData) -> Vec<Section> {
     sections
 }
 
-/// The data of a section's charts with the place they are drawn in, and their text for readers without the script.
+/// The data of a section's charts with their drawing area, and their text for readers without scripts.
 pub(super) fn cells(data: &ReportData, section: Section) -> String {
     let (draw, cells, table) = match section {
         Section::Confusion => confusion(data),
@@ -48,7 +48,7 @@ pub(super) fn cells(data: &ReportData, section: Section) -> String {
     place(draw, cells, table.as_ref())
 }
 
-/// The place that the script draws in, with the data of its cells and their text for readers without the script.
+/// The drawing area, with the data of its cells and their text for readers without scripts.
 pub(super) fn place(draw: &str, cells: Vec<Value>, table: Option<&Table>) -> String {
     if cells.is_empty() {
         return String::new();
@@ -154,7 +154,7 @@ fn training(data: &ReportData) -> Cells {
     ("training", cells.collect(), Some(table))
 }
 
-/// A cell of the curves: losses relative to the highest, accuracies as they are, every n-th epoch from the first.
+/// A cell of the curves: losses relative to the highest, accuracies unchanged, every n-th epoch from the first.
 fn training_cell(corpus: &str, encoder: &str, folds: &[&Training], every: usize) -> Value {
     let points = || folds.iter().flat_map(|fold| &fold.points);
     let mut names: Vec<&str> = Vec::new();
@@ -172,7 +172,7 @@ fn training_cell(corpus: &str, encoder: &str, folds: &[&Training], every: usize)
         let mut text = String::new();
         for value in values.iter().step_by(every) {
             let share = kept(*value) / highest.max(1e-9);
-            // The highest number means that there is no value.
+            // The largest number means that there is no value.
             let number = if share.is_finite() {
                 (share.clamp(0.0, 1.0) * f64::from(PACKED - 1)).round() as u16
             } else {
@@ -255,7 +255,7 @@ fn map_cell(map: &UtteranceMap, step: usize, keyed: bool) -> Value {
         let share = f64::from(at.min(MAP_GRID)) / f64::from(MAP_GRID);
         (share * f64::from(PACKED)).round() as u16
     };
-    // One number a point is what the script expects.
+    // The script expects one number per point.
     let whole = |colouring: &&Colouring| colouring.of.len() == map.points.len();
     let colourings: Vec<&Colouring> = map.colourings.iter().filter(whole).collect();
     for (i, point) in map.points.iter().enumerate().step_by(step) {

@@ -6,9 +6,9 @@ use crate::tables::{Grid, named};
 use crate::{ErrorList, ErrorRow, ReportData, errors_table};
 use serde_json::{Value, json};
 
-/// Most rows of all lists of a page.
+/// Maximum number of rows of all lists of a page.
 const ROWS: usize = 20_000;
-/// Rows of each list in the text for readers without the script.
+/// Rows of each list in the text for readers without scripts.
 const AS_TEXT: usize = 5;
 
 /// The lists of errors that have a row in the tables.
@@ -55,7 +55,7 @@ fn cell(list: &ErrorList, system: &str, most: usize) -> Value {
     json!({"c": list.corpus, "e": system, "n": list.n, "wrong": list.wrong, "root": list.root, "rows": rows})
 }
 
-/// The audio inside the page.
+/// The audio embedded in the page.
 pub(super) fn embedded(data: &ReportData) -> String {
     if data.embedded.is_empty() {
         return String::new();

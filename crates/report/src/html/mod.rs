@@ -18,7 +18,7 @@ const PAGE_CSS: &str = include_str!("page.css");
 const PAGE_JS: &str = include_str!("page.js");
 const CELLS_JS: &str = include_str!("cells.js");
 
-/// One HTML file that needs nothing else: styles, script and charts are inside it, and a content security
+/// One self-contained HTML file: styles, script and charts are inside it, and a content security
 /// policy keeps the browser from fetching anything.
 pub fn html(data: &ReportData) -> String {
     let drawn = cells::drawn(data);
@@ -43,7 +43,7 @@ pub fn html(data: &ReportData) -> String {
     document(&data.title, &body)
 }
 
-/// A page of this look around `body`, which is markup already.
+/// A page with this design around `body`, which is already markup.
 pub(crate) fn document(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -1,10 +1,10 @@
 use crate::format::escape;
 use std::fmt::Write;
 
-/// Above this many notices the rest waits behind a summary.
+/// Above this many notices the rest is collapsed behind a summary.
 const SHOWN: usize = 4;
 
-/// What a reader must see first: each notice once, and those that say the same of several corpora as one.
+/// What a reader must see first: each notice once, and equivalent ones for several corpora merged.
 pub(super) fn notices(notes: &[String]) -> String {
     let notes = grouped(notes);
     let mut out = String::new();
@@ -29,7 +29,7 @@ pub(super) fn notices(notes: &[String]) -> String {
     out
 }
 
-/// Notices of the form `corpus: sentence` whose sentences are alike but for numbers and paths are joined.
+/// Merges notices of the form `corpus: sentence` whose sentences are the same except for numbers and paths.
 fn grouped(notes: &[String]) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
     for note in notes {
@@ -57,7 +57,7 @@ fn shape(note: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Notices of one shape as one: the subjects before the sentence, each with its number where sentences begin with
+/// Notices of one form as one: the subjects before the sentence, each with its number if sentences begin with
 /// one.
 fn joined(notes: &[&str]) -> String {
     let [first, _, ..] = notes else {
@@ -71,7 +71,7 @@ fn joined(notes: &[&str]) -> String {
         let subjects: Vec<&str> = parts.iter().map(|(subject, _)| *subject).collect();
         return format!("{}: {sentence}", subjects.join(", "));
     }
-    // What all sentences have after the first word that counts, as "files were skipped while reading".
+    // What all sentences share after the first word, a count, such as "files were skipped while reading".
     let counted = parts.iter().map(|(subject, sentence)| {
         let count = sentence.split(' ').next().unwrap_or_default();
         format!("{subject} {count}")

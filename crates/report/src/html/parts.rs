@@ -11,20 +11,20 @@ use crate::{
 use emobox_score::Oracle;
 use std::fmt::Write;
 
-/// Above this many charts a part shows them on request; above this many audits they are rows of a table.
+/// Above this many charts a section shows them on request; above this many audits they are rows of a table.
 const MANY: usize = 12;
 
-/// One part of the page.
+/// One section of the page.
 pub(super) struct Part {
     pub(super) id: &'static str,
     pub(super) heading: &'static str,
-    /// A sentence of introduction, as markup.
+    /// An introductory sentence, as markup.
     pub(super) lead: String,
     /// Markup.
     pub(super) body: String,
 }
 
-/// The parts that have something to show, in reading order: tables of scores first. The charts of `drawn` sections
+/// The sections with content, in reading order: tables of scores first. The charts of `drawn` sections
 /// are made by the page's script.
 pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) -> Vec<Part> {
     let charts = |section| {
@@ -135,7 +135,7 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
         .collect()
 }
 
-/// Which probe the curves are of, and which layer validation chose.
+/// The probe of the curves, and the layer selected on validation.
 fn layers_lead(data: &ReportData) -> String {
     let Some(head) = data
         .layers
@@ -181,7 +181,7 @@ fn scores_lead(data: &ReportData) -> String {
     lead
 }
 
-/// The grids of the three metrics where there is more than one cell, then every cell with its intervals.
+/// The grids of the three metrics if there is more than one cell, then every cell with its intervals.
 fn scores(data: &ReportData) -> String {
     let others = data.is_across_corpora() || !data.scores.dimensions.is_empty();
     if data.scores.runs.is_empty() && others {
@@ -196,7 +196,7 @@ fn scores(data: &ReportData) -> String {
     let mut out = String::from("<div class=\"grids\">\n");
     for metric in Metric::ALL {
         let mut table = intra_table(data, &[metric]);
-        // What stands below one grid is not repeated below the next.
+        // Notes below one grid are not repeated below the next.
         table.notes.retain(|note| !said.contains(note));
         said.extend(table.notes.iter().cloned());
         let _ = writeln!(out, "<div>{}</div>", table.html());

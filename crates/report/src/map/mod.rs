@@ -1,7 +1,7 @@
-//! Utterances in the plane: principal components, and t-SNE started from them where the caller asks for it.
+//! Utterances in the plane: principal components, and t-SNE initialised with them on request.
 //!
-//! Both are exact and single-threaded, without a random number: the same features give the same picture. The
-//! t-SNE crates at hand draw their start from the system's random numbers or sum in parallel, which would not.
+//! Both are exact and single-threaded, without random numbers: the same features give the same picture. The
+//! available t-SNE crates start from the system's random numbers or sum in parallel, so they would not.
 
 mod pca;
 mod stored;
@@ -14,7 +14,7 @@ pub use stored::{Colouring, MAP_GRID, MapMethod, MapPoint, UtteranceMap};
 pub(crate) use stored::{keys_are_kept, write_maps};
 pub use tsne::{TsneOptions, tsne};
 
-/// Most utterances on a map; above it, every n-th is taken.
+/// Maximum number of utterances on a map; above it, only every n-th is used.
 pub const MAP_LIMIT: usize = 1500;
 
 /// An utterance to be placed.
@@ -24,16 +24,16 @@ pub struct MapItem<'a> {
     pub key: &'a str,
     /// Its emotion.
     pub label: &'a str,
-    /// Who speaks, where known.
+    /// The speaker, if known.
     pub speaker: Option<&'a str>,
     /// Its features averaged over frames, `[dim]`.
     pub features: &'a [f32],
 }
 
-/// The maps of one corpus that were asked for, in the order of `methods`. Items with features of another length
+/// The requested maps of one corpus, in the order of `methods`. Items with features of another length
 /// than the first, or not finite, are left out and counted in the note.
 ///
-/// [`MapMethod::Pca`] takes time with the number of utterances, [`MapMethod::Tsne`] with its square.
+/// The time for [`MapMethod::Pca`] grows with the number of utterances, that for [`MapMethod::Tsne`] with its square.
 pub fn utterance_maps(
     corpus: &str,
     encoder: &str,

@@ -1,21 +1,21 @@
-/// Rows on their first two principal components.
+/// Rows projected onto their first two principal components.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pca {
-    /// One point a row.
+    /// One point per row.
     pub points: Vec<[f64; 2]>,
     /// Shares of the variance that the two components explain.
     pub explained: [f64; 2],
 }
 
-/// Most iterations of the orthogonal iteration; pictures need no more.
+/// Maximum number of iterations of the orthogonal iteration; pictures need no more.
 const PCA_ITERATIONS: usize = 60;
 
-/// One minus the cosine between an axis and the one before, below which it has stopped turning: less than a
+/// Convergence threshold for one minus the cosine between an axis and the previous one: less than a
 /// thousandth of a pixel at the edge of a map.
 const SETTLED: f64 = 1e-12;
 
-/// The first two principal components of `rows`, `[row, dim]`, by orthogonal iteration; each is turned so that
-/// its largest loading is positive.
+/// The first two principal components of `rows`, `[row, dim]`, by orthogonal iteration; the sign of each makes
+/// its largest loading positive.
 pub fn pca(rows: &[f32], dim: usize) -> Pca {
     let n = rows.len().checked_div(dim).unwrap_or(0);
     if n == 0 {
@@ -30,7 +30,7 @@ pub fn pca(rows: &[f32], dim: usize) -> Pca {
         (0..n).for_each(|row| centred[row * dim + column] -= mean);
     }
     let total: f64 = centred.iter().map(|x| x * x).sum();
-    // Any start does that is not orthogonal to the components; this one never is in practice.
+    // Any start works that is not orthogonal to the components; this one never is in practice.
     let start = |k: usize| {
         (0..dim)
             .map(|i| ((i * (k + 2) + 1) as f64).sin())

@@ -3,7 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// Points of a map lie on a grid of 0 to this number in both directions; the longer side takes all of it.
+/// Points of a map are on a grid of 0 to this number in both directions; the longer side takes all of it.
 pub const MAP_GRID: u16 = 10_000;
 
 /// Ways to lay utterances out in a plane.
@@ -20,7 +20,7 @@ impl MapMethod {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Pca, Self::Tsne];
 
-    /// As it is written.
+    /// Its spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pca => "PCA",
@@ -29,10 +29,10 @@ impl MapMethod {
     }
 }
 
-/// Utterances of a corpus as points in a plane, near where their features are alike.
+/// Utterances of a corpus as points in a plane; similar features are close together.
 ///
-/// In JSON the points are one string, `x y label speaker` by `x y label speaker` with `-` for a speaker who is not
-/// known; files of earlier versions, with an object a point, are read too.
+/// In JSON the points are one string, a series of `x y label speaker` with `-` for an unknown
+/// speaker; files of earlier versions, with an object per point, are read too.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct UtteranceMap {
@@ -44,30 +44,30 @@ pub struct UtteranceMap {
     pub method: String,
     /// What a reader must know: variance explained, utterances left out.
     pub note: String,
-    /// The emotions, which points name by their place here.
+    /// The emotions; points refer to them by index.
     pub labels: Vec<String>,
-    /// The speakers, which points name by their place here.
+    /// The speakers; points refer to them by index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub speakers: Vec<String>,
     /// The points.
     #[serde(serialize_with = "write_points")]
     pub points: Vec<MapPoint>,
-    /// Keys of the utterances, one a point; may be left empty to save room.
+    /// Keys of the utterances, one per point; may be left empty to save space.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "write_lines")]
     pub keys: Vec<String>,
-    /// What points can be coloured by, beside emotion and speaker.
+    /// Groupings that can colour the points, besides emotion and speaker.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub colourings: Vec<Colouring>,
 }
 
-/// A grouping of the points of a map: by what is said, by whether the utterance was taken for another class.
+/// A grouping of the points of a map: by text, or by whether the utterance was misclassified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Colouring {
     /// As `text`.
     pub by: String,
     /// The groups.
     pub names: Vec<String>,
-    /// The group of each point, as a place in the names; a number beyond them is no group.
+    /// The group of each point, as an index into the names; a number beyond them means no group.
     #[serde(serialize_with = "write_numbers", deserialize_with = "read_numbers")]
     pub of: Vec<u16>,
 }
@@ -91,9 +91,9 @@ pub struct MapPoint {
     pub x: u16,
     /// From bottom to top, 0..=[`MAP_GRID`].
     pub y: u16,
-    /// Its emotion, as a place in the map's labels.
+    /// Its emotion, as an index into the map's labels.
     pub label: u16,
-    /// Who speaks, as a place in the map's speakers, where known.
+    /// The speaker, as an index into the map's speakers, if known.
     pub speaker: Option<u16>,
 }
 
@@ -105,7 +105,7 @@ impl UtteranceMap {
             .map(String::as_str)
     }
 
-    /// Adds a grouping of the points by their keys; nothing where the keys are not known, or where all are of one group.
+    /// Adds a grouping of the points by their keys; nothing if the keys are unknown, or if all are in one group.
     pub fn colour_by<'a>(&mut self, by: &str, group: impl Fn(&str) -> Option<&'a str>) {
         let groups: Vec<Option<&str>> = self.keys.iter().map(|key| group(key)).collect();
         let names: BTreeSet<&str> = groups.iter().flatten().copied().collect();
@@ -131,7 +131,7 @@ impl UtteranceMap {
     }
 }
 
-/// Places on the grid, both directions by the same scale; a place that is not finite goes to the middle.
+/// Positions on the grid, with the same scale in both directions; a position that is not finite goes to the middle.
 pub(super) fn on_grid(places: &[[f64; 2]]) -> Vec<[u16; 2]> {
     let span = |k: usize| {
         let values = || places.iter().map(|p| p[k]).filter(|v| v.is_finite());
@@ -179,7 +179,7 @@ pub(crate) fn keys_are_kept(maps: &[UtteranceMap]) -> bool {
     maps.iter().map(|map| map.points.len()).sum::<usize>() <= KEYED
 }
 
-/// The maps of a report; of many points without their keys.
+/// The maps of a report; without keys if there are many points.
 pub(crate) fn write_maps<S: Serializer>(maps: &[UtteranceMap], to: S) -> Result<S::Ok, S::Error> {
     if keys_are_kept(maps) {
         return maps.serialize(to);
@@ -191,7 +191,7 @@ pub(crate) fn write_maps<S: Serializer>(maps: &[UtteranceMap], to: S) -> Result<
     to.collect_seq(maps.iter().map(without_keys))
 }
 
-/// A map as files have it, of this version and of earlier ones.
+/// A map as stored in files, of this version and of earlier ones.
 #[derive(Deserialize)]
 struct Stored {
     corpus: String,
@@ -273,7 +273,7 @@ impl From<Stored> for UtteranceMap {
 }
 
 impl UtteranceMap {
-    /// Takes over the points of a file of an earlier version.
+    /// Converts the points of a file of an earlier version.
     fn fill(&mut self, points: &[OldPoint]) {
         let numbered = |names: &mut BTreeMap<String, u16>| {
             for (i, number) in names.values_mut().enumerate() {

@@ -1,7 +1,7 @@
 /// Settings of t-SNE.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TsneOptions {
-    /// Effective number of neighbours; lowered to a third of the points where there are few.
+    /// Perplexity, the effective number of neighbours; lowered to a third of the points if there are few.
     pub perplexity: f64,
     /// Gradient steps, the first third of them with exaggerated attraction.
     pub iterations: usize,

@@ -2,14 +2,14 @@
 //! Recognition Toolkit and Benchmark", Interspeech 2024.
 //!
 //! They are figures to print beside a user's own, not results of this program. Table 4 was read from the
-//! paper's text, which is cut in 40 of its 960 cells; the supplement fills these, and three that the text
+//! paper's text, in which 40 of its 960 cells are cut off; the supplement fills these, and corrects three that the text
 //! garbles, from the picture `docs/intra-corpus.jpg` of the published repository.
 
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Where a cell of Table 4 may come from.
+/// The source of a cell of Table 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PaperSource {
@@ -105,21 +105,21 @@ impl Paper {
         self.cross.cells.get(&(model, train, test)).copied()
     }
 
-    /// Equation 1 from the cells of Table 5; the paper prints it in Figure 1 alone.
+    /// Equation 1 from the cells of Table 5; the paper prints it only in Figure 1.
     pub fn cross_average(&self, model: &str) -> Option<f64> {
         let cells = self.cross.cells.iter();
         let mut accuracies: Vec<f64> = cells
             .filter(|((m, ..), _)| *m == model)
             .map(|(_, accuracy)| *accuracy)
             .collect();
-        // Sorted, because the order of a hash map must not reach the last digit.
+        // Sorted, because the order of a hash map must not affect the last digit.
         accuracies.sort_unstable_by(f64::total_cmp);
         let n = self.cross.corpora.len();
         (accuracies.len() == n * n - n)
             .then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
     }
 
-    /// The paper's name of an encoder, from any common way to write it: `whisper-large-v3`,
+    /// The paper's name of an encoder, from any common spelling: `whisper-large-v3`,
     /// `wav2vec2-base`, `facebook/hubert-large-ll60k`, `data2vec-audio-base`, `wav2vec 2.0 base`.
     pub fn model(&self, encoder: &str) -> Option<&'static str> {
         let wanted = plain(encoder);
@@ -131,7 +131,7 @@ impl Paper {
     }
 }
 
-/// Letters and digits of the last part of a path, without what tells copies of the same weights apart.
+/// Letters and digits of the last part of a path, without what distinguishes copies of the same weights.
 fn plain(name: &str) -> String {
     let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -140,7 +140,7 @@ fn plain(name: &str) -> String {
     name.strip_suffix("ll60k").unwrap_or(name).to_owned()
 }
 
-/// Per cent as printed to a fraction; `NA` and `-` are no value.
+/// Converts per cent as printed to a fraction; `NA` and `-` are not values.
 fn fraction(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().map(|percent| percent / 100.0)
 }

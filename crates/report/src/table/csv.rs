@@ -1,8 +1,8 @@
 use super::{Cell, Table};
 
 impl Table {
-    /// Comma-separated values (RFC 4180): headings, then one line a row. Intervals stand in two columns of
-    /// their own, and why cells are empty in a last one; captions, notes and marks are left out.
+    /// Comma-separated values (RFC 4180): headings, then one line per row. Intervals have two columns of
+    /// their own, and the reasons for empty cells are in a last one; captions, notes and marks are left out.
     pub fn csv(&self) -> String {
         let intervals: Vec<bool> = (0..self.columns.len())
             .map(|i| self.has_intervals(i))
@@ -39,7 +39,7 @@ impl Table {
     }
 }
 
-/// What a cell says to a program: an ASCII minus, nothing where there is no value.
+/// The text of a cell for programs: an ASCII minus, empty if there is no value.
 fn value(cell: &Cell) -> String {
     match cell.value {
         Some(_) => field(&cell.text.replace('−', "-").replace(['†', '‡'], "")),
@@ -48,7 +48,7 @@ fn value(cell: &Cell) -> String {
     }
 }
 
-/// A name that a spreadsheet would run as a formula is kept from it by an apostrophe.
+/// An apostrophe keeps a spreadsheet from running a name as a formula.
 fn guard(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")

@@ -2,13 +2,13 @@ use super::{Align, Cell, Column, Table};
 use crate::format::{escape, interval};
 use std::fmt::Write;
 
-/// Above this many rows a table scrolls in a window of its own, below its headings.
+/// Above this many rows a table scrolls in its own window, below its headings.
 const TALL: usize = 40;
-/// From this many neighbours on that are empty for one reason, there is room for it in the table; else a note has it.
+/// Minimum number of neighbouring cells, empty for one reason, that leave room for the reason; otherwise it goes into a note.
 const ROOMY: usize = 3;
 
 impl Table {
-    /// A sortable HTML table; the page's script does the sorting, and without it the table still reads.
+    /// A sortable HTML table; the page's script does the sorting, and the table is readable without it.
     pub fn html(&self) -> String {
         let caption = escape(&self.caption);
         let mut out = format!(
@@ -25,7 +25,7 @@ impl Table {
             let _ = write!(
                 out,
                 "<th scope=\"col\"{class}>{}</th>",
-                // A browser breaks behind hyphens of its own accord.
+                // A browser breaks lines after hyphens by itself.
                 escape(&column.heading).replace('_', "_<wbr>")
             );
         }
@@ -53,7 +53,7 @@ impl Table {
     }
 }
 
-/// Reasons that get a number instead of room are added to `reasons`.
+/// Reasons that get a number for lack of room are added to `reasons`.
 fn html_row<'a>(out: &mut String, row: &'a [Cell], columns: &[Column], reasons: &mut Vec<&'a str>) {
     out.push_str("<tr>");
     let mut skip = 0;

@@ -4,18 +4,18 @@ use std::fmt::Write;
 
 /// Above this many columns a table spans both columns of a two-column page.
 const WIDE: usize = 8;
-/// Above this many rows a table is a `longtable`, which pages may break.
+/// Above this many rows a table is a `longtable`, which may break across pages.
 const LONG: usize = 40;
-/// Characters of small type across an upright page.
+/// Characters of small type across a portrait page.
 const UPRIGHT: usize = 105;
-/// The same across a page on its side.
+/// The same across a landscape page.
 const ON_ITS_SIDE: usize = 165;
-/// A heading of numbers is turned upright where it is longer than its column by this.
+/// A heading of numbers is rotated if it exceeds its column by this.
 const TURNED: usize = 4;
 
 impl Table {
-    /// LaTeX with booktabs rules: a `table` environment where the table fits on a page, else `longtable`s, on
-    /// pages on their side where it is wide, and in groups of columns where it is wider still. The best of a row is
+    /// LaTeX with booktabs rules: a `table` environment if the table fits on a page, else `longtable`s, on
+    /// landscape pages if it is wide, and in groups of columns if it is wider still. The best of a row is
     /// bold, the second underlined, the third in italics. Needs the packages booktabs and graphicx; a long or
     /// very wide table also longtable and pdflscape, and a document of one column.
     pub fn latex(&self) -> String {
@@ -58,7 +58,7 @@ impl Table {
         out
     }
 
-    /// A table on one page, scaled down where it is wider than the text, never up.
+    /// A table on one page, scaled down if it is wider than the text, never up.
     fn latex_table(&self) -> String {
         let wide = self.columns.len() > WIDE;
         let environment = if wide { "table*" } else { "table" };
@@ -161,7 +161,7 @@ impl Table {
         }
     }
 
-    /// The columns' widths in characters, headings of numbers turned where that saves room.
+    /// The columns' widths in characters, with headings of numbers rotated where that saves space.
     fn latex_widths(&self) -> Vec<usize> {
         let reasons = self.reasons();
         let cells = |i: usize| {
@@ -181,12 +181,12 @@ impl Table {
     }
 }
 
-/// Whether a heading is turned upright in a long table, above cells of a width.
+/// Whether a heading is rotated in a long table, above cells of this width.
 fn turned(column: &Column, width: usize) -> bool {
     column.align == Align::Right && column.heading.chars().count() > width + TURNED
 }
 
-/// A complete document around tables, to compile as it is.
+/// A complete document around tables, ready to compile.
 pub fn latex_document(tables: &[Table]) -> String {
     let mut out = String::from(
         "\\documentclass[10pt]{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n\
@@ -217,7 +217,7 @@ fn cell(cell: &Cell, reasons: &[&str]) -> String {
     }
 }
 
-/// Untrusted text as text: what TeX would act on is escaped, what its fonts lack becomes a question mark.
+/// Escapes untrusted text: what TeX would interpret is escaped, what its fonts lack becomes a question mark.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -229,7 +229,7 @@ fn text(text: &str) -> String {
             }
             '^' => out.push_str("\\textasciicircum{}"),
             '~' => out.push_str("\\textasciitilde{}"),
-            // In braces, so that it never reads as the optional argument of the line break before it.
+            // In braces, so that it is never read as the optional argument of the preceding line break.
             '[' | ']' | '<' | '>' | '|' | '"' | '\'' | '`' => {
                 let _ = write!(out, "{{{}}}", quote(c));
             }

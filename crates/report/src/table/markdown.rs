@@ -41,7 +41,7 @@ fn cell(cell: &Cell, reasons: &[&str]) -> String {
     }
 }
 
-/// Every character that could start markup is escaped, so that names print as they are.
+/// Every character that could start markup is escaped, so that names print unchanged.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in one_line(text).chars() {

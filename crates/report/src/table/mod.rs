@@ -1,4 +1,4 @@
-//! One table, five ways to write it.
+//! A table with five output formats.
 
 mod csv;
 mod html;
@@ -14,19 +14,19 @@ use crate::format::{interval, percent};
 /// A table for people, made once and written in any of the formats.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
-    /// What the table shows, one line.
+    /// A one-line caption.
     pub caption: String,
     /// The columns.
     pub columns: Vec<Column>,
-    /// Rows of as many cells as there are columns.
+    /// Rows with one cell per column.
     pub rows: Vec<Vec<Cell>>,
-    /// Rows below a rule, which sorting leaves in place: averages and ranks.
+    /// Rows below a rule, which sorting does not move: averages and ranks.
     pub footer: Vec<Vec<Cell>>,
-    /// What marked cells are the best of, as `of the row`; each format explains its own marks.
+    /// The set that marked cells are the best of, as `of the row`; each format explains its own marks.
     pub ranked: Option<&'static str>,
     /// Sentences below the table.
     pub notes: Vec<String>,
-    /// How many columns at the left name a row. Where it is not 0, a form of limited width may print the other
+    /// How many columns at the left identify a row. If it is not 0, a format of limited width may print the other
     /// columns in groups, each with these before it.
     pub keys: usize,
 }
@@ -36,9 +36,9 @@ pub struct Table {
 pub struct Column {
     /// The heading.
     pub heading: String,
-    /// How its cells stand.
+    /// The alignment of its cells.
     pub align: Align,
-    /// Whether it belongs to the column before it, from which groups of columns never part it.
+    /// Whether it belongs to the column before it; groups of columns never separate the two.
     pub joined: bool,
 }
 
@@ -54,13 +54,13 @@ pub enum Align {
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Cell {
-    /// What is read.
+    /// The printed text.
     pub text: String,
     /// The interval of a score as fractions, printed after it in small type.
     pub interval: Option<[f64; 2]>,
-    /// What the column sorts by, where that is not the text.
+    /// The sort key of the column, if it is not the text.
     pub value: Option<f64>,
-    /// 1, 2 or 3 where the cell is among the best of its row.
+    /// 1, 2 or 3 if the cell is among the best of its row.
     pub rank: Option<u8>,
     /// Why there is no value: in the cell on a page, in a numbered note elsewhere.
     pub reason: Option<String>,
@@ -103,7 +103,7 @@ impl Cell {
         }
     }
 
-    /// A number as it is printed and as it sorts.
+    /// A number as printed and its sort key.
     pub fn number(text: impl Into<String>, value: f64) -> Self {
         Self {
             text: text.into(),
@@ -125,7 +125,7 @@ impl Cell {
     /// A difference of fractions in points, with its sign.
     pub fn difference(value: f64) -> Self {
         let text = format!("{:+.2}", 100.0 * value);
-        // A real minus sign; no sign on nothing.
+        // A real minus sign; no sign on zero.
         let text = if text.ends_with("0.00") {
             "0.00".to_owned()
         } else {
@@ -171,7 +171,7 @@ impl Cell {
         }
     }
 
-    /// The place, from 1, of the cell's reason among a table's.
+    /// The position, from 1, of the cell's reason among a table's.
     pub(crate) fn reason_number(&self, reasons: &[&str]) -> Option<usize> {
         let reason = self.reason.as_deref()?;
         Some(1 + reasons.iter().position(|known| *known == reason)?)
@@ -199,8 +199,8 @@ impl Table {
         reasons
     }
 
-    /// The columns in groups no wider than `limit`, each group led by the key columns; one group where the table
-    /// has no keys. `widths` are those of the columns, `gap` what stands between two.
+    /// The columns in groups no wider than `limit`, each group preceded by the key columns; one group if the table
+    /// has no keys. `widths` are those of the columns, `gap` is the space between two.
     pub(crate) fn column_groups(
         &self,
         widths: &[usize],
@@ -246,7 +246,7 @@ impl Table {
         self.notes_with_legend().chain(reasons)
     }
 
-    /// The notes, with what superscripts mean where there are some.
+    /// The notes, followed by the meaning of superscripts if there are any.
     pub(crate) fn notes_with_legend(&self) -> impl Iterator<Item = String> {
         let legend = self
             .ranked

@@ -2,7 +2,7 @@ use super::{Align, Column, Table, superscript};
 use crate::format::one_line;
 use std::fmt::Write;
 
-/// Where a table can be printed in groups of columns, a group is at most this wide.
+/// Maximum width of a group, if a table can be printed in groups of columns.
 const WIDTH: usize = 100;
 /// Between two columns.
 const GAP: &str = "  ";
@@ -10,8 +10,8 @@ const GAP: &str = "  ";
 const HEADING: usize = 9;
 
 impl Table {
-    /// Aligned columns for a terminal, with a final newline. A table that says which of its columns name a row
-    /// is printed in groups of columns where it is wider than 100 characters.
+    /// Aligned columns for a terminal, with a final newline. A table that says which of its columns identify a row
+    /// is printed in groups of columns if it is wider than 100 characters.
     pub fn terminal(&self) -> String {
         let reasons = self.reasons();
         let ranked: Vec<bool> = (0..self.columns.len()).map(|i| self.has_ranks(i)).collect();
@@ -21,7 +21,7 @@ impl Table {
                 row.iter()
                     .zip(&ranked)
                     .map(|(cell, &ranked)| {
-                        // Unmarked cells keep the place of the mark, so that digits stay below digits.
+                        // Unmarked cells keep the space for the mark, so that digits align.
                         let mark = match superscript(cell.rank) {
                             "" if ranked => " ",
                             mark => mark,
@@ -75,7 +75,7 @@ impl Table {
         let rule = rule.join(GAP);
         let height = group.iter().map(|&i| headings[i].len()).max().unwrap_or(0);
         for line in 0..height {
-            // Headings stand on the rule.
+            // Headings are aligned to the rule.
             let cell = |i: usize| {
                 let above = height - headings[i].len();
                 line.checked_sub(above)
@@ -125,7 +125,7 @@ fn column_widths(headings: &[Vec<String>], lines: &[Vec<String>]) -> Vec<usize> 
         .collect()
 }
 
-/// A heading in lines, broken behind spaces, hyphens, slashes and underscores; headings of words stay whole.
+/// A heading in lines, broken after spaces, hyphens, slashes and underscores; headings of text columns stay whole.
 fn broken(column: &Column) -> Vec<String> {
     let heading = one_line(&column.heading);
     if column.align == Align::Left {
@@ -146,7 +146,7 @@ fn broken(column: &Column) -> Vec<String> {
         .collect()
 }
 
-/// Columns on a terminal, near enough: one a character.
+/// Width on a terminal, approximately: one column per character.
 fn width(text: &str) -> usize {
     text.chars().count()
 }

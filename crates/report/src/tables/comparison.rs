@@ -5,7 +5,7 @@ use emobox_score::{Comparison, correct};
 /// Level at which a verdict is given.
 const ALPHA: f64 = 0.05;
 
-/// Pairs of systems on the same items: the difference in UA with its interval, p values and a verdict in words.
+/// Pairs of systems on the same items: the difference in UA with its interval, p-values and a verdict in words.
 pub fn comparison_table(data: &ReportData) -> Table {
     // A table of several pairs is corrected as a whole, wherever its rows come from.
     let mut comparisons = data.scores.comparisons.clone();

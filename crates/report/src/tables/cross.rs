@@ -5,14 +5,14 @@ use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Absent, AbsentState, CrossMatrix};
 
-/// Level of the interval of an average, as of those of the cells.
+/// Level of the interval of an average, as for the cells.
 const LEVEL: f64 = 0.95;
 
 const PAPER_NOTE: &str =
     "Paper: Table 5 of Ma et al., Interspeech 2024, and Equation 1 from its cells.";
 
-/// Accuracy across corpora as Table 5 of the paper: a row for each encoder and test corpus, a column for each
-/// corpus trained on. The best three encoders of each pair are marked.
+/// Accuracy across corpora as in Table 5 of the paper: a row for each encoder and test corpus, a column for each
+/// training corpus. The best three encoders of each pair are marked.
 pub fn cross_table(data: &ReportData) -> Table {
     let matrices = &data.scores.cross;
     let corpora = corpora(data);
@@ -203,7 +203,7 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
     }
 }
 
-/// What the mark says: a sentence for each encoder and way of hearing.
+/// The meaning of the mark: a sentence for each encoder and kind of exposure.
 fn heard_cells(matrices: &[CrossMatrix]) -> Vec<String> {
     let mut told: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for matrix in matrices {

@@ -19,10 +19,10 @@ fn names(all: &[&DimensionScores]) -> Vec<String> {
     names
 }
 
-/// The heading of a column that names a row, what stands there, and whether it is shown.
+/// The heading of a column that identifies a row, its value, and whether it is shown.
 type Field = (&'static str, fn(&DimensionScores) -> &String, bool);
 
-/// The concordance of each dimension and their mean, a row for each corpus and encoder; none where dimensions were not learnt.
+/// The concordance of each dimension and their mean, a row for each corpus and encoder; none if dimensions were not learnt.
 pub fn dimensions_table(data: &ReportData) -> Option<Table> {
     let all = data.scores.dimensions.iter();
     let rows: Vec<&DimensionScores> = all.filter(|scores| scores.headline).collect();
@@ -61,7 +61,7 @@ pub fn dimensions_table(data: &ReportData) -> Option<Table> {
         row.push(Cell::text(scores.audit.as_deref().unwrap_or("–")));
         row
     };
-    // Where there are runs too, empty cells stand in the table of these.
+    // If there are runs too, empty cells are in their table.
     let empty = data.empty_cells().filter(|_| data.scores.runs.is_empty());
     let absent = empty.map(|absent| {
         let word = |(name, ..): &&Field| match *name {
@@ -158,7 +158,7 @@ fn notes(rows: &[&DimensionScores]) -> Vec<String> {
     notes
 }
 
-/// Every coefficient, of each fold too, as comma-separated values in full precision; empty where dimensions were not learnt.
+/// Every coefficient, including each fold's, as comma-separated values in full precision; empty if dimensions were not learnt.
 pub fn dimensions_csv(data: &ReportData) -> String {
     if data.scores.dimensions.is_empty() {
         return String::new();

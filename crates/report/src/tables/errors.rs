@@ -1,7 +1,7 @@
 use super::Grid;
 use crate::{Cell, Column, ErrorList, ErrorRow, ReportData, Table};
 
-/// The most confident errors of each cell, at most so many, with where to hear them.
+/// The most confident errors of each cell, at most this many, with their recordings.
 pub fn errors_table(data: &ReportData, most: usize) -> Table {
     let grid = Grid::of(data);
     let lists = named(data, &grid);

@@ -3,22 +3,22 @@ use crate::ReportData;
 use emobox_score::{Absent, AbsentState, Run};
 use std::collections::BTreeMap;
 
-/// Headline runs laid out as corpora by systems.
+/// Headline runs arranged as corpora by systems.
 pub(crate) struct Grid<'a> {
-    /// Corpora: those the report orders first, then by appearance among the runs, then among the absent cells.
+    /// Corpora: those in the report's order first, then by appearance among the runs, then among the absent cells.
     pub(crate) corpora: Vec<&'a str>,
-    /// Systems in the same order: an encoder, with what else tells it apart where the report has several.
+    /// Systems in the same order: an encoder, with what else distinguishes it if the report has several.
     pub(crate) systems: Vec<String>,
-    /// How configurations were told apart.
+    /// How configurations were distinguished.
     pub(crate) naming: Naming,
     encoders: Vec<&'a str>,
     cells: Vec<Slot<'a>>,
 }
 
-/// What is known of a corpus under a system.
+/// The contents of a cell: a corpus with a system.
 #[derive(Clone, Copy)]
 pub(crate) enum Slot<'a> {
-    /// Nothing: it is no part of the experiment.
+    /// Nothing: it is not part of the experiment.
     Nothing,
     /// Its scores.
     Run(&'a Run),
@@ -38,7 +38,7 @@ impl<'a> Grid<'a> {
             let corpus = place(&mut corpora, run.corpus.as_str());
             let mut system = place(&mut systems, (run.encoder.as_str(), naming.words(run)));
             if placed.iter().any(|(c, s, _)| (*c, *s) == (corpus, system)) {
-                // The same clauses in another order: the whole text tells them apart.
+                // The same clauses in another order: the whole text distinguishes them.
                 system = place(&mut systems, (run.encoder.as_str(), run.config.clone()));
             }
             placed.push((corpus, system, run));
@@ -59,7 +59,7 @@ impl<'a> Grid<'a> {
             let column = system_order.iter().position(|s| *s == system);
             row.zip(column).map(|(row, column)| row * width + column)
         };
-        // Where partitions are part of the names, an empty cell is that of its own partition.
+        // If partitions are part of the names, an empty cell belongs to its own partition.
         let of_partition = |system: usize, cell: &Absent| {
             let mut runs = placed.iter().filter(|(_, of, _)| *of == system);
             let run = runs.next().filter(|_| naming.names_partitions());
@@ -96,7 +96,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// What a cell holds.
+    /// The contents of a cell.
     pub(crate) fn slot(&self, corpus: usize, system: usize) -> Slot<'a> {
         let at = corpus * self.systems.len() + system;
         self.cells.get(at).copied().unwrap_or(Slot::Nothing)
@@ -119,7 +119,7 @@ impl<'a> Grid<'a> {
             .filter(|(.., slot)| !matches!(slot, Slot::Nothing))
     }
 
-    /// Every run with the place of its corpus and its system, row by row.
+    /// Every run with the position of its corpus and its system, row by row.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, usize, &'a Run)> {
         self.slots()
             .filter_map(|(corpus, system, slot)| match slot {
@@ -171,7 +171,7 @@ pub(crate) fn state_name(state: AbsentState) -> &'static str {
     }
 }
 
-/// The places of `names`: first those that `wanted` names, in its order, then the others as they stand.
+/// The positions of `names`: first those in `wanted`, in its order, then the others in their order.
 fn order(wanted: &[String], names: &[&str]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..names.len()).collect();
     let key = |i: &usize| {
@@ -184,7 +184,7 @@ fn order(wanted: &[String], names: &[&str]) -> Vec<usize> {
     places
 }
 
-/// The place of `item`, which is added where it is new.
+/// The position of `item`, which is added if it is new.
 fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter()
         .position(|known| *known == item)

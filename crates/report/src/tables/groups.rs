@@ -3,7 +3,7 @@ use crate::format::percent;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Calibration, GroupScores, Grouping, Run};
 
-/// Scores of each gender, where the manifest knows it; `None` where it does not.
+/// Scores of each gender, if the manifest has it; `None` if it does not.
 pub fn gender_table(data: &ReportData) -> Option<Table> {
     let rows: Vec<Vec<Cell>> = each_run(data)
         .flat_map(|(system, run)| {
@@ -40,7 +40,7 @@ pub fn gender_table(data: &ReportData) -> Option<Table> {
     })
 }
 
-/// The difference of two genders, where both have an interval.
+/// The difference of two genders, if both have an interval.
 fn gap_row(run: &Run, system: &str, genders: &[&GroupScores]) -> Option<Vec<Cell>> {
     let [a, b] = genders else { return None };
     let gap = emobox_score::gap(a, b, 0.95)?;
@@ -75,7 +75,7 @@ fn row(run: &Run, system: &str, group: &GroupScores) -> Vec<Cell> {
     ]
 }
 
-/// Log-loss, Brier score and calibration error, where predictions carry probabilities; `None` where none do.
+/// Log-loss, Brier score and calibration error, if predictions have probabilities; `None` if none do.
 pub fn calibration_table(data: &ReportData) -> Option<Table> {
     let rows: Vec<Vec<Cell>> = each_run(data)
         .filter_map(|(system, run)| {

@@ -5,17 +5,17 @@ use crate::table::mark_best;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Estimate, Ranking, Run, Separation, rank, separate};
 
-/// Fewer systems or corpora are compared in pairs, not ranked.
+/// With fewer systems or corpora, pairs are compared instead of a ranking.
 const RANKABLE: usize = 3;
 /// Level of the critical difference.
 const ALPHA: f64 = 0.05;
 /// The footer's row of averages that are not over the same corpora.
 const OWN: &str = "average of its own";
-/// Partition schemes on which an average beside the published one means something.
+/// Partition schemes for which an average beside the published one is meaningful.
 const COMPARABLE: [&str; 2] = ["published", "paper"];
 
-/// Corpora by encoders, as Table 4 of the paper: a row for each corpus and metric, the best three of a row
-/// marked, and below a rule the average and the mean rank over the corpora that every encoder has a score on.
+/// Corpora by encoders, as in Table 4 of the paper: a row for each corpus and metric, the best three of a row
+/// marked, and below a rule the average and the mean rank over the corpora on which every encoder has a score.
 /// A cell without a score says why.
 pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     let grid = Grid::of(data);
@@ -103,7 +103,7 @@ pub fn ranking(data: &ReportData, metric: Metric) -> Option<Ranking> {
     }
 }
 
-/// The ranking of those of some systems that have a score somewhere, with their places in the grid.
+/// The ranking of those of some systems that have a score somewhere, with their positions in the grid.
 fn ranked(grid: &Grid<'_>, rivals: &[usize], metric: Metric) -> Option<(Vec<usize>, Ranking)> {
     let mut scored = scored(grid);
     scored.retain(|system| rivals.contains(system));
@@ -165,7 +165,7 @@ impl Layout {
         columns
     }
 
-    /// Marks the best of each group of systems that may be compared.
+    /// Marks the best of each group of comparable systems.
     fn mark_rivals(&self, cells: &mut [Cell]) {
         for rivals in &self.rivals {
             let of_group = cells.iter_mut().enumerate();
@@ -197,13 +197,13 @@ impl Layout {
             })
             .collect();
         self.mark_rivals(&mut cells);
-        // Only what the published recipe would print stands beside what it printed.
+        // Only the score as published is compared with the published figure.
         let comparable = |s| as_published(grid.run(corpus, s)?, metric).ok();
         let pairs = systems.map(|s| (comparable(s), self.published(grid, corpus, s, metric)));
         self.spread(cells, pairs)
     }
 
-    /// Own cells with the published figure and the difference behind each that has a column for them.
+    /// Own cells, each followed by the published figure and the difference if it has a column for them.
     fn spread(
         &self,
         cells: Vec<Cell>,
@@ -221,7 +221,7 @@ impl Layout {
         row
     }
 
-    /// A row of own cells alone.
+    /// A row with own cells only.
     fn own_row(&self, cells: Vec<Cell>) -> Vec<Cell> {
         let mut row = Vec::new();
         for (cell, model) in cells.into_iter().zip(&self.paper) {
@@ -308,7 +308,7 @@ impl<'a, 'b> Footer<'a, 'b> {
         self.layout.spread(cells, pairs)
     }
 
-    /// The average over all corpora that a system has, with how many they are.
+    /// The average over all corpora that a system has, with their number.
     fn own_average(&self, system: usize) -> Cell {
         let corpora = 0..self.grid.corpora.len();
         let values: Vec<f64> = corpora.filter_map(|c| self.value(c, system)).collect();
@@ -338,7 +338,7 @@ fn ranking_note(ranking: &Ranking, metric: Metric) -> String {
     )
 }
 
-/// What the scores' own noise leaves apart; `None` with one system or without standard errors.
+/// The ranks compatible with the scores' own noise; `None` with one system or without standard errors.
 fn separation(grid: &Grid<'_>, rivals: &[usize], metric: Metric) -> Option<Separation> {
     let estimate = |c, s| {
         grid.run(c, s).map(|run| {

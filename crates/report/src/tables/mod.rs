@@ -41,7 +41,7 @@ impl Metric {
     /// All of them, in the paper's order.
     pub const ALL: [Self; 3] = [Self::Ua, Self::Wa, Self::MacroF1];
 
-    /// As tables write it.
+    /// The name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ua => "UA",
@@ -69,8 +69,8 @@ impl Metric {
     }
 }
 
-/// The score of a run that a published table may be compared with: what the published recipe would have printed for the same
-/// training, on its own partition and protocol, with the paper's head on one layer. Else why there is none.
+/// The score of a run that is comparable with a published table: what the published recipe would have printed for the same
+/// training, on its own partition and protocol, with the paper's head on one layer. Otherwise the reason why there is none.
 pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
     let mut reasons = Vec::new();
     if run.partition != "published" {
@@ -79,7 +79,7 @@ pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
     if run.protocol != "paper" {
         reasons.push(format!("protocol {}", run.protocol));
     }
-    // A configuration is layer, norm and precision; what else is in it, a head or weights, is not the paper's.
+    // A configuration is layer, norm and precision; anything else in it, such as a head or weights, is not the paper's.
     let parts: Vec<&str> = run.config.split(", ").collect();
     if parts.len() > 3 || parts[0].contains('+') {
         reasons.push(run.config.clone());
@@ -95,7 +95,7 @@ pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
     }
 }
 
-/// A mark on a score whose encoder is known to have heard the corpus in training.
+/// A mark on a score whose encoder is known to have been trained on the corpus.
 pub(crate) fn heard_mark(mut cell: crate::Cell, heard: Option<&str>) -> crate::Cell {
     if heard.is_some() {
         cell.text.push('†');
@@ -103,7 +103,7 @@ pub(crate) fn heard_mark(mut cell: crate::Cell, heard: Option<&str>) -> crate::C
     cell
 }
 
-/// That mark, and another where the encoder did not hear all of some utterances.
+/// That mark, and another if the encoder did not receive all of some utterances.
 pub(crate) fn marks(run: &Run) -> &'static str {
     match (run.heard.is_some(), run.cut > 0) {
         (false, false) => "",
@@ -113,7 +113,7 @@ pub(crate) fn marks(run: &Run) -> &'static str {
     }
 }
 
-/// What the second mark says: how many utterances each encoder heard in part.
+/// The meaning of the second mark: how many utterances each encoder received only in part.
 pub(crate) fn cut_note(runs: &[&Run]) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     for run in runs.iter().filter(|run| run.cut > 0) {
@@ -130,7 +130,7 @@ pub(crate) fn cut_note(runs: &[&Run]) -> Option<String> {
     })
 }
 
-/// What the mark says of these runs: a sentence for each encoder and way of hearing.
+/// The meaning of the mark for these runs: a sentence for each encoder and kind of exposure.
 pub(crate) fn heard_notes(runs: &[&Run]) -> Vec<String> {
     let mut told: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for run in runs {
@@ -153,7 +153,7 @@ pub(crate) fn heard_notes(runs: &[&Run]) -> Vec<String> {
     told.into_iter().map(sentence).collect()
 }
 
-/// Which of these runs have a published figure beside them that they are not comparable with, and why.
+/// Which of these runs are shown beside a published figure that they are not comparable with, and why.
 pub(crate) fn not_comparable<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<String> {
     let mut reasons: Vec<String> = runs
         .filter_map(|run| as_published(run, Metric::Ua).err())

@@ -1,8 +1,8 @@
 use emobox_score::Run;
 use std::collections::BTreeMap;
 
-/// How the configurations of a report are told apart: what all runs share is said once, what belongs to an encoder
-/// (its layer) or to a corpus (its partition) is said in a note, and only what else differs is part of a name.
+/// How the configurations of a report are distinguished: what all runs share is said once, what belongs to an encoder
+/// (its layer) or to a corpus (its partition) is said in a note, and only the remaining differences are part of a name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Naming {
     partition: Place,
@@ -10,12 +10,12 @@ pub(crate) struct Naming {
     layer: Place,
     /// Clauses of `config` that every run has.
     shared: Vec<String>,
-    /// What the first run says of the three, for where it is shared.
+    /// The first run's value of the three, for use if it is shared.
     first: [String; 3],
     notes: Vec<String>,
 }
 
-/// Where a part of a configuration is said.
+/// Where a part of a configuration is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Place {
     /// Once, for the whole report.
@@ -74,12 +74,12 @@ impl Naming {
         }
     }
 
-    /// Whether names say the partition, since some configuration was run on several.
+    /// Whether names include the partition, because some configuration was run on several.
     pub(crate) fn names_partitions(&self) -> bool {
         self.partition == Place::Named
     }
 
-    /// What tells `run` apart from others of its encoder and corpus, in words; empty where nothing does.
+    /// What distinguishes `run` from others of its encoder and corpus, in words; empty if nothing does.
     pub(crate) fn words(&self, run: &Run) -> String {
         let parts = [
             (self.partition, run.partition.as_str()),
@@ -122,7 +122,7 @@ impl Naming {
     }
 }
 
-/// The clause of a configuration that names one layer; empty where none does.
+/// The clause of a configuration that names one layer; empty if none does.
 fn layer_of(run: &Run) -> &str {
     let found = run.config.split(", ").find(|clause| is_layer(clause));
     found.unwrap_or_default()

@@ -2,7 +2,7 @@ use super::comparison::refused;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Comparison, PerturbedScores};
 
-/// What noise, rooms and codecs cost each encoder; none where nothing was perturbed.
+/// The loss of each encoder from noise, rooms and codecs; none if nothing was perturbed.
 pub fn perturbed_table(data: &ReportData) -> Option<Table> {
     let all = &data.scores.perturbed;
     let first = all.first()?;

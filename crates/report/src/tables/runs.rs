@@ -4,7 +4,7 @@ use crate::table::field;
 use emobox_score::Run;
 use std::fmt::Write;
 
-/// Every run, each fold of it, as comma-separated values: fractions 0..1 in full precision, for programs. Cells
+/// Every run, including each fold, as comma-separated values: fractions 0..1 in full precision, for programs. Cells
 /// without scores follow, with their state and the reason in the last columns; `done` is the state of the others.
 pub fn runs_csv(data: &ReportData) -> String {
     let mut out = String::from(
@@ -47,7 +47,7 @@ pub fn runs_csv(data: &ReportData) -> String {
     for absent in data.empty_cells() {
         let [corpus, encoder, partition] =
             [&absent.corpus, &absent.encoder, &absent.partition].map(|word| field(word));
-        // Protocol and config, then what a fold has, are empty.
+        // Protocol and config, then the fields of a fold, are empty.
         let _ = write!(out, "{corpus},{encoder},,{partition},{}", ",".repeat(21));
         let state = state_name(absent.state);
         let [stage, reason] = [&absent.stage, &absent.reason].map(|word| field(word));

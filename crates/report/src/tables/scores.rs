@@ -9,11 +9,11 @@ use emobox_score::{
     leaks,
 };
 
-/// Above this many rows a terminal gets the table in groups of columns where it is wide.
+/// Above this many rows a wide table is printed on a terminal in groups of columns.
 const MANY: usize = 24;
 
 /// One row for each corpus and encoder: UA, WA and macro F1 in per cent with their intervals, the
-/// test-selected UA in a column that says what it is, and the audit's verdict. A row without scores says why.
+/// test-selected UA in a labelled column, and the audit's verdict. A row without scores says why.
 pub fn scores_table(data: &ReportData) -> Table {
     let grid = Grid::of(data);
     let runs: Vec<&Run> = grid.runs().map(|(.., run)| run).collect();
@@ -73,7 +73,7 @@ pub fn scores_table(data: &ReportData) -> Table {
     }
 }
 
-/// The columns that a report has only where it has something for them.
+/// The columns that a report has only if it has something for them.
 struct Extras {
     words: bool,
     paper: bool,
@@ -86,7 +86,7 @@ struct Extras {
 }
 
 impl Extras {
-    /// How many columns name a row.
+    /// How many columns identify a row.
     fn keys(&self) -> usize {
         if self.words { 3 } else { 2 }
     }
@@ -136,7 +136,7 @@ impl Extras {
         row
     }
 
-    /// A row whose every number is missing for one reason.
+    /// A row in which every number is missing for one reason.
     fn absent_row(&self, absent: &Absent, words: String) -> Vec<Cell> {
         let mut row = vec![Cell::text(&absent.corpus), Cell::text(&absent.encoder)];
         let empty = Cell::absent(reason(absent));
@@ -189,7 +189,7 @@ fn marked(run: &Run) -> String {
     }
 }
 
-/// What is known of training on the corpora that are tested, and what the columns beside the scores are.
+/// What is known of encoders trained on the test corpora, and the meaning of the columns beside the scores.
 fn column_notes(runs: &[&Run], extras: &Extras) -> Vec<String> {
     let mut notes = heard_notes(runs);
     if extras.nuisance {
@@ -239,7 +239,7 @@ fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [Cell; 2] {
     ]
 }
 
-/// How folds become one score.
+/// How the scores of folds are combined into one.
 fn over_folds(runs: &[&Run]) -> &'static str {
     let pooled = |run: &&&Run| run.headline && run.fold == FoldName::Pooled;
     match runs.iter().filter(pooled).count() {
@@ -249,7 +249,7 @@ fn over_folds(runs: &[&Run]) -> &'static str {
     }
 }
 
-/// What a reader of the numbers must know: how the intervals were made, and what was left out.
+/// What a reader of the numbers must know: how the intervals were computed, and what was left out.
 fn notes(runs: &[&Run]) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(interval_notes(runs));
@@ -265,7 +265,7 @@ fn notes(runs: &[&Run]) -> Vec<String> {
     notes
 }
 
-/// What was left out: a sentence a reason, a corpus once where all its encoders lost the same.
+/// What was left out: a sentence per reason, a corpus once if all its encoders lost the same.
 fn left_out(runs: &[&Run]) -> Vec<String> {
     let reasons = runs
         .iter()
@@ -309,7 +309,7 @@ fn each_once<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     once
 }
 
-/// How the intervals were made, which are missing, and which stand on few speakers.
+/// How the intervals were computed, which are missing, and which are based on few speakers.
 fn interval_notes(runs: &[&Run]) -> Vec<String> {
     let mut notes = Vec::new();
     let intervals: Vec<_> = runs.iter().filter_map(|run| run.interval).collect();
@@ -366,7 +366,7 @@ fn interval_notes(runs: &[&Run]) -> Vec<String> {
     notes
 }
 
-/// How near probabilities are to annotators' votes, where probes learnt from these.
+/// How close probabilities are to annotators' votes, if probes learnt from these.
 fn soft_note(runs: &[&Run]) -> Option<String> {
     let cell = |run: &&Run| {
         let soft = run.soft?;

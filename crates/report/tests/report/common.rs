@@ -1,4 +1,4 @@
-//! A small report with everything in it.
+//! A small report with every part.
 
 use emobox_report::{
     AuditFindings, Clip, ERRORS_LIMIT, Embedded, ErrorList, ErrorRow, Fact, LayerCurve, LayerPoint,
@@ -25,7 +25,7 @@ const CLASSES: [&str; 7] = [
     "sad",
 ];
 
-/// Predictions of ten speakers in four folds; `skill` of them are right.
+/// Predictions of ten speakers in four folds; the share `skill` of them is correct.
 pub(crate) fn predictions(corpus: &str, classes: &[String], skill: f64) -> Vec<Prediction> {
     let mut state = 12_345_u64 + corpus.len() as u64;
     let mut random = || {
@@ -67,7 +67,7 @@ fn probabilities(classes: &[String], predicted: usize, confidence: f64) -> BTree
 }
 
 pub(crate) fn report() -> ReportData {
-    // The maps take a second, and every test wants the whole.
+    // The maps take a second, and every test uses the whole.
     static REPORT: LazyLock<ReportData> = LazyLock::new(make_report);
     REPORT.clone()
 }
@@ -160,7 +160,7 @@ fn make_report() -> ReportData {
 /// A WAV file of four samples.
 const SILENCE: &str = "data:audio/wav;base64,UklGRiwAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQgAAAAAAAAAAAAAAA==";
 
-/// The errors of each cell, where the corpora would lie.
+/// The errors of each cell, with paths where the corpora would be.
 fn errors() -> Vec<ErrorList> {
     let cells = [("emodb", 7), ("urdu", 4)].into_iter().flat_map(|corpus| {
         [("whisper-tiny.en", 0.8), ("fbank", 0.55)].map(|encoder| (corpus, encoder))
@@ -420,7 +420,7 @@ fn comparison(corpus: &str, size: usize) -> Comparison {
     .unwrap()
 }
 
-/// A submission that verifies; `skill` of its predictions are right.
+/// A submission that verifies; the share `skill` of its predictions is correct.
 pub(crate) fn verified(system: &str, skill: f64) -> Verified {
     let classes: Vec<String> = FOUR.map(String::from).to_vec();
     let predictions = predictions("demo", &classes, skill);

@@ -1,4 +1,4 @@
-//! The report at the paper's size: how large, and what is drawn on request.
+//! The report at the paper's size: its size in bytes, and what is drawn on request.
 
 use crate::{common, large};
 use emobox_report::{MapMethod, ReportData, html, terminal_table, utterance_maps};
@@ -38,7 +38,7 @@ fn a_small_report_has_its_charts_in_the_page_and_maps_as_data() {
     assert!(page.contains("id=\"training-emodb-fbank\""));
     assert!(!page.contains("data-draw=\"training\""));
     assert!(page.contains("data-draw=\"map\"") && !page.contains("id=\"map-"));
-    // The text for readers without the script.
+    // The text for readers without scripts.
     assert!(page.contains("Maps of utterances") && page.contains("angry 80"));
 }
 

@@ -1,4 +1,4 @@
-//! Cells without scores, in every form.
+//! Cells without scores, in every format.
 
 use crate::{common, large};
 use emobox_report::{
@@ -66,7 +66,7 @@ fn a_cell_without_scores_says_why_in_every_form() {
     );
     let page = html(&data);
     assert!(page.contains("<small>failed in train: no, &quot;labels&quot; &lt;here&gt;</small>"));
-    // Both cells of the open corpus are one, and say it once.
+    // Both cells of the open corpus are merged, and say it once.
     assert!(
         grid.html()
             .contains("<td colspan=\"2\" class=\"absent n\" title=\"open in train\">– (2)</td>")

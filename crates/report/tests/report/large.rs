@@ -1,4 +1,4 @@
-//! The benchmark of the paper at its size: 32 corpora by ten encoders, five folds each, made up.
+//! A made-up benchmark of the paper's size: 32 corpora by ten encoders, five folds each.
 
 use crate::common::errors_of;
 use crate::common::{classes, training_of};
@@ -27,7 +27,7 @@ pub(crate) const ENCODERS: [(&str, u32); 10] = [
 
 const FOLDS: usize = 5;
 
-/// A number in 0..1 that looks drawn, from a place.
+/// A pseudo-random number in 0..1 from a position.
 fn noise(place: usize) -> f64 {
     let mixed = (place as u32 ^ 0x9e37).wrapping_mul(2_654_435_761);
     let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(2_246_822_519);
@@ -69,7 +69,7 @@ fn predictions(corpus: usize, encoder: usize, names: &[String]) -> Vec<Predictio
         .collect()
 }
 
-/// Which cells have no scores: a corpus that is not there, an encoder that does not open for one, two not finished.
+/// Which cells have no scores: an absent corpus, an encoder that does not open for one, two not finished.
 fn absent(corpus: usize, encoder: usize) -> Option<(AbsentState, &'static str, &'static str)> {
     match (corpus, encoder) {
         (13, _) => Some((
@@ -127,7 +127,7 @@ pub(crate) fn report() -> ReportData {
     data
 }
 
-/// The same with the published figures beside.
+/// The same with the published figures beside them.
 pub(crate) fn beside() -> ReportData {
     let mut data = report();
     data.beside = Some(PaperSource::WithSupplement);

@@ -1,4 +1,4 @@
-//! Everything about reports that can be said from outside.
+//! Tests of reports through the public interface.
 
 mod common;
 mod compact;

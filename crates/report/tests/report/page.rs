@@ -69,7 +69,7 @@ fn the_page_reaches_for_nothing_outside_itself() {
             .iter()
             .all(|rest| rest.starts_with('#') || rest.starts_with("data:"))
     );
-    // The SVG name space is a name, not an address that is fetched.
+    // The SVG namespace is a name, not an address that is fetched.
     let bare = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
     assert!(!bare.contains("http:") && !bare.contains("https:"));
 }

@@ -11,7 +11,7 @@ use emobox_score::{
     score_folds,
 };
 
-/// The published figures with the published figures beside them.
+/// The published figures, compared with themselves.
 fn beside(source: PaperSource) -> emobox_report::ReportData {
     let mut data = common::published();
     data.beside = Some(source);
@@ -70,7 +70,7 @@ fn the_published_figures_stand_beside_and_cut_cells_stay_marked() {
     assert!(!scores_table(&own).terminal().contains("paper  "));
 }
 
-/// A change to a run, and what the note says of it.
+/// A change to a run, and the note about it.
 type Change = (fn(&mut emobox_score::Run), &'static str);
 
 #[test]
@@ -82,7 +82,7 @@ fn only_what_the_recipe_would_print_is_compared_with_the_paper() {
         let tables = [scores_table(&data), intra_table(&data, &Metric::ALL)];
         tables.map(|table| table.markdown())
     };
-    // The score itself may be any: the one as published is compared.
+    // The score itself does not matter: the score as published is compared.
     for text in first(|run| run.ua = 0.99) {
         assert!(
             text.contains("0.00") && !text.contains("not comparable"),
@@ -248,7 +248,7 @@ fn a_comparison_ends_in_a_verdict() {
     );
 }
 
-/// One corpus with this many speakers, each in a fold of its own; the last lacks two classes where `lacking`.
+/// One corpus with this many speakers, each in its own fold; the last lacks two classes if `lacking`.
 fn scored(speakers: usize, lacking: bool) -> emobox_report::ReportData {
     let classes: Vec<String> = ["angry", "happy", "sad"].map(String::from).to_vec();
     let mut predictions = common::predictions("c", &classes, 0.8);
@@ -361,7 +361,7 @@ fn a_latex_document_holds_all_tables() {
     let tables = [intra_table(&data, &Metric::ALL), cross_table(&data)];
     let document = latex_document(&tables);
     assert_eq!(document.matches('{').count(), document.matches('}').count());
-    // 96 rows with published figures beside are more than a page: two groups of columns on their side.
+    // 96 rows with published figures beside them are more than a page: two groups of columns in landscape.
     let count = |text: &str| document.matches(text).count();
     assert_eq!(
         (count("\\begin{longtable}"), count("\\end{longtable}")),
@@ -384,7 +384,7 @@ fn a_latex_document_holds_all_tables() {
             rows += 1;
         }
     }
-    // Headings of a long table are there twice.
+    // Headings of a long table appear twice.
     assert_eq!(rows, 2 * (96 + 6 + 2) + 1 + 40);
 }
 
