@@ -111,12 +111,12 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
 
     let last = tasks.len() - 1;
     run(last).fails_with(1, &["not finished", "score tones fbank"]);
-    for at in 0..tasks.len() {
+    for (at, task) in tasks.iter().enumerate() {
         let ran = run(at);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("begins"), "{}", ran.stderr);
         assert!(run(at).stderr.contains("was done already"));
-        if tasks[at]["stage"] == "train" {
+        if task["stage"] == "train" {
             trained.push(folds());
         }
     }
