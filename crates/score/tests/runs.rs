@@ -1,9 +1,9 @@
 //! Runs, folds, intervals and their file format.
 
 use emobox_score::{
-    AsPublished, CompareRequest, FoldName, InferenceOptions, IntervalMethod, IntervalUnit,
-    NoInterval, Oracle, Prediction, Run, RunLabels, ScoreRequest, ScoresFile, compare, score_folds,
-    score_seeds,
+    AsPublished, CompareRequest, CrossCell, FoldName, InferenceOptions, IntervalMethod,
+    IntervalUnit, NoInterval, Oracle, Prediction, Run, RunLabels, ScoreRequest, ScoresFile,
+    compare, score_folds, score_seeds,
 };
 use std::collections::BTreeMap;
 
@@ -280,6 +280,26 @@ fn several_seeds_give_their_mean_and_deviation() {
     let spread = together[1].seeds.unwrap().deviation.ua;
     assert!(together[1].errors.unwrap().ua.error >= spread / 3.0_f64.sqrt());
     assert!(score_seeds(&request, &[&seeds[0], &seeds[1][1..]]).is_err());
+
+    // Across corpora it is the same of the accuracy.
+    let across = |seeds: &[&[Prediction]]| {
+        CrossCell::score_seeds("a", "b", seeds, &classes(), &request.inference).unwrap()
+    };
+    let one = across(&views[..1]);
+    assert_eq!((one.seeds, one.accuracy_deviation), (None, None));
+    let three = across(&views);
+    assert_eq!((three.seeds, three.n), (Some(3), one.n));
+    let accuracies: Vec<f64> = views.iter().map(|view| across(&[view]).accuracy).collect();
+    let mean = accuracies.iter().sum::<f64>() / 3.0;
+    let variance = accuracies.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / 2.0;
+    assert!((three.accuracy - mean).abs() < 1e-12);
+    assert!((three.accuracy_deviation.unwrap() - variance.sqrt()).abs() < 1e-12);
+    assert!(three.accuracy_error.unwrap().error > (variance / 3.0).sqrt());
+    // Seeds that agree add no error.
+    let thrice = across(&[views[0], views[0], views[0]]);
+    assert_eq!(thrice.accuracy_deviation, Some(0.0));
+    let [error, same] = [&one, &thrice].map(|cell| cell.accuracy_error.unwrap().error);
+    assert!((error - same).abs() < 1e-12);
 }
 
 #[test]
