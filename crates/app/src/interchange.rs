@@ -1,7 +1,7 @@
 //! Exports a prepared corpus in the formats that other programs read.
 
 use emobox_bench::{BenchError, CallError, Corpus, Home};
-use emobox_corpus::{Partition, Role, Utterance};
+use emobox_corpus::{DIMENSIONS, Partition, Role, Utterance};
 use emobox_files::write_atomic;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -212,7 +212,22 @@ fn csv(clips: &[Clip<'_>], path: &str, label: &str) -> String {
     let channels = has(|u| u.channel != 1);
     let mut text = format!("{path},{label},key,speaker,gender,language,text,split");
     text.push_str(if segments { ",start,end" } else { "" });
-    text.push_str(if channels { ",channel\n" } else { "\n" });
+    text.push_str(if channels { ",channel" } else { "" });
+    let rated: Vec<(usize, &str)> = (0..).zip(DIMENSIONS).collect();
+    let is_rated =
+        |&(at, _): &(usize, &str)| clips.iter().any(|c| c.utterance.dimensions()[at].is_some());
+    let rated: Vec<(usize, &str)> = rated.into_iter().filter(is_rated).collect();
+    let voted: BTreeSet<&String> = clips
+        .iter()
+        .flat_map(|c| c.utterance.votes.keys())
+        .collect();
+    for (_, dimension) in &rated {
+        text.push_str(&format!(",{dimension}"));
+    }
+    for class in &voted {
+        text.push_str(&format!(",{}", quoted(&format!("votes_{class}"))));
+    }
+    text.push('\n');
     for clip in clips {
         let u = clip.utterance;
         let word = |field: &Option<String>| quoted(field.as_deref().unwrap_or_default());
@@ -228,6 +243,17 @@ fn csv(clips: &[Clip<'_>], path: &str, label: &str) -> String {
                 channel => channel.to_string(),
             });
         }
+        let number = |value: Option<String>| value.unwrap_or_default();
+        let dimensions = u.dimensions();
+        cells.extend(
+            rated
+                .iter()
+                .map(|&(at, _)| number(dimensions[at].map(|v| v.to_string()))),
+        );
+        // No votes at all is not known; none for a class is zero.
+        let votes = |class: &&String| u.votes.get(*class).copied().unwrap_or(0).to_string();
+        let votes = |class| number((!u.votes.is_empty()).then(|| votes(class)));
+        cells.extend(voted.iter().map(votes));
         text.push_str(&cells.join(","));
         text.push('\n');
     }

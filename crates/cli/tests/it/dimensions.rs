@@ -365,3 +365,29 @@ fn votes_are_another_protocol_scored_by_class_and_against_the_votes() {
             &["other constants than protocol \"strict\" has", "target"],
         );
 }
+
+/// Values and votes go out with the table, and come back as they were.
+#[test]
+fn an_exported_table_keeps_values_and_votes() {
+    let program = Program::new();
+    rated(&program);
+    let prepare = |name: &str, raw: &str| {
+        program.run(&["prepare", name, "--raw", raw, "--home", "home"]);
+        let path = program.path(&format!("home/corpora/{name}/manifest.jsonl"));
+        let lines = std::fs::read_to_string(path).unwrap();
+        let kept = |line: &str| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            ["valence", "arousal", "votes"].map(|field| line[field].clone())
+        };
+        lines.lines().map(kept).collect::<Vec<_>>()
+    };
+    let before = prepare("mine", "own");
+    program.succeed(&[
+        "export", "mine", "--as", "hf", "--out", "own", "--home", "home",
+    ]);
+    std::fs::remove_file(program.path("own/labels.csv")).unwrap();
+    let after = prepare("again", "own");
+    assert_eq!(before.len(), 120);
+    assert!(before.iter().any(|[valence, ..]| valence.is_number()));
+    assert_eq!(before, after);
+}
