@@ -1,6 +1,6 @@
 """Seconds on one thread of the later families beside their references, round by round, at full size with made weights.
 
-    cargo build -p emobox-encoder --example states
+    cargo build --release -p emobox-encoder --example states
     UNILM=<checkout> /opt/parity/bin/python parity/encoder/family_speed.py [NAME...]
 
 Each round runs the reference and then ours on the same 10 s of noise, so that whatever else the machine does meets both. Prints a row of

@@ -1,6 +1,6 @@
 """The paper's ten and later families at full size with made weights: our hidden states against the reference's.
 
-    cargo build -p emobox-encoder --example states
+    cargo build --release -p emobox-encoder --example states
     FAIRSEQ=<checkout> UNILM=<checkout> /opt/parity/bin/python parity/encoder/full_size.py [NAME...]
 
 Prints the largest and the mean absolute error of every hidden state, f32 and bf16, and writes the table
@@ -142,8 +142,7 @@ def family_reference(folder, wave, script, settings):
 
 
 def ours(path, samples, states, *precision):
-    # The development profile optimises the arithmetic as the release does.
-    program = os.environ.get("STATES", ROOT / "target/debug/examples/states")
+    program = os.environ.get("STATES", ROOT / "target/release/examples/states")
     call = [program, path, samples, states, *precision]
     report = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
     return report, np.fromfile(states, np.float32).reshape(report["shape"])
