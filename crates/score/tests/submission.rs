@@ -505,3 +505,19 @@ fn every_seed_of_the_protocol_is_checked() {
         "{refusals:?}"
     );
 }
+
+#[test]
+fn another_schema_gender_or_level_is_refused() {
+    let schema = refused(|submission| submission.schema += 1);
+    assert!(schema.contains("expected schema"), "{schema}");
+    let gender = refused(|submission| {
+        submission.entries[0].predictions[0].gender = Some("female".into());
+    });
+    assert!(gender.contains("gender"), "{gender}");
+    // Scores are computed again with the verifier's options, not with the usual ones.
+    let mut rules = rules();
+    rules.options.level = 0.9;
+    let refusals = verify(&submission(), &[reference()], &rules).unwrap_err();
+    assert!(!refusals.is_empty());
+    assert!(verify(&submission(), &[reference()], &self::rules()).is_ok());
+}
