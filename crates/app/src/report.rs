@@ -188,7 +188,7 @@ pub(crate) fn compare_systems(
     Ok(BenchRun::of(ReportData::new("comparison", scores)))
 }
 
-/// Like [`compare_systems`], for two systems with one training seed each.
+/// Like `compare_files`, for two systems with one training seed each.
 pub fn compare_items(
     corpus: &str,
     a: (&str, &[Prediction]),
