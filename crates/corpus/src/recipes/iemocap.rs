@@ -200,7 +200,8 @@ fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusEr
         let mut turn: Option<usize> = None;
         for (line, text) in (1..).zip(tree.read_text(file)?.lines()) {
             let Some(text) = text.strip_prefix('[') else {
-                if let Some((turn, vote)) = turn.and_then(|turn| list.get_mut(turn)).zip(vote(text)) {
+                if let Some((turn, vote)) = turn.and_then(|turn| list.get_mut(turn)).zip(vote(text))
+                {
                     let turn: &mut Evaluation = turn;
                     for class in vote {
                         *turn.votes.entry(class).or_default() += 1;

@@ -107,7 +107,10 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
         match row(&id, &turn) {
             Ok(row) => {
                 let subject = format!("{} of {}", labels.path(), file.name());
-                let dimensions = turn.ratings.each_ref().map(|text| harvest.rating(&subject, text));
+                let dimensions = turn
+                    .ratings
+                    .each_ref()
+                    .map(|text| harvest.rating(&subject, text));
                 let row = row.dimensions(dimensions).votes(turn.votes.clone());
                 let transcript = words.get(&id.to_ascii_lowercase());
                 let text = transcript.map(|file| tree.read_text(file)).transpose()?;
@@ -258,7 +261,9 @@ fn from_json(tree: &RawTree, file: &RawFile) -> Result<Turns, CorpusError> {
 fn add_votes(tree: &RawTree, turns: &mut Turns) -> Result<(), CorpusError> {
     let mut add = |name: &str, word: &str| {
         let word = word.trim();
-        if let (Some((_, turn)), false) = (turns.get_mut(&name.to_ascii_lowercase()), word.is_empty()) {
+        if let (Some((_, turn)), false) =
+            (turns.get_mut(&name.to_ascii_lowercase()), word.is_empty())
+        {
             *turn.votes.entry(class(word)).or_default() += 1;
         }
     };
