@@ -24,7 +24,7 @@ use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
 use emobox_probe::{Card, ClassWeighting, FoldOutcome, Protocol, Role, Target};
 use emobox_report::{AuditFindings, ErrorList, LayerCurve, Training, UtteranceMap};
 use emobox_score::{
-    DimensionScores, InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Skipped, Source,
+    DimensionScores, InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Source,
     score_seeds, set_oracle, write_predictions,
 };
 use serde::{Deserialize, Serialize};
@@ -453,11 +453,7 @@ impl<'a> Cell<'a> {
         };
         let mut runs = score_seeds(&request, &seeds)?;
         set_oracle(&mut runs, &oracles, request.classes)?;
-        let skipped = jobs.left_out.iter().map(|(reason, count)| Skipped {
-            reason: reason.clone(),
-            count: *count as u64,
-        });
-        let skipped: Vec<Skipped> = skipped.collect();
+        let skipped = jobs.skipped();
         let nuisance = sound.and_then(|sound| self.shop.nuisance(sound, corpus, &split.partition));
         let known = heard(&encoder, &corpus.name);
         for scored in &mut runs {

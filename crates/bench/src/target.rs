@@ -66,22 +66,33 @@ pub(crate) fn learnt(utterance: &Utterance, target: Target, outputs: &[String]) 
     }
 }
 
-/// The predictions of every training seed, all folds of each in one list.
-pub(crate) fn by_seed(
-    corpus: &Corpus,
-    outcomes: &[FoldOutcome],
-    seeds: impl Fn(&FoldOutcome) -> Vec<&[Predicted]>,
-) -> Vec<Vec<Prediction>> {
-    let mut lists: Vec<Vec<Prediction>> = Vec::new();
+/// What the probes of every training seed said, all folds of each in one list; `line` makes a line of it.
+fn lists<'o, P>(
+    outcomes: &'o [FoldOutcome],
+    seeds: impl Fn(&'o FoldOutcome) -> Vec<&'o [Predicted]>,
+    line: impl Fn(&FoldOutcome, &Predicted) -> P,
+) -> Vec<Vec<P>> {
+    let mut lists: Vec<Vec<P>> = Vec::new();
     for outcome in outcomes {
         for (seed, items) in seeds(outcome).into_iter().enumerate() {
             if lists.len() <= seed {
                 lists.push(Vec::new());
             }
-            lists[seed].extend(items.iter().map(|item| prediction(corpus, outcome, item)));
+            lists[seed].extend(items.iter().map(|item| line(outcome, item)));
         }
     }
     lists
+}
+
+/// The predictions of every training seed, all folds of each in one list.
+pub(crate) fn by_seed<'o>(
+    corpus: &Corpus,
+    outcomes: &'o [FoldOutcome],
+    seeds: impl Fn(&'o FoldOutcome) -> Vec<&'o [Predicted]>,
+) -> Vec<Vec<Prediction>> {
+    lists(outcomes, seeds, |outcome, item| {
+        prediction(corpus, outcome, item)
+    })
 }
 
 /// Adds the annotators' votes to predictions.
@@ -98,26 +109,22 @@ pub(crate) fn rated_by_seed(
     corpus: &Corpus,
     outcomes: &[FoldOutcome],
 ) -> Vec<Vec<RatedPrediction>> {
-    let mut lists: Vec<Vec<RatedPrediction>> = Vec::new();
-    for outcome in outcomes {
-        for (seed, selected) in outcome.selected.iter().enumerate() {
-            if lists.len() <= seed {
-                lists.push(Vec::new());
-            }
-            lists[seed].extend(selected.predictions.iter().map(|item| {
-                let side = |side: usize| -> BTreeMap<String, f64> {
-                    let values = item.dimensions.iter().map(|pair| pair[side]);
-                    outcome.classes.iter().cloned().zip(values).collect()
-                };
-                RatedPrediction {
-                    key: item.key.clone(),
-                    fold: outcome.fold,
-                    reference: side(0),
-                    predicted: side(1),
-                    speaker: corpus.utterance(&item.key).and_then(|u| u.speaker.clone()),
-                }
-            }));
+    let selected = |outcome| -> Vec<&[Predicted]> {
+        let outcome: &FoldOutcome = outcome;
+        let seeds = outcome.selected.iter();
+        seeds.map(|seed| seed.predictions.as_slice()).collect()
+    };
+    lists(outcomes, selected, |outcome, item| {
+        let side = |side: usize| -> BTreeMap<String, f64> {
+            let values = item.dimensions.iter().map(|pair| pair[side]);
+            outcome.classes.iter().cloned().zip(values).collect()
+        };
+        RatedPrediction {
+            key: item.key.clone(),
+            fold: outcome.fold,
+            reference: side(0),
+            predicted: side(1),
+            speaker: corpus.utterance(&item.key).and_then(|u| u.speaker.clone()),
         }
-    }
-    lists
+    })
 }

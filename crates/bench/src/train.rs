@@ -13,6 +13,7 @@ use emobox_probe::{
     ProbeOrigin, Progress, Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState,
     Training, ViewSource, curves_csv, tensorboard_events, train_fold,
 };
+use emobox_score::Skipped;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -146,6 +147,17 @@ pub(crate) struct Jobs<'a> {
     pub(crate) left_out: Vec<(String, usize)>,
     /// How many are used of which the encoder received only the beginning.
     pub(crate) cut: u64,
+}
+
+impl Jobs<'_> {
+    /// What is left out, as scores say it.
+    pub(crate) fn skipped(&self) -> Vec<Skipped> {
+        let skipped = self.left_out.iter().map(|(reason, count)| Skipped {
+            reason: reason.clone(),
+            count: *count as u64,
+        });
+        skipped.collect()
+    }
 }
 
 /// Divides an assignment into jobs below `runs`, and records there what it is.

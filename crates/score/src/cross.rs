@@ -99,13 +99,8 @@ impl CrossCell {
         inference.check()?;
         let tables = Tables::of(seeds, classes, &Clusters::of(first))?;
         let error = standard_errors(&tables, Over::Pooled).ok().map(|e| e.wa);
-        let error = error.map(|error| match deviation.filter(|d| *d > 0.0) {
-            None => error,
-            Some(deviation) => error.plus(&StandardError {
-                error: deviation / (seeds.len() as f64).sqrt(),
-                degrees: (seeds.len() - 1) as f64,
-            }),
-        });
+        let error =
+            error.map(|error| error.with_seeds(deviation.unwrap_or(0.0), seeds.len() as u32));
         Ok(Self {
             train: train.to_owned(),
             test: test.to_owned(),

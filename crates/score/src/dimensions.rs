@@ -123,6 +123,9 @@ pub struct Concordance {
 }
 
 impl Concordance {
+    /// Those that are known, in the order of every table.
+    pub const DIMENSIONS: [&'static str; 3] = ["valence", "arousal", "dominance"];
+
     /// The name of the mean over dimensions, which is what the headline says and what probes are selected by.
     pub const MEAN: &'static str = "mean";
 }
@@ -265,8 +268,11 @@ fn dimensions_of(seeds: &[&[RatedPrediction]]) -> Result<Vec<String>, ScoreError
     let names: BTreeSet<&String> = items().flat_map(|p| p.reference.keys()).collect();
     // Valence, arousal, dominance in this order, then others by name.
     let place = |name: &str| {
-        let known = ["valence", "arousal", "dominance"];
-        known.iter().position(|known| *known == name).unwrap_or(3)
+        let known = Concordance::DIMENSIONS;
+        known
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(known.len())
     };
     let mut names: Vec<String> = names.into_iter().cloned().collect();
     names.sort_by_key(|name| place(name));
@@ -424,14 +430,7 @@ impl Table {
             let deviation = (seeds > 1).then(|| deviation(&whole, at)).flatten();
             let replicates: Option<Vec<f64>> = left.iter().map(|values| mean(values, at)).collect();
             let error = replicates.filter(|_| enough).map(|replicates| {
-                let error = jackknife(&replicates);
-                match deviation.filter(|deviation| *deviation > 0.0) {
-                    Some(deviation) => error.plus(&StandardError {
-                        error: deviation / (seeds as f64).sqrt(),
-                        degrees: (seeds - 1) as f64,
-                    }),
-                    None => error,
-                }
+                jackknife(&replicates).with_seeds(deviation.unwrap_or(0.0), seeds as u32)
             });
             into.scores.push(Concordance {
                 dimension: dimension.to_owned(),

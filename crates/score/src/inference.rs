@@ -201,6 +201,17 @@ impl StandardError {
         self.interval_or_reason(score, level).ok()
     }
 
+    /// With what the mean over training seeds adds, from their standard deviation: other seeds would have given another mean.
+    pub(crate) fn with_seeds(&self, deviation: f64, seeds: u32) -> Self {
+        if deviation == 0.0 {
+            return *self;
+        }
+        self.plus(&Self {
+            error: deviation / f64::from(seeds).sqrt(),
+            degrees: f64::from(seeds - 1),
+        })
+    }
+
     /// The sum of two independent errors, with Satterthwaite's degrees.
     pub fn plus(&self, other: &Self) -> Self {
         let (a, b) = (self.error.powi(2), other.error.powi(2));

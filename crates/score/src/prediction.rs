@@ -123,11 +123,14 @@ fn problem_of(prediction: &Prediction) -> Option<String> {
     (prediction.fold == 0).then(|| "folds count from 1, got 0".to_owned())
 }
 
-/// Writes `predictions.jsonl`, one utterance a line, in the order given.
+/// Writes `predictions.jsonl`, of classes or of dimensions, one utterance a line, in the order given.
 ///
 /// # Errors
 /// The writer's.
-pub fn write_predictions(mut out: impl Write, predictions: &[Prediction]) -> std::io::Result<()> {
+pub fn write_predictions<P: Serialize>(
+    mut out: impl Write,
+    predictions: &[P],
+) -> std::io::Result<()> {
     for prediction in predictions {
         serde_json::to_writer(&mut out, prediction)?;
         out.write_all(b"\n")?;

@@ -2,8 +2,8 @@ use crate::clusters::{Clusters, Over, Tables};
 use crate::inference::standard_errors;
 use crate::{
     Confusion, FoldName, Grouping, InferenceOptions, Interval, IntervalMethod, Mismatch, Oracle,
-    Prediction, Rates, Run, ScoreError, Seeds, SoftScores, StandardError, StandardErrors,
-    calibration, group_scores, soft_scores,
+    Prediction, Rates, Run, ScoreError, Seeds, SoftScores, StandardErrors, calibration,
+    group_scores, soft_scores,
 };
 use std::collections::BTreeMap;
 
@@ -237,21 +237,13 @@ fn headline(folds: &BTreeMap<u32, Confusion>) -> FoldName {
     }
 }
 
-/// What the mean over seeds adds to the standard errors: other seeds would have given another mean.
+/// The standard errors with what the mean over seeds adds.
 fn with_seeds(errors: &StandardErrors, seeds: Option<&Seeds>) -> StandardErrors {
     let Some(seeds) = seeds else {
         return *errors;
     };
     let deviations = seeds.deviation.three();
-    errors.map(|i, error| {
-        if deviations[i] == 0.0 {
-            return error;
-        }
-        error.plus(&StandardError {
-            error: deviations[i] / f64::from(seeds.count).sqrt(),
-            degrees: f64::from(seeds.count - 1),
-        })
-    })
+    errors.map(|i, error| error.with_seeds(deviations[i], seeds.count))
 }
 
 fn by_fold(predictions: &[Prediction]) -> BTreeMap<u32, Vec<Prediction>> {

@@ -9,7 +9,7 @@ use crate::target::rated_by_seed;
 use crate::train::Jobs;
 use emobox_files::write_atomic_with;
 use emobox_probe::FoldOutcome;
-use emobox_score::{InferenceOptions, RatedPrediction, Skipped, score_dimensions};
+use emobox_score::{InferenceOptions, RatedPrediction, score_dimensions, write_predictions};
 
 impl Cell<'_> {
     /// Scores the predictions of dimensions and writes them.
@@ -26,22 +26,12 @@ impl Cell<'_> {
         let mut dimensions = score_dimensions(&labels, &seeds, &InferenceOptions::default())?;
         for scored in &mut dimensions {
             scored.audit = Some(split.audit.verdict.clone());
-            let skipped = jobs.left_out.iter().map(|(reason, count)| Skipped {
-                reason: reason.clone(),
-                count: *count as u64,
-            });
-            scored.skipped = skipped.collect();
+            scored.skipped = jobs.skipped();
         }
         let mut predictions = Vec::new();
         for (seed, list) in lists.iter().enumerate() {
             let path = jobs.folder.join(seed_file("predictions", seed));
-            write_atomic_with(&path, |to| {
-                for item in list {
-                    serde_json::to_writer(&mut *to, item)?;
-                    to.write_all(b"\n")?;
-                }
-                Ok(())
-            })?;
+            write_atomic_with(&path, |to| write_predictions(to, list))?;
             predictions.push(path);
         }
         Ok(CellRecord {

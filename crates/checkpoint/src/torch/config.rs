@@ -1,5 +1,6 @@
 //! The configuration objects of fairseq, FunASR, WavLM and Whisper checkpoints as JSON.
 
+use super::within;
 use crate::pickle::{Arena, Id, Node, Record};
 use crate::{CheckpointError, limits};
 use serde_json::{Map, Value};
@@ -48,7 +49,12 @@ struct Reader<'p, 'a> {
 
 impl Reader<'_, '_> {
     fn value(&mut self, id: Id, depth: usize) -> Result<Value, CheckpointError> {
-        self.limit("the nesting of the configuration", limits::DEPTH, depth)?;
+        within(
+            self.path,
+            "the nesting of the configuration",
+            limits::DEPTH,
+            depth,
+        )?;
         self.charge(1)?;
         let arena = self.arena;
         Ok(match arena.get(id) {
@@ -73,7 +79,7 @@ impl Reader<'_, '_> {
     fn charge(&mut self, values: usize) -> Result<(), CheckpointError> {
         self.values = self.values.saturating_add(values);
         let what = "the number of values in the configuration";
-        self.limit(what, limits::TREE_VALUES, self.values)
+        within(self.path, what, limits::TREE_VALUES, self.values)
     }
 
     fn list(&mut self, items: &[Id], depth: usize) -> Result<Value, CheckpointError> {
@@ -167,18 +173,6 @@ impl Reader<'_, '_> {
             }
         }
         Ok(Value::Object(map))
-    }
-
-    fn limit(&self, what: &str, limit: usize, found: usize) -> Result<(), CheckpointError> {
-        if found <= limit {
-            return Ok(());
-        }
-        Err(CheckpointError::Limit {
-            path: self.path.to_owned(),
-            what: what.to_owned(),
-            limit: limit as u64,
-            found: found as u64,
-        })
     }
 }
 

@@ -96,13 +96,19 @@ fn malformed(path: &Path, detail: String) -> CheckpointError {
 }
 
 fn check_pickle_size(path: &Path, size: usize) -> Result<(), CheckpointError> {
-    if size <= limits::PICKLE_BYTES {
+    let what = "the size of the pickle in bytes";
+    within(path, what, limits::PICKLE_BYTES, size)
+}
+
+/// Refuses a file that asks for more than a limit.
+fn within(path: &Path, what: &str, limit: usize, found: usize) -> Result<(), CheckpointError> {
+    if found <= limit {
         return Ok(());
     }
     Err(CheckpointError::Limit {
         path: path.to_owned(),
-        what: "the size of the pickle in bytes".to_owned(),
-        limit: limits::PICKLE_BYTES as u64,
-        found: size as u64,
+        what: what.to_owned(),
+        limit: limit as u64,
+        found: found as u64,
     })
 }

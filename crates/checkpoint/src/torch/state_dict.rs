@@ -1,6 +1,6 @@
 //! Finds the tensors among everything else that a training program saves.
 
-use super::{Storages, malformed};
+use super::{Storages, malformed, within};
 use crate::pickle::{Arena, Id, Node, StoredTensor};
 use crate::tensor::{Dtype, Tensor, row_major_strides};
 use crate::{CheckpointError, limits};
@@ -96,9 +96,15 @@ impl Flat<'_, '_> {
                 format!("{prefix}.{key}")
             }
         };
-        self.limit("the nesting of the state dict", limits::DEPTH, depth)?;
+        within(
+            self.path,
+            "the nesting of the state dict",
+            limits::DEPTH,
+            depth,
+        )?;
         self.charge(1)?;
-        self.limit(
+        within(
+            self.path,
             "the length of a tensor's name",
             limits::NAME_BYTES,
             prefix.len(),
@@ -106,12 +112,18 @@ impl Flat<'_, '_> {
         match arena.get(id) {
             Node::Tensor(tensor) => {
                 self.name_bytes += prefix.len();
-                self.limit(
+                within(
+                    self.path,
                     "the length of all names",
                     limits::NAMES_BYTES,
                     self.name_bytes,
                 )?;
-                self.limit("the number of tensors", limits::TENSORS, self.found.len())?;
+                within(
+                    self.path,
+                    "the number of tensors",
+                    limits::TENSORS,
+                    self.found.len(),
+                )?;
                 self.found.push((prefix.to_owned(), tensor));
             }
             Node::Dict(_) | Node::Record(_) => {
@@ -142,7 +154,7 @@ impl Flat<'_, '_> {
     fn charge(&mut self, values: usize) -> Result<(), CheckpointError> {
         self.visits = self.visits.saturating_add(values);
         let what = "the number of values in the state dict";
-        self.limit(what, limits::TREE_VALUES, self.visits)
+        within(self.path, what, limits::TREE_VALUES, self.visits)
     }
 
     /// Whether a value is a tensor or may hold one, so that names are built only for those.
@@ -154,18 +166,6 @@ impl Flat<'_, '_> {
             Node::List(items) | Node::Tuple(items) => !items.is_empty(),
             _ => false,
         }
-    }
-
-    fn limit(&self, what: &str, limit: usize, found: usize) -> Result<(), CheckpointError> {
-        if found <= limit {
-            return Ok(());
-        }
-        Err(CheckpointError::Limit {
-            path: self.path.to_owned(),
-            what: what.to_owned(),
-            limit: limit as u64,
-            found: found as u64,
-        })
     }
 }
 

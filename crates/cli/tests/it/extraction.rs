@@ -46,21 +46,12 @@ fn twenty_kills_leave_the_store_of_an_undisturbed_run() {
     let whole = begun.elapsed();
     let mut hits = 0;
     for kill in 0..20u32 {
-        let mut child = program
-            .command(&extract(&corpus, "killed"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = program.command(&extract(&corpus, "killed"));
         // Spread over the whole run by the golden ratio.
-        std::thread::sleep(whole * (kill * 61 % 97) / 97);
-        let ended = child.try_wait().unwrap().is_some();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // One that had ended left nothing to kill for the next: it begins again.
-        match ended {
-            true => std::fs::remove_dir_all(program.path("killed/features")).unwrap(),
-            false => hits += 1,
+        match Program::kill_after(&mut command, whole * (kill * 61 % 97) / 97) {
+            true => hits += 1,
+            // One that had ended left nothing to kill for the next: it begins again.
+            false => std::fs::remove_dir_all(program.path("killed/features")).unwrap(),
         }
     }
     assert!(hits >= 5, "only {hits} of 20 kills met a run at work");

@@ -92,6 +92,20 @@ impl Program {
         child.wait().unwrap();
     }
 
+    /// Starts a command, kills it after a while as [`Self::kill_once`] does, and returns whether it was still at work.
+    pub(crate) fn kill_after(command: &mut Command, wait: Duration) -> bool {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(wait);
+        let worked = child.try_wait().unwrap().is_none();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        worked
+    }
+
     /// Runs a command whose standard output is a full disk: it fails, and says that the result is lost.
     pub(crate) fn loses_its_result(&self, call: &[&str]) {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");

@@ -48,16 +48,9 @@ fn threads_kills_and_repetition_change_nothing() {
     // `Child::kill` is SIGKILL. The moments cover reading, encoding and training.
     let mut hits = 0;
     for eighths in 0..8 {
-        let mut child = program
-            .command(&call(&corpus, "killed-home", "killed"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(whole * (2 * eighths + 1) / 16);
-        hits += u32::from(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut command = program.command(&call(&corpus, "killed-home", "killed"));
+        let wait = whole * (2 * eighths + 1) / 16;
+        hits += u32::from(Program::kill_after(&mut command, wait));
     }
     assert!(hits >= 2, "only {hits} of 8 kills met a run at work");
     program.succeed(&call(&corpus, "killed-home", "killed"));

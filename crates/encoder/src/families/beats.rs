@@ -2,12 +2,10 @@
 //! patches of a moment follow each other, the lowest bands first: eight frames every 160 ms.
 
 use super::Network;
-use super::speech::{NAMES, RelativeShape, RelativeTable};
+use super::speech::{RelativeShape, Transformer};
 use crate::config::Config;
 use crate::ops::{Activation, LinearWeights, OpResult, Ops, Prepare, Role};
-use crate::parts::{
-    Block, BlockBias, BlockConfig, GateOf, Kept, NormOrder, Positional, PositionalConfig, Stack,
-};
+use crate::parts::{BlockConfig, GateOf, NormOrder, PositionalConfig};
 use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 use emobox_audio::log_mel::{KALDI_HOP, KALDI_WINDOW, KaldiWindow, kaldi_fbank, kaldi_frames};
@@ -129,11 +127,7 @@ pub(crate) struct Beats<P: Prepare> {
     patches: P::Linear,
     norm: P::Norm,
     projection: Option<P::Linear>,
-    positional: Positional<P>,
-    /// Before the first block, where blocks normalise after their sums.
-    entry_norm: Option<P::Norm>,
-    stack: Stack<P>,
-    relative: Option<RelativeTable>,
+    transformer: Transformer<P>,
 }
 
 impl<P: Prepare> Beats<P> {
@@ -176,37 +170,25 @@ impl<P: Prepare> Beats<P> {
             batch_norm: false,
             squeeze: 1,
         };
-        let positional = Positional::build(positional, dim, Activation::Gelu, loader, &device)?;
-        let last = loader.norm(&device, "encoder.layer_norm", dim, (EPSILON, Role::Both))?;
-        let (entry_norm, final_norm) = match order {
-            NormOrder::Post => (Some(last), None),
-            NormOrder::Pre | NormOrder::PreDoubled => (None, Some(last)),
-        };
-        let relative = match config.relative {
-            None => None,
-            Some(shape) => Some(RelativeTable::build(shape, config.heads, loader)?),
-        };
         let shape = (dim, config.heads, config.inner);
         let block = BlockConfig {
             gated: config.relative.map(|_| GateOf::Query),
             residual: config.residual,
             ..BlockConfig::new(shape, EPSILON, order, config.activation)
         };
-        let blocks = (0..config.layers)
-            .map(|i| {
-                let prefix = format!("encoder.layers.{i}");
-                Block::build(&block, &NAMES, &prefix, loader, &device)
-            })
-            .collect::<OpResult<_>>()?;
+        let transformer = Transformer::build(
+            (&block, config.layers),
+            (positional, Activation::Gelu),
+            config.relative,
+            loader,
+            &device,
+        )?;
         Ok(Self {
             config: config.clone(),
             patches,
             norm,
             projection,
-            positional,
-            entry_norm,
-            stack: Stack { blocks, final_norm },
-            relative,
+            transformer,
             device,
         })
     }
@@ -238,22 +220,7 @@ impl<O: Ops> Network for Beats<O> {
         if let Some(projection) = &self.projection {
             x = ops.linear(&x, projection, Activation::None, None)?;
         }
-        let mut x = self.positional.forward(ops, x)?;
-        if let Some(norm) = &self.entry_norm {
-            x = ops.norm_rows(x, norm, Activation::None)?;
-        }
-        let frames = &ops.lengths(&x);
-        let table = match &self.relative {
-            None => None,
-            Some(relative) => Some(relative.upload(ops, frames)?),
-        };
-        let bias = |_| table.as_ref().map_or(BlockBias::None, BlockBias::Relative);
-        let kept = Kept {
-            layers,
-            skip: 0,
-            frames,
-        };
-        self.stack.forward(ops, x, kept, bias)
+        self.transformer.forward(ops, x, layers)
     }
 
     fn batch_frames(&self) -> Option<usize> {

@@ -16,17 +16,6 @@ use emobox_checkpoint::Checkpoint;
 /// Epsilon of every layer norm.
 const EPSILON: f64 = 1e-6;
 
-const NAMES: BlockNames = BlockNames {
-    query: "attn.qkv",
-    key: "attn.qkv",
-    value: "attn.qkv",
-    out: "attn.proj",
-    attention_norm: "norm1",
-    inner: "mlp.fc1",
-    outer: "mlp.fc2",
-    mlp_norm: "norm2",
-};
-
 /// The shape of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DashengConfig {
@@ -234,7 +223,15 @@ impl<P: Prepare> Dasheng<P> {
             ..BlockConfig::new(shape, EPSILON, NormOrder::Pre, Activation::Gelu)
         };
         let blocks = (0..config.layers)
-            .map(|i| Block::build(&block, &NAMES, &format!("blocks.{i}"), loader, &device))
+            .map(|i| {
+                Block::build(
+                    &block,
+                    &BlockNames::TIMM,
+                    &format!("blocks.{i}"),
+                    loader,
+                    &device,
+                )
+            })
             .collect::<OpResult<_>>()?;
         let final_norm = Some(loader.norm(&device, "norm", dim, (EPSILON, Role::Stream))?);
         Ok(Self {

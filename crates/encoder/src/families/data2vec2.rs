@@ -13,17 +13,6 @@ use crate::parts::{
 use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 
-const NAMES: BlockNames = BlockNames {
-    query: "attn.qkv",
-    key: "attn.qkv",
-    value: "attn.qkv",
-    out: "attn.proj",
-    attention_norm: "norm1",
-    inner: "mlp.fc1",
-    outer: "mlp.fc2",
-    mlp_norm: "norm2",
-};
-
 /// Where the parts that belong to audio are found.
 const AUDIO: &str = "modality_encoders.AUDIO";
 const SPEC: &str = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]";
@@ -225,7 +214,7 @@ impl<P: Prepare> Data2Vec2<P> {
         let shared = (0..config.depth).map(|i| format!("blocks.{i}"));
         let blocks = prenet
             .chain(shared)
-            .map(|prefix| Block::build(&block, &NAMES, &prefix, loader, &device))
+            .map(|prefix| Block::build(&block, &BlockNames::TIMM, &prefix, loader, &device))
             .collect::<OpResult<_>>()?;
         Ok(Self {
             normalisation,

@@ -24,17 +24,6 @@ pub(crate) const HOP: usize = 8 * MEL_HOP;
 /// Convolutions, each of which halves bands and time.
 const CONVS: usize = 3;
 
-const NAMES: BlockNames = BlockNames {
-    query: "self_attn.q_proj",
-    key: "self_attn.k_proj",
-    value: "self_attn.v_proj",
-    out: "self_attn.out_proj",
-    attention_norm: "self_attn_layer_norm",
-    inner: "fc1",
-    outer: "fc2",
-    mlp_norm: "final_layer_norm",
-};
-
 /// The rows that so many frames or bands become.
 fn halved(mut count: usize) -> usize {
     for _ in 0..CONVS {
@@ -225,7 +214,15 @@ impl<P: Prepare> Omni<P> {
         let shape = (dim, config.heads, config.inner);
         let block = BlockConfig::new(shape, EPSILON, NormOrder::Pre, config.activation);
         let blocks = (0..config.layers)
-            .map(|i| Block::build(&block, &NAMES, &format!("layers.{i}"), loader, &device))
+            .map(|i| {
+                Block::build(
+                    &block,
+                    &BlockNames::WHISPER,
+                    &format!("layers.{i}"),
+                    loader,
+                    &device,
+                )
+            })
             .collect::<OpResult<_>>()?;
         let final_norm = Some(loader.norm(&device, "ln_post", dim, (EPSILON, Role::Stream))?);
         Ok(Self {

@@ -28,6 +28,32 @@ pub(crate) struct BlockNames {
     pub(crate) mlp_norm: &'static str,
 }
 
+impl BlockNames {
+    /// Of Vision Transformers in the library timm, and of what took their blocks over.
+    pub(crate) const TIMM: Self = Self {
+        query: "attn.qkv",
+        key: "attn.qkv",
+        value: "attn.qkv",
+        out: "attn.proj",
+        attention_norm: "norm1",
+        inner: "mlp.fc1",
+        outer: "mlp.fc2",
+        mlp_norm: "norm2",
+    };
+
+    /// Of Whisper's encoder in transformers, and of towers made of it.
+    pub(crate) const WHISPER: Self = Self {
+        query: "self_attn.q_proj",
+        key: "self_attn.k_proj",
+        value: "self_attn.v_proj",
+        out: "self_attn.out_proj",
+        attention_norm: "self_attn_layer_norm",
+        inner: "fc1",
+        outer: "fc2",
+        mlp_norm: "final_layer_norm",
+    };
+}
+
 /// The shape of a transformer block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockConfig {

@@ -5,8 +5,7 @@ use std::fmt::Write;
 
 /// The names of the columns: each dimension that any cell has, then the mean.
 fn names(all: &[&DimensionScores]) -> Vec<String> {
-    let known = ["valence", "arousal", "dominance"];
-    let mut names: Vec<String> = known.map(str::to_owned).to_vec();
+    let mut names: Vec<String> = Concordance::DIMENSIONS.map(str::to_owned).to_vec();
     let of = |scores: &&DimensionScores| scores.scores.clone();
     let found: Vec<String> = all.iter().flat_map(of).map(|s| s.dimension).collect();
     names.retain(|name| found.contains(name));

@@ -4,6 +4,7 @@
 mod config;
 mod fairseq;
 mod relative;
+mod transformer;
 
 pub(crate) use config::{ACTIVATIONS, Kind, SpeechConfig, front_end};
 pub(in crate::families) use config::{KERNELS, STRIDES};
@@ -12,14 +13,13 @@ pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, tr
 use super::Network;
 use crate::normalise::Normalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
-use crate::parts::{
-    Block, BlockBias, BlockConfig, BlockNames, FrontEnd, GateOf, Kept, NormOrder, Positional, Stack,
-};
+use crate::parts::{BlockConfig, BlockNames, FrontEnd, GateOf};
 use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 pub(super) use relative::{RelativeShape, RelativeTable};
+pub(super) use transformer::Transformer;
 
-pub(super) const NAMES: BlockNames = BlockNames {
+const NAMES: BlockNames = BlockNames {
     query: "attention.q_proj",
     key: "attention.k_proj",
     value: "attention.v_proj",
@@ -37,11 +37,7 @@ pub(crate) struct Speech<P: Prepare> {
     front_end: FrontEnd<P>,
     projection_norm: Option<P::Norm>,
     projection: P::Linear,
-    positional: Positional<P>,
-    /// Before the first block, where blocks normalise after their sums.
-    entry_norm: Option<P::Norm>,
-    stack: Stack<P>,
-    relative: Option<RelativeTable>,
+    transformer: Transformer<P>,
 }
 
 impl<P: Prepare> Speech<P> {
@@ -65,21 +61,6 @@ impl<P: Prepare> Speech<P> {
         };
         let name = "feature_projection.projection";
         let projection = loader.linear(&device, name, (dim, features), true, Role::Stream)?;
-        let activation = config.front_end.activation;
-        let positional = Positional::build(config.positional, dim, activation, loader, &device)?;
-        let role = match config.order {
-            NormOrder::Post => Role::Both,
-            NormOrder::Pre | NormOrder::PreDoubled => Role::Stream,
-        };
-        let norm = loader.norm(&device, "encoder.layer_norm", dim, (eps, role))?;
-        let (entry_norm, final_norm) = match config.order {
-            NormOrder::Post => (Some(norm), None),
-            NormOrder::Pre | NormOrder::PreDoubled => (None, Some(norm)),
-        };
-        let relative = match config.relative {
-            None => None,
-            Some(shape) => Some(RelativeTable::build(shape, config.heads, loader)?),
-        };
         let shape = (dim, config.heads, config.inner);
         let block = BlockConfig {
             gated: config.relative.map(|_| GateOf::Input),
@@ -87,26 +68,19 @@ impl<P: Prepare> Speech<P> {
             residual: config.residual,
             ..BlockConfig::new(shape, eps, config.order, config.activation)
         };
-        let blocks = (0..config.layers)
-            .map(|i| {
-                Block::build(
-                    &block,
-                    &NAMES,
-                    &format!("encoder.layers.{i}"),
-                    loader,
-                    &device,
-                )
-            })
-            .collect::<OpResult<_>>()?;
+        let transformer = Transformer::build(
+            (&block, config.layers),
+            (config.positional, config.front_end.activation),
+            config.relative,
+            loader,
+            &device,
+        )?;
         Ok(Self {
             normalisation,
             front_end,
             projection_norm,
             projection,
-            positional,
-            entry_norm,
-            stack: Stack { blocks, final_norm },
-            relative,
+            transformer,
             device,
         })
     }
@@ -124,26 +98,7 @@ impl<O: Ops> Network for Speech<O> {
             x = ops.norm_rows(x, norm, Activation::None)?;
         }
         let x = ops.linear(&x, &self.projection, Activation::None, None)?;
-        let mut x = self.positional.forward(ops, x)?;
-        if let Some(norm) = &self.entry_norm {
-            x = ops.norm_rows(x, norm, Activation::None)?;
-        }
-        let frames = &ops.lengths(&x);
-        let table = match &self.relative {
-            None => None,
-            Some(relative) => Some(relative.upload(ops, frames)?),
-        };
-        let bias = |_| table.as_ref().map_or(BlockBias::None, BlockBias::Relative);
-        self.stack.forward(
-            ops,
-            x,
-            Kept {
-                layers,
-                skip: 0,
-                frames,
-            },
-            bias,
-        )
+        self.transformer.forward(ops, x, layers)
     }
 
     fn batch_frames(&self) -> Option<usize> {

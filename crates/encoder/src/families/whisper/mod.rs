@@ -27,17 +27,6 @@ const HOP: usize = 320;
 /// Samples of 16 kHz a log-mel frame.
 pub(super) const MEL_HOP: usize = 160;
 
-const NAMES: BlockNames = BlockNames {
-    query: "self_attn.q_proj",
-    key: "self_attn.k_proj",
-    value: "self_attn.v_proj",
-    out: "self_attn.out_proj",
-    attention_norm: "self_attn_layer_norm",
-    inner: "fc1",
-    outer: "fc2",
-    mlp_norm: "final_layer_norm",
-};
-
 /// The encoder on a device.
 pub(crate) struct Whisper<P: Prepare> {
     config: WhisperConfig,
@@ -90,7 +79,15 @@ impl<P: Prepare> Whisper<P> {
             ..BlockConfig::new(shape, EPSILON, NormOrder::Pre, config.activation)
         };
         let blocks = (0..config.layers)
-            .map(|i| Block::build(&block, &NAMES, &format!("layers.{i}"), loader, &device))
+            .map(|i| {
+                Block::build(
+                    &block,
+                    &BlockNames::WHISPER,
+                    &format!("layers.{i}"),
+                    loader,
+                    &device,
+                )
+            })
             .collect::<OpResult<_>>()?;
         let norm = match config.positions {
             Positions::Stored => "layer_norm",
