@@ -1,15 +1,14 @@
-use crate::{BenchError, BenchRun, CallError, Corpus};
+use crate::predictions::{predictions_in, rated_predictions_in};
+use crate::run::scores_file;
+use crate::{BenchError, BenchRun, CallError};
 use emobox_corpus::Manifest;
 use emobox_files::FileError;
-use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
-    InferenceOptions, Prediction, Provenance, RatedPrediction, Run, RunLabels, SCHEMA,
-    ScoreRequest, ScoresFile, classes_of, join_published_lists, read_predictions,
-    read_published_list, score_dimensions, score_folds,
+    InferenceOptions, Prediction, Provenance, RatedPrediction, RunLabels, ScoreRequest, ScoresFile,
+    classes_of, join_published_lists, read_published_list, score_dimensions, score_folds,
 };
 use std::collections::HashMap;
-use std::io::BufRead;
 use std::path::Path;
 
 /// Scores a predictions file from any source.
@@ -46,45 +45,6 @@ fn evaluate_rated(
         ..scores_file(Provenance::default(), Vec::new())
     };
     Ok(BenchRun::of(ReportData::new(name, scores)))
-}
-
-/// The lines of a `predictions.jsonl` of dimensions; none if its first line is one of classes.
-fn rated_predictions_in(path: &Path) -> Result<Option<Vec<RatedPrediction>>, BenchError> {
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    let mut items = Vec::new();
-    for (line, text) in (1..).zip(std::io::BufReader::new(file).lines()) {
-        let read = text.map_err(|e| e.to_string()).and_then(|text| {
-            let text = text.trim_start_matches('\u{feff}').trim();
-            match text {
-                "" => Ok(None),
-                text => serde_json::from_str(text)
-                    .map(Some)
-                    .map_err(|e| e.to_string()),
-            }
-        });
-        match read {
-            Ok(item) => items.extend(item),
-            Err(_) if items.is_empty() => return Ok(None),
-            Err(problem) => {
-                return Err(BenchError::Call(CallError::Predictions {
-                    file: format!("{}:{line}", path.display()),
-                    problem: format!("expected one prediction of dimensions: {problem}"),
-                }));
-            }
-        }
-    }
-    Ok((!items.is_empty()).then_some(items))
-}
-
-/// The lines of a `predictions.jsonl`.
-pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
-    if rated_predictions_in(path)?.is_some() {
-        let problem = "holds dimensions, and predictions of classes are wanted";
-        return Err(BenchError::Call(CallError::other(path, problem)));
-    }
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    let reader = std::io::BufReader::new(file);
-    Ok(read_predictions(reader, &path.display().to_string())?)
 }
 
 /// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.
@@ -152,41 +112,6 @@ fn given(name: &str) -> RunLabels {
         protocol: none(),
         partition: none(),
         config: none(),
-    }
-}
-
-/// A probe's answer as a line of `predictions.jsonl`.
-pub(crate) fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicted) -> Prediction {
-    let utterance = corpus.utterance(&item.key);
-    Prediction {
-        key: item.key.clone(),
-        fold: outcome.fold,
-        label: outcome.classes[item.label].clone(),
-        prediction: outcome.classes[item.prediction].clone(),
-        scores: outcome
-            .classes
-            .iter()
-            .cloned()
-            .zip(item.log_probabilities.iter().copied())
-            .collect(),
-        speaker: utterance.and_then(|u| u.speaker.clone()),
-        votes: std::collections::BTreeMap::new(),
-        gender: utterance.and_then(|u| u.gender.clone()),
-    }
-}
-
-/// `scores.json` of one benchmark: no cross-corpus matrices, no comparisons.
-pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
-    ScoresFile {
-        schema: SCHEMA,
-        provenance,
-        runs,
-        cross: Vec::new(),
-        dimensions: Vec::new(),
-        comparisons: Vec::new(),
-        perturbed: Vec::new(),
-        leaks: Vec::new(),
-        absent: Vec::new(),
     }
 }
 

@@ -1,7 +1,6 @@
 use crate::cards::{OpenCards, open_cards};
 use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
 use crate::extract::{AudioCache, ExtractOptions};
-use crate::held::InHand;
 use crate::memory::half_of_free;
 use crate::sound::{Heard, Nuisance};
 use crate::split::{Split, SplitRequest, split};
@@ -11,10 +10,15 @@ use crate::{
 };
 use emobox_corpus::{Partition, Scheme};
 use emobox_encoder::{Description, Device, Encoder};
+use emobox_features::HeldShards;
 use emobox_probe::Protocol;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
+
+/// The current cell by the folder of its features, and what is held of it; nothing if they go through the disk.
+pub(crate) type InHand = RefCell<Option<(PathBuf, Option<Rc<HeldShards>>)>>;
 
 /// What the jobs of an experiment share while they run one after another in a process: the current corpus and
 /// encoder stay open for the next job that needs them. Never more than one of either.

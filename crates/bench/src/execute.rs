@@ -1,8 +1,8 @@
-use super::state::{JobState, States};
-use super::{Done, FileStamp, Job, JobFailure, JobStage, Plan, Receipt, Work};
 use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
+use crate::job_stage::JobStage;
+use crate::plan::{Done, FileStamp, Job, JobFailure, JobState, Plan, Receipt, States, Work};
 use crate::prepare::{PrepareHow, is_current, prepare_choice};
 use crate::progress::NotesAlone;
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
