@@ -1,8 +1,8 @@
 //! Raw corpora to manifests, partitions, audits and balanced sets.
 //!
-//! [`prepare`] reads a raw release through its recipe: one file below `recipes/` and one line in the registry a corpus.
-//! A [`Card`] holds what is known of a corpus. Everything here is deterministic: no result depends on the order of a
-//! folder or the number of threads.
+//! [`prepare`] reads a raw release through its recipe; a corpus is one file below `recipes/` and one line in the registry. A
+//! [`Card`] holds the facts on a corpus. Everything here is deterministic: no result depends on the order of a folder or the
+//! number of threads.
 
 mod assemble;
 mod audio_notes;

@@ -12,27 +12,26 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// How a raw folder is read.
+/// Options for reading a raw folder.
 #[derive(Debug, Clone, Default)]
 pub struct PrepareOptions {
-    /// Give the published value where the published metadata differ from what is right (speakers, labels, rows).
+    /// Use the published value where the published metadata are wrong (speakers, labels, rows).
     pub as_published: bool,
-    /// Go on when files of the release are missing, and report them.
+    /// Continue if files of the release are missing, and report them.
     pub allow_missing: bool,
-    /// Threads that read audio headers; none means all cores.
+    /// Threads that read audio headers; `None` means all cores.
     pub threads: Option<usize>,
-    /// The channel taken of every file; none means what the corpus says, else the first.
+    /// The channel to use in every file; `None` means the one that the corpus specifies, otherwise the first.
     pub channel: Option<ChannelChoice>,
-    /// The column of a table for each of path, label, speaker and so on, where its name does not tell.
+    /// The column of a table for each of path, label, speaker and so on, if its name is not recognised.
     pub columns: BTreeMap<String, String>,
-    /// It is a corpus of the user's own, whatever its name and its files look like, and its labels and speakers are
-    /// right as they are written.
+    /// Treat it as a user's own corpus, whatever its name and its files look like, with labels and speakers as written.
     pub custom: bool,
-    /// Where audio that lies inside Parquet tables or tar shards is unpacked to; what is there is replaced.
+    /// Where audio inside Parquet tables or tar shards is unpacked to; existing contents are replaced.
     pub unpack: Option<PathBuf>,
 }
 
-/// Which channel of every file is taken.
+/// Which channel of every file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelChoice {
     /// The mean of all.
@@ -54,12 +53,12 @@ impl FromStr for ChannelChoice {
     }
 }
 
-/// A manifest and what was found on the way to it.
+/// A manifest and the report on how it was made.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The folder that every `wav` is relative to.
     pub root: PathBuf,
-    /// The utterances, sorted by key. The published order is not known from a folder, so it is never imitated.
+    /// The utterances, sorted by key. The published order cannot be derived from a folder, so it is never imitated.
     pub manifest: Manifest,
     /// Missing, unmatched, broken, duplicated, left out.
     pub report: PrepareReport,
@@ -67,12 +66,12 @@ pub struct Prepared {
 
 /// Reads the raw release of a registered corpus.
 ///
-/// The result depends on the content of the folder alone: not on its order, nor on the number of threads.
+/// The result depends on the content of the folder alone, not on its order or the number of threads.
 pub fn prepare(name: &str, raw: &Path, options: &PrepareOptions) -> Result<Prepared, CorpusError> {
     prepare_with(name, raw, options, &crate::header::probe)
 }
 
-/// As [`prepare`] with another way to read audio headers.
+/// As [`prepare`] with another reader for audio headers.
 pub fn prepare_with(
     name: &str,
     raw: &Path,
@@ -83,12 +82,12 @@ pub fn prepare_with(
     prepare_any_with(name, raw, options, read_header)
 }
 
-/// Reads a registered corpus when `name` is one, else the user's own corpus in `source`: a folder as
-/// `CUSTOM_LAYOUT` says, or a table whose paths are relative to its own folder.
+/// Reads a registered corpus if `name` is one, otherwise the user's own corpus in `source`: a folder with a layout of
+/// `CUSTOM_LAYOUT`, or a table whose paths are relative to its own folder.
 ///
-/// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
-/// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
-/// `allow_missing` turns missing files alone into an entry of the report. `read_header` reads the headers of audio files.
+/// Labels are used as written, or through `label_map.json` beside the table, which must then have every label. A row that
+/// cannot be used (missing file, path outside the root, unknown label, duplicate key) is an error with its line number; with
+/// `allow_missing`, missing files alone become entries of the report. `read_header` reads the headers of audio files.
 pub fn prepare_any_with(
     name: &str,
     source: &Path,
@@ -109,8 +108,8 @@ pub fn prepare_any_with(
     })
 }
 
-/// As [`prepare_any_with`] straight into a manifest at `path`: only a part of the utterances is in memory at
-/// a time. Returns the folder that every `wav` is relative to. After an error `path` is as it was before.
+/// As [`prepare_any_with`], but writes a manifest to `path`: only a part of the utterances is in memory at a time. Returns the
+/// folder that every `wav` is relative to. After an error `path` is unchanged.
 pub fn prepare_to(
     name: &str,
     source: &Path,
@@ -166,7 +165,7 @@ fn prepare_entry(
         Ok(harvest) if harvest.rows.is_empty() => {
             return Err(nothing_read(entry, &tree, &harvest));
         }
-        // A side file that is absent from a folder of another corpus is best explained by the other corpus.
+        // If the folder is another corpus's, that explains the missing side file best.
         Err(CorpusError::SideFileMissing { .. })
             if recipe::fitting_files(entry, tree.audio()) == 0 =>
         {
@@ -262,8 +261,7 @@ pub(crate) fn note(path: &str, message: &str) -> Noted {
     }
 }
 
-/// The error for a folder of which a recipe has made nothing: another corpus's audio, or the corpus's own without the
-/// side file that belongs to it.
+/// The error for a folder from which a recipe made no rows: audio of another corpus, or the corpus's own without its side file.
 fn nothing_read(entry: &Entry, tree: &RawTree, harvest: &Harvest<'_>) -> CorpusError {
     let fitting = recipe::fitting_files(entry, tree.audio());
     if fitting == 0 || !harvest.left_out.is_empty() {
@@ -288,7 +286,7 @@ fn nothing_fits(entry: &Entry, tree: &RawTree) -> CorpusError {
     fits_nothing(entry.card.name, tree, entry.card.layout)
 }
 
-/// The error for a folder in which nothing fits a corpus: no audio at all, or that of another one.
+/// The error for a folder in which nothing belongs to a corpus: no audio at all, or that of another one.
 pub(crate) fn fits_nothing(corpus: &str, tree: &RawTree, layout: &str) -> CorpusError {
     let (corpus, layout) = (corpus.to_owned(), layout.to_owned());
     let root = tree.root().to_owned();
@@ -332,7 +330,7 @@ pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
     found
 }
 
-/// Drops the rows that the chosen style leaves out, and notes why.
+/// Removes the rows that the chosen style leaves out, and records why.
 fn present_rows<'a>(
     rows: Vec<(&'a RawFile, PackedRow)>,
     options: &PrepareOptions,

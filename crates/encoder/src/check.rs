@@ -1,4 +1,4 @@
-//! What a folder holds, in one screen.
+//! The contents of a checkpoint folder, as a one-screen report.
 
 use crate::detect::{Detected, detect, folder};
 use crate::head::EmotionHead;
@@ -10,64 +10,63 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What a folder or checkpoint file holds, and what is missing. Shown, it is one screen.
+/// The contents of a folder or checkpoint file, and what is missing. Displayed, it fits one screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FolderReport {
-    /// What was looked at.
+    /// The path examined.
     pub path: PathBuf,
-    /// The files that hold the tensors, with their sizes in bytes.
+    /// The files with the tensors, and their sizes in bytes.
     pub files: Vec<(String, u64)>,
     /// The architecture's family.
     pub family: String,
-    /// Where the configuration was read.
+    /// File from which the configuration was read.
     pub config_from: String,
-    /// Blocks; hidden states are one more.
+    /// Blocks; there is one more hidden state.
     pub layers: usize,
-    /// Values of a frame.
+    /// Width of a frame.
     pub dim: usize,
-    /// Attention heads of a block.
+    /// Attention heads per block.
     pub heads: usize,
-    /// Samples a second of the waveform that it takes.
+    /// Sampling rate of the input in samples per second.
     pub sample_rate: u32,
     /// Samples from one frame to the next.
     pub hop: usize,
     /// Tensors that the encoder needs.
     pub tensors: usize,
-    /// Numbers in them.
+    /// Number of parameters in them.
     pub parameters: u64,
-    /// How the tensors are stored: type, and how many tensors are of it.
+    /// Number of tensors by element type.
     pub element_types: BTreeMap<String, usize>,
-    /// What is done to the waveform first.
+    /// Normalisation of the waveform.
     pub normalisation: Normalisation,
-    /// Where that was read.
+    /// File from which the normalisation was read.
     pub normalisation_from: String,
-    /// What all names of tensors begin with, where no known program begins them so: `module.`.
+    /// Prefix of all tensor names, if no known program writes it: `module.`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Tensors that are needed and not there, with the shape they should have.
+    /// Missing tensors, with the shape they should have.
     pub missing: Vec<String>,
-    /// Tensors of another shape than the configuration asks for, with both shapes.
+    /// Tensors whose shape differs from the configuration, with both shapes.
     pub misshaped: Vec<String>,
-    /// Tensors that hold infinities or NaN, with the place of the first.
+    /// Tensors with infinities or NaN, with the index of the first.
     pub not_finite: Vec<String>,
-    /// What else is there.
+    /// Other tensors in the checkpoint.
     pub unused: Vec<String>,
-    /// The classes or dimensions of the head that it carries.
+    /// The classes or dimensions of its head.
     pub labels: Vec<String>,
 }
 
 impl FolderReport {
-    /// Whether the encoder would open.
+    /// Whether the encoder can be opened.
     pub fn complete(&self) -> bool {
         self.missing.is_empty() && self.misshaped.is_empty() && self.not_finite.is_empty()
     }
 }
 
-/// Looks at a folder or checkpoint file as opening it does, reading each weight once and keeping none.
+/// Checks a folder or checkpoint file as opening it does; reads every weight once and keeps none.
 ///
 /// # Errors
-/// [`EncoderError`] where not even the architecture can be told; what is missing of a known one
-/// stands in the report.
+/// [`EncoderError`] if not even the architecture can be determined; what a known one lacks is in the report.
 pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
     let detected = detect(path)?;
     let Detected {
@@ -127,7 +126,7 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
     })
 }
 
-/// Numbers in the tensors needed.
+/// Number of parameters in the tensors needed.
 pub(crate) fn parameters(needs: &[Need]) -> u64 {
     needs
         .iter()
@@ -158,7 +157,7 @@ fn element_types(checkpoint: &Checkpoint, needs: &[Need]) -> BTreeMap<String, us
     types
 }
 
-/// Lines of a list that are shown before the rest is counted.
+/// Lines of a list that are shown; the others are counted.
 const SHOWN: usize = 8;
 
 impl fmt::Display for FolderReport {

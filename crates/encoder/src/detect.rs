@@ -1,4 +1,4 @@
-//! Which architecture a folder or file holds, how its tensors are called, how it wants its waveform.
+//! Which architecture a folder or file has, how its tensors are named, and how its waveform is normalised.
 
 use crate::config::Config;
 use crate::families::beats::BeatsConfig;
@@ -27,16 +27,16 @@ pub(crate) struct Detected {
     pub(crate) model: ModelConfig,
     pub(crate) naming: Naming,
     pub(crate) normalisation: Normalisation,
-    /// Where the configuration was read.
+    /// File from which the configuration was read.
     pub(crate) config_from: String,
-    /// Where the waveform's normalisation was read, or that nothing said so.
+    /// File from which the normalisation was read, or a note that none specifies it.
     pub(crate) normalisation_from: String,
 }
 
-/// No configuration file is larger (Whisper's vocabulary lists included).
+/// Limit on the size of configuration files (Whisper's vocabulary lists included).
 const LARGEST_CONFIG: u64 = 16 << 20;
 
-/// Looks at a folder (or a checkpoint file beside its `config.json`).
+/// Examines a folder (or a checkpoint file beside its `config.json`).
 pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
     let folder = folder(path);
     refuse_other_forms(path, folder)?;
@@ -111,10 +111,10 @@ pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
     Err(unsupported(path, found.unwrap_or("unnamed")))
 }
 
-/// The tensor that Dasheng's others are found beside.
+/// A tensor whose presence identifies Dasheng and its prefix.
 const DASHENG: &str = "patch_embed.proj.weight";
 
-/// What is known of a checkpoint whose model hears a spectrum.
+/// The detected checkpoint of a model whose input is a spectrum.
 fn of_spectra(
     checkpoint: Checkpoint,
     model: ModelConfig,
@@ -131,7 +131,7 @@ fn of_spectra(
     }
 }
 
-/// The folder itself, or the one that a checkpoint file lies in.
+/// The folder itself, or the folder of a checkpoint file.
 pub(crate) fn folder(path: &Path) -> &Path {
     if path.is_dir() {
         path
@@ -244,7 +244,7 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     })
 }
 
-/// The `model_type` of a class of transformers: `WavLMForCTC` is of `wavlm`.
+/// The `model_type` of a class of transformers: `wavlm` for `WavLMForCTC`.
 fn model_type(class: &str) -> Option<&'static str> {
     let stem = class.split("For").next().unwrap_or(class);
     match stem.strip_suffix("Model").unwrap_or(stem) {
@@ -271,7 +271,7 @@ fn model_type(class: &str) -> Option<&'static str> {
     }
 }
 
-/// What people have in hand that is no encoder as it stands, with what makes one of it.
+/// Rejects common formats that are not a usable encoder, saying how to convert each.
 fn refuse_other_forms(path: &Path, folder: &Path) -> Result<(), EncoderError> {
     let other = |what: String| {
         Err(EncoderError::OtherForm {
@@ -339,7 +339,7 @@ fn refuse_other_forms(path: &Path, folder: &Path) -> Result<(), EncoderError> {
     ))
 }
 
-/// Subfolders that a message names.
+/// Number of subfolders named in a message.
 const SHOWN: usize = 8;
 
 fn names_of(folder: &Path) -> Vec<String> {
@@ -373,8 +373,8 @@ fn encoders_below(folder: &Path, depth: usize) -> Vec<String> {
     found
 }
 
-/// What is done to the waveform, and the file that says so: transformers 5 writes it into `processor_config.json`, as
-/// the part `feature_extractor`.
+/// The waveform's normalisation, and the file that specifies it: transformers 5 writes it into `processor_config.json`, as the
+/// part `feature_extractor`.
 fn preprocessor(folder: &Path) -> Result<Option<(Value, &'static str)>, EncoderError> {
     let (own, nested) = ("preprocessor_config.json", "processor_config.json");
     if let Some(value) = read_json(&folder.join(own))? {
@@ -435,7 +435,7 @@ fn funasr(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
     Ok(detected)
 }
 
-/// SenseVoice-small, whose spectra are normalised with what `am.mvn` says.
+/// SenseVoice-small, whose spectra are normalised with the statistics in `am.mvn`.
 fn sensevoice(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
     let file = folder(path).join("am.mvn");
     let mvn = read_text(&file)?.ok_or_else(|| {
@@ -515,7 +515,7 @@ fn unsupported(path: &Path, found: &str) -> EncoderError {
     let mut supported = vec!["whisper"];
     supported.extend(Kind::ALL.iter().map(|(name, _)| *name));
     supported.extend(ConformerConfig::ALL);
-    // The towers by their models alone: each opens by its own name too.
+    // Listed by model only: each tower can also be opened by its own name.
     let models = Tower::all().filter(|tower| tower.is_inside());
     supported.extend(models.map(|tower| tower.model_type));
     supported.push(OmniConfig::PLACES[0].0);
@@ -534,7 +534,7 @@ fn unsupported(path: &Path, found: &str) -> EncoderError {
     }
 }
 
-/// The JSON in a file, or `None` where there is no such file.
+/// The JSON in a file, or `None` if there is no such file.
 pub(crate) fn read_json(path: &Path) -> Result<Option<Value>, EncoderError> {
     let Some(text) = read_text(path)? else {
         return Ok(None);
@@ -545,7 +545,7 @@ pub(crate) fn read_json(path: &Path) -> Result<Option<Value>, EncoderError> {
         .map_err(|error| bad_file(path, &error.to_string()))
 }
 
-/// The text of a small file, or `None` where there is no such file.
+/// The text of a small file, or `None` if there is no such file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, EncoderError> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

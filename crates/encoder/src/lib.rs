@@ -1,8 +1,8 @@
 //! Pre-trained speech encoders: waveform to hidden states `[layer, frame, dim]`.
 //!
-//! [`Encoder::open`] takes a checkpoint as people have it, finds out by its own configuration which
-//! architecture it is, checks every tensor that this needs, and [`Encoder::encode`] runs it. Model
-//! code is written once on a small set of operations (`ops`) that a device implements.
+//! [`Encoder::open`] takes a checkpoint in its published form, determines its architecture from its own configuration, and
+//! checks every tensor needed; [`Encoder::encode`] runs it. Model code is written once on a small set of operations (`ops`)
+//! that a device implements.
 
 mod batch;
 mod check;
@@ -43,20 +43,20 @@ pub use normalise::Normalisation;
 pub use ops::OpTiming;
 pub use options::{Device, EncoderOptions, EncoderSource, Precision};
 
-/// The instructions that the CPU's kernels use: `avx2`, `avx512`, …; `unknown` where
-/// `EMOBOX_KERNELS` asks for some that are not here.
+/// The instruction set of the CPU's kernels: `avx2`, `avx512`, …; `unknown` if `EMOBOX_KERNELS` requests one that is not
+/// available.
 pub fn kernels() -> &'static str {
     emobox_kernels::active_path().map_or("unknown", emobox_kernels::Path::name)
 }
 
-/// [`emobox_kernels::measured_peak`]; `None` for numbers that the CPU does not compute in.
+/// [`emobox_kernels::measured_peak`]; `None` for numbers that the CPU does not compute with.
 pub fn measured_peak(precision: Precision, time: std::time::Duration) -> Option<f64> {
     precision
         .of_cpu()
         .map(|precision| emobox_kernels::measured_peak(precision, time))
 }
 
-/// Whether the CPU computes bf16 products itself; elsewhere they are emulated, slower than f32.
+/// Whether the CPU has instructions for bf16 products; otherwise they are emulated, slower than f32.
 pub use emobox_kernels::bf16_is_native;
 pub use heard::{Heard, TrainingFact, training_facts};
 pub use meant::zoo_meant;

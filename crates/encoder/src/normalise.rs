@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// What is done to a waveform before the first convolution.
+/// Normalisation of a waveform before the first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalisation {

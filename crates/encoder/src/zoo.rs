@@ -1,5 +1,4 @@
-//! The checkpoints that are known by name: a row each. Any other checkpoint of the same
-//! architectures opens by its own configuration.
+//! The checkpoints known by name, one row each. Any other checkpoint of the same architectures opens by its own configuration.
 
 use crate::Normalisation;
 use serde::Serialize;
@@ -13,7 +12,7 @@ pub enum Published {
     Hub {
         /// `organisation/name`.
         repository: &'static str,
-        /// The weights where the repository has several; else what the folder rules choose.
+        /// The weights file if the repository has several; otherwise the one that the folder rules choose.
         file: Option<&'static str>,
     },
     /// A file to download by hand.
@@ -26,26 +25,26 @@ pub enum Published {
 /// A checkpoint known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ZooEntry {
-    /// What `--encoder` takes.
+    /// The name for `--encoder`.
     pub name: &'static str,
-    /// The family, as [`crate::EncoderInfo::family`] says it.
+    /// The family, as in [`crate::EncoderInfo::family`].
     pub family: &'static str,
     /// Where it is published.
     pub published: Published,
-    /// Numbers in the tensors of the encoder (heads and decoders left out); `None` where the
-    /// release does not say and no file was at hand to count.
+    /// Number of parameters of the encoder (without heads and decoders); `None` if the release does not say and no file was
+    /// available to count.
     pub parameters: Option<u64>,
-    /// Blocks; hidden states are one more.
+    /// Blocks; there is one more hidden state.
     pub layers: Option<usize>,
-    /// Values of a frame.
+    /// Width of a frame.
     pub dim: usize,
-    /// Samples a second of the waveform that it takes.
+    /// Sampling rate of the input in samples per second.
     pub sample_rate: u32,
     /// Samples from one frame to the next.
     pub hop: usize,
-    /// What the release does to the waveform. The checkpoint's own configuration decides.
+    /// The release's normalisation of the waveform. The checkpoint's own configuration takes precedence.
     pub normalisation: Normalisation,
-    /// The licence of the weights, as an SPDX name where there is one.
+    /// The licence of the weights, by its SPDX name if it has one.
     pub licence: &'static str,
     /// The row of the paper's tables that it belongs to.
     pub paper: Option<&'static str>,
@@ -581,7 +580,7 @@ pub fn zoo_entry(name: &str) -> Option<&'static ZooEntry> {
 }
 
 impl ZooEntry {
-    /// What `pull` asks of the hub; `None` for a file that is not there.
+    /// The request for `pull`; `None` for a file that is not on the hub.
     pub fn hub_request(&self) -> Option<crate::hub::HubRequest> {
         match self.published {
             Published::Address { .. } => None,
@@ -593,7 +592,7 @@ impl ZooEntry {
         }
     }
 
-    /// Where it is published, for people.
+    /// Where it is published, as text.
     pub fn place(&self) -> &'static str {
         match self.published {
             Published::Hub { repository, .. } => repository,
@@ -602,7 +601,7 @@ impl ZooEntry {
     }
 }
 
-/// The zoo as `docs/encoders.md` shows it.
+/// The zoo as shown in `docs/encoders.md`.
 pub fn zoo_markdown() -> String {
     let mut out = String::from(
         "# Encoders\n\n\

@@ -2,9 +2,8 @@
 //!
 //!     speed FOLDER DIM EPOCHS THREADS [SEEDS]
 //!
-//! reads `FOLDER/items.tsv` (frames, label, role a line) and `FOLDER/features.f16` (all frames, one
-//! utterance after the other), and prints the seconds of every epoch as a JSON list. SEEDS
-//! training seeds (1 where it is left out) are trained together.
+//! reads `FOLDER/items.tsv` (frames, label, role per line) and `FOLDER/features.f16` (all frames, one utterance after the
+//! other), and prints the seconds of every epoch as a JSON list. SEEDS training seeds (default 1) are trained together.
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{

@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What a probe needs to know of the features it was trained on, to ask for the same again.
+/// The features that a probe was trained on, described so that the same can be extracted again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureDescription {
     /// The encoder's name.
@@ -28,7 +28,7 @@ pub struct FeatureDescription {
     pub normalisation: Normalisation,
     /// How frames are rounded before the probe sees them.
     pub precision: StorePrecision,
-    /// How the encoder computed.
+    /// The encoder's computing precision.
     pub compute: ComputePrecision,
     /// Revision of the extraction's arithmetic.
     pub revision: u32,
@@ -50,7 +50,7 @@ impl From<&StoreHeader> for FeatureDescription {
     }
 }
 
-/// `probe.json`: everything about a probe but its numbers.
+/// `probe.json`: everything about a probe except its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeDescription {
     /// Format version, 1.
@@ -67,13 +67,13 @@ pub struct ProbeDescription {
     pub point: Point,
     /// The selected epoch, from 1.
     pub epoch: usize,
-    /// The protocol it was trained by, every constant.
+    /// The protocol it was trained by, with every constant.
     pub protocol: Protocol,
     /// The protocol's digest.
     pub protocol_digest: String,
-    /// The program that trained it.
+    /// The version of the program that trained it.
     pub program_version: String,
-    /// The digest of `probe.safetensors`, so that files of two probes cannot be mixed up.
+    /// The digest of `probe.safetensors`; it detects files of two different probes.
     pub weights_sha256: String,
 }
 
@@ -84,7 +84,7 @@ pub struct Probe {
     weights: Vec<f32>,
 }
 
-/// What a probe is made from, besides what was selected.
+/// What a probe is made from, besides the training's selection.
 #[derive(Clone, Debug)]
 pub struct ProbeOrigin<'a> {
     /// The classes, in the order of the outputs.
@@ -102,7 +102,7 @@ pub struct ProbeOrigin<'a> {
 }
 
 impl Probe {
-    /// The probe that a training selected.
+    /// The probe selected by a training.
     pub fn new(selected: &Selected, origin: &ProbeOrigin<'_>) -> Result<Self, ProbeError> {
         let mut probe = Self {
             weights: selected.weights.clone(),
@@ -155,7 +155,7 @@ impl Probe {
         Ok(write_json(dir.join("probe.json"), &self.description)?)
     }
 
-    /// The head's tensors with their numbers.
+    /// The head's tensors with their values.
     pub(crate) fn tensors(&self) -> Result<Vec<(heads::Tensor, &[f32])>, ProbeError> {
         let mut rest = self.weights.as_slice();
         let layout = self.head()?.layout(&self.sizes()).into_iter();
@@ -261,7 +261,7 @@ impl Probe {
     }
 
     /// Log-probabilities of the classes (or the values of the dimensions, where the protocol learns these) for one utterance's
-    /// features, as they come from a store.
+    /// features, as read from a store.
     pub fn predict(&self, frames: &FrameView<'_>) -> Result<Vec<f64>, ProbeError> {
         let problem = if frames.frames == 0 {
             Some("no frames, at least 1 is needed".to_owned())
@@ -307,8 +307,8 @@ impl Probe {
         Ok(engine.evaluate(&[0], 1)?.remove(0).scores)
     }
 
-    /// The same for hidden states fresh from the encoder: normalised and rounded as the
-    /// training features were, so an utterance gets the scores it would have got from a store.
+    /// The same for hidden states directly from the encoder: normalised and rounded as the training features were, so an
+    /// utterance gets the same scores as from a store.
     pub fn predict_hidden(
         &self,
         key: &str,

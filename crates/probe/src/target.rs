@@ -1,26 +1,26 @@
-//! What a probe learns beside classes: distributions of votes, and dimensions.
+//! Targets besides classes: distributions of votes, and dimensions.
 
 use crate::Item;
 use crate::heads::{Head, Sizes};
 use serde::{Deserialize, Serialize};
 
-/// What a probe learns.
+/// The target of a probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    /// One class an utterance: cross-entropy.
+    /// One class per utterance: cross-entropy.
     #[default]
     Classes,
-    /// What the annotators said, as a distribution over the classes: cross-entropy against that. Selection and scores are those
-    /// of the class, as ever. An utterance without votes has its class.
+    /// The distribution of the annotators' votes over the classes: cross-entropy against it. Selection and scores are by class,
+    /// as usual. For an utterance without votes the target is its class.
     Votes,
-    /// Valence, arousal and dominance: one less the concordance correlation coefficient, computed over the batch and averaged
+    /// Valence, arousal and dominance: 1 minus the concordance correlation coefficient, computed over the batch and averaged
     /// over dimensions. Selection is by the mean coefficient on the validation part.
     Dimensions,
 }
 
 impl Target {
-    /// The names, in the order of a help text.
+    /// The names, in the order of the help text.
     pub const NAMES: [&'static str; 3] = ["classes", "votes", "dimensions"];
 
     /// Its name.
@@ -34,9 +34,9 @@ impl Target {
     }
 }
 
-/// Lin's concordance correlation coefficient of `[utterance, output]` numbers in one output, with population moments; also
-/// its slopes by the predictions, where `slopes` (of the same form as `predicted`) wants them. 0 where it is 0 / 0: fewer than two
-/// utterances, or one and the same constant.
+/// Lin's concordance correlation coefficient for one output of `[utterance, output]` numbers, with population moments; writes
+/// its gradient with respect to the predictions to `slopes` (same layout as `predicted`) if given. 0 where it is 0 / 0: fewer
+/// than two utterances, or both sides the same constant.
 pub(crate) fn concordance(
     predicted: &[f64],
     reference: &[f32],
@@ -60,7 +60,7 @@ pub(crate) fn concordance(
         covariance += (x - mx) * (y - my);
         whole += (x - mx).powi(2) + (y - my).powi(2);
     }
-    // Not so where a number is not finite either.
+    // False also if a number is not finite.
     let is_defined = n > 1.0 && whole > 0.0;
     if let Some(slopes) = slopes {
         for (slope, (x, y)) in slopes
@@ -69,7 +69,7 @@ pub(crate) fn concordance(
             .step_by(outputs)
             .zip(x().zip(y()))
         {
-            // Of 2 c / w, with c' = y − m_y and w' = 2 (x − m_x) + 2 (m_x − m_y) = 2 (x − m_y).
+            // Derivative of 2 c / w, with c' = y − m_y and w' = 2 (x − m_x) + 2 (m_x − m_y) = 2 (x − m_y).
             let rise = 2.0 * (y - my) * whole - 2.0 * covariance * 2.0 * (x - my);
             *slope = if is_defined {
                 rise / (whole * whole)
@@ -85,9 +85,9 @@ pub(crate) fn concordance(
     }
 }
 
-/// Mean and standard deviation of each dimension over the training part. Probes are trained on standardised dimensions, since
-/// initial weights answer around 0 with about unit spread; the coefficient does not change when both sides are shifted and
-/// scaled alike, so loss and selection are those of the corpus's scale.
+/// Mean and standard deviation of each dimension over the training part. Probes are trained on standardised dimensions because
+/// outputs with initial weights are around 0 with about unit spread; the coefficient does not change when both sides are
+/// shifted and scaled alike, so loss and selection are those of the corpus's scale.
 pub(crate) fn scales(items: &[Item], train: &[usize], outputs: usize) -> Vec<(f64, f64)> {
     let scale = |output: usize| {
         let values = || {
@@ -114,7 +114,7 @@ pub(crate) fn standardised(items: &[Item], scales: &[(f64, f64)]) -> Vec<Item> {
     items
 }
 
-/// Brings a head that answers standardised dimensions to the corpus's scale: its last layer takes it in.
+/// Rescales a head trained on standardised dimensions to the corpus's scale by changing its last layer.
 pub(crate) fn rescale(weights: &mut [f32], head: &Head, sizes: &Sizes, scales: &[(f64, f64)]) {
     let layout = head.layout(sizes);
     let width = layout.last().map_or(0, |bias| bias.fan_in);

@@ -6,12 +6,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The schema of `scores.json` and of every file of this room.
+/// The schema of `scores.json` and of every other file that this crate defines.
 pub const SCHEMA: u32 = 1;
 
-/// `scores.json`: everything a run of the benchmark found, as fractions 0..1.
+/// `scores.json`: all results of a run of the benchmark, as fractions 0..1.
 ///
-/// `Default` is an empty file of today's schema.
+/// `Default` is an empty file of the current schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoresFile {
     /// Always [`SCHEMA`].
@@ -21,7 +21,7 @@ pub struct ScoresFile {
     pub provenance: Provenance,
     /// One entry for each corpus, encoder, configuration and fold.
     pub runs: Vec<Run>,
-    /// Concordances, where dimensions were learnt; a corpus and encoder has these or runs of classes.
+    /// Concordances, where dimensions were learned; a corpus and encoder has either these or runs of classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<DimensionScores>,
     /// Cross-corpus matrices, one an encoder.
@@ -30,10 +30,10 @@ pub struct ScoresFile {
     /// Systems compared on the same items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
-    /// What noise, rooms and codecs cost, where that was asked for.
+    /// What noise, rooms and codecs cost, where tested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub perturbed: Vec<PerturbedScores>,
-    /// What partitions with speakers on both sides are worth, where a run has both.
+    /// How much higher scores are on partitions with speakers on both sides, where a run has both kinds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<Leak>,
     /// Cells of the experiment that have no scores, and why.
@@ -41,23 +41,23 @@ pub struct ScoresFile {
     pub absent: Vec<Absent>,
 }
 
-/// A corpus under an encoder without scores.
+/// A corpus and an encoder without scores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absent {
     /// The corpus.
     pub corpus: String,
     /// The encoder.
     pub encoder: String,
-    /// The partition scheme that was asked for.
+    /// The partition scheme that was requested.
     pub partition: String,
-    /// Of a pair of corpora, the one that what was trained on `corpus` was to be tested on.
+    /// For a pair of corpora, the test corpus; `corpus` is then the training corpus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested_on: Option<String>,
     /// `failed`, or `open` while the work on it is not finished.
     pub state: AbsentState,
-    /// Where it stopped: `prepare`, `extract`, `train`, `score`.
+    /// The stage it stopped at: `prepare`, `extract`, `train`, `score`.
     pub stage: String,
-    /// Why, for people; one line.
+    /// The reason as text of one line.
     pub reason: String,
 }
 
@@ -65,7 +65,7 @@ pub struct Absent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AbsentState {
-    /// It was tried and cannot be done.
+    /// It was tried and failed.
     Failed,
     /// It is not finished yet.
     Open,
@@ -82,19 +82,19 @@ pub struct Provenance {
     /// Digests of what was read: manifests, partitions, checkpoints, stores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
-    /// The command as typed, if the caller wants it kept.
+    /// The command as typed, if the caller records it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
 
-/// One thing that was read.
+/// One input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// `manifest`, `partition`, `checkpoint`, `store`.
     pub kind: String,
     /// Corpus or encoder, or both as `emodb/whisper-tiny.en`.
     pub name: String,
-    /// SHA-256 in hexadecimal; of a store, that of its header, which says how its features were made.
+    /// SHA-256 in hexadecimal; for a store, that of its header, which says how its features were made.
     pub digest: String,
 }
 
@@ -156,7 +156,7 @@ pub struct Run {
     pub protocol: String,
     /// Partition scheme, as `paper`.
     pub partition: String,
-    /// What else tells this run from its siblings: layer, pooling, head, settings.
+    /// What else distinguishes it from runs with the same names: layer, pooling, head, settings.
     pub config: String,
     /// Which test items.
     pub fold: FoldName,
@@ -166,15 +166,15 @@ pub struct Run {
     pub ua: f64,
     /// Weighted accuracy.
     pub wa: f64,
-    /// Macro F1 over those of `classes` that the reference has.
+    /// Macro F1 over those of `classes` that occur in the reference.
     pub macro_f1: f64,
     /// Micro F1.
     pub micro_f1: f64,
     /// F1 weighted by support.
     pub weighted_f1: f64,
-    /// Whether this is the score of the configuration: the mean over folds, or the pooled one where a fold lacks a class
-    /// that others have (a mean of folds would then weigh a class by how the speakers happen to be grouped).
-    /// No run is marked in files of earlier versions.
+    /// Whether this is the score of the configuration: the mean over folds, or the pooled score where a fold lacks a class that
+    /// others have (in a mean over folds, the weight of such a class would depend on how speakers are grouped). No run is
+    /// marked in files of earlier versions.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub headline: bool,
     /// 95 % interval of `ua` as `[low, high]`.
@@ -198,20 +198,20 @@ pub struct Run {
     /// Standard deviation (n − 1) of the folds' scores; on the mean of two folds or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Rates>,
-    /// The training seeds that the scores are the mean of; nothing where there was one.
+    /// The training seeds that the scores are the mean of; `None` for a single seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
-    /// `confusion[reference][prediction]`; on the mean, the sum over folds; of several seeds, the sum over seeds.
+    /// `confusion[reference][prediction]`; for the mean, the sum over folds; with several seeds, the sum over seeds.
     pub confusion: Vec<Vec<u64>>,
     /// The classes of the corpus, in the order of the confusion's rows and columns.
     pub classes: Vec<String>,
     /// Scores of each class from `confusion`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub per_class: Vec<ClassScores>,
-    /// How well the probabilities fit, where predictions carry scores; on the pooled items alone.
+    /// How well the probabilities match the accuracy, where predictions have scores; on the pooled items alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
-    /// How near the probabilities are to annotators' votes, where a probe learnt from these.
+    /// How near the probabilities are to annotators' votes, where a probe was trained on votes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftScores>,
     /// Scores of each speaker and gender, where known; on the pooled items alone.
@@ -226,16 +226,16 @@ pub struct Run {
     /// The audit's verdict on the partition, one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
-    /// UA of a classifier that knows nothing but duration, level, noise floor, rate and channels of the same recordings.
+    /// UA of a classifier that sees only duration, level, noise floor, rate and channels of the same recordings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nuisance_ua: Option<f64>,
-    /// That the encoder's training is known to have heard this corpus, how, and where that is written.
+    /// Set if the encoder is known to have been trained on this corpus: how, and the source of that statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<String>,
-    /// What of the corpus was left out, and why.
+    /// Which utterances of the corpus were left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
-    /// Utterances of which the encoder heard only the beginning: they are longer than its longest input.
+    /// Utterances of which the encoder was given only the beginning because they are longer than its longest input.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cut: u64,
 }
@@ -245,7 +245,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What the same training would have scored, had the epoch and the sweep point been chosen on the test part.
+/// What the same training would have scored if the epoch and the sweep point had been chosen on the test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Oracle {
     /// Always [`Oracle::SELECTION`].
@@ -261,7 +261,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// What every table prints over these numbers.
+    /// The note that every table prints with these numbers.
     pub const SELECTION: &'static str = "test-selected, not a result";
 
     pub(crate) fn new(rates: &Rates) -> Self {
@@ -275,7 +275,7 @@ impl Oracle {
     }
 }
 
-/// The same training from several seeds.
+/// Several seeds of the same training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Seeds {
     /// How many.
@@ -284,21 +284,21 @@ pub struct Seeds {
     pub deviation: Rates,
 }
 
-/// What the published recipe prints for the same training: every epoch scored on the test part, the predictions of the
-/// epochs so far pooled, the best epoch and sweep point taken on the test part. Never a result; published tables are
-/// compared with it and with nothing else.
+/// What the published recipe reports for the same training: every epoch scored on the test part, the predictions of the epochs
+/// so far pooled, the best epoch and sweep point chosen on the test part. Never a result; published tables are compared with it
+/// and with nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AsPublished {
     /// Unweighted accuracy.
     pub ua: f64,
     /// Weighted accuracy.
     pub wa: f64,
-    /// Macro F1 as the recipe has it: over all classes that occur in reference or predictions.
+    /// Macro F1 as the recipe computes it: over all classes that occur in the reference or the predictions.
     pub macro_f1: f64,
 }
 
 impl AsPublished {
-    /// The scores of one fold's confusion `[reference][prediction]`, cumulated over epochs.
+    /// The scores of one fold's confusion `[reference][prediction]`, accumulated over epochs.
     pub fn of(confusion: &[Vec<u64>]) -> Self {
         let n = confusion.len();
         let row = |c: usize| confusion[c].iter().sum::<u64>() as f64;
@@ -315,7 +315,7 @@ impl AsPublished {
         }
     }
 
-    /// The mean over folds, as the recipe prints it; `None` without folds.
+    /// The mean over folds, as the recipe reports it; `None` without folds.
     pub fn mean(folds: &[Self]) -> Option<Self> {
         let mean =
             |pick: fn(&Self) -> f64| folds.iter().map(pick).sum::<f64>() / folds.len() as f64;
@@ -372,7 +372,7 @@ impl Run {
         }
     }
 
-    /// The intervals that the standard errors give, or the reason that there are none.
+    /// Sets the intervals from the standard errors, or the reason why there are none.
     pub(crate) fn set_intervals(
         &mut self,
         errors: Result<StandardErrors, NoInterval>,

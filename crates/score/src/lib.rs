@@ -1,21 +1,21 @@
-//! Metrics, intervals, tests and rankings from predictions: the whole of `emobox evaluate` without its files.
+//! Metrics, intervals, tests and rankings from predictions: all of `emobox evaluate` except its files.
 //!
-//! Everything here is a pure function of [`Prediction`]s: the room knows no corpus, no encoder and no
-//! probe, so a file of predictions from any program scores exactly as our own do.
+//! Everything here is a pure function of [`Prediction`]s: the crate knows nothing of corpora, encoders or probes, so
+//! predictions from any program are scored as our own are.
 //!
 //! * [`read_predictions`] / [`write_predictions`] — `predictions.jsonl`
 //! * [`Confusion`] → [`Rates`] and [`ClassScores`], equal to scikit-learn's to 1e-12
 //! * [`score_folds`] → the `runs` of [`ScoresFile`] with 95 % intervals from a standard error over speakers
-//! * [`score_dimensions`] → concordance of valence, arousal and dominance, apart from the runs; [`soft_scores`] of votes
+//! * [`score_dimensions`] → concordance of valence, arousal and dominance, kept apart from the runs; [`soft_scores`] from votes
 //! * [`calibration`], [`group_scores`] — log-loss, Brier score, calibration error; speakers and genders
-//! * [`compare`], [`sign_flip`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — what of a difference can be believed
-//! * [`separate`] — which averages the scores' own noise leaves apart
-//! * [`Submission`], [`verify`], [`reproduce`] — scores that anybody can recompute, and make again
-//! * [`seal`] — test sets whose labels the organiser keeps
+//! * [`compare`], [`sign_flip`], [`mcnemar`], [`holm`], [`benjamini_hochberg`], [`rank`] — whether a difference is significant
+//! * [`separate`] — which averages differ by more than the noise of their scores
+//! * [`Submission`], [`verify`], [`reproduce`] — scores that anybody can recompute and reproduce
+//! * [`seal`] — test sets whose labels only the organiser has
 //! * [`CrossMatrix`] — training on one corpus, testing on another
 //! * [`read_published_list`], [`Mismatch`] — the published toolkit's two lists, and keys that do not match
 //!
-//! Metrics are fractions 0..1 throughout; per cent is a matter of printing.
+//! Metrics are fractions 0..1 throughout; percentages appear only in output.
 
 mod calibration;
 mod clusters;

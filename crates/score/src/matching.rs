@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// How many keys a message names before it counts the rest.
+/// How many keys a message names before it gives the number of the rest.
 const NAMED: usize = 5;
 
 /// Where predictions and references do not match one to one. All lists are sorted.
@@ -13,9 +13,9 @@ pub struct Mismatch {
     pub missing: Vec<String>,
     /// Keys with a prediction that were not expected.
     pub extra: Vec<String>,
-    /// Keys that stand more than once among the predictions.
+    /// Keys that occur more than once among the predictions.
     pub doubled: Vec<String>,
-    /// Keys that stand more than once among the references.
+    /// Keys that occur more than once among the references.
     pub doubled_references: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ impl Mismatch {
     /// `Ok` where everything matches.
     ///
     /// # Errors
-    /// [`ScoreError::Mismatch`] with this inside.
+    /// [`ScoreError::Mismatch`] with this value.
     pub fn into_result(self) -> Result<(), ScoreError> {
         if self.is_empty() {
             Ok(())
@@ -94,12 +94,12 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Reads one of the two lists of the published evaluation: `{"key", "pred"}` or `{"key", "label"}` entries,
-/// as a JSON array or one a line (`EmoBox/EmoEval.py` of the published toolkit, commit 12fad97; it names
-/// the field `pred` in its documentation and `prediction` in its code). Values are names or integers.
+/// Reads one of the two lists of the published evaluation: `{"key", "pred"}` or `{"key", "label"}` entries, as a JSON array or
+/// one per line (`EmoBox/EmoEval.py` of the published toolkit, commit 12fad97; the field is `pred` in its documentation and
+/// `prediction` in its code). Values are names or integers.
 ///
 /// # Errors
-/// An entry without a key or a value, with its place in the file.
+/// An entry without a key or a value, with its position in the file.
 pub fn read_published_list(text: &str, file: &str) -> Result<Vec<(String, String)>, ScoreError> {
     let fail = |line: usize, problem: String| ScoreError::Line {
         file: file.to_owned(),
@@ -152,7 +152,7 @@ fn name_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Joins the two published lists by key, whatever their order.
+/// Joins the two published lists by key, in any order.
 ///
 /// # Errors
 /// Keys that are missing, extra or doubled, all of them.

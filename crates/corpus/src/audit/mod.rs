@@ -1,5 +1,5 @@
-//! What a partition leaks and lacks: speakers, texts and recordings on both sides, absent classes, label conflicts, and,
-//! once the audio was read, twins, clipping, silence, offsets and odd lengths.
+//! Leaks and gaps of a partition: speakers, texts and recordings on both sides, absent classes, label conflicts, and, if the
+//! audio was read, twins, clipping, silence, offsets and unusual lengths.
 
 mod sound;
 mod text;
@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use sound::{AudioAudit, Flagged, Sound, Twins, scan_audio};
 
-/// How many names of a list are kept as examples.
+/// Number of examples kept of a list of names.
 const EXAMPLES: usize = 10;
 
 /// Findings on one manifest and partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
-    /// The findings that matter most, in one line.
+    /// The most important findings, in one line.
     pub verdict: String,
     /// Fold by fold.
     pub folds: Vec<FoldAudit>,
-    /// Groups of utterances that are the same part of the same file under different labels.
+    /// Groups of utterances with the same part of the same file but different labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_conflicts: Vec<LabelConflict>,
-    /// Findings in the audio itself, once it was read.
+    /// Findings in the audio itself, if it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioAudit>,
 }
@@ -35,9 +35,9 @@ pub struct FoldAudit {
     pub fold: u32,
     /// Utterances by part.
     pub sizes: BTreeMap<String, usize>,
-    /// What two parts share; nothing is listed when nothing is shared.
+    /// What two parts share; empty if nothing is shared.
     pub overlaps: Vec<Overlap>,
-    /// Distinct speakers of the test part, where all are known.
+    /// Distinct speakers of the test part, if all are known.
     pub test_speakers: Option<usize>,
     /// Classes of the corpus that a part lacks.
     pub absent: Vec<Absent>,
@@ -48,17 +48,17 @@ pub struct FoldAudit {
 pub struct Overlap {
     /// What is shared.
     pub what: Shared,
-    /// The part that is learnt from.
+    /// The part trained or validated on.
     pub seen: String,
-    /// The part that is judged.
+    /// The part evaluated.
     pub judged: String,
-    /// Distinct values in the judged part.
+    /// Distinct values in the evaluated part.
     pub of: usize,
-    /// Those that the other part has too.
+    /// Those that also occur in the other part.
     pub shared: usize,
-    /// Utterances of the judged part that they cover.
+    /// Utterances of the evaluated part that have a shared value.
     pub utterances: usize,
-    /// Utterances of the judged part.
+    /// Utterances of the evaluated part.
     pub of_utterances: usize,
     /// Some of the shared values.
     pub examples: Vec<String>,
@@ -72,7 +72,7 @@ pub enum Shared {
     Speakers,
     /// The same sentence.
     Texts,
-    /// Overlapping parts of the same file, or, once the audio was read, the same samples up to gain.
+    /// Overlapping parts of the same file, or, if the audio was read, the same samples up to gain.
     Recordings,
 }
 
@@ -96,7 +96,7 @@ pub struct Absent {
     pub part: String,
 }
 
-/// The same sound under different labels.
+/// The same audio under different labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelConflict {
     /// The utterances.
@@ -105,8 +105,8 @@ pub struct LabelConflict {
     pub labels: Vec<String>,
 }
 
-/// Audits a partition. Without `sound` only the manifest is looked at, which takes no time; with what [`scan_audio`]
-/// found, recordings are compared by their samples.
+/// Audits a partition. Without `sound` only the manifest is checked, which is fast; with the result of [`scan_audio`],
+/// recordings are compared by their samples.
 pub fn audit(manifest: &Manifest, partition: &Partition, sound: Option<&[Sound]>) -> Audit {
     let of_key: BTreeMap<&str, usize> = manifest
         .utterances
@@ -146,7 +146,7 @@ pub fn audit(manifest: &Manifest, partition: &Partition, sound: Option<&[Sound]>
 
 struct View<'a> {
     manifest: &'a Manifest,
-    /// A number for each utterance; equal numbers are the same recording.
+    /// A number for each utterance; equal numbers mean the same recording.
     recordings: &'a [usize],
 }
 
@@ -209,7 +209,7 @@ impl View<'_> {
     }
 }
 
-/// Which part is judged after which was seen: train before all, valid before the test parts.
+/// Pairs of a part and one evaluated after it: train before all, valid before the test parts.
 fn pairs<'a>(parts: &BTreeMap<&'a Role, Vec<usize>>) -> Vec<(&'a Role, &'a Role)> {
     let roles: Vec<&Role> = parts.keys().copied().collect();
     let mut pairs = Vec::new();
@@ -256,7 +256,7 @@ fn shared(
     })
 }
 
-/// Recordings from the manifest alone: overlapping segments of one channel of one file are the same recording.
+/// Groups recordings by the manifest alone: overlapping segments of one channel of one file are the same recording.
 fn same_place(manifest: &Manifest) -> Vec<usize> {
     let mut recordings: Vec<usize> = (0..manifest.utterances.len()).collect();
     let place = |index: usize| {
@@ -281,7 +281,7 @@ fn same_place(manifest: &Manifest) -> Vec<usize> {
         } else {
             f64::NEG_INFINITY
         };
-        // Neighbouring segments may share a rounded border.
+        // Adjacent segments may share a rounded border.
         if same_file && v.start_time.unwrap_or(0.0) + BORDER < end {
             recordings[after] = recordings[before];
         }
@@ -289,7 +289,7 @@ fn same_place(manifest: &Manifest) -> Vec<usize> {
     recordings
 }
 
-/// Segments that overlap by less than this many seconds are neighbours, not twins.
+/// Segments that overlap by less than this many seconds are adjacent, not twins.
 const BORDER: f64 = 0.05;
 
 fn end_of(utterance: &Utterance) -> f64 {

@@ -2,14 +2,14 @@ use super::{Audit, FoldAudit, LabelConflict, Overlap, Shared};
 use crate::Manifest;
 use std::fmt;
 
-/// Finds what train and test of a fold share.
+/// What train and test of a fold share.
 fn leak(fold: &FoldAudit, what: Shared) -> Option<&Overlap> {
     fold.overlaps
         .iter()
         .find(|o| o.what == what && o.seen == "train" && o.judged == "test")
 }
 
-/// The findings that decide whether a score can be believed, most weighty first.
+/// The findings that decide whether a score is valid, most serious first.
 pub(super) fn verdict(
     manifest: &Manifest,
     folds: &[FoldAudit],
@@ -117,7 +117,7 @@ fn speakers(manifest: &Manifest, folds: &[FoldAudit]) -> String {
     text
 }
 
-/// How many folds, conflicts and findings are spelled out.
+/// How many folds, conflicts and findings are listed individually.
 const SHOWN: usize = 8;
 
 impl fmt::Display for Audit {

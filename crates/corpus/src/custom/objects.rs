@@ -5,7 +5,7 @@ use super::listing::Lines;
 use crate::LineProblem;
 use std::collections::{BTreeMap, HashSet};
 
-/// JSON objects, one a line, with the names of all members.
+/// JSON objects, one per line, with the names of all members.
 pub(super) fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProblem>> {
     let mut names: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -28,7 +28,7 @@ pub(super) fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProble
             if seen.insert(name.clone()) {
                 names.push(name.clone());
             }
-            // A manifest has votes as an object of counts.
+            // Manifests store votes as an object of counts.
             if let (columns::VOTES_FIELD, serde_json::Value::Object(votes)) = (&*name, &value) {
                 seen.remove(&name);
                 names.retain(|other| *other != name);

@@ -1,6 +1,6 @@
-//! Corpora whose audio lies inside their tables: Parquet of Hugging Face's `datasets`, tar shards of WebDataset.
+//! Corpora whose audio is inside their tables: Parquet of Hugging Face's `datasets`, tar shards of WebDataset.
 //!
-//! The audio is written out as files, and the rows become a listing of them.
+//! The audio is unpacked to files, and the rows become a listing of them.
 
 use super::listing::Lines;
 use super::{parquet, parts, webdataset};
@@ -9,10 +9,10 @@ use emobox_files::{FileError, write_atomic};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-/// The column under which the path of unpacked audio is told.
+/// The column that gets the path of unpacked audio.
 pub(super) const PATH: &str = "path";
 
-/// A table as it was read: its file, the part it belongs to, the names of its columns and its rows.
+/// A table as read: its file, the part it belongs to, the names of its columns and its rows.
 pub(super) struct PackedTable<'a> {
     pub(super) file: &'a RawFile,
     pub(super) part: Option<String>,
@@ -20,13 +20,13 @@ pub(super) struct PackedTable<'a> {
     pub(super) lines: Lines,
 }
 
-/// The tables of a folder, and where their audio lies when it was inside of them.
+/// The tables of a folder, and the folder of their unpacked audio, if there was any.
 pub(super) struct Packed<'a> {
     pub(super) tables: Vec<PackedTable<'a>>,
     pub(super) audio: Option<PathBuf>,
 }
 
-/// Whether a file is a table of these forms by its name.
+/// Whether a file is a table in one of these formats, by its name.
 pub(super) fn is_packed(file: &RawFile) -> bool {
     file.extension() == "parquet" || is_shard(file)
 }
@@ -38,7 +38,7 @@ fn is_shard(file: &RawFile) -> bool {
         .any(|end| name.ends_with(end))
 }
 
-/// Reads these files, which [`is_packed`] chose. Nothing when they are no corpus: tables of other things, archives.
+/// Reads these files, which [`is_packed`] chose. `None` if they are not a corpus: tables of other data, archives.
 pub(super) fn read<'a>(
     name: &str,
     tree: &'a RawTree,
@@ -78,7 +78,7 @@ pub(super) fn read<'a>(
     }))
 }
 
-/// The part that each file is named for or lies in the folder of; none when that tells nothing apart.
+/// The part in each file's name or folder; none if the files do not differ in it.
 fn parts_of(
     name: &str,
     tree: &RawTree,
@@ -122,7 +122,7 @@ fn parts_of(
     Ok(parts)
 }
 
-/// Where audio is unpacked to: beside its place until all of it is there.
+/// Writes unpacked audio to a temporary folder beside its destination until it is complete.
 pub(super) struct Out<'a> {
     place: Option<&'a Path>,
     beside: Option<tempfile::TempDir>,
@@ -132,7 +132,7 @@ pub(super) struct Out<'a> {
 
 impl<'a> Out<'a> {
     fn new(tree: &RawTree, place: Option<&'a Path>) -> Result<Self, CorpusError> {
-        // What is written must not be read as raw files the next time.
+        // Otherwise the unpacked files would be read as raw files the next time.
         if let Some(inside) = place.filter(|place| place.starts_with(tree.root())) {
             let problem = "the folder that audio would be unpacked to lies inside the raw one";
             return Err(packed(inside, problem));
@@ -145,8 +145,8 @@ impl<'a> Out<'a> {
         })
     }
 
-    /// Writes the audio of a row and returns its path: `wanted` where that is free and stays inside, else one of the row's
-    /// number.
+    /// Writes the audio of a row and returns its path: `wanted` if it is free and stays inside the folder, otherwise one with
+    /// the row's number.
     pub(super) fn write(
         &mut self,
         table: &Path,
@@ -178,7 +178,7 @@ impl<'a> Out<'a> {
             "" => name.to_owned(),
             folder => format!("{folder}/{name}"),
         };
-        // Names that differ in case alone are one file on some systems.
+        // Names that differ only in case are one file on some systems.
         let free = named.map(|name| below(&name));
         let free = free.filter(|name| !self.names.contains(&name.to_lowercase()));
         let stem = table.file_stem().unwrap_or_default().to_string_lossy();
@@ -190,7 +190,7 @@ impl<'a> Out<'a> {
         Ok(path)
     }
 
-    /// Puts what was written in its place; nothing when nothing was.
+    /// Moves the written files to their destination; `None` if there are none.
     fn finish(mut self) -> Result<Option<PathBuf>, CorpusError> {
         let (Some(beside), Some(place)) = (self.beside.take(), self.place) else {
             return Ok(None);
@@ -204,7 +204,7 @@ impl<'a> Out<'a> {
     }
 }
 
-/// A path that stays below its folder, as it can be a file's on any system.
+/// A path that stays below its folder and is a valid file name on any system.
 fn inside(path: &str) -> Option<&str> {
     let part = |part: &str| {
         !part.is_empty()
@@ -226,7 +226,7 @@ fn extension_of(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// A file of these forms that cannot be read.
+/// The error for a file in these formats that cannot be read.
 pub(super) fn packed(path: &Path, problem: impl Into<String>) -> CorpusError {
     let problem = problem.into();
     CorpusError::Packed {

@@ -1,4 +1,4 @@
-//! The built-in synthetic corpus that the room `demo` makes: `<speaker>/<speaker>_<emotion>_<nn>.wav`.
+//! The built-in synthetic corpus of the crate `demo`: `<speaker>/<speaker>_<emotion>_<nn>.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};

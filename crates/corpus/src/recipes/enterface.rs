@@ -98,7 +98,7 @@ fn read(fields: &Fields<'_>) -> Outcome {
         "_" => "s".to_owned(),
         _ => format!("s{number}"),
     };
-    // The published key is the whole name with the extension of the release, whatever a copy of it has.
+    // The published key is the whole name with the extension of the release, even if this copy has another.
     let id = format!("{}.avi", fields.file.stem().to_ascii_lowercase());
     let row = Row::new(id, emo.as_str())
         .speaker(format!("s{subject}"))

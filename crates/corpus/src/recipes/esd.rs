@@ -1,4 +1,4 @@
-//! ESD: speaker and emotion are folders, the number of the file tells emotion and sentence, `0001/Angry/0001_000351.wav`.
+//! ESD: speaker and emotion are folders, the number of the file gives emotion and sentence, `0001/Angry/0001_000351.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};

@@ -59,7 +59,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-/// What the published speakers begin with: the folder on the authors' disk.
+/// Prefix of the published speakers: the folder on the authors' disk.
 const PUBLISHED_FOLDER: &str =
     "downloads/jlcorpus/Raw JL corpus (unchecked and unannotated)/JL(wav+txt)/";
 

@@ -1,4 +1,4 @@
-//! One file a corpus, each with a constant `ENTRY`; one line a corpus below.
+//! One file per corpus, each with a constant `ENTRY`, and one line per corpus below.
 
 use crate::{CorpusError, Entry};
 
@@ -14,7 +14,7 @@ macro_rules! registered {
     };
 }
 
-// rustfmt does not look into a macro: `.ci/run` checks the files of this folder by name.
+// rustfmt does not format inside a macro: `.ci/run` checks the files of this folder by name.
 registered! {
     mod aesdd;
     mod ased;
@@ -59,7 +59,7 @@ pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
         .ok_or_else(|| unknown(name))
 }
 
-/// The entry that is meant by a name, whatever its case and punctuation.
+/// The entry of a name in any case and punctuation.
 pub fn entry_meant(name: &str) -> Result<&'static Entry, CorpusError> {
     crate::names::registered(name).ok_or_else(|| unknown(name))
 }

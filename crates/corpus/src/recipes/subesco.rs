@@ -61,7 +61,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-/// The one file whose name, and so its published key, ends in a bracket.
+/// The one file whose name, and therefore its published key, ends in a bracket.
 const BRACKETED: &str = "F_02_MONIKA_S_2_SURPRISE_3";
 
 fn read(fields: &Fields<'_>) -> Outcome {

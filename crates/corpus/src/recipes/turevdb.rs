@@ -58,7 +58,7 @@ fn read(fields: &Fields<'_>) -> Outcome {
     if fields.has("output") {
         return Outcome::LeaveOut("Model Output for Test Data: filtered copies of recordings");
     }
-    // The Turkish kızgın, sakin, mutlu and hüzünlü.
+    // Abbreviations of the Turkish kızgın, sakin, mutlu and hüzünlü.
     let emo = match fields["code"].to_ascii_lowercase().as_str() {
         "kz" => "Angry",
         "sk" => "Calm",
@@ -69,8 +69,7 @@ fn read(fields: &Fields<'_>) -> Outcome {
     if fields.has("folder") && !folder.eq_ignore_ascii_case(emo) {
         return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
-    // The published key is the whole name, with its extension.
-    // The published key has the extension of the release, whatever a copy of it has.
+    // The published key is the whole name with the extension of the release, even if this copy has another.
     let id = format!("{}.wav", fields.file.stem().to_ascii_lowercase());
     Row::new(id, emo)
         .speaker(&fields["speaker"])

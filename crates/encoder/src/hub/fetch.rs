@@ -6,15 +6,14 @@ use emobox_fetch::{Checksum, Continue, FetchError, Transfer, Wanted, fetch_file}
 use emobox_files::{join_inside, write_atomic};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file whose size the hub does not tell; all large files have one.
+/// Limit for a file whose size the hub does not give; all large files have one.
 const UNKNOWN_BYTES: u64 = 64 << 20;
 
-/// Brings the weights of a repository and what describes them into the hub cache and gives the
-/// snapshot folder.
+/// Downloads the weights of a repository and the files that describe them into the hub cache, and returns the snapshot folder.
 ///
-/// What the cache holds is not fetched again; a file that broke off is continued; every file has
-/// the promised size and, where the hub tells one, the promised SHA-256 before it gets its name. When
-/// the hub does not answer, a whole snapshot in the cache is used instead.
+/// Files in the cache are not downloaded again; a partial file is resumed; every file is checked for the promised size and, if
+/// the hub gives one, the promised SHA-256 before it gets its name. If the hub does not answer, a complete snapshot in the
+/// cache is used instead.
 pub fn fetch(
     request: &HubRequest,
     progress: &mut dyn FnMut(Progress<'_>),
@@ -62,7 +61,7 @@ pub fn fetch(
     (download.progress)(Progress::Listed {
         files: descriptions.len() + 1,
     });
-    // The weights come last: a snapshot that has them has all.
+    // The weights come last: a snapshot with weights is complete.
     for name in descriptions {
         download.file(name)?;
     }
@@ -147,7 +146,7 @@ impl Download<'_> {
         Ok(place)
     }
 
-    /// Fetches a blob beside its place, checks it, and gives it its name.
+    /// Downloads a blob to a temporary file, checks it, and renames it.
     fn blob(&mut self, name: &str, remote: &Remote, blob: &Path) -> Result<(), HubError> {
         let is_sha256 = Checksum::parse(&format!("sha256:{}", remote.etag));
         let wanted = Wanted {

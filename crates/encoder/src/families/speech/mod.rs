@@ -1,5 +1,5 @@
-//! One configured family for wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021), WavLM
-//! (Chen et al. 2022), data2vec (Baevski et al. 2022) and what shares their arithmetic.
+//! One configured family for wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021), WavLM (Chen et al. 2022), data2vec
+//! (Baevski et al. 2022) and models with the same arithmetic.
 
 mod config;
 mod fairseq;
