@@ -3,7 +3,8 @@
 use crate::adam::Weights;
 use crate::engine::{EVALUATED_TOGETHER, EngineData, Evaluation, Trainer, judge_all};
 use crate::heads::Head;
-use crate::loss::{Loss, log_softmax};
+use crate::loss::Loss;
+use crate::softmax::log_softmax;
 use crate::{FeatureSource, Item, ProbeError, Protocol, Target};
 use emobox_features::FrameData;
 use emobox_gpu::{Frames, Gpu, MOST_CHUNKS, PointState, Sweep, SweepShape, Utterance};

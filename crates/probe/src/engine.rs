@@ -1,9 +1,10 @@
 use crate::adam::{Adam, Weights, clip};
 use crate::batch::Batch;
+use crate::concordance::concordance;
 use crate::heads::{Head, Setup, Sizes, Sweep};
-use crate::loss::{Loss, cross_entropy, log_softmax};
+use crate::loss::{Loss, cross_entropy};
 use crate::select::{ValidRecord, unweighted_accuracy};
-use crate::target::concordance;
+use crate::softmax::log_softmax;
 use crate::team::Team;
 use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Target};
 

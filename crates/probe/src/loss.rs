@@ -1,4 +1,5 @@
-use crate::target::concordance;
+use crate::concordance::concordance;
+use crate::softmax::log_softmax;
 use crate::{ClassWeighting, Item, Target};
 
 /// The training loss: cross-entropy with optional class weights and logit adjustment.
@@ -125,14 +126,6 @@ fn disagreement(outputs: &[f32], items: &[&Item], gradient: &mut [f32]) -> (f64,
         *to = (-slope / wide as f64) as f32;
     }
     (1.0 - sum / wide as f64, items.len() as f64)
-}
-
-/// Turns logits into log-probabilities in place.
-pub(crate) fn log_softmax(row: &mut [f64]) {
-    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = row.iter().map(|x| (x - largest).exp()).sum();
-    let level = largest + sum.ln();
-    row.iter_mut().for_each(|x| *x -= level);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use crate::adam::Weights;
 use crate::as_published::{Cumulated, rows};
 use crate::card::OnCard;
+use crate::dimensions;
 use crate::engine::{Engine, EngineData, Evaluation, Trainer, capped};
 use crate::heads::{self, Head, Sizes};
 use crate::loss::Loss;
@@ -8,7 +9,7 @@ use crate::oracle::{self, OracleBest};
 use crate::random::{Purpose, shuffle, stream};
 use crate::select;
 use crate::split::{ValidationSplit, validation_split};
-use crate::target::{self, Target};
+use crate::target::Target;
 use crate::team::Team;
 use crate::{
     AsPublished, Card, Curve, EpochRecord, FoldOutcome, FoldTask, Item, Oracle, Point, Predicted,
@@ -127,8 +128,8 @@ pub fn train_fold(
     let (scales, items) = match protocol.target {
         Target::Classes | Target::Votes => (Vec::new(), Cow::Borrowed(task.items)),
         Target::Dimensions => {
-            let scales = target::scales(task.items, &split.train, outputs);
-            let items = target::standardised(task.items, &scales);
+            let scales = dimensions::scales(task.items, &split.train, outputs);
+            let items = dimensions::standardised(task.items, &scales);
             (scales, Cow::Owned(items))
         }
     };
@@ -429,7 +430,7 @@ impl<'a> Fold<'a> {
                     hidden: point.hidden,
                     classes,
                 };
-                target::rescale(&mut weights, self.head, &sizes, self.scales);
+                dimensions::rescale(&mut weights, self.head, &sizes, self.scales);
             }
             let mut engine = self.engine(&[point.hidden], vec![Weights::new(weights)])?;
             let mut predict = |rows: &[usize]| -> Result<Vec<Predicted>, ProbeError> {

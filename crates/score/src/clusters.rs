@@ -1,8 +1,19 @@
 //! Predictions as one sparse confusion per cluster: the basis of every standard error and every sign flip.
 
 use crate::confusion::ClassIndex;
-use crate::{IntervalUnit, Prediction, ScoreError};
+use crate::{Prediction, ScoreError};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The independent units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IntervalUnit {
+    /// All utterances of a speaker together, because they are correlated.
+    Speaker,
+    /// A single utterance: where fewer than two speakers are known.
+    Utterance,
+}
 
 /// Which cluster each utterance belongs to.
 ///

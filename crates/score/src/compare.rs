@@ -1,8 +1,8 @@
+use crate::Mismatch;
 use crate::clusters::{Clusters, Over, Tables};
 use crate::correction::holm;
 use crate::distribution::{chi_square_sf, fair_binomial_cdf, student_quantile, student_two_sided};
 use crate::inference::{FEWEST_CLUSTERS, FEWEST_DEGREES, Score, differences, least_variance};
-use crate::matching::Mismatch;
 use crate::{
     Confusion, FoldName, InferenceOptions, Interval, IntervalMethod, IntervalUnit, NoInterval,
     Prediction, Rates, ScoreError, SignFlip, StandardError, sign_flip,

@@ -63,3 +63,17 @@ pub enum ScoreError {
         got: String,
     },
 }
+
+impl crate::Mismatch {
+    /// `Ok` where everything matches.
+    ///
+    /// # Errors
+    /// [`ScoreError::Mismatch`] with this value.
+    pub fn into_result(self) -> Result<(), ScoreError> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(ScoreError::Mismatch(Box::new(self)))
+        }
+    }
+}

@@ -21,7 +21,7 @@
 //! `docs/statistics.md` has the simulated coverage of this method and of the alternatives tried.
 
 use crate::ScoreError;
-use crate::clusters::{Over, Tables};
+use crate::clusters::{IntervalUnit, Over, Tables};
 use crate::distribution::{logistic, logit, student_quantile};
 use serde::{Deserialize, Serialize};
 
@@ -69,16 +69,6 @@ impl Default for InferenceOptions {
             level: 0.95,
         }
     }
-}
-
-/// The independent units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IntervalUnit {
-    /// All utterances of a speaker together, because they are correlated.
-    Speaker,
-    /// A single utterance: where fewer than two speakers are known.
-    Utterance,
 }
 
 /// How an interval was made.

@@ -32,11 +32,13 @@ mod groups;
 mod inference;
 mod leak;
 mod matching;
+mod mismatch;
 mod perturbed;
 mod prediction;
 mod ranking;
 mod rerun;
 mod run;
+mod scored;
 mod seal;
 mod separation;
 mod soft;
@@ -44,6 +46,7 @@ mod submission;
 mod verify;
 
 pub use calibration::{CALIBRATION_BINS, Calibration, CalibrationBin, calibration};
+pub use clusters::IntervalUnit;
 pub use compare::{
     CompareRequest, Comparison, Difference, McNemar, SeededSystem, compare, compare_seeds, correct,
     mcnemar,
@@ -55,23 +58,22 @@ pub use dimensions::{
     Concordance, DimensionScores, RatedPrediction, concordance, score_dimensions,
 };
 pub use error::ScoreError;
-pub use file::{
-    Absent, AbsentState, AsPublished, FoldName, Oracle, Provenance, Run, SCHEMA, ScoresFile, Seeds,
-    Skipped, Source,
-};
+pub use file::{Absent, AbsentState, Provenance, SCHEMA, ScoresFile, Source};
 pub use flips::{MOST_FLIPS, SignFlip, sign_flip};
 pub use groups::{Gap, GroupScores, Grouping, gap, group_scores};
 pub use inference::{
     FEW_CLUSTERS, FEWEST_CLUSTERS, FEWEST_DEGREES, InferenceOptions, Interval, IntervalMethod,
-    IntervalUnit, NoInterval, StandardError, StandardErrors,
+    NoInterval, StandardError, StandardErrors,
 };
 pub use leak::{Leak, LeakWorth, leaks};
-pub use matching::{Mismatch, join_published_lists, read_published_list};
+pub use matching::{join_published_lists, read_published_list};
+pub use mismatch::Mismatch;
 pub use perturbed::PerturbedScores;
 pub use prediction::{Prediction, read_predictions, write_predictions};
 pub use ranking::{Ranking, descending_ranks, rank};
 pub use rerun::{RERUN_TIES, RERUN_TOLERANCE, Rerun, reproduce};
 pub use run::{RunLabels, ScoreRequest, score_folds, score_seeds, set_oracle};
+pub use scored::{AsPublished, FoldName, Oracle, Run, Seeds, Skipped};
 pub use seal::{SealKey, SealedAnswer, SealedSet, seal};
 pub use separation::{Estimate, Separation, separate};
 pub use soft::{SoftScores, soft_scores};

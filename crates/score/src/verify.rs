@@ -1,4 +1,4 @@
-use crate::matching::Mismatch;
+use crate::Mismatch;
 use crate::submission::{Submission, SubmissionEntry};
 use crate::{
     InferenceOptions, Prediction, Run, RunLabels, SCHEMA, ScoreRequest, Source, score_seeds,

@@ -1,6 +1,6 @@
 //! An open card: context, machine code of the kernels, cuBLASLt. Opened once per process, for any number of streams of work.
 
-use super::driver::{Opened, open_cublaslt};
+use super::opened::{Opened, cublaslt_version, open_cublaslt};
 use super::products::Products;
 use super::tables::Lt;
 use crate::{GpuError, ptx};
@@ -76,7 +76,7 @@ impl OpenCard {
             card.total >> 20,
             driver.version()?,
             // SAFETY: takes nothing.
-            super::report::cublaslt_version(unsafe { (lt.cublasLtGetVersion)() }),
+            cublaslt_version(unsafe { (lt.cublasLtGetVersion)() }),
         );
         let mut card = Self {
             device: driver.device(c_int::try_from(index).unwrap_or(c_int::MAX))?,

@@ -2,11 +2,12 @@
 
 mod attentive;
 mod launches;
+mod tables;
 mod work;
 
 use crate::array::Table;
 use crate::{Array, Frames, Gpu, GpuError, Numbers};
-use launches::Tables;
+use tables::Tables;
 use work::{Recorded, Work};
 
 /// How a probe pools an utterance's frames before its last linear layer.
@@ -56,7 +57,7 @@ pub struct Utterance {
 impl Utterance {
     /// Number of frame chunks; a batch has at most [`MOST_CHUNKS`].
     pub fn chunks(&self) -> usize {
-        self.frames.div_ceil(launches::CHUNK)
+        self.frames.div_ceil(tables::CHUNK)
     }
 }
 

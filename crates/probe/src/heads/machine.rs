@@ -267,7 +267,7 @@ impl Machine {
 /// The layers' weights in the sum: a softmax.
 fn shares(weights: &[f32]) -> Vec<f64> {
     let mut shares: Vec<f64> = weights.iter().map(|&w| f64::from(w)).collect();
-    crate::loss::log_softmax(&mut shares);
+    crate::softmax::log_softmax(&mut shares);
     shares.iter_mut().for_each(|s| *s = s.exp());
     shares
 }
