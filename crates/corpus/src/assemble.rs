@@ -1,8 +1,8 @@
 //! Rows and audio headers to utterances.
 
-use crate::prepare::note;
 use crate::ratings::Ratings;
 use crate::recipe::PackedRow;
+use crate::report::note;
 use crate::{
     AudioHeader, Channel, ChannelChoice, CorpusError, Duplicate, HeaderReader, PrepareReport,
     RawFile, RawTree, Row, Utterance,

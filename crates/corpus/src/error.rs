@@ -1,4 +1,3 @@
-use crate::PrepareReport;
 use emobox_files::FileError;
 use std::fmt;
 use std::path::PathBuf;
@@ -16,12 +15,13 @@ pub enum CorpusError {
 
     /// No corpus of that name is registered.
     #[error(
-        "unknown corpus {name:?}{}; registered are {known} (a corpus of your own has a name of your own)",
-        crate::names::meant(name)
+        "unknown corpus {name:?}{near}; registered are {known} (a corpus of your own has a name of your own)"
     )]
     UnknownCorpus {
         /// The name requested.
         name: String,
+        /// ` (did you mean emodb?)`, or nothing.
+        near: String,
         /// The registered names.
         known: String,
     },
@@ -138,8 +138,6 @@ pub enum CorpusError {
         corpus: String,
         /// What is missing, by folder.
         summary: String,
-        /// The whole report.
-        report: Box<PrepareReport>,
     },
 
     /// A side file with labels is missing.

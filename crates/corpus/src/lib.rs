@@ -12,8 +12,11 @@ mod card;
 mod card_text;
 mod custom;
 mod error;
+mod fitting;
 mod header;
+mod leakage;
 mod names;
+mod options;
 mod partition;
 pub mod path_text;
 mod prepare;
@@ -28,7 +31,7 @@ mod utterance;
 
 pub use audit::{
     Absent, AudioAudit, Audit, Flagged, FoldAudit, LabelConflict, Overlap, Shared, Sound, Twins,
-    audit, scan_audio,
+    scan_audio,
 };
 pub use balanced::{
     Balance, BalanceOptions, BalancedItem, BalancedSet, Joined, PUBLISHED_SETS, PublishedItem,
@@ -38,20 +41,20 @@ pub use balanced::{
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use card_text::cards_markdown;
 pub use error::{CorpusError, LineProblem, WrongCorpus};
+pub use fitting::looks_like;
 pub use header::{AudioHeader, HeaderProblem, HeaderReader};
-pub use names::corpus_name;
+pub use leakage::audit;
+pub use names::{corpus_name, entry, entry_meant};
+pub use options::{ChannelChoice, PrepareOptions};
 pub use partition::{
     Assignment, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule, Scheme, partition,
     seeded_test_keys, whole_corpus,
 };
-pub use prepare::{
-    ChannelChoice, PrepareOptions, Prepared, looks_like, prepare, prepare_any_with, prepare_to,
-    prepare_with,
-};
+pub use prepare::{Prepared, prepare, prepare_any_with, prepare_to, prepare_with};
 pub use recipe::{
     Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,
 };
-pub use recipes::{entry, entry_meant, registry};
+pub use recipes::registry;
 pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};
 pub use side_file::{Table, TableRow};
 pub use tree::{RawFile, RawTree};

@@ -10,6 +10,28 @@ pub(crate) fn registered(name: &str) -> Option<&'static Entry> {
     registry().iter().find(is_it)
 }
 
+/// The entry of a corpus.
+pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
+    registry()
+        .iter()
+        .find(|entry| entry.card.name == name)
+        .ok_or_else(|| unknown(name))
+}
+
+/// The entry of a name in any case and punctuation.
+pub fn entry_meant(name: &str) -> Result<&'static Entry, CorpusError> {
+    registered(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> CorpusError {
+    let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
+    CorpusError::UnknownCorpus {
+        name: name.to_owned(),
+        near: meant(name),
+        known: known.join(", "),
+    }
+}
+
 /// The canonical name of a corpus: the registered one, however it was written, otherwise the name itself.
 ///
 /// A name close to a registered one is most likely a misspelling and is rejected; with `custom` every name that is not exactly

@@ -1,57 +1,16 @@
 use crate::assemble::{Sink, Style, utterances};
 use crate::custom::{check_name, prepare_own};
+use crate::fitting::{nothing_fits, nothing_read};
 use crate::header::in_pool;
 use crate::recipe::PackedRow;
+use crate::report::{by_reason, note};
 use crate::utterance::write_lines;
 use crate::{
-    CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, Noted, PrepareReport, Presence,
-    RawFile, RawTree, Utterance, WrongCorpus, corpus_name, entry, recipe, registry, release,
+    CorpusError, Entry, Harvest, HeaderReader, Manifest, PrepareOptions, PrepareReport, Presence,
+    RawFile, RawTree, Utterance, corpus_name, entry, recipe, release,
 };
 use emobox_files::{FileError, try_write_atomic};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-/// Options for reading a raw folder.
-#[derive(Debug, Clone, Default)]
-pub struct PrepareOptions {
-    /// Use the published value where the published metadata are wrong (speakers, labels, rows).
-    pub as_published: bool,
-    /// Continue if files of the release are missing, and report them.
-    pub allow_missing: bool,
-    /// Threads that read audio headers; `None` means all cores.
-    pub threads: Option<usize>,
-    /// The channel to use in every file; `None` means the one that the corpus specifies, otherwise the first.
-    pub channel: Option<ChannelChoice>,
-    /// The column of a table for each of path, label, speaker and so on, if its name is not recognised.
-    pub columns: BTreeMap<String, String>,
-    /// Treat it as a user's own corpus, whatever its name and its files look like, with labels and speakers as written.
-    pub custom: bool,
-    /// Where audio inside Parquet tables or tar shards is unpacked to; existing contents are replaced.
-    pub unpack: Option<PathBuf>,
-}
-
-/// Which channel of every file is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelChoice {
-    /// The mean of all.
-    Mix,
-    /// This one, from 1.
-    Number(u16),
-}
-
-impl FromStr for ChannelChoice {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.parse()) {
-            ("mix", _) => Ok(Self::Mix),
-            (_, Ok(number)) if number > 0 => Ok(Self::Number(number)),
-            _ => Err(format!(
-                "channel {text:?}; known are mix and the numbers from 1"
-            )),
-        }
-    }
-}
 
 /// A manifest and the report on how it was made.
 #[derive(Debug, Clone)]
@@ -220,7 +179,6 @@ fn prepare_entry(
         return Err(CorpusError::Incomplete {
             corpus: name.to_owned(),
             summary,
-            report: Box::new(report),
         });
     }
     let card = &entry.card;
@@ -254,82 +212,6 @@ fn prepare_entry(
     Ok((tree.root().to_owned(), report))
 }
 
-pub(crate) fn note(path: &str, message: &str) -> Noted {
-    Noted {
-        path: path.to_owned(),
-        message: message.to_owned(),
-    }
-}
-
-/// The error for a folder from which a recipe made no rows: audio of another corpus, or the corpus's own without its side file.
-fn nothing_read(entry: &Entry, tree: &RawTree, harvest: &Harvest<'_>) -> CorpusError {
-    let fitting = recipe::fitting_files(entry, tree.audio());
-    if fitting == 0 || !harvest.left_out.is_empty() {
-        return nothing_fits(entry, tree);
-    }
-    let first = harvest.contradictions.first();
-    let cause = match first {
-        Some((path, message)) => format!("{path}: {message}"),
-        None => {
-            "the release's own list does not have them; it is most likely that of another edition"
-                .to_owned()
-        }
-    };
-    CorpusError::NothingUsable {
-        corpus: entry.card.name.to_owned(),
-        root: tree.root().to_owned(),
-        cause: format!("{fitting} audio files are named as the corpus names them, but {cause}"),
-    }
-}
-
-fn nothing_fits(entry: &Entry, tree: &RawTree) -> CorpusError {
-    fits_nothing(entry.card.name, tree, entry.card.layout)
-}
-
-/// The error for a folder in which nothing belongs to a corpus: no audio at all, or that of another one.
-pub(crate) fn fits_nothing(corpus: &str, tree: &RawTree, layout: &str) -> CorpusError {
-    let (corpus, layout) = (corpus.to_owned(), layout.to_owned());
-    let root = tree.root().to_owned();
-    let Some(example) = tree.audio().next() else {
-        let is_archive = |file: &&RawFile| {
-            let known = ["zip", "tar", "gz", "tgz", "xz", "bz2", "rar", "7z"];
-            known.contains(&file.extension().as_str())
-        };
-        let archives = tree.files().iter().filter(is_archive);
-        return CorpusError::NoAudio {
-            corpus,
-            root,
-            other_files: tree.files().len(),
-            archives: archives.map(|file| file.path().to_owned()).collect(),
-            layout,
-        };
-    };
-    let others = looks_like(tree)
-        .into_iter()
-        .filter(|(name, _)| *name != corpus);
-    CorpusError::WrongCorpus(Box::new(WrongCorpus {
-        root,
-        audio_files: tree.audio().count(),
-        example: example.path().to_owned(),
-        looks_like_corpora: others.collect(),
-        corpus,
-        layout,
-    }))
-}
-
-/// The registered corpora whose grammar fits files of the tree, best first.
-pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
-    let counts = registry().iter().map(|entry| {
-        (
-            entry.card.name.to_owned(),
-            recipe::fitting_files(entry, tree.audio()),
-        )
-    });
-    let mut found: Vec<(String, usize)> = counts.filter(|(_, n)| *n > 0).collect();
-    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    found
-}
-
 /// Removes the rows that the chosen style leaves out, and records why.
 fn present_rows<'a>(
     rows: Vec<(&'a RawFile, PackedRow)>,
@@ -356,21 +238,4 @@ fn row_name(file: &RawFile, row: &PackedRow) -> String {
         Some((start, end)) => format!("{} {start}..{end} s", file.path()),
         None => file.path().to_owned(),
     }
-}
-
-pub(crate) fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
-    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (item, reason) in left_out {
-        reasons.entry(reason).or_default().push(item);
-    }
-    let mut list = Vec::new();
-    for (reason, mut items) in reasons {
-        items.sort();
-        list.push(LeftOut {
-            reason: reason.to_owned(),
-            count: items.len(),
-            items,
-        });
-    }
-    list
 }

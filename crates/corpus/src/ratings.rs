@@ -59,7 +59,7 @@ impl Ratings {
 /// It is not a number, or is outside the scale.
 pub(crate) fn value(text: &str, scale: Option<(f64, f64)>) -> Result<Option<f64>, String> {
     let text = text.trim();
-    if crate::custom::is_nothing(text) {
+    if crate::side_file::is_nothing(text) {
         return Ok(None);
     }
     let Some(value) = text.parse().ok().filter(|value: &f64| value.is_finite()) else {

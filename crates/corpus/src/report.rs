@@ -270,3 +270,27 @@ fn section<T>(
     }
     Ok(())
 }
+
+pub(crate) fn note(path: &str, message: &str) -> Noted {
+    Noted {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+pub(crate) fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (item, reason) in left_out {
+        reasons.entry(reason).or_default().push(item);
+    }
+    let mut list = Vec::new();
+    for (reason, mut items) in reasons {
+        items.sort();
+        list.push(LeftOut {
+            reason: reason.to_owned(),
+            count: items.len(),
+            items,
+        });
+    }
+    list
+}

@@ -372,6 +372,13 @@ fn windows_1252(byte: u8) -> char {
     }
 }
 
+/// Words for missing values in files of other programs.
+pub(crate) fn is_nothing(text: &str) -> bool {
+    ["", "nan", "nat", "none", "null", "n/a", "<na>"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

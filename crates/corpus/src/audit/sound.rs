@@ -235,11 +235,11 @@ mod written_level {
     use emobox_audio::Level;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error> {
         (level.peak, level.clipped).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Level, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Level, D::Error> {
         let (peak, clipped) = Deserialize::deserialize(from)?;
         Ok(Level { peak, clipped })
     }
@@ -264,9 +264,9 @@ fn sketch(samples: &[f32]) -> Vec<f32> {
 }
 
 /// A number for each utterance; equal numbers mean the same recording up to gain.
-pub(super) fn recordings(manifest: &Manifest, sounds: &[Sound]) -> Vec<usize> {
+pub(crate) fn recordings(manifest: &Manifest, sounds: &[Sound]) -> Vec<usize> {
     // Overlapping segments of one file are one recording whatever their samples.
-    let mut groups = super::same_place(manifest);
+    let mut groups = same_place(manifest);
     let mut buckets: HashMap<(usize, usize, u32), Vec<usize>> = HashMap::new();
     for (index, sound) in sounds.iter().enumerate().take(groups.len()) {
         if sound.sketch.is_empty() {
@@ -304,7 +304,7 @@ fn join(groups: &mut [usize], a: usize, b: usize) {
 }
 
 /// Twins and flags of a manifest whose audio was read.
-pub(super) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
+pub(crate) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
     let mut audit = AudioAudit::default();
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, recording) in recordings(manifest, sounds).into_iter().enumerate() {
@@ -364,6 +364,46 @@ pub(super) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
         }
     }
     audit
+}
+
+/// Groups recordings by the manifest alone: overlapping segments of one channel of one file are the same recording.
+pub(crate) fn same_place(manifest: &Manifest) -> Vec<usize> {
+    let mut recordings: Vec<usize> = (0..manifest.utterances.len()).collect();
+    let place = |index: usize| {
+        let u = &manifest.utterances[index];
+        (&u.wav, u.channel, u.start_time.unwrap_or(0.0))
+    };
+    let mut order = recordings.clone();
+    order.sort_by(|&a, &b| {
+        let ((wav_a, channel_a, start_a), (wav_b, channel_b, start_b)) = (place(a), place(b));
+        (wav_a, channel_a)
+            .cmp(&(wav_b, channel_b))
+            .then(start_a.total_cmp(&start_b))
+            .then(a.cmp(&b))
+    });
+    let mut end = f64::NEG_INFINITY;
+    for pair in order.windows(2) {
+        let (before, after) = (pair[0], pair[1]);
+        let (u, v) = (&manifest.utterances[before], &manifest.utterances[after]);
+        let same_file = (&u.wav, u.channel) == (&v.wav, v.channel);
+        end = if same_file {
+            end.max(end_of(u))
+        } else {
+            f64::NEG_INFINITY
+        };
+        // Adjacent segments may share a rounded border.
+        if same_file && v.start_time.unwrap_or(0.0) + BORDER < end {
+            recordings[after] = recordings[before];
+        }
+    }
+    recordings
+}
+
+/// Segments that overlap by less than this many seconds are adjacent, not twins.
+const BORDER: f64 = 0.05;
+
+fn end_of(utterance: &Utterance) -> f64 {
+    utterance.end_time.unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ fn leak(fold: &FoldAudit, what: Shared) -> Option<&Overlap> {
 }
 
 /// The findings that decide whether a score is valid, most serious first.
-pub(super) fn verdict(
+pub(crate) fn verdict(
     manifest: &Manifest,
     folds: &[FoldAudit],
     conflicts: &[LabelConflict],

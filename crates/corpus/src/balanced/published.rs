@@ -75,6 +75,7 @@ impl PublishedSet {
         let Some((_, name)) = PUBLISHED_SETS.iter().find(|(known, _)| *known == corpus) else {
             let known = PUBLISHED_SETS.map(|(corpus, _)| corpus).join(", ");
             return Err(CorpusError::UnknownCorpus {
+                near: String::new(),
                 name: format!("{corpus} (with a published balanced set)"),
                 known,
             });

@@ -1,8 +1,10 @@
 //! audformat: a header `db.yaml` with tables of files and of segments.
 
-use super::columns::{Mapping, is_nothing, seconds};
-use super::listing::{Item, Lines, Source};
+use super::columns::{Mapping, seconds};
+use super::listing::{Item, Source};
+use super::objects::Lines;
 use super::parquet;
+use crate::side_file::is_nothing;
 use crate::{CorpusError, PrepareOptions, RawFile, RawTree};
 use emobox_files::FileError;
 use serde_json::Value;

@@ -213,13 +213,6 @@ fn plain(column: &str) -> String {
     column.trim().chars().map(letter).collect()
 }
 
-/// Words for missing values in files of other programs.
-pub(crate) fn is_nothing(text: &str) -> bool {
-    ["", "nan", "nat", "none", "null", "n/a", "<na>"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
-}
-
 /// Seconds from `1.5`, `00:00:01.5` or `0 days 00:00:01.5`, as pandas writes spans of time.
 pub(super) fn seconds(text: &str) -> Option<f64> {
     if let Ok(number) = text.parse::<f64>() {

@@ -1,9 +1,10 @@
 //! Tables and JSON lines that list clips.
 
-use super::columns::{self, Mapping, is_nothing};
-use super::objects::objects;
+use super::columns::{self, Mapping};
+use super::objects::{Lines, objects};
 use super::{Gathered, folders, parts, unknown_label};
 use crate::side_file::delimiter_of;
+use crate::side_file::is_nothing;
 use crate::{
     Channel, ChannelChoice, CorpusError, DIMENSIONS, Gender, LineProblem, PrepareOptions, RawFile,
     RawTree, Row, ratings,
@@ -551,6 +552,3 @@ pub(super) fn items_of(
     };
     Ok(lines.into_iter().map(item).collect())
 }
-
-/// Line (or row) and cells by column.
-pub(super) type Lines = Vec<(u64, BTreeMap<String, String>)>;

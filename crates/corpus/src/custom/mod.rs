@@ -11,16 +11,16 @@ mod packed;
 mod parquet;
 mod parts;
 mod spelling;
+mod unpacked;
 mod webdataset;
 
 use crate::assemble::{Sink, Style, utterances};
-use crate::prepare::{by_reason, note};
 use crate::recipe::{Harvest, PackedRow};
+use crate::report::{by_reason, note};
 use crate::{
     CorpusError, Duplicate, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, Row,
     looks_like, registry,
 };
-pub(crate) use columns::is_nothing;
 use emobox_files::read_json;
 use spelling::several_spellings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -413,5 +413,5 @@ fn unknown_label(emo: &str, map: &BTreeMap<String, String>) -> String {
 
 /// The error for a folder that is not a custom corpus, with a hint at a registered one.
 fn not_custom(name: &str, tree: &RawTree) -> CorpusError {
-    crate::prepare::fits_nothing(name, tree, CUSTOM_LAYOUT)
+    crate::fitting::fits_nothing(name, tree, CUSTOM_LAYOUT)
 }

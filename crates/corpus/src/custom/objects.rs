@@ -1,9 +1,11 @@
 //! JSON lines as a table.
 
 use super::columns;
-use super::listing::Lines;
 use crate::LineProblem;
 use std::collections::{BTreeMap, HashSet};
+
+/// Line (or row) and cells by column.
+pub(super) type Lines = Vec<(u64, BTreeMap<String, String>)>;
 
 /// JSON objects, one per line, with the names of all members.
 pub(super) fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProblem>> {

@@ -1,7 +1,7 @@
 //! Parquet, as Hugging Face's `datasets` and audformat write it.
 
-use super::listing::Lines;
-use super::packed::{Out, PATH, packed};
+use super::objects::Lines;
+use super::unpacked::{Out, PATH, packed};
 use crate::CorpusError;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::{Field, Row};

@@ -1,7 +1,7 @@
 //! Shards of WebDataset: tar archives in which the files of a sample share their name up to its first dot.
 
-use super::listing::Lines;
-use super::packed::{Out, PATH, packed, row_problem};
+use super::objects::Lines;
+use super::unpacked::{Out, PATH, packed, row_problem};
 use crate::CorpusError;
 use emobox_files::FileError;
 use serde_json::Value;

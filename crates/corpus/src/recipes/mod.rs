@@ -1,6 +1,6 @@
 //! One file per corpus, each with a constant `ENTRY`, and one line per corpus below.
 
-use crate::{CorpusError, Entry};
+use crate::Entry;
 
 macro_rules! registered {
     ($(mod $name:ident;)*) => {
@@ -51,27 +51,6 @@ registered! {
     mod urdu;
 }
 
-/// The entry of a corpus.
-pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
-    registry()
-        .iter()
-        .find(|entry| entry.card.name == name)
-        .ok_or_else(|| unknown(name))
-}
-
-/// The entry of a name in any case and punctuation.
-pub fn entry_meant(name: &str) -> Result<&'static Entry, CorpusError> {
-    crate::names::registered(name).ok_or_else(|| unknown(name))
-}
-
-fn unknown(name: &str) -> CorpusError {
-    let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
-    CorpusError::UnknownCorpus {
-        name: name.to_owned(),
-        known: known.join(", "),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let message = entry("emo-db").unwrap_err().to_string();
+        let message = crate::entry("emo-db").unwrap_err().to_string();
         assert!(
             message.contains("emodb, ") && message.contains("a name of your own"),
             "{message}"
