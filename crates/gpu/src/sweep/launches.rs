@@ -13,7 +13,7 @@ pub(super) const CHUNK: usize = 64;
 const TILE: usize = 128;
 /// Columns of a gradient that a block computes.
 const COLUMNS: usize = 64;
-/// Parameters whose squares a block sums up, and which it updates.
+/// Parameters per block: it sums their squares and updates them.
 const PART: usize = 4096;
 
 /// The positions of a point's numbers among those of all points.
@@ -58,7 +58,7 @@ pub(super) struct Tables {
     pub(super) columns: usize,
     pub(super) classes: usize,
     pub(super) pooling: Pooling,
-    /// Hidden units of all points, and the numbers that pooling makes of them.
+    /// Hidden units of all points, and the number of pooled values computed from them.
     pub(super) units: usize,
     pub(super) width: usize,
     pub(super) parts: usize,
@@ -162,7 +162,7 @@ pub(super) fn int(number: usize) -> Argument {
 }
 
 impl Sweep {
-    /// Copies parameters to where a forward pass reads them.
+    /// Copies parameters to the layout that a forward pass reads.
     pub(super) fn lay_out(&self) -> Result<(), GpuError> {
         let t = &self.tables;
         let arguments = [
@@ -184,8 +184,8 @@ impl Sweep {
         grid: [usize; 3],
         arguments: &[Argument],
     ) -> Result<(), GpuError> {
-        // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the tables
-        // and the room of the work were made for, and the lists stay inside both: `Work::fill` has checked it.
+        // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the
+        // tables and the buffers of the work were made for, and `Work::fill` has checked that the lists stay inside both.
         unsafe { self.gpu.run(kernel, grid, THREADS, arguments) }
     }
 
@@ -277,7 +277,7 @@ impl Sweep {
         self.launch("probe_logits", grid, &arguments)
     }
 
-    /// A whole step on the batch that the counter names; then the counter moves to the next.
+    /// A whole step on the batch of the counter, which then moves to the next.
     pub(super) fn launch_step(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
         self.launch_forward(frames, work)?;
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
