@@ -154,7 +154,7 @@ impl Backend for Cuda {
         // SAFETY: an address to write to.
         let mut status = unsafe { (f.cuMemAllocAsync)(&raw mut address, bytes, self.stream) };
         if status == OUT_OF_MEMORY {
-            // What was freed but not yet given back may be enough.
+            // Memory that was freed but not yet returned may be enough.
             self.wait()?;
             // SAFETY: the pool is the device's own.
             unsafe {
@@ -176,14 +176,14 @@ impl Backend for Cuda {
 
     unsafe fn release(&self, address: u64, _bytes: usize) {
         if self.bind().is_ok() {
-            // SAFETY: the caller's; the memory is free once the stream has come so far.
+            // SAFETY: as the caller promises; the memory is freed once the stream has reached this point.
             let _ = unsafe { (self.card.driver.functions.cuMemFreeAsync)(address, self.stream) };
         }
     }
 
     unsafe fn write(&self, address: u64, bytes: &[u8]) -> Result<(), GpuError> {
         self.bind()?;
-        // SAFETY: the caller's; from memory that is not page-locked the driver has copied when it returns.
+        // SAFETY: as the caller promises; from memory that is not page-locked the driver has copied when it returns.
         let status = unsafe {
             (self.card.driver.functions.cuMemcpyHtoDAsync_v2)(
                 address,

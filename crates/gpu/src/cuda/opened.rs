@@ -22,7 +22,7 @@ pub(crate) struct Card {
 
 impl Opened {
     /// # Errors
-    /// A line that says what is missing.
+    /// [`GpuError::Unavailable`] with what is missing.
     pub(crate) fn new() -> Result<Self, GpuError> {
         let found = libraries::driver().map_err(|tried| {
             GpuError::Unavailable(format!(

@@ -1,4 +1,4 @@
-//! What a run of batches needs in device memory besides the parameters.
+//! Device memory for a run of batches, besides the parameters.
 
 use super::tables::{CHUNK, Tables};
 use super::{ATTENTION, MOST_CHUNKS, Pooling, Utterance};
