@@ -5,10 +5,6 @@ use emobox_gpu::GpuError;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// This many batches may be encoded concurrently, each by a thread of the caller's: while the states of one are copied back and
-/// the samples of the next are packed, the device computes another. [`Encoder::batch_frames`] leaves memory for this many.
-pub const BATCHES_AT_ONCE: usize = 2;
-
 impl Encoder {
     /// The device's preferred number of frames per batch; `None` if utterances are encoded one at a time, each on a thread of
     /// the caller's (the CPU).

@@ -1,11 +1,13 @@
+use crate::built_in::{BUILT_IN, EGEMAPS};
 use crate::check::parameters;
 use crate::description::Description;
 use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
-use crate::families::egemaps::{EGEMAPS, Egemaps};
+use crate::families::egemaps::Egemaps;
 use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
 use crate::ops::{Cpu, Need, OnGpu, OpTiming, Ops, Tally, Timed};
+use crate::prepared::Prepared;
 use crate::weights::{Loader, Naming, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
@@ -16,12 +18,6 @@ use emobox_checkpoint::Checkpoint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
-
-/// The built-in encoder without weights.
-pub const FBANK: &str = "fbank";
-
-/// The encoders without a checkpoint.
-pub const BUILT_IN: [&str; 2] = [FBANK, EGEMAPS];
 
 /// Counter for [`Encoder::opened`].
 static OPENED: AtomicUsize = AtomicUsize::new(0);
@@ -40,14 +36,6 @@ pub struct Encoder {
     pub(crate) alone: RwLock<()>,
     /// Number of batches that did not fit and were halved.
     pub(crate) halved: AtomicUsize,
-}
-
-/// An utterance in the form that the device needs. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// Length of the waveform.
-    pub(crate) samples: usize,
-    pub(crate) values: Arc<Vec<f32>>,
 }
 
 impl Encoder {

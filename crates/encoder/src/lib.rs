@@ -5,6 +5,7 @@
 //! that a device implements.
 
 mod batch;
+mod built_in;
 mod check;
 mod config;
 mod conv_spec;
@@ -25,23 +26,25 @@ mod normalise;
 mod ops;
 mod options;
 mod parts;
+mod prepared;
 mod weights;
 mod zoo;
+mod zoo_markdown;
 
-pub use batch::BATCHES_AT_ONCE;
+pub use built_in::{BUILT_IN, EGEMAPS, FBANK};
 pub use check::{FolderReport, check_dir};
 pub use description::Description;
 pub use emobox_gpu::{Report as GpuReport, inspect as gpu_report};
-pub use encoder::{BUILT_IN, Encoder, FBANK, Prepared};
+pub use encoder::Encoder;
 pub use error::EncoderError;
-pub use families::egemaps::EGEMAPS;
 pub use head::EmotionHead;
 pub use hidden_states::HiddenStates;
 pub use info::EncoderInfo;
 pub use layers::LayerSelection;
 pub use normalise::Normalisation;
-pub use ops::OpTiming;
+pub use ops::{BATCHES_AT_ONCE, OpTiming};
 pub use options::{Device, EncoderOptions, EncoderSource, Precision};
+pub use prepared::Prepared;
 
 /// The instruction set of the CPU's kernels: `avx2`, `avx512`, …; `unknown` if `EMOBOX_KERNELS` requests one that is not
 /// available.
@@ -60,4 +63,5 @@ pub fn measured_peak(precision: Precision, time: std::time::Duration) -> Option<
 pub use emobox_kernels::bf16_is_native;
 pub use heard::{Heard, TrainingFact, training_facts};
 pub use meant::zoo_meant;
-pub use zoo::{Published, ZooEntry, zoo, zoo_entry, zoo_markdown};
+pub use zoo::{Published, ZooEntry, zoo, zoo_entry};
+pub use zoo_markdown::zoo_markdown;

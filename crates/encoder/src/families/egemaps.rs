@@ -13,9 +13,6 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The encoder's name.
-pub const EGEMAPS: &str = "egemaps";
-
 /// Number of functionals, in the order of the package.
 pub(crate) const FUNCTIONALS: usize = 88;
 
@@ -223,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_utterance_is_one_vector_whoever_asks() {
-        let source = EncoderSource::Named(EGEMAPS.to_owned());
+        let source = EncoderSource::Named(crate::EGEMAPS.to_owned());
         let encoder = match Encoder::open(&source, &EncoderOptions::default()) {
             Err(EncoderError::OpensmileMissing { .. }) => {
                 eprintln!("skipped: no Python with opensmile (EMOBOX_PYTHON names one)");

@@ -15,6 +15,7 @@ mod timed;
 
 pub(crate) use census::Census;
 pub(crate) use cpu::Cpu;
+pub use device::BATCHES_AT_ONCE;
 pub(crate) use device::{Need, OnGpu};
 pub(crate) use first::FirstWeights;
 pub use timed::OpTiming;

@@ -7,7 +7,7 @@ use crate::{Gpu, GpuError};
 /// Frames that kernels process at a time, counted from the first of an utterance.
 pub(super) const CHUNK: usize = 64;
 
-/// Parameters whose squares a block sums up, and which it updates.
+/// Parameters per block: it sums their squares and updates them.
 const PART: usize = 4096;
 
 /// The positions of a point's numbers among those of all points.
@@ -52,7 +52,7 @@ pub(super) struct Tables {
     pub(super) columns: usize,
     pub(super) classes: usize,
     pub(super) pooling: Pooling,
-    /// Hidden units of all points, and the numbers that pooling makes of them.
+    /// Hidden units of all points, and the number of pooled values computed from them.
     pub(super) units: usize,
     pub(super) width: usize,
     pub(super) parts: usize,

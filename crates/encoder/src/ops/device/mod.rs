@@ -9,6 +9,7 @@ use weights::{FirstShape, GpuConv, GpuFirst, GpuGate, GpuLinear, GpuNorm};
 mod need;
 mod weights;
 
+pub use need::BATCHES_AT_ONCE;
 pub(crate) use need::Need;
 use need::Room;
 

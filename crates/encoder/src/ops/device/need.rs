@@ -1,7 +1,10 @@
 //! How many frames fit in a card's memory.
 
-use crate::batch::BATCHES_AT_ONCE;
 use emobox_gpu::Numbers;
+
+/// This many batches may be encoded concurrently, each by a thread of the caller's: while the states of one are copied back and
+/// the samples of the next are packed, the device computes another. [`Encoder::batch_frames`] leaves memory for this many.
+pub const BATCHES_AT_ONCE: usize = 2;
 
 /// Most frames in the front end at once: the first convolution makes 64 rows of each, a quarter of a gigabyte in 16 bits.
 const FRONT_END_FRAMES: usize = 4096;
