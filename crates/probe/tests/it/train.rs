@@ -1,4 +1,4 @@
-//! Training's promises: the same result however it is run, and a selection that never sees the test.
+//! Guarantees of training: the same result however it is run, and a selection that never sees the test part.
 
 use crate::dummy::{DIM, Dummy, dummy, short};
 use emobox_features::{
@@ -79,7 +79,7 @@ fn threads_change_nothing() {
     }
 }
 
-/// Frames that have to be read, as from a store that does not fit into memory.
+/// Frames without views, which must be read, as from a store that does not fit into memory.
 struct Streamed<'a>(ViewSource<'a>);
 
 impl FeatureSource for Streamed<'_> {
@@ -164,7 +164,7 @@ fn what_the_recipe_prints_pools_the_epochs_up_to_the_best() {
     let mut lone = short(6);
     lone.learning_rates = vec![1e-3];
     lone.hidden_sizes = vec![20];
-    // A training of e epochs is the beginning of a longer one only with the same rates: none rises or falls here.
+    // A training of e epochs equals the start of a longer one only if the rates are equal: they are constant here.
     lone.warmup_epochs = 0;
     let outcome = run(&data, &lone, &threads(1)).unwrap();
     let published = &outcome.as_published[0];
@@ -194,7 +194,7 @@ fn what_the_recipe_prints_pools_the_epochs_up_to_the_best() {
     );
 }
 
-/// Stops after some epochs, as a crash does after the last save.
+/// Stops after some epochs, as a crash after the last save would.
 pub(crate) struct StopAt {
     pub(crate) epoch: usize,
     pub(crate) saved: Option<Vec<u8>>,
