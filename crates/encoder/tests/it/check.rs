@@ -1,4 +1,4 @@
-//! `check_dir`: one screen on what a folder holds.
+//! `check_dir`: a one-screen report on a folder.
 
 use crate::made::{Golden, write_json};
 use crate::shared::shared;
@@ -110,7 +110,7 @@ fn the_feature_extractor_inside_processor_config_is_read() {
             "{screen}"
         );
     }
-    // A processor's file of before holds no feature extractor, and the own file has the word where there is one.
+    // An older processor file has no feature extractor; if there is a separate file, it takes precedence.
     write_json(&nested, &json!({"processor_class": "Wav2Vec2Processor"}));
     assert!(screen(folder.path()).contains("by nothing (no preprocessor_config.json"));
     write_json(
@@ -131,7 +131,7 @@ fn quantised_weights_are_refused_by_name() {
     write_json(&folder.path().join("config.json"), &config);
     let said = check_dir(folder.path()).unwrap_err().to_string();
     assert!(said.contains("quantization_config"), "{said}");
-    // Without the word in the configuration the numbers themselves say it.
+    // Without the key in the configuration, the tensors' types show it.
     config["quantization_config"] = json!(null);
     write_json(&folder.path().join("config.json"), &config);
     let weights = folder.path().join("model.safetensors");
@@ -174,7 +174,7 @@ fn a_configuration_that_names_its_class_alone_is_read() {
     }
 }
 
-/// What people have in hand that is no encoder as it stands: each is named with what makes one of it.
+/// Common formats that are not a usable encoder: each is named, with how to convert it.
 #[test]
 fn other_forms_are_named() {
     let golden = Golden::read("wavlm-base");
