@@ -182,7 +182,7 @@ fn interruptions_and_order_leave_no_trace() {
     let mut shuffled = work(400);
     shuffled.reverse();
     let plan = StorePlan::new(header(), shuffled).unwrap();
-    // Machine 2 of 3 begins; then a run dies between the two files of a shard, a third continues.
+    // Machine 2 of 3 starts; then a run is killed between the two files of a shard, and a third continues.
     plan.begin(rough.path()).unwrap();
     for shard in plan.missing_shards(rough.path(), "2/3".parse().unwrap()) {
         make(rough.path(), &plan, shard);
