@@ -1,9 +1,9 @@
-//! Encoders by the names that people know.
+//! Encoders by the names that users know.
 
 use crate::program::{Program, Transcript, tones};
 use std::path::Path;
 
-/// A checkpoint in a hub cache of the test's own, as `lab/tiny`.
+/// A checkpoint in the test's own hub cache, as `lab/tiny`.
 fn with_cache() -> Program {
     let program = Program::new();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
@@ -42,7 +42,7 @@ fn what_the_hub_calls_a_checkpoint_is_found_in_its_cache() {
     program.write("experiment.toml", experiment.as_bytes());
     let plan = run(&program, &["bench", "experiment.toml", "--plan"]);
     assert_eq!(plan.code, Some(0), "{}", plan.stderr);
-    // What is not there is fetched, which is not allowed here; a plan alone fetches nothing and says what does.
+    // A missing checkpoint is downloaded, which is not allowed here; a plan downloads nothing and gives the command for it.
     let away = ["--corpus", &corpus, "--encoder", "lab/other"];
     run(&program, &[&["bench"][..], &away].concat()).fails_with(1, &["HF_HUB_OFFLINE"]);
     run(&program, &[&["bench", "--plan"][..], &away].concat())
@@ -63,7 +63,7 @@ fn a_name_that_is_nearly_one_is_asked_about() {
         let call: Vec<&str> = call.iter().map(String::as_str).collect();
         run(&program, &call)
     };
-    // Case and hyphens are no other name.
+    // Case and hyphens do not matter.
     assert_eq!(run("FBank").code, Some(0));
     run("wavlm-bsae").fails_with(2, &["did you mean `wavlm-base`?"]);
     run("WavLM_Base").fails_with(1, &["encoders pull wavlm-base"]);
@@ -99,7 +99,7 @@ fn an_unknown_name_is_a_wrong_call_wherever_it_stands() {
     );
 }
 
-/// The one document on stdout.
+/// The single document on stdout.
 fn error_in(transcript: &Transcript) -> serde_json::Value {
     let document: serde_json::Value = serde_json::from_str(&transcript.stdout)
         .unwrap_or_else(|e| panic!("{e}: {:?}\\n{}", transcript.stdout, transcript.stderr));
@@ -117,7 +117,7 @@ fn with_json_an_error_is_json_too() {
     );
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("emodb") && unknown.stderr.contains(message));
-    // What the parser does not take, and work that fails.
+    // Arguments that the parser rejects, and work that fails.
     let error = error_in(&program.run(&["--json", "bench", "--encodr", "x"]));
     assert_eq!(
         (&error["kind"], &error["exit_code"]),
@@ -129,12 +129,12 @@ fn with_json_an_error_is_json_too() {
         (&error["kind"], &error["exit_code"]),
         (&"failed".into(), &1.into())
     );
-    // A result that was printed before stays the only document.
+    // A result printed earlier remains the only document.
     let by_hand = program.run(&["download", "iemocap", "--json"]);
     assert_eq!(by_hand.code, Some(1));
     let document: serde_json::Value = serde_json::from_str(&by_hand.stdout).unwrap();
     assert!(document.get("error").is_none(), "{document}");
-    // Help and text errors are as ever.
+    // Help and errors as text are unaffected.
     assert_eq!(program.run(&["corpora", "show", "emodbb"]).stdout, "");
 }
 

@@ -1,4 +1,4 @@
-//! Real speech through a real encoder: a part of EmoDB as a corpus of one's own, whisper-tiny.en.
+//! Real speech and a real encoder: a part of EmoDB as a user's own corpus, with whisper-tiny.en.
 
 use crate::program::{Program, shared, tone, wav};
 
@@ -8,7 +8,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
     let raw = shared("corpora/emodb/wav");
     let weights = shared("weights/whisper-tiny.en");
     let program = Program::new();
-    // Anger and sadness of all ten speakers, four recordings each at most.
+    // Anger and sadness of all ten speakers, at most four recordings each.
     let mut count = std::collections::BTreeMap::new();
     let mut names: Vec<_> = std::fs::read_dir(raw)
         .unwrap()
@@ -34,7 +34,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
             );
         }
     }
-    // Longer than the 30 s that Whisper hears.
+    // Longer than Whisper's window of 30 s.
     program.write("corpus/angry/03a09Wz.wav", &wav(&tone(0, 1, 40.0)));
     let corpus = format!("berlin={}", program.path("corpus").display());
     let encoder = format!("whisper-tiny.en={}", weights.display());
@@ -98,7 +98,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
         .sum();
     assert!((sum - 1.0).abs() < 1e-5, "{answer}");
 
-    // What is longer than Whisper hears is heard in parts, to its end.
+    // Recordings longer than Whisper's window are processed in parts, to their end.
     program.write("long.wav", &wav(&tone(0, 1, 70.0)));
     let told = program.succeed(&["predict", probe.to_str().unwrap(), "long.wav", "--json"]);
     let answers: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
@@ -116,7 +116,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
     );
 }
 
-/// Whisper's weights with names and bytes changed.
+/// Whisper's weights with changed names and bytes.
 fn changed(
     program: &Program,
     folder: &str,
@@ -175,7 +175,7 @@ fn a_check_of_an_encoder_says_what_opening_it_does() {
         "{}",
         told.stdout
     );
-    // And it opens.
+    // And it can be opened.
     program.write("corpus/angry/a.wav", &wav(&tone(0, 1, 1.0)));
     program.write("corpus/sad/b.wav", &wav(&tone(1, 1, 1.0)));
     let encoder = format!("whisper-tiny.en={wrapped}");
