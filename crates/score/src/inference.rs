@@ -2,15 +2,15 @@
 //!
 //! A score is a sum over clusters (speakers) `s` and classes `c` of `y[s, c]`, the cluster's part of it, and each part has a
 //! weight `b[s, c]`: for the unweighted accuracy `y` is the number of correct items and `b` the number of items, both divided
-//! by (items of the class × classes × folds). With `m[c] = Σ y / Σ b`, the residual of a cluster is `u[s] = Σ_c (y[s, c] − b[s,
-//! c] m[c])`, and `Σ u²` estimates the variance of the score (Taylor linearisation of a ratio over clusters: Binder, "On the
-//! variances of asymptotically normal estimators from complex surveys", International Statistical Review 51, 1983). With few
-//! clusters of unequal weight the estimate is too small and has fewer degrees of freedom than the number of clusters minus one.
-//! Both are corrected from the weights alone as in Bell and McCaffrey ("Bias reduction in standard errors for linear regression
-//! with multi-stage samples", Survey Methodology 28, 2002), under the working model that two classes of one speaker share half
-//! their variance ([`SHARED`]): the sum is divided by its expectation relative to the true variance, and the degrees of freedom
-//! are Satterthwaite's, `tr(K)² / tr(K²)` with `K` the covariance of the `u`. Equal weights give the plain variance of a mean
-//! and one degree of freedom less than clusters.
+//! by (items of the class × classes × folds). With `m[c] = Σ y / Σ b`, the residual of a cluster is
+//! `u[s] = Σ_c (y[s, c] − b[s, c] m[c])`, and `Σ u²` estimates the variance of the score (Taylor linearisation of a ratio over
+//! clusters: Binder, "On the variances of asymptotically normal estimators from complex surveys", International Statistical
+//! Review 51, 1983). With few clusters of unequal weight the estimate is too small and has fewer degrees of freedom than the
+//! number of clusters minus one. Both are corrected from the weights alone as in Bell and McCaffrey ("Bias reduction in
+//! standard errors for linear regression with multi-stage samples", Survey Methodology 28, 2002), under the working model that
+//! two classes of one speaker share half their variance ([`SHARED`]): the sum is divided by its expectation relative to the
+//! true variance, and the degrees of freedom are Satterthwaite's, `tr(K)² / tr(K²)` with `K` the covariance of the `u`. Equal
+//! weights give the plain variance of a mean and one degree of freedom less than clusters.
 //!
 //! Near 100 %, a few speakers make most errors, and a test part that happens to have none of them underestimates the variance.
 //! The variance between clusters is therefore at least [`FLOOR`]` (1 − 2 p)² (p (1 − p))^1.5` at a score of `p`: 0 at 50 %,
