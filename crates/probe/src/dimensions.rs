@@ -1,4 +1,4 @@
-//! Dimensions on the scale that probes learn them on, and back.
+//! Converts dimensions to the scale that probes are trained on, and back.
 
 use crate::Item;
 use crate::heads::{Head, Sizes};
