@@ -1,4 +1,4 @@
-//! What to say of a folder that does not fit its corpus.
+//! Errors for a folder that does not fit its corpus.
 
 use crate::error::WrongCorpus;
 use crate::recipe::{self, Entry, Harvest};

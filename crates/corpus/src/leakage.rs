@@ -1,4 +1,4 @@
-//! The audit of a partition: what is on both sides of it, what a side lacks.
+//! The audit of a partition: what its sides share, and what a side lacks.
 
 use crate::audit::{Absent, Audit, FoldAudit, LabelConflict, Overlap, Shared, Sound};
 use crate::audit::{findings, recordings, same_place, verdict};

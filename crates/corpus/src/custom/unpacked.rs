@@ -1,4 +1,4 @@
-//! Audio from inside tables, as files.
+//! Unpacks audio inside tables to files.
 
 use crate::{CorpusError, LineProblem, RawTree};
 use emobox_files::{FileError, write_atomic};

@@ -188,8 +188,9 @@ fn files_in<'a>(tree: &'a RawTree, folder: &'a str) -> impl Iterator<Item = &'a 
     })
 }
 
-/// The lines `[start - end]<tab>turn<tab>label<tab>[valence, activation, dominance]`; below each, lines `C-E2:<tab>Neutral;
-/// Anger;<tab>(comment)` give the classes chosen by a listener. (`C-F1` and `C-M1` are the actors' own assessments.)
+/// The lines `[start - end]<tab>turn<tab>label<tab>[valence, activation, dominance]`; below each, lines
+/// `C-E2:<tab>Neutral; Anger;<tab>(comment)` give the classes chosen by a listener. (`C-F1` and `C-M1` are the actors' own
+/// assessments.)
 fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusError> {
     let mut list = Vec::new();
     for file in files_in(tree, "EmoEvaluation") {
