@@ -226,8 +226,8 @@ pub(crate) fn require(needs: &[Need]) -> Result<(), EncoderError> {
     })
 }
 
-/// The tensors that are not in `needs`, grouped by the first parts of their names: `lm_head.bias`, `model.decoder.* (98
-/// tensors)`.
+/// The tensors that are not in `needs`, grouped by the first parts of their names: `lm_head.bias`,
+/// `model.decoder.* (98 tensors)`.
 pub(crate) fn unused(checkpoint: &Checkpoint, needs: &[Need]) -> Vec<String> {
     let used: std::collections::HashSet<_> =
         needs.iter().map(|need| need.tensor.as_str()).collect();
