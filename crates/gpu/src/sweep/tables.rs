@@ -1,4 +1,4 @@
-//! The shape of a sweep as numbers that its kernels read.
+//! The shape of a sweep in the format of its kernels.
 
 use super::{ATTENTION, Pooling, SweepShape};
 use crate::array::Table;
