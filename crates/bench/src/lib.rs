@@ -105,6 +105,7 @@ pub use predictions::predictions_in;
 pub use prepare::prepare_choice;
 pub use prepare::{Corpus, PrepareHow, PrepareRecord, open_corpus, prepare, prepare_as};
 pub use progress::{Context, Progress, Silent, Stage};
+pub use rayon::ThreadPool;
 pub use record::{absent, seed_file};
 pub use results::{machine, mark_in_progress, predictions_path, protocol_facts};
 pub use run::{BenchRun, PredictionSet, scores_file};
@@ -113,12 +114,16 @@ pub use slurm_options::{Resources, SlurmOptions};
 pub use split::{Split, SplitRequest, split};
 pub use words::class_of;
 
-/// Sets how many worker threads all stages use; none means all cores. Call it once, first.
-pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {
+/// Bytes of stack of a worker: a program runs in one as it does in its main thread.
+const STACK: usize = 8 << 20;
+
+/// Worker threads, as many as all cores without a number. Whatever runs inside [`ThreadPool::install`] uses these.
+pub fn thread_pool(threads: Option<std::num::NonZeroUsize>) -> Result<ThreadPool, BenchError> {
     let threads = threads.map_or(0, std::num::NonZeroUsize::get);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
-        .build_global()
+        .stack_size(STACK)
+        .build()
         .map_err(|e| BenchError::Threads {
             threads,
             reason: e.to_string(),

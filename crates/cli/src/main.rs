@@ -11,6 +11,7 @@ mod progress;
 
 use args::Cli;
 use clap::Parser;
+use emobox_bench::ThreadPool;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,14 +23,15 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return output::of_the_parser(&answer),
     };
-    let result = start(&cli).and_then(|()| commands::run(&cli, &STOP));
+    let result = start(&cli).and_then(|threads| threads.install(|| commands::run(&cli, &STOP)));
     if let Err(error) = &result {
         output::error(error, cli.global.json);
     }
     exit::code(&result)
 }
 
-fn start(cli: &Cli) -> anyhow::Result<()> {
+/// Sets up what all commands need: the answer to a request to stop, and the worker threads.
+fn start(cli: &Cli) -> anyhow::Result<ThreadPool> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             // Asked twice: leave at once. Whole files are renamed into place, so nothing is damaged.
@@ -39,6 +41,5 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
             "stopping at the next point that resumes; press Ctrl-C again to leave at once",
         );
     })?;
-    emobox_bench::use_threads(cli.global.threads)?;
-    Ok(())
+    Ok(emobox_bench::thread_pool(cli.global.threads)?)
 }

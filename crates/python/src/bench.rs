@@ -1,6 +1,6 @@
 use crate::corpus::{json, manifest, parse};
 use crate::errors::{exception, wrong};
-use crate::job::run;
+use crate::job::{run, use_threads};
 use emobox_app::ReportFormat;
 use emobox_bench::{BenchError, BenchRun, Experiment, Home};
 use emobox_score::{Confusion, Prediction, Rates, classes_of, read_predictions};
@@ -8,11 +8,11 @@ use pyo3::prelude::*;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// Sets the number of threads of all stages. Call it once, before anything else.
+/// Sets the number of threads of all calls that follow.
 #[pyfunction]
 pub(crate) fn set_threads(threads: usize) -> PyResult<()> {
     let threads = NonZeroUsize::new(threads).ok_or_else(|| wrong("threads: at least 1"))?;
-    emobox_bench::use_threads(Some(threads)).map_err(exception)
+    use_threads(threads).map_err(exception)
 }
 
 /// Writes the synthetic demo corpus into a folder.

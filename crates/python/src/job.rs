@@ -1,12 +1,24 @@
 use crate::errors::exception;
-use emobox_bench::{BenchError, Context, Progress, Stage};
+use emobox_bench::{BenchError, Context, Progress, Stage, ThreadPool, thread_pool};
 use pyo3::prelude::*;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Longest delay before Ctrl-C is noticed, and shortest time between progress calls.
 const BEAT: Duration = Duration::from_millis(50);
+
+/// The worker threads that Python set; without, rayon's own.
+static THREADS: Mutex<Option<Arc<ThreadPool>>> = Mutex::new(None);
+
+/// Sets the number of threads of all work that begins from here on.
+pub(crate) fn use_threads(threads: NonZeroUsize) -> Result<(), BenchError> {
+    let pool = Arc::new(thread_pool(Some(threads))?);
+    *THREADS.lock().unwrap_or_else(PoisonError::into_inner) = Some(pool);
+    Ok(())
+}
 
 /// Runs long work on a separate thread, while the calling thread, with the interpreter released, passes progress to `callback`
 /// and checks for Ctrl-C.
@@ -25,10 +37,18 @@ pub(crate) fn run<T: Send>(
     let (raised, result) = py.detach(move || {
         std::thread::scope(|scope| {
             let worker = scope.spawn(move || {
-                let result = work(Context {
+                let context = Context {
                     progress: &teller,
                     stop,
-                });
+                };
+                let threads = THREADS
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                let result = match threads {
+                    Some(threads) => threads.install(|| work(context)),
+                    None => work(context),
+                };
                 // Ends `listen`.
                 drop(teller);
                 result
