@@ -8,13 +8,14 @@ mod commands;
 mod exit;
 mod output;
 mod progress;
+mod stop;
 
 use args::Cli;
 use clap::Parser;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Set by Ctrl-C; long work stops at the next point from which it can go on.
+/// Set by a request to stop; long work stops at the next point from which it can go on.
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
@@ -30,13 +31,13 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: &Cli) -> anyhow::Result<()> {
-    ctrlc::set_handler(|| {
+    stop::on_request(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             // Asked twice: leave at once. Whole files are renamed into place, so nothing is damaged.
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
         output::note(
-            "stopping at the next point that resumes; press Ctrl-C again to leave at once",
+            "stopping at the next point from which the work can go on; Ctrl-C again stops at once",
         );
     })?;
     emobox_bench::use_threads(cli.global.threads)?;

@@ -1,5 +1,6 @@
 use crate::{
-    FeatureError, FrameData, FrameView, StoreHeader, StorePrecision, normalise, pool_frames,
+    FeatureError, FrameData, FrameView, LedgerItem, StoreHeader, StorePrecision, normalise,
+    pool_frames,
 };
 use half::f16;
 
@@ -160,6 +161,27 @@ impl StoredItem {
             dim: header.dim,
             cut_to: None,
             layers: header.layers.len(),
+            data,
+            pooled,
+        })
+    }
+
+    /// An utterance read from a file; none if the sizes do not fit.
+    pub(crate) fn restored(
+        header: &StoreHeader,
+        item: &LedgerItem,
+        data: Stored,
+        pooled: Vec<f32>,
+    ) -> Option<Self> {
+        let bytes = header.numbers(item.frames) * header.precision.bytes();
+        let statistics = header.pooled_layers * 2 * header.dim;
+        let fits = data.bytes().len() == bytes && pooled.len() == statistics;
+        fits.then(|| Self {
+            key: item.key.clone(),
+            frames: item.frames,
+            dim: header.dim,
+            layers: header.layers.len(),
+            cut_to: item.cut_to,
             data,
             pooled,
         })

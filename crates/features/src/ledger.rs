@@ -1,4 +1,4 @@
-use crate::{FeatureError, Shard, StorePlan};
+use crate::{FeatureError, Outcome, Shard, StorePlan};
 use emobox_files::{Sha256, Stamp, read_json, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,22 @@ pub struct LedgerItem {
 pub struct Ledgers {
     /// All utterances, sorted by key.
     pub items: Vec<LedgerItem>,
+}
+
+impl LedgerItem {
+    pub(crate) fn new(outcome: &Outcome, audio: &Stamp) -> Self {
+        let (frames, cut_to, failed) = match outcome {
+            Outcome::Stored(item) => (item.frames, item.cut_to, None),
+            Outcome::Failed { reason, .. } => (0, None, Some(reason.clone())),
+        };
+        Self {
+            key: outcome.key().to_owned(),
+            frames,
+            cut_to,
+            failed,
+            audio: audio.clone(),
+        }
+    }
 }
 
 impl Ledger {

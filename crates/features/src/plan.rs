@@ -1,7 +1,8 @@
+use crate::begun;
 use crate::ledger::{self, Ledger};
 use crate::shard::{self, Kind};
 use crate::{FeatureError, StoreHeader};
-use emobox_files::{FileError, read_json, sha256_bytes, write_json};
+use emobox_files::{FileError, is_temporary, read_json, sha256_bytes, write_json};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +14,7 @@ pub(crate) const CLAIM: &str = ".claim-";
 
 /// A shard is closed at this many utterances …
 const SHARD_UTTERANCES: usize = 64;
-/// … or at this many bytes of frames, whichever comes first: the most that a killed run has to repeat.
+/// … or at this many bytes of frames, whichever comes first.
 const SHARD_BYTES: usize = 16 << 20;
 
 /// One utterance to extract.
@@ -176,8 +177,9 @@ impl StorePlan {
 
     /// Deletes the features, but keeps the records of how and from which audio they were made.
     pub fn discard(&self, dir: &Path) -> Result<(), FeatureError> {
-        for kind in [Kind::Frames, Kind::Pooled] {
-            let folder = dir.join(kind.folder());
+        let folders = [Kind::Frames.folder(), Kind::Pooled.folder(), begun::FOLDER];
+        for folder in folders {
+            let folder = dir.join(folder);
             match std::fs::remove_dir_all(&folder) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(FileError::io("remove", folder, e).into());
@@ -202,16 +204,32 @@ impl StorePlan {
         files
     }
 
+    /// Deletes [`StorePlan::strays`], and the folder of saved utterances.
+    pub fn remove_strays(&self, dir: &Path) -> Result<(), FeatureError> {
+        for stray in self.strays(dir)? {
+            match std::fs::remove_file(&stray) {
+                // Another process that finishes at the same time deletes them too.
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FileError::io("remove", &stray, e).into());
+                }
+                _ => {}
+            }
+        }
+        let _ = std::fs::remove_dir(dir.join(begun::FOLDER));
+        Ok(())
+    }
+
     /// Files in `dir` that belong to no shard of this plan: left over from another work list, or from a
     /// process that was killed while writing. Call it only when no shard is left to make.
     pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
         let mut strays = Vec::new();
         // The store's own folder has `store.json`, and a process may be killed while writing that too.
+        let begun = dir.join(begun::FOLDER);
         let folders = [Kind::Frames.folder(), Kind::Pooled.folder(), ledger::FOLDER];
         for folder in folders
             .map(|name| dir.join(name))
             .iter()
-            .chain([&dir.to_owned()])
+            .chain([&begun, &dir.to_owned()])
         {
             if !folder.exists() {
                 continue;
@@ -227,8 +245,7 @@ impl StorePlan {
                     .is_some_and(|e| e == "safetensors" || e == "json");
                 // What a killed process was writing, or had claimed and finished. No other process is working: every shard is done.
                 let text = name.to_string_lossy();
-                let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp")
-                    || text.starts_with(CLAIM);
+                let is_torn = is_temporary(&text) || text.starts_with(CLAIM);
                 if is_torn
                     || folder != dir
                         && is_shard
