@@ -176,6 +176,9 @@ impl Predictor {
         context: Context<'_>,
         tell: &mut dyn FnMut(&Answer),
     ) -> Result<(), BenchError> {
+        if context.stopped() {
+            return Err(BenchError::Interrupted);
+        }
         let Some(windows) = how.windows else {
             let mut samples = Vec::new();
             read(file, how.raw, self.rate(), context, &mut |piece| {
