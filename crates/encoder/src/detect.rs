@@ -38,6 +38,11 @@ const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Looks at a folder (or a checkpoint file beside its `config.json`).
 pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
+    if !path.exists() {
+        return Err(EncoderError::NoSuchPath {
+            path: path.to_owned(),
+        });
+    }
     let folder = folder(path);
     refuse_other_forms(path, folder)?;
     if let Some(config) = read_json(&folder.join("config.json"))?

@@ -37,6 +37,12 @@ pub enum EncoderError {
         /// Where it is published.
         url: String,
     },
+    /// A folder or file that was named and is not there.
+    #[error("{path} does not exist", path = path.display())]
+    NoSuchPath {
+        /// As named.
+        path: PathBuf,
+    },
     /// The folder holds no configuration that says which architecture this is.
     #[error("no configuration of an encoder in {path}: expected `config.json`, or a checkpoint with its configuration inside", path = path.display())]
     NoConfig {
@@ -87,6 +93,18 @@ pub enum EncoderError {
         /// The shape that the configuration asks for.
         shape: Vec<usize>,
         /// How many further tensors are missing or have the wrong shape.
+        others: usize,
+    },
+    /// A tensor of the encoder's layers that the configured model does not use.
+    #[error(
+        "tensor `{tensor}` is in the checkpoint, but the configured model does not use it{}: the configuration is not that of these \
+         weights; compare its `model_type` and its number of layers with them",
+        if *others > 0 { format!(" (nor {others} more in its layers)") } else { String::new() }
+    )]
+    UnusedTensor {
+        /// The name as it stands in the checkpoint.
+        tensor: String,
+        /// How many further tensors of its layers are unused.
         others: usize,
     },
     /// A tensor whose shape is not the one that the configuration asks for.

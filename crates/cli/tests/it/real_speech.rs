@@ -153,7 +153,10 @@ fn a_check_of_an_encoder_says_what_opening_it_does() {
         data[at + 2..at + 4].copy_from_slice(&0x7E00_u16.to_le_bytes());
     });
     let told = program.run(&["encoders", "check", &broken]);
-    told.fails_with(1, &["cannot be used as an encoder"]);
+    told.fails_with(
+        1,
+        &["does not open as an encoder: tensor `model.encoder.layer_norm.weight` holds NaN"],
+    );
     assert!(
         told.stdout
             .contains("NOT FINITE      model.encoder.layer_norm.weight: element 1 is NaN"),
