@@ -1,7 +1,7 @@
 use crate::cell::Cell;
 use crate::extract::Extracted;
 use crate::plan::{Plan, run_here, train_here};
-use crate::prepare::{PrepareHow, prepare_choice};
+use crate::prepare::{PrepareHow, note_absent_raw, prepare_choice};
 use crate::results::mark_in_progress;
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, Context, CorpusChoice, EncoderChoice, Experiment, Home, Share};
@@ -49,6 +49,7 @@ pub fn extract_all(
         allow_missing: experiment.allow_missing,
         as_published: experiment.as_published,
     };
+    note_absent_raw(home, experiment, context);
     for choice in &experiment.corpora {
         prepare_choice(home, choice, how, experiment.skip_absent, context)?;
     }

@@ -107,6 +107,19 @@ pub enum BenchError {
     /// Ctrl-C, and what was begun is deleted again.
     #[error("stopped; nothing of {} is left, the same command begins again", .0.display())]
     Undone(PathBuf),
+    /// Ctrl-C between recordings that are predicted.
+    #[error(
+        "stopped after {done} of {of} recordings: their predictions are printed; for the rest, call predict again from {} on",
+        next.display()
+    )]
+    Unheard {
+        /// Recordings whose predictions were printed.
+        done: usize,
+        /// Recordings named in the call.
+        of: usize,
+        /// The first recording without a prediction.
+        next: PathBuf,
+    },
     /// No randomness.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -324,7 +337,9 @@ impl BenchError {
     /// The kind of error; it alone determines the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Interrupted | Self::Left | Self::Undone(_) => ErrorKind::Interrupted,
+            Self::Interrupted | Self::Left | Self::Undone(_) | Self::Unheard { .. } => {
+                ErrorKind::Interrupted
+            }
             Self::NothingScored {
                 wrong_call: true, ..
             }
@@ -332,6 +347,7 @@ impl BenchError {
             | Self::Experiment { .. }
             | Self::ExperimentFile(_)
             | Self::NotPrepared { .. }
+            | Self::RawAbsent { .. }
             | Self::Perturb(emobox_audio::PerturbError::Unknown { .. })
             | Self::Corpus(
                 CorpusError::UnknownCorpus { .. }
@@ -339,9 +355,14 @@ impl BenchError {
                 | CorpusError::BadName { .. },
             )
             | Self::Encoder {
-                source: EncoderError::UnknownName { .. },
+                source:
+                    EncoderError::UnknownName { .. }
+                    | EncoderError::NoSuchPath { .. }
+                    | EncoderError::NoSuchLayer { .. }
+                    | EncoderError::BadLayerSelection { .. },
                 ..
             }
+            | Self::Feature(emobox_features::FeatureError::BadShare(_))
             | Self::Probe(
                 ProbeError::Protocol { .. }
                 | ProbeError::UnknownProtocol { .. }

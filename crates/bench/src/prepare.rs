@@ -1,4 +1,4 @@
-use crate::{BenchError, CallError, Context, CorpusChoice, Home, Stage};
+use crate::{BenchError, CallError, Context, CorpusChoice, Experiment, Home, Stage};
 use emobox_corpus::{Manifest, PrepareOptions, Utterance, corpus_name, prepare_to};
 use emobox_files::{FileError, Sha256, read_json, sha256_file, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,10 @@ pub fn prepare_as(
         text.parse().map_err(wrong)
     };
     let channel = reading.channel.as_deref().map(parse).transpose()?;
+    if !raw.exists() {
+        let problem = "does not exist: name the folder of the raw release";
+        return Err(BenchError::Call(CallError::other(raw, problem)));
+    }
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
     let listing = listing_digest(&raw)?;
     let (record_path, manifest) = (home.prepare_report(name), home.manifest(name));
@@ -284,6 +288,25 @@ pub fn prepare_choice(
         });
     }
     prepare_as(home, corpus, raw, how, &choice.reading(), context)?.judged()
+}
+
+/// Tells the user of raw folders that are named and not there although the corpus is prepared: its manifest is used.
+pub(crate) fn note_absent_raw(home: &Home, experiment: &Experiment, context: Context<'_>) {
+    let how = PrepareHow {
+        allow_missing: experiment.allow_missing,
+        as_published: experiment.as_published,
+    };
+    for choice in &experiment.corpora {
+        if let Some(raw) = choice.raw.as_ref().filter(|raw| !raw.exists())
+            && is_current(home, choice, how)
+        {
+            context.progress.note(&format!(
+                "{} is not there: the manifest of {} that was prepared before is used",
+                raw.display(),
+                choice.name
+            ));
+        }
+    }
 }
 
 impl PrepareRecord {

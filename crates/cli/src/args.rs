@@ -28,7 +28,7 @@ use std::path::PathBuf;
 ///
 /// Raw emotion corpora and frozen pre-trained encoders in, benchmark scores that can be trusted out.
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong call,
-/// 3 done but some inputs were skipped, 130 stopped by Ctrl-C (the same command goes on).
+/// 3 done but some inputs were skipped, 130 stopped by Ctrl-C or SIGTERM (the same command goes on).
 #[derive(Debug, Parser)]
 #[command(name = "emobox", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -128,9 +128,11 @@ pub(crate) enum Command {
     },
 }
 
-/// `list` (the default) or `show NAME`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ListArgs {
+    /// Show one entry in full, as `show NAME` does [default: list all]
+    pub(crate) name: Option<String>,
     #[command(subcommand)]
     pub(crate) action: Option<ShowAction>,
 }
@@ -145,7 +147,10 @@ pub(crate) enum ShowAction {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct EncodersArgs {
+    /// Show one encoder in full, as `show NAME` does [default: list all]
+    pub(crate) name: Option<String>,
     #[command(subcommand)]
     pub(crate) action: Option<EncodersAction>,
 }

@@ -3,7 +3,7 @@ use super::{Done, FileStamp, Job, JobFailure, JobStage, Plan, Receipt, Work};
 use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
-use crate::prepare::{PrepareHow, is_current, prepare_choice};
+use crate::prepare::{PrepareHow, is_current, note_absent_raw, prepare_choice};
 use crate::progress::NotesAlone;
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
 use crate::workshop::Workshop;
@@ -175,6 +175,7 @@ pub(crate) fn prepare_all(
     shop: &Workshop<'_>,
     states: &mut States,
 ) -> Result<(), BenchError> {
+    note_absent_raw(shop.home, shop.experiment, shop.context);
     let open: Vec<(usize, &Job)> = plan
         .stage(JobStage::Prepare)
         .filter(|(at, _)| !states.get(*at).is_settled())
@@ -246,12 +247,10 @@ fn run_stages(
     prepare_all(plan, &shop, &mut states)?;
     if stages.contains(&JobStage::Extract) {
         let checked = check_prepared(&plan.sized()?, &shop, &states)?;
-        // A failed preparation was already reported.
-        for finding in &checked.findings {
-            let note = format!("{}: {}", finding.subject, finding.problem);
-            context.progress.note(&note);
-        }
         checked.may_begin()?;
+        for finding in &checked.findings {
+            shop.tell_failure(&finding.subject, &finding.problem);
+        }
     }
     let cells = plan.stage(JobStage::Score).count();
     let mut finished = 0;
@@ -264,7 +263,7 @@ fn run_stages(
         if job.stage == JobStage::Score {
             finished += 1;
             if cells > 1 {
-                let row = row(plan, at, &states);
+                let row = row(plan, at, &states, &|reason| shop.has_told(reason));
                 context
                     .progress
                     .note(&format!("{finished} of {cells}: {row}"));
@@ -334,8 +333,7 @@ fn record(
             if failure.left_out {
                 shop.context.progress.note(&failure.reason);
             } else {
-                let note = format!("{} cannot be done: {}", job.name, failure.reason);
-                shop.context.progress.note(&note);
+                shop.tell_failure(&format!("{} failed", job.name), &failure.reason);
             }
             Receipt::failed(plan, job, failure.clone())?;
             states.set(plan, at, JobState::Failed(failure));

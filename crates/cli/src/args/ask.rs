@@ -13,20 +13,36 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "NAME[=DIR]", requires = "corpus", conflicts_with_all = ["labels", "manifest"])]
     pub(crate) encoder: Option<String>,
     /// The corpus that the head is asked about, NAME or NAME=DIR
-    #[arg(long, value_name = "NAME[=DIR]", requires = "encoder")]
+    #[arg(
+        long,
+        value_name = "NAME[=DIR]",
+        requires = "encoder",
+        conflicts_with = "predictions"
+    )]
     pub(crate) corpus: Option<String>,
     /// A class of the head that stands for one of the corpus, where their words do not say it; may be given again
-    #[arg(long = "class", value_name = "HEAD=CORPUS", requires = "encoder")]
+    #[arg(
+        long = "class",
+        value_name = "HEAD=CORPUS",
+        requires = "encoder",
+        conflicts_with = "predictions"
+    )]
     pub(crate) classes: Vec<String>,
     /// Where the head's predictions go, as predictions.jsonl
-    #[arg(long, value_name = "FILE", requires = "encoder")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "encoder",
+        conflicts_with = "predictions"
+    )]
     pub(crate) out: Option<PathBuf>,
     /// Where the encoder computes: cpu, cuda or cuda:N
     #[arg(
         long,
         default_value = "cpu",
         value_name = "DEVICE",
-        requires = "encoder"
+        requires = "encoder",
+        conflicts_with = "predictions"
     )]
     pub(crate) device: Device,
     /// The second list of the published toolkit (key, label); PREDICTIONS is then the first (key, pred)
