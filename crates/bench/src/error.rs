@@ -83,7 +83,7 @@ pub enum BenchError {
     #[error("{0}")]
     NoDevice(String),
     /// A state that the program itself rules out.
-    #[error("a fault of the program itself: {0}; please report it")]
+    #[error("internal error: {0}; please report it")]
     Internal(&'static str),
     /// A submission whose scores do not verify.
     #[error("{} is refused:\n{}", file.display(), lines(reasons))]
@@ -124,7 +124,7 @@ pub enum BenchError {
     #[error("the system gives no random numbers: {0}")]
     Random(String),
     /// Threads could not be started.
-    #[error("start {threads} worker threads: {reason}")]
+    #[error("cannot start {threads} worker threads: {reason}")]
     Threads {
         /// How many were asked for.
         threads: usize,
@@ -149,7 +149,7 @@ pub enum BenchError {
         source: EncoderError,
     },
     /// The device that was to train probes.
-    #[error("probes cannot be trained there: {0}")]
+    #[error("probes cannot be trained on this device: {0}")]
     TrainDevice(emobox_encoder::EncoderError),
     /// Fetching a checkpoint.
     #[error(transparent)]
@@ -162,7 +162,7 @@ pub enum BenchError {
     Unpack(emobox_fetch::UnpackError),
     /// The unpacked content is not the content that the address stands for.
     #[error(
-        "{} is not what was published: git tree expected {expected}, got {found}; it was thrown away", folder.display()
+        "{} is not what was published: git tree expected {expected}, got {found}; it was deleted", folder.display()
     )]
     NotAsPublished {
         /// The folder inside the archive.
@@ -232,7 +232,7 @@ pub enum BenchError {
     Perturb(#[from] emobox_audio::PerturbError),
     /// Perturbed test utterances that an encoder cannot process.
     #[error(
-        "{encoder} cannot hear {count} perturbed test utterances of {corpus}, the first is {first}"
+        "{encoder} cannot encode {count} perturbed test utterances of {corpus}, the first is {first}"
     )]
     NotHeard {
         /// The corpus.
@@ -245,7 +245,7 @@ pub enum BenchError {
         first: String,
     },
     /// A job of a plan whose inputs do not exist.
-    #[error("job {job} reads what these make, and they are not finished: {needs}")]
+    #[error("job {job} needs the output of jobs that are not finished: {needs}")]
     NotReady {
         /// The job.
         job: String,
@@ -257,7 +257,7 @@ pub enum BenchError {
     Cluster(String),
     /// Ctrl-C while a cluster works.
     #[error(
-        "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
+        "the cluster works on; the same command with --attach follows it again, with --cancel ends it"
     )]
     Left,
 }

@@ -199,7 +199,7 @@ impl Extracted {
         }
         if let Some(first) = self.cut.first() {
             line.push_str(&format!(
-                ", {} longer than what the encoder hears and heard in part (the first is {first})",
+                ", {} longer than the encoder's input and encoded in part (the first is {first})",
                 self.cut.len()
             ));
         }

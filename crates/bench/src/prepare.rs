@@ -161,10 +161,6 @@ pub fn prepare_as(
         text.parse().map_err(wrong)
     };
     let channel = reading.channel.as_deref().map(parse).transpose()?;
-    if !raw.exists() {
-        let problem = "does not exist: name the folder of the raw release";
-        return Err(BenchError::Call(CallError::other(raw, problem)));
-    }
     let raw = std::fs::canonicalize(raw).map_err(|e| FileError::io("open", raw, e))?;
     let listing = listing_digest(&raw)?;
     let (record_path, manifest) = (home.prepare_report(name), home.manifest(name));
@@ -301,7 +297,7 @@ pub(crate) fn note_absent_raw(home: &Home, experiment: &Experiment, context: Con
             && is_current(home, choice, how)
         {
             context.progress.note(&format!(
-                "{} is not there: the manifest of {} that was prepared before is used",
+                "{} does not exist: the manifest of {} prepared earlier is used",
                 raw.display(),
                 choice.name
             ));

@@ -213,7 +213,7 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     {
         return Err(bad_file(
             &folder.join("config.json"),
-            "quantization_config: the weights are quantised, which is not read; take the checkpoint that they were made from",
+            "quantization_config: the weights are quantised, which is not supported; use the checkpoint that they were made from",
         ));
     }
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {

@@ -121,7 +121,7 @@ pub enum EncoderError {
     },
     /// Weights as whole numbers, whose scale is elsewhere.
     #[error(
-        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not read; take the checkpoint that they were made from"
+        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not supported; use the checkpoint that they were made from"
     )]
     QuantisedTensor {
         /// In the checkpoint.
@@ -170,7 +170,7 @@ pub enum EncoderError {
     Gpu(#[from] emobox_gpu::GpuError),
     /// An utterance that the device's memory does not hold even alone.
     #[error(
-        "its {seconds:.1} s do not fit the device's memory, with nothing else there ({source}); --device cpu has the memory of the machine"
+        "its {seconds:.1} s do not fit the device's memory even alone ({source}); --device cpu uses the machine's memory"
     )]
     DoesNotFit {
         /// Its length.
@@ -200,7 +200,9 @@ pub enum EncoderError {
         last: usize,
     },
     /// Text that is no layer selection.
-    #[error("`{text}` is no layer selection; expected `last`, `all`, or layers such as `0,4,7-9`")]
+    #[error(
+        "`{text}` is not a layer selection; expected `last`, `all`, or layers such as `0,4,7-9`"
+    )]
     BadLayerSelection {
         /// The text.
         text: String,
@@ -218,7 +220,7 @@ pub enum EncoderError {
     Checkpoint(#[from] CheckpointError),
     /// eGeMAPS without the program that computes it.
     #[error(
-        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` has not; EMOBOX_PYTHON \
+        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` does not have; EMOBOX_PYTHON \
          names another Python"
     )]
     OpensmileMissing {
@@ -232,7 +234,7 @@ pub enum EncoderError {
         message: String,
     },
     /// openSMILE finds no frame to take functionals of.
-    #[error("openSMILE finds too little in it: some functionals are no numbers")]
+    #[error("openSMILE could not compute all functionals of it: some are not numbers")]
     NothingFound,
     /// The audio room could not make the spectrum.
     #[error("log-mel spectrum: {0}")]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    /// One class an utterance: cross-entropy.
+    /// One class per utterance: cross-entropy.
     #[default]
     Classes,
     /// What the annotators said, as a distribution over the classes: cross-entropy against that. Selection and scores are those

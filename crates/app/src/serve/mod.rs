@@ -192,9 +192,9 @@ impl ListenPage {
                 ))
             }
             (_, "/" | "/hear" | "/about" | "/page.css" | "/page.js" | "/recorder.js") => {
-                Err(Refusal::new("405 Method Not Allowed", "not in this way"))
+                Err(Refusal::new("405 Method Not Allowed", "this method is not allowed here"))
             }
-            _ => Err(Refusal::new("404 Not Found", "nothing is there")),
+            _ => Err(Refusal::new("404 Not Found", "no such page")),
         }
     }
 

@@ -46,7 +46,7 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             if speed.record(&session.home)? {
                 let home = session.home.root().display();
                 output::note(&format!(
-                    "`bench --plan` with the home {home} counts with this speed from now on"
+                    "`bench --plan` with the home {home} uses this speed"
                 ));
             }
             if json {

@@ -30,7 +30,7 @@ pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outco
         Some(folder) => folder.display().to_string(),
         None => args.name.clone(),
     };
-    output::note(&format!("ask it with: emobox predict {told} RECORDINGS"));
+    output::note(&format!("use it with: emobox predict {told} RECORDINGS"));
     Ok(Outcome::from_skips(fitted.run.skipped()))
 }
 
@@ -104,11 +104,11 @@ pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::R
         output::result(&args.out.display().to_string());
     }
     output::note(&format!(
-        "ask it with: emobox predict {} RECORDINGS",
+        "use it with: emobox predict {} RECORDINGS",
         args.out.display()
     ));
     output::note(&format!(
-        "wrote {} (its metadata says what goes in and comes out)",
+        "wrote {} (its metadata describes input and output)",
         onnx.display()
     ));
     Ok(Outcome::Complete)

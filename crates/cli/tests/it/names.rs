@@ -76,7 +76,7 @@ fn an_unknown_name_is_a_wrong_call_wherever_it_stands() {
     for (call, says) in [
         (&["corpora", "show", "emodbb"][..], "did you mean emodb?"),
         (&["download", "cremadd"], "did you mean cremad?"),
-        (&["prepare", "emodbb", "--raw", &raw], "emodb nearly has"),
+        (&["prepare", "emodbb", "--raw", &raw], "did you mean emodb?"),
         (
             &["encoders", "show", "wavlm-bsae"],
             "did you mean `wavlm-base`?",
@@ -190,7 +190,7 @@ fn no_option_is_passed_over_in_silence() {
     let gone = ["extract", "--encoder", "fbank", "--corpus", "tones=nowhere"];
     let told = program.succeed(&gone).stderr;
     assert!(
-        told.contains("nowhere is not there: the manifest of tones"),
+        told.contains("nowhere does not exist: the manifest of tones"),
         "{told}"
     );
     let file = program.write("p.jsonl", b"").display().to_string();

@@ -50,7 +50,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
     program.succeed(&call);
     let told = program.succeed(&["extract", "--corpus", &corpus, "--encoder", &encoder]);
     assert!(
-        told.stdout.contains("1 longer than what the encoder hears"),
+        told.stdout.contains("1 longer than the encoder's input"),
         "{}",
         told.stdout
     );
@@ -110,7 +110,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
         .collect();
     assert_eq!(starts, [0.0, 30.0, 40.0]);
     assert!(
-        told.stderr.contains("the encoder hears 30 s at once"),
+        told.stderr.contains("the encoder's input 30 s"),
         "{}",
         told.stderr
     );
