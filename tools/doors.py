@@ -42,7 +42,7 @@ def modules(source: Path) -> dict[tuple, str]:
         if parts and parts[-1] == "tests":
             continue
         text = re.sub(r"//[^\n]*", "", file.read_text())
-        found[parts] = re.sub(r"#\[cfg\(test\)\]\s*mod \w+ \{.*", "", text, flags=re.S)
+        found[parts] = re.sub(r"#\[cfg\((?:all\()?test[^\]]*\]\s*mod \w+ \{.*", "", text, flags=re.S)
     return found
 
 

@@ -1,6 +1,6 @@
 use crate::cell::Cell;
 use crate::check::{Checked, check_prepared};
-use crate::execute::{prepare_all, run_here, train_here};
+use crate::execute::{note_absent_raw, prepare_all, run_here, train_here};
 use crate::extract::Extracted;
 use crate::plan::{Plan, States};
 use crate::prepare::{PrepareHow, prepare_choice};
@@ -51,6 +51,7 @@ pub fn extract_all(
         allow_missing: experiment.allow_missing,
         as_published: experiment.as_published,
     };
+    note_absent_raw(home, experiment, context);
     for choice in &experiment.corpora {
         prepare_choice(home, choice, how, experiment.skip_absent, context)?;
     }

@@ -40,7 +40,7 @@ pub(crate) fn lines_of_work(
         let mut card = card.beside()?;
         if !card.hold(&keys, &*source, at_once, usize::MAX)? {
             context.progress.note(&format!(
-                "{:.1} GB of features do not fit the memory of {device}: they pass through it in slices",
+                "{:.1} GB of features do not fit the memory of {device}: they are read into it in slices",
                 store.frame_bytes() as f64 / 1e9
             ));
         }

@@ -98,7 +98,7 @@ impl Choice for ComputePrecision {
         (
             Self::F16,
             "f16",
-            "Products of half precision, summed in single precision; on a GPU alone",
+            "Products of half precision, summed in single precision; on GPUs only",
         ),
     ];
 }
@@ -122,11 +122,11 @@ impl Choice for ClassWeighting {
 impl Choice for Target {
     const WHAT: &'static str = "target";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
-        (Self::Classes, "classes", "One class an utterance"),
+        (Self::Classes, "classes", "One class per utterance"),
         (
             Self::Votes,
             "votes",
-            "What annotators said, as a distribution over the classes; scored as classes, and against the votes",
+            "The annotators' votes, as a distribution over the classes; scored as classes and against the votes",
         ),
         (
             Self::Dimensions,
@@ -148,7 +148,7 @@ pub enum KeepFeatures {
 }
 
 impl Choice for KeepFeatures {
-    const WHAT: &'static str = "way with features";
+    const WHAT: &'static str = "handling of features";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (
             Self::Keep,

@@ -193,7 +193,7 @@ pub fn removable(home: &Home) -> Result<Vec<Removable>, BenchError> {
         let finished =
             name == "state.safetensors" && entry.path().with_file_name("outcome.json").exists();
         let why = match () {
-            () if name.starts_with(".emobox-") && name.ends_with(".tmp") => {
+            () if emobox_files::is_temporary(&name) => {
                 "left by a run that was killed while it wrote"
             }
             () if finished => "the state of a training that is finished",

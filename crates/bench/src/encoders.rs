@@ -44,7 +44,7 @@ pub fn warn_of_emulation(precision: ComputePrecision, device: Device, context: C
     {
         context.progress.note(&format!(
             "warning: this processor (kernels: {}) has no bf16 products: bf16 is emulated, with the \
-             results of bf16 and slower than f32; --precision f32 is the faster choice here",
+             results of bf16 and slower than f32; --precision f32 is faster here",
             emobox_encoder::kernels()
         ));
     }

@@ -391,6 +391,9 @@ impl Experiment {
             return Err(BenchError::Call(CallError::Away(away.name.clone())));
         }
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
+        for choice in self.encoders.iter().filter(|choice| choice.path.is_none()) {
+            crate::encoder_card(&choice.name)?;
+        }
         self.resolved_protocol()?;
         if let Some(cross) = &self.cross {
             let corpora: Vec<&str> = self.corpora.iter().map(|c| c.name.as_str()).collect();

@@ -199,7 +199,7 @@ impl Extracted {
         }
         if let Some(first) = self.cut.first() {
             line.push_str(&format!(
-                ", {} longer than what the encoder hears and heard in part (the first is {first})",
+                ", {} longer than the encoder's input and encoded in part (the first is {first})",
                 self.cut.len()
             ));
         }
@@ -380,7 +380,7 @@ pub(crate) fn extract_on(
         if missing.is_empty() {
             break;
         }
-        let round = Round::new((corpus, rate), &plan, dir, options, beside, context);
+        let round = Round::new((corpus, rate), &plan, dir, options, beside, context)?;
         let encoded = round.run(missing, |round| match encoder.batch_frames() {
             None => {
                 one_by_one::run(round, encoder, memory);
@@ -405,16 +405,7 @@ pub(crate) fn extract_on(
     }
     let left = beside.missing(&plan, dir, Share::ALL).len();
     if left == 0 {
-        for stray in plan.strays(dir)? {
-            // Left over from an earlier manifest or a killed process; nothing refers to it any more, and another process
-            // that finishes now may delete it too.
-            match std::fs::remove_file(&stray) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(emobox_files::FileError::io("remove", &stray, e).into());
-                }
-                _ => {}
-            }
-        }
+        plan.remove_strays(dir)?;
     }
     for shard in plan.shards().iter().filter(|s| share.contains(s.number)) {
         let items = Ledger::read(dir, shard).map_or_else(Vec::new, |ledger| ledger.items);

@@ -46,7 +46,7 @@ impl Workshop<'_> {
             if bytes > room {
                 let header = plan.header();
                 self.context.progress.note(&format!(
-                    "{:.1} GB of features of {} with {} go through the disk: more than the {:.1} GB of memory that they may take",
+                    "{:.1} GB of features of {} with {} are written to disk: more than the {:.1} GB of memory that they may take",
                     bytes as f64 / 1e9,
                     header.corpus,
                     header.encoder,
@@ -164,7 +164,7 @@ mod tests {
             panic!("{told:?}");
         };
         assert!(
-            told.contains("tones with fbank go through the disk"),
+            told.contains("tones with fbank are written to disk"),
             "{told}"
         );
         shop.hold(&a, &small).unwrap();

@@ -173,8 +173,13 @@ fn add_map(maps: &mut Vec<UtteranceMap>, map: UtteranceMap) {
     }
 }
 
-/// A finished or empty cell in one line.
-pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
+/// A finished or empty cell in one line, without a reason that the user has been told.
+pub(crate) fn row(
+    plan: &Plan,
+    at: usize,
+    states: &States,
+    has_told: &dyn Fn(&str) -> bool,
+) -> String {
     let job = &plan.jobs[at];
     let scheme = job.work.scheme();
     let scheme = scheme.filter(|_| plan.experiment.schemes.are_several());
@@ -215,7 +220,10 @@ pub(crate) fn row(plan: &Plan, at: usize, states: &States) -> String {
         ),
         None => {
             let absent = absent(plan, at, states);
-            format!("{cell}: empty ({}: {})", absent.stage, absent.reason)
+            match has_told(&absent.reason) {
+                true => format!("{cell}: empty, {} failed", absent.stage),
+                false => format!("{cell}: empty ({}: {})", absent.stage, absent.reason),
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use emobox_encoder::{Description, Device, Encoder};
 use emobox_features::HeldShards;
 use emobox_probe::Protocol;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -45,6 +45,8 @@ pub(crate) struct Workshop<'a> {
     /// What the last written report shows.
     report: RefCell<Option<BenchRun>>,
     warned: Cell<bool>,
+    /// Reasons of failures that the user has been told.
+    told: RefCell<BTreeSet<String>>,
     /// Whether features stay in memory, and those that do.
     pub(crate) holds_features: bool,
     pub(crate) in_hand: InHand,
@@ -82,6 +84,7 @@ impl<'a> Workshop<'a> {
             nuisances: RefCell::default(),
             report: RefCell::default(),
             warned: Cell::new(false),
+            told: RefCell::default(),
             holds_features: false,
             in_hand: InHand::default(),
         })
@@ -91,6 +94,18 @@ impl<'a> Workshop<'a> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut ExtractOptions)) -> Self {
         change(&mut self.options);
         self
+    }
+
+    /// Tells the user what failed and why, once for each reason.
+    pub(crate) fn tell_failure(&self, what: &str, reason: &str) {
+        if self.told.borrow_mut().insert(reason.to_owned()) {
+            self.context.progress.note(&format!("{what}: {reason}"));
+        }
+    }
+
+    /// Whether [`Workshop::tell_failure`] has told a reason.
+    pub(crate) fn has_told(&self, reason: &str) -> bool {
+        self.told.borrow().contains(reason)
     }
 
     /// Keeps the content of a report for the caller of the run.

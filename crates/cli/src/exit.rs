@@ -11,7 +11,7 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// The work is done, but some inputs were skipped; the report names them.
 pub(crate) const SKIPPED: u8 = 3;
-/// Stopped by Ctrl-C; the same command goes on where it stopped.
+/// Stopped by Ctrl-C or SIGTERM; the same command goes on where it stopped.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How a command that did not fail ended.

@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod output;
 mod progress;
+mod stop;
 
 use args::Cli;
 use clap::Parser;
@@ -15,7 +16,7 @@ use emobox_bench::ThreadPool;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Set by Ctrl-C; long work stops at the next point from which it can go on.
+/// Set by a request to stop; long work stops at the next point from which it can go on.
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
@@ -32,13 +33,13 @@ fn main() -> ExitCode {
 
 /// Sets up what all commands need: the answer to a request to stop, and the worker threads.
 fn start(cli: &Cli) -> anyhow::Result<ThreadPool> {
-    ctrlc::set_handler(|| {
+    stop::on_request(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             // Asked twice: leave at once. Whole files are renamed into place, so nothing is damaged.
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
         output::note(
-            "stopping at the next point that resumes; press Ctrl-C again to leave at once",
+            "stopping at the next point from which the work can go on; Ctrl-C again stops at once",
         );
     })?;
     Ok(emobox_bench::thread_pool(cli.global.threads)?)

@@ -28,7 +28,7 @@ pub enum CorpusError {
 
     /// A name that is most likely a misspelled registered one.
     #[error(
-        "corpus {name}: no corpus has this name, and {near} nearly has; write {near}, or insist with --custom that it is a corpus of your own"
+        "corpus {name}: no corpus has this name; did you mean {near}? (--custom makes it a corpus of your own)"
     )]
     NearName {
         /// The name given.

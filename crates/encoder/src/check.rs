@@ -2,7 +2,7 @@
 
 use crate::detect::{Detected, detect, folder};
 use crate::head::EmotionHead;
-use crate::weights::{Loader, Need, unused};
+use crate::weights::{Loader, Need, left_over, refuse_left_over, require, unused};
 use crate::{EncoderError, Normalisation};
 use emobox_checkpoint::Checkpoint;
 use serde::Serialize;
@@ -15,6 +15,11 @@ use std::path::{Path, PathBuf};
 pub struct FolderReport {
     /// The path examined.
     pub path: PathBuf,
+    /// Whether it opens as an encoder.
+    pub opens: bool,
+    /// Why it does not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// The files with the tensors, and their sizes in bytes.
     pub files: Vec<(String, u64)>,
     /// The architecture's family.
@@ -50,17 +55,12 @@ pub struct FolderReport {
     pub misshaped: Vec<String>,
     /// Tensors with infinities or NaN, with the index of the first.
     pub not_finite: Vec<String>,
-    /// Other tensors in the checkpoint.
+    /// Tensors of the encoder's layers that the configured model does not use: it is not the model of these weights.
+    pub left_over: Vec<String>,
+    /// Other tensors that are not used: heads, quantisers, decoders.
     pub unused: Vec<String>,
     /// The classes or dimensions of its head.
     pub labels: Vec<String>,
-}
-
-impl FolderReport {
-    /// Whether the encoder can be opened.
-    pub fn complete(&self) -> bool {
-        self.missing.is_empty() && self.misshaped.is_empty() && self.not_finite.is_empty()
-    }
 }
 
 /// Checks a folder or checkpoint file as opening it does; reads every weight once and keeps none.
@@ -80,6 +80,7 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
     let mut needs = census.needs;
     let (tensors, parameters) = (needs.len(), parameters(&needs));
     let describe = |need: &&Need| format!("{} {:?}", need.tensor, need.shape);
+    let mut why = require(&needs).err();
     let missing = needs.iter().filter(|need| need.found.is_none());
     let missing = missing.map(|need| describe(&need)).collect();
     let misshaped = needs.iter().filter_map(|need| {
@@ -95,15 +96,26 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         let values = checkpoint.read(&need.tensor)?;
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             not_finite.push(format!("{}: element {at} is {}", need.tensor, values[at]));
+            why.get_or_insert(EncoderError::NonFiniteTensor {
+                tensor: need.tensor.clone(),
+                index: at,
+                value: values[at],
+            });
         }
     }
+    let of_model = needs.clone();
     let head = EmotionHead::read(checkpoint, naming, folder(path), model)?;
     let labels = head.map_or_else(Vec::new, |(head, used)| {
         needs.extend(used);
         head.labels().to_vec()
     });
+    let left_over = left_over(checkpoint, &of_model, &needs);
+    let why = why.or(refuse_left_over(&left_over).err());
+    let gathered = unused(checkpoint, &needs, &left_over);
     Ok(FolderReport {
         path: path.to_owned(),
+        opens: why.is_none(),
+        why: why.map(|error| error.to_string()),
         files: files(checkpoint),
         family: model.family().to_owned(),
         layers: model.layers(),
@@ -118,7 +130,8 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         missing,
         misshaped,
         not_finite,
-        unused: unused(checkpoint, &needs),
+        left_over,
+        unused: gathered,
         labels,
         normalisation: detected.normalisation,
         config_from: detected.config_from,
@@ -218,12 +231,11 @@ impl fmt::Display for FolderReport {
         list(f, "MISSING", &self.missing)?;
         list(f, "WRONG SHAPE", &self.misshaped)?;
         list(f, "NOT FINITE", &self.not_finite)?;
-        let verdict = if self.complete() {
-            "complete: it opens"
-        } else {
-            "it does not open"
-        };
-        write!(f, "  verdict         {verdict}")
+        list(f, "UNKNOWN", &self.left_over)?;
+        match &self.why {
+            None => write!(f, "  verdict         complete: it opens"),
+            Some(_) => write!(f, "  verdict         it does not open"),
+        }
     }
 }
 

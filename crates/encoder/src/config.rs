@@ -72,7 +72,10 @@ impl<'a> Config<'a> {
         default: Option<usize>,
         range: RangeInclusive<usize>,
     ) -> Result<usize, EncoderError> {
-        let expected = || format!("a whole number from {} to {}", range.start(), range.end());
+        let expected = || match (range.start(), range.end()) {
+            (only, end) if only == end => only.to_string(),
+            (start, end) => format!("a whole number from {start} to {end}"),
+        };
         let number = match self.get(key) {
             None => default,
             // YAML and fairseq configurations sometimes have an integer as 4.0.

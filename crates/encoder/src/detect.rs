@@ -38,6 +38,11 @@ const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Examines a folder (or a checkpoint file beside its `config.json`).
 pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
+    if !path.exists() {
+        return Err(EncoderError::NoSuchPath {
+            path: path.to_owned(),
+        });
+    }
     let folder = folder(path);
     refuse_other_forms(path, folder)?;
     if let Some(config) = read_json(&folder.join("config.json"))?
@@ -208,7 +213,7 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     {
         return Err(bad_file(
             &folder.join("config.json"),
-            "quantization_config: the weights are quantised, which is not read; take the checkpoint that they were made from",
+            "quantization_config: the weights are quantised, which is not supported; use the checkpoint that they were made from",
         ));
     }
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {

@@ -8,7 +8,7 @@ use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
 use crate::ops::{Cpu, Need, OnGpu, OpTiming, Ops, Tally, Timed};
 use crate::prepared::Prepared;
-use crate::weights::{Loader, Naming, require, unused};
+use crate::weights::{Loader, Naming, left_over, refuse_left_over, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
     LayerSelection, Normalisation, hub, zoo, zoo_entry,
@@ -281,11 +281,12 @@ impl Plan {
         require(&census.needs)?;
         let head = EmotionHead::read(&checkpoint, &naming, folder(path), &model)?;
         let parameters = parameters(&census.needs);
-        let mut needs = census.needs;
+        let mut needs = census.needs.clone();
         let head = head.map(|(head, used)| {
             needs.extend(used);
             head
         });
+        refuse_left_over(&left_over(&checkpoint, &census.needs, &needs))?;
         let info = EncoderInfo {
             name: name.to_owned(),
             family: model.family().to_owned(),
@@ -298,7 +299,7 @@ impl Plan {
             weights_digest: checkpoint.digest()?.to_string(),
             parameters,
             normalisation,
-            unused: unused(&checkpoint, &needs),
+            unused: unused(&checkpoint, &needs, &[]),
         };
         Ok(Self {
             checkpoint,

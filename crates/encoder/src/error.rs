@@ -37,6 +37,12 @@ pub enum EncoderError {
         /// Where it is published.
         url: String,
     },
+    /// A folder or file that was named and is not there.
+    #[error("{path} does not exist", path = path.display())]
+    NoSuchPath {
+        /// As named.
+        path: PathBuf,
+    },
     /// The folder has no configuration that specifies an architecture.
     #[error("no configuration of an encoder in {path}: expected `config.json`, or a checkpoint with its configuration inside", path = path.display())]
     NoConfig {
@@ -89,6 +95,18 @@ pub enum EncoderError {
         /// How many further tensors are missing or have the wrong shape.
         others: usize,
     },
+    /// A tensor of the encoder's layers that the configured model does not use.
+    #[error(
+        "tensor `{tensor}` is in the checkpoint, but the configured model does not use it{}: the configuration is not that of these \
+         weights; compare its `model_type` and its number of layers with them",
+        if *others > 0 { format!(" (nor {others} more in its layers)") } else { String::new() }
+    )]
+    UnusedTensor {
+        /// The name as it stands in the checkpoint.
+        tensor: String,
+        /// How many further tensors of its layers are unused.
+        others: usize,
+    },
     /// A tensor whose shape differs from the configuration.
     #[error("tensor `{tensor}` has shape {found:?}, but the configuration asks for {expected:?}{others}", others = Others(*others))]
     MisshapedTensor {
@@ -103,7 +121,7 @@ pub enum EncoderError {
     },
     /// Weights as integers, whose scale is stored elsewhere.
     #[error(
-        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not read; take the checkpoint that they were made from"
+        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not supported; use the checkpoint that they were made from"
     )]
     QuantisedTensor {
         /// Its name in the checkpoint.
@@ -152,7 +170,7 @@ pub enum EncoderError {
     Gpu(#[from] emobox_gpu::GpuError),
     /// An utterance that does not fit in the device's memory even alone.
     #[error(
-        "its {seconds:.1} s do not fit the device's memory, with nothing else there ({source}); --device cpu has the memory of the machine"
+        "its {seconds:.1} s do not fit the device's memory even alone ({source}); --device cpu uses the machine's memory"
     )]
     DoesNotFit {
         /// Its length in seconds.
@@ -182,7 +200,9 @@ pub enum EncoderError {
         last: usize,
     },
     /// Text that is not a layer selection.
-    #[error("`{text}` is no layer selection; expected `last`, `all`, or layers such as `0,4,7-9`")]
+    #[error(
+        "`{text}` is not a layer selection; expected `last`, `all`, or layers such as `0,4,7-9`"
+    )]
     BadLayerSelection {
         /// The text.
         text: String,
@@ -200,7 +220,7 @@ pub enum EncoderError {
     Checkpoint(#[from] CheckpointError),
     /// eGeMAPS without the package that computes it.
     #[error(
-        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` has not; EMOBOX_PYTHON \
+        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` does not have; EMOBOX_PYTHON \
          names another Python"
     )]
     OpensmileMissing {
@@ -214,7 +234,7 @@ pub enum EncoderError {
         message: String,
     },
     /// openSMILE found no frame to compute functionals from.
-    #[error("openSMILE finds too little in it: some functionals are no numbers")]
+    #[error("openSMILE could not compute all functionals of it: some are not numbers")]
     NothingFound,
     /// The audio crate could not compute the spectrum.
     #[error("log-mel spectrum: {0}")]

@@ -6,11 +6,11 @@ use crate::zoo::{Published, ZooEntry, zoo, zoo_entry};
 pub fn zoo_meant(words: &str) -> Option<&'static ZooEntry> {
     let wanted = letters(words);
     let is_meant = |entry: &&ZooEntry| {
-        let repository = match entry.published {
-            Published::Hub { repository, .. } => repository,
-            Published::Address { .. } => "",
+        let is_repository = match entry.published {
+            Published::Hub { repository, .. } => words.eq_ignore_ascii_case(repository),
+            Published::Address { .. } => false,
         };
-        wanted == letters(entry.name) || words.eq_ignore_ascii_case(repository)
+        wanted == letters(entry.name) || is_repository
     };
     zoo_entry(words).or_else(|| zoo().iter().find(is_meant))
 }
@@ -49,7 +49,9 @@ mod tests {
         ] {
             assert_eq!(zoo_meant(words).unwrap().name, name);
         }
-        assert!(zoo_meant("microsoft/wavlm-bass").is_none() && zoo_meant("mine").is_none());
+        for unknown in ["microsoft/wavlm-bass", "mine", "", "-"] {
+            assert!(zoo_meant(unknown).is_none(), "{unknown:?}");
+        }
         assert_eq!(nearest("wavlm-bsae"), Some("wavlm-base"));
         assert_eq!(
             (nearest("fbnak"), nearest("mine"), nearest("abc")),

@@ -3,7 +3,7 @@
 use crate::EncoderError;
 use crate::ops::{LinearWeights, NormWeights, OpResult, Prepare, Role};
 use emobox_checkpoint::Checkpoint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// How the tensors of a checkpoint are named: a prefix, then a mapping of the model's own names.
 #[derive(Clone)]
@@ -226,11 +226,55 @@ pub(crate) fn require(needs: &[Need]) -> Result<(), EncoderError> {
     })
 }
 
-/// The tensors that are not in `needs`, grouped by the first parts of their names: `lm_head.bias`,
-/// `model.decoder.* (98 tensors)`.
-pub(crate) fn unused(checkpoint: &Checkpoint, needs: &[Need]) -> Vec<String> {
-    let used: std::collections::HashSet<_> =
-        needs.iter().map(|need| need.tensor.as_str()).collect();
+/// Buffers that training programs keep in layers and inference does not read.
+const BUFFERS: [&str; 2] = [".num_batches_tracked", ".inv_freq"];
+
+/// Tensors that the model does not use although it uses others of the same list of layers: `encoder.layers.3.*` beside
+/// `encoder.layers.0` to `2`, or a bias of relative positions in layer 0. The configuration is not that of the weights.
+pub(crate) fn left_over(checkpoint: &Checkpoint, model: &[Need], all: &[Need]) -> Vec<String> {
+    let lists: HashSet<&str> = model
+        .iter()
+        .flat_map(|need| layer_lists(&need.tensor))
+        .collect();
+    let used: HashSet<&str> = all.iter().map(|need| need.tensor.as_str()).collect();
+    let is_left = |name: &&str| {
+        !used.contains(name)
+            && !BUFFERS.iter().any(|buffer| name.ends_with(buffer))
+            && layer_lists(name).any(|list| lists.contains(list))
+    };
+    checkpoint
+        .names()
+        .filter(is_left)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What comes before each number in a tensor's name: `encoder.layers` of `encoder.layers.3.attention.q_proj.weight`.
+fn layer_lists(name: &str) -> impl Iterator<Item = &str> {
+    let dots = name.match_indices('.').map(|(at, _)| at);
+    dots.filter_map(|at| {
+        let next = name[at + 1..].split('.').next()?;
+        let is_number = !next.is_empty() && next.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(&name[..at])
+    })
+}
+
+/// Refuses a checkpoint with tensors as in [`left_over`].
+pub(crate) fn refuse_left_over(left_over: &[String]) -> Result<(), EncoderError> {
+    match left_over {
+        [] => Ok(()),
+        [first, others @ ..] => Err(EncoderError::UnusedTensor {
+            tensor: first.clone(),
+            others: others.len(),
+        }),
+    }
+}
+
+/// The tensors that no need names and that are not in `left_over`, gathered by their leading parts:
+/// `lm_head.bias`, `model.decoder.* (98 tensors)`.
+pub(crate) fn unused(checkpoint: &Checkpoint, needs: &[Need], left_over: &[String]) -> Vec<String> {
+    let named = needs.iter().map(|need| need.tensor.as_str());
+    let used: HashSet<&str> = named.chain(left_over.iter().map(String::as_str)).collect();
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in checkpoint.names().filter(|name| !used.contains(name)) {
         let mut parts: Vec<&str> = name.split('.').collect();

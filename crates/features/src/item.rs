@@ -165,6 +165,29 @@ impl StoredItem {
         })
     }
 
+    /// An utterance read from a file; none if the sizes do not fit.
+    pub(crate) fn restored(
+        header: &StoreHeader,
+        key: &str,
+        frames: usize,
+        cut_to: Option<usize>,
+        data: Stored,
+        pooled: Vec<f32>,
+    ) -> Option<Self> {
+        let bytes = header.numbers(frames) * header.precision.bytes();
+        let statistics = header.pooled_layers * 2 * header.dim;
+        let fits = data.bytes().len() == bytes && pooled.len() == statistics;
+        fits.then(|| Self {
+            key: key.to_owned(),
+            frames,
+            dim: header.dim,
+            layers: header.layers.len(),
+            cut_to,
+            data,
+            pooled,
+        })
+    }
+
     /// The utterance.
     pub fn key(&self) -> &str {
         &self.key

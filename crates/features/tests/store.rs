@@ -3,7 +3,7 @@
 use emobox_features::{
     Claim, ComputePrecision, FeatureError, HeldShards, HiddenView, Ledgers, Normalisation, Outcome,
     SCHEMA, Shard, ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision,
-    StoredItem, WorkItem, normalise, write_shard,
+    StoredItem, WorkItem, normalise, read_begun, remove_begun, save_begun, write_shard,
 };
 use emobox_files::Stamp;
 use proptest::prelude::*;
@@ -495,5 +495,62 @@ proptest! {
             .map(|share| plan.missing_shards(nowhere, share).len())
             .sum();
         prop_assert_eq!(shares, plan.shards().len());
+    }
+}
+
+/// Utterances that were saved come back as they were, the last result of each; a damaged file costs only itself.
+#[test]
+fn a_begun_shard_is_completed_to_the_same_bytes() {
+    for (precision, pooled_layers) in [(StorePrecision::F16, 3), (StorePrecision::F32, 0)] {
+        let header = StoreHeader {
+            precision,
+            pooled_layers,
+            ..header()
+        };
+        let plan = StorePlan::new(header.clone(), work(20)).unwrap();
+        let [whole, resumed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        make_all(whole.path(), &plan);
+        let dir = resumed.path();
+        plan.begin(dir).unwrap();
+        let (shard, audio) = (&plan.shards()[0], audio(&plan));
+        let encode = |item: &WorkItem| encode(&header, item);
+        let outcomes: Vec<Outcome> = plan.items(shard).iter().map(encode).collect();
+        let save = |range: std::ops::Range<usize>| {
+            let results = outcomes[range].iter();
+            let results: Vec<_> = results.map(|o| (o, &audio[o.key()])).collect();
+            save_begun(dir, &plan, shard, &results).unwrap();
+        };
+        // The utterance without features, 13, is in the last.
+        for range in [0..4, 4..9, 2..3, 9..15] {
+            save(range);
+        }
+        let torn = first_file(dir, "begun");
+        let bytes = std::fs::read(&torn).unwrap();
+        std::fs::write(&torn, &bytes[..bytes.len() - 1]).unwrap();
+        let begun = read_begun(dir, &plan, shard);
+        let mut keys: Vec<&str> = begun.iter().map(|(outcome, _)| outcome.key()).collect();
+        keys.sort_unstable();
+        let expected: Vec<&str> = [2]
+            .into_iter()
+            .chain(4..15)
+            .map(|i| outcomes[i].key())
+            .collect();
+        assert_eq!(keys, expected);
+        // Another header, another store.
+        let other = StoreHeader {
+            revision: 2,
+            ..header.clone()
+        };
+        let other = StorePlan::new(other, work(20)).unwrap();
+        assert!(read_begun(dir, &other, shard).is_empty());
+
+        let rest = outcomes.iter().filter(|o| !expected.contains(&o.key()));
+        let mut outcomes: Vec<Outcome> = begun.iter().map(|(outcome, _)| outcome.clone()).collect();
+        outcomes.extend(rest.cloned());
+        write_shard(dir, &plan, shard, &outcomes, &audio).unwrap();
+        remove_begun(dir, shard).unwrap();
+        plan.remove_strays(dir).unwrap();
+        assert!(!dir.join("begun").exists());
+        assert!(contents(whole.path()) == contents(dir), "a file differs");
     }
 }

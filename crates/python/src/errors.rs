@@ -1,4 +1,5 @@
 use emobox_bench::BenchError;
+use emobox_encoder::EncoderError;
 use pyo3::exceptions::{
     PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError,
 };
@@ -86,6 +87,9 @@ pub(crate) fn wrong(message: impl std::fmt::Display) -> PyErr {
 fn system_error(error: &BenchError) -> Option<ErrorKind> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
+        if let Some(EncoderError::NoSuchPath { .. }) = error.downcast_ref() {
+            return Some(ErrorKind::NotFound);
+        }
         if let Some(system) = error.downcast_ref::<std::io::Error>() {
             // `io::Error`s with an inner error come from libraries, not from the system.
             return system.raw_os_error().map(|_| system.kind());

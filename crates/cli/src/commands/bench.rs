@@ -77,7 +77,7 @@ pub(super) fn execute(
     if how.cancel {
         let tasks = emobox_cluster::cancel(&plan)?;
         output::note(&format!(
-            "{} cancelled; what is finished stays",
+            "{} cancelled; finished work is kept",
             emobox_bench::counted(tasks, "task")
         ));
         return Ok(Executed::Shown(Outcome::Complete));

@@ -6,7 +6,9 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub(super) fn run(session: &Session<'_>, args: &ListArgs) -> anyhow::Result<Outcome> {
-    match (&args.action, session.json) {
+    let show = |name: &String| ShowAction::Show { name: name.clone() };
+    let action = args.name.as_ref().map(show);
+    match (action.as_ref().or(args.action.as_ref()), session.json) {
         (None, false) => output::result(&emobox_bench::corpora_table()),
         (None, true) => output::json(&emobox_bench::corpora())?,
         (Some(ShowAction::Show { name }), false) => {

@@ -39,7 +39,7 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
     }
     if !done.unverified.is_empty() && !done.already {
         let names = done.unverified.join(", ");
-        output::note(&format!("no checksum is known to hold against {names}"));
+        output::note(&format!("no checksum is known for {names}"));
     }
     let folder = done.folder.display();
     if done.already {
@@ -62,7 +62,7 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
 fn ask(release: &Release) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(BenchError::Call(CallError::NotAccepted(format!(
-            "nobody is there to accept the licence of {}: read it above and add --yes",
+            "there is no terminal to ask whether you accept the licence of {}: read it above and add --yes",
             release.name
         )))
         .into());

@@ -30,7 +30,7 @@ pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outco
         Some(folder) => folder.display().to_string(),
         None => args.name.clone(),
     };
-    output::note(&format!("ask it with: emobox predict {told} RECORDINGS"));
+    output::note(&format!("use it with: emobox predict {told} RECORDINGS"));
     Ok(Outcome::from_skips(fitted.run.skipped()))
 }
 
@@ -65,10 +65,19 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         }
     };
     let mut skipped = 0;
-    for file in &files {
+    let mut ended = None;
+    for (done, file) in files.iter().enumerate() {
         match predictor.listen(file, &how, session.context, &mut tell) {
             Ok(()) => {}
-            Err(error) if files.len() > 1 && !error.is_interruption() => {
+            Err(error) if error.is_interruption() => {
+                ended = Some(BenchError::Unheard {
+                    done,
+                    of: files.len(),
+                    next: file.clone(),
+                });
+                break;
+            }
+            Err(error) if files.len() > 1 => {
                 output::note(&format!("skipped {}: {error}", file.display()));
                 skipped += 1;
             }
@@ -78,7 +87,10 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
     if session.json && !windowed && !args.csv {
         output::json(&answers)?;
     }
-    Ok(Outcome::from_skips(skipped))
+    match ended {
+        Some(error) => Err(error.into()),
+        None => Ok(Outcome::from_skips(skipped)),
+    }
 }
 
 pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::Result<Outcome> {
@@ -92,11 +104,11 @@ pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::R
         output::result(&args.out.display().to_string());
     }
     output::note(&format!(
-        "ask it with: emobox predict {} RECORDINGS",
+        "use it with: emobox predict {} RECORDINGS",
         args.out.display()
     ));
     output::note(&format!(
-        "wrote {} (its metadata says what goes in and comes out)",
+        "wrote {} (its metadata describes input and output)",
         onnx.display()
     ));
     Ok(Outcome::Complete)

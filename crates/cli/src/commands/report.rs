@@ -1,6 +1,6 @@
 //! `report` and `compare`: finished runs and predictions, printed.
 
-use super::Session;
+use super::{Session, check_files};
 use crate::args::{Beside, CompareArgs, ReportArgs};
 use crate::exit::Outcome;
 use crate::output;
@@ -69,6 +69,7 @@ fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<
 pub(super) fn compare(session: &Session<'_>, args: &CompareArgs) -> anyhow::Result<Outcome> {
     let manifest = args.manifest.as_deref();
     let files: Vec<_> = std::iter::once(&args.a).chain(&args.b).cloned().collect();
+    check_files(files.iter().chain(&args.manifest))?;
     let run = emobox_app::compare_files(&files, manifest, args.seed)?;
     if session.json {
         output::json(&run.scores().comparisons)?;

@@ -4,7 +4,7 @@ use super::{Session, checked_name, experiment};
 use crate::args::{ExperimentHow, ExtractArgs, PrepareArgs, SplitArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{PrepareHow, Share, SplitRequest, parse_memory};
+use emobox_bench::{BenchError, CallError, PrepareHow, Share, SplitRequest, parse_memory};
 
 pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Outcome> {
     let how = PrepareHow {
@@ -13,6 +13,10 @@ pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Resu
     };
     let name = checked_name(&args.name)?;
     let reading = args.reading.reading()?;
+    if !args.raw.exists() {
+        let problem = "does not exist: name the folder of the raw release";
+        return Err(BenchError::Call(CallError::other(&args.raw, problem)).into());
+    }
     let (home, context) = (&session.home, session.context);
     let record = emobox_bench::prepare_as(home, name, &args.raw, how, &reading, context)?;
     if session.json {

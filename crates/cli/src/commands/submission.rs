@@ -1,6 +1,6 @@
 //! `submit`, `verify` and `leaderboard`: scores that anybody can recompute; `seal`: test sets whose labels are kept.
 
-use super::{Session, checked_name};
+use super::{Session, check_files, checked_name};
 use crate::args::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
 use crate::exit::Outcome;
 use crate::output;
@@ -81,6 +81,7 @@ pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result
 }
 
 pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result<Outcome> {
+    check_files([&args.submission].into_iter().chain(&args.key))?;
     if let (Some(key), Some(set)) = (&args.key, &args.set) {
         let run = emobox_app::open_sealed(&args.submission, set, key)?;
         if session.json {
@@ -114,6 +115,7 @@ pub(super) fn leaderboard(
     session: &Session<'_>,
     args: &LeaderboardArgs,
 ) -> anyhow::Result<Outcome> {
+    check_files(&args.submissions)?;
     let mut verified = Vec::new();
     let mut refused = 0;
     for file in &args.submissions {

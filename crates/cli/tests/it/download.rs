@@ -211,12 +211,12 @@ fn wrong_content_is_refused_and_leaves_nothing() {
     )]);
     for (name, content, parts) in [
         ("emodb", page, ["no zip", "a page that a server sent"]),
-        ("emodb", hostile, ["evil.wav", "climbs out"]),
-        ("ravdess", other, ["md5 expected bc696df6", "thrown away"]),
+        ("emodb", hostile, ["evil.wav", "outside the folder"]),
+        ("ravdess", other, ["md5 expected bc696df6", "deleted"]),
         (
             "published-metadata",
             forged,
-            ["git tree expected", "thrown away"],
+            ["git tree expected", "deleted"],
         ),
     ] {
         let program = Program::new();

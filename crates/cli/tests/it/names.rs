@@ -76,7 +76,7 @@ fn an_unknown_name_is_a_wrong_call_wherever_it_stands() {
     for (call, says) in [
         (&["corpora", "show", "emodbb"][..], "did you mean emodb?"),
         (&["download", "cremadd"], "did you mean cremad?"),
-        (&["prepare", "emodbb", "--raw", &raw], "emodb nearly has"),
+        (&["prepare", "emodbb", "--raw", &raw], "did you mean emodb?"),
         (
             &["encoders", "show", "wavlm-bsae"],
             "did you mean `wavlm-base`?",
@@ -88,6 +88,31 @@ fn an_unknown_name_is_a_wrong_call_wherever_it_stands() {
             "nothing is neither a model",
         ),
         (&["report", "nothing"], "nothing is no output folder"),
+        (&["encoders", "wavlm-bsae"], "did you mean `wavlm-base`?"),
+        (&["corpora", "emodbb"], "did you mean emodb?"),
+        (
+            &["evaluate", "nothing.jsonl"],
+            "nothing.jsonl does not exist",
+        ),
+        (&["evaluate", "corpus"], "corpus is a folder: name a file"),
+        (
+            &["compare", "nothing.a", "nothing.b"],
+            "nothing.a does not exist",
+        ),
+        (&["verify", "nothing.json"], "nothing.json does not exist"),
+        (
+            &["leaderboard", "nothing.json"],
+            "nothing.json does not exist",
+        ),
+        (
+            &["export-model", "nothing", "out"],
+            "nothing is neither a model",
+        ),
+        (
+            &["prepare", "mine", "--raw", "nowhere"],
+            "nowhere does not exist",
+        ),
+        (&["encoders", "check", "nowhere"], "nowhere does not exist"),
     ] {
         program.run(call).fails_with(2, &[says]);
     }
@@ -97,6 +122,121 @@ fn an_unknown_name_is_a_wrong_call_wherever_it_stands() {
             .stdout
             .contains("cremad")
     );
+}
+
+/// In a table of cells too, and before any work: one more encoder would go on without it.
+#[test]
+fn a_wrong_value_in_a_grid_is_a_wrong_call() {
+    let program = Program::new();
+    tones(&program, "corpus");
+    let grid = |command: &str, more: &[&str]| {
+        let call = [command, "--corpus", "tones=corpus", "--encoder", "fbank"];
+        program.run(&[&call[..], more].concat())
+    };
+    for command in ["bench", "extract"] {
+        for encoder in ["nope", ""] {
+            let refused = grid(command, &["--encoder", encoder]);
+            let says = [r#""" cannot be the name"#, "unknown encoder `nope`"];
+            refused.fails_with(2, &[says[encoder.len().min(1)]]);
+            assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+        }
+        assert!(!program.path("home").exists());
+    }
+    grid("bench", &["--layers", "0,99"]).fails_with(2, &["layer 99 does not exist"]);
+    grid("extract", &["--layers", "0,99"]).fails_with(2, &["layer 99 does not exist"]);
+    grid("extract", &["--shard", "5/4"]).fails_with(2, &["5/4"]);
+    // A reason is told once by the work and once as the error.
+    let bench = ["bench", "--encoder", "fbank", "--corpus"];
+    let gone = program.run(&[&bench[..], &["gone=nowhere"]].concat());
+    gone.fails_with(2, &["nowhere"]);
+    assert_eq!(
+        gone.stderr.matches("is not there").count(),
+        2,
+        "{}",
+        gone.stderr
+    );
+    let none = [
+        "bench",
+        "--corpus",
+        "tones=corpus",
+        "--encoder",
+        "none=nowhere",
+    ];
+    let none = program.run(&none);
+    none.fails_with(2, &["encoder none: nowhere does not exist"]);
+    assert_eq!(
+        none.stderr.matches("does not exist").count(),
+        2,
+        "{}",
+        none.stderr
+    );
+}
+
+/// Options that would change nothing are refused or told.
+#[test]
+fn no_option_is_passed_over_in_silence() {
+    let program = Program::new();
+    tones(&program, "corpus");
+    program.succeed(&["prepare", "tones", "--raw", "corpus"]);
+    let prepared = ["extract", "--encoder", "fbank", "--corpus", "tones"];
+    for option in [
+        &["--channel", "2"][..],
+        &["--columns", "path=file"],
+        &["--custom"],
+    ] {
+        let refused = program.run(&[&prepared[..], option].concat());
+        refused.fails_with(2, &["--corpus NAME=DIR"]);
+    }
+    let gone = ["extract", "--encoder", "fbank", "--corpus", "tones=nowhere"];
+    let told = program.succeed(&gone).stderr;
+    assert!(
+        told.contains("nowhere does not exist: the manifest of tones"),
+        "{told}"
+    );
+    let file = program.write("p.jsonl", b"").display().to_string();
+    for option in ["--corpus", "--out", "--class", "--device"] {
+        let value = if option == "--device" { "cpu" } else { "a=b" };
+        let refused = program.run(&["evaluate", &file, option, value]);
+        refused.fails_with(2, &[option, "cannot be used with"]);
+    }
+}
+
+/// Numbers that are none are refused in words.
+#[test]
+fn what_is_no_number_is_told_in_words() {
+    let program = Program::new();
+    for (call, says) in [
+        (
+            &["doctor", "--threads", "0"][..],
+            "expected a whole number from 1",
+        ),
+        (&["listen", "x", "--port", "80a"], "expected a whole number"),
+        (
+            &["predict", "x", "y", "--window", "long"],
+            "expected a number",
+        ),
+        (
+            &[
+                "seal",
+                "x",
+                "--out",
+                "o",
+                "--key",
+                "k",
+                "--partition-seed",
+                "99999999999999999999",
+            ],
+            "it is too large",
+        ),
+    ] {
+        program.run(call).fails_with(2, &[says]);
+        let json = program.run(&[call, &["--json"][..]].concat());
+        let message = error_in(&json)["message"].as_str().unwrap().to_owned();
+        assert!(
+            message.contains(says) && !message.contains("digit found"),
+            "{message}"
+        );
+    }
 }
 
 /// The single document on stdout.
@@ -124,6 +264,8 @@ fn with_json_an_error_is_json_too() {
         (&"wrong_call".into(), &2.into())
     );
     assert!(error["message"].as_str().unwrap().contains("--encodr"));
+    program.write("a", b"{}");
+    program.write("b", b"{}");
     let error = error_in(&program.run(&["compare", "a", "b", "--json"]));
     assert_eq!(
         (&error["kind"], &error["exit_code"]),

@@ -92,6 +92,28 @@ impl Program {
         child.wait().unwrap();
     }
 
+    /// Starts a command, sends it a signal (`INT`, `TERM`) once a state is reached, and waits for its end.
+    pub(crate) fn signal_once(
+        &self,
+        command: &mut Command,
+        signal: &str,
+        reached: impl Fn() -> bool,
+    ) -> Transcript {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while !reached() {
+            assert!(begun.elapsed() < Duration::from_secs(300));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let signal = [&format!("-{signal}"), &child.id().to_string()];
+        Command::new("kill").args(signal).status().unwrap();
+        self.transcript(&child.wait_with_output().unwrap())
+    }
+
     /// Starts a command, kills it after a while as [`Self::kill_once`] does, and returns whether it was still running.
     pub(crate) fn kill_after(command: &mut Command, wait: Duration) -> bool {
         let mut child = command

@@ -50,7 +50,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
     program.succeed(&call);
     let told = program.succeed(&["extract", "--corpus", &corpus, "--encoder", &encoder]);
     assert!(
-        told.stdout.contains("1 longer than what the encoder hears"),
+        told.stdout.contains("1 longer than the encoder's input"),
         "{}",
         told.stdout
     );
@@ -110,7 +110,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
         .collect();
     assert_eq!(starts, [0.0, 30.0, 40.0]);
     assert!(
-        told.stderr.contains("the encoder hears 30 s at once"),
+        told.stderr.contains("the encoder's input 30 s"),
         "{}",
         told.stderr
     );
@@ -153,7 +153,10 @@ fn a_check_of_an_encoder_says_what_opening_it_does() {
         data[at + 2..at + 4].copy_from_slice(&0x7E00_u16.to_le_bytes());
     });
     let told = program.run(&["encoders", "check", &broken]);
-    told.fails_with(1, &["cannot be used as an encoder"]);
+    told.fails_with(
+        1,
+        &["does not open as an encoder: tensor `model.encoder.layer_norm.weight` holds NaN"],
+    );
     assert!(
         told.stdout
             .contains("NOT FINITE      model.encoder.layer_norm.weight: element 1 is NaN"),

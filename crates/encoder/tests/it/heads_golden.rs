@@ -102,7 +102,7 @@ fn logits_are_those_of_speechbrains_pipeline() {
     compare(&golden, &encoder, "head-speechbrain");
     let head = encoder.head().unwrap();
     assert_eq!(head.labels()[1..], ["ang", "hap", "sad"]);
-    assert!(check_dir(folder.path()).unwrap().complete());
+    assert!(check_dir(folder.path()).unwrap().opens);
 }
 
 /// A head whose maps do not fit together is rejected, and an encoder without a head has none.

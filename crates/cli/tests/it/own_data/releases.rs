@@ -54,7 +54,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     slip.fails_with(
         2,
         &[
-            "ravdess nearly has",
+            "did you mean ravdess?",
             "write ravdess, or insist with --custom",
         ],
     );
