@@ -5,6 +5,7 @@ use crate::disk::{DiskForecast, free_space};
 use crate::extract::load_utterance;
 use crate::plan::{Job, JobStage, JobState, Plan, States, gigabytes};
 use crate::split::{SplitRequest, split};
+use crate::target::outputs;
 use crate::workshop::Workshop;
 use crate::{BenchError, CallError, Context, Corpus, Experiment, Home, open_corpus};
 use emobox_audio::SampleRate;
@@ -198,6 +199,9 @@ fn problems_of(
     };
     let mut problems = Vec::new();
     if let Err(error) = check_classes(&plan.experiment, &corpus) {
+        problems.push(error.to_string());
+    }
+    if let Err(error) = outputs(&corpus, plan.experiment.target) {
         problems.push(error.to_string());
     }
     let schemes = plan.experiment.schemes.iter();

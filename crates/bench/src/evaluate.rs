@@ -1,15 +1,17 @@
 use crate::{BenchError, BenchRun, CallError, Corpus};
-use emobox_corpus::Manifest;
+use emobox_corpus::{DIMENSIONS, Manifest};
 use emobox_files::FileError;
 use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
     InferenceOptions, Prediction, Provenance, RatedPrediction, Run, RunLabels, SCHEMA,
     ScoreRequest, ScoresFile, classes_of, join_published_lists, read_predictions,
-    read_published_list, score_dimensions, score_folds,
+    read_published_list, read_rated_predictions, score_dimensions, score_folds,
 };
-use std::collections::HashMap;
-use std::io::BufRead;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Scores a predictions file from any source.
@@ -22,25 +24,35 @@ pub fn evaluate(
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
     let name = predictions.display().to_string();
-    if let Some(items) = rated_predictions_in(predictions)? {
-        return evaluate_rated(&name, &items, seed);
+    let manifest = manifest.map(Manifest::read).transpose()?;
+    if is_of_dimensions(predictions)? {
+        let items = read_rated_predictions(open(predictions)?, &name)?;
+        return evaluate_rated(&name, items, manifest.as_ref(), seed);
     }
     let items = predictions_in(predictions)?;
-    let manifest = manifest.map(Manifest::read).transpose()?;
     evaluate_items(&name, items, manifest.as_ref(), seed)
 }
 
-/// Scores predictions of dimensions, with the speakers that they name.
+/// Scores predictions of dimensions, with the speakers that they or the manifest name.
 fn evaluate_rated(
     name: &str,
-    items: &[RatedPrediction],
+    mut items: Vec<RatedPrediction>,
+    manifest: Option<&Manifest>,
     seed: u64,
 ) -> Result<BenchRun, BenchError> {
     let options = InferenceOptions {
         seed,
         ..InferenceOptions::default()
     };
-    let dimensions = score_dimensions(&given(name), &[items], &options)?;
+    let mut labels = given(name);
+    if let Some(manifest) = manifest {
+        check_known(items.iter().map(|item| &*item.key), manifest, name)?;
+        check_ratings(&items, manifest, name)?;
+        let given = items.iter_mut();
+        fill_speakers(given.map(|item| (&*item.key, &mut item.speaker)), manifest);
+        labels.corpus.clone_from(&manifest.corpus);
+    }
+    let dimensions = score_dimensions(&labels, &[&items], &options)?;
     let scores = ScoresFile {
         dimensions,
         ..scores_file(Provenance::default(), Vec::new())
@@ -48,43 +60,63 @@ fn evaluate_rated(
     Ok(BenchRun::of(ReportData::new(name, scores)))
 }
 
-/// The lines of a `predictions.jsonl` of dimensions; none if its first line is one of classes.
-fn rated_predictions_in(path: &Path) -> Result<Option<Vec<RatedPrediction>>, BenchError> {
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    let mut items = Vec::new();
-    for (line, text) in (1..).zip(std::io::BufReader::new(file).lines()) {
-        let read = text.map_err(|e| e.to_string()).and_then(|text| {
-            let text = text.trim_start_matches('\u{feff}').trim();
-            match text {
-                "" => Ok(None),
-                text => serde_json::from_str(text)
-                    .map(Some)
-                    .map_err(|e| e.to_string()),
-            }
-        });
-        match read {
-            Ok(item) => items.extend(item),
-            Err(_) if items.is_empty() => return Ok(None),
-            Err(problem) => {
+/// References and the manifest's values differ by no more than this, relative to their size: they may be of single precision.
+const SAME_RATING: f64 = 1e-5;
+
+/// Refuses references that are not what the manifest says.
+fn check_ratings(
+    items: &[RatedPrediction],
+    manifest: &Manifest,
+    name: &str,
+) -> Result<(), BenchError> {
+    let known: HashMap<&str, [Option<f64>; 3]> = manifest
+        .utterances
+        .iter()
+        .map(|u| (u.key.as_str(), u.dimensions()))
+        .collect();
+    for item in items {
+        let values = known.get(item.key.as_str()).copied().unwrap_or_default();
+        for (dimension, value) in DIMENSIONS.iter().zip(values) {
+            let Some((said, value)) = item.reference.get(*dimension).zip(value) else {
+                continue;
+            };
+            if (said - value).abs() > SAME_RATING * value.abs().max(1.0) {
                 return Err(BenchError::Call(CallError::Predictions {
-                    file: format!("{}:{line}", path.display()),
-                    problem: format!("expected one prediction of dimensions: {problem}"),
+                    file: name.to_owned(),
+                    problem: format!(
+                        "{:?} has {dimension} {said}, the manifest of {} says {value}",
+                        item.key, manifest.corpus
+                    ),
                 }));
             }
         }
     }
-    Ok((!items.is_empty()).then_some(items))
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, BenchError> {
+    let file = File::open(path).map_err(|e| FileError::io("read", path, e))?;
+    Ok(BufReader::new(file))
+}
+
+/// Whether a file of predictions is one of dimensions, by its first line.
+fn is_of_dimensions(path: &Path) -> Result<bool, BenchError> {
+    let mut lines = open(path)?.lines().map_while(Result::ok);
+    let first = lines.find(|line| !line.trim_start_matches('\u{feff}').trim().is_empty());
+    let first = first.unwrap_or_default();
+    let first: Value =
+        serde_json::from_str(first.trim_start_matches('\u{feff}')).unwrap_or_default();
+    let has = |field: &str| first.get(field).is_some();
+    Ok((has("reference") || has("predicted")) && !has("label"))
 }
 
 /// The lines of a `predictions.jsonl`.
 pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
-    if rated_predictions_in(path)?.is_some() {
+    if is_of_dimensions(path)? {
         let problem = "holds dimensions, and predictions of classes are wanted";
         return Err(BenchError::Call(CallError::other(path, problem)));
     }
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    let reader = std::io::BufReader::new(file);
-    Ok(read_predictions(reader, &path.display().to_string())?)
+    Ok(read_predictions(open(path)?, &path.display().to_string())?)
 }
 
 /// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.
@@ -192,41 +224,57 @@ pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
 
 /// Fills in speakers from the manifest if a prediction names none.
 pub fn add_speakers(items: &mut [Prediction], manifest: &Manifest) {
+    let given = items.iter_mut();
+    fill_speakers(given.map(|item| (&*item.key, &mut item.speaker)), manifest);
+}
+
+/// The same for keys and speakers of whatever.
+fn fill_speakers<'a>(
+    items: impl Iterator<Item = (&'a str, &'a mut Option<String>)>,
+    manifest: &Manifest,
+) {
     let speakers: HashMap<&str, Option<&String>> = manifest
         .utterances
         .iter()
         .map(|u| (u.key.as_str(), u.speaker.as_ref()))
         .collect();
-    for item in items {
-        if item.speaker.is_none() {
-            item.speaker = speakers.get(item.key.as_str()).copied().flatten().cloned();
+    for (key, speaker) in items {
+        if speaker.is_none() {
+            *speaker = speakers.get(key).copied().flatten().cloned();
         }
     }
 }
 
+/// Refuses predictions for utterances that the manifest does not have.
+fn check_known<'a>(
+    keys: impl Iterator<Item = &'a str> + Clone,
+    manifest: &Manifest,
+    name: &str,
+) -> Result<(), BenchError> {
+    let known: HashSet<&str> = manifest.utterances.iter().map(|u| &*u.key).collect();
+    let mut unknown = keys.clone().filter(|key| !known.contains(key));
+    let Some(first) = unknown.next() else {
+        return Ok(());
+    };
+    Err(BenchError::Call(CallError::Predictions {
+        file: name.to_owned(),
+        problem: format!(
+            "{} of {} keys are not in the manifest of {}, the first is {first:?}",
+            1 + unknown.count(),
+            keys.count(),
+            manifest.corpus
+        ),
+    }))
+}
+
 /// Refuses predictions for utterances that the manifest does not have, or has under another label.
 fn check_keys(items: &[Prediction], manifest: &Manifest, name: &str) -> Result<(), BenchError> {
+    check_known(items.iter().map(|item| &*item.key), manifest, name)?;
     let labels: HashMap<&str, &str> = manifest
         .utterances
         .iter()
         .map(|u| (u.key.as_str(), u.label.as_str()))
         .collect();
-    let unknown: Vec<&str> = items
-        .iter()
-        .map(|item| item.key.as_str())
-        .filter(|key| !labels.contains_key(key))
-        .collect();
-    if let Some(first) = unknown.first() {
-        return Err(BenchError::Call(CallError::Predictions {
-            file: name.to_owned(),
-            problem: format!(
-                "{} of {} keys are not in the manifest of {}, the first is {first:?}",
-                unknown.len(),
-                items.len(),
-                manifest.corpus
-            ),
-        }));
-    }
     let other = items
         .iter()
         .find(|item| labels.get(item.key.as_str()) != Some(&item.label.as_str()));

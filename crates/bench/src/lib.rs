@@ -43,7 +43,6 @@ mod sound;
 mod split;
 mod target;
 mod train;
-mod words;
 mod workshop;
 
 pub use bench::{bench, demo, extract_all, train_all};
@@ -98,7 +97,6 @@ pub use run::{BenchRun, PredictionSet};
 pub use schemes::Schemes;
 pub use slurm_options::{Resources, SlurmOptions};
 pub use split::{Split, SplitRequest, split};
-pub use words::class_of;
 
 /// Sets how many worker threads all stages use; none means all cores. Call it once, first.
 pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<(), BenchError> {

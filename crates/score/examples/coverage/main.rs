@@ -1,13 +1,14 @@
 //! Simulates corpora whose true scores are known and counts how often intervals hold them and how often systems that are
 //! alike are told apart. Prints the tables of `docs/statistics.md`:
 //!
-//!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons|seeds [DESIGN [CLASSES]]]]
+//!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons|seeds|concordance [DESIGN [CLASSES]]]]
 //!
 //! DESIGN is the first word of the utterances' column and CLASSES a number, where one of them is enough.
 //!
 //! Everything goes through the library's own `score_folds` and `compare_seeds`; the percentile bootstrap beside them is made
 //! here, for contrast. Seeded: the same call prints the same table.
 
+mod rated;
 mod simulate;
 
 use emobox_score::{
@@ -45,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if wanted("seeds") {
         seeds(&mut out, simulations)?;
+    }
+    if wanted("concordance") {
+        rated::concordance(&mut out, simulations)?;
     }
     Ok(())
 }
