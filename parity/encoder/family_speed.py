@@ -26,7 +26,7 @@ FILES = {"dasheng_encoder": "dasheng.pt", "beats": "BEATs.pt"}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    of_scripts = [name for name, (kind, *_) in full_size.MODELS.items() if isinstance(kind, str) and kind != "fairseq"]
+    of_scripts = [name for name, (kind, *_) in full_size.MODELS.items() if isinstance(kind, str) and kind not in ("fairseq", "towers")]
     for name in sys.argv[1:] or of_scripts:
         script, settings = full_size.MODELS[name]
         module = importlib.import_module(script)

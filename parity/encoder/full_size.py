@@ -72,6 +72,8 @@ MODELS = {
     "mert-v1-330m": ("mert", dict(**STABLE, attention_relax=32.0)),
     "sew-d-base-plus": ("sew_d", dict(num_hidden_layers=24)),
     "sensevoice-small": ("sensevoice", {}),
+    "qwen2-audio-7b": ("towers", dict(tower="qwen2-audio")),
+    "voxtral-mini-3b": ("towers", dict(tower="voxtral")),
 }
 
 

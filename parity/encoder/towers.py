@@ -9,7 +9,11 @@ has no partner in the recording, which the model leaves out, is normalised alone
 
 import common  # first: it lets transformers load
 
+import json
+import pathlib
+
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 from transformers import WhisperFeatureExtractor
@@ -95,8 +99,8 @@ def windows(wave, tower, recorder, run, pooled, whole):
     return [torch.cat(states) for states in zip(*parts)]
 
 
-def qwen2_audio():
-    tower = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SMALL, num_mel_bins=128))
+def qwen2_audio(sizes=SMALL):
+    tower = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**sizes, num_mel_bins=128))
     run = lambda wave, recorder: windows(wave[:WINDOW], tower, recorder, masked, True, False)
     return tower, tower.layer_norm, run, {"model_type": "qwen2_audio", "audio_config": tower.config.to_dict()}, None, UTTERANCES
 
@@ -109,8 +113,8 @@ def audio_flamingo():
     return tower, tower.layer_norm, run, {"model_type": "audioflamingo3", "audio_config": tower.config.to_dict()}, None, utterances
 
 
-def voxtral():
-    tower = VoxtralEncoder(VoxtralEncoderConfig(**VOXTRAL, num_mel_bins=128))
+def voxtral(sizes=VOXTRAL):
+    tower = VoxtralEncoder(VoxtralEncoderConfig(**sizes, num_mel_bins=128))
     forward = lambda tower, features, _: tower(features)
     run = lambda wave, recorder: windows(wave, tower, recorder, forward, False, True)
     utterances = {**UTTERANCES, "two windows": 490_000}
@@ -158,6 +162,22 @@ TOWERS = {
     "voxtral": (voxtral, "audio_tower."),
     "qwen2-5-omni": (qwen2_5_omni, "thinker.audio_tower."),
 }
+
+
+def full_size(folder, wave, settings):
+    """The tower of this name in the sizes of its release, which are those of its class by default."""
+    make, prefix = TOWERS[settings["tower"]]
+    tower, norm, run, config, _, _ = make(dict(attn_implementation="eager"))
+    common.fill(tower)
+    recorder = Recorder(tower, norm)
+    with torch.no_grad():
+        states = run(wave, recorder)
+    folder = pathlib.Path(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors = {prefix + name: tensor.contiguous() for name, tensor in tower.state_dict().items()}
+    safetensors.torch.save_file(tensors, folder / "model.safetensors")
+    return folder, [state.numpy() for state in states]
+
 
 if __name__ == "__main__":
     for name, (make, prefix) in TOWERS.items():

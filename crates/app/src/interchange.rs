@@ -70,6 +70,7 @@ pub fn export(
     parts: Option<ExportParts<'_>>,
     out: &Path,
 ) -> Result<Vec<PathBuf>, BenchError> {
+    keep_its_own(home, corpus, form, out)?;
     let roles = match parts {
         None => BTreeMap::new(),
         Some(parts) => roles(home, corpus, &parts)?,
@@ -110,6 +111,40 @@ pub fn export(
         written.push(path);
     }
     Ok(written)
+}
+
+/// Refuses a folder where the next `prepare` of the same corpus would read what is written in place of the user's own table.
+fn keep_its_own(home: &Home, corpus: &Corpus, form: Form, out: &Path) -> Result<(), BenchError> {
+    let real = |path: &Path| -> Result<PathBuf, BenchError> {
+        let path = emobox_files::absolute(path)?;
+        Ok(std::fs::canonicalize(&path).unwrap_or(path))
+    };
+    let (root, folder) = (real(&corpus.root)?, real(out)?);
+    // A recipe reads its own files, and unpacked audio lies in the home.
+    if emobox_corpus::entry(&corpus.name).is_ok() || root.starts_with(real(home.root())?) {
+        return Ok(());
+    }
+    let goes_before = |stem: &str| {
+        let mut endings = ["csv", "tsv", "jsonl"].into_iter();
+        endings.any(|ending| root.join(format!("{stem}.{ending}")).exists())
+    };
+    let shadows = match form {
+        // Its place is beside the audio.
+        Form::Hf => folder.starts_with(&root) && !goes_before("labels") && !goes_before("manifest"),
+        _ => folder == root,
+    };
+    if !shadows {
+        return Ok(());
+    }
+    let cure = match form {
+        Form::Hf => "rename your table to labels.csv, which is read before metadata.csv",
+        _ => "name another folder as --out",
+    };
+    Err(BenchError::Call(CallError::Contradiction(format!(
+        "{} is where {} lies: `emobox prepare` would read the export in place of your own table; {cure}",
+        out.display(),
+        corpus.name
+    ))))
 }
 
 /// Makes paths relative to the folder of the table: AudioFolder reads nothing outside it.
@@ -197,6 +232,58 @@ impl<'a> Clip<'a> {
     }
 }
 
+/// A column of what was rated.
+enum Rating<'a> {
+    /// One of [`DIMENSIONS`].
+    Dimension(usize),
+    /// The votes for a class.
+    Votes(&'a str),
+}
+
+impl<'a> Rating<'a> {
+    /// The dimensions and classes with votes that any clip has.
+    fn of(clips: &[Clip<'a>]) -> Vec<Self> {
+        let any = |at: &usize| {
+            clips
+                .iter()
+                .any(|c| c.utterance.dimensions()[*at].is_some())
+        };
+        let dimensions = (0..DIMENSIONS.len()).filter(any).map(Self::Dimension);
+        let voted = clips.iter().flat_map(|c| c.utterance.votes.keys());
+        let voted: BTreeSet<&str> = voted.map(String::as_str).collect();
+        dimensions
+            .chain(voted.into_iter().map(Self::Votes))
+            .collect()
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Dimension(at) => DIMENSIONS[*at].to_owned(),
+            Self::Votes(class) => format!("votes_{class}"),
+        }
+    }
+
+    /// Its type in audformat.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Dimension(_) => "float",
+            Self::Votes(_) => "int",
+        }
+    }
+
+    /// No votes at all is not known; none for a class is zero.
+    fn value(&self, utterance: &Utterance) -> Option<String> {
+        match self {
+            Self::Dimension(at) => Some(utterance.dimensions()[*at]?.to_string()),
+            Self::Votes(_) if utterance.votes.is_empty() => None,
+            Self::Votes(class) => {
+                let votes = utterance.votes.get(*class).copied().unwrap_or(0);
+                Some(votes.to_string())
+            }
+        }
+    }
+}
+
 /// A field of a table, quoted if necessary.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
@@ -213,19 +300,9 @@ fn csv(clips: &[Clip<'_>], path: &str, label: &str) -> String {
     let mut text = format!("{path},{label},key,speaker,gender,language,text,split");
     text.push_str(if segments { ",start,end" } else { "" });
     text.push_str(if channels { ",channel" } else { "" });
-    let rated: Vec<(usize, &str)> = (0..).zip(DIMENSIONS).collect();
-    let is_rated =
-        |&(at, _): &(usize, &str)| clips.iter().any(|c| c.utterance.dimensions()[at].is_some());
-    let rated: Vec<(usize, &str)> = rated.into_iter().filter(is_rated).collect();
-    let voted: BTreeSet<&String> = clips
-        .iter()
-        .flat_map(|c| c.utterance.votes.keys())
-        .collect();
-    for (_, dimension) in &rated {
-        text.push_str(&format!(",{dimension}"));
-    }
-    for class in &voted {
-        text.push_str(&format!(",{}", quoted(&format!("votes_{class}"))));
+    let ratings = Rating::of(clips);
+    for rating in &ratings {
+        text.push_str(&format!(",{}", quoted(&rating.name())));
     }
     text.push('\n');
     for clip in clips {
@@ -243,17 +320,8 @@ fn csv(clips: &[Clip<'_>], path: &str, label: &str) -> String {
                 channel => channel.to_string(),
             });
         }
-        let number = |value: Option<String>| value.unwrap_or_default();
-        let dimensions = u.dimensions();
-        cells.extend(
-            rated
-                .iter()
-                .map(|&(at, _)| number(dimensions[at].map(|v| v.to_string()))),
-        );
-        // No votes at all is not known; none for a class is zero.
-        let votes = |class: &&String| u.votes.get(*class).copied().unwrap_or(0).to_string();
-        let votes = |class| number((!u.votes.is_empty()).then(|| votes(class)));
-        cells.extend(voted.iter().map(votes));
+        let cell = |rating: &Rating<'_>| rating.value(u).unwrap_or_default();
+        cells.extend(ratings.iter().map(cell));
         text.push_str(&cells.join(","));
         text.push('\n');
     }
@@ -302,6 +370,14 @@ fn lhotse(clips: &[Clip<'_>]) -> Vec<(&'static str, String)> {
             if let Some(part) = &clip.part {
                 custom["split"] = Value::String(part.clone());
             }
+            for (name, value) in DIMENSIONS.iter().zip(u.dimensions()) {
+                if let Some(value) = value {
+                    custom[*name] = json!(value);
+                }
+            }
+            if !u.votes.is_empty() {
+                custom["votes"] = json!(u.votes);
+            }
             let mut supervision = json!({
                 "id": u.key,
                 "recording_id": id,
@@ -328,6 +404,9 @@ fn lhotse(clips: &[Clip<'_>]) -> Vec<(&'static str, String)> {
         ("supervisions.jsonl", supervised),
     ]
 }
+
+/// The files of [`DIMENSIONS`].
+const UTT2RATING: [&str; 3] = ["utt2valence", "utt2arousal", "utt2dominance"];
 
 /// Kaldi separates by spaces and sorts by bytes. The speaker is a prefix of the utterance's key, so that the order of
 /// speakers is that of utterances, as its tools require.
@@ -361,6 +440,18 @@ fn kaldi(clips: &[Clip<'_>]) -> Result<Vec<(&'static str, String)>, BenchError> 
             }
             if let Some(part) = &clip.part {
                 add("utt2part", word(part));
+            }
+            for (file, value) in UTT2RATING.into_iter().zip(u.dimensions()) {
+                if let Some(value) = value {
+                    add(file, value.to_string());
+                }
+            }
+            if !u.votes.is_empty() {
+                let votes = u.votes.iter();
+                let votes: Vec<String> = votes
+                    .map(|(class, count)| format!("{}={count}", word(class)))
+                    .collect();
+                add("utt2votes", votes.join(" "));
             }
             if cut {
                 add(
@@ -421,6 +512,11 @@ fn audformat(corpus: &Corpus, clips: &[Clip<'_>]) -> Vec<(&'static str, String)>
             let _ = writeln!(header, "    labels: [{}]", classes.join(", "));
         }
     }
+    let ratings = Rating::of(clips);
+    for rating in &ratings {
+        let name = string(&rating.name());
+        let _ = writeln!(header, "  {name}:\n    dtype: {}", rating.kind());
+    }
     let kind = if segments { "segmented" } else { "filewise" };
     let _ = writeln!(
         header,
@@ -429,9 +525,16 @@ fn audformat(corpus: &Corpus, clips: &[Clip<'_>]) -> Vec<(&'static str, String)>
     for column in &columns {
         let _ = writeln!(header, "      {column}:\n        scheme_id: {column}");
     }
+    for rating in &ratings {
+        let name = string(&rating.name());
+        let _ = writeln!(header, "      {name}:\n        scheme_id: {name}");
+    }
     let mut table = String::from(if segments { "file,start,end" } else { "file" });
     for column in &columns {
         let _ = write!(table, ",{column}");
+    }
+    for rating in &ratings {
+        let _ = write!(table, ",{}", quoted(&rating.name()));
     }
     table.push('\n');
     for clip in clips {
@@ -451,6 +554,8 @@ fn audformat(corpus: &Corpus, clips: &[Clip<'_>]) -> Vec<(&'static str, String)>
             };
             quoted(text.map_or("", String::as_str))
         }));
+        let cell = |rating: &Rating<'_>| rating.value(u).unwrap_or_default();
+        cells.extend(ratings.iter().map(cell));
         table.push_str(&cells.join(","));
         table.push('\n');
     }

@@ -29,34 +29,53 @@ pub enum ReportFormat {
 }
 
 /// Prints a run in the requested format; with `beside`, the published figures are shown next to its own.
-pub fn render(run: &BenchRun, format: ReportFormat, beside: Option<PaperSource>) -> String {
+///
+/// # Errors
+/// One CSV of classes and of dimensions, whose columns differ.
+pub fn render(
+    run: &BenchRun,
+    format: ReportFormat,
+    beside: Option<PaperSource>,
+) -> Result<String, BenchError> {
     let mut data = run.data().clone();
     data.beside = beside.or(data.beside);
-    match format {
+    let is_rated = !data.scores.dimensions.is_empty();
+    if format == ReportFormat::Csv && is_rated && data.has_classes() {
+        return Err(BenchError::Call(CallError::Contradiction(
+            "scores of classes and of dimensions have columns of their own: print the CSV of each run by itself".to_owned(),
+        )));
+    }
+    Ok(match format {
         ReportFormat::Terminal => texts(&tables(&data), Table::terminal),
         ReportFormat::Html => html(&data),
         ReportFormat::Markdown => texts(&tables(&data), Table::markdown),
         ReportFormat::Latex => latex_document(&tables(&data)),
         ReportFormat::Csv if data.is_across_corpora() => cross_pairs_table(&data).csv(),
-        ReportFormat::Csv if !data.has_classes() => dimensions_csv(&data),
-        ReportFormat::Csv => {
-            let (runs, dimensions) = (runs_csv(&data), dimensions_csv(&data));
-            match dimensions.is_empty() {
-                true => runs,
-                // Another table, after an empty line.
-                false => format!("{runs}\r\n{dimensions}"),
-            }
-        }
+        ReportFormat::Csv if is_rated => dimensions_csv(&data),
+        ReportFormat::Csv => runs_csv(&data),
+    })
+}
+
+/// Refuses what is made of classes for a run of dimensions alone.
+fn wants_classes(run: &BenchRun, what: &str) -> Result<(), BenchError> {
+    match run.scores().runs.is_empty() && !run.scores().dimensions.is_empty() {
+        true => Err(BenchError::Call(CallError::Contradiction(format!(
+            "{what} of classes, and this run learnt dimensions; their concordances are in scores.json and `emobox report --csv`, \
+             the predictions below predictions/"
+        )))),
+        false => Ok(()),
     }
 }
 
 /// The most confident errors of each cell, at most this many, as a table for a terminal.
-pub fn errors_text(run: &BenchRun, most: usize) -> String {
-    errors_table(run.data(), most).terminal()
+pub fn errors_text(run: &BenchRun, most: usize) -> Result<String, BenchError> {
+    wants_classes(run, "lists of errors are")?;
+    Ok(errors_table(run.data(), most).terminal())
 }
 
 /// The same as data: the list of each cell, truncated.
-pub fn worst_errors(run: &BenchRun, most: usize) -> Vec<serde_json::Value> {
+pub fn worst_errors(run: &BenchRun, most: usize) -> Result<Vec<serde_json::Value>, BenchError> {
+    wants_classes(run, "lists of errors are")?;
     let lists = run.data().errors.iter().map(|list| {
         let rows = list.rows.iter().take(most).map(|row| {
             serde_json::json!({
@@ -71,11 +90,12 @@ pub fn worst_errors(run: &BenchRun, most: usize) -> Vec<serde_json::Value> {
             "config": list.config, "items": list.n, "wrong": list.wrong, "errors": rows.collect::<Vec<_>>(),
         })
     });
-    lists.collect()
+    Ok(lists.collect())
 }
 
 /// Writes every figure of a run as an SVG file into `folder`, and returns their names.
 pub fn write_figures(run: &BenchRun, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    wants_classes(run, "figures are")?;
     let mut paths = Vec::new();
     for figure in figures(run.data()) {
         let path = folder.join(format!("{}.svg", figure.id));
@@ -91,11 +111,7 @@ pub fn write_exchange(
     form: Exchange,
     folder: &Path,
 ) -> Result<Vec<PathBuf>, BenchError> {
-    if run.scores().runs.is_empty() && !run.scores().dimensions.is_empty() {
-        return Err(BenchError::Call(CallError::Contradiction(
-            "these forms hold scores of classes; concordances of dimensions are in scores.json and `emobox report --csv`".to_owned(),
-        )));
-    }
+    wants_classes(run, "these forms hold scores")?;
     // MLflow's files name their own folder.
     let folder = emobox_files::absolute(folder)?;
     let mut paths = Vec::new();

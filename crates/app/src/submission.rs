@@ -4,7 +4,7 @@ use emobox_bench::{
 };
 use emobox_corpus::{Role, Scheme};
 use emobox_files::{read_json, write_atomic, write_json};
-use emobox_probe::Protocol;
+use emobox_probe::{Protocol, Target};
 use emobox_report::{Fact, ReportData, leaderboard};
 use emobox_score::{
     FoldName, InferenceOptions, KnownProtocol, Provenance, Reference, ReferenceItem, Refusal,
@@ -220,6 +220,7 @@ impl Verifier<'_> {
             scheme,
             seed: self.partition_seed,
             metadata: self.metadata,
+            target: Target::Classes,
             listen: false,
         };
         let split = split(self.home, &corpus, &request, context)?;

@@ -3,10 +3,10 @@
 use emobox_audio::SampleRate;
 use emobox_bench::{
     BenchError, BenchRun, CallError, Context, Corpus, CorpusChoice, EncoderChoice, Home,
-    PrepareHow, Stage, class_of, head_of, heard, load_utterance, open_encoder, prepare_choice,
-    scores_file, usual_precision,
+    PrepareHow, Stage, head_of, heard, load_utterance, open_encoder, prepare_choice, scores_file,
+    usual_precision,
 };
-use emobox_corpus::Utterance;
+use emobox_corpus::{Utterance, class_of};
 use emobox_encoder::{Device, EmotionHead, Encoder};
 use emobox_files::write_atomic_with;
 use emobox_report::ReportData;

@@ -115,11 +115,11 @@ pub enum CallError {
         /// The corpus.
         corpus: String,
         /// What it lacks.
-        what: &'static str,
+        what: String,
         /// What is to be learnt.
         target: &'static str,
         /// Where it comes from.
-        how: &'static str,
+        how: String,
     },
     /// Predictions that do not belong to the corpus.
     #[error("{file}: {problem}")]

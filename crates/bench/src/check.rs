@@ -7,6 +7,7 @@ use crate::job_stage::JobStage;
 use crate::lists::gigabytes;
 use crate::plan::{Job, JobState, Plan, States};
 use crate::split::{SplitRequest, split};
+use crate::target::outputs;
 use crate::workshop::Workshop;
 use crate::{BenchError, CallError, Context, Corpus, Home, open_corpus};
 use emobox_audio::SampleRate;
@@ -180,6 +181,9 @@ fn problems_of(
     };
     let mut problems = Vec::new();
     if let Err(error) = check_classes(&plan.experiment, &corpus) {
+        problems.push(error.to_string());
+    }
+    if let Err(error) = outputs(&corpus, plan.experiment.target) {
         problems.push(error.to_string());
     }
     let schemes = plan.experiment.schemes.iter();

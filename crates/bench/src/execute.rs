@@ -6,6 +6,7 @@ use crate::plan::{Done, FileStamp, Job, JobFailure, JobState, Plan, Receipt, Sta
 use crate::prepare::{PrepareHow, is_current, prepare_choice};
 use crate::progress::NotesAlone;
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
+use crate::target::outputs;
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, CallError, Context, Experiment, Home, Stage};
 use rayon::prelude::*;
@@ -292,7 +293,9 @@ fn settle(
     if shop.context.stopped() {
         return Err(BenchError::Interrupted);
     }
-    if job.stage == JobStage::Extract && trained_already(plan, shop, at, states)? {
+    if job.stage == JobStage::Extract
+        && (ruled_out(plan, shop, at, states)? || trained_already(plan, shop, at, states)?)
+    {
         return Ok(());
     }
     let outcome = work(plan, shop, job, states);
@@ -346,6 +349,32 @@ fn record(
 fn same_content(a: &[FileStamp], b: &[FileStamp]) -> bool {
     let content = |stamp: &FileStamp| (stamp.path.clone(), stamp.stamp.sha256.clone());
     a.iter().map(content).eq(b.iter().map(content))
+}
+
+/// Fails the trainings that a corpus rules out, since it lacks what they learn or cannot be divided, before anything is encoded
+/// for them. Returns whether the features are needed by no other.
+fn ruled_out(
+    plan: &Plan,
+    shop: &Workshop<'_>,
+    at: usize,
+    states: &mut States,
+) -> Result<bool, BenchError> {
+    for user in states.users(at).to_vec() {
+        let Work::Train { corpus, scheme, .. } = &plan.jobs[user].work else {
+            continue;
+        };
+        if states.get(user).is_settled() {
+            continue;
+        }
+        let Ok(corpus) = shop.corpus(corpus) else {
+            return Ok(false);
+        };
+        let found = outputs(&corpus, shop.experiment.target);
+        if let Err(error) = found.and_then(|_| shop.split(&corpus, *scheme)) {
+            record(plan, shop, user, Err(error), states)?;
+        }
+    }
+    Ok(states.get(at).is_settled())
 }
 
 /// Checks before anything is encoded whether all folds are trained on exactly this audio, even if the features are gone or the

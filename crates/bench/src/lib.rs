@@ -50,7 +50,6 @@ mod sound;
 mod split;
 mod target;
 mod train;
-mod words;
 mod workshop;
 
 pub use bench::{bench, check, demo, extract_all, train_all};
@@ -112,7 +111,6 @@ pub use run::{BenchRun, PredictionSet, scores_file};
 pub use schemes::Schemes;
 pub use slurm_options::{Resources, SlurmOptions};
 pub use split::{Split, SplitRequest, split};
-pub use words::class_of;
 
 /// Bytes of stack of a worker: a program runs in one as it does in its main thread.
 const STACK: usize = 8 << 20;

@@ -56,14 +56,19 @@ impl Reading {
             let (field, column) = part.split_once('=')?;
             Some((field.trim().to_owned(), column.trim().to_owned()))
         };
-        let pairs: Option<BTreeMap<_, _>> = text.split(',').map(pair).collect();
-        pairs.ok_or_else(|| {
-            BenchError::Call(CallError::value(
-                "--columns",
-                text,
-                "FIELD=COLUMN,…, as in path=file,label=emotion",
-            ))
-        })
+        let refused =
+            |expected: String| BenchError::Call(CallError::value("--columns", text, expected));
+        let mut columns = BTreeMap::new();
+        for part in text.split(',') {
+            let Some((field, column)) = pair(part) else {
+                let expected = "FIELD=COLUMN,…, as in path=file,label=emotion";
+                return Err(refused(expected.to_owned()));
+            };
+            if columns.insert(field.clone(), column).is_some() {
+                return Err(refused(format!("one column for {field}")));
+            }
+        }
+        Ok(columns)
     }
 }
 

@@ -108,6 +108,9 @@ impl Plan {
             ]);
         }
         text.push_str(&align(&rows, 3));
+        for obstacle in &self.obstacles {
+            let _ = writeln!(text, "\ncannot be trained: {obstacle}");
+        }
         if !self.from_cards.is_empty() {
             let _ = writeln!(
                 text,

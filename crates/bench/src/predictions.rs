@@ -3,49 +3,35 @@
 use crate::{BenchError, CallError, Corpus};
 use emobox_files::FileError;
 use emobox_probe::{FoldOutcome, Predicted};
-use emobox_score::{Prediction, RatedPrediction, read_predictions};
-use std::io::BufRead;
+use emobox_score::{Prediction, read_predictions};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+
+pub(crate) fn open(path: &Path) -> Result<BufReader<File>, BenchError> {
+    let file = File::open(path).map_err(|e| FileError::io("read", path, e))?;
+    Ok(BufReader::new(file))
+}
+
+/// Whether a file of predictions is one of dimensions, by its first line.
+pub(crate) fn is_of_dimensions(path: &Path) -> Result<bool, BenchError> {
+    let mut lines = open(path)?.lines().map_while(Result::ok);
+    let first = lines.find(|line| !line.trim_start_matches('\u{feff}').trim().is_empty());
+    let first = first.unwrap_or_default();
+    let first: Value =
+        serde_json::from_str(first.trim_start_matches('\u{feff}')).unwrap_or_default();
+    let has = |field: &str| first.get(field).is_some();
+    Ok((has("reference") || has("predicted")) && !has("label"))
+}
 
 /// The lines of a `predictions.jsonl`.
 pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
-    if rated_predictions_in(path)?.is_some() {
+    if is_of_dimensions(path)? {
         let problem = "holds dimensions, and predictions of classes are wanted";
         return Err(BenchError::Call(CallError::other(path, problem)));
     }
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    let reader = std::io::BufReader::new(file);
-    Ok(read_predictions(reader, &path.display().to_string())?)
-}
-
-/// The lines of a `predictions.jsonl` of dimensions; none if its first line is one of classes.
-pub(crate) fn rated_predictions_in(
-    path: &Path,
-) -> Result<Option<Vec<RatedPrediction>>, BenchError> {
-    let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    let mut items = Vec::new();
-    for (line, text) in (1..).zip(std::io::BufReader::new(file).lines()) {
-        let read = text.map_err(|e| e.to_string()).and_then(|text| {
-            let text = text.trim_start_matches('\u{feff}').trim();
-            match text {
-                "" => Ok(None),
-                text => serde_json::from_str(text)
-                    .map(Some)
-                    .map_err(|e| e.to_string()),
-            }
-        });
-        match read {
-            Ok(item) => items.extend(item),
-            Err(_) if items.is_empty() => return Ok(None),
-            Err(problem) => {
-                return Err(BenchError::Call(CallError::Predictions {
-                    file: format!("{}:{line}", path.display()),
-                    problem: format!("expected one prediction of dimensions: {problem}"),
-                }));
-            }
-        }
-    }
-    Ok((!items.is_empty()).then_some(items))
+    Ok(read_predictions(open(path)?, &path.display().to_string())?)
 }
 
 /// A probe's answer as a line of `predictions.jsonl`.

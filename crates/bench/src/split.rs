@@ -1,7 +1,9 @@
-use crate::{BenchError, Context, Corpus, Experiment, Home, Stage};
+use crate::target::{outputs, rated};
+use crate::{BenchError, Context, Corpus, Experiment, Home, Stage, Target};
 use emobox_corpus::{
-    Audit, Partition, PartitionOptions, Scheme, Sound, audit, partition, scan_audio,
+    Audit, CorpusError, Partition, PartitionOptions, Scheme, Sound, audit, partition, scan_audio,
 };
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -14,6 +16,8 @@ pub struct SplitRequest<'a> {
     pub seed: u64,
     /// A copy of the published metadata.
     pub metadata: Option<&'a Path>,
+    /// What probes learn: utterances without it are in no fold.
+    pub target: Target,
     /// Whether all audio is read, to find duplicates, clipping, silence and odd lengths.
     pub listen: bool,
 }
@@ -25,7 +29,19 @@ impl<'a> SplitRequest<'a> {
             scheme,
             seed: experiment.partition_seed,
             metadata: experiment.metadata.as_deref(),
+            target: experiment.target,
             listen: false,
+        }
+    }
+
+    /// The utterances that are divided: those that probes can learn from, so that no fold is empty for want of ratings. Published
+    /// lists are taken as they are.
+    fn used<'c>(&self, corpus: &'c Corpus) -> Cow<'c, Corpus> {
+        match self.scheme {
+            Scheme::Published => Cow::Borrowed(corpus),
+            _ => rated(corpus, self.target).map_or(Cow::Borrowed(corpus), |manifest| {
+                Cow::Owned(corpus.with_manifest(manifest))
+            }),
         }
     }
 }
@@ -86,12 +102,18 @@ pub fn split(
     request: &SplitRequest<'_>,
     context: Context<'_>,
 ) -> Result<Split, BenchError> {
-    let mut partition = cut(corpus, request)?;
+    let used = request.used(corpus);
+    let mut partition = cut(&used, request)?;
     let sound = request.listen.then(|| listen(corpus, context));
-    let audit = audit(&corpus.manifest, &partition, sound.as_deref());
+    let audit = audit(&used.manifest, &partition, sound.as_deref());
     partition.info.audit = Some(audit.clone());
-    let folder = home.partition(&corpus.name, request.scheme.name(), request.seed);
-    partition.write(folder)?;
+    // That of some utterances is another one, and lies beside that of all.
+    let part = match used {
+        Cow::Borrowed(_) => String::new(),
+        Cow::Owned(_) => format!("-{}", request.target.name()),
+    };
+    let name = format!("{}{part}", request.scheme.name());
+    partition.write(home.partition(&corpus.name, &name, request.seed))?;
     Ok(Split { partition, audit })
 }
 
@@ -101,11 +123,29 @@ pub(crate) fn split_as_heard(
     request: &SplitRequest<'_>,
     sounds: Option<&[Sound]>,
 ) -> Result<Split, BenchError> {
-    let partition = cut(corpus, request)?;
-    let audit = audit(&corpus.manifest, &partition, sounds);
+    let used = request.used(corpus);
+    let partition = cut(&used, request)?;
+    let audit = audit(&used.manifest, &partition, sounds);
     Ok(Split { partition, audit })
 }
 
+/// Why the probes of an experiment cannot be trained on a corpus: it lacks what they learn, or a scheme cannot divide it.
+pub(crate) fn obstacles(corpus: &Corpus, experiment: &Experiment) -> Vec<BenchError> {
+    if let Err(error) = outputs(corpus, experiment.target) {
+        return vec![error];
+    }
+    let cut = |scheme| {
+        let request = SplitRequest::of(experiment, scheme);
+        cut(&request.used(corpus), &request).err()
+    };
+    let schemes = experiment.schemes.iter();
+    schemes
+        .filter(|_| experiment.cross.is_none())
+        .filter_map(cut)
+        .collect()
+}
+
+/// Of a corpus that [`SplitRequest::used`] made.
 fn cut(corpus: &Corpus, request: &SplitRequest<'_>) -> Result<Partition, BenchError> {
     let options = PartitionOptions {
         scheme: request.scheme,
@@ -113,14 +153,29 @@ fn cut(corpus: &Corpus, request: &SplitRequest<'_>) -> Result<Partition, BenchEr
         metadata: request.metadata.map(Path::to_owned),
         ..PartitionOptions::default()
     };
-    Ok(partition(&corpus.manifest, &options)?)
+    partition(&corpus.manifest, &options).map_err(|error| match error {
+        CorpusError::NoPartition {
+            corpus: name,
+            scheme,
+            reason,
+        } if request.target == Target::Dimensions => {
+            let used = corpus.manifest.utterances.len();
+            CorpusError::NoPartition {
+                corpus: name,
+                scheme,
+                reason: format!("{reason} (of the {used} utterances with every dimension)"),
+            }
+            .into()
+        }
+        error => error.into(),
+    })
 }
 
 /// The number of folds of a corpus in an experiment; with several schemes, the largest number.
 pub(crate) fn folds(corpus: &Corpus, experiment: &Experiment) -> Result<usize, BenchError> {
     let of_scheme = |scheme: Scheme| -> Result<usize, BenchError> {
-        let cut = cut(corpus, &SplitRequest::of(experiment, scheme))?;
-        Ok(cut.info.folds as usize)
+        let request = SplitRequest::of(experiment, scheme);
+        Ok(cut(&request.used(corpus), &request)?.info.folds as usize)
     };
     let mut most = of_scheme(experiment.schemes.first());
     for folds in experiment

@@ -2,10 +2,10 @@
 
 use crate::predictions::prediction;
 use crate::{BenchError, CallError, Corpus};
-use emobox_corpus::{DIMENSIONS, Utterance};
+use emobox_corpus::{DIMENSIONS, Manifest, Utterance};
 use emobox_probe::{FoldOutcome, Predicted, Target};
 use emobox_score::{Prediction, RatedPrediction};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The outputs of a probe on a corpus: its classes, or the dimensions that it has.
 ///
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// A corpus without dimensions, or without votes, if these are requested.
 pub(crate) fn outputs(corpus: &Corpus, target: Target) -> Result<Vec<String>, BenchError> {
     let manifest = &corpus.manifest;
-    let lacks = |what, how| {
+    let lacks = |what: String, how: String| {
         BenchError::Call(CallError::NotRated {
             corpus: corpus.name.clone(),
             what,
@@ -21,21 +21,73 @@ pub(crate) fn outputs(corpus: &Corpus, target: Target) -> Result<Vec<String>, Be
             how,
         })
     };
+    let outputs: Vec<String> = match target {
+        Target::Classes | Target::Votes => manifest.classes(),
+        Target::Dimensions => manifest
+            .dimensions()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+    };
+    let mut utterances = manifest.utterances.iter();
     match target {
-        Target::Classes => Ok(manifest.classes()),
-        Target::Votes if manifest.utterances.iter().all(|u| u.votes.is_empty()) => Err(lacks(
-            "annotators' votes",
-            "they are read of releases that have them, and of columns votes_CLASS of a table",
-        )),
-        Target::Votes => Ok(manifest.classes()),
-        Target::Dimensions => match manifest.dimensions()[..] {
-            [] => Err(lacks(
-                "valence, arousal or dominance",
-                "they are read of releases that have them, and of columns of these names of a table",
-            )),
-            ref names => Ok(names.iter().map(|name| (*name).to_owned()).collect()),
-        },
+        Target::Classes => {}
+        Target::Votes if utterances.any(|u| !learnt(u, target, &outputs).is_empty()) => {}
+        Target::Votes => {
+            let words: BTreeSet<&String> = manifest
+                .utterances
+                .iter()
+                .flat_map(|u| u.votes.keys())
+                .collect();
+            let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
+            let classes = outputs.join(", ");
+            return Err(match words[..] {
+                [] => lacks(
+                    "annotators' votes".to_owned(),
+                    "they are read of releases that have them, and of columns votes_CLASS of a table".to_owned(),
+                ),
+                _ => lacks(
+                    "annotators' votes for any of its classes".to_owned(),
+                    format!(
+                        "the votes are for {}, the classes are {classes}; label_map.json beside the table says which class \
+                         a word stands for",
+                        words.join(", ")
+                    ),
+                ),
+            });
+        }
+        Target::Dimensions if outputs.is_empty() => {
+            return Err(lacks(
+                "valence, arousal or dominance".to_owned(),
+                "they are read of releases that have them, and of columns of these names of a table".to_owned(),
+            ));
+        }
+        Target::Dimensions if utterances.any(|u| is_rated(u, target, &outputs)) => {}
+        Target::Dimensions => {
+            return Err(lacks(
+                format!("utterance with all of {}", outputs.join(", ")),
+                "an utterance takes part if it has every dimension that any utterance of the corpus has".to_owned(),
+            ));
+        }
     }
+    Ok(outputs)
+}
+
+/// The utterances that can be used, where these are not all of the corpus.
+pub(crate) fn rated(corpus: &Corpus, target: Target) -> Option<Manifest> {
+    let outputs = outputs(corpus, target).ok()?;
+    let manifest = &corpus.manifest;
+    let is_rated = |utterance: &&Utterance| is_rated(utterance, target, &outputs);
+    let some = !manifest.utterances.iter().all(|u| is_rated(&u));
+    some.then(|| Manifest {
+        corpus: manifest.corpus.clone(),
+        utterances: manifest
+            .utterances
+            .iter()
+            .filter(is_rated)
+            .cloned()
+            .collect(),
+    })
 }
 
 /// Whether an utterance can be used: it must have every dimension of its corpus.

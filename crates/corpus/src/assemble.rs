@@ -21,6 +21,8 @@ pub(crate) struct Style<'a> {
     pub(crate) language: Option<&'a str>,
     /// The harmonised class of a raw label.
     pub(crate) class_of: &'a (dyn Fn(&str) -> Result<String, String> + Sync),
+    /// The class that a word of votes stands for; the word itself where that is no class.
+    pub(crate) vote_class: &'a (dyn Fn(&str) -> String + Sync),
     pub(crate) as_published: bool,
     /// The channel to use in every file, instead of the row's own.
     pub(crate) channel: Option<ChannelChoice>,
@@ -283,8 +285,7 @@ fn utterance(
     let [valence, arousal, dominance] = row.dimensions;
     let mut votes = BTreeMap::new();
     for (word, n) in row.votes {
-        let class = (style.class_of)(&word).unwrap_or(word);
-        *votes.entry(class).or_default() += n;
+        *votes.entry((style.vote_class)(&word)).or_default() += n;
     }
     Ok(Utterance {
         key: format!("{}{}", style.prefix, row.id),

@@ -28,6 +28,7 @@ mod report;
 mod side_file;
 mod tree;
 mod utterance;
+mod words;
 
 pub use audit::{
     Absent, AudioAudit, Audit, Flagged, FoldAudit, LabelConflict, Overlap, Shared, Sound, Twins,
@@ -59,3 +60,4 @@ pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};
 pub use side_file::{Table, TableRow};
 pub use tree::{RawFile, RawTree};
 pub use utterance::{DIMENSIONS, Manifest, Utterance};
+pub use words::class_of;

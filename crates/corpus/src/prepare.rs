@@ -202,6 +202,7 @@ fn prepare_entry(
             None
         },
         class_of: &class_of,
+        vote_class: &|word| class_of(word).unwrap_or_else(|_| word.to_owned()),
         as_published: options.as_published,
         channel: options.channel,
         scale: card.scale,

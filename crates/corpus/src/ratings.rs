@@ -53,21 +53,38 @@ impl Ratings {
     }
 }
 
+/// Whether a cell says that there is no rating.
+pub(crate) fn is_unrated(text: &str) -> bool {
+    crate::side_file::is_nothing(text) || text.eq_ignore_ascii_case("na")
+}
+
+/// No scale of ratings reaches further than this, up or down.
+const FURTHEST: f64 = 1e6;
+
 /// The value of a dimension as a table writes it; `None` if the cell is empty or a word for a missing value.
 ///
 /// # Errors
 /// It is not a number, or is outside the scale.
 pub(crate) fn value(text: &str, scale: Option<(f64, f64)>) -> Result<Option<f64>, String> {
     let text = text.trim();
-    if crate::side_file::is_nothing(text) {
+    if is_unrated(text) {
         return Ok(None);
     }
     let Some(value) = text.parse().ok().filter(|value: &f64| value.is_finite()) else {
-        return Err(format!("{text:?} is no number"));
+        let comma = text.replacen(',', ".", 1);
+        return Err(match comma.parse::<f64>() {
+            Ok(_) if comma != text => {
+                format!("{text:?} is no number; write it with a point, {comma}")
+            }
+            _ => format!("{text:?} is no number"),
+        });
     };
     match scale {
         Some((low, high)) if !(low..=high).contains(&value) => Err(format!(
             "{value} is outside of the scale from {low} to {high}"
+        )),
+        None if value.abs() > FURTHEST => Err(format!(
+            "{text} is on no scale of ratings; state the scale in dimensions.json, or correct the value"
         )),
         _ => Ok(Some(value)),
     }
@@ -81,16 +98,22 @@ mod tests {
     fn a_value_is_a_number_of_the_scale_or_nothing() {
         assert_eq!(value(" 2.50 ", Some((1.0, 5.0))), Ok(Some(2.5)));
         assert_eq!(value("-7", None), Ok(Some(-7.0)));
-        for nothing in ["", "NaN", "none"] {
+        for nothing in ["", "NaN", "none", "NA", "na", "N/A"] {
             assert_eq!(value(nothing, None), Ok(None));
         }
         for (text, problem) in [
             ("high", "no number"),
             ("inf", "no number"),
             ("5.5", "outside of the scale from 1 to 5"),
+            ("2,5", "\"2,5\" is no number; write it with a point, 2.5"),
         ] {
             let found = value(text, Some((1.0, 5.0))).unwrap_err();
             assert!(found.contains(problem), "{found}");
         }
+        for text in ["1e30", "-1e300", "2000000"] {
+            let found = value(text, None).unwrap_err();
+            assert!(found.contains("on no scale of ratings"), "{found}");
+        }
+        assert_eq!(value("2000000", Some((0.0, 3e6))), Ok(Some(2e6)));
     }
 }

@@ -15,6 +15,7 @@ use crate::{
 };
 use emobox_audio::log_mel::FbankOptions;
 use emobox_checkpoint::Checkpoint;
+use emobox_files::{Sha256, sha256_bytes};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -296,7 +297,7 @@ impl Plan {
             hop: model.hop(),
             longest: model.longest(),
             shortest: model.shortest(),
-            weights_digest: checkpoint.digest()?.to_string(),
+            weights_digest: digest(&checkpoint, &model)?.to_string(),
             parameters,
             normalisation,
             unused: unused(&checkpoint, &needs, &[]),
@@ -312,6 +313,19 @@ impl Plan {
             head,
         })
     }
+}
+
+/// The digest of all numbers that the states are made of: those of the checkpoint, and what SenseVoice has beside it, as lines of
+/// files like those of several shards.
+fn digest(checkpoint: &Checkpoint, model: &ModelConfig) -> Result<Sha256, EncoderError> {
+    let weights = checkpoint.digest()?;
+    Ok(match model {
+        ModelConfig::SenseVoice(config) => {
+            let lines = format!("{weights}  model.pt\n{}  am.mvn\n", config.mvn);
+            sha256_bytes(lines.as_bytes())
+        }
+        _ => weights,
+    })
 }
 
 /// Path of the weights of an encoder; `None` if it has none.

@@ -50,7 +50,8 @@ impl Run {
                 )));
             }
         };
-        Ok(py.detach(|| emobox_app::render(&self.0, format, None)))
+        py.detach(|| emobox_app::render(&self.0, format, None))
+            .map_err(exception)
     }
 
     /// The test predictions behind the scores, each as (corpus, encoder, partition, training seed, a JSON list).

@@ -11,16 +11,17 @@
 
 use crate::distribution::student_quantile;
 use crate::inference::{FEWEST_CLUSTERS, StandardError};
+use crate::prediction::{Line, read_lines};
 use crate::{
     FoldName, InferenceOptions, Interval, IntervalMethod, IntervalUnit, Mismatch, NoInterval,
     RunLabels, ScoreError, Skipped,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::BufRead;
 
 /// One utterance with its dimensions: a line of `predictions.jsonl` where dimensions were learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RatedPrediction {
     /// Key of the utterance in its manifest.
     pub key: String,
@@ -38,6 +39,63 @@ pub struct RatedPrediction {
 
 fn first_fold() -> u32 {
     1
+}
+
+/// Beyond this, sums of squares leave the numbers.
+const LARGEST: f64 = 1e100;
+
+impl Line for RatedPrediction {
+    const FORM: &'static str = r#"{"key", "fold", "reference": {"valence": 3.5}, "predicted": {"valence": 3.1}, "speaker"}"#;
+
+    fn place(&self) -> (&str, u32) {
+        (&self.key, self.fold)
+    }
+
+    fn problem(&self, first: Option<&Self>) -> Option<String> {
+        let names = |values: &BTreeMap<String, f64>| -> String {
+            let names: Vec<&str> = values.keys().map(String::as_str).collect();
+            match names[..] {
+                [] => "nothing".to_owned(),
+                _ => names.join(", "),
+            }
+        };
+        if self.reference.is_empty() {
+            return Some("the reference has no dimension".to_owned());
+        }
+        if self.reference.contains_key(Concordance::MEAN) {
+            return Some(format!(
+                "{:?} is the name of the mean over dimensions, and no dimension",
+                Concordance::MEAN
+            ));
+        }
+        let expected = &first.unwrap_or(self).reference;
+        for (what, values) in [
+            ("reference", &self.reference),
+            ("predicted", &self.predicted),
+        ] {
+            if !values.keys().eq(expected.keys()) {
+                let (expected, found) = (names(expected), names(values));
+                return Some(format!("{what} has values of {found}, expected {expected}"));
+            }
+            let far = values.iter().find(|(_, value)| value.abs() > LARGEST);
+            if let Some((name, value)) = far {
+                return Some(format!("{what} has {name} {value:e}, which is on no scale"));
+            }
+        }
+        None
+    }
+}
+
+/// Reads `predictions.jsonl` of dimensions, as [`read_predictions`](crate::read_predictions) reads that of classes.
+///
+/// # Errors
+/// The first line that is not a prediction of the same dimensions as the first, or a key that stands twice in a fold, with its
+/// line number.
+pub fn read_rated_predictions(
+    reader: impl BufRead,
+    file: &str,
+) -> Result<Vec<RatedPrediction>, ScoreError> {
+    read_lines(reader, file)
 }
 
 /// Lin's coefficient; `None` for fewer than two items or where it is 0 / 0 (both sides are the same constant). If only one side

@@ -55,7 +55,8 @@ pub use confusion::{ClassScores, Confusion, Rates, classes_of};
 pub use correction::{benjamini_hochberg, holm};
 pub use cross::{CrossCell, CrossMatrix};
 pub use dimensions::{
-    Concordance, DimensionScores, RatedPrediction, concordance, score_dimensions,
+    Concordance, DimensionScores, RatedPrediction, concordance, read_rated_predictions,
+    score_dimensions,
 };
 pub use error::ScoreError;
 pub use file::{Absent, AbsentState, Provenance, SCHEMA, ScoresFile, Source};

@@ -1,4 +1,5 @@
 use crate::ScoreError;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read, Write};
@@ -51,17 +52,34 @@ pub(crate) fn log_probabilities<'de, D: Deserializer<'de>>(
         .collect())
 }
 
+/// A line of `predictions.jsonl`, of classes or of dimensions.
+pub(crate) trait Line: DeserializeOwned {
+    /// What a line holds, for messages.
+    const FORM: &'static str;
+
+    /// Key and fold, which no two lines share.
+    fn place(&self) -> (&str, u32);
+
+    /// What is wrong with a line, beside the first one of the file.
+    fn problem(&self, first: Option<&Self>) -> Option<String>;
+}
+
 /// Reads `predictions.jsonl`. Blank lines are skipped; unknown fields are allowed.
 ///
 /// `file` is used only in messages. A key may occur once in each fold.
 ///
 /// # Errors
 /// The first line that is not a prediction, or a key that occurs twice in a fold, with its line number.
-pub fn read_predictions(
+pub fn read_predictions(reader: impl BufRead, file: &str) -> Result<Vec<Prediction>, ScoreError> {
+    read_lines(reader, file)
+}
+
+/// The lines of a file of predictions.
+pub(crate) fn read_lines<P: Line>(
     mut reader: impl BufRead,
     file: &str,
-) -> Result<Vec<Prediction>, ScoreError> {
-    let mut predictions = Vec::new();
+) -> Result<Vec<P>, ScoreError> {
+    let mut predictions: Vec<P> = Vec::new();
     let mut seen = HashMap::new();
     let mut line = Vec::new();
     for number in 1.. {
@@ -89,21 +107,24 @@ pub fn read_predictions(
         if text.is_empty() {
             continue;
         }
-        let prediction: Prediction = serde_json::from_str(text).map_err(|e| {
+        let prediction: P = serde_json::from_str(text).map_err(|e| {
             let place = format!(" at line {} column {}", e.line(), e.column());
             let reason = e.to_string();
             let reason = reason.strip_suffix(&place).unwrap_or(&reason);
-            fail(format!(
-                "expected one prediction, {{\"key\", \"fold\", \"label\", \"prediction\", \"scores\"}}: {reason}"
-            ))
+            fail(format!("expected one prediction, {}: {reason}", P::FORM))
         })?;
-        if let Some(problem) = problem_of(&prediction) {
+        let (key, fold) = prediction.place();
+        let wrong = match (key, fold) {
+            ("", _) => Some("the key is empty".to_owned()),
+            (_, 0) => Some("folds count from 1, got 0".to_owned()),
+            _ => prediction.problem(predictions.first()),
+        };
+        if let Some(problem) = wrong {
             return Err(fail(problem));
         }
-        if let Some(first) = seen.insert((prediction.key.clone(), prediction.fold), number) {
+        if let Some(first) = seen.insert((key.to_owned(), fold), number) {
             return Err(fail(format!(
-                "key {:?} of fold {} already stands in line {first}",
-                prediction.key, prediction.fold
+                "key {key:?} of fold {fold} already stands in line {first}"
             )));
         }
         predictions.push(prediction);
@@ -111,16 +132,18 @@ pub fn read_predictions(
     Ok(predictions)
 }
 
-fn problem_of(prediction: &Prediction) -> Option<String> {
-    let texts = [
-        ("key", &prediction.key),
-        ("label", &prediction.label),
-        ("prediction", &prediction.prediction),
-    ];
-    if let Some((field, _)) = texts.iter().find(|(_, text)| text.is_empty()) {
-        return Some(format!("the {field} is empty"));
+impl Line for Prediction {
+    const FORM: &'static str = r#"{"key", "fold", "label", "prediction", "scores"}"#;
+
+    fn place(&self) -> (&str, u32) {
+        (&self.key, self.fold)
     }
-    (prediction.fold == 0).then(|| "folds count from 1, got 0".to_owned())
+
+    fn problem(&self, _: Option<&Self>) -> Option<String> {
+        let texts = [("label", &self.label), ("prediction", &self.prediction)];
+        let empty = texts.iter().find(|(_, text)| text.is_empty());
+        empty.map(|(field, _)| format!("the {field} is empty"))
+    }
 }
 
 /// Writes `predictions.jsonl`, for classes or dimensions, one utterance per line, in the order given.

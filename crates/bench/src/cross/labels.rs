@@ -3,12 +3,11 @@ use crate::extract::load_utterance;
 use crate::predictions::prediction;
 use crate::split::Split;
 use crate::train::FoldJob;
-use crate::words::class_of;
 use crate::workshop::Workshop;
 use crate::{BenchError, CallError, Corpus, EncoderChoice, Predictor, Stage};
 use emobox_audio::SampleRate;
 use emobox_corpus::{
-    GroupBy, Manifest, Partition, PartitionOptions, Scheme, Utterance, audit, partition,
+    GroupBy, Manifest, Partition, PartitionOptions, Scheme, Utterance, audit, class_of, partition,
     read_pseudo_labels,
 };
 use emobox_encoder::Encoder;

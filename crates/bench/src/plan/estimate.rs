@@ -1,27 +1,29 @@
 use super::cost::{EncoderSpeed, Machine, Shape, Size, extract_costs};
 use super::training::TrainRate;
 use super::{JobStage, Plan, Work};
+use crate::split::obstacles;
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
 use std::collections::BTreeMap;
 
 /// The sizes of the corpora of an experiment, as far as they are known now.
+#[derive(Default)]
 pub(crate) struct Sizes {
     /// In their order.
     pub(crate) corpora: Vec<Size>,
     /// Those that are not prepared yet.
     from_cards: Vec<String>,
+    /// Why prepared ones cannot be trained on.
+    obstacles: Vec<String>,
 }
 
 impl Sizes {
     pub(crate) fn read(home: &Home, experiment: &Experiment) -> Self {
-        let mut from_cards = Vec::new();
-        let corpora = experiment.corpora.iter();
-        Self {
-            corpora: corpora
-                .map(|choice| size(home, experiment, choice, &mut from_cards))
-                .collect(),
-            from_cards,
+        let mut sizes = Self::default();
+        for choice in &experiment.corpora {
+            let size = size(home, experiment, choice, &mut sizes);
+            sizes.corpora.push(size);
         }
+        sizes
     }
 }
 
@@ -122,20 +124,20 @@ impl Plan {
         self.training = rate.source;
         self.utterances = sum(&|size| size.utterances) as u64;
         self.from_cards = sizes.from_cards;
+        self.obstacles = sizes.obstacles;
         Ok(())
     }
 }
 
 /// From the manifest where the corpus is prepared, else from its card.
-fn size(
-    home: &Home,
-    experiment: &Experiment,
-    choice: &CorpusChoice,
-    from_cards: &mut Vec<String>,
-) -> Size {
+fn size(home: &Home, experiment: &Experiment, choice: &CorpusChoice, sizes: &mut Sizes) -> Size {
     let card = crate::corpus_card(&choice.name).ok();
     let card_folds = card.map_or(1, |card| card.folds.count().max(1));
     if let Ok(corpus) = open_corpus(home, &choice.name) {
+        let obstacles = obstacles(&corpus, experiment);
+        sizes
+            .obstacles
+            .extend(obstacles.iter().map(ToString::to_string));
         let utterances = &corpus.manifest.utterances;
         return Size {
             utterances: utterances.len() as f64,
@@ -145,14 +147,14 @@ fn size(
     }
     let Some(card) = card else {
         // A custom corpus that has not been prepared yet: one job does all of it.
-        from_cards.push(choice.name.clone());
+        sizes.from_cards.push(choice.name.clone());
         return Size {
             utterances: 0.0,
             seconds: 0.0,
             folds: 1,
         };
     };
-    from_cards.push(choice.name.clone());
+    sizes.from_cards.push(choice.name.clone());
     Size {
         utterances: f64::from(card.table1.utterances),
         seconds: card.table1.hours * 3600.0,

@@ -48,6 +48,9 @@ pub struct Plan {
     pub experiment: Experiment,
     /// Whether sizes were taken from the cards because a corpus is not prepared yet.
     pub from_cards: Vec<String>,
+    /// Why prepared corpora cannot be trained on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub obstacles: Vec<String>,
     /// Utterances of all corpora.
     pub utterances: u64,
     /// The cost of extraction, by encoder.
@@ -301,6 +304,7 @@ impl Plan {
             out,
             experiment,
             from_cards: Vec::new(),
+            obstacles: Vec::new(),
             utterances: 0,
             speeds: Vec::new(),
             assumed: None,

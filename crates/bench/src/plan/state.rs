@@ -113,8 +113,8 @@ impl States {
             let is_means = matches!(plan.jobs[at].stage, JobStage::Extract);
             if self.jobs[at] == JobState::Open && is_means {
                 let users = &self.users[at];
-                let done = |&user: &usize| self.jobs[user] == JobState::Done;
-                if !users.is_empty() && users.iter().all(done) {
+                let settled = |&user: &usize| self.jobs[user].is_settled();
+                if !users.is_empty() && users.iter().all(settled) {
                     self.jobs[at] = JobState::Done;
                 }
             }

@@ -43,7 +43,7 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
     if session.json {
         output::json(run.scores())?;
     } else {
-        let tables = emobox_app::render(&run, ReportFormat::Terminal, None);
+        let tables = emobox_app::render(&run, ReportFormat::Terminal, None)?;
         output::result(&tables);
     }
     for set in &run.data().audits {

@@ -51,7 +51,7 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
     if session.json {
         output::json(run.scores())?;
     } else {
-        output::result(&emobox_app::render(&run, format, beside));
+        output::result(&emobox_app::render(&run, format, beside)?);
     }
     Ok(Outcome::Complete)
 }
@@ -59,9 +59,9 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
 /// The most confident errors of each cell.
 fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<Outcome> {
     if session.json {
-        output::json(&emobox_app::worst_errors(run, most))?;
+        output::json(&emobox_app::worst_errors(run, most)?)?;
     } else {
-        output::result(&emobox_app::errors_text(run, most));
+        output::result(&emobox_app::errors_text(run, most)?);
     }
     Ok(Outcome::Complete)
 }

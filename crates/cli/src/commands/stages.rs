@@ -4,7 +4,7 @@ use super::{Session, checked_name, experiment};
 use crate::args::{ExperimentHow, ExtractArgs, PrepareArgs, SplitArgs};
 use crate::exit::Outcome;
 use crate::output;
-use emobox_bench::{BenchError, CallError, PrepareHow, Share, SplitRequest, parse_memory};
+use emobox_bench::{BenchError, CallError, PrepareHow, Share, SplitRequest, Target, parse_memory};
 
 pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Outcome> {
     let how = PrepareHow {
@@ -36,6 +36,7 @@ pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<O
             scheme,
             seed: args.how.partition_seed.unwrap_or_default(),
             metadata: args.how.metadata.as_deref(),
+            target: Target::Classes,
             listen: args.audio,
         };
         let split = emobox_bench::split(&session.home, &corpus, &request, session.context)?;

@@ -5,7 +5,7 @@ use crate::args::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs
 use crate::exit::Outcome;
 use crate::output;
 use emobox_app::{SealRequest, Verifier};
-use emobox_bench::{BenchError, EncoderChoice, SplitRequest, Verdict, Verified};
+use emobox_bench::{BenchError, EncoderChoice, SplitRequest, Target, Verdict, Verified};
 use std::path::Path;
 
 impl AgainstArgs {
@@ -37,6 +37,7 @@ pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Out
             scheme,
             seed: args.partition_seed,
             metadata: args.metadata.as_deref(),
+            target: Target::Classes,
             listen: false,
         };
         (how, args.fold)

@@ -24,7 +24,7 @@ const SKIPPED: i32 = 3;
 
 /// Eight speakers with 15 clips each: valence (1 to 7) is the pitch in octaves, arousal the loudness in decibels. Two clips
 /// lack a value, three have no votes.
-fn rated(program: &Program) {
+pub(crate) fn rated(program: &Program) {
     let mut table = "path,label,speaker,valence,arousal,votes_high,votes_low,age\n".to_owned();
     for speaker in 0..8 {
         for take in 0..15 {
@@ -55,7 +55,7 @@ fn rated(program: &Program) {
     program.write("own/dimensions.json", b"{\"scale\": [1, 7]}");
 }
 
-fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
+pub(crate) fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
     let mut call = vec![
         "bench",
         "--corpus",
@@ -74,7 +74,7 @@ fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
 }
 
 /// A finished benchmark of dimensions in `out`; utterances without a value are skipped, which the exit code shows.
-fn dimensions(program: &Program) -> Transcript {
+pub(crate) fn dimensions(program: &Program) -> Transcript {
     rated(program);
     let told = bench(program, "out", &["--target", "dimensions"]);
     assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
@@ -390,4 +390,113 @@ fn an_exported_table_keeps_values_and_votes() {
     assert_eq!(before.len(), 120);
     assert!(before.iter().any(|[valence, ..]| valence.is_number()));
     assert_eq!(before, after);
+}
+
+/// A corpus that has not what is learnt is told before anything is encoded, and the others go on.
+#[test]
+fn a_corpus_without_what_is_learnt_is_told_before_it_is_encoded() {
+    let program = Program::new();
+    rated(&program);
+    tones(&program, "plain");
+    let part = "plain has no valence, arousal or dominance in its manifest";
+    let call = |more: &[&str]| {
+        let more = [&["--target", "dimensions", "--corpus", "plain=plain"], more].concat();
+        bench(&program, "out", &more)
+    };
+    let checked = call(&["--check"]);
+    assert_eq!(checked.code, Some(SKIPPED), "{}", checked.stderr);
+    assert!(checked.stdout.contains(part), "{}", checked.stdout);
+    let planned = call(&["--plan"]).stdout;
+    assert!(
+        planned.contains(&format!("cannot be trained: {part}")),
+        "{planned}"
+    );
+    let told = call(&[]);
+    assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
+    assert!(told.stdout.contains("valence"), "{}", told.stdout);
+    assert!(!program.path("home/features/plain").exists());
+    let scores = program.json("out/scores.json");
+    assert_eq!(scores["dimensions"][0]["corpus"], "mine");
+    assert!(
+        scores["absent"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains(part)
+    );
+    // What the others need is encoded all the same.
+    let classes = ["--corpus", "plain=plain", "--epochs", "2"];
+    let told = bench(&program, "classes", &classes);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+}
+
+/// Votes for other words than the classes of the corpus are none, by whatever way they come.
+#[test]
+fn votes_that_are_for_no_class_are_refused() {
+    let program = Program::new();
+    rated(&program);
+    let table = std::fs::read_to_string(program.path("own/labels.csv")).unwrap();
+    let other = table.replacen("votes_high,votes_low", "votes_joy,votes_anger", 1);
+    program.write("own/labels.csv", other.as_bytes());
+    let told = program.run(&["prepare", "mine", "--raw", "own", "--home", "home"]);
+    let part = "votes that count for nothing, since no label has their class: anger, joy; the classes are high, low";
+    assert!(told.stdout.contains(part), "{}", told.stdout);
+    bench(&program, "no", &["--target", "votes"]).fails_with(
+        2,
+        &[
+            "mine has no annotators' votes for any of its classes",
+            "the votes are for anger, joy, the classes are high, low",
+        ],
+    );
+    // Another case is the same class.
+    let spelt = table.replacen("votes_high,votes_low", "votes_HIGH,Votes Low", 1);
+    program.write("own/labels.csv", spelt.as_bytes());
+    let told = bench(&program, "yes", &["--target", "votes", "--epochs", "2"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert_eq!(program.json("yes/scores.json")["runs"][0]["soft"]["n"], 117);
+}
+
+/// Speakers without ratings are in no fold; the partition of the classes stays as it is.
+#[test]
+fn speakers_that_nobody_rated_leave_no_fold_empty() {
+    let program = Program::new();
+    rated(&program);
+    let table = std::fs::read_to_string(program.path("own/labels.csv")).unwrap();
+    let unrated = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let mut cells = cells;
+        if matches!(cells[2], "s0" | "s1" | "s2") {
+            cells[3] = "NA";
+        }
+        cells.join(",") + "\n"
+    };
+    let lines: String = table.lines().map(unrated).collect();
+    program.write("own/labels.csv", lines.as_bytes());
+    bench(&program, "classes", &["--epochs", "2"]);
+    let list = program.path("home/corpora/mine/partitions/speaker-seed0/partition.tsv");
+    let before = std::fs::read_to_string(&list).unwrap();
+    let told = bench(
+        &program,
+        "out",
+        &["--target", "dimensions", "--epochs", "2"],
+    );
+    assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
+    let scores = program.json("out/scores.json");
+    let all = scores["dimensions"].as_array().unwrap();
+    let headline = all
+        .iter()
+        .find(|scores| scores["headline"] == true)
+        .unwrap();
+    // Clips 3 is of a speaker without ratings too, 50 is not.
+    assert_eq!(
+        (&headline["n"], &headline["interval"]["units"]),
+        (&74.into(), &5.into())
+    );
+    assert_eq!(headline["skipped"][0]["count"], 46);
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
+    let own = program.path("home/corpora/mine/partitions/speaker-dimensions-seed0/partition.tsv");
+    assert!(
+        !std::fs::read_to_string(own)
+            .unwrap()
+            .contains("mine-wav-0_")
+    );
 }

@@ -22,6 +22,7 @@ mod perturb;
 mod plan;
 mod predict;
 mod program;
+mod rated;
 mod raw_releases;
 mod real_speech;
 mod resume;

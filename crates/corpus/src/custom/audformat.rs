@@ -98,6 +98,7 @@ pub(super) fn read<'a>(
         ));
     };
     let source = Source::whole(tree, first.file);
+    let votes = votes(labelled.iter().chain(&others));
     let facts = facts(&others);
     let classes = classes(&header);
     let mut people = HashMap::new();
@@ -176,6 +177,11 @@ pub(super) fn read<'a>(
             for (field, value) in values {
                 item.set(field, Some(value));
             }
+            let place = (file, start, end);
+            for (class, count) in votes.get(&place).into_iter().flatten() {
+                item.set_votes(class.clone(), count.clone());
+            }
+            let (file, start, end) = place;
             item.set("path", Some(file));
             item.set("start", start);
             item.set("end", end);
@@ -252,6 +258,27 @@ fn place(values: &mut BTreeMap<&'static str, String>) -> Option<Place> {
     let (start, end) = (time(values.remove("start")), time(values.remove("end")));
     let start = start.filter(|start| end.is_some() || seconds(start) != Some(0.0));
     Some((file, start, end))
+}
+
+/// The votes of all tables, by file or segment.
+fn votes<'a>(
+    tables: impl Iterator<Item = &'a Table<'a>>,
+) -> HashMap<Place, BTreeMap<String, String>> {
+    let mut votes: HashMap<Place, BTreeMap<String, String>> = HashMap::new();
+    for table in tables.filter(|table| !table.mapping.votes.is_empty()) {
+        for (_, cells) in &table.lines {
+            let Some(place) = place(&mut values(&table.mapping, cells)) else {
+                continue;
+            };
+            let known = votes.entry(place).or_default();
+            for (column, class) in &table.mapping.votes {
+                if let Some(count) = cells.get(column) {
+                    known.insert(class.clone(), count.clone());
+                }
+            }
+        }
+    }
+    votes
 }
 
 /// The facts in tables without a label, by file or segment.

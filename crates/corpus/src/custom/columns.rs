@@ -127,6 +127,14 @@ impl Mapping {
                 }
             }
         }
+        for (field, column) in asked {
+            let mut others = asked.iter().filter(|(other, _)| *other != field);
+            if let Some((other, _)) = others.find(|(_, same)| *same == column) {
+                return Err(format!(
+                    "--columns names the column {column:?} for both {field} and {other}; a column holds one thing"
+                ));
+            }
+        }
         for (field, names) in fields() {
             if mapping.get(field).is_some() {
                 continue;
@@ -171,6 +179,7 @@ impl Mapping {
                 mapping.votes.push((column.to_owned(), class.to_owned()));
             }
         }
+        mapping.check_twice(columns)?;
         let used = |column: &&String| {
             mapping.columns.values().any(|used| used == *column)
                 || mapping.votes.iter().any(|(used, _)| used == *column)
@@ -180,6 +189,25 @@ impl Mapping {
             .filter(|column| !used(column) && !OF_NO_ACCOUNT.contains(&plain(column).as_str()));
         mapping.unused = told.cloned().collect();
         Ok(mapping)
+    }
+
+    /// Refuses a column that is used and whose name stands twice.
+    fn check_twice(&self, columns: &[String]) -> Result<(), String> {
+        let twice = |name: &String| columns.iter().filter(|column| *column == name).count() > 1;
+        if let Some((field, name)) = self.columns.iter().find(|(_, name)| twice(name)) {
+            return Err(format!(
+                "the table has two columns {name:?}, and the {field} may be in either; rename or remove one"
+            ));
+        }
+        for (at, (column, class)) in self.votes.iter().enumerate() {
+            let same = |(_, other): &&(String, String)| plain(other) == plain(class);
+            if let Some((other, _)) = self.votes[..at].iter().find(same) {
+                return Err(format!(
+                    "the columns {other:?} and {column:?} hold votes for the same class; rename or remove one"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn set(&mut self, field: &'static str, column: &str) {
@@ -205,7 +233,7 @@ fn fields() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
         .filter(|(_, names)| !names.is_empty())
 }
 
-fn plain(column: &str) -> String {
+pub(super) fn plain(column: &str) -> String {
     let letter = |c: char| match c {
         ' ' | '-' => '_',
         c => c.to_ascii_lowercase(),

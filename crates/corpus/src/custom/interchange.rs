@@ -1,7 +1,7 @@
 //! Corpora in the formats of other programs, read as listings: Kaldi's data folders and Lhotse's manifests.
 
 use super::listing::{Item, Source};
-use crate::{CorpusError, LineProblem, RawFile, RawTree};
+use crate::{CorpusError, DIMENSIONS, LineProblem, RawFile, RawTree};
 use emobox_files::FileError;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -58,6 +58,11 @@ fn kaldi(name: &str, tree: &RawTree, scp: &RawFile) -> Result<Vec<Item>, CorpusE
     let (emotions, speakers) = (table("utt2emo")?, table("utt2spk")?);
     let (genders, texts) = (table("spk2gender")?, table("text")?);
     let parts = table("utt2part")?;
+    let mut ratings = Vec::new();
+    for dimension in DIMENSIONS {
+        ratings.push((dimension, table(&format!("utt2{dimension}"))?));
+    }
+    let votes = table("utt2votes")?;
     let mut problems = Vec::new();
     let mut paths = HashMap::new();
     let mut lines = Vec::new();
@@ -107,6 +112,23 @@ fn kaldi(name: &str, tree: &RawTree, scp: &RawFile) -> Result<Vec<Item>, CorpusE
         if let Some((start, end)) = times {
             item.set("start", Some(start));
             item.set("end", Some(end));
+        }
+        for (dimension, values) in &ratings {
+            item.set(dimension, values.get(&id).cloned());
+        }
+        // As `Angry=3 Sad=1`.
+        for word in votes
+            .get(&id)
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+        {
+            let (class, count) = word.rsplit_once('=').unwrap_or((word, ""));
+            let count = if count.is_empty() {
+                "none given"
+            } else {
+                count
+            };
+            item.set_votes(class.to_owned(), count.to_owned());
         }
         item.set("key", Some(id));
         item
@@ -206,6 +228,12 @@ fn supervision(line: u64, value: &Value, path: Option<String>, length: f64, offs
         "label",
         text(&custom["emotion"]).or_else(|| text(&custom["label"])),
     );
+    for dimension in DIMENSIONS {
+        item.set(dimension, text(&custom[dimension]));
+    }
+    for (class, count) in custom["votes"].as_object().into_iter().flatten() {
+        item.set_votes(class.clone(), text(count).unwrap_or_default());
+    }
     item.set("split", text(&custom["split"]));
     item.set("key", text(&value["id"]));
     for field in ["speaker", "gender", "language", "text"] {

@@ -13,6 +13,7 @@ use emobox_audio::MIX;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Names that take precedence if several tables are in the folder.
 const PREFERRED: [&str; 4] = ["manifest", "labels", "metadata", "label"];
@@ -120,6 +121,8 @@ pub(super) struct Item {
     values: BTreeMap<&'static str, String>,
     /// Votes as written, by class.
     votes: BTreeMap<String, String>,
+    /// The columns that fields were read from, where these have columns.
+    columns: Arc<BTreeMap<&'static str, String>>,
 }
 
 impl Item {
@@ -133,6 +136,19 @@ impl Item {
     pub(super) fn set(&mut self, field: &'static str, value: Option<String>) {
         if let Some(value) = value {
             self.values.insert(field, value);
+        }
+    }
+
+    /// Sets how many voted for a class, as written.
+    pub(super) fn set_votes(&mut self, class: String, count: String) {
+        self.votes.insert(class, count);
+    }
+
+    /// The field with its column, where that has another name.
+    fn name_of(&self, field: &str) -> String {
+        match self.columns.get(field) {
+            Some(column) if columns::plain(column) != field => format!("{field} ({column})"),
+            _ => field.to_owned(),
         }
     }
 
@@ -267,6 +283,7 @@ fn take<'a>(
             ));
         }
     }
+    gathered.voted.extend(item.votes.keys().cloned());
     let row = row(asked, file, emo, item, source)?;
     match gathered.keys.get(&row.id) {
         Some((first, _)) if row.named => {
@@ -446,14 +463,15 @@ fn row(
     row.text = item.take("text");
     for (dimension, value) in DIMENSIONS.iter().zip(&mut row.dimensions) {
         let text = item.take(dimension).unwrap_or_default();
-        *value = ratings::value(&text, asked.scale).map_err(|e| format!("{dimension} {e}"))?;
+        *value = ratings::value(&text, asked.scale)
+            .map_err(|e| format!("{} {e}", item.name_of(dimension)))?;
     }
     for (class, text) in std::mem::take(&mut item.votes) {
         // Some programs write counts as `2.0` in columns with empty cells.
         let count = text.trim();
         let count = count.strip_suffix(".0").unwrap_or(count);
         match count.parse() {
-            _ if is_nothing(count) => {}
+            _ if ratings::is_unrated(count) => {}
             Ok(0) => {}
             Ok(count) => drop(row.votes.insert(class, count)),
             Err(_) => return Err(format!("votes of {class}: {text:?} is no count")),
@@ -535,11 +553,16 @@ pub(super) fn items_of(
         ));
     }
     let fields = columns::FIELDS.iter().map(|(field, _)| *field);
-    let fields: Vec<(&str, &str)> = fields
+    let fields: Vec<(&'static str, &str)> = fields
         .filter_map(|field| Some((field, mapping.get(field)?)))
         .collect();
+    let of_fields = fields
+        .iter()
+        .map(|(field, column)| (*field, (*column).to_owned()));
+    let of_fields = Arc::new(of_fields.collect());
     let item = |(line, mut cells): (u64, BTreeMap<String, String>)| Item {
         line,
+        columns: Arc::clone(&of_fields),
         values: fields
             .iter()
             .filter_map(|(field, column)| Some((*field, cells.remove(*column)?)))

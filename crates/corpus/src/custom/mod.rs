@@ -12,6 +12,7 @@ mod parquet;
 mod parts;
 mod spelling;
 mod unpacked;
+mod votes;
 mod webdataset;
 
 use crate::assemble::{Sink, Style, utterances};
@@ -54,6 +55,8 @@ struct Gathered<'a> {
     labels: BTreeMap<String, usize>,
     speakers: BTreeMap<String, usize>,
     splits: BTreeMap<Option<String>, usize>,
+    /// The words that columns of votes are named for.
+    voted: BTreeSet<String>,
     /// Line and file of each key of a listing.
     keys: HashMap<String, (u64, usize)>,
 }
@@ -234,6 +237,8 @@ pub(crate) fn prepare_own(
             cure: "the parts are those of the column split or of the folders".to_owned(),
         })?;
     gathered.part_keys(name);
+    let votes = votes::Classes::of(&gathered, map.as_ref());
+    gathered.notes.extend(votes.notes());
     let mut report = PrepareReport {
         corpus: name.to_owned(),
         notes: gathered.notes,
@@ -281,6 +286,7 @@ pub(crate) fn prepare_own(
         prefix: "",
         language: None,
         class_of: &class_of,
+        vote_class: &|word| votes.class_of(word),
         as_published: options.as_published,
         channel: options.channel,
         scale,

@@ -14,6 +14,7 @@ use crate::ops::{
 use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 use emobox_audio::log_mel::{KALDI_HOP, KALDI_WINDOW, KaldiWindow, kaldi_fbank, kaldi_frames};
+use emobox_files::{Sha256, sha256_bytes};
 
 /// The embeddings before the frames: language, event, emotion, text normalisation.
 const ROWS: [usize; 4] = [0, 1, 2, 15];
@@ -40,6 +41,8 @@ pub(crate) struct SenseVoiceConfig {
     /// Added to the values of a frame, before multiplication by the factors.
     shifts: Vec<f32>,
     factors: Vec<f32>,
+    /// Digest of `am.mvn`, where these two come from.
+    pub(crate) mvn: Sha256,
 }
 
 impl SenseVoiceConfig {
@@ -106,6 +109,7 @@ impl SenseVoiceConfig {
             before: (kernel - 1) / 2 + shift,
             shifts: values("AddShift")?,
             factors: values("Rescale")?,
+            mvn: sha256_bytes(mvn.as_bytes()),
         })
     }
 

@@ -311,6 +311,22 @@ fn other_models_are_refused_by_name() {
     }
 }
 
+/// Features of other shifts and factors are others: the digest, which stores are kept under, knows them.
+#[test]
+fn the_digest_of_sensevoice_holds_what_its_spectra_are_normalised_with() {
+    let golden = Golden::read("sensevoice");
+    let folder = tempfile::tempdir().unwrap();
+    write_sensevoice(&golden, folder.path());
+    let digest = || open(folder.path()).info().weights_digest.clone();
+    let first = digest();
+    assert_eq!(digest(), first);
+    let mvn = golden.description["mvn"].as_str().unwrap();
+    let other = mvn.replacen("[ -", "[ -1", 1);
+    assert_ne!(other, mvn);
+    std::fs::write(folder.path().join("am.mvn"), other).unwrap();
+    assert_ne!(digest(), first);
+}
+
 #[test]
 fn what_a_folder_of_sensevoice_lacks_is_named() {
     let golden = Golden::read("sensevoice");

@@ -79,6 +79,26 @@ fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
     out.push_str("</ul></nav>\n</header>\n");
 }
 
+/// How many encoders learnt dimensions, of how many corpora; cells without scores count where all are of dimensions.
+fn of_dimensions(data: &ReportData, corpora: impl Fn(usize) -> String) -> Option<String> {
+    let rated = &data.scores.dimensions;
+    if rated.is_empty() {
+        return None;
+    }
+    let scored = rated.iter().map(|s| (&*s.encoder, &*s.corpus));
+    let empty = data.empty_cells().filter(|_| !data.has_classes());
+    let cells: BTreeSet<(&str, &str)> = scored
+        .chain(empty.map(|absent| (&*absent.encoder, &*absent.corpus)))
+        .collect();
+    let encoders: BTreeSet<&str> = cells.iter().map(|(encoder, _)| *encoder).collect();
+    let names: BTreeSet<&str> = cells.iter().map(|(_, corpus)| *corpus).collect();
+    Some(format!(
+        "{} on {}, dimensions.",
+        count(encoders.len(), "encoder"),
+        corpora(names.len())
+    ))
+}
+
 fn summary(data: &ReportData) -> String {
     let grid = Grid::of(data);
     let corpora = |n: usize| match n {
@@ -101,15 +121,11 @@ fn summary(data: &ReportData) -> String {
             }
         );
     }
-    if !data.has_classes() && !data.scores.dimensions.is_empty() {
-        let rated = &data.scores.dimensions;
-        let encoders: BTreeSet<&str> = rated.iter().map(|s| s.encoder.as_str()).collect();
-        let names: BTreeSet<&str> = rated.iter().map(|s| s.corpus.as_str()).collect();
-        return format!(
-            "{} on {}, dimensions.",
-            count(encoders.len(), "encoder"),
-            corpora(names.len())
-        );
+    let rated = of_dimensions(data, corpora);
+    if !data.has_classes()
+        && let Some(rated) = rated
+    {
+        return rated;
     }
     let encoders: BTreeSet<&str> = (0..grid.systems.len()).map(|s| grid.encoder(s)).collect();
     let mut text = format!(

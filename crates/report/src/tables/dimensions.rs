@@ -1,3 +1,4 @@
+use super::grid::state_name;
 use crate::table::field;
 use crate::{Cell, Column, ReportData, Table};
 use emobox_score::{Concordance, DimensionScores, FoldName, IntervalUnit};
@@ -157,13 +158,14 @@ fn notes(rows: &[&DimensionScores]) -> Vec<String> {
     notes
 }
 
-/// Every coefficient, including each fold's, as comma-separated values in full precision; empty if dimensions were not learnt.
+/// Every coefficient, including each fold's, as comma-separated values in full precision, then the cells without scores with
+/// state and reason; empty if dimensions were not learnt.
 pub fn dimensions_csv(data: &ReportData) -> String {
     if data.scores.dimensions.is_empty() {
         return String::new();
     }
     let mut out = String::from(
-        "corpus,encoder,protocol,partition,config,fold,n,dimension,ccc,ccc_low,ccc_high,headline,seeds,ccc_seeds_sd,audit\r\n",
+        "corpus,encoder,protocol,partition,config,fold,n,dimension,ccc,ccc_low,ccc_high,headline,seeds,ccc_seeds_sd,audit,state,stage,reason\r\n",
     );
     for scores in &data.scores.dimensions {
         for score in &scores.scores {
@@ -181,7 +183,7 @@ pub fn dimensions_csv(data: &ReportData) -> String {
             let [low, high] = [0, 1].map(|end| number(score.ci.map(|ci| ci[end])));
             let _ = write!(
                 out,
-                "{},{},{},{},{low},{high},{},{},{},{}\r\n",
+                "{},{},{},{},{low},{high},{},{},{},{},done,,\r\n",
                 scores.fold,
                 scores.n,
                 field(&score.dimension),
@@ -192,6 +194,15 @@ pub fn dimensions_csv(data: &ReportData) -> String {
                 field(scores.audit.as_deref().unwrap_or_default()),
             );
         }
+    }
+    // If there are runs too, empty cells are theirs.
+    for absent in data.empty_cells().filter(|_| data.scores.runs.is_empty()) {
+        let [corpus, encoder, partition] =
+            [&absent.corpus, &absent.encoder, &absent.partition].map(|word| field(word));
+        let _ = write!(out, "{corpus},{encoder},,{partition},{}", ",".repeat(10));
+        let state = state_name(absent.state);
+        let [stage, reason] = [&absent.stage, &absent.reason].map(|word| field(word));
+        let _ = write!(out, ",{state},{stage},{reason}\r\n");
     }
     out
 }

@@ -1,13 +1,14 @@
 //! Simulates corpora whose true scores are known and counts how often the intervals contain them and how often equally good
 //! systems are reported as different. Prints the tables of `docs/statistics.md`:
 //!
-//!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons|seeds [DESIGN [CLASSES]]]]
+//!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons|seeds|concordance [DESIGN [CLASSES]]]]
 //!
 //! DESIGN, the first word in the column of utterances, and CLASSES, a number, each restrict the run to one.
 //!
 //! Scores come from the library's own `score_folds` and `compare_seeds`; the percentile bootstrap shown for contrast is
 //! implemented here. Seeded: the same call prints the same table.
 
+mod rated;
 mod simulate;
 
 use emobox_score::{
@@ -45,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if wanted("seeds") {
         seeds(&mut out, simulations)?;
+    }
+    if wanted("concordance") {
+        rated::concordance(&mut out, simulations)?;
     }
     Ok(())
 }
