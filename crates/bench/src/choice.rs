@@ -2,7 +2,7 @@
 
 use crate::{BenchError, CallError};
 use emobox_corpus::Scheme;
-use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
+use emobox_features::{ComputePrecision, FeatureNormalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Target};
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ impl Choice for ProtocolName {
     ];
 }
 
-impl Choice for Normalisation {
+impl Choice for FeatureNormalisation {
     const WHAT: &'static str = "normalisation";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (
@@ -284,7 +284,7 @@ mod tests {
     fn files_and_options_use_the_same_names() {
         same_names::<Scheme>();
         same_names::<ProtocolName>();
-        same_names::<Normalisation>();
+        same_names::<FeatureNormalisation>();
         same_names::<ComputePrecision>();
         same_names::<StorePrecision>();
         same_names::<ClassWeighting>();

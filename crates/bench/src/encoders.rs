@@ -1,6 +1,6 @@
 use crate::named::on_the_hub;
 use crate::{BenchError, CallError, Context, EncoderChoice, Stage};
-use emobox_encoder::hub::{self, Progress};
+use emobox_encoder::hub::{self, HubProgress};
 use emobox_encoder::{
     Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource, FolderReport,
     Precision, check_dir, zoo_meant,
@@ -135,9 +135,9 @@ struct PullBar<'a> {
 }
 
 impl PullBar<'_> {
-    fn show(&mut self, progress: &Progress<'_>) {
+    fn show(&mut self, progress: &HubProgress<'_>) {
         match progress {
-            Progress::Bytes { file, done, total } => {
+            HubProgress::Bytes { file, done, total } => {
                 if self.file.as_deref() != Some(*file) {
                     self.end();
                     self.context.progress.begin(&Stage {
@@ -154,16 +154,16 @@ impl PullBar<'_> {
                 }
                 self.done = *done;
             }
-            Progress::Waiting { file } => {
+            HubProgress::Waiting { file } => {
                 let note = format!("another process is fetching {file}; waiting for it");
                 self.context.progress.note(&note);
             }
-            Progress::Retrying { file, reason, .. } => {
+            HubProgress::Retrying { file, reason, .. } => {
                 self.context
                     .progress
                     .note(&format!("{file}: {reason}; going on from there"));
             }
-            Progress::CacheInstead { reason } => {
+            HubProgress::CacheInstead { reason } => {
                 let note = format!("{reason}; the copy in the cache is used");
                 self.context.progress.note(&note);
             }

@@ -9,7 +9,7 @@ use crate::{
 };
 use emobox_corpus::{PUBLISHED_SETS, corpus_name};
 use emobox_encoder::LayerSelection;
-use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
+use emobox_features::{ComputePrecision, FeatureNormalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Protocol, Target};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ pub struct Experiment {
     pub layers: LayerSelection,
     /// Layer normalisation of the features before the probe: over the `utterance`, each `frame`, or `none`.
     #[serde(default)]
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// The probe's head by name; if not given, the protocol's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
@@ -166,7 +166,7 @@ impl Default for Experiment {
             device: Devices::default(),
             train_device: None,
             layers: LayerSelection::default(),
-            normalisation: Normalisation::default(),
+            normalisation: FeatureNormalisation::default(),
             head: None,
             epochs: None,
             target: Target::Classes,
@@ -454,7 +454,7 @@ mod tests {
         experiment.check().unwrap();
         assert_eq!(experiment.schemes, Scheme::Speaker.into());
         assert_eq!(experiment.resolved_protocol().unwrap().seeds, [0, 1, 2]);
-        assert_eq!(experiment.normalisation, Normalisation::Frame);
+        assert_eq!(experiment.normalisation, FeatureNormalisation::Frame);
         let raw = experiment.corpora[0].raw.as_deref();
         assert_eq!(raw, Some(folder.path().join("raw/emodb").as_path()));
         let again: Experiment = toml::from_str(&toml::to_string(&experiment).unwrap()).unwrap();

@@ -14,7 +14,7 @@ use emobox_audio::Perturbation;
 use emobox_audio::SampleRate;
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
-    ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, StoreHeader,
+    ComputePrecision, FeatureNormalisation, HeldShards, Ledger, SCHEMA, Shard, Share, StoreHeader,
     StorePlan, StorePrecision, WorkItem,
 };
 use emobox_files::sha256_bytes;
@@ -41,7 +41,7 @@ pub struct ExtractOptions {
     /// Arithmetic of the encoder.
     pub compute: ComputePrecision,
     /// Normalisation of the frames before they are stored.
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// Which part of the work this process does; none means all of it.
     pub share: Option<Share>,
     /// Keep the mean and standard deviation over frames of every hidden state, for layer curves.
@@ -109,7 +109,7 @@ impl ExtractOptions {
         if self.layers != LayerSelection::Last {
             text.push_str(&format!("+layers-{}", self.layers).replace(',', "_"));
         }
-        if self.normalisation != Normalisation::default() {
+        if self.normalisation != FeatureNormalisation::default() {
             text.push_str(&format!("+norm-{}", self.normalisation.name()));
         }
         if self.compute != ComputePrecision::default() {

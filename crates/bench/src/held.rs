@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::{Context, Experiment, Home, KeepFeatures, Progress, Stage};
     use emobox_features::{
-        ComputePrecision, Normalisation, SCHEMA, StoreHeader, StorePrecision, WorkItem,
+        ComputePrecision, FeatureNormalisation, SCHEMA, StoreHeader, StorePrecision, WorkItem,
     };
     use std::sync::Mutex;
     use std::sync::atomic::AtomicBool;
@@ -109,7 +109,7 @@ mod tests {
             hop: 320,
             precision: StorePrecision::F16,
             compute: ComputePrecision::F32,
-            normalisation: Normalisation::None,
+            normalisation: FeatureNormalisation::None,
             perturbation: None,
             revision: 1,
             program_version: String::new(),

@@ -63,7 +63,7 @@ pub use disk::{DiskForecast, Removable, Usage, disk_usage, removable, removable_
 pub use emobox_audio::{Perturbation, SampleRate};
 pub use emobox_corpus::Scheme;
 pub use emobox_encoder::{Device, LayerSelection};
-pub use emobox_features::{ComputePrecision, Normalisation, Share, StorePrecision};
+pub use emobox_features::{ComputePrecision, FeatureNormalisation, Share, StorePrecision};
 pub use emobox_files::counted;
 pub use emobox_probe::{ClassWeighting, Target};
 pub use emobox_report::{Exchange, PaperSource};

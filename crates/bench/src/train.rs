@@ -8,8 +8,8 @@ use emobox_encoder::Device;
 use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
-    Card, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError, ProbeOrigin, Progress,
-    Protocol, TRAINING_REVISION, TrainOptions, TrainState, Training, curves_csv,
+    Card, EpochProgress, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError,
+    ProbeOrigin, Protocol, TRAINING_REVISION, TrainOptions, TrainState, Training, curves_csv,
     tensorboard_events, train_fold,
 };
 use emobox_score::Skipped;
@@ -452,7 +452,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
         self.context.progress.advance(1);
         if self.context.stopped() {
             Flow::Stop

@@ -19,8 +19,8 @@ pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
-    Choice, ClassWeighting, ComputePrecision, Device, Devices, KeepFeatures, LayerHead,
-    LayerSelection, Maps, Normalisation, ProtocolName, Schemes, StorePrecision, Target,
+    Choice, ClassWeighting, ComputePrecision, Device, Devices, FeatureNormalisation, KeepFeatures,
+    LayerHead, LayerSelection, Maps, ProtocolName, Schemes, StorePrecision, Target,
 };
 use std::path::PathBuf;
 
@@ -303,8 +303,8 @@ pub(crate) struct Grid {
     #[arg(long, value_name = "LAYERS")]
     pub(crate) layers: Option<LayerSelection>,
     /// Layer normalisation of features over the whole utterance (default), each frame, or none
-    #[arg(long, value_parser = choice::<Normalisation>())]
-    pub(crate) norm: Option<Normalisation>,
+    #[arg(long, value_parser = choice::<FeatureNormalisation>())]
+    pub(crate) norm: Option<FeatureNormalisation>,
     /// Continue with the files that exist if some of a corpus are missing
     #[arg(long)]
     pub(crate) allow_missing: bool,

@@ -53,7 +53,7 @@ pub use partition::{
 };
 pub use prepare::{Prepared, prepare, prepare_any_with, prepare_to, prepare_with};
 pub use recipe::{
-    Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,
+    Channel, Entry, Fields, Gender, Harvest, PackedRow, PathOutcome, Presence, Recipe, Row,
 };
 pub use recipes::registry;
 pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};

@@ -21,14 +21,14 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy)]
 pub enum Recipe {
     /// One file, one utterance, everything from the path: called for each audio file that fits the grammar.
-    Paths(fn(&Fields<'_>) -> Outcome),
+    Paths(fn(&Fields<'_>) -> PathOutcome),
     /// Side files or segments determine the rows: called once with the whole tree.
     Tree(fn(&mut Harvest<'_>) -> Result<(), CorpusError>),
 }
 
 /// The result for one audio file under [`Recipe::Paths`].
 #[derive(Debug)]
-pub enum Outcome {
+pub enum PathOutcome {
     /// It is an utterance; `Row::new(…).into()` makes one.
     Row(PackedRow),
     /// It is not part of the corpus (another edition, a copy, a video); the reason is counted.
@@ -37,7 +37,7 @@ pub enum Outcome {
     Contradiction(String),
 }
 
-impl From<Row> for Outcome {
+impl From<Row> for PathOutcome {
     fn from(row: Row) -> Self {
         Self::Row(PackedRow::new(row))
     }
@@ -404,9 +404,9 @@ impl<'a> Harvest<'a> {
                     .collect();
                 for (file, outcome) in outcomes {
                     match outcome {
-                        Outcome::Row(row) => harvest.packed_row(file, row),
-                        Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
-                        Outcome::Contradiction(message) => harvest.contradiction(file, message),
+                        PathOutcome::Row(row) => harvest.packed_row(file, row),
+                        PathOutcome::LeaveOut(reason) => harvest.leave_out(file, reason),
+                        PathOutcome::Contradiction(message) => harvest.contradiction(file, message),
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use crate::detect::{Detected, detect, folder};
 use crate::head::EmotionHead;
 use crate::weights::{Loader, Need, left_over, refuse_left_over, require, unused};
-use crate::{EncoderError, Normalisation};
+use crate::{EncoderError, WaveformNormalisation};
 use emobox_checkpoint::Checkpoint;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub struct FolderReport {
     /// Number of tensors by element type.
     pub element_types: BTreeMap<String, usize>,
     /// Normalisation of the waveform.
-    pub normalisation: Normalisation,
+    pub normalisation: WaveformNormalisation,
     /// File from which the normalisation was read.
     pub normalisation_from: String,
     /// Prefix of all tensor names, if no known program writes it: `module.`.
@@ -206,8 +206,10 @@ impl fmt::Display for FolderReport {
             types.join(", ")
         )?;
         let normalisation = match self.normalisation {
-            Normalisation::None => "as it is",
-            Normalisation::Transformers | Normalisation::Fairseq => "to mean 0 and variance 1",
+            WaveformNormalisation::None => "as it is",
+            WaveformNormalisation::Transformers | WaveformNormalisation::Fairseq => {
+                "to mean 0 and variance 1"
+            }
         };
         let rate = match self.sample_rate {
             16_000 => String::new(),

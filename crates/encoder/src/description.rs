@@ -1,6 +1,6 @@
 use crate::families::egemaps;
 use crate::model::ModelConfig;
-use crate::{EGEMAPS, EncoderError, EncoderInfo, FBANK, Normalisation};
+use crate::{EGEMAPS, EncoderError, EncoderInfo, FBANK, WaveformNormalisation};
 use emobox_audio::log_mel::FbankOptions;
 use emobox_files::sha256_bytes;
 
@@ -39,7 +39,7 @@ impl Description {
                 shortest: model.shortest(),
                 weights_digest,
                 parameters: 0,
-                normalisation: Normalisation::None,
+                normalisation: WaveformNormalisation::None,
                 unused: Vec::new(),
             },
             model,

@@ -15,7 +15,7 @@ use crate::families::whisper::{Tower, WhisperConfig, spell_openai, translate_dim
 use crate::model::ModelConfig;
 use crate::parts::{FrontNorm, PositionalConfig};
 use crate::weights::{Naming, verbatim};
-use crate::{EncoderError, Normalisation};
+use crate::{EncoderError, WaveformNormalisation};
 use emobox_checkpoint::Checkpoint;
 use emobox_checkpoint::{Choice, SPEECHBRAIN, choose};
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(crate) struct Detected {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) model: ModelConfig,
     pub(crate) naming: Naming,
-    pub(crate) normalisation: Normalisation,
+    pub(crate) normalisation: WaveformNormalisation,
     /// File from which the configuration was read.
     pub(crate) config_from: String,
     /// File from which the normalisation was read, or a note that none specifies it.
@@ -130,7 +130,7 @@ fn of_spectra(
         checkpoint,
         model,
         naming,
-        normalisation: Normalisation::None,
+        normalisation: WaveformNormalisation::None,
         config_from: config_from.to_owned(),
         normalisation_from: "the architecture".to_owned(),
     }
@@ -217,21 +217,23 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
         ));
     }
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {
-        (model, _) if model.hears_spectra() => (Normalisation::None, "the architecture".to_owned()),
+        (model, _) if model.hears_spectra() => {
+            (WaveformNormalisation::None, "the architecture".to_owned())
+        }
         (_, Some((value, file))) => {
             let rate = model.sample_rate() as usize;
             Config::root(value).count("sampling_rate", Some(16_000), rate..=rate)?;
             // The default of Wav2Vec2FeatureExtractor, as is the one below.
             let on = Config::root(value).flag("do_normalize", true)?;
             let normalisation = if on {
-                Normalisation::Transformers
+                WaveformNormalisation::Transformers
             } else {
-                Normalisation::None
+                WaveformNormalisation::None
             };
             (normalisation, (*file).to_owned())
         }
         (_, None) => (
-            Normalisation::Transformers,
+            WaveformNormalisation::Transformers,
             "nothing (no preprocessor_config.json; assumed as its class does by default)"
                 .to_owned(),
         ),
@@ -400,9 +402,15 @@ fn fairseq(checkpoint: Checkpoint, translated: &Translated) -> Result<Detected, 
     let anchor = "feature_projection.projection.weight";
     let naming = Naming::find(&checkpoint, &translated.kind.prefixes(), anchor, spell);
     let (normalisation, normalisation_from) = match translated.normalise {
-        Some(true) => (Normalisation::Fairseq, "the checkpoint's configuration"),
-        Some(false) => (Normalisation::None, "the checkpoint's configuration"),
-        None => (Normalisation::None, "nothing (fairseq's default)"),
+        Some(true) => (
+            WaveformNormalisation::Fairseq,
+            "the checkpoint's configuration",
+        ),
+        Some(false) => (
+            WaveformNormalisation::None,
+            "the checkpoint's configuration",
+        ),
+        None => (WaveformNormalisation::None, "nothing (fairseq's default)"),
     };
     Ok(Detected {
         checkpoint,
@@ -493,9 +501,9 @@ fn data2vec2(
         model: ModelConfig::Data2Vec2(config),
         naming,
         normalisation: if normalise {
-            Normalisation::Fairseq
+            WaveformNormalisation::Fairseq
         } else {
-            Normalisation::None
+            WaveformNormalisation::None
         },
         config_from: "the checkpoint (fairseq)".to_owned(),
         normalisation_from: "the checkpoint's configuration".to_owned(),
@@ -510,7 +518,7 @@ fn openai(checkpoint: Checkpoint, settings: &Value) -> Result<Detected, EncoderE
         checkpoint,
         model: ModelConfig::Whisper(config),
         naming,
-        normalisation: Normalisation::None,
+        normalisation: WaveformNormalisation::None,
         config_from: "the checkpoint (OpenAI)".to_owned(),
         normalisation_from: "the architecture".to_owned(),
     })

@@ -11,7 +11,7 @@ use crate::prepared::Prepared;
 use crate::weights::{Loader, Naming, left_over, refuse_left_over, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
-    LayerSelection, Normalisation, hub, zoo, zoo_entry,
+    LayerSelection, WaveformNormalisation, hub, zoo, zoo_entry,
 };
 use emobox_audio::log_mel::FbankOptions;
 use emobox_checkpoint::Checkpoint;
@@ -366,7 +366,7 @@ fn find(name: &str) -> Result<PathBuf, EncoderError> {
 /// The model on the requested device.
 fn network(
     model: &ModelConfig,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     loader: &mut Loader<'_>,
     options: &EncoderOptions,
     parameters: u64,
@@ -395,7 +395,7 @@ fn network(
 /// The model on a device, with timing if requested.
 fn build<D: Ops + 'static>(
     model: &ModelConfig,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     loader: &mut Loader<'_>,
     device: D,
     tally: Option<&Arc<Tally>>,

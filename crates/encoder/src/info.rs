@@ -1,4 +1,4 @@
-use crate::Normalisation;
+use crate::WaveformNormalisation;
 use serde::Serialize;
 
 /// Properties of an opened encoder.
@@ -26,7 +26,7 @@ pub struct EncoderInfo {
     /// Number of parameters in the tensors used.
     pub parameters: u64,
     /// Normalisation of the waveform.
-    pub normalisation: Normalisation,
+    pub normalisation: WaveformNormalisation,
     /// Other contents of the checkpoint: heads and parts for pre-training that an encoder does not need.
     pub unused: Vec<String>,
 }

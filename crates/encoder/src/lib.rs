@@ -41,7 +41,7 @@ pub use head::EmotionHead;
 pub use hidden_states::HiddenStates;
 pub use info::EncoderInfo;
 pub use layers::LayerSelection;
-pub use normalise::Normalisation;
+pub use normalise::WaveformNormalisation;
 pub use ops::{BATCHES_AT_ONCE, OpTiming};
 pub use options::{Device, EncoderOptions, EncoderSource, Precision};
 pub use prepared::Prepared;

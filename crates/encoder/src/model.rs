@@ -14,7 +14,7 @@ use crate::families::speech::{Speech, SpeechConfig};
 use crate::families::whisper::{Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
 use crate::weights::Loader;
-use crate::{EncoderError, Normalisation};
+use crate::{EncoderError, WaveformNormalisation};
 use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
 
 /// The checked configuration of a checkpoint.
@@ -190,19 +190,19 @@ impl ModelConfig {
         match self {
             Self::Whisper(config) => Whisper::build(config, loader, Census).map(drop),
             Self::Speech(config) => {
-                Speech::build(config, Normalisation::None, loader, Census).map(drop)
+                Speech::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::Data2Vec2(config) => {
-                Data2Vec2::build(config, Normalisation::None, loader, Census).map(drop)
+                Data2Vec2::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::Conformer(config) => {
-                Conformer::build(config, Normalisation::None, loader, Census).map(drop)
+                Conformer::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::Omni(config) => Omni::build(config, loader, Census).map(drop),
             Self::Dasheng(config) => Dasheng::build(config, loader, Census).map(drop),
             Self::Beats(config) => Beats::build(config, loader, Census).map(drop),
             Self::SewD(config) => {
-                SewD::build(config, Normalisation::None, loader, Census).map(drop)
+                SewD::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::SenseVoice(config) => SenseVoice::build(config, loader, Census).map(drop),
             Self::Fbank(_) | Self::Egemaps => Ok(()),
@@ -211,7 +211,7 @@ impl ModelConfig {
 
     pub(crate) fn build<O: Ops + 'static>(
         &self,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: O,
     ) -> Result<Box<dyn Network>, EncoderError>

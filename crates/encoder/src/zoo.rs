@@ -1,6 +1,6 @@
 //! The checkpoints known by name, one row each. Any other checkpoint of the same architectures opens by its own configuration.
 
-use crate::Normalisation;
+use crate::WaveformNormalisation;
 use serde::Serialize;
 
 /// Where a checkpoint is published.
@@ -42,7 +42,7 @@ pub struct ZooEntry {
     /// Samples from one frame to the next.
     pub hop: usize,
     /// The release's normalisation of the waveform. The checkpoint's own configuration takes precedence.
-    pub normalisation: Normalisation,
+    pub normalisation: WaveformNormalisation,
     /// The licence of the weights, by its SPDX name if it has one.
     pub licence: &'static str,
     /// The row of the paper's tables that it belongs to.
@@ -58,7 +58,7 @@ struct Shape {
     dim: usize,
     sample_rate: u32,
     hop: usize,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     licence: &'static str,
 }
 
@@ -115,7 +115,7 @@ const fn base(family: &'static str, parameters: u64) -> Shape {
         dim: 768,
         sample_rate: 16_000,
         hop: 320,
-        normalisation: Normalisation::Transformers,
+        normalisation: WaveformNormalisation::Transformers,
         licence: "Apache-2.0",
     }
 }
@@ -134,14 +134,14 @@ const fn licensed(shape: Shape, licence: &'static str) -> Shape {
 
 const fn raw(shape: Shape) -> Shape {
     Shape {
-        normalisation: Normalisation::None,
+        normalisation: WaveformNormalisation::None,
         ..shape
     }
 }
 
 const fn fairseq(shape: Shape) -> Shape {
     Shape {
-        normalisation: Normalisation::Fairseq,
+        normalisation: WaveformNormalisation::Fairseq,
         licence: "MIT",
         ..shape
     }

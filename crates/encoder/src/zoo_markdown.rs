@@ -1,4 +1,4 @@
-use crate::Normalisation;
+use crate::WaveformNormalisation;
 use crate::zoo::zoo;
 use std::fmt::Write;
 
@@ -37,8 +37,10 @@ pub fn zoo_markdown() -> String {
                 "Whisper" | "Qwen2-Audio" | "Qwen2.5-Omni" | "Voxtral" | "w2v-BERT 2.0" | "Dasheng"
                 | "BEATs" | "SenseVoice",
             ) => "log-mel",
-            (Normalisation::None, _) => "as it is",
-            (Normalisation::Transformers | Normalisation::Fairseq, _) => "mean 0, variance 1",
+            (WaveformNormalisation::None, _) => "as it is",
+            (WaveformNormalisation::Transformers | WaveformNormalisation::Fairseq, _) => {
+                "mean 0, variance 1"
+            }
         };
         let frames = f64::from(entry.sample_rate) / entry.hop as f64;
         let frames = (frames * 10.0).round() / 10.0;

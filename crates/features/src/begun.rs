@@ -3,7 +3,9 @@
 use crate::item::Stored;
 use crate::layout::{BEGUN, Kind};
 use crate::shard::{Tensor, file_bytes};
-use crate::{FeatureError, LedgerItem, Outcome, Shard, StoreHeader, StorePlan, StorePrecision};
+use crate::{
+    FeatureError, LedgerItem, Shard, StoreHeader, StorePlan, StorePrecision, UtteranceOutcome,
+};
 use crate::{StoredItem, shard};
 use emobox_files::{FileError, Stamp, sha256_bytes, write_atomic};
 use safetensors::tensor::{Dtype, SafeTensors};
@@ -23,7 +25,7 @@ pub fn save_begun(
     dir: &Path,
     plan: &StorePlan,
     shard: &Shard,
-    results: &[(&Outcome, &Stamp)],
+    results: &[(&UtteranceOutcome, &Stamp)],
 ) -> Result<(), FeatureError> {
     let header = plan.header();
     let place = files(dir, shard).len();
@@ -31,8 +33,8 @@ pub fn save_begun(
         .join(BEGUN)
         .join(format!("{}{place:05}.safetensors", prefix(shard)));
     let stored = results.iter().filter_map(|(outcome, _)| match outcome {
-        Outcome::Stored(item) => Some(item),
-        Outcome::Failed { .. } => None,
+        UtteranceOutcome::Stored(item) => Some(item),
+        UtteranceOutcome::Failed { .. } => None,
     });
     let names = |kind: Kind| {
         stored
@@ -66,8 +68,8 @@ pub fn save_begun(
 }
 
 /// The saved utterances of a shard. What cannot be read, or belongs to another store, is left out: it is encoded again.
-pub fn read_begun(dir: &Path, plan: &StorePlan, shard: &Shard) -> Vec<(Outcome, Stamp)> {
-    let mut results: Vec<(Outcome, Stamp)> = Vec::new();
+pub fn read_begun(dir: &Path, plan: &StorePlan, shard: &Shard) -> Vec<(UtteranceOutcome, Stamp)> {
+    let mut results: Vec<(UtteranceOutcome, Stamp)> = Vec::new();
     // The last result of an utterance counts: its audio was replaced since the others.
     for path in files(dir, shard).into_iter().rev() {
         let saved = std::fs::read(&path).ok();
@@ -104,7 +106,7 @@ pub fn remove_begun(dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
     Ok(())
 }
 
-fn parse(bytes: &[u8], plan: &StorePlan) -> Option<Vec<(Outcome, Stamp)>> {
+fn parse(bytes: &[u8], plan: &StorePlan) -> Option<Vec<(UtteranceOutcome, Stamp)>> {
     let (length, metadata) = SafeTensors::read_metadata(bytes).ok()?;
     let meta = metadata.metadata().as_ref()?.get(shard::META)?;
     let meta: Meta = serde_json::from_str(meta).ok()?;
@@ -116,7 +118,7 @@ fn parse(bytes: &[u8], plan: &StorePlan) -> Option<Vec<(Outcome, Stamp)>> {
     }
     let outcome = |item: &LedgerItem| {
         if let Some(reason) = &item.failed {
-            return Some(Outcome::Failed {
+            return Some(UtteranceOutcome::Failed {
                 key: item.key.clone(),
                 reason: reason.clone(),
             });
@@ -139,7 +141,7 @@ fn parse(bytes: &[u8], plan: &StorePlan) -> Option<Vec<(Outcome, Stamp)>> {
             }
         };
         StoredItem::restored(header, &item.key, item.frames, item.cut_to, data, pooled)
-            .map(Outcome::Stored)
+            .map(UtteranceOutcome::Stored)
     };
     let items = meta.items.iter();
     items

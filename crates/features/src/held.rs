@@ -1,7 +1,7 @@
 use crate::bytes::Bytes;
 use crate::layout::{self, Kind};
 use crate::shard::{self, Opened, make_shard};
-use crate::{FeatureError, Outcome, Shard, StorePlan};
+use crate::{FeatureError, Shard, StorePlan, UtteranceOutcome};
 use emobox_files::Stamp;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ impl HeldShards {
         dir: &Path,
         plan: &StorePlan,
         shard: &Shard,
-        outcomes: &[Outcome],
+        outcomes: &[UtteranceOutcome],
         audio: &HashMap<String, Stamp>,
     ) -> Result<(), FeatureError> {
         make_shard(dir, plan, shard, outcomes, audio, &mut |path, bytes| {

@@ -53,7 +53,7 @@ impl Stored {
 
 /// The outcome of one utterance of a shard.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum UtteranceOutcome {
     /// Its features.
     Stored(StoredItem),
     /// It has none: the key and the reason, stored in the shard so that nothing is dropped silently.
@@ -65,7 +65,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl UtteranceOutcome {
     /// The utterance concerned.
     pub fn key(&self) -> &str {
         match self {

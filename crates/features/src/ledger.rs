@@ -1,5 +1,5 @@
 use crate::layout::AUDIO;
-use crate::{FeatureError, Outcome, Shard, StorePlan};
+use crate::{FeatureError, Shard, StorePlan, UtteranceOutcome};
 use emobox_files::{Sha256, Stamp, read_json, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -36,10 +36,10 @@ pub struct Ledgers {
 }
 
 impl LedgerItem {
-    pub(crate) fn new(outcome: &Outcome, audio: &Stamp) -> Self {
+    pub(crate) fn new(outcome: &UtteranceOutcome, audio: &Stamp) -> Self {
         let (frames, cut_to, failed) = match outcome {
-            Outcome::Stored(item) => (item.frames, item.cut_to, None),
-            Outcome::Failed { reason, .. } => (0, None, Some(reason.clone())),
+            UtteranceOutcome::Stored(item) => (item.frames, item.cut_to, None),
+            UtteranceOutcome::Failed { reason, .. } => (0, None, Some(reason.clone())),
         };
         Self {
             key: outcome.key().to_owned(),

@@ -21,7 +21,7 @@
 //!
 //! **Frames are normalised in f32 before they are narrowed.** Hidden states reach hundreds in some
 //! encoders and have a few huge dimensions; after layer normalisation they fit f16 with room to
-//! spare. The header says which [`Normalisation`] was applied, and a reader that requests another one
+//! spare. The header says which [`FeatureNormalisation`] was applied, and a reader that requests another one
 //! is refused. The pooled statistics stay un-normalised: the utterance-normalised ones follow from
 //! them exactly ([`PooledView::normalised`]), but not vice versa.
 
@@ -49,9 +49,9 @@ pub use begun::{read_begun, remove_begun, save_begun};
 pub use claim::{Claim, ShardClaim};
 pub use error::FeatureError;
 pub use folder::ShardState;
-pub use header::{ComputePrecision, Normalisation, SCHEMA, StoreHeader, StorePrecision};
+pub use header::{ComputePrecision, FeatureNormalisation, SCHEMA, StoreHeader, StorePrecision};
 pub use held::HeldShards;
-pub use item::{HiddenView, Outcome, StoredItem};
+pub use item::{HiddenView, StoredItem, UtteranceOutcome};
 pub use ledger::{Ledger, LedgerItem, Ledgers};
 pub use normalise::{EPSILON, normalise};
 pub use plan::{Shard, Share, StorePlan, WorkItem};

@@ -1,7 +1,9 @@
 use crate::bytes::Bytes;
 use crate::item::Stored;
 use crate::layout::{Kind, path};
-use crate::{FeatureError, Ledger, LedgerItem, Outcome, Shard, StoreHeader, StorePlan, StoredItem};
+use crate::{
+    FeatureError, Ledger, LedgerItem, Shard, StoreHeader, StorePlan, StoredItem, UtteranceOutcome,
+};
 use emobox_files::{FileError, Stamp, sha256_bytes, write_atomic};
 use emobox_kernels::MappedFile;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -37,7 +39,7 @@ pub fn write_shard(
     dir: &Path,
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &[Outcome],
+    outcomes: &[UtteranceOutcome],
     audio: &HashMap<String, Stamp>,
 ) -> Result<(), FeatureError> {
     make_shard(dir, plan, shard, outcomes, audio, &mut |path, bytes| {
@@ -50,7 +52,7 @@ pub(crate) fn make_shard(
     dir: &Path,
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &[Outcome],
+    outcomes: &[UtteranceOutcome],
     audio: &HashMap<String, Stamp>,
     keep: &mut dyn FnMut(PathBuf, Vec<u8>) -> Result<(), FeatureError>,
 ) -> Result<(), FeatureError> {
@@ -106,7 +108,7 @@ pub(crate) fn pooled_tensor<'a>(
 fn ledger(
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &[Outcome],
+    outcomes: &[UtteranceOutcome],
     audio: &HashMap<String, Stamp>,
 ) -> Result<Ledger, FeatureError> {
     let mut items = Vec::with_capacity(outcomes.len());
@@ -156,14 +158,14 @@ pub(crate) fn file_bytes<M: Serialize>(
 fn sorted<'a>(
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &'a [Outcome],
+    outcomes: &'a [UtteranceOutcome],
 ) -> Result<(Vec<&'a StoredItem>, Vec<Failure>), FeatureError> {
     let wrong = |problem, key: &str| FeatureError::WrongItems {
         shard: shard.number,
         problem,
         key: key.to_owned(),
     };
-    let mut by_key: BTreeMap<&str, &Outcome> = BTreeMap::new();
+    let mut by_key: BTreeMap<&str, &UtteranceOutcome> = BTreeMap::new();
     for outcome in outcomes {
         if by_key.insert(outcome.key(), outcome).is_some() {
             return Err(wrong("more than one result for utterance", outcome.key()));
@@ -173,8 +175,8 @@ fn sorted<'a>(
     for item in plan.items(shard) {
         match by_key.remove(item.key.as_str()) {
             None => return Err(wrong("no result for utterance", &item.key)),
-            Some(Outcome::Stored(item)) => stored.push(item),
-            Some(Outcome::Failed { key, reason }) => failed.push(Failure {
+            Some(UtteranceOutcome::Stored(item)) => stored.push(item),
+            Some(UtteranceOutcome::Failed { key, reason }) => failed.push(Failure {
                 key: key.clone(),
                 reason: reason.clone(),
             }),

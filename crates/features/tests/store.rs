@@ -1,9 +1,10 @@
 //! The store's guarantees: the same bytes in every case, nothing half-written, nothing silently reused.
 
 use emobox_features::{
-    Claim, ComputePrecision, FeatureError, HeldShards, HiddenView, Ledgers, Normalisation, Outcome,
+    Claim, ComputePrecision, FeatureError, FeatureNormalisation, HeldShards, HiddenView, Ledgers,
     SCHEMA, Shard, ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision,
-    StoredItem, WorkItem, normalise, read_begun, remove_begun, save_begun, write_shard,
+    StoredItem, UtteranceOutcome, WorkItem, normalise, read_begun, remove_begun, save_begun,
+    write_shard,
 };
 use emobox_files::Stamp;
 use proptest::prelude::*;
@@ -26,7 +27,7 @@ fn header() -> StoreHeader {
         hop: 320,
         precision: StorePrecision::F16,
         compute: ComputePrecision::F32,
-        normalisation: Normalisation::Utterance,
+        normalisation: FeatureNormalisation::Utterance,
         revision: 1,
         program_version: "0.1.0".into(),
     }
@@ -49,9 +50,9 @@ fn hidden(item: &WorkItem) -> Vec<f32> {
         .collect()
 }
 
-fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
+fn encode(header: &StoreHeader, item: &WorkItem) -> UtteranceOutcome {
     if item.key.ends_with("13") {
-        return Outcome::Failed {
+        return UtteranceOutcome::Failed {
             key: item.key.clone(),
             reason: "cut short: 12 of 44 header bytes".into(),
         };
@@ -63,7 +64,7 @@ fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
         dim: DIM,
         data: &data,
     };
-    Outcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
+    UtteranceOutcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
 }
 
 /// The same file for every utterance: its content does not matter here.
@@ -137,7 +138,7 @@ fn what_is_stored_is_what_was_encoded() {
         }
         let raw = hidden(&item);
         let mut expected = raw[2 * item.frames * DIM..].to_vec();
-        normalise(&mut expected, DIM, Normalisation::Utterance);
+        normalise(&mut expected, DIM, FeatureNormalisation::Utterance);
         let view = store.get(&item.key).unwrap();
         assert_eq!((view.layers, view.frames, view.dim), (1, item.frames, DIM));
         for (got, want) in view.to_f32().iter().zip(&expected) {
@@ -160,7 +161,7 @@ fn several_layers_keep_their_order() {
         pooled_layers: 0,
         perturbation: None,
         precision: StorePrecision::F32,
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         ..header()
     };
     let plan = StorePlan::new(header.clone(), work(3)).unwrap();
@@ -304,7 +305,7 @@ fn another_store_is_refused_with_the_difference_named() {
             "list of stored layers is [2] there, [1] was",
         ),
         (
-            |h| h.normalisation = Normalisation::Frame,
+            |h| h.normalisation = FeatureNormalisation::Frame,
             "normalisation is utterance there, frame was",
         ),
         (
@@ -425,7 +426,7 @@ fn what_cannot_be_stored_is_named() {
     assert!(refused(&header(), 0, &[]).contains("no frames"));
     assert!(refused(&header(), 2, &[0.0; 3]).contains("3 numbers do not fill"));
     let raw = StoreHeader {
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         ..header()
     };
     data[2 * DIM + 5] = 1.0;
@@ -514,7 +515,7 @@ fn a_begun_shard_is_completed_to_the_same_bytes() {
         plan.begin(dir).unwrap();
         let (shard, audio) = (&plan.shards()[0], audio(&plan));
         let encode = |item: &WorkItem| encode(&header, item);
-        let outcomes: Vec<Outcome> = plan.items(shard).iter().map(encode).collect();
+        let outcomes: Vec<UtteranceOutcome> = plan.items(shard).iter().map(encode).collect();
         let save = |range: std::ops::Range<usize>| {
             let results = outcomes[range].iter();
             let results: Vec<_> = results.map(|o| (o, &audio[o.key()])).collect();
@@ -545,7 +546,8 @@ fn a_begun_shard_is_completed_to_the_same_bytes() {
         assert!(read_begun(dir, &other, shard).is_empty());
 
         let rest = outcomes.iter().filter(|o| !expected.contains(&o.key()));
-        let mut outcomes: Vec<Outcome> = begun.iter().map(|(outcome, _)| outcome.clone()).collect();
+        let mut outcomes: Vec<UtteranceOutcome> =
+            begun.iter().map(|(outcome, _)| outcome.clone()).collect();
         outcomes.extend(rest.cloned());
         write_shard(dir, &plan, shard, &outcomes, &audio).unwrap();
         remove_begun(dir, shard).unwrap();

@@ -8,8 +8,8 @@
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, TrainOptions, Training, ViewSource,
-    train_fold,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, Training,
+    ViewSource, train_fold,
 };
 use half::f16;
 use std::error::Error;
@@ -23,7 +23,7 @@ struct Record {
 }
 
 impl Observer for Record {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         self.predictions.resize_with(progress.test.len(), Vec::new);
         for (point, seen) in self.predictions.iter_mut().zip(progress.test) {
             point.push(seen.clone());

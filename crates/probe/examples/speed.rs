@@ -7,7 +7,8 @@
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, TrainOptions, ViewSource, train_fold,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, ViewSource,
+    train_fold,
 };
 use half::f16;
 use std::error::Error;
@@ -21,7 +22,7 @@ struct Clock {
 }
 
 impl Observer for Clock {
-    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
         self.seconds.push(self.last.elapsed().as_secs_f64());
         self.last = Instant::now();
         Flow::Continue

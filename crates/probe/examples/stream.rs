@@ -7,12 +7,12 @@
 //! of the store's mapped files, which the system can reclaim.
 
 use emobox_features::{
-    ComputePrecision, HiddenView, Normalisation, Outcome, SCHEMA, Share, Store, StoreHeader,
-    StorePlan, StorePrecision, StoredItem, WorkItem, write_shard,
+    ComputePrecision, FeatureNormalisation, HiddenView, SCHEMA, Share, Store, StoreHeader,
+    StorePlan, StorePrecision, StoredItem, UtteranceOutcome, WorkItem, write_shard,
 };
 use emobox_files::Stamp;
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, StreamSource, TrainOptions,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, StreamSource, TrainOptions,
     train_fold,
 };
 use std::collections::HashMap;
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Memory(Instant);
 
 impl Observer for Memory {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         let seconds = self.0.elapsed().as_secs_f64();
         self.0 = Instant::now();
         let memory = memory().unwrap_or_default();
@@ -124,7 +124,7 @@ fn plan(utterances: usize, dim: usize) -> Result<StorePlan, Box<dyn Error>> {
         hop: 320,
         precision: StorePrecision::F16,
         compute: ComputePrecision::F32,
-        normalisation: Normalisation::Utterance,
+        normalisation: FeatureNormalisation::Utterance,
         revision: 1,
         program_version: env!("CARGO_PKG_VERSION").into(),
     };
@@ -168,7 +168,7 @@ fn make(folder: &Path, plan: &StorePlan) -> Result<(), Box<dyn Error>> {
             };
             // There is no audio; this program's own file stands in for that of every utterance.
             audio.insert(item.key.clone(), program.clone());
-            outcomes.push(Outcome::Stored(StoredItem::new(
+            outcomes.push(UtteranceOutcome::Stored(StoredItem::new(
                 plan.header(),
                 &item.key,
                 &hidden,

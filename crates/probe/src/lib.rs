@@ -56,4 +56,6 @@ pub use split::{ValidationOrigin, ValidationSplit, validation_split};
 pub use state::TrainState;
 pub use target::Target;
 pub use task::{FoldTask, Item, Role};
-pub use train::{Flow, Observer, Progress, TRAINING_REVISION, TrainOptions, Training, train_fold};
+pub use train::{
+    EpochProgress, Flow, Observer, TRAINING_REVISION, TrainOptions, Training, train_fold,
+};

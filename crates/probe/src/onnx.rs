@@ -7,7 +7,7 @@
 use crate::Target;
 use crate::heads::{self, VARIANCE_FLOOR};
 use crate::{Probe, ProbeError};
-use emobox_features::{EPSILON, Normalisation, StorePrecision};
+use emobox_features::{EPSILON, FeatureNormalisation, StorePrecision};
 
 /// The operator set version; every runtime since 2022 has all of it.
 const OPSET: u64 = 17;
@@ -188,10 +188,10 @@ impl Probe {
         let mut x = "states".to_owned();
         // Each layer separately.
         let axes: &[i64] = match features.normalisation {
-            Normalisation::Utterance => &[-2, -1],
+            FeatureNormalisation::Utterance => &[-2, -1],
             _ => &[-1],
         };
-        if features.normalisation != Normalisation::None {
+        if features.normalisation != FeatureNormalisation::None {
             let floor = graph.constant("epsilon", &[1], &[EPSILON as f32]);
             let (centred, deviation) = graph.centred(&x, axes, &floor);
             x = graph.node("Div", &[&centred, &deviation], &[]);

@@ -4,7 +4,8 @@ use crate::heads::{self, Head, Sizes};
 use crate::team::Team;
 use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Role, Selected, Target, ViewSource};
 use emobox_features::{
-    ComputePrecision, FrameView, HiddenView, Normalisation, StoreHeader, StorePrecision, StoredItem,
+    ComputePrecision, FeatureNormalisation, FrameView, HiddenView, StoreHeader, StorePrecision,
+    StoredItem,
 };
 use emobox_files::{FileError, read_json, sha256_bytes, write_atomic, write_json};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -25,7 +26,7 @@ pub struct FeatureDescription {
     /// Samples of 16 kHz audio from one frame to the next.
     pub hop: usize,
     /// Normalisation of the frames.
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// How frames are rounded before the probe sees them.
     pub precision: StorePrecision,
     /// The encoder's computing precision.

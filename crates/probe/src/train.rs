@@ -56,7 +56,7 @@ pub enum Flow {
 
 /// An epoch that has just finished.
 #[derive(Debug)]
-pub struct Progress<'a> {
+pub struct EpochProgress<'a> {
     /// The epoch, from 1.
     pub epoch: usize,
     /// The total number of epochs.
@@ -75,7 +75,7 @@ pub struct Progress<'a> {
 /// Observes a training, and may save or stop it.
 pub trait Observer {
     /// Called after every epoch.
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         let _ = progress;
         Flow::Continue
     }
@@ -345,7 +345,7 @@ impl<'a> Fold<'a> {
             }
             state.epoch = epoch;
             state.skipped_steps = skipped_before + engine.skipped_steps()?;
-            let flow = observer.epoch(&Progress {
+            let flow = observer.epoch(&EpochProgress {
                 epoch,
                 epochs: protocol.epochs,
                 frames,

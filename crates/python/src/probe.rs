@@ -5,11 +5,12 @@ use crate::sound::bytes;
 use crate::store::FeatureStore;
 use emobox_bench::{BenchError, CallError, Context, Stage};
 use emobox_features::{
-    ComputePrecision, HiddenView, Normalisation, SCHEMA, StoreHeader, StorePrecision, StoredItem,
+    ComputePrecision, FeatureNormalisation, HiddenView, SCHEMA, StoreHeader, StorePrecision,
+    StoredItem,
 };
 use emobox_probe::{
-    FeatureSource, Flow, FoldTask, Item, Observer, ProbeError, ProbeOrigin, Progress, Protocol,
-    Role, StreamSource, TrainOptions, Training, ViewSource, train_fold,
+    EpochProgress, FeatureSource, Flow, FoldTask, Item, Observer, ProbeError, ProbeOrigin,
+    Protocol, Role, StreamSource, TrainOptions, Training, ViewSource, train_fold,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -31,7 +32,7 @@ struct Request {
     head: Option<String>,
     epochs: Option<usize>,
     seed: u64,
-    normalisation: Normalisation,
+    normalisation: FeatureNormalisation,
     threads: usize,
 }
 
@@ -120,7 +121,7 @@ struct Fitted {
 struct Watch<'a>(Context<'a>);
 
 impl Observer for Watch<'_> {
-    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
         self.0.progress.advance(1);
         Flow::Continue
     }

@@ -3,7 +3,7 @@ use crate::encoder::Encoder;
 use crate::errors::exception;
 use crate::job::run;
 use emobox_bench::{Corpus, ExtractOptions};
-use emobox_features::{Normalisation, Store, StorePrecision};
+use emobox_features::{FeatureNormalisation, Store, StorePrecision};
 use pyo3::prelude::*;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ impl FeatureStore {
 struct How {
     layers: String,
     precision: StorePrecision,
-    normalisation: Normalisation,
+    normalisation: FeatureNormalisation,
 }
 
 /// Encodes the utterances below `root` into the store at `path`; returns a summary as JSON.

@@ -7,8 +7,8 @@ use crate::{BenchError, Context, Corpus, Stage};
 use emobox_audio::{Level, Perturbation, SampleRate, resample};
 use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
 use emobox_features::{
-    Claim, HiddenView, Outcome, Shard, ShardClaim, ShardState, StorePlan, StoredItem, WorkItem,
-    read_begun, remove_begun, save_begun, write_shard,
+    Claim, HiddenView, Shard, ShardClaim, ShardState, StorePlan, StoredItem, UtteranceOutcome,
+    WorkItem, read_begun, remove_begun, save_begun, write_shard,
 };
 use emobox_files::Stamp;
 use std::collections::HashMap;
@@ -66,7 +66,7 @@ pub(super) struct ShardJob<'a> {
 
 /// Finished utterances of a shard.
 struct Results {
-    finished: Vec<(Outcome, Stamp)>,
+    finished: Vec<(UtteranceOutcome, Stamp)>,
     /// How many of them, from the first, are saved.
     saved: usize,
     /// When they were saved, or the shard was begun.
@@ -243,7 +243,7 @@ impl<'a> Round<'a> {
     }
 
     /// The utterances of a shard that an earlier run finished, except for those whose audio has been replaced since.
-    fn begun(&self, shard: &Shard) -> Vec<(Outcome, Stamp)> {
+    fn begun(&self, shard: &Shard) -> Vec<(UtteranceOutcome, Stamp)> {
         let mut finished = read_begun(self.dir, self.plan, shard);
         finished.retain(|(outcome, stamp)| {
             let utterance = self.corpus.utterance(outcome.key());
@@ -416,10 +416,16 @@ impl<'a> Round<'a> {
     }
 
     /// Writes a complete shard.
-    fn write(&self, shard: &Shard, finished: Vec<(Outcome, Stamp)>) -> Result<(), BenchError> {
-        let stamp = |(outcome, stamp): &(Outcome, Stamp)| (outcome.key().to_owned(), stamp.clone());
+    fn write(
+        &self,
+        shard: &Shard,
+        finished: Vec<(UtteranceOutcome, Stamp)>,
+    ) -> Result<(), BenchError> {
+        let stamp = |(outcome, stamp): &(UtteranceOutcome, Stamp)| {
+            (outcome.key().to_owned(), stamp.clone())
+        };
         let audio: HashMap<String, Stamp> = finished.iter().map(stamp).collect();
-        let outcomes: Vec<Outcome> = finished.into_iter().map(|(o, _)| o).collect();
+        let outcomes: Vec<UtteranceOutcome> = finished.into_iter().map(|(o, _)| o).collect();
         let (dir, plan) = (self.dir, self.plan);
         match self.beside.held {
             Some(held) => held.put(dir, plan, shard, &outcomes, &audio)?,
@@ -434,14 +440,14 @@ impl<'a> Round<'a> {
         key: &str,
         result: Result<(PathBuf, StoredItem), Trouble>,
         stamp: Option<Stamp>,
-    ) -> Result<(Outcome, Stamp), String> {
+    ) -> Result<(UtteranceOutcome, Stamp), String> {
         let (path, outcome) = match result {
-            Ok((path, item)) => (path, Outcome::Stored(item)),
+            Ok((path, item)) => (path, UtteranceOutcome::Stored(item)),
             Err(Trouble::Fact(path, reason)) => {
                 let note = format!("skipped {key}: {reason}");
                 self.context.progress.note(&note);
                 let key = key.to_owned();
-                (path, Outcome::Failed { key, reason })
+                (path, UtteranceOutcome::Failed { key, reason })
             }
             Err(Trouble::Now(reason)) => return Err(self.unreadable(key, reason)),
         };

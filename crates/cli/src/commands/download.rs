@@ -2,13 +2,13 @@
 
 use super::Session;
 use crate::args::DownloadArgs;
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::{DownloadHow, Offer, PUBLISHED_METADATA, Release};
 use emobox_bench::{BenchError, CallError};
 use std::io::{BufRead, IsTerminal};
 
-pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<Ending> {
     let offer = emobox_app::offer(&args.name)?;
     let release = match &offer {
         Offer::Fetch(release) => release,
@@ -55,7 +55,7 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
     } else {
         format!("next: emobox prepare {} --raw {folder}", release.name)
     });
-    Ok(Outcome::from_skips(done.skipped.len()))
+    Ok(Ending::from_skips(done.skipped.len()))
 }
 
 /// Asks on the terminal whether the licence is accepted.

@@ -2,12 +2,12 @@
 
 use super::Session;
 use crate::args::{EncodersAction, EncodersArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::SpeedRequest;
 use emobox_bench::EncoderChoice;
 
-pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Ending> {
     let show = |name: &String| EncodersAction::Show { name: name.clone() };
     let action = args.name.as_ref().map(show);
     match (action.as_ref().or(args.action.as_ref()), session.json) {
@@ -71,5 +71,5 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             }
         }
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

@@ -16,7 +16,7 @@ mod stages;
 mod submission;
 
 use crate::args::{Cli, Command, ExperimentHow, Grid, PartitionHow, ProbeHow, ReadingHow};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::progress;
 use emobox_bench::{
     BenchError, CallError, Context, CorpusChoice, Devices, EncoderChoice, Experiment, Home, Reading,
@@ -32,7 +32,7 @@ struct Session<'a> {
 }
 
 /// Runs the command of `cli`.
-pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
+pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Ending> {
     let display = progress::display(cli.global.quiet);
     let session = Session {
         home: Home::resolve(cli.global.home.as_deref()),
@@ -72,7 +72,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {
             completions::print(*shell);
-            Ok(Outcome::Complete)
+            Ok(Ending::Complete)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::args::{ExportModelArgs, FitArgs, PredictArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_bench::{
     Answer, BenchError, CallError, EncoderChoice, Listening, MODEL_CARD, Predictor, RawSamples,
@@ -10,7 +10,7 @@ use emobox_bench::{
 };
 use std::path::{Path, PathBuf};
 
-pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outcome> {
+pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Ending> {
     check_name(&args.name)?;
     let mut experiment = args.how.experiment()?;
     experiment.fetch_encoders(session.context)?;
@@ -31,10 +31,10 @@ pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outco
         None => args.name.clone(),
     };
     output::note(&format!("use it with: emobox predict {told} RECORDINGS"));
-    Ok(Outcome::from_skips(fitted.run.skipped()))
+    Ok(Ending::from_skips(fitted.run.skipped()))
 }
 
-pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<Ending> {
     let windows = args
         .window
         .map(|length| Windows::new(length, args.hop.unwrap_or(length / 2.0)));
@@ -89,11 +89,11 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
     }
     match ended {
         Some(error) => Err(error.into()),
-        None => Ok(Outcome::from_skips(skipped)),
+        None => Ok(Ending::from_skips(skipped)),
     }
 }
 
-pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::Result<Outcome> {
+pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::Result<Ending> {
     let model = probe(session, &args.model);
     let (encoder, with_encoder) = (args.encoder.as_deref(), !args.without_encoder);
     emobox_bench::export_model(&model, encoder, with_encoder, &args.out)?;
@@ -111,7 +111,7 @@ pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::R
         "wrote {} (its metadata describes input and output)",
         onnx.display()
     ));
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
 /// Who answers, and what is heard: a saved probe and the files after it, or an encoder's own head and all files.

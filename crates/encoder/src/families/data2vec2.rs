@@ -4,7 +4,7 @@
 use super::Network;
 use crate::config::Config;
 use crate::conv_spec;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, FrontNorm, Kept,
@@ -141,7 +141,7 @@ fn alibi(audio: &Config<'_>, heads: usize) -> Result<Option<AlibiConfig>, Encode
 /// A model on a device.
 pub(crate) struct Data2Vec2<P: Prepare> {
     device: P,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     config: Data2Vec2Config,
     front_end: FrontEnd<P>,
     projection_norm: P::Norm,
@@ -158,7 +158,7 @@ pub(crate) struct Data2Vec2<P: Prepare> {
 impl<P: Prepare> Data2Vec2<P> {
     pub(crate) fn build(
         config: &Data2Vec2Config,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {

@@ -6,7 +6,7 @@
 use super::Network;
 use super::speech::{ACTIVATIONS, front_end};
 use crate::config::Config;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, NormOrder, Positional,
@@ -226,7 +226,7 @@ struct Tables<T> {
 pub(crate) struct SewD<P: Prepare> {
     config: SewDConfig,
     device: P,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     front_end: FrontEnd<P>,
     norm: P::Norm,
     projection: Option<P::Linear>,
@@ -242,7 +242,7 @@ pub(crate) struct SewD<P: Prepare> {
 impl<P: Prepare> SewD<P> {
     pub(crate) fn build(
         config: &SewDConfig,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {

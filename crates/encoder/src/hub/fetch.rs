@@ -1,6 +1,6 @@
 use super::cache::RepositoryCache;
 use super::client::{Client, Remote};
-use super::{DESCRIPTIONS, HubError, HubRequest, Progress, cached};
+use super::{DESCRIPTIONS, HubError, HubProgress, HubRequest, cached};
 use emobox_checkpoint::{Choice, choose, shard_names};
 use emobox_fetch::{Checksum, Continue, FetchError, Transfer, Wanted, fetch_file};
 use emobox_files::{join_inside, write_atomic};
@@ -16,7 +16,7 @@ const UNKNOWN_BYTES: u64 = 64 << 20;
 /// cache is used instead.
 pub fn fetch(
     request: &HubRequest,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(HubProgress<'_>),
 ) -> Result<PathBuf, HubError> {
     let settings = &request.settings;
     let cache = RepositoryCache::new(&settings.cache, &request.repository)?;
@@ -41,7 +41,7 @@ pub fn fetch(
                 return Err(error);
             };
             let reason = error.to_string();
-            progress(Progress::CacheInstead { reason: &reason });
+            progress(HubProgress::CacheInstead { reason: &reason });
             return Ok(snapshot);
         }
     };
@@ -58,7 +58,7 @@ pub fn fetch(
         .iter()
         .filter(|name| DESCRIPTIONS.contains(&name.as_str()));
     let descriptions: Vec<_> = descriptions.collect();
-    (download.progress)(Progress::Listed {
+    (download.progress)(HubProgress::Listed {
         files: descriptions.len() + 1,
     });
     // The weights come last: a snapshot with weights is complete.
@@ -121,7 +121,7 @@ struct Download<'a> {
     commit: &'a str,
     cache: &'a RepositoryCache,
     client: &'a Client<'a>,
-    progress: &'a mut dyn FnMut(Progress<'_>),
+    progress: &'a mut dyn FnMut(HubProgress<'_>),
 }
 
 impl Download<'_> {
@@ -129,16 +129,16 @@ impl Download<'_> {
     fn file(&mut self, name: &str) -> Result<PathBuf, HubError> {
         let place = join_inside(&self.snapshot, name)?;
         if place.is_file() {
-            (self.progress)(Progress::Cached { file: name });
+            (self.progress)(HubProgress::Cached { file: name });
             return Ok(place);
         }
         let remote = self.client.describe(self.commit, name)?;
         let blob = self.cache.blob(&remote.etag)?;
         let _lock = self.cache.lock(&remote.etag, || {
-            (self.progress)(Progress::Waiting { file: name });
+            (self.progress)(HubProgress::Waiting { file: name });
         })?;
         if blob.is_file() {
-            (self.progress)(Progress::Cached { file: name });
+            (self.progress)(HubProgress::Cached { file: name });
         } else {
             self.blob(name, &remote, &blob)?;
         }
@@ -161,12 +161,12 @@ impl Download<'_> {
         let progress = &mut *self.progress;
         let mut watch = |event: Transfer<'_>| {
             match event {
-                Transfer::Bytes { done, .. } => progress(Progress::Bytes {
+                Transfer::Bytes { done, .. } => progress(HubProgress::Bytes {
                     file: name,
                     done,
                     total: remote.size,
                 }),
-                Transfer::Retrying { done, reason } => progress(Progress::Retrying {
+                Transfer::Retrying { done, reason } => progress(HubProgress::Retrying {
                     file: name,
                     done,
                     reason,

@@ -56,7 +56,7 @@ impl HubRequest {
 /// Progress of [`fetch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Progress<'a> {
+pub enum HubProgress<'a> {
     /// The repository was listed.
     Listed {
         /// Number of files to download (the shards of an index are added once it was read).

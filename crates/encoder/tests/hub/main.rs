@@ -3,7 +3,7 @@
 mod server;
 
 use emobox_checkpoint::Checkpoint;
-use emobox_encoder::hub::{HubError, HubRequest, HubSettings, Progress, Token, cached, fetch};
+use emobox_encoder::hub::{HubError, HubProgress, HubRequest, HubSettings, Token, cached, fetch};
 use emobox_fetch::FetchError;
 use server::{Answer, COMMIT, Served, Server};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ fn a_checkpoint_arrives_in_the_layout_of_the_python_library() {
     assert_eq!(cached(&request), None);
     let mut last = 0;
     let snapshot = fetch(&request, &mut |event| {
-        if let Progress::Bytes {
+        if let HubProgress::Bytes {
             file: "model.safetensors",
             done,
             total,
@@ -185,7 +185,7 @@ fn a_cut_connection_is_continued_where_it_broke() {
     let cache = tempfile::tempdir().unwrap();
     let mut broke = 0;
     let snapshot = fetch(&request(&server, cache.path()), &mut |event| {
-        if let Progress::Retrying { done, .. } = event {
+        if let HubProgress::Retrying { done, .. } = event {
             broke += 1;
             assert_eq!(done, half as u64);
         }
@@ -515,7 +515,7 @@ fn without_an_answer_the_cache_serves_and_without_a_cache_the_error_says_so() {
     drop(server);
     let mut instead = 0;
     let again = fetch(&request, &mut |event| {
-        instead += i32::from(matches!(event, Progress::CacheInstead { .. }));
+        instead += i32::from(matches!(event, HubProgress::CacheInstead { .. }));
     });
     assert_eq!(again.unwrap(), snapshot);
     assert_eq!(instead, 1);

@@ -5,8 +5,8 @@ use crate::gpu::options;
 use crate::made::{Golden, waveform, write_json};
 use crate::speech_golden::{compare, open};
 use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
-    check_dir,
+    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Precision,
+    WaveformNormalisation, check_dir,
 };
 use serde_json::json;
 
@@ -31,8 +31,8 @@ fn every_hidden_state_is_that_of_transformers() {
             let encoder = open(folder.path());
             compare(&golden, &encoder, name);
             let expected = match name.starts_with("w2v") {
-                true => Normalisation::None,
-                false => Normalisation::Transformers,
+                true => WaveformNormalisation::None,
+                false => WaveformNormalisation::Transformers,
             };
             assert_eq!(encoder.info().normalisation, expected);
         }

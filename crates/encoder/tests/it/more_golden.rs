@@ -7,8 +7,8 @@ use crate::made::{Golden, waveform, write_json, write_safetensors};
 use crate::shared::largest_difference;
 use crate::speech_golden::{open, open_with};
 use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
-    check_dir,
+    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Precision,
+    WaveformNormalisation, check_dir,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -231,7 +231,7 @@ fn rates_and_hops_are_those_of_the_models() {
     let beats = open(&file("beats.pt")).info().clone();
     assert_eq!(
         (beats.hop, beats.shortest, beats.normalisation),
-        (320, 2_800, Normalisation::None)
+        (320, 2_800, WaveformNormalisation::None)
     );
 }
 

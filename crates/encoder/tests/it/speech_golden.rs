@@ -3,7 +3,7 @@
 use crate::made::Golden;
 use crate::shared::largest_difference;
 use emobox_encoder::{
-    Encoder, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
+    Encoder, EncoderOptions, EncoderSource, LayerSelection, Precision, WaveformNormalisation,
 };
 use std::path::Path;
 
@@ -148,7 +148,7 @@ fn an_offset_alone_is_silence() {
     let folder = tempfile::tempdir().unwrap();
     golden.write_folder(folder.path(), str::to_owned);
     let encoder = open(folder.path());
-    assert_eq!(encoder.info().normalisation, Normalisation::None);
+    assert_eq!(encoder.info().normalisation, WaveformNormalisation::None);
     let states = |value: f32| {
         let constant = vec![value; 8_000];
         encoder

@@ -4,8 +4,8 @@
 use crate::dummy::{Dummy, Halves, dummy, short};
 use emobox_gpu::{Gpu, Numbers};
 use emobox_probe::{
-    Card, ClassWeighting, Flow, FoldOutcome, FoldTask, Observer, ProbeError, Progress, Protocol,
-    Target, TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
+    Card, ClassWeighting, EpochProgress, Flow, FoldOutcome, FoldTask, Observer, ProbeError,
+    Protocol, Target, TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
 };
 use std::sync::Arc;
 
@@ -161,7 +161,7 @@ fn folds_at_once_and_slices_of_features_change_no_bit() {
 struct StopAt(usize, Option<Vec<u8>>);
 
 impl Observer for StopAt {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         match progress.epoch == self.0 {
             true => Flow::Stop,
             false => Flow::Save,

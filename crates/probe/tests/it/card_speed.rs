@@ -3,7 +3,8 @@
 use crate::card::card;
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, TrainOptions, ViewSource, train_fold,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, ViewSource,
+    train_fold,
 };
 use half::f16;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ struct Clock {
 }
 
 impl Observer for Clock {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         if let Some(last) = self.last {
             self.seconds.push(last.elapsed().as_secs_f64());
         }

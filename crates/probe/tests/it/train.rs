@@ -2,11 +2,12 @@
 
 use crate::dummy::{DIM, Dummy, dummy, short};
 use emobox_features::{
-    ComputePrecision, FrameData, FrameView, Normalisation, SCHEMA, StoreHeader, StorePrecision,
+    ComputePrecision, FeatureNormalisation, FrameData, FrameView, SCHEMA, StoreHeader,
+    StorePrecision,
 };
 use emobox_probe::{
-    ClassWeighting, FeatureSource, Flow, FoldOutcome, FoldTask, Observer, Probe, ProbeError,
-    ProbeOrigin, Progress, Protocol, Role, TrainOptions, TrainState, Training, ViewSource,
+    ClassWeighting, EpochProgress, FeatureSource, Flow, FoldOutcome, FoldTask, Observer, Probe,
+    ProbeError, ProbeOrigin, Protocol, Role, TrainOptions, TrainState, Training, ViewSource,
     train_fold,
 };
 use std::ops::Range;
@@ -201,7 +202,7 @@ pub(crate) struct StopAt {
 }
 
 impl Observer for StopAt {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         if progress.epoch == self.epoch {
             Flow::Stop
         } else {
@@ -370,7 +371,7 @@ fn header() -> StoreHeader {
         hop: 320,
         precision: StorePrecision::F32,
         compute: ComputePrecision::F32,
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         revision: 1,
         program_version: "0.1.0".into(),
     }

@@ -7,7 +7,7 @@ mod config;
 pub(crate) use config::{ConformerConfig, Front};
 
 use super::Network;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::FrontEnd;
 use crate::weights::Loader;
@@ -23,7 +23,7 @@ const BAND_EPSILON: f64 = 1e-7;
 pub(crate) struct Conformer<P: Prepare> {
     config: ConformerConfig,
     device: P,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     /// `None` for models of spectra.
     front_end: Option<FrontEnd<P>>,
     projection_norm: P::Norm,
@@ -38,7 +38,7 @@ pub(crate) struct Conformer<P: Prepare> {
 impl<P: Prepare> Conformer<P> {
     pub(crate) fn build(
         config: &ConformerConfig,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
