@@ -229,6 +229,9 @@ pub(crate) fn require(needs: &[Need]) -> Result<(), EncoderError> {
 /// Buffers that training programs keep in layers and inference does not read.
 const BUFFERS: [&str; 2] = [".num_batches_tracked", ".inv_freq"];
 
+/// A tensor that the layers after the first share with it: BEATs' files hold a copy for each.
+const SHARED: &str = ".self_attn.relative_attention_bias.weight";
+
 /// Tensors that the model does not use although it uses others of the same list of layers: `encoder.layers.3.*` beside
 /// `encoder.layers.0` to `2`, or a bias of relative positions in layer 0. The configuration is not that of the weights.
 pub(crate) fn left_over(checkpoint: &Checkpoint, model: &[Need], all: &[Need]) -> Vec<String> {
@@ -237,8 +240,10 @@ pub(crate) fn left_over(checkpoint: &Checkpoint, model: &[Need], all: &[Need]) -
         .flat_map(|need| layer_lists(&need.tensor))
         .collect();
     let used: HashSet<&str> = all.iter().map(|need| need.tensor.as_str()).collect();
+    let is_shared = model.iter().any(|need| need.tensor.ends_with(SHARED));
     let is_left = |name: &&str| {
         !used.contains(name)
+            && !(is_shared && name.ends_with(SHARED))
             && !BUFFERS.iter().any(|buffer| name.ends_with(buffer))
             && layer_lists(name).any(|list| lists.contains(list))
     };

@@ -55,7 +55,8 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
     args.grid.add_to(&mut experiment)?;
     experiment.fetch_encoders(session.context)?;
     experiment.check()?;
-    let share: Option<Share> = args.shard.as_deref().map(str::parse).transpose()?;
+    let share = args.shard.as_deref().map(str::parse::<Share>);
+    let share = share.transpose().map_err(BenchError::from)?;
     let memory = args.memory.as_deref().map(parse_memory).transpose()?;
     let done =
         emobox_bench::extract_all(&session.home, &experiment, share, memory, session.context)?;

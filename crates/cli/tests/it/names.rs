@@ -163,7 +163,7 @@ fn a_wrong_value_in_a_grid_is_a_wrong_call() {
         "none=nowhere",
     ];
     let none = program.run(&none);
-    none.fails_with(2, &["encoder none: nowhere does not exist"]);
+    none.fails_with(2, &["encoder none: ", "nowhere does not exist"]);
     assert_eq!(
         none.stderr.matches("does not exist").count(),
         2,

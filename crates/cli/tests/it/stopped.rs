@@ -35,7 +35,8 @@ fn encoded(stdout: &str) -> u64 {
 /// Utterances in the files of begun shards.
 fn saved(program: &Program, home: &str) -> u64 {
     let files = store(program, home);
-    let begun = files.iter().filter(|(name, _)| name.contains("/begun/"));
+    let begun = files.iter();
+    let begun = begun.filter(|(name, _)| name.contains("/begun/") && !name.ends_with(".tmp"));
     let keys = begun.map(|(_, bytes)| {
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -50,20 +51,28 @@ fn saved(program: &Program, home: &str) -> u64 {
 fn an_extraction_that_is_stopped_keeps_its_utterances() {
     let program = Program::new();
     one_shard(&program, &["home", "stopped"]);
-    let begun = Instant::now();
     program.succeed(&extract("home"));
-    let whole = begun.elapsed();
+    let claim = program.path("stopped/features/tones/fbank/.claim-00000");
     let mut kept = 0;
     for signal in ["INT", "TERM", "TERM"] {
-        let mut command = program.command(&extract("stopped"));
-        // Nothing is saved before the signal.
-        command.env("EMOBOX_SAVE_SECONDS", "3600");
-        let begun = Instant::now();
-        let stopped = program.signal_once(&mut command, signal, || begun.elapsed() > whole / 3);
-        stopped.fails_with(130, &["the same command goes on"]);
-        let now = saved(&program, "stopped");
-        assert!(now > kept && now < UTTERANCES, "{now} after {kept}");
-        kept = now;
+        // Longer and longer after the shard is begun, until an utterance is finished.
+        let saved = (0..12).find_map(|doubled| {
+            let mut command = program.command(&extract("stopped"));
+            // Nothing is saved before the signal.
+            command.env("EMOBOX_SAVE_SECONDS", "3600");
+            let wait = Duration::from_millis(50 << doubled);
+            let begun = Cell::new(None);
+            let stopped = program.signal_once(&mut command, signal, || {
+                if begun.get().is_none() && claim.exists() {
+                    begun.set(Some(Instant::now()));
+                }
+                begun.get().is_some_and(|at| at.elapsed() > wait)
+            });
+            stopped.fails_with(130, &["the same command goes on"]);
+            Some(saved(&program, "stopped")).filter(|now| *now > kept)
+        });
+        kept = saved.expect("an utterance is finished within minutes");
+        assert!(kept < UTTERANCES);
     }
     let resumed = program.succeed(&extract("stopped"));
     assert_eq!(encoded(&resumed.stdout), UTTERANCES - kept);
@@ -78,10 +87,14 @@ fn an_extraction_that_is_killed_keeps_what_it_saved() {
     let mut command = program.command(&extract("killed"));
     command.env("EMOBOX_SAVE_SECONDS", "0");
     let begun = program.path("killed/features/tones/fbank/begun");
-    let files = || std::fs::read_dir(&begun).map_or(0, |entries| entries.count());
+    let files = || {
+        let entries = std::fs::read_dir(&begun).into_iter().flatten().flatten();
+        let is_file = |name: &std::ffi::OsStr| !name.to_string_lossy().ends_with(".tmp");
+        entries.filter(|entry| is_file(&entry.file_name())).count()
+    };
     Program::kill_once(&mut command, || files() >= 10);
     let kept = saved(&program, "killed");
-    assert!((9..UTTERANCES).contains(&kept), "{kept}");
+    assert!((10..UTTERANCES).contains(&kept), "{kept}");
     // The longest are encoded first.
     program.write("corpus/angry/29.wav", &wav(&tone(1, 5, 22.9)));
     program.succeed(&["prepare", "tones", "--raw", "corpus", "--home", "killed"]);
@@ -160,6 +173,7 @@ fn predict_stops_between_recordings() {
 fn seal_and_listen_end_without_a_trace() {
     let program = Program::new();
     one_shard(&program, &["home"]);
+    let small = format!("small={}", tones(&program, "small").display());
     let seal = ["seal", "tones", "--out", "set", "--key", "key.json"];
     let audio = program.path("set/audio");
     let writes = || std::fs::read_dir(&audio).is_ok_and(|entries| entries.count() > 2);
@@ -171,7 +185,7 @@ fn seal_and_listen_end_without_a_trace() {
         "fit",
         "mine",
         "--corpus",
-        "tones",
+        &small,
         "--encoder",
         "fbank",
         "--training-seeds",
