@@ -43,7 +43,7 @@ fn an_empty_folder_says_what_was_expected() {
         transcript.fails_with(1, &["no audio", hint]);
     }
     let transcript = program.run(&["prepare", "emodb", "--raw", "absent"]);
-    transcript.fails_with(1, &["absent"]);
+    transcript.fails_with(2, &["absent does not exist"]);
 }
 
 #[test]
