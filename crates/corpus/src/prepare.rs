@@ -132,24 +132,11 @@ fn prepare_entry(
         }
         result => result?,
     };
-    let mut report = PrepareReport {
-        corpus: name.to_owned(),
-        ..PrepareReport::default()
-    };
+    let mut report = PrepareReport::of(name, &tree, &harvest.missing);
     report.unmatched = harvest
         .unmatched()
         .iter()
         .map(|file| file.path().to_owned())
-        .collect();
-    report.unreadable = tree
-        .unreadable()
-        .iter()
-        .map(|(path, message)| note(path, message))
-        .collect();
-    report.missing_files = harvest
-        .missing
-        .iter()
-        .map(|(path, source)| note(path, &format!("named in {source}")))
         .collect();
     let (missing_folders, surplus) = release::count(&entry.card, &harvest);
     report.missing_folders = missing_folders;

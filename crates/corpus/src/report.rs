@@ -1,3 +1,4 @@
+use crate::RawTree;
 use crate::Utterance;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -84,6 +85,20 @@ pub struct LeftOut {
 }
 
 impl PrepareReport {
+    /// The report of a folder, with the files that cannot be read and those that are named in a table (second) but are not there.
+    pub(crate) fn of(corpus: &str, tree: &RawTree, missing: &[(String, String)]) -> Self {
+        let noted = |files: &[(String, String)], message: &dyn Fn(&str) -> String| {
+            let noted = files.iter().map(|(path, text)| note(path, &message(text)));
+            noted.collect()
+        };
+        Self {
+            corpus: corpus.to_owned(),
+            unreadable: noted(tree.unreadable(), &str::to_owned),
+            missing_files: noted(missing, &|source| format!("named in {source}")),
+            ..Self::default()
+        }
+    }
+
     /// Counts an utterance of the manifest; its speaker is counted elsewhere.
     pub(crate) fn count(&mut self, utterance: &Utterance) {
         self.utterances += 1;

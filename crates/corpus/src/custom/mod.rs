@@ -239,22 +239,9 @@ pub(crate) fn prepare_own(
     gathered.part_keys(name);
     let votes = votes::Classes::of(&gathered, map.as_ref());
     gathered.notes.extend(votes.notes());
-    let mut report = PrepareReport {
-        corpus: name.to_owned(),
-        notes: gathered.notes,
-        duplicated: gathered.duplicated,
-        ..PrepareReport::default()
-    };
-    report.unreadable = tree
-        .unreadable()
-        .iter()
-        .map(|(path, message)| note(path, message))
-        .collect();
-    report.missing_files = gathered
-        .missing
-        .iter()
-        .map(|(path, source)| note(path, &format!("named in {source}")))
-        .collect();
+    let mut report = PrepareReport::of(name, tree, &gathered.missing);
+    report.notes = gathered.notes;
+    report.duplicated = gathered.duplicated;
     report.unmatched = gathered.unmatched;
     report.left_out = by_reason(gathered.left_out);
     if let Some(map) = &map {
