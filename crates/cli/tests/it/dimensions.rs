@@ -68,7 +68,10 @@ pub(crate) fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
     call.extend([
         "--home", "home", "--out", out, "--maps", "none", "--scheme", "speaker",
     ]);
-    call.extend(["--training-seeds", "2", "--epochs", "60"]);
+    call.extend(["--training-seeds", "2"]);
+    if !more.contains(&"--epochs") {
+        call.extend(["--epochs", "60"]);
+    }
     call.extend(more);
     program.run(&call)
 }
