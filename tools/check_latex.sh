@@ -14,7 +14,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 files=("$@")
 if [ ${#files[@]} -eq 0 ]; then
-  cargo run --quiet --locked -p emobox-report --example sample -- "$work/sample"
+  cargo build --quiet --locked --workspace --example sample
+  target/debug/examples/sample "$work/sample"
   files=("$work/sample/tables.tex" "$work/sample/large.tex")
 fi
 for file in "${files[@]}"; do

@@ -20,7 +20,8 @@ trap 'rm -rf "$work"' EXIT
 
 pages=("$@")
 if [ ${#pages[@]} -eq 0 ]; then
-  cargo run --quiet -p emobox-report --example sample -- "$work/sample"
+  cargo build --quiet --workspace --example sample
+  target/debug/examples/sample "$work/sample"
   pages=("$work/sample/report.html" "$work/sample/published.html" "$work/sample/leaderboard.html" "$work/sample/large.html")
 fi
 usable_ms=${USABLE_MS:-2000}

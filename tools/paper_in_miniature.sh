@@ -34,8 +34,8 @@ finish() {
 trap finish EXIT
 
 step 'releases and encoders'
-EMOBOX_RELEASES=$work/raw cargo test -q --locked -p emobox-corpus --test reference_trees write_releases -- --ignored >"$work/releases.log" 2>&1 || fail 'the releases'
-EMOBOX_ENCODERS=$work/encoders cargo test -q --locked -p emobox-encoder --test it write_encoders -- --ignored >"$work/encoders.log" 2>&1 || fail 'the encoders'
+EMOBOX_RELEASES=$work/raw cargo test -q --locked --workspace --test reference_trees write_releases -- --ignored >"$work/releases.log" 2>&1 || fail 'the releases'
+EMOBOX_ENCODERS=$work/encoders cargo test -q --locked --workspace --test it write_encoders -- --ignored >"$work/encoders.log" 2>&1 || fail 'the encoders'
 golden=$here/../crates/encoder/tests/golden
 cp "$golden/data2vec2-base.pt" "$golden/data2vec2-large.pt" "$work/encoders"
 cp "$golden/whisper-128.pt" "$work/encoders/whisper-large-v3.pt"

@@ -146,7 +146,7 @@ def demo_corpus(folder: str | PathLike[str], *, seed: int = 0) -> Path:
 
 
 def set_threads(threads: int) -> None:
-    """How many threads long calls use; all cores without it. To be called once, before the first of them."""
+    """How many threads the calls that follow use; all cores without it."""
     _emobox.set_threads(threads)
 
 

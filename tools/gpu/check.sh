@@ -10,14 +10,15 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 place=target/device
 
-# The program of a crate's tests, as cargo names it.
+# The program of a crate's tests, as cargo names it. All are built: of one crate alone, its dependencies would be built anew with
+# other features.
 test_program() {
-  cargo test --locked --no-run --message-format=json -p "$1" --test it |
+  cargo test --workspace --locked --no-run --message-format=json --test it |
     python3 -c 'import json, sys
 for line in sys.stdin:
     message = json.loads(line)
-    if message.get("executable") and message["target"]["kind"] == ["test"]:
-        print(message["executable"])'
+    if message.get("executable") and f"/{sys.argv[1]}/" in message["manifest_path"]:
+        print(message["executable"])' "$1"
 }
 
 if [[ ${1-} == build ]]; then
@@ -25,7 +26,7 @@ if [[ ${1-} == build ]]; then
   cargo build --release --locked -p emobox
   strip -o "$place/emobox" target/release/emobox
   for crate in gpu encoder probe; do
-    strip -o "$place/$crate-tests" "$(test_program "emobox-$crate")"
+    strip -o "$place/$crate-tests" "$(test_program "$crate")"
   done
   ls -l "$place"
   exit

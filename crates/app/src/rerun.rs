@@ -7,7 +7,7 @@ use emobox_bench::{
     PredictionSet, ProtocolName, TRAINED_ON, bench, machine,
 };
 use emobox_corpus::Scheme;
-use emobox_features::{ComputePrecision, Normalisation};
+use emobox_features::{ComputePrecision, FeatureNormalisation};
 use emobox_files::FileError;
 use emobox_score::{Refusal, Rerun, Submission, SubmissionEntry, Verified, reproduce};
 use std::path::Path;
@@ -122,7 +122,7 @@ impl Verifier<'_> {
             layers: layers
                 .parse()
                 .map_err(|e| BenchError::Call(CallError::value("layers", &layers, e)))?,
-            normalisation: Normalisation::named(norm.ok_or_else(|| unclear("norm"))?)?,
+            normalisation: FeatureNormalisation::named(norm.ok_or_else(|| unclear("norm"))?)?,
             head: head.and_then(|head| head.as_str()).map(str::to_owned),
             maps: Maps::None,
             ..Experiment::default()

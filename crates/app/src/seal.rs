@@ -52,6 +52,7 @@ pub fn seal_corpus(
     let items: Vec<ReferenceItem> = tested.iter().map(|(u, fold)| item(u, *fold)).collect();
     let classes = corpus.manifest.classes();
     let (set, key) = seal(request.name, &classes, &items, &salt()?)?;
+    let existed = request.out.exists();
     let audio = request.out.join("audio");
     context.progress.begin(&Stage {
         label: format!("sealing {}", request.name),
@@ -86,6 +87,11 @@ pub fn seal_corpus(
         if audio.exists() {
             std::fs::remove_dir_all(&audio).map_err(|e| FileError::io("remove", &audio, e))?;
         }
+        // A folder that was there before stays.
+        if !existed && request.out.exists() {
+            std::fs::remove_dir(request.out)
+                .map_err(|e| FileError::io("remove", request.out, e))?;
+        }
         if request.key.exists() {
             std::fs::remove_file(request.key)
                 .map_err(|e| FileError::io("remove", request.key, e))?;
@@ -106,6 +112,11 @@ pub fn open_sealed(answers: &Path, set: &Path, key: &Path) -> Result<BenchRun, B
         true => set.join(SET),
         false => set.to_owned(),
     };
+    if !set_file.exists() {
+        let problem =
+            "does not exist: --set names the folder that `emobox seal` wrote, or its set.json";
+        return Err(BenchError::Call(CallError::other(&set_file, problem)));
+    }
     let (set, key): (SealedSet, SealKey) = (read_json(&set_file)?, read_json(key)?);
     let predictions = key.open(&set, &answers_in(answers)?)?;
     let labels = RunLabels {

@@ -32,7 +32,7 @@ impl PlanStatus {
             (_, tasks) if tasks > 0 => {
                 format!("{} on the cluster\n", emobox_files::counted(tasks, "task"))
             }
-            (true, _) => "a run is at work in this home\n".to_owned(),
+            (true, _) => "a run is working in this home\n".to_owned(),
             _ => "nothing is running\n".to_owned(),
         });
         let mut rows = vec![["stage", "jobs", "done", "failed", "open"].map(str::to_owned)];

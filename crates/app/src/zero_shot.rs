@@ -128,7 +128,7 @@ pub fn zero_shot(
             .collect();
         let others: Vec<&str> = others.into_iter().collect();
         context.progress.note(&format!(
-            "{} of {} utterances of {} are of classes that the head cannot tell and left out: {}",
+            "{} of {} utterances of {} have classes that the head does not predict and are left out: {}",
             all.len() - chosen.len(),
             all.len(),
             corpus.name,

@@ -69,7 +69,10 @@ pub enum AudioError {
         value: f32,
     },
     /// A channel that the file lacks.
-    #[error("{}: channel {asked} asked for, the file has channels 1 to {channels}", path.display())]
+    #[error("{}: channel {asked} was asked for, but the file has {}", path.display(), match channels {
+        1 => "one channel".to_owned(),
+        n => format!("channels 1 to {n}"),
+    })]
     NoSuchChannel {
         /// The file.
         path: PathBuf,

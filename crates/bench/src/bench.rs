@@ -1,6 +1,8 @@
 use crate::cell::Cell;
+use crate::check::{Checked, check_prepared};
+use crate::execute::{note_absent_raw, prepare_all, run_here, train_here};
 use crate::extract::Extracted;
-use crate::plan::{Plan, run_here, train_here};
+use crate::plan::{Plan, States};
 use crate::prepare::{PrepareHow, prepare_choice};
 use crate::results::mark_in_progress;
 use crate::workshop::Workshop;
@@ -49,6 +51,7 @@ pub fn extract_all(
         allow_missing: experiment.allow_missing,
         as_published: experiment.as_published,
     };
+    note_absent_raw(home, experiment, context);
     for choice in &experiment.corpora {
         prepare_choice(home, choice, how, experiment.skip_absent, context)?;
     }
@@ -128,4 +131,24 @@ pub(crate) fn check_writable(out: &Path) -> Result<(), BenchError> {
     emobox_files::write_atomic(&probe, b"")?;
     std::fs::remove_file(&probe).map_err(|e| FileError::io("remove", &probe, e))?;
     Ok(())
+}
+
+/// Prepares and partitions the corpora, decodes an utterance of each of their formats, reads the encoders' configurations
+/// and compares the required disk space with the free space. Encodes nothing.
+pub fn check(
+    home: &Home,
+    experiment: &Experiment,
+    out: &Path,
+    context: Context<'_>,
+) -> Result<Checked, BenchError> {
+    let plan = Plan::of(home, experiment, out)?;
+    plan.begin()?;
+    let home = Home::new(&plan.home);
+    let mut shop = Workshop::new(&home, &plan.experiment, context)?;
+    if plan.experiment.slurm.is_none() {
+        shop = shop.holding_features();
+    }
+    let mut states = States::of(&plan);
+    prepare_all(&plan, &shop, &mut states)?;
+    check_prepared(&plan.sized()?, &shop, &states)
 }

@@ -75,13 +75,13 @@ pub enum CallError {
     BuiltIn(String),
     /// An encoder that cannot answer by itself.
     #[error(
-        "{0} has no head that tells emotions: heads come with emotion2vec+, ForSequenceClassification checkpoints of the \
+        "{0} has no head that predicts emotions; checkpoints with heads are emotion2vec+, ForSequenceClassification checkpoints of the \
          wav2vec 2.0 family and of conformers, audEERING's models and SpeechBrain's IEMOCAP pipeline; `emobox fit` trains one"
     )]
     NoHead(String),
     /// A head that predicts something else.
     #[error(
-        "the head of {encoder} tells values of {}, no classes: `emobox predict --encoder` shows them", dimensions.join(", ")
+        "the head of {encoder} predicts {} and no classes: `emobox predict --encoder` prints its values", dimensions.join(", ")
     )]
     HeadOfDimensions {
         /// The encoder.
@@ -134,7 +134,7 @@ pub enum CallError {
     NotOnCluster(String),
     /// A port of this machine that is in use or forbidden.
     #[error(
-        "port {port} of this machine is not to be had ({reason}); --port names another, 0 takes any"
+        "port {port} of this machine is not available ({reason}); name another with --port, or 0 for any"
     )]
     Port {
         /// The port.
@@ -144,7 +144,7 @@ pub enum CallError {
     },
     /// A recording that is longer than the page accepts.
     #[error(
-        "the clip takes {seconds:.0} s; up to {longest:.0} s are heard here, `emobox predict --window SECONDS` hears any"
+        "the clip is {seconds:.0} s long; the page accepts up to {longest:.0} s, `emobox predict --window SECONDS` any length"
     )]
     LongClip {
         /// Its length.

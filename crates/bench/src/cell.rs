@@ -10,7 +10,7 @@ use crate::heard::heard;
 use crate::layers::{layer_curve_of, train_layers};
 use crate::maps::draw_maps;
 use crate::plan::{Done, Measured};
-use crate::results::{audit_findings, seed_file, training_of};
+use crate::record::{CellRecord, audit_findings, seed_file, training_of};
 use crate::sound::Heard;
 use crate::split::{Split, SplitRequest, split_as_heard};
 use crate::target::{add_votes, by_seed};
@@ -22,12 +22,11 @@ use emobox_encoder::Description;
 use emobox_features::{Ledger, Ledgers, Store, StorePlan, StorePrecision};
 use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
 use emobox_probe::{Card, ClassWeighting, FoldOutcome, Protocol, Role, Target};
-use emobox_report::{AuditFindings, ErrorList, LayerCurve, Training, UtteranceMap};
+use emobox_report::UtteranceMap;
 use emobox_score::{
-    DimensionScores, InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, Source,
-    score_seeds, set_oracle, write_predictions,
+    InferenceOptions, Prediction, RunLabels, ScoreRequest, Source, score_seeds, set_oracle,
+    write_predictions,
 };
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -46,32 +45,6 @@ pub(crate) struct Cell<'a> {
     folder: PathBuf,
     /// How the corpus is partitioned.
     scheme: Scheme,
-}
-
-/// Everything that tables and pages show of a finished cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CellRecord {
-    pub(crate) corpus: String,
-    pub(crate) encoder: String,
-    pub(crate) runs: Vec<Run>,
-    /// Replaces the runs if dimensions were learnt.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) dimensions: Vec<DimensionScores>,
-    pub(crate) training: Vec<Training>,
-    pub(crate) maps: Vec<UtteranceMap>,
-    pub(crate) layers: Option<LayerCurve>,
-    /// Of the first training seed.
-    pub(crate) errors: ErrorList,
-    pub(crate) audit: AuditFindings,
-    pub(crate) sources: Vec<Source>,
-    /// The folder of the probes.
-    pub(crate) folder: PathBuf,
-    /// A file for each training seed.
-    pub(crate) predictions: Vec<PathBuf>,
-    /// Utterances without features or beyond the protocol's length.
-    pub(crate) left_out: usize,
-    /// Files of the raw corpus that were skipped.
-    pub(crate) corpus_skipped: usize,
 }
 
 impl<'a> Cell<'a> {

@@ -3,11 +3,13 @@
 use crate::cross::{check_classes, class_map};
 use crate::disk::{DiskForecast, free_space};
 use crate::extract::load_utterance;
-use crate::plan::{Job, JobStage, JobState, Plan, States, gigabytes};
+use crate::job_stage::JobStage;
+use crate::lists::gigabytes;
+use crate::plan::{Job, JobState, Plan, States};
 use crate::split::{SplitRequest, split};
 use crate::target::outputs;
 use crate::workshop::Workshop;
-use crate::{BenchError, CallError, Context, Corpus, Experiment, Home, open_corpus};
+use crate::{BenchError, CallError, Context, Corpus, Home, open_corpus};
 use emobox_audio::SampleRate;
 use emobox_encoder::Device;
 use rayon::prelude::*;
@@ -83,26 +85,6 @@ impl Checked {
 const DISK: &str = "disk";
 const CLASSES: &str = "shared classes";
 const DEVICE: &str = "device";
-
-/// Prepares and partitions the corpora, decodes an utterance of each of their formats, reads the encoders' configurations
-/// and compares the required disk space with the free space. Encodes nothing.
-pub fn check(
-    home: &Home,
-    experiment: &Experiment,
-    out: &Path,
-    context: Context<'_>,
-) -> Result<Checked, BenchError> {
-    let plan = Plan::of(home, experiment, out)?;
-    plan.begin()?;
-    let home = Home::new(&plan.home);
-    let mut shop = Workshop::new(&home, &plan.experiment, context)?;
-    if plan.experiment.slurm.is_none() {
-        shop = shop.holding_features();
-    }
-    let mut states = States::of(&plan);
-    crate::plan::prepare_all(&plan, &shop, &mut states)?;
-    check_prepared(&plan.sized()?, &shop, &states)
-}
 
 /// The same once the corpora are prepared.
 pub(crate) fn check_prepared(

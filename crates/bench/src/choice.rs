@@ -2,7 +2,7 @@
 
 use crate::{BenchError, CallError};
 use emobox_corpus::Scheme;
-use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
+use emobox_features::{ComputePrecision, FeatureNormalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Target};
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ impl Choice for ProtocolName {
     ];
 }
 
-impl Choice for Normalisation {
+impl Choice for FeatureNormalisation {
     const WHAT: &'static str = "normalisation";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (
@@ -98,7 +98,7 @@ impl Choice for ComputePrecision {
         (
             Self::F16,
             "f16",
-            "Products of half precision, summed in single precision; on a GPU alone",
+            "Products of half precision, summed in single precision; on GPUs only",
         ),
     ];
 }
@@ -122,11 +122,11 @@ impl Choice for ClassWeighting {
 impl Choice for Target {
     const WHAT: &'static str = "target";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
-        (Self::Classes, "classes", "One class an utterance"),
+        (Self::Classes, "classes", "One class per utterance"),
         (
             Self::Votes,
             "votes",
-            "What annotators said, as a distribution over the classes; scored as classes, and against the votes",
+            "The annotators' votes, as a distribution over the classes; scored as classes and against the votes",
         ),
         (
             Self::Dimensions,
@@ -148,7 +148,7 @@ pub enum KeepFeatures {
 }
 
 impl Choice for KeepFeatures {
-    const WHAT: &'static str = "way with features";
+    const WHAT: &'static str = "handling of features";
     const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (
             Self::Keep,
@@ -284,7 +284,7 @@ mod tests {
     fn files_and_options_use_the_same_names() {
         same_names::<Scheme>();
         same_names::<ProtocolName>();
-        same_names::<Normalisation>();
+        same_names::<FeatureNormalisation>();
         same_names::<ComputePrecision>();
         same_names::<StorePrecision>();
         same_names::<ClassWeighting>();

@@ -1,8 +1,9 @@
 //! Disk use of a home, disk use of a plan, and what can be deleted.
 
-use crate::held::discards_cell_by_cell;
+use crate::job_stage::JobStage;
 use crate::lists::align;
-use crate::plan::{JobStage, Plan, gigabytes};
+use crate::lists::gigabytes;
+use crate::plan::Plan;
 use crate::{BenchError, Home};
 use emobox_features::Store;
 use emobox_files::{FileError, read_json};
@@ -41,7 +42,7 @@ impl DiskForecast {
         let all: f64 = cells.values().sum();
         let largest = cells.values().copied().fold(0.0, f64::max);
         Self {
-            at_once: match discards_cell_by_cell(&plan.experiment) {
+            at_once: match plan.experiment.discards_cell_by_cell() {
                 true => largest,
                 false => all,
             },
@@ -192,7 +193,7 @@ pub fn removable(home: &Home) -> Result<Vec<Removable>, BenchError> {
         let finished =
             name == "state.safetensors" && entry.path().with_file_name("outcome.json").exists();
         let why = match () {
-            () if name.starts_with(".emobox-") && name.ends_with(".tmp") => {
+            () if emobox_files::is_temporary(&name) => {
                 "left by a run that was killed while it wrote"
             }
             () if finished => "the state of a training that is finished",

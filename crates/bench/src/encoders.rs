@@ -1,8 +1,9 @@
+use crate::named::on_the_hub;
 use crate::{BenchError, CallError, Context, EncoderChoice, Stage};
-use emobox_encoder::hub::{self, Progress};
+use emobox_encoder::hub::{self, HubProgress};
 use emobox_encoder::{
-    BUILT_IN, Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource,
-    FolderReport, Precision, ZooEntry, check_dir, zoo_meant,
+    Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource, FolderReport,
+    Precision, check_dir, zoo_meant,
 };
 use emobox_features::ComputePrecision;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ pub fn warn_of_emulation(precision: ComputePrecision, device: Device, context: C
     {
         context.progress.note(&format!(
             "warning: this processor (kernels: {}) has no bf16 products: bf16 is emulated, with the \
-             results of bf16 and slower than f32; --precision f32 is the faster choice here",
+             results of bf16 and slower than f32; --precision f32 is faster here",
             emobox_encoder::kernels()
         ));
     }
@@ -95,77 +96,6 @@ pub fn check_encoder(path: &Path) -> Result<FolderReport, BenchError> {
     check_dir(path).map_err(|e| BenchError::encoder(&path.display().to_string(), e))
 }
 
-impl EncoderChoice {
-    /// The encoder that a text names: a name of the zoo or the hub's name of its repository, in any case; `NAME=PATH`; the path of a
-    /// checkpoint; or any `organisation/name` of the hub, optionally with `@revision`. A checkpoint in the hub's cache is found
-    /// there; any other keeps its slash, and [`Experiment::fetch_encoders`](crate::Experiment::fetch_encoders) fetches it.
-    pub fn named(words: &str) -> Self {
-        if let Some((name, path)) = words.split_once('=') {
-            return Self {
-                name: name.to_owned(),
-                path: Some(PathBuf::from(path)),
-            };
-        }
-        let plain = |name: &str, path| Self {
-            name: name.to_owned(),
-            path,
-        };
-        let path = Path::new(words);
-        let is_path = words.contains(['/', std::path::MAIN_SEPARATOR]);
-        if is_path && path.exists() {
-            let name = path.canonicalize().ok();
-            let name = name.as_deref().and_then(Path::file_stem);
-            let name = name.map_or_else(|| words.into(), std::ffi::OsStr::to_string_lossy);
-            return plain(&name, Some(path.to_owned()));
-        }
-        let mut built_in = BUILT_IN.into_iter();
-        if let Some(name) = built_in.find(|name| words.eq_ignore_ascii_case(name)) {
-            return plain(name, None);
-        }
-        match zoo_meant(words) {
-            Some(entry) if !words.contains('/') || is_here(entry) => plain(entry.name, None),
-            Some(_) => plain(words, None),
-            None => match on_the_hub(words) {
-                Some(request) => {
-                    let name = request.repository.rsplit('/').next().unwrap_or(words);
-                    let found = hub::cached(&request);
-                    let name = if found.is_some() { name } else { words };
-                    plain(name, found)
-                }
-                None => plain(words, None),
-            },
-        }
-    }
-
-    /// Whether it is named as on the hub and not fetched yet.
-    pub(crate) fn is_away(&self) -> bool {
-        self.path.is_none() && on_the_hub(&self.name).is_some()
-    }
-}
-
-fn is_here(entry: &ZooEntry) -> bool {
-    let request = entry.hub_request();
-    request.is_some_and(|request| hub::cached(&request).is_some())
-}
-
-/// `organisation/name` or `organisation/name@revision`.
-fn on_the_hub(words: &str) -> Option<hub::HubRequest> {
-    let (repository, revision) = match words.split_once('@') {
-        Some((repository, revision)) => (repository, Some(revision)),
-        None => (words, None),
-    };
-    let (organisation, name) = repository.split_once('/')?;
-    let plain = |part: &str| crate::check_name(part).is_ok();
-    if !plain(organisation) || !plain(name) {
-        return None;
-    }
-    let mut request = hub::HubRequest::new(repository);
-    if let Some(revision) = revision {
-        request.revision = revision.to_owned();
-    }
-    Some(request)
-}
-
 /// Fetches a checkpoint of the zoo, or `organisation/name`, into the user's hub cache.
 pub fn pull_encoder(name: &str, context: Context<'_>) -> Result<PathBuf, BenchError> {
     let request = match zoo_meant(name) {
@@ -205,9 +135,9 @@ struct PullBar<'a> {
 }
 
 impl PullBar<'_> {
-    fn show(&mut self, progress: &Progress<'_>) {
+    fn show(&mut self, progress: &HubProgress<'_>) {
         match progress {
-            Progress::Bytes { file, done, total } => {
+            HubProgress::Bytes { file, done, total } => {
                 if self.file.as_deref() != Some(*file) {
                     self.end();
                     self.context.progress.begin(&Stage {
@@ -224,16 +154,16 @@ impl PullBar<'_> {
                 }
                 self.done = *done;
             }
-            Progress::Waiting { file } => {
+            HubProgress::Waiting { file } => {
                 let note = format!("another process is fetching {file}; waiting for it");
                 self.context.progress.note(&note);
             }
-            Progress::Retrying { file, reason, .. } => {
+            HubProgress::Retrying { file, reason, .. } => {
                 self.context
                     .progress
                     .note(&format!("{file}: {reason}; going on from there"));
             }
-            Progress::CacheInstead { reason } => {
+            HubProgress::CacheInstead { reason } => {
                 let note = format!("{reason}; the copy in the cache is used");
                 self.context.progress.note(&note);
             }

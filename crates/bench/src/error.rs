@@ -83,7 +83,7 @@ pub enum BenchError {
     #[error("{0}")]
     NoDevice(String),
     /// A state that the program itself rules out.
-    #[error("a fault of the program itself: {0}; please report it")]
+    #[error("internal error: {0}; please report it")]
     Internal(&'static str),
     /// A submission whose scores do not verify.
     #[error("{} is refused:\n{}", file.display(), lines(reasons))]
@@ -107,11 +107,24 @@ pub enum BenchError {
     /// Ctrl-C, and what was begun is deleted again.
     #[error("stopped; nothing of {} is left, the same command begins again", .0.display())]
     Undone(PathBuf),
+    /// Ctrl-C between recordings that are predicted.
+    #[error(
+        "stopped after {done} of {of} recordings: their predictions are printed; for the rest, call predict again from {} on",
+        next.display()
+    )]
+    Unheard {
+        /// Recordings whose predictions were printed.
+        done: usize,
+        /// Recordings named in the call.
+        of: usize,
+        /// The first recording without a prediction.
+        next: PathBuf,
+    },
     /// No randomness.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
     /// Threads could not be started.
-    #[error("start {threads} worker threads: {reason}")]
+    #[error("cannot start {threads} worker threads: {reason}")]
     Threads {
         /// How many were asked for.
         threads: usize,
@@ -136,7 +149,7 @@ pub enum BenchError {
         source: EncoderError,
     },
     /// The device that was to train probes.
-    #[error("probes cannot be trained there: {0}")]
+    #[error("probes cannot be trained on this device: {0}")]
     TrainDevice(emobox_encoder::EncoderError),
     /// Fetching a checkpoint.
     #[error(transparent)]
@@ -149,7 +162,7 @@ pub enum BenchError {
     Unpack(emobox_fetch::UnpackError),
     /// The unpacked content is not the content that the address stands for.
     #[error(
-        "{} is not what was published: git tree expected {expected}, got {found}; it was thrown away", folder.display()
+        "{} is not what was published: git tree expected {expected}, got {found}; it was deleted", folder.display()
     )]
     NotAsPublished {
         /// The folder inside the archive.
@@ -219,7 +232,7 @@ pub enum BenchError {
     Perturb(#[from] emobox_audio::PerturbError),
     /// Perturbed test utterances that an encoder cannot process.
     #[error(
-        "{encoder} cannot hear {count} perturbed test utterances of {corpus}, the first is {first}"
+        "{encoder} cannot encode {count} perturbed test utterances of {corpus}, the first is {first}"
     )]
     NotHeard {
         /// The corpus.
@@ -232,7 +245,7 @@ pub enum BenchError {
         first: String,
     },
     /// A job of a plan whose inputs do not exist.
-    #[error("job {job} reads what these make, and they are not finished: {needs}")]
+    #[error("job {job} needs the output of jobs that are not finished: {needs}")]
     NotReady {
         /// The job.
         job: String,
@@ -244,7 +257,7 @@ pub enum BenchError {
     Cluster(String),
     /// Ctrl-C while a cluster works.
     #[error(
-        "left the cluster at its work; the same command with --attach joins it again, with --cancel ends it"
+        "the cluster works on; the same command with --attach follows it again, with --cancel ends it"
     )]
     Left,
 }
@@ -324,7 +337,9 @@ impl BenchError {
     /// The kind of error; it alone determines the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Interrupted | Self::Left | Self::Undone(_) => ErrorKind::Interrupted,
+            Self::Interrupted | Self::Left | Self::Undone(_) | Self::Unheard { .. } => {
+                ErrorKind::Interrupted
+            }
             Self::NothingScored {
                 wrong_call: true, ..
             }
@@ -332,6 +347,7 @@ impl BenchError {
             | Self::Experiment { .. }
             | Self::ExperimentFile(_)
             | Self::NotPrepared { .. }
+            | Self::RawAbsent { .. }
             | Self::Perturb(emobox_audio::PerturbError::Unknown { .. })
             | Self::Corpus(
                 CorpusError::UnknownCorpus { .. }
@@ -339,9 +355,14 @@ impl BenchError {
                 | CorpusError::BadName { .. },
             )
             | Self::Encoder {
-                source: EncoderError::UnknownName { .. },
+                source:
+                    EncoderError::UnknownName { .. }
+                    | EncoderError::NoSuchPath { .. }
+                    | EncoderError::NoSuchLayer { .. }
+                    | EncoderError::BadLayerSelection { .. },
                 ..
             }
+            | Self::Feature(emobox_features::FeatureError::BadShare(_))
             | Self::Probe(
                 ProbeError::Protocol { .. }
                 | ProbeError::UnknownProtocol { .. }

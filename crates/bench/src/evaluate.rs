@@ -1,17 +1,15 @@
-use crate::{BenchError, BenchRun, CallError, Corpus};
+use crate::predictions::{is_of_dimensions, open, predictions_in};
+use crate::run::scores_file;
+use crate::{BenchError, BenchRun, CallError};
 use emobox_corpus::{DIMENSIONS, Manifest};
 use emobox_files::FileError;
-use emobox_probe::{FoldOutcome, Predicted};
 use emobox_report::ReportData;
 use emobox_score::{
-    InferenceOptions, Prediction, Provenance, RatedPrediction, Run, RunLabels, SCHEMA,
-    ScoreRequest, ScoresFile, classes_of, join_published_lists, read_predictions,
-    read_published_list, read_rated_predictions, score_dimensions, score_folds,
+    InferenceOptions, Prediction, Provenance, RatedPrediction, RunLabels, ScoreRequest, ScoresFile,
+    classes_of, join_published_lists, read_published_list, read_rated_predictions,
+    score_dimensions, score_folds,
 };
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Scores a predictions file from any source.
@@ -94,31 +92,6 @@ fn check_ratings(
     Ok(())
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, BenchError> {
-    let file = File::open(path).map_err(|e| FileError::io("read", path, e))?;
-    Ok(BufReader::new(file))
-}
-
-/// Whether a file of predictions is one of dimensions, by its first line.
-fn is_of_dimensions(path: &Path) -> Result<bool, BenchError> {
-    let mut lines = open(path)?.lines().map_while(Result::ok);
-    let first = lines.find(|line| !line.trim_start_matches('\u{feff}').trim().is_empty());
-    let first = first.unwrap_or_default();
-    let first: Value =
-        serde_json::from_str(first.trim_start_matches('\u{feff}')).unwrap_or_default();
-    let has = |field: &str| first.get(field).is_some();
-    Ok((has("reference") || has("predicted")) && !has("label"))
-}
-
-/// The lines of a `predictions.jsonl`.
-pub fn predictions_in(path: &Path) -> Result<Vec<Prediction>, BenchError> {
-    if is_of_dimensions(path)? {
-        let problem = "holds dimensions, and predictions of classes are wanted";
-        return Err(BenchError::Call(CallError::other(path, problem)));
-    }
-    Ok(read_predictions(open(path)?, &path.display().to_string())?)
-}
-
 /// Scores the two lists of the published toolkit's evaluation: `key, pred` and `key, label`.
 ///
 /// # Errors
@@ -184,41 +157,6 @@ fn given(name: &str) -> RunLabels {
         protocol: none(),
         partition: none(),
         config: none(),
-    }
-}
-
-/// A probe's answer as a line of `predictions.jsonl`.
-pub(crate) fn prediction(corpus: &Corpus, outcome: &FoldOutcome, item: &Predicted) -> Prediction {
-    let utterance = corpus.utterance(&item.key);
-    Prediction {
-        key: item.key.clone(),
-        fold: outcome.fold,
-        label: outcome.classes[item.label].clone(),
-        prediction: outcome.classes[item.prediction].clone(),
-        scores: outcome
-            .classes
-            .iter()
-            .cloned()
-            .zip(item.log_probabilities.iter().copied())
-            .collect(),
-        speaker: utterance.and_then(|u| u.speaker.clone()),
-        votes: std::collections::BTreeMap::new(),
-        gender: utterance.and_then(|u| u.gender.clone()),
-    }
-}
-
-/// `scores.json` of one benchmark: no cross-corpus matrices, no comparisons.
-pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
-    ScoresFile {
-        schema: SCHEMA,
-        provenance,
-        runs,
-        cross: Vec::new(),
-        dimensions: Vec::new(),
-        comparisons: Vec::new(),
-        perturbed: Vec::new(),
-        leaks: Vec::new(),
-        absent: Vec::new(),
     }
 }
 

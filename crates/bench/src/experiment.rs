@@ -1,17 +1,17 @@
 use crate::SlurmOptions;
 use crate::choice::{as_text, as_text_or_none};
-use crate::home::is_plain_name;
-use crate::plan::JobStage;
+use crate::encoders::describe_encoder;
+use crate::job_stage::JobStage;
+use crate::named::{CorpusChoice, EncoderChoice, check_name};
 use crate::{
-    BenchError, CallError, CrossOptions, Devices, KeepFeatures, LayerHead, Maps, Perturbations,
-    ProtocolName, Reading, Schemes, usual_precision,
+    BenchError, CallError, CrossOptions, Devices, KeepFeatures, Labeller, LayerHead, Maps,
+    Perturbations, ProtocolName, Schemes, usual_precision,
 };
-use emobox_corpus::corpus_name;
+use emobox_corpus::{PUBLISHED_SETS, corpus_name};
 use emobox_encoder::LayerSelection;
-use emobox_features::{ComputePrecision, Normalisation, StorePrecision};
+use emobox_features::{ComputePrecision, FeatureNormalisation, StorePrecision};
 use emobox_probe::{ClassWeighting, Protocol, Target};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Training seeds of an experiment that gives no number: one cannot rank systems, three show how much they vary.
@@ -99,7 +99,7 @@ pub struct Experiment {
     pub layers: LayerSelection,
     /// Layer normalisation of the features before the probe: over the `utterance`, each `frame`, or `none`.
     #[serde(default)]
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// The probe's head by name; if not given, the protocol's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
@@ -141,48 +141,6 @@ pub struct Experiment {
     pub slurm: Option<SlurmOptions>,
 }
 
-/// A corpus of an experiment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CorpusChoice {
-    /// A registered corpus, or any other name for your own corpus.
-    pub name: String,
-    /// The raw release (or your own table or folders); absent if it is already prepared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<PathBuf>,
-    /// The channel of every file: `mix`, or a number from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
-    /// Columns of your own table by content: `{ path = "file", label = "emotion" }`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub columns: BTreeMap<String, String>,
-    /// Your own corpus, whatever its name and files look like, with labels and speakers correct as written.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub custom: bool,
-}
-
-impl CorpusChoice {
-    /// How to read it, where its files leave that open.
-    pub fn reading(&self) -> Reading {
-        Reading {
-            channel: self.channel.clone(),
-            columns: self.columns.clone(),
-            custom: self.custom,
-        }
-    }
-}
-
-/// An encoder of an experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EncoderChoice {
-    /// A row of the zoo, or any other name for a local checkpoint.
-    pub name: String,
-    /// A local checkpoint folder or file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
-}
-
 fn training_seeds() -> usize {
     TRAINING_SEEDS
 }
@@ -208,7 +166,7 @@ impl Default for Experiment {
             device: Devices::default(),
             train_device: None,
             layers: LayerSelection::default(),
-            normalisation: Normalisation::default(),
+            normalisation: FeatureNormalisation::default(),
             head: None,
             epochs: None,
             target: Target::Classes,
@@ -323,6 +281,11 @@ impl Experiment {
         Ok(protocol)
     }
 
+    /// Whether the features of a cell are deleted before those of the next are made: across corpora a test needs those of all.
+    pub(crate) fn discards_cell_by_cell(&self) -> bool {
+        self.features == KeepFeatures::Discard && self.cross.is_none()
+    }
+
     /// Where probes are trained.
     pub fn probe_devices(&self) -> &Devices {
         self.train_device.as_ref().unwrap_or(&self.device)
@@ -333,6 +296,37 @@ impl Experiment {
         let names = || self.corpora.iter().map(|choice| choice.name.as_str());
         let others = move |train| names().filter(move |test| *test != train);
         names().flat_map(move |train| others(train).map(move |test| (train, test)))
+    }
+
+    /// Who labels the corpora of a cross-corpus experiment, if anybody.
+    pub(crate) fn labeller(&self) -> Option<&EncoderChoice> {
+        match &self.cross.as_ref()?.labeller {
+            Labeller::Nobody => None,
+            Labeller::FirstEncoder => self.encoders.first(),
+            Labeller::Named(choice) => Some(choice),
+        }
+    }
+
+    /// Whether the balanced set of a corpus already exists, given or published.
+    pub(crate) fn has_set(&self, corpus: &str) -> bool {
+        let mut given = self.cross.iter();
+        let published = PUBLISHED_SETS.iter().any(|(name, _)| *name == corpus);
+        given.any(|cross| cross.balanced_sets.contains_key(corpus))
+            || (published && self.metadata.is_some())
+    }
+
+    /// The encoder whose features are needed to label a corpus: none if its set or its labels already exist, or if
+    /// the labeller is a saved probe or has an emotion head, which encode the audio themselves.
+    pub(crate) fn features_to_label(&self, corpus: &str) -> Option<&EncoderChoice> {
+        let choice = self.labeller()?;
+        let is_needed = !self.has_set(corpus)
+            && !self
+                .cross
+                .iter()
+                .any(|cross| cross.pseudo_labels.contains_key(corpus))
+            && !choice.is_probe()
+            && !describe_encoder(choice).is_ok_and(|known| known.has_head());
+        is_needed.then_some(choice)
     }
 
     /// Whether more than one hidden state is requested; an encoder that has only one still keeps only one.
@@ -397,9 +391,13 @@ impl Experiment {
             return Err(BenchError::Call(CallError::Away(away.name.clone())));
         }
         check_names("encoder", self.encoders.iter().map(|e| e.name.as_str()))?;
+        for choice in self.encoders.iter().filter(|choice| choice.path.is_none()) {
+            crate::encoder_card(&choice.name)?;
+        }
         self.resolved_protocol()?;
         if let Some(cross) = &self.cross {
-            cross.check(self)?;
+            let corpora: Vec<&str> = self.corpora.iter().map(|c| c.name.as_str()).collect();
+            cross.check(&corpora)?;
             if self.perturb != Perturbations::default() {
                 return Err(BenchError::Call(CallError::Contradiction(
                     "test parts are perturbed within a corpus; across corpora there are none"
@@ -439,14 +437,6 @@ fn check_names<'a>(
     Ok(())
 }
 
-/// Refuses a corpus or encoder name that cannot be the name of a folder.
-pub fn check_name(name: &str) -> Result<(), BenchError> {
-    if is_plain_name(name) {
-        return Ok(());
-    }
-    Err(BenchError::Call(CallError::Name(name.to_owned())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -464,7 +454,7 @@ mod tests {
         experiment.check().unwrap();
         assert_eq!(experiment.schemes, Scheme::Speaker.into());
         assert_eq!(experiment.resolved_protocol().unwrap().seeds, [0, 1, 2]);
-        assert_eq!(experiment.normalisation, Normalisation::Frame);
+        assert_eq!(experiment.normalisation, FeatureNormalisation::Frame);
         let raw = experiment.corpora[0].raw.as_deref();
         assert_eq!(raw, Some(folder.path().join("raw/emodb").as_path()));
         let again: Experiment = toml::from_str(&toml::to_string(&experiment).unwrap()).unwrap();

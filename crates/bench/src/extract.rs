@@ -14,7 +14,7 @@ use emobox_audio::Perturbation;
 use emobox_audio::SampleRate;
 use emobox_encoder::{Description, Encoder, LayerSelection};
 use emobox_features::{
-    ComputePrecision, HeldShards, Ledger, Normalisation, SCHEMA, Shard, Share, StoreHeader,
+    ComputePrecision, FeatureNormalisation, HeldShards, Ledger, SCHEMA, Shard, Share, StoreHeader,
     StorePlan, StorePrecision, WorkItem,
 };
 use emobox_files::sha256_bytes;
@@ -41,7 +41,7 @@ pub struct ExtractOptions {
     /// Arithmetic of the encoder.
     pub compute: ComputePrecision,
     /// Normalisation of the frames before they are stored.
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// Which part of the work this process does; none means all of it.
     pub share: Option<Share>,
     /// Keep the mean and standard deviation over frames of every hidden state, for layer curves.
@@ -109,7 +109,7 @@ impl ExtractOptions {
         if self.layers != LayerSelection::Last {
             text.push_str(&format!("+layers-{}", self.layers).replace(',', "_"));
         }
-        if self.normalisation != Normalisation::default() {
+        if self.normalisation != FeatureNormalisation::default() {
             text.push_str(&format!("+norm-{}", self.normalisation.name()));
         }
         if self.compute != ComputePrecision::default() {
@@ -199,7 +199,7 @@ impl Extracted {
         }
         if let Some(first) = self.cut.first() {
             line.push_str(&format!(
-                ", {} longer than what the encoder hears and heard in part (the first is {first})",
+                ", {} longer than the encoder's input and encoded in part (the first is {first})",
                 self.cut.len()
             ));
         }
@@ -380,7 +380,7 @@ pub(crate) fn extract_on(
         if missing.is_empty() {
             break;
         }
-        let round = Round::new((corpus, rate), &plan, dir, options, beside, context);
+        let round = Round::new((corpus, rate), &plan, dir, options, beside, context)?;
         let encoded = round.run(missing, |round| match encoder.batch_frames() {
             None => {
                 one_by_one::run(round, encoder, memory);
@@ -405,16 +405,7 @@ pub(crate) fn extract_on(
     }
     let left = beside.missing(&plan, dir, Share::ALL).len();
     if left == 0 {
-        for stray in plan.strays(dir)? {
-            // Left over from an earlier manifest or a killed process; nothing refers to it any more, and another process
-            // that finishes now may delete it too.
-            match std::fs::remove_file(&stray) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(emobox_files::FileError::io("remove", &stray, e).into());
-                }
-                _ => {}
-            }
-        }
+        plan.remove_strays(dir)?;
     }
     for shard in plan.shards().iter().filter(|s| share.contains(s.number)) {
         let items = Ledger::read(dir, shard).map_or_else(Vec::new, |ledger| ledger.items);

@@ -4,7 +4,7 @@ use crate::bench::{bench, lock};
 use crate::cell::Cell;
 use crate::encoders::{check_encoder, checkpoint_of, describe_encoder};
 use crate::heard::heard;
-use crate::predict::{ENCODER_PLACE, EncoderPlace, check_weights, encoder_of};
+use crate::predict::{ENCODER_PLACE, EncoderPlace, check_weights, encoder_of, saved_probe};
 use crate::split::Split;
 use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
@@ -109,7 +109,7 @@ pub fn export_model(
     with_encoder: bool,
     out: &Path,
 ) -> Result<(), BenchError> {
-    let probe = Probe::load(model)?;
+    let (model, probe) = saved_probe(model)?;
     let mut place = EncoderPlace { path: None };
     if with_encoder {
         let choice = encoder_of(&probe, model, encoder);

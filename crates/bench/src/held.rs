@@ -1,15 +1,11 @@
 //! Keeps the features of the current cell in memory, if they are not needed once its probes are trained.
 
+use crate::Share;
 use crate::memory::half_of_free;
 use crate::workshop::Workshop;
-use crate::{Experiment, KeepFeatures, Share};
 use emobox_features::{HeldShards, StorePlan};
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-
-/// The current cell by the folder of its features, and what is held of it; nothing if they go through the disk.
-pub(crate) type InHand = RefCell<Option<(PathBuf, Option<Rc<HeldShards>>)>>;
 
 /// Fraction of the memory for work that features and utterances being processed may each take.
 const PARTS: usize = 2;
@@ -17,7 +13,7 @@ const PARTS: usize = 2;
 impl Workshop<'_> {
     /// The same for a process that encodes a cell and trains it before the next: features that would be discarded then stay in memory.
     pub(crate) fn holding_features(mut self) -> Self {
-        self.holds_features = discards_cell_by_cell(self.experiment);
+        self.holds_features = self.experiment.discards_cell_by_cell();
         self
     }
 
@@ -50,7 +46,7 @@ impl Workshop<'_> {
             if bytes > room {
                 let header = plan.header();
                 self.context.progress.note(&format!(
-                    "{:.1} GB of features of {} with {} go through the disk: more than the {:.1} GB of memory that they may take",
+                    "{:.1} GB of features of {} with {} are written to disk: more than the {:.1} GB of memory that they may take",
                     bytes as f64 / 1e9,
                     header.corpus,
                     header.encoder,
@@ -78,17 +74,12 @@ impl Workshop<'_> {
     }
 }
 
-/// Whether the features of a cell are deleted before those of the next are made: across corpora a test needs those of all.
-pub(crate) fn discards_cell_by_cell(experiment: &Experiment) -> bool {
-    experiment.features == KeepFeatures::Discard && experiment.cross.is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Context, Home, Progress, Stage};
+    use crate::{Context, Experiment, Home, KeepFeatures, Progress, Stage};
     use emobox_features::{
-        ComputePrecision, Normalisation, SCHEMA, StoreHeader, StorePrecision, WorkItem,
+        ComputePrecision, FeatureNormalisation, SCHEMA, StoreHeader, StorePrecision, WorkItem,
     };
     use std::sync::Mutex;
     use std::sync::atomic::AtomicBool;
@@ -118,7 +109,7 @@ mod tests {
             hop: 320,
             precision: StorePrecision::F16,
             compute: ComputePrecision::F32,
-            normalisation: Normalisation::None,
+            normalisation: FeatureNormalisation::None,
             perturbation: None,
             revision: 1,
             program_version: String::new(),
@@ -173,7 +164,7 @@ mod tests {
             panic!("{told:?}");
         };
         assert!(
-            told.contains("tones with fbank go through the disk"),
+            told.contains("tones with fbank are written to disk"),
             "{told}"
         );
         shop.hold(&a, &small).unwrap();

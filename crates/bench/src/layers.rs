@@ -1,4 +1,4 @@
-use crate::evaluate::prediction;
+use crate::predictions::prediction;
 use crate::train::FoldJob;
 use crate::{BenchError, Context, Corpus, LayerHead, Stage};
 use emobox_features::Store;

@@ -94,7 +94,7 @@ impl Windows {
             return Err(BenchError::Call(CallError::value(
                 "windows",
                 format!("of {length} s every {hop} s"),
-                "0.05 to 3600 s that begin at most their own length apart",
+                "a length and a hop of 0.05 to 3600 s, the hop at most the length",
             )));
         }
         Ok(Self { length, hop })
@@ -176,6 +176,9 @@ impl Predictor {
         context: Context<'_>,
         tell: &mut dyn FnMut(&Answer),
     ) -> Result<(), BenchError> {
+        if context.stopped() {
+            return Err(BenchError::Interrupted);
+        }
         let Some(windows) = how.windows else {
             let mut samples = Vec::new();
             read(file, how.raw, self.rate(), context, &mut |piece| {
@@ -187,7 +190,7 @@ impl Predictor {
                 return Ok(());
             };
             context.progress.note(&format!(
-                "{} takes {:.1} s, the encoder hears {:.0} s at once: an answer for each such part (--window SECONDS takes others)",
+                "{} is {:.1} s long and the encoder's input {:.0} s: one prediction for each such part (--window SECONDS sets another length)",
                 file.display(),
                 samples.len() as f64 / f64::from(self.rate().0),
                 longest as f64 / f64::from(self.rate().0),

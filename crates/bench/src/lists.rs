@@ -213,3 +213,12 @@ impl fmt::Display for EncoderRow {
         write!(f, "  usable now    {here}")
     }
 }
+
+/// Bytes as gigabytes (10⁹), for people.
+pub(crate) fn gigabytes(bytes: f64) -> String {
+    match bytes / 1e9 {
+        g if g >= 99.5 => format!("{g:.0}"),
+        g if g >= 0.095 => format!("{g:.1}"),
+        g => format!("{g:.3}"),
+    }
+}

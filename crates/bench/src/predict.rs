@@ -122,28 +122,33 @@ pub(crate) fn check_weights(probe: &Probe, folder: &Path, found: &str) -> Result
     )))
 }
 
+/// The probe in a folder or named by its `probe.json`, with its folder.
+pub(crate) fn saved_probe(probe: &Path) -> Result<(&Path, Probe), BenchError> {
+    let folder = if probe.is_dir() {
+        probe
+    } else {
+        probe.parent().unwrap_or(probe)
+    };
+    if !folder.join("probe.json").exists() && folder.join("scores.json").exists() {
+        return Err(BenchError::Call(CallError::other(
+            folder,
+            "is a run, which has a probe for each fold: `emobox fit NAME --corpus … --encoder …` trains a model on the whole corpus, and `emobox predict NAME …` predicts with it",
+        )));
+    }
+    if !folder.join("probe.json").exists() {
+        return Err(BenchError::Call(CallError::other(
+            probe,
+            "is neither a model of this home, nor the folder of a model or of a saved probe: `emobox fit NAME --corpus … --encoder …` trains a model, and --encoder predicts with the head of a checkpoint",
+        )));
+    }
+    Ok((folder, Probe::load(folder)?))
+}
+
 impl Predictor {
     /// Loads a probe and the encoder it was trained on: the one at `encoder` if given, else at its place
     /// at training, else by its name. An encoder with other weights is refused.
     pub fn open(probe: &Path, encoder: Option<&Path>, device: Device) -> Result<Self, BenchError> {
-        let folder = if probe.is_dir() {
-            probe
-        } else {
-            probe.parent().unwrap_or(probe)
-        };
-        if !folder.join("probe.json").exists() && folder.join("scores.json").exists() {
-            return Err(BenchError::Call(CallError::other(
-                folder,
-                "is a run, which has a probe for each fold: `emobox fit NAME --corpus … --encoder …` trains one on the whole corpus, and `emobox predict NAME …` asks it",
-            )));
-        }
-        if !folder.join("probe.json").exists() {
-            return Err(BenchError::Call(CallError::other(
-                probe,
-                "is neither a model of this home, nor the folder of one or of a saved probe: `emobox fit NAME --corpus … --encoder …` makes a model, and --encoder hears with the head of a checkpoint",
-            )));
-        }
-        let probe = Probe::load(folder)?;
+        let (folder, probe) = saved_probe(probe)?;
         let features = &probe.description().features;
         let choice = encoder_of(&probe, folder, encoder);
         let encoder = open_encoder(&choice, features.compute, device)?;

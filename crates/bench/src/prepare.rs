@@ -1,8 +1,9 @@
+use crate::named::Reading;
 use crate::{BenchError, CallError, Context, CorpusChoice, Home, Stage};
 use emobox_corpus::{Manifest, PrepareOptions, Utterance, corpus_name, prepare_to};
 use emobox_files::{FileError, Sha256, read_json, sha256_file, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A prepared corpus: the location of its audio, and its utterances.
@@ -102,40 +103,6 @@ pub struct PrepareHow {
     pub allow_missing: bool,
     /// Use published values where they differ from the correct ones.
     pub as_published: bool,
-}
-
-/// How to read one corpus, where its files leave that open.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
-    /// The channel of every file: `mix`, or a number from 1.
-    pub channel: Option<String>,
-    /// Columns of your own table by content: `{ path = "file", label = "emotion" }`.
-    pub columns: BTreeMap<String, String>,
-    /// Your own corpus, whatever its name and files look like, with labels and speakers correct as written.
-    pub custom: bool,
-}
-
-impl Reading {
-    /// Reads `path=file,label=emotion`.
-    pub fn parse_columns(text: &str) -> Result<BTreeMap<String, String>, BenchError> {
-        let pair = |part: &str| {
-            let (field, column) = part.split_once('=')?;
-            Some((field.trim().to_owned(), column.trim().to_owned()))
-        };
-        let refused =
-            |expected: String| BenchError::Call(CallError::value("--columns", text, expected));
-        let mut columns = BTreeMap::new();
-        for part in text.split(',') {
-            let Some((field, column)) = pair(part) else {
-                let expected = "FIELD=COLUMN,…, as in path=file,label=emotion";
-                return Err(refused(expected.to_owned()));
-            };
-            if columns.insert(field.clone(), column).is_some() {
-                return Err(refused(format!("one column for {field}")));
-            }
-        }
-        Ok(columns)
-    }
 }
 
 /// Makes the manifest of a corpus in `home`, replacing an existing one. [`Corpus::prepared`] reads it.

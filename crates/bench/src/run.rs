@@ -1,7 +1,7 @@
 use crate::BenchError;
-use crate::evaluate::predictions_in;
+use crate::predictions::predictions_in;
 use emobox_report::{ReportData, terminal_table};
-use emobox_score::{Absent, AbsentState, Prediction, ScoresFile, Source};
+use emobox_score::{Absent, AbsentState, Prediction, Provenance, Run, SCHEMA, ScoresFile, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -139,5 +139,20 @@ impl BenchRun {
     /// How many inputs were left out; the report names them.
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+}
+
+/// `scores.json` of one benchmark: no cross-corpus matrices, no comparisons.
+pub fn scores_file(provenance: Provenance, runs: Vec<Run>) -> ScoresFile {
+    ScoresFile {
+        schema: SCHEMA,
+        provenance,
+        runs,
+        cross: Vec::new(),
+        dimensions: Vec::new(),
+        comparisons: Vec::new(),
+        perturbed: Vec::new(),
+        leaks: Vec::new(),
+        absent: Vec::new(),
     }
 }

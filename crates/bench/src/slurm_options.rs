@@ -1,4 +1,4 @@
-use crate::plan::JobStage;
+use crate::job_stage::JobStage;
 use crate::{BenchError, CallError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

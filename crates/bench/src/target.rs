@@ -1,6 +1,6 @@
 //! What a probe learns of an utterance, and what its probes predicted.
 
-use crate::evaluate::prediction;
+use crate::predictions::prediction;
 use crate::{BenchError, CallError, Corpus};
 use emobox_corpus::{DIMENSIONS, Manifest, Utterance};
 use emobox_probe::{FoldOutcome, Predicted, Target};

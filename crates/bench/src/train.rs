@@ -1,5 +1,4 @@
-use crate::cards::lines_of_work;
-use crate::memory::half_of_free;
+use crate::cards::{lines_of_work, source_of};
 use crate::plan::{TrainSpeed, train_operations};
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
@@ -9,9 +8,9 @@ use emobox_encoder::Device;
 use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
-    Card, FeatureSource, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError,
-    ProbeOrigin, Progress, Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState,
-    Training, ViewSource, curves_csv, tensorboard_events, train_fold,
+    Card, EpochProgress, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError,
+    ProbeOrigin, Protocol, TRAINING_REVISION, TrainOptions, TrainState, Training, curves_csv,
+    tensorboard_events, train_fold,
 };
 use emobox_score::Skipped;
 use serde::{Deserialize, Serialize};
@@ -270,8 +269,9 @@ pub(crate) fn train_jobs(
     let from_the_start = open.iter().all(|&at| jobs[at].saved_state().is_none());
     let lines = match gpus {
         Some(cards) if !open.is_empty() => {
-            let open: Vec<&FoldJob<'_>> = open.iter().map(|&at| jobs[at]).collect();
-            Some(lines_of_work(cards, &open, store, context)?)
+            let items = open.iter().flat_map(|&at| &jobs[at].items);
+            let keys = items.map(|item| item.key.as_str()).collect();
+            Some(lines_of_work(cards, &keys, open.len(), store, context)?)
         }
         _ => None,
     };
@@ -444,18 +444,6 @@ impl FoldJob<'_> {
     }
 }
 
-/// The features of some utterances. All folds read the same files; a store that would push everything else out of memory is
-/// read as needed.
-pub(crate) fn source_of<'a, 'k>(
-    store: &'a Store,
-    keys: impl Iterator<Item = &'k str>,
-) -> Result<Box<dyn FeatureSource + 'a>, BenchError> {
-    Ok(match store.frame_bytes_on_disk() <= half_of_free() as u64 {
-        true => Box::new(ViewSource::mapped(store, keys)?),
-        false => Box::new(StreamSource::new(store, keys)?),
-    })
-}
-
 struct Watch<'a> {
     job: &'a FoldJob<'a>,
     context: Context<'a>,
@@ -464,7 +452,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
         self.context.progress.advance(1);
         if self.context.stopped() {
             Flow::Stop

@@ -1,7 +1,6 @@
 use crate::cards::{OpenCards, open_cards};
 use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
 use crate::extract::{AudioCache, ExtractOptions};
-use crate::held::InHand;
 use crate::memory::half_of_free;
 use crate::sound::{Heard, Nuisance};
 use crate::split::{Split, SplitRequest, split};
@@ -11,10 +10,15 @@ use crate::{
 };
 use emobox_corpus::{Partition, Scheme};
 use emobox_encoder::{Description, Device, Encoder};
+use emobox_features::HeldShards;
 use emobox_probe::Protocol;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::rc::Rc;
+
+/// The current cell by the folder of its features, and what is held of it; nothing if they go through the disk.
+pub(crate) type InHand = RefCell<Option<(PathBuf, Option<Rc<HeldShards>>)>>;
 
 /// What the jobs of an experiment share while they run one after another in a process: the current corpus and
 /// encoder stay open for the next job that needs them. Never more than one of either.
@@ -41,6 +45,8 @@ pub(crate) struct Workshop<'a> {
     /// What the last written report shows.
     report: RefCell<Option<BenchRun>>,
     warned: Cell<bool>,
+    /// Reasons of failures that the user has been told.
+    told: RefCell<BTreeSet<String>>,
     /// Whether features stay in memory, and those that do.
     pub(crate) holds_features: bool,
     pub(crate) in_hand: InHand,
@@ -78,6 +84,7 @@ impl<'a> Workshop<'a> {
             nuisances: RefCell::default(),
             report: RefCell::default(),
             warned: Cell::new(false),
+            told: RefCell::default(),
             holds_features: false,
             in_hand: InHand::default(),
         })
@@ -87,6 +94,18 @@ impl<'a> Workshop<'a> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut ExtractOptions)) -> Self {
         change(&mut self.options);
         self
+    }
+
+    /// Tells the user what failed and why, once for each reason.
+    pub(crate) fn tell_failure(&self, what: &str, reason: &str) {
+        if self.told.borrow_mut().insert(reason.to_owned()) {
+            self.context.progress.note(&format!("{what}: {reason}"));
+        }
+    }
+
+    /// Whether [`Workshop::tell_failure`] has told a reason.
+    pub(crate) fn has_told(&self, reason: &str) -> bool {
+        self.told.borrow().contains(reason)
     }
 
     /// Keeps the content of a report for the caller of the run.

@@ -6,7 +6,7 @@ use emobox_bench::{
     open_corpus, prepare,
 };
 use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
-use emobox_features::{Normalisation, Store};
+use emobox_features::{FeatureNormalisation, Store};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ fn the_recording_is_brought_to_the_encoders_rate_at_once() {
     };
     let mut options = ExtractOptions {
         precision: StorePrecision::F32,
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         ..ExtractOptions::default()
     };
     let whole = states(&loaded(MERT));

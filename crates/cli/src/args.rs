@@ -19,8 +19,8 @@ pub(crate) use submission::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use emobox_bench::{
-    Choice, ClassWeighting, ComputePrecision, Device, Devices, KeepFeatures, LayerHead,
-    LayerSelection, Maps, Normalisation, ProtocolName, Schemes, StorePrecision, Target,
+    Choice, ClassWeighting, ComputePrecision, Device, Devices, FeatureNormalisation, KeepFeatures,
+    LayerHead, LayerSelection, Maps, ProtocolName, Schemes, StorePrecision, Target,
 };
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ use std::path::PathBuf;
 ///
 /// Raw emotion corpora and frozen pre-trained encoders in, benchmark scores that can be trusted out.
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong call,
-/// 3 done but some inputs were skipped, 130 stopped by Ctrl-C (the same command goes on).
+/// 3 done but some inputs were skipped, 130 stopped by Ctrl-C or SIGTERM (the same command goes on).
 #[derive(Debug, Parser)]
 #[command(name = "emobox", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -52,7 +52,7 @@ pub(crate) struct Global {
     /// Working folder: manifests, features and runs [default: $EMOBOX_HOME, else ./emobox-home]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
-    /// Print no progress; results and skipped inputs are still told
+    /// Print no progress; results and skipped inputs are still printed
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// Worker threads [default: all cores]; results do not depend on it
@@ -69,11 +69,11 @@ pub(crate) enum Command {
     Corpora(ListArgs),
     /// Fetch and unpack a corpus whose release is open, or say where to request it
     Download(DownloadArgs),
-    /// Turn a raw corpus into a manifest, and say what is missing, extra, broken or doubled
+    /// Turn a raw corpus into a manifest, and list missing, extra, broken and duplicate files
     Prepare(PrepareArgs),
-    /// Cut a prepared corpus into train, validation and test parts
+    /// Split a prepared corpus into training, validation and test parts
     Split(SplitArgs),
-    /// Write a prepared corpus, with its parts, in a form that other programs read
+    /// Write a prepared corpus, with its parts, in a format that other programs read
     Export(ExportArgs),
     /// List the encoders that emobox knows, show one, or check a local checkpoint
     Encoders(EncodersArgs),
@@ -87,17 +87,17 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Train on each corpus, test on the balanced sets of the others: the matrix and its average
     Cross(CrossArgs),
-    /// Say what is done, running, failed and open of the experiments in the home
+    /// Show which jobs of the experiments in the home are done, running, failed or open
     Status(StatusArgs),
-    /// Say what this machine has to compute with: cores, memory, NVIDIA driver, cards and libraries
+    /// Show this machine's cores, memory, NVIDIA driver, cards and libraries
     Doctor,
-    /// Say what the home takes on the disk
+    /// Show how much disk space the home takes
     Du,
-    /// List what can go from the home without loss; with --yes delete it
+    /// List what can be deleted from the home without loss; with --yes delete it
     Clean(CleanArgs),
     /// Compare two systems by their predictions on the same items
     Compare(CompareArgs),
-    /// Print a finished run again: tables, the page, figures, the paper's scores beside
+    /// Print a finished run again: tables, page, figures, with the paper's scores beside it
     Report(ReportArgs),
     /// Make a test set without labels, and the key file that scores answers to it
     Seal(SealArgs),
@@ -108,17 +108,17 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Make a leaderboard page from submissions; what cannot be verified is left out
     Leaderboard(LeaderboardArgs),
-    /// Bench a corpus under an encoder, then train on all of it: a model for predict, with a card
+    /// Benchmark an encoder on a corpus, then train on the whole corpus: a model for predict, with a card
     Fit(FitArgs),
     /// Recognise the emotion of recordings with a model or a trained probe
     Predict(PredictArgs),
-    /// Open a page on this machine that hears clips, dropped or recorded, with the emotion along them
+    /// Serve a page on this machine that shows the emotion over the course of a clip, dropped or recorded
     Listen(ListenArgs),
-    /// Copy a model with its encoder into one folder that predict runs anywhere, the probe as ONNX too
+    /// Copy a model and its encoder into one folder for use on any machine, with the probe as ONNX
     ExportModel(ExportModelArgs),
     /// Run the whole pipeline on a small synthetic corpus; nothing is downloaded
     Demo(DemoArgs),
-    /// Run one task of a plan that `bench --plan` shows; what cluster tasks call
+    /// Run one task of a plan that `bench --plan` shows, as cluster jobs do
     #[command(hide = true)]
     Job(JobArgs),
     /// Print a completion script for a shell
@@ -128,9 +128,11 @@ pub(crate) enum Command {
     },
 }
 
-/// `list` (the default) or `show NAME`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ListArgs {
+    /// Show one entry in full, as `show NAME` does [default: list all]
+    pub(crate) name: Option<String>,
     #[command(subcommand)]
     pub(crate) action: Option<ShowAction>,
 }
@@ -145,7 +147,10 @@ pub(crate) enum ShowAction {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct EncodersArgs {
+    /// Show one encoder in full, as `show NAME` does [default: list all]
+    pub(crate) name: Option<String>,
     #[command(subcommand)]
     pub(crate) action: Option<EncodersAction>,
 }
@@ -178,11 +183,11 @@ pub(crate) enum EncodersAction {
         /// Where it computes: cpu, cuda or cuda:N
         #[arg(long, value_name = "DEVICE", default_value = "cpu")]
         device: Device,
-        /// Also print what every kind of operation takes
+        /// Also print the time of every kind of operation
         #[arg(long)]
         timings: bool,
     },
-    /// Say what a local checkpoint folder holds, which architecture it is, and what is missing
+    /// Show what a local checkpoint holds, its architecture, and what is missing
     Check {
         /// The folder or file
         path: PathBuf,
@@ -199,7 +204,7 @@ pub(crate) struct DownloadArgs {
     /// Where it goes [default: downloads/NAME in the working folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Fetch the files of the same names from this address of a mirror instead
+    /// Fetch the files, under the same names, from this mirror instead
     #[arg(long, value_name = "URL")]
     pub(crate) from: Option<String>,
     /// Keep the archives beside the unpacked folder, in DIR.incoming
@@ -211,7 +216,7 @@ pub(crate) struct DownloadArgs {
 pub(crate) struct PrepareArgs {
     /// A registered corpus, or any other name for a corpus of your own
     pub(crate) name: String,
-    /// The raw release: the folder that was unpacked; for a corpus of your own also a CSV or JSONL
+    /// The raw release: the unpacked folder; for a corpus of your own also a CSV or JSONL
     #[arg(long, value_name = "DIR")]
     pub(crate) raw: PathBuf,
     #[command(flatten)]
@@ -223,20 +228,20 @@ pub(crate) struct PrepareArgs {
 /// How a raw corpus is read where its files leave it open; in an experiment file a corpus has these by the same names.
 #[derive(Debug, Args)]
 pub(crate) struct ReadingHow {
-    /// The channel taken of every file: mix, or a number from 1 [default: what the corpus says, else 1]
+    /// The channel of every file: mix, or a number from 1 [default: the corpus's own, else 1]
     #[arg(long, value_name = "mix|N")]
     pub(crate) channel: Option<String>,
-    /// Which columns of your own table hold what, as path=file,label=emotion
+    /// The columns of your own table by content, as path=file,label=emotion
     #[arg(long, value_name = "FIELD=COLUMN,…")]
     pub(crate) columns: Option<String>,
-    /// It is a corpus of your own, whatever it looks like, with labels and speakers right as written
+    /// It is a corpus of your own even if it resembles a registered one; labels and speakers are used as written
     #[arg(long)]
     pub(crate) custom: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PrepareHow {
-    /// Go on with what is there when files are missing
+    /// Continue with the files that exist if some are missing
     #[arg(long)]
     pub(crate) allow_missing: bool,
     /// Take published labels and speakers even where they are known to be wrong
@@ -246,8 +251,8 @@ pub(crate) struct PrepareHow {
 
 #[derive(Debug, Args)]
 pub(crate) struct PartitionHow {
-    /// How to cut: paper (the paper's four rules), published (its lists) or speaker (no speaker on both sides), or
-    /// several, as paper,speaker [default: the experiment's, else paper]
+    /// How to split: paper (the paper's four rules), published (its lists) or speaker (no speaker on both sides), or several,
+    /// as paper,speaker [default: the experiment's, else paper]
     #[arg(long, value_name = "SCHEME,…")]
     pub(crate) scheme: Option<Schemes>,
     /// A copy of the published metadata (its `data/` folder), for the scheme `published`
@@ -298,9 +303,9 @@ pub(crate) struct Grid {
     #[arg(long, value_name = "LAYERS")]
     pub(crate) layers: Option<LayerSelection>,
     /// Layer normalisation of features over the whole utterance (default), each frame, or none
-    #[arg(long, value_parser = choice::<Normalisation>())]
-    pub(crate) norm: Option<Normalisation>,
-    /// Go on with what is there when files of a corpus are missing
+    #[arg(long, value_parser = choice::<FeatureNormalisation>())]
+    pub(crate) norm: Option<FeatureNormalisation>,
+    /// Continue with the files that exist if some of a corpus are missing
     #[arg(long)]
     pub(crate) allow_missing: bool,
     /// Take published labels and speakers even where they are known to be wrong
@@ -322,7 +327,8 @@ pub(crate) struct ExtractArgs {
     /// Do only part I of N of the work, for several machines on one home (I from 1)
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
-    /// Memory for the utterances in hand beside the encoder's weights, as 512M or 8G [default: half of what is free]
+    /// Memory for the utterances being processed, in addition to the encoder's weights, as 512M or 8G [default: half of what is
+    /// free]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
 }
@@ -349,21 +355,21 @@ pub(crate) struct ProbeHow {
     /// The probe's head, by name [default: the experiment's, else the paper's]
     #[arg(long, value_name = "NAME")]
     pub(crate) head: Option<String>,
-    /// How often the training part is gone through, a tenth of it warm-up; part of the protocol [default: the experiment's,
-    /// else 100]
+    /// Number of passes over the training part, a tenth of them warm-up; part of the protocol [default: the experiment's, else
+    /// 100]
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(crate) epochs: Option<usize>,
     /// What probes learn; part of the protocol [default: the experiment's, else classes]
     #[arg(long, value_parser = choice::<Target>(), value_name = "WHAT")]
     pub(crate) target: Option<Target>,
-    /// What classes weigh in the training loss [default: the experiment's, else none]
+    /// Weights of the classes in the training loss [default: the experiment's, else none]
     #[arg(long, value_parser = choice::<ClassWeighting>(), value_name = "HOW")]
     pub(crate) class_weighting: Option<ClassWeighting>,
     /// Strength of logit adjustment by the classes' shares in training; 1 is the usual [default: the experiment's, else 0]
     #[arg(long, value_name = "TAU")]
     pub(crate) logit_adjustment: Option<f64>,
-    /// How many trainings of each fold, from different initial weights, together in one pass; scores are their means
-    /// [default: the experiment's, else 3]
+    /// Number of trainings of each fold, from different initial weights; scores are their means [default: the experiment's,
+    /// else 3]
     #[arg(long, value_name = "N")]
     pub(crate) training_seeds: Option<usize>,
     /// Where probes are trained: cpu, cuda, cuda:N, or several GPUs as cuda:0,1 [default: the experiment's, else where encoders
@@ -376,13 +382,14 @@ pub(crate) struct ProbeHow {
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(crate) how: ExperimentHow,
-    /// Also train a small probe on every layer and draw which one carries emotion
+    /// Also train a small probe on every layer and plot its score by layer
     #[arg(long)]
     pub(crate) layer_curve: bool,
-    /// The same with this head [default: the experiment's, else pooled]
+    /// The same with this head of the probe [default: the experiment's, else pooled]
     #[arg(long, value_parser = choice::<LayerHead>(), value_name = "HEAD")]
     pub(crate) layer_curve_head: Option<LayerHead>,
-    /// What becomes of the features of a corpus and encoder once their folds are trained [default: the experiment's, else keep]
+    /// Whether the features of a corpus and encoder are kept once their folds are trained [default: the experiment's, else
+    /// keep]
     #[arg(long, value_parser = choice::<KeepFeatures>())]
     pub(crate) features: Option<KeepFeatures>,
     /// Maps of the utterances on the page [default: the experiment's, else pca]
@@ -403,16 +410,16 @@ pub(crate) struct PlanArgs {
     /// Print the tasks, what they need, and what they will take in hours and gigabytes; run nothing
     #[arg(long, conflicts_with_all = ["attach", "cancel"])]
     pub(crate) plan: bool,
-    /// Look whether everything is there: raw folders, partitions, checkpoints, helper programs, disk; encode nothing
+    /// Check that everything is in place: raw folders, partitions, checkpoints, helper programs, disk space; encode nothing
     #[arg(long, conflicts_with_all = ["plan", "attach", "cancel"])]
     pub(crate) check: bool,
-    /// Who runs the jobs: this process (default), or a Slurm cluster, as the table `slurm` of the experiment says
+    /// Where the jobs run: in this process (default), or on a Slurm cluster, set up by the table `slurm` of the experiment
     #[arg(long, value_enum, default_value_t = Executor::Local, hide_default_value = true)]
     pub(crate) executor: Executor,
-    /// Join the jobs that an earlier call gave to the cluster
+    /// Follow the jobs that an earlier call submitted to the cluster
     #[arg(long, conflicts_with = "cancel")]
     pub(crate) attach: bool,
-    /// Take the experiment's jobs off the cluster; what is finished stays
+    /// Cancel the experiment's jobs on the cluster; finished work is kept
     #[arg(long)]
     pub(crate) cancel: bool,
 }
@@ -442,8 +449,8 @@ pub(crate) struct CrossArgs {
     /// A shared class and the corpora's classes in it; repeatable [default: every class that all have]
     #[arg(long = "class", value_name = "SHARED=CLASS,CLASS")]
     pub(crate) classes: Vec<String>,
-    /// Who labels what the balanced sets are drawn from: an encoder (by its own emotion head, else by
-    /// probes that never heard the speaker), a saved probe, or none [default: the first encoder]
+    /// What labels the utterances that balanced sets are drawn from: an encoder (its own emotion head, else probes trained
+    /// without the speaker), a saved probe, or none [default: the first encoder]
     #[arg(long, value_name = "NAME[=DIR]")]
     pub(crate) labeller: Option<String>,
     /// Pseudo-labels of a corpus from a predictions file; repeatable
@@ -452,13 +459,13 @@ pub(crate) struct CrossArgs {
     /// A balanced set that exists already: key, label, speaker; repeatable
     #[arg(long = "balanced-set", value_name = "CORPUS=FILE")]
     pub(crate) balanced_sets: Vec<String>,
-    /// Utterances of each class from each speaker [default: what makes the largest set]
+    /// Utterances of each class from each speaker [default: the number that gives the largest set]
     #[arg(long, value_name = "N")]
     pub(crate) per_cell: Option<usize>,
-    /// Speakers of each balanced set [default: what makes the largest set]
+    /// Speakers of each balanced set [default: the number that gives the largest set]
     #[arg(long, value_name = "N")]
     pub(crate) speakers: Option<usize>,
-    /// A copy of the published metadata: its balanced sets are taken for the paper's four corpora
+    /// A copy of the published metadata: its balanced sets are used for the paper's four corpora
     #[arg(long, value_name = "DIR")]
     pub(crate) metadata: Option<PathBuf>,
     #[command(flatten)]
@@ -488,7 +495,7 @@ pub(crate) struct CleanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArgs {
-    /// What the model is called
+    /// Name of the model
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) how: ExperimentHow,
@@ -509,15 +516,15 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// predictions.jsonl of the first system; further training seeds lie beside it as NAME@seed1.jsonl and so on
+    /// predictions.jsonl of the first system; those of further training seeds are beside it as NAME@seed1.jsonl and so on
     pub(crate) a: PathBuf,
-    /// predictions.jsonl of the second system, and of more: then every two are compared, with Holm's correction
+    /// predictions.jsonl of the second system, or of several: then all pairs are compared, with Holm's correction
     #[arg(required = true)]
     pub(crate) b: Vec<PathBuf>,
     /// A manifest, for the speakers that intervals are drawn over
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-    /// Seed of the sign flips, where there are too many speakers for all of them
+    /// Seed of the sign flips, which are drawn where there are too many speakers to try all
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
@@ -529,13 +536,13 @@ pub(crate) struct ReportArgs {
     pub(crate) runs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) format: ReportFormatArgs,
-    /// Set the published figures beside the scores
+    /// Show the published scores beside these
     #[arg(long, value_enum)]
     pub(crate) beside: Option<Beside>,
-    /// List the N most confident errors of each corpus and encoder instead, with where to hear them
+    /// List the N most confident errors of each corpus and encoder instead, with their audio files
     #[arg(long, value_name = "N", conflicts_with = "format")]
     pub(crate) errors: Option<usize>,
-    /// Put the audio of errors into the page, up to so many megabytes of it
+    /// Embed the audio of errors in the page, up to this many megabytes
     #[arg(long, value_name = "MB", requires = "html", num_args = 0..=1, default_missing_value = "20")]
     pub(crate) embed_audio: Option<u32>,
     /// Also write every figure as an SVG file into this folder
@@ -549,7 +556,7 @@ pub(crate) struct ReportArgs {
 #[derive(Debug, Args)]
 #[group(id = "format", multiple = false)]
 pub(crate) struct ReportFormatArgs {
-    /// The self-contained page
+    /// A self-contained HTML page
     #[arg(long)]
     pub(crate) html: bool,
     /// A LaTeX document with booktabs tables
@@ -558,14 +565,14 @@ pub(crate) struct ReportFormatArgs {
     /// Markdown tables
     #[arg(long)]
     pub(crate) markdown: bool,
-    /// One line a run, every score
+    /// CSV: one line per run, with every score
     #[arg(long)]
     pub(crate) csv: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Beside {
-    /// Tables 4 and 5 as the paper's text has them; 40 cells are cut there
+    /// Tables 4 and 5 as in the paper's text, where 40 cells are cut off
     Paper,
     /// The same, completed from the picture in the published repository
     PaperWithSupplement,

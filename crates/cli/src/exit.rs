@@ -11,20 +11,20 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// The work is done, but some inputs were skipped; the report names them.
 pub(crate) const SKIPPED: u8 = 3;
-/// Stopped by Ctrl-C; the same command goes on where it stopped.
+/// Stopped by Ctrl-C or SIGTERM; the same command goes on where it stopped.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Ending {
     /// All of it.
     Complete,
     /// With inputs left out.
     WithSkips,
 }
 
-impl Outcome {
-    /// [`Outcome::WithSkips`] when `count` is not zero.
+impl Ending {
+    /// [`Ending::WithSkips`] when `count` is not zero.
     pub(crate) fn from_skips(count: usize) -> Self {
         if count == 0 {
             Self::Complete
@@ -35,10 +35,10 @@ impl Outcome {
 }
 
 /// The process's exit code for the end of a command.
-pub(crate) fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
+pub(crate) fn code(result: &anyhow::Result<Ending>) -> ExitCode {
     ExitCode::from(match result {
-        Ok(Outcome::Complete) => DONE,
-        Ok(Outcome::WithSkips) => SKIPPED,
+        Ok(Ending::Complete) => DONE,
+        Ok(Ending::WithSkips) => SKIPPED,
         Err(error) => of_error(error),
     })
 }

@@ -15,9 +15,6 @@ struct Failure {
     kind: ErrorKind,
     exit_code: u8,
     message: String,
-    /// Why, from the nearest cause to the last.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    because: Vec<String>,
 }
 
 impl Failure {
@@ -43,23 +40,48 @@ pub(crate) fn result(text: &str) {
     }
 }
 
+/// What Rust says of a text that is no number, and what is said of it here.
+const NUMBERS: [(&str, &str); 6] = [
+    ("invalid digit found in string", "expected a whole number"),
+    (
+        "cannot parse integer from empty string",
+        "expected a whole number",
+    ),
+    (
+        "number would be zero for non-zero type",
+        "expected a whole number from 1",
+    ),
+    ("number too large to fit in target type", "it is too large"),
+    ("invalid float literal", "expected a number"),
+    ("cannot parse float from empty string", "expected a number"),
+];
+
 /// Prints what clap answers instead of a command: help and the version, or what is wrong with the call.
 pub(crate) fn of_the_parser(answer: &clap::Error) -> std::process::ExitCode {
+    let rendered = answer.render().to_string();
+    let number = NUMBERS.iter().find(|(rust, _)| rendered.contains(rust));
+    let plain = number.map(|(rust, plain)| rendered.replace(rust, plain));
     // What was not understood as a whole may still have asked for JSON.
     if answer.use_stderr() && std::env::args_os().any(|word| word == "--json") {
         let failure = Failure {
             kind: ErrorKind::WrongCall,
             exit_code: exit::USAGE,
-            message: answer
-                .to_string()
+            message: plain
+                .as_ref()
+                .unwrap_or(&rendered)
                 .trim_start_matches("error: ")
                 .trim()
                 .to_owned(),
-            because: Vec::new(),
         };
         failure.print();
     }
-    let written = answer.print().and_then(|()| std::io::stdout().flush());
+    let written = match plain {
+        Some(plain) => {
+            note(plain.trim_end());
+            Ok(())
+        }
+        None => answer.print().and_then(|()| std::io::stdout().flush()),
+    };
     match written {
         Err(cause) if !answer.use_stderr() => lost(&cause),
         _ => std::process::ExitCode::from(answer.exit_code() as u8),
@@ -92,23 +114,20 @@ pub(crate) fn note(text: &str) {
 
 /// Tells the user why the command failed, with every cause; with `json` a program too.
 pub(crate) fn error(error: &anyhow::Error, json: bool) {
-    let message = error.to_string();
-    let mut because: Vec<String> = Vec::new();
+    let mut message = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Library errors put their cause into their own message.
-        if !because.last().unwrap_or(&message).contains(&cause) {
-            because.push(cause);
+        // Most errors put their cause into their own message.
+        if !message.contains(&cause) {
+            message.push_str(&format!(": {cause}"));
         }
     }
-    let causes = because.iter().map(|cause| format!("\n  because: {cause}"));
-    note(&format!("error: {message}{}", causes.collect::<String>()));
+    note(&format!("error: {message}"));
     if json {
         let failure = Failure {
             kind: exit::kind(error),
             exit_code: exit::of_error(error),
             message,
-            because,
         };
         failure.print();
     }

@@ -1,8 +1,8 @@
-//! Seconds from a raw tree as large as MEAD to its written manifest, beside a Python loop over `soundfile.info` on the
-//! same tree: `cargo bench -p emobox-corpus --bench manifest [-- FILES]`.
+//! Time from a raw tree as large as MEAD to its written manifest, compared with a Python loop over `soundfile.info` on the same
+//! tree: `cargo bench -p emobox-corpus --bench manifest [-- FILES]`.
 //!
-//! The tree has MEAD's folders and names, 31,729 of them if no other number is given, each a WAV of a few samples. The two
-//! take turns, so that whatever else the machine does meets both; the ratio is that of the medians.
+//! The tree has MEAD's folders and names, 31,729 files by default, each a WAV of a few samples. The two programs alternate, so
+//! that other load on the machine affects both; the ratio is that of the medians.
 //!
 //! `EMOBOX_PYTHON` names a Python with soundfile (default `python3`).
 
@@ -35,7 +35,7 @@ fn tiny_wav(samples: u32) -> Vec<u8> {
     bytes
 }
 
-/// MEAD's folders, filled one clip at a time until there are `files`.
+/// MEAD's folder structure with `files` clips.
 fn write_tree(root: &Path, files: usize) -> Result<(), Box<dyn std::error::Error>> {
     let card = &entry("mead")?.card;
     let mut written = 0;
@@ -73,14 +73,14 @@ fn processor_seconds() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Peak resident memory in MiB, where the system tells.
+/// Peak resident memory in MiB, if the system reports it.
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
 
-/// Seconds of every round, by the clock and of the processor.
+/// Wall-clock and CPU seconds of every round.
 #[derive(Default)]
 struct Times(Vec<(f64, f64)>);
 

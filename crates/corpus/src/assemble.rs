@@ -1,8 +1,8 @@
 //! Rows and audio headers to utterances.
 
-use crate::prepare::note;
 use crate::ratings::Ratings;
 use crate::recipe::PackedRow;
+use crate::report::note;
 use crate::{
     AudioHeader, Channel, ChannelChoice, CorpusError, Duplicate, HeaderReader, PrepareReport,
     RawFile, RawTree, Row, Utterance,
@@ -12,53 +12,53 @@ use emobox_files::sha256_file;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// How rows become utterances: under which names and label map, and ours or as published.
+/// How rows become utterances: key prefix, label map and channel, in our style or as published.
 pub(crate) struct Style<'a> {
     pub(crate) corpus: &'a str,
-    /// Goes before every row's id.
+    /// Prefix of every row's id.
     pub(crate) prefix: &'a str,
-    /// The language of rows that name none.
+    /// The language of rows without one.
     pub(crate) language: Option<&'a str>,
     /// The harmonised class of a raw label.
     pub(crate) class_of: &'a (dyn Fn(&str) -> Result<String, String> + Sync),
     /// The class that a word of votes stands for; the word itself where that is no class.
     pub(crate) vote_class: &'a (dyn Fn(&str) -> String + Sync),
     pub(crate) as_published: bool,
-    /// The channel that is taken of every file, in place of the row's own.
+    /// The channel to use in every file, instead of the row's own.
     pub(crate) channel: Option<ChannelChoice>,
-    /// The lowest and the highest value of a dimension, where that is stated.
+    /// The lowest and the highest value of a dimension, where stated.
     pub(crate) scale: Option<(f64, f64)>,
 }
 
-/// What the audio of a corpus is like, as far as its manifest was made of it.
+/// Statistics of the audio files behind a manifest.
 #[derive(Debug, Default)]
 pub(crate) struct AudioFacts {
     /// Files by sample rate.
     pub(crate) rates: BTreeMap<u32, usize>,
-    /// Files that have several channels.
+    /// Number of files with several channels.
     pub(crate) several_channels: usize,
-    /// The channels taken of those, with the number of utterances; 0 is the mean.
+    /// The channels used in those files, with the number of utterances; 0 is the mean.
     pub(crate) channels_taken: BTreeMap<u16, usize>,
     /// Utterances longer than 30 s.
     pub(crate) long: usize,
-    /// What was found of dimensions and votes.
+    /// Statistics of dimensions and votes.
     pub(crate) ratings: Ratings,
-    /// A few utterances from all over the corpus, with the channels of their files, to be listened to.
+    /// A few utterances from across the corpus, with the channels of their files, for a check of the audio.
     pub(crate) sample: Vec<(Utterance, u16)>,
 }
 
-/// Encoders of the Whisper family hear so many seconds at most.
+/// The longest input of Whisper encoders, in seconds.
 const LONG: f64 = 30.0;
-/// How many utterances are listened to.
+/// Number of utterances whose audio is checked.
 const SAMPLE: usize = 16;
 
-/// Takes the utterances of a manifest, a few thousand at a time, in order of their keys.
+/// Receives the utterances of a manifest, a few thousand at a time, in order of their keys.
 pub(crate) type Sink<'a> = dyn FnMut(Vec<Utterance>) -> Result<(), CorpusError> + Send + 'a;
 
-/// Rows that become utterances together: enough to keep all threads busy, few enough not to show in the memory.
+/// Rows that are processed together: enough to keep all threads busy, few enough to bound memory.
 const PART: usize = 1 << 12;
 
-/// Joins rows and audio headers, in order of keys, and notes what cannot be used.
+/// Joins rows and audio headers, in order of keys, and records what cannot be used.
 pub(crate) fn utterances(
     style: &Style<'_>,
     tree: &RawTree,
@@ -80,7 +80,7 @@ pub(crate) fn utterances(
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut part: Vec<_> = rows.by_ref().take(PART).collect();
-        // Rows that claim one key stay together.
+        // Rows with the same key stay together.
         while let Some(next) =
             rows.next_if(|next| part.last().is_some_and(|last| last.1.id() == next.1.id()))
         {
@@ -155,7 +155,7 @@ pub(crate) fn utterances(
     Ok(facts)
 }
 
-/// The usable headers of the files that rows name, by the file's place in the tree.
+/// The usable headers of the rows' files, by the file's index in the tree.
 fn headers(
     tree: &RawTree,
     rows: &[(&RawFile, PackedRow)],
@@ -166,7 +166,7 @@ fn headers(
     let mut files: Vec<&RawFile> = rows.iter().map(|(file, _)| *file).collect();
     files.sort_unstable_by_key(|file| file.index());
     files.dedup_by_key(|file| file.index());
-    // Chunks, because a tiny header costs about as much as handing one item to a thread.
+    // In chunks, because reading a tiny header costs about as much as handing one item to a thread.
     let chunks = files.par_iter().with_min_len(64);
     let read: Vec<_> = chunks.map(|file| read_header(&tree.locate(file))).collect();
     let mut headers = HashMap::with_capacity(files.len());
@@ -179,7 +179,7 @@ fn headers(
             Ok(_) => "holds no samples".to_owned().into(),
             Err(problem) => problem,
         };
-        // A file of many segments may come again in a later part.
+        // A file of many segments may occur again in a later part.
         if !std::mem::replace(&mut broken[file.index()], true) {
             let list = match problem.may_pass {
                 true => &mut report.not_now,
@@ -214,7 +214,7 @@ fn duplicate(tree: &RawTree, report: &mut PrepareReport, kept: &Utterance, other
     }
 }
 
-/// A segment may end so many seconds after its file, as the audio room's `load` allows.
+/// A segment may end this many seconds after its file, as in `load` of the audio crate.
 const END_SLACK: f64 = 0.1;
 
 enum Unusable {
@@ -248,7 +248,7 @@ fn utterance(
         )));
     }
     let rate = f64::from(header.sample_rate);
-    // A segment without an end goes on to the end of the file.
+    // A segment without an end extends to the end of the file.
     let segment = row.segment.map(|(start, end)| {
         let to_the_end = end == f64::INFINITY;
         (

@@ -1,4 +1,4 @@
-//! What is worth knowing of the audio that a manifest was made of.
+//! Notes on the audio behind a manifest.
 
 use crate::Utterance;
 use crate::assemble::AudioFacts;
@@ -6,11 +6,11 @@ use emobox_audio::{Level, LoadOptions, MIX, SampleRate, Seconds};
 use rayon::prelude::*;
 use std::path::Path;
 
-/// How much of an utterance is listened to.
+/// Seconds of an utterance that are checked.
 const HEARD: f64 = 10.0;
 
 impl AudioFacts {
-    /// Which channels are taken, and what a few utterances sound like.
+    /// The channels used, and problems in the audio of a few utterances.
     pub(crate) fn notes(&self, root: &Path) -> Vec<String> {
         let mut notes = Vec::new();
         if self.several_channels > 0 {
@@ -38,7 +38,7 @@ impl AudioFacts {
         notes
     }
 
-    /// Silence, clipping and another scale than 1 among the sample, a note a kind. What cannot be read says nothing.
+    /// Silence, clipping and wrong scaling in the sample, one note per kind. Unreadable audio is skipped.
     fn levels(&self, root: &Path) -> Vec<String> {
         let mut kinds: Vec<(&str, usize, String)> = Vec::new();
         let mut heard = 0;

@@ -1,4 +1,4 @@
-//! Cards as people read them: one on a terminal, all of them as a page of Markdown.
+//! Cards as text: one on a terminal, all of them as a page of Markdown.
 
 use crate::{Access, Card, registry};
 use std::fmt::{self, Write};
@@ -28,7 +28,7 @@ impl fmt::Display for Card {
     }
 }
 
-/// Name and value of every fact that fits a line; empty ones are left out.
+/// Name and value of every one-line fact; empty ones are left out.
 fn facts(card: &Card) -> Vec<(&'static str, String)> {
     let speakers = card
         .table1

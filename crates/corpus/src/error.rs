@@ -1,9 +1,8 @@
-use crate::PrepareReport;
 use emobox_files::FileError;
 use std::fmt;
 use std::path::PathBuf;
 
-/// What can go wrong between a raw folder and a partition. Messages read after "failed to …".
+/// Errors on the way from a raw folder to a partition. Messages read after "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// A file could not be read, written or parsed.
@@ -16,19 +15,20 @@ pub enum CorpusError {
 
     /// No corpus of that name is registered.
     #[error(
-        "unknown corpus {name:?}{}; registered are {known} (a corpus of your own has a name of your own)",
-        crate::names::meant(name)
+        "unknown corpus {name:?}{near}; registered are {known} (a corpus of your own has a name of your own)"
     )]
     UnknownCorpus {
-        /// The name asked for.
+        /// The name requested.
         name: String,
+        /// ` (did you mean emodb?)`, or nothing.
+        near: String,
         /// The registered names.
         known: String,
     },
 
-    /// A name that is most likely a registered one with a slip in it.
+    /// A name that is most likely a misspelled registered one.
     #[error(
-        "corpus {name}: no corpus has this name, and {near} nearly has; write {near}, or insist with --custom that it is a corpus of your own"
+        "corpus {name}: no corpus has this name; did you mean {near}? (--custom makes it a corpus of your own)"
     )]
     NearName {
         /// The name given.
@@ -37,7 +37,7 @@ pub enum CorpusError {
         near: &'static str,
     },
 
-    /// A name for the user's own corpus that cannot be part of keys and folder names.
+    /// A name for the user's own corpus that is not valid in keys and folder names.
     #[error(
         "corpus name {name:?}: use letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 64"
     )]
@@ -46,40 +46,40 @@ pub enum CorpusError {
         name: String,
     },
 
-    /// Something that can be read in several ways, or that is most likely a slip: it is asked about, never guessed.
+    /// Input that can be read in several ways, or that is most likely a mistake: the user is asked instead of guessing.
     #[error("corpus {corpus}: {problem}; {cure}")]
     Unclear {
         /// The corpus.
         corpus: String,
         /// What was found.
         problem: String,
-        /// What decides it.
+        /// How to resolve it.
         cure: String,
     },
 
-    /// Not one utterance can be used.
+    /// No utterance is usable.
     #[error("corpus {corpus}: no utterance of {} can be used: {cause}", root.display())]
     NothingUsable {
         /// The corpus.
         corpus: String,
         /// The folder.
         root: PathBuf,
-        /// The cause of most, and its cure.
+        /// The most frequent cause, and what to do.
         cause: String,
     },
 
-    /// A table that is no text.
+    /// A table that is not a text file.
     #[error("{}: {found}, expected a table or JSON lines as text; {cure}", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What it is instead.
         found: &'static str,
         /// What to do.
         cure: &'static str,
     },
 
-    /// A file that holds audio or rows and cannot be read.
+    /// A file of audio or rows that cannot be read.
     #[error("{}: {problem}", path.display())]
     Packed {
         /// The file.
@@ -88,7 +88,7 @@ pub enum CorpusError {
         problem: String,
     },
 
-    /// Several tables lie beside the audio of a user's own corpus and none has a telling name.
+    /// Several tables are beside the audio of a user's own corpus and none has a preferred name.
     #[error("corpus {corpus}: several tables in {}: {tables}; name the one to use, {}/FILE, in place of the folder", root.display(), root.display())]
     SeveralTables {
         /// The corpus.
@@ -99,7 +99,7 @@ pub enum CorpusError {
         tables: String,
     },
 
-    /// The raw folder does not exist or is no folder.
+    /// The raw folder does not exist or is not a folder.
     #[error("corpus {corpus}: {} is not a folder{}", root.display(), found.as_deref().map(|f| format!(" ({f})")).unwrap_or_default())]
     NotAFolder {
         /// The corpus.
@@ -110,14 +110,14 @@ pub enum CorpusError {
         found: Option<String>,
     },
 
-    /// The raw folder holds no audio at all.
+    /// The raw folder has no audio at all.
     #[error("corpus {corpus}: no audio file below {} ({other_files} other files{}); expected\n{layout}", root.display(), packed(archives))]
     NoAudio {
         /// The corpus.
         corpus: String,
         /// The folder searched.
         root: PathBuf,
-        /// How many files of other kinds lie there.
+        /// Number of files of other kinds.
         other_files: usize,
         /// Archives among them.
         archives: Vec<String>,
@@ -125,11 +125,11 @@ pub enum CorpusError {
         layout: String,
     },
 
-    /// There is audio, but none of it fits the corpus.
+    /// There is audio, but none of it belongs to the corpus.
     #[error(transparent)]
     WrongCorpus(Box<WrongCorpus>),
 
-    /// Files that the card promises are absent and leaving them out was not asked for.
+    /// Files that a complete release has are missing, and leaving them out was not requested.
     #[error(
         "corpus {corpus} is incomplete:\n{summary}\nfetch what is missing, or use --allow-missing to go on without it"
     )]
@@ -138,20 +138,18 @@ pub enum CorpusError {
         corpus: String,
         /// What is missing, by folder.
         summary: String,
-        /// The whole report.
-        report: Box<PrepareReport>,
     },
 
-    /// A side file that carries labels is absent.
+    /// A side file with labels is missing.
     #[error("corpus {corpus}: side file {wanted} not found below {}{}", root.display(), also(candidates))]
     SideFileMissing {
         /// The corpus.
         corpus: String,
-        /// The relative path (or alternatives) looked for.
+        /// The relative path (or alternatives) searched for.
         wanted: String,
         /// The folder searched.
         root: PathBuf,
-        /// Files of the same extension that are there.
+        /// Existing files with the same extension.
         candidates: Vec<String>,
     },
 
@@ -160,9 +158,9 @@ pub enum CorpusError {
     Columns {
         /// The table.
         path: PathBuf,
-        /// Column names that must be there.
+        /// Column names required.
         expected: Vec<String>,
-        /// Column names that are there.
+        /// Column names found.
         found: Vec<String>,
         /// The difference.
         missing: Vec<String>,
@@ -177,18 +175,18 @@ pub enum CorpusError {
         problems: Vec<LineProblem>,
     },
 
-    /// A partition that cannot be made as asked.
+    /// A partition that cannot be made as requested.
     #[error("corpus {corpus}: no {scheme} partition: {reason}")]
     NoPartition {
         /// The corpus.
         corpus: String,
-        /// The scheme asked for.
+        /// The scheme requested.
         scheme: String,
         /// Why, and what to do instead.
         reason: String,
     },
 
-    /// A partition that does not belong to the manifest.
+    /// A partition that was not made for the manifest.
     #[error("the partition does not fit the manifest of {corpus}: {reason}")]
     PartitionMismatch {
         /// The corpus.
@@ -209,7 +207,7 @@ pub enum CorpusError {
     },
 }
 
-/// A folder whose audio fits another corpus, or none.
+/// A folder whose audio belongs to another corpus, or to none.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "corpus {corpus}: none of the {audio_files} audio files below {} fits its layout (the first is {example:?}); {}; expected\n{layout}",
@@ -217,11 +215,11 @@ pub enum CorpusError {
     looks_like(looks_like_corpora)
 )]
 pub struct WrongCorpus {
-    /// The corpus asked for.
+    /// The corpus requested.
     pub corpus: String,
     /// The folder searched.
     pub root: PathBuf,
-    /// How many audio files it holds.
+    /// Number of audio files in it.
     pub audio_files: usize,
     /// One of them.
     pub example: String,
@@ -246,7 +244,7 @@ impl fmt::Display for LineProblem {
     }
 }
 
-/// How many problems of one kind a message spells out.
+/// How many problems of one kind a message lists.
 pub(crate) const SHOWN: usize = 10;
 
 fn line_list(problems: &[LineProblem]) -> String {

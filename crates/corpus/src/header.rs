@@ -1,9 +1,9 @@
 use std::path::Path;
 
-/// What a manifest needs to know of an audio file.
+/// The facts on an audio file that a manifest needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioHeader {
-    /// Samples a second.
+    /// Samples per second.
     pub sample_rate: u32,
     /// Channels.
     pub channels: u16,
@@ -16,7 +16,7 @@ pub struct AudioHeader {
 pub struct HeaderProblem {
     /// The message, without the file's name.
     pub message: String,
-    /// Whether the reason lies outside the file and may pass: a missing program, a permission, a disk that is away.
+    /// Whether the cause is outside the file and may be temporary: a missing program, a permission, a disk that is not mounted.
     pub may_pass: bool,
 }
 
@@ -33,8 +33,8 @@ impl From<String> for HeaderProblem {
 /// Reads the header of one file.
 pub type HeaderReader<'a> = dyn Fn(&Path) -> Result<AudioHeader, HeaderProblem> + Sync + 'a;
 
-/// Runs `work` on a pool of `threads`, or on the common one. What already runs in a pool of that size stays there:
-/// corpora that are read side by side share their threads.
+/// Runs `work` on a pool of `threads`, or on the shared one. Work that is already in a pool of that size stays there: corpora
+/// that are read concurrently share their threads.
 pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> T {
     let here = rayon::current_thread_index().map(|_| rayon::current_num_threads());
     let Some(threads) = threads.filter(|threads| here != Some(*threads)) else {
@@ -45,12 +45,12 @@ pub(crate) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T 
         .build();
     match pool {
         Ok(pool) => pool.install(work),
-        // Without threads of its own the work is still done, on the common pool.
+        // Without a pool of its own, the work runs on the shared one.
         Err(_) => work(),
     }
 }
 
-/// The header as the audio room reads it.
+/// The header as read by the audio crate.
 pub(crate) fn probe(path: &Path) -> Result<AudioHeader, HeaderProblem> {
     let info = emobox_audio::probe(path).map_err(|error| HeaderProblem {
         message: error.to_string(),

@@ -1,8 +1,8 @@
 //! Raw corpora to manifests, partitions, audits and balanced sets.
 //!
-//! [`prepare`] reads a raw release through its recipe: one file below `recipes/` and one line in the registry a corpus.
-//! A [`Card`] holds what is known of a corpus. Everything here is deterministic: no result depends on the order of a
-//! folder or the number of threads.
+//! [`prepare`] reads a raw release through its recipe; a corpus is one file below `recipes/` and one line in the registry. A
+//! [`Card`] holds the facts on a corpus. Everything here is deterministic: no result depends on the order of a folder or the
+//! number of threads.
 
 mod assemble;
 mod audio_notes;
@@ -12,8 +12,11 @@ mod card;
 mod card_text;
 mod custom;
 mod error;
+mod fitting;
 mod header;
+mod leakage;
 mod names;
+mod options;
 mod partition;
 pub mod path_text;
 mod prepare;
@@ -29,7 +32,7 @@ mod words;
 
 pub use audit::{
     Absent, AudioAudit, Audit, Flagged, FoldAudit, LabelConflict, Overlap, Shared, Sound, Twins,
-    audit, scan_audio,
+    scan_audio,
 };
 pub use balanced::{
     Balance, BalanceOptions, BalancedItem, BalancedSet, Joined, PUBLISHED_SETS, PublishedItem,
@@ -39,20 +42,20 @@ pub use balanced::{
 pub use card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 pub use card_text::cards_markdown;
 pub use error::{CorpusError, LineProblem, WrongCorpus};
+pub use fitting::looks_like;
 pub use header::{AudioHeader, HeaderProblem, HeaderReader};
-pub use names::corpus_name;
+pub use leakage::audit;
+pub use names::{corpus_name, entry, entry_meant};
+pub use options::{ChannelChoice, PrepareOptions};
 pub use partition::{
     Assignment, GroupBy, Partition, PartitionInfo, PartitionOptions, Role, Rule, Scheme, partition,
     seeded_test_keys, whole_corpus,
 };
-pub use prepare::{
-    ChannelChoice, PrepareOptions, Prepared, looks_like, prepare, prepare_any_with, prepare_to,
-    prepare_with,
-};
+pub use prepare::{Prepared, prepare, prepare_any_with, prepare_to, prepare_with};
 pub use recipe::{
-    Channel, Entry, Fields, Gender, Harvest, Outcome, PackedRow, Presence, Recipe, Row,
+    Channel, Entry, Fields, Gender, Harvest, PackedRow, PathOutcome, Presence, Recipe, Row,
 };
-pub use recipes::{entry, entry_meant, registry};
+pub use recipes::registry;
 pub use report::{Duplicate, LeftOut, MissingFolder, Noted, PrepareReport};
 pub use side_file::{Table, TableRow};
 pub use tree::{RawFile, RawTree};

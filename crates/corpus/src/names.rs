@@ -1,8 +1,8 @@
-//! Names of corpora as people and papers write them.
+//! Names of corpora as users and papers write them.
 
 use crate::{CorpusError, Entry, registry};
 
-/// The registered corpus of a name, whatever its case and punctuation: `RAVDESS`, `CREMA-D`, `MSP Podcast`.
+/// The registered corpus with this name in any case and punctuation: `RAVDESS`, `CREMA-D`, `MSP Podcast`.
 pub(crate) fn registered(name: &str) -> Option<&'static Entry> {
     let wanted = letters(name);
     let is_it =
@@ -10,10 +10,32 @@ pub(crate) fn registered(name: &str) -> Option<&'static Entry> {
     registry().iter().find(is_it)
 }
 
-/// The name under which a corpus is kept: the registered one, however it was written, else the name itself.
+/// The entry of a corpus.
+pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
+    registry()
+        .iter()
+        .find(|entry| entry.card.name == name)
+        .ok_or_else(|| unknown(name))
+}
+
+/// The entry of a name in any case and punctuation.
+pub fn entry_meant(name: &str) -> Result<&'static Entry, CorpusError> {
+    registered(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> CorpusError {
+    let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
+    CorpusError::UnknownCorpus {
+        name: name.to_owned(),
+        near: meant(name),
+        known: known.join(", "),
+    }
+}
+
+/// The canonical name of a corpus: the registered one, however it was written, otherwise the name itself.
 ///
-/// A name that is nearly a registered one is most likely meant to be it and is refused; with `custom` every name that is
-/// not exactly a registered one is a corpus of the user's own.
+/// A name close to a registered one is most likely a misspelling and is rejected; with `custom` every name that is not exactly
+/// a registered one is a user's own corpus.
 pub fn corpus_name(name: &str, custom: bool) -> Result<String, CorpusError> {
     let exact = registry().iter().any(|entry| entry.card.name == name);
     if custom && exact {
@@ -39,7 +61,7 @@ pub fn corpus_name(name: &str, custom: bool) -> Result<String, CorpusError> {
     }
 }
 
-/// ` (did you mean emodb?)` behind an unknown name, or nothing.
+/// ` (did you mean emodb?)` for an unknown name, or an empty string.
 pub(crate) fn meant(name: &str) -> String {
     let near = registered(name).or_else(|| close(name));
     near.map_or_else(String::new, |entry| {
@@ -47,9 +69,9 @@ pub(crate) fn meant(name: &str) -> String {
     })
 }
 
-/// The registered corpus whose name differs from this one in a letter, as a slip of the fingers leaves it.
+/// The registered corpus whose name differs from this one by a single typing error.
 fn close(name: &str) -> Option<&'static Entry> {
-    // Shorter names lie too near to ordinary words: `test` is one letter from `tess`.
+    // Shorter names are too close to ordinary words: `test` is one letter from `tess`.
     const SHORTEST: usize = 5;
     let wanted = letters(name);
     let is_close = |entry: &&Entry| {
@@ -64,7 +86,7 @@ fn letters(name: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// Whether one letter is other, too many or too few, or two neighbours have changed places.
+/// Whether one letter is replaced, added or missing, or two adjacent ones are swapped.
 fn differs_in_one(a: &str, b: &str) -> bool {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let front = a.iter().zip(&b).take_while(|(a, b)| a == b).count();

@@ -1,8 +1,8 @@
-//! Paths as text that can name every file, whatever bytes its name holds.
+//! Paths as text that can represent every file name, whatever its bytes.
 //!
-//! Zip files made on old systems leave names such as `Col\x8are` that are no UTF-8, yet a manifest is
-//! JSON. A byte that does not decode stands as one character U+EF80…U+EFFF (its low byte is the byte), the
-//! scheme that MirBSD calls OPTU-8; every other name is written as it is.
+//! Zip files made on old systems contain names such as `Col\x8are` that are not UTF-8, yet a manifest is JSON. A byte that does
+//! not decode becomes one character U+EF80…U+EFFF (its low byte is the byte), the scheme that MirBSD calls OPTU-8; every other
+//! name is kept as it is.
 
 use std::borrow::Cow;
 use std::path::Path;

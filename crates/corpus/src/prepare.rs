@@ -1,65 +1,23 @@
 use crate::assemble::{Sink, Style, utterances};
 use crate::custom::{check_name, prepare_own};
+use crate::fitting::{nothing_fits, nothing_read};
 use crate::header::in_pool;
 use crate::recipe::PackedRow;
+use crate::report::{by_reason, note};
 use crate::utterance::write_lines;
 use crate::{
-    CorpusError, Entry, Harvest, HeaderReader, LeftOut, Manifest, Noted, PrepareReport, Presence,
-    RawFile, RawTree, Utterance, WrongCorpus, corpus_name, entry, recipe, registry, release,
+    CorpusError, Entry, Harvest, HeaderReader, Manifest, PrepareOptions, PrepareReport, Presence,
+    RawFile, RawTree, Utterance, corpus_name, entry, recipe, release,
 };
 use emobox_files::{FileError, try_write_atomic};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-/// How a raw folder is read.
-#[derive(Debug, Clone, Default)]
-pub struct PrepareOptions {
-    /// Give the published value where the published metadata differ from what is right (speakers, labels, rows).
-    pub as_published: bool,
-    /// Go on when files of the release are missing, and report them.
-    pub allow_missing: bool,
-    /// Threads that read audio headers; none means all cores.
-    pub threads: Option<usize>,
-    /// The channel taken of every file; none means what the corpus says, else the first.
-    pub channel: Option<ChannelChoice>,
-    /// The column of a table for each of path, label, speaker and so on, where its name does not tell.
-    pub columns: BTreeMap<String, String>,
-    /// It is a corpus of the user's own, whatever its name and its files look like, and its labels and speakers are
-    /// right as they are written.
-    pub custom: bool,
-    /// Where audio that lies inside Parquet tables or tar shards is unpacked to; what is there is replaced.
-    pub unpack: Option<PathBuf>,
-}
-
-/// Which channel of every file is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelChoice {
-    /// The mean of all.
-    Mix,
-    /// This one, from 1.
-    Number(u16),
-}
-
-impl FromStr for ChannelChoice {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.parse()) {
-            ("mix", _) => Ok(Self::Mix),
-            (_, Ok(number)) if number > 0 => Ok(Self::Number(number)),
-            _ => Err(format!(
-                "channel {text:?}; known are mix and the numbers from 1"
-            )),
-        }
-    }
-}
-
-/// A manifest and what was found on the way to it.
+/// A manifest and the report on how it was made.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The folder that every `wav` is relative to.
     pub root: PathBuf,
-    /// The utterances, sorted by key. The published order is not known from a folder, so it is never imitated.
+    /// The utterances, sorted by key. The published order cannot be derived from a folder, so it is never imitated.
     pub manifest: Manifest,
     /// Missing, unmatched, broken, duplicated, left out.
     pub report: PrepareReport,
@@ -67,12 +25,12 @@ pub struct Prepared {
 
 /// Reads the raw release of a registered corpus.
 ///
-/// The result depends on the content of the folder alone: not on its order, nor on the number of threads.
+/// The result depends on the content of the folder alone, not on its order or the number of threads.
 pub fn prepare(name: &str, raw: &Path, options: &PrepareOptions) -> Result<Prepared, CorpusError> {
     prepare_with(name, raw, options, &crate::header::probe)
 }
 
-/// As [`prepare`] with another way to read audio headers.
+/// As [`prepare`] with another reader for audio headers.
 pub fn prepare_with(
     name: &str,
     raw: &Path,
@@ -83,12 +41,12 @@ pub fn prepare_with(
     prepare_any_with(name, raw, options, read_header)
 }
 
-/// Reads a registered corpus when `name` is one, else the user's own corpus in `source`: a folder as
-/// `CUSTOM_LAYOUT` says, or a table whose paths are relative to its own folder.
+/// Reads a registered corpus if `name` is one, otherwise the user's own corpus in `source`: a folder with a layout of
+/// `CUSTOM_LAYOUT`, or a table whose paths are relative to its own folder.
 ///
-/// Labels are taken as written, or through `label_map.json` beside the table, in which every label must then occur. A row
-/// that cannot be used (file missing, path that climbs out, unknown label, key twice) fails with its line number;
-/// `allow_missing` turns missing files alone into an entry of the report. `read_header` reads the headers of audio files.
+/// Labels are used as written, or through `label_map.json` beside the table, which must then have every label. A row that
+/// cannot be used (missing file, path outside the root, unknown label, duplicate key) is an error with its line number; with
+/// `allow_missing`, missing files alone become entries of the report. `read_header` reads the headers of audio files.
 pub fn prepare_any_with(
     name: &str,
     source: &Path,
@@ -109,8 +67,8 @@ pub fn prepare_any_with(
     })
 }
 
-/// As [`prepare_any_with`] straight into a manifest at `path`: only a part of the utterances is in memory at
-/// a time. Returns the folder that every `wav` is relative to. After an error `path` is as it was before.
+/// As [`prepare_any_with`], but writes a manifest to `path`: only a part of the utterances is in memory at a time. Returns the
+/// folder that every `wav` is relative to. After an error `path` is unchanged.
 pub fn prepare_to(
     name: &str,
     source: &Path,
@@ -166,7 +124,7 @@ fn prepare_entry(
         Ok(harvest) if harvest.rows.is_empty() => {
             return Err(nothing_read(entry, &tree, &harvest));
         }
-        // A side file that is absent from a folder of another corpus is best explained by the other corpus.
+        // If the folder is another corpus's, that explains the missing side file best.
         Err(CorpusError::SideFileMissing { .. })
             if recipe::fitting_files(entry, tree.audio()) == 0 =>
         {
@@ -221,7 +179,6 @@ fn prepare_entry(
         return Err(CorpusError::Incomplete {
             corpus: name.to_owned(),
             summary,
-            report: Box::new(report),
         });
     }
     let card = &entry.card;
@@ -256,84 +213,7 @@ fn prepare_entry(
     Ok((tree.root().to_owned(), report))
 }
 
-pub(crate) fn note(path: &str, message: &str) -> Noted {
-    Noted {
-        path: path.to_owned(),
-        message: message.to_owned(),
-    }
-}
-
-/// The error for a folder of which a recipe has made nothing: another corpus's audio, or the corpus's own without the
-/// side file that belongs to it.
-fn nothing_read(entry: &Entry, tree: &RawTree, harvest: &Harvest<'_>) -> CorpusError {
-    let fitting = recipe::fitting_files(entry, tree.audio());
-    if fitting == 0 || !harvest.left_out.is_empty() {
-        return nothing_fits(entry, tree);
-    }
-    let first = harvest.contradictions.first();
-    let cause = match first {
-        Some((path, message)) => format!("{path}: {message}"),
-        None => {
-            "the release's own list does not have them; it is most likely that of another edition"
-                .to_owned()
-        }
-    };
-    CorpusError::NothingUsable {
-        corpus: entry.card.name.to_owned(),
-        root: tree.root().to_owned(),
-        cause: format!("{fitting} audio files are named as the corpus names them, but {cause}"),
-    }
-}
-
-fn nothing_fits(entry: &Entry, tree: &RawTree) -> CorpusError {
-    fits_nothing(entry.card.name, tree, entry.card.layout)
-}
-
-/// The error for a folder in which nothing fits a corpus: no audio at all, or that of another one.
-pub(crate) fn fits_nothing(corpus: &str, tree: &RawTree, layout: &str) -> CorpusError {
-    let (corpus, layout) = (corpus.to_owned(), layout.to_owned());
-    let root = tree.root().to_owned();
-    let Some(example) = tree.audio().next() else {
-        let is_archive = |file: &&RawFile| {
-            let known = ["zip", "tar", "gz", "tgz", "xz", "bz2", "rar", "7z"];
-            known.contains(&file.extension().as_str())
-        };
-        let archives = tree.files().iter().filter(is_archive);
-        return CorpusError::NoAudio {
-            corpus,
-            root,
-            other_files: tree.files().len(),
-            archives: archives.map(|file| file.path().to_owned()).collect(),
-            layout,
-        };
-    };
-    let others = looks_like(tree)
-        .into_iter()
-        .filter(|(name, _)| *name != corpus);
-    CorpusError::WrongCorpus(Box::new(WrongCorpus {
-        root,
-        audio_files: tree.audio().count(),
-        example: example.path().to_owned(),
-        looks_like_corpora: others.collect(),
-        corpus,
-        layout,
-    }))
-}
-
-/// The registered corpora whose grammar fits files of the tree, best first.
-pub fn looks_like(tree: &RawTree) -> Vec<(String, usize)> {
-    let counts = registry().iter().map(|entry| {
-        (
-            entry.card.name.to_owned(),
-            recipe::fitting_files(entry, tree.audio()),
-        )
-    });
-    let mut found: Vec<(String, usize)> = counts.filter(|(_, n)| *n > 0).collect();
-    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    found
-}
-
-/// Drops the rows that the chosen style leaves out, and notes why.
+/// Removes the rows that the chosen style leaves out, and records why.
 fn present_rows<'a>(
     rows: Vec<(&'a RawFile, PackedRow)>,
     options: &PrepareOptions,
@@ -359,21 +239,4 @@ fn row_name(file: &RawFile, row: &PackedRow) -> String {
         Some((start, end)) => format!("{} {start}..{end} s", file.path()),
         None => file.path().to_owned(),
     }
-}
-
-pub(crate) fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
-    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (item, reason) in left_out {
-        reasons.entry(reason).or_default().push(item);
-    }
-    let mut list = Vec::new();
-    for (reason, mut items) in reasons {
-        items.sort();
-        list.push(LeftOut {
-            reason: reason.to_owned(),
-            count: items.len(),
-            items,
-        });
-    }
-    list
 }

@@ -1,17 +1,17 @@
-//! What a release says beside a class: dimensions and votes.
+//! Annotations besides the class: dimensions and votes.
 
 use crate::{DIMENSIONS, Utterance};
 
-/// What of dimensions and votes the utterances of a corpus have.
+/// Which dimensions and votes the utterances of a corpus have.
 #[derive(Debug, Default)]
 pub(crate) struct Ratings {
     /// Utterances that have each of the dimensions.
     dimensions: [usize; 3],
-    /// Utterances by which dimensions they have.
+    /// Number of utterances for each combination of dimensions.
     sets: std::collections::BTreeMap<[bool; 3], usize>,
     /// Utterances with votes.
     voted: usize,
-    /// The lowest and the highest value, where that is stated.
+    /// The lowest and the highest value, where stated.
     pub(crate) scale: Option<(f64, f64)>,
 }
 
@@ -25,7 +25,7 @@ impl Ratings {
         self.voted += usize::from(!utterance.votes.is_empty());
     }
 
-    /// How many of the utterances can be used for dimensions, and for votes.
+    /// Notes on how many utterances can be used for dimensions and for votes.
     pub(crate) fn notes(&self, utterances: usize) -> Vec<String> {
         let any = self.dimensions.map(|count| count > 0);
         let mut notes = Vec::new();
@@ -55,16 +55,16 @@ impl Ratings {
 
 /// Whether a cell says that there is no rating.
 pub(crate) fn is_unrated(text: &str) -> bool {
-    crate::custom::is_nothing(text) || text.eq_ignore_ascii_case("na")
+    crate::side_file::is_nothing(text) || text.eq_ignore_ascii_case("na")
 }
 
 /// No scale of ratings reaches further than this, up or down.
 const FURTHEST: f64 = 1e6;
 
-/// The value of a dimension as a table writes it; `None` where the cell says nothing.
+/// The value of a dimension as a table writes it; `None` if the cell is empty or a word for a missing value.
 ///
 /// # Errors
-/// It is no number, or lies outside of the scale.
+/// It is not a number, or is outside the scale.
 pub(crate) fn value(text: &str, scale: Option<(f64, f64)>) -> Result<Option<f64>, String> {
     let text = text.trim();
     if is_unrated(text) {

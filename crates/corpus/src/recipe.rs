@@ -9,9 +9,9 @@ use std::ops::Index;
 pub struct Entry {
     /// Static facts.
     pub card: Card,
-    /// Patterns of the audio files' paths, tried in order. Each is matched, whatever the case, against the end of the
-    /// composed path, beginning at a folder border, so that extra folders above do not matter. Also used to tell
-    /// which corpus a folder looks like.
+    /// Patterns for the audio files' paths, tried in order. Each is matched, ignoring case, against the end of the composed
+    /// path, starting at a folder boundary, so that extra folders above do not matter. Also used to detect which corpus a
+    /// folder looks like.
     pub grammar: &'static [&'static str],
     /// How rows are made.
     pub recipe: Recipe,
@@ -21,23 +21,23 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy)]
 pub enum Recipe {
     /// One file, one utterance, everything from the path: called for each audio file that fits the grammar.
-    Paths(fn(&Fields<'_>) -> Outcome),
-    /// Side files or segments decide: called once with the whole tree.
+    Paths(fn(&Fields<'_>) -> PathOutcome),
+    /// Side files or segments determine the rows: called once with the whole tree.
     Tree(fn(&mut Harvest<'_>) -> Result<(), CorpusError>),
 }
 
-/// What becomes of one audio file under [`Recipe::Paths`].
+/// The result for one audio file under [`Recipe::Paths`].
 #[derive(Debug)]
-pub enum Outcome {
+pub enum PathOutcome {
     /// It is an utterance; `Row::new(…).into()` makes one.
     Row(PackedRow),
-    /// It lies beside the corpus (another edition, a copy, a video); the reason is counted.
+    /// It is not part of the corpus (another edition, a copy, a video); the reason is counted.
     LeaveOut(&'static str),
-    /// It fits the grammar but contradicts itself (folder says one thing, name another).
+    /// It fits the grammar but contradicts itself (the folder differs from the name).
     Contradiction(String),
 }
 
-impl From<Row> for Outcome {
+impl From<Row> for PathOutcome {
     fn from(row: Row) -> Self {
         Self::Row(PackedRow::new(row))
     }
@@ -58,7 +58,7 @@ impl Fields<'_> {
     }
 }
 
-/// The text of a group as written on disk; empty where the group took no part.
+/// The text of a group as written on disk; empty if the group did not match.
 impl Index<&str> for Fields<'_> {
     type Output = str;
     fn index(&self, group: &str) -> &str {
@@ -103,19 +103,19 @@ pub enum Channel {
     FrontCentre,
 }
 
-/// An utterance as a recipe sees it: no audio header yet, right values by default and published ones beside them
-/// where they differ.
+/// An utterance as a recipe describes it: no audio header yet, corrected values by default and published ones beside them where
+/// they differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Key without the `<corpus>-` prefix.
     pub id: String,
     /// Raw label; the card's map gives the class.
     pub emo: String,
-    /// Who speaks.
+    /// The speaker.
     pub speaker: Option<String>,
     /// Gender of the speaker, in the manifest's words.
     pub gender: Option<String>,
-    /// Language, where the corpus has several (one language comes from the card).
+    /// Language, if the corpus has several (a single one comes from the card).
     pub language: Option<String>,
     /// Transcript or sentence code.
     pub text: Option<String>,
@@ -127,24 +127,24 @@ pub struct Row {
     pub split: Option<String>,
     /// Valence, arousal and dominance, on the corpus's own scale.
     pub dimensions: [Option<f64>; 3],
-    /// How many annotators voted for a class (or for a word of their own).
+    /// How many annotators voted for each class (or for a word of their own).
     pub votes: BTreeMap<String, u32>,
     /// Published speaker, where it differs.
     pub published_speaker: Option<String>,
     /// Published raw label, where it differs.
     pub published_emo: Option<String>,
-    /// Whether the row belongs to our manifest, to the published one, or to both.
+    /// Whether the row is in our manifest, in the published one, or in both.
     pub presence: Presence,
 }
 
-/// Which manifests a row belongs to.
+/// Which manifests a row is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// Ours and the published one.
     Both,
-    /// Published, but wrong to train or test on: left out by default, with this reason.
+    /// Published, but wrong to train or test on: left out by default, for this reason.
     OnlyAsPublished(&'static str),
-    /// Right, but absent from the published metadata: left out with `as_published`, with this reason.
+    /// Right, but absent from the published metadata: left out with `as_published`, for this reason.
     NotAsPublished(&'static str),
 }
 
@@ -169,21 +169,21 @@ impl Row {
         }
     }
 
-    /// Sets who speaks.
+    /// Sets the speaker.
     #[must_use]
     pub fn speaker(mut self, speaker: impl Into<String>) -> Self {
         self.speaker = Some(speaker.into());
         self
     }
 
-    /// Sets what the published metadata say instead of the speaker.
+    /// Sets the published speaker, where it differs.
     #[must_use]
     pub fn published_speaker(mut self, speaker: impl Into<String>) -> Self {
         self.published_speaker = Some(speaker.into());
         self
     }
 
-    /// Sets what the published metadata say instead of the raw label.
+    /// Sets the published raw label, where it differs.
     #[must_use]
     pub fn published_emo(mut self, emo: impl Into<String>) -> Self {
         self.published_emo = Some(emo.into());
@@ -261,7 +261,7 @@ impl Row {
     }
 }
 
-/// A [`Row`] in little memory: all rows of a corpus are held like this until their part of the manifest is made.
+/// A [`Row`] in compact form: all rows of a corpus are stored like this until their part of the manifest is made.
 #[derive(Debug)]
 pub struct PackedRow {
     pub(crate) presence: Presence,
@@ -270,14 +270,14 @@ pub struct PackedRow {
     ratings: Option<Box<Ratings>>,
     /// The row's texts one after another, the id first.
     text: Box<str>,
-    /// Where each ends, [`ABSENT`] for none.
+    /// The end of each text, [`ABSENT`] if there is none.
     ends: [u32; 9],
 }
 
 /// Dimensions and votes of a row.
 type Ratings = ([Option<f64>; 3], BTreeMap<String, u32>);
 
-/// The end of a text that a row has not.
+/// The end of a text that is absent.
 const ABSENT: u32 = u32::MAX;
 
 impl PackedRow {
@@ -360,8 +360,8 @@ impl PackedRow {
     }
 }
 
-/// What a recipe has gathered from a tree. Every audio file ends in exactly one place: in rows, left out,
-/// contradictory, or (by default, when the recipe never mentions it) unmatched.
+/// The result of a recipe for a tree. Every audio file ends in exactly one place: in rows, left out, contradictory, or (by
+/// default, if the recipe never mentions it) unmatched.
 #[derive(Debug)]
 pub struct Harvest<'a> {
     entry: &'a Entry,
@@ -374,7 +374,7 @@ pub struct Harvest<'a> {
     pub(crate) missing: Vec<(String, String)>,
     /// Values of dimensions that cannot be used.
     pub(crate) unrated: Vec<String>,
-    /// Whether each file of the tree, by its place, has been mentioned.
+    /// Whether each file of the tree, by its index, was mentioned.
     mentioned: Vec<bool>,
 }
 
@@ -396,7 +396,7 @@ impl<'a> Harvest<'a> {
         match entry.recipe {
             Recipe::Paths(read) => {
                 let files: Vec<_> = tree.audio().collect();
-                // Chunks, because one path costs less than handing it to a thread.
+                // In chunks, because one path costs less than handing it to a thread.
                 let outcomes: Vec<_> = files
                     .par_iter()
                     .with_min_len(256)
@@ -404,9 +404,9 @@ impl<'a> Harvest<'a> {
                     .collect();
                 for (file, outcome) in outcomes {
                     match outcome {
-                        Outcome::Row(row) => harvest.packed_row(file, row),
-                        Outcome::LeaveOut(reason) => harvest.leave_out(file, reason),
-                        Outcome::Contradiction(message) => harvest.contradiction(file, message),
+                        PathOutcome::Row(row) => harvest.packed_row(file, row),
+                        PathOutcome::LeaveOut(reason) => harvest.leave_out(file, reason),
+                        PathOutcome::Contradiction(message) => harvest.contradiction(file, message),
                     }
                 }
             }
@@ -425,7 +425,7 @@ impl<'a> Harvest<'a> {
         &self.entry.card
     }
 
-    /// The groups of a file's path, when it fits the grammar.
+    /// The groups of a file's path, if it fits the grammar.
     pub fn fields(&self, file: &'a RawFile) -> Option<Fields<'a>> {
         fit(&self.patterns, file)
     }
@@ -448,20 +448,20 @@ impl<'a> Harvest<'a> {
         self.rows.push((file, row));
     }
 
-    /// Leaves out a file that lies beside the corpus (another edition, a copy, a video), for a reason that the
-    /// report counts.
+    /// Leaves out a file that is not part of the corpus (another edition, a copy, a video), for a reason that the report
+    /// counts.
     pub fn leave_out(&mut self, file: &'a RawFile, reason: &'static str) {
         self.mentioned[file.index()] = true;
         self.left_out.push((file.path().to_owned(), reason));
     }
 
-    /// Leaves out a file that `Card::expected` counts: a release without it is not complete.
+    /// Leaves out a file that `Card::expected` counts: a release without it is incomplete.
     pub fn leave_out_expected(&mut self, file: &'a RawFile, reason: &'static str) {
         self.expected_left_out.push(file);
         self.leave_out(file, reason);
     }
 
-    /// Leaves out something that is no whole file (a segment, a line of a table), named by `subject`.
+    /// Leaves out something other than a whole file (a segment, a line of a table), named by `subject`.
     pub fn leave_out_item(&mut self, subject: impl Into<String>, reason: &'static str) {
         self.left_out.push((subject.into(), reason));
     }
@@ -478,8 +478,8 @@ impl<'a> Harvest<'a> {
         self.missing.push((path.into(), named_in.into()));
     }
 
-    /// The value of a dimension as a side file writes it. One that is no number or outside of the card's scale is none, and
-    /// reported; `subject` says whose it is.
+    /// The value of a dimension in a side file. A value that is not a number or is outside the card's scale is reported and
+    /// becomes `None`; `subject` names the utterance in the report.
     pub fn rating(&mut self, subject: &str, text: &str) -> Option<f64> {
         ratings::value(text, self.entry.card.scale).unwrap_or_else(|problem| {
             self.unrated.push(format!("{subject}: {problem}"));
@@ -496,7 +496,7 @@ impl<'a> Harvest<'a> {
     }
 }
 
-/// How many of some files fit the grammar of `entry`.
+/// Number of the given files that fit the grammar of `entry`.
 pub(crate) fn fitting_files<'a>(entry: &Entry, files: impl Iterator<Item = &'a RawFile>) -> usize {
     let patterns = compile(entry.grammar);
     let fits = |file: &&RawFile| {
@@ -516,8 +516,8 @@ fn fit<'a>(patterns: &[Regex], file: &'a RawFile) -> Option<Fields<'a>> {
 
 /// Grammars are static, and a test compiles each, so a pattern that does not compile is a bug in the registry.
 ///
-/// A recording in another container is the same recording, so each pattern is tried, after all as they are written,
-/// with any extension: only audio is ever matched.
+/// A recording in another container is the same recording, so each pattern is tried again with any extension after all have
+/// been tried as written: only audio is ever matched.
 fn compile(grammar: &[&str]) -> Vec<Regex> {
     let any_extension = |pattern: &&str| {
         let (stem, _) = pattern.rsplit_once(r"\.")?;

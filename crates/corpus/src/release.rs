@@ -1,4 +1,4 @@
-//! Whether a folder holds the whole release of a registered corpus, and that release alone.
+//! Whether a folder has the whole release of a registered corpus, and only that.
 
 use crate::assemble::AudioFacts;
 use crate::recipe::{PackedRow, fitting_files};
@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use regex::Regex;
 use std::collections::BTreeMap;
 
-/// Why a file is passed over that would fit the corpus.
+/// Why a file that fits the corpus is skipped.
 const OF_ANOTHER: &str = "lies in a folder whose files are those of another corpus";
 
-/// The tree without the folders of other registered corpora, when several lie side by side below one root: some names
-/// of one (`10a02Na.wav`) fit the grammar of another. With the audio files that are left out.
+/// The tree without the folders of other registered corpora, if several are side by side below one root: some names of one
+/// (`10a02Na.wav`) fit the grammar of another. Also returns the audio files left out.
 pub(crate) fn set_apart(entry: &Entry, tree: RawTree) -> (RawTree, Vec<(String, &'static str)>) {
     let mut folders: BTreeMap<&str, Vec<&RawFile>> = BTreeMap::new();
     for file in tree.audio() {
@@ -26,7 +26,7 @@ pub(crate) fn set_apart(entry: &Entry, tree: RawTree) -> (RawTree, Vec<(String, 
     }
     let is_foreign = |files: &[&RawFile]| {
         let own = fitting_files(entry, files.iter().copied());
-        // A folder whose files fit for the most part is the corpus's own, and one without any takes nothing from it.
+        // A folder whose files mostly fit belongs to the corpus; one without fitting files does not matter.
         own > 0
             && 2 * own < files.len()
             && registry()
@@ -53,12 +53,12 @@ pub(crate) fn set_apart(entry: &Entry, tree: RawTree) -> (RawTree, Vec<(String, 
     (tree.without(is_in), left_out)
 }
 
-/// Folders with fewer files than the card promises; and, as a note, files beyond what it promises.
+/// Folders with fewer files than the card expects; and, as a note, files in excess.
 ///
-/// Where a folder of the card is absent, the files that lie in none of its folders count for it: releases are passed on
-/// under other folder names, or flat.
+/// If a folder of the card is absent, files that are in none of its folders count for it: copies of a release may have other
+/// folder names, or none.
 pub(crate) fn count(card: &Card, harvest: &Harvest<'_>) -> (Vec<MissingFolder>, Option<String>) {
-    // A copy of a file counts no more than a second segment of one, and what was never published is not expected.
+    // A duplicate file counts no more than a second segment of a file, and rows that were never published are not expected.
     let published = |row: &PackedRow| !matches!(row.presence, Presence::NotAsPublished(_));
     let rows = harvest.rows.iter().filter(|(_, row)| published(row));
     let mut ids: Vec<(&str, &RawFile)> = rows.map(|(file, row)| (row.id(), *file)).collect();
@@ -68,7 +68,7 @@ pub(crate) fn count(card: &Card, harvest: &Harvest<'_>) -> (Vec<MissingFolder>, 
     known.extend(&harvest.expected_left_out);
     known.sort_unstable_by_key(|file| file.index());
     known.dedup_by_key(|file| file.index());
-    // Files of one folder lie together, and are below the same folders.
+    // Files of one folder are adjacent, and are below the same folders.
     let folders: Vec<&[&RawFile]> = known.chunk_by(|a, b| a.folder() == b.folder()).collect();
     let below = |folder: &str| -> usize {
         let below = folders.iter().filter(|files| files[0].is_below(folder));
@@ -125,10 +125,10 @@ fn surplus(card: &Card, found: usize, outside: usize) -> Option<String> {
 
 /// Table 1 gives hours to one decimal, and releases differ from it by a tenth or two.
 const HOURS: f64 = 0.1;
-/// And long corpora by a few per cent.
+/// Long corpora differ by several per cent.
 const SHARE: f64 = 0.12;
 
-/// What tells that the audio is not as it was released: other sample rates, another length in all.
+/// Signs that the audio is not as released: other sample rates, another total length.
 pub(crate) fn altered(card: &Card, facts: &AudioFacts, report: &PrepareReport) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(rate) = released_rate(card.audio) {
@@ -156,9 +156,9 @@ pub(crate) fn altered(card: &Card, facts: &AudioFacts, report: &PrepareReport) -
     notes
 }
 
-/// The sample rate that a card's `audio` states, where it states one.
+/// The sample rate in a card's `audio`, if it gives one.
 fn released_rate(audio: &str) -> Option<u32> {
-    // The pattern is fixed and compiles.
+    // The pattern is constant and compiles.
     let pattern = Regex::new(r"(\d+(?:\.\d+)?) kHz").ok()?;
     let mut rates = pattern.captures_iter(audio);
     let first: f64 = rates.next()?[1].parse().ok()?;

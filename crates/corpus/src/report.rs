@@ -3,19 +3,19 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many examples a printed section shows. The JSON form has all.
+/// How many examples a printed section shows. The JSON form lists all.
 const SHOWN: usize = 8;
 
-/// What `prepare` found in a raw folder, beside the manifest.
+/// The result of `prepare` for a raw folder, besides the manifest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PrepareReport {
     /// The corpus.
     pub corpus: String,
     /// Utterances in the manifest.
     pub utterances: usize,
-    /// Seconds of them.
+    /// Their total length in seconds.
     pub seconds: f64,
-    /// Distinct speakers of them.
+    /// Their distinct speakers.
     pub speakers: usize,
     /// Utterances by harmonised class.
     pub classes: BTreeMap<String, usize>,
@@ -29,7 +29,7 @@ pub struct PrepareReport {
     pub contradictions: Vec<Noted>,
     /// Files whose audio cannot be used.
     pub broken: Vec<Noted>,
-    /// Files that cannot be read now, for a reason outside them: a missing program, a permission, a disk that is away.
+    /// Files that cannot be read for a reason outside them: a missing program, a permission, a disk that is not mounted.
     pub not_now: Vec<Noted>,
     /// Keys that several files claim; the first file by path is kept.
     pub duplicated: Vec<Duplicate>,
@@ -37,7 +37,7 @@ pub struct PrepareReport {
     pub left_out: Vec<LeftOut>,
     /// Folders or links that could not be listed.
     pub unreadable: Vec<Noted>,
-    /// What was read in one way of several, and what differs from the release: true, not skipped, worth knowing.
+    /// Choices between several ways to read the input, and differences from the release: valid, not skipped, but worth knowing.
     pub notes: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct MissingFolder {
     pub found: usize,
 }
 
-/// A path and what is to be said about it.
+/// A path and a message about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Noted {
     /// The path, relative to the corpus root.
@@ -68,7 +68,7 @@ pub struct Duplicate {
     pub key: String,
     /// The file in the manifest.
     pub kept: String,
-    /// The files that are not.
+    /// The files that are not in the manifest.
     pub dropped: Vec<String>,
 }
 
@@ -79,12 +79,12 @@ pub struct LeftOut {
     pub reason: String,
     /// How many.
     pub count: usize,
-    /// Which, in order.
+    /// The items, in order.
     pub items: Vec<String>,
 }
 
 impl PrepareReport {
-    /// Counts an utterance of the manifest; who speaks is counted elsewhere.
+    /// Counts an utterance of the manifest; its speaker is counted elsewhere.
     pub(crate) fn count(&mut self, utterance: &Utterance) {
         self.utterances += 1;
         self.seconds += utterance.length;
@@ -94,13 +94,13 @@ impl PrepareReport {
         }
     }
 
-    /// Whether every file that a complete release has is there.
+    /// Whether all files of a complete release are there.
     pub fn is_complete(&self) -> bool {
         self.missing_folders.is_empty() && self.missing_files.is_empty()
     }
 
-    /// How many things were skipped that a user should know of: missing, unmatched, contradictory, broken, duplicated or
-    /// unreadable. What is left out by rule does not count.
+    /// Number of skipped items that a user should know of: missing, unmatched, contradictory, broken, duplicated or unreadable.
+    /// Items left out by rule are not counted.
     pub fn skipped(&self) -> usize {
         let missing: usize = self
             .missing_folders
@@ -108,7 +108,7 @@ impl PrepareReport {
             .map(|m| m.expected - m.found)
             .sum();
         let duplicated: usize = self.duplicated.iter().map(|d| d.dropped.len()).sum();
-        // A file that a side file names is missing from its folder too.
+        // A missing file that a side file names is also missing from its folder's count.
         missing.max(self.missing_files.len())
             + self.unmatched.len()
             + self.contradictions.len()
@@ -123,7 +123,7 @@ impl PrepareReport {
         self.skipped() > 0
     }
 
-    /// Why not one utterance can be used, and what to do.
+    /// Why no utterance is usable, and what to do.
     pub(crate) fn cause_of_nothing(&self) -> String {
         let mut messages: BTreeMap<&str, usize> = BTreeMap::new();
         let unusable = || {
@@ -147,7 +147,7 @@ impl PrepareReport {
         }
     }
 
-    /// What is missing, one line a folder, then the files that side files name.
+    /// What is missing, one line per folder, then the files named by side files.
     pub fn missing_summary(&self) -> String {
         let folder = |m: &MissingFolder| {
             let place = if m.folder.is_empty() {
@@ -175,7 +175,7 @@ impl PrepareReport {
         lines.join("\n")
     }
 
-    /// What is there and could not be used, which may be what is missing: unreadable folders, files that fit no rule.
+    /// Files and folders that are there but unusable, and may be the missing ones: unreadable folders, files that fit no rule.
     pub fn likely_causes(&self) -> String {
         let mut lines = Vec::new();
         for noted in self.unreadable.iter().take(SHOWN) {
@@ -269,4 +269,28 @@ fn section<T>(
         writeln!(f, "  and {} more", items.len() - SHOWN)?;
     }
     Ok(())
+}
+
+pub(crate) fn note(path: &str, message: &str) -> Noted {
+    Noted {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+pub(crate) fn by_reason(left_out: Vec<(String, &'static str)>) -> Vec<LeftOut> {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (item, reason) in left_out {
+        reasons.entry(reason).or_default().push(item);
+    }
+    let mut list = Vec::new();
+    for (reason, mut items) in reasons {
+        items.sort();
+        list.push(LeftOut {
+            reason: reason.to_owned(),
+            count: items.len(),
+            items,
+        });
+    }
+    list
 }

@@ -5,7 +5,7 @@ use crate::{CorpusError, LineProblem, RawFile, RawTree};
 use emobox_files::{FileError, read_json};
 use std::path::PathBuf;
 
-/// A table with a header line. Cells are trimmed; bytes that are no UTF-8 are read as Windows-1252.
+/// A table with a header line. Cells are trimmed; text that is not UTF-8 is read as Windows-1252.
 #[derive(Debug)]
 pub struct Table {
     path: PathBuf,
@@ -21,8 +21,8 @@ pub struct TableRow<'a> {
 }
 
 impl RawTree {
-    /// A side file by the end of its path; of several the one with the fewest folders above it. Alternatives are tried
-    /// in order. The error lists the files of that extension that are there.
+    /// A side file by the end of its path; if several match, the one with the fewest folders above it. Alternatives are tried
+    /// in order. The error lists the existing files with that extension.
     pub fn side_file(&self, corpus: &str, tails: &[&str]) -> Result<&RawFile, CorpusError> {
         tails
             .iter()
@@ -45,8 +45,8 @@ impl RawTree {
             })
     }
 
-    /// The text of a file: UTF-8 or UTF-16 (a byte-order mark is dropped), else Windows-1252. What is no text is refused
-    /// by what it is.
+    /// The text of a file: UTF-8 or UTF-16 (a byte-order mark is dropped), otherwise Windows-1252. Other kinds of file are
+    /// rejected, with their kind in the error.
     pub fn read_text(&self, file: &RawFile) -> Result<String, CorpusError> {
         let path = self.locate(file);
         let bytes = std::fs::read(&path).map_err(|e| FileError::io("read", &path, e))?;
@@ -64,7 +64,7 @@ impl RawTree {
         Ok(read_json(self.locate(file))?)
     }
 
-    /// A table with these columns (more are fine, case does not matter).
+    /// A table with at least these columns, in any case.
     pub fn read_table(
         &self,
         file: &RawFile,
@@ -81,8 +81,8 @@ impl RawTree {
 }
 
 impl Table {
-    /// Parses a table from text; `path` is for messages. Every line must have as many fields as the header: with fewer or
-    /// more, values would stand in columns that are not theirs. Empty fields too many at the end say nothing.
+    /// Parses a table from text; `path` is for messages. Every line must have as many fields as the header; otherwise values
+    /// would be in the wrong columns. Extra empty fields at the end are ignored.
     pub fn parse(
         path: PathBuf,
         text: &str,
@@ -177,7 +177,7 @@ impl Table {
         &self.path
     }
 
-    /// Whether the column is there.
+    /// Whether there is such a column.
     pub fn has(&self, column: &str) -> bool {
         self.column(column).is_some()
     }
@@ -195,7 +195,7 @@ impl Table {
 }
 
 impl<'a> TableRow<'a> {
-    /// The cell of a column; empty where the column or the cell is absent.
+    /// The cell of a column; empty if the column or the cell is absent.
     pub fn get(&self, column: &str) -> &'a str {
         let record = &self.table.rows[self.index].1;
         self.table
@@ -204,7 +204,7 @@ impl<'a> TableRow<'a> {
             .unwrap_or_default()
     }
 
-    /// The cell, or nothing when it is empty.
+    /// The cell, or `None` if it is empty.
     pub fn some(&self, column: &str) -> Option<&'a str> {
         Some(self.get(column)).filter(|text| !text.is_empty())
     }
@@ -220,8 +220,8 @@ impl<'a> TableRow<'a> {
     }
 }
 
-/// Line numbers of the records of a table. The parser's own count stands still at the first half of a line end and at empty
-/// lines, so it is one or more behind.
+/// Line numbers of the records of a table. The CSV parser counts up to the second half of a line end and before empty lines, so
+/// it is one or more behind.
 struct Lines<'a> {
     text: &'a [u8],
     counted: usize,
@@ -237,14 +237,14 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The line on which the record at a position begins; positions come in order.
+    /// The line on which the record at a position starts; positions must be given in order.
     fn line_of(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, |position| position.byte() as usize);
         let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
         let rest = self.text.get(start..).unwrap_or_default();
         let start = start + rest.iter().take_while(ends).count();
         let passed = self.text.get(self.counted..start).unwrap_or_default();
-        // A lone carriage return ends a line too, as old Macs wrote it.
+        // A lone carriage return ends a line too (old Macintosh files).
         let next = passed.iter().skip(1).chain(self.text.get(start));
         let lone = passed
             .iter()
@@ -257,8 +257,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The delimiter of a table: of comma, tab, semicolon and bar the one under which `known` finds most in the header, and
-/// of equals the one that parts it into most columns.
+/// The delimiter of a table: of comma, tab, semicolon and bar the one with which `known` finds most fields in the header; at a
+/// tie, the one that gives most columns.
 pub(crate) fn delimiter_of(text: &str, known: &dyn Fn(&[String]) -> usize) -> u8 {
     let columns = |delimiter: u8| -> Vec<String> {
         let mut reader = csv::ReaderBuilder::new()
@@ -274,14 +274,14 @@ pub(crate) fn delimiter_of(text: &str, known: &dyn Fn(&[String]) -> usize) -> u8
         let columns = columns(*delimiter);
         (known(&columns), columns.len())
     };
-    // Of equals the last one counts.
+    // At a tie `max_by_key` returns the last.
     [b'|', b';', b'\t', b',']
         .into_iter()
         .max_by_key(worth)
         .unwrap_or(b',')
 }
 
-/// What a file that is no text is, and what to do about it.
+/// The kind of a file that is not text, and what to do about it.
 fn no_text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let known: [(&[u8], &str, &str); 7] = [
         (
@@ -315,7 +315,7 @@ fn no_text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         .then_some(("binary data", "give a table in text form"))
 }
 
-/// The text of UTF-16, told by its byte-order mark, or by the zero bytes of a text in Latin letters.
+/// The text of UTF-16, detected by its byte-order mark, or by the zero bytes of text in Latin letters.
 fn utf_16(bytes: &[u8]) -> Option<String> {
     let zeros = |from: usize| {
         let every_second = bytes.iter().skip(from).step_by(2).take(16);
@@ -342,7 +342,7 @@ fn utf_16(bytes: &[u8]) -> Option<String> {
     rest.is_empty().then(|| String::from_utf16_lossy(&units))
 }
 
-/// UTF-8 or UTF-16 without their byte-order marks, else Windows-1252, which defines every byte that old tools wrote.
+/// UTF-8 or UTF-16 without their byte-order marks, otherwise Windows-1252, in which any byte is valid.
 pub(crate) fn text_of(bytes: Vec<u8>) -> String {
     if let Some(text) = utf_16(&bytes) {
         return text;
@@ -359,7 +359,7 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> String {
     }
 }
 
-/// The WHATWG table: the five bytes that Windows-1252 leaves open stand for the control character of their number.
+/// As in the WHATWG table, the five bytes that Windows-1252 does not define map to the control character with their number.
 fn windows_1252(byte: u8) -> char {
     const HIGH: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
@@ -370,6 +370,13 @@ fn windows_1252(byte: u8) -> char {
         0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
         _ => char::from(byte),
     }
+}
+
+/// Words for missing values in files of other programs.
+pub(crate) fn is_nothing(text: &str) -> bool {
+    ["", "nan", "nat", "none", "null", "n/a", "<na>"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Extensions that count as audio or as video with an audio track. Content is judged by the decoder, not here.
+/// Extensions of audio, or of video with an audio track. The decoder, not this list, checks the content.
 const AUDIO_EXTENSIONS: [&str; 20] = [
     "wav", "wave", "flac", "mp3", "m4a", "mp4", "aac", "avi", "webm", "ogg", "oga", "opus", "aif",
     "aiff", "aifc", "mka", "mkv", "mov", "au", "wma",
@@ -36,7 +36,7 @@ impl RawFile {
         }
     }
 
-    /// The place of the file in its tree.
+    /// The index of the file in its tree.
     pub(crate) fn index(&self) -> usize {
         self.index
     }
@@ -46,12 +46,12 @@ impl RawFile {
         &self.path
     }
 
-    /// The same path with composed accents (Unicode NFC): what grammars are matched against.
+    /// The same path with composed accents (Unicode NFC): grammars are matched against it.
     pub fn composed(&self) -> &str {
         self.composed.as_deref().unwrap_or(&self.path)
     }
 
-    /// The folder that holds the file, as a composed path; empty for a file at the top.
+    /// The folder of the file, as a composed path; empty for a file at the top.
     pub fn folder(&self) -> &str {
         self.composed()
             .rsplit_once('/')
@@ -84,7 +84,7 @@ impl RawFile {
         self.is_audio
     }
 
-    /// Whether the path ends with `tail`, at a folder border, whatever the case.
+    /// Whether the path ends with `tail`, at a folder boundary, ignoring case.
     pub fn ends_with(&self, tail: &str) -> bool {
         let path = self.composed();
         let Some(start) = path.len().checked_sub(tail.len()) else {
@@ -95,7 +95,7 @@ impl RawFile {
             && (start == 0 || path.as_bytes()[start - 1] == b'/')
     }
 
-    /// Whether the file lies in `folder` (one name or several, `a/b`) at any depth, whatever the case.
+    /// Whether the file is in `folder` (one name or several, `a/b`) at any depth, ignoring case.
     pub fn is_below(&self, folder: &str) -> bool {
         if folder.is_empty() {
             return true;
@@ -103,7 +103,7 @@ impl RawFile {
         let borders = folder.matches('/').count();
         let mut rest = self.folder();
         loop {
-            // The part of `rest` as long, in names, as `folder`.
+            // The start of `rest` with as many names as `folder`.
             let border = rest.match_indices('/').nth(borders);
             let part = border.map_or(rest, |(at, _)| &rest[..at]);
             if same_letters(part, folder) {
@@ -125,7 +125,7 @@ pub(crate) fn has_audio_extension(path: &str) -> bool {
     })
 }
 
-/// Sorts by path and writes down each file's place.
+/// Sorts by path and sets each file's index.
 fn number(files: &mut [RawFile]) {
     files.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
     files
@@ -146,7 +146,7 @@ fn fold(text: &str) -> String {
     text.nfc().collect::<String>().to_lowercase()
 }
 
-/// Every file below a raw folder, sorted by path, without the litter that file systems and archivers leave.
+/// Every file below a raw folder, sorted by path, without the files that file systems and archivers add.
 #[derive(Debug, Clone)]
 pub struct RawTree {
     root: PathBuf,
@@ -155,8 +155,8 @@ pub struct RawTree {
 }
 
 impl RawTree {
-    /// Lists the files below `root`. Links are followed; a folder that cannot be read, or a link that leads
-    /// in a circle, is noted in [`RawTree::unreadable`].
+    /// Lists the files below `root`. Links are followed; folders that cannot be read and circular links are listed in
+    /// [`RawTree::unreadable`].
     pub fn scan(corpus: &str, root: &Path) -> Result<Self, CorpusError> {
         if !root.is_dir() {
             return Err(CorpusError::NotAFolder {
@@ -171,7 +171,7 @@ impl RawTree {
         }
         let mut files = Vec::new();
         let mut unreadable = Vec::new();
-        // One level of folders after another, so that a deep tree needs no deep stack.
+        // One level of folders at a time, so that a deep tree does not need a deep stack.
         let mut level = vec![PathBuf::new()];
         while !level.is_empty() {
             let listings: Vec<_> = level.par_iter().map(|folder| list(root, folder)).collect();
@@ -191,7 +191,7 @@ impl RawTree {
         })
     }
 
-    /// A tree from paths alone, for tests and for questions about a listing.
+    /// A tree from paths alone, for tests and for checks of a listing.
     pub fn from_paths<'a>(root: &Path, paths: impl IntoIterator<Item = &'a str>) -> Self {
         let mut files: Vec<_> = paths
             .into_iter()
@@ -237,20 +237,20 @@ impl RawTree {
         &self.unreadable
     }
 
-    /// Where a file lies on disk.
+    /// The path of a file on disk.
     pub fn locate(&self, file: &RawFile) -> PathBuf {
         self.root.join(&*path_text::decode(&file.path))
     }
 
-    /// The file whose path ends with `tail` (at a folder border, whatever the case); of several the one with the
-    /// fewest folders above it.
+    /// The file whose path ends with `tail` (at a folder boundary, ignoring case); if several match, the one with the fewest
+    /// folders above it.
     pub fn find(&self, tail: &str) -> Option<&RawFile> {
         let matching = self.files.iter().filter(|file| file.ends_with(tail));
         matching.min_by_key(|file| (file.path.matches('/').count(), &file.path))
     }
 }
 
-/// What lies in one folder; all paths are relative to the root.
+/// The contents of one folder; all paths are relative to the root.
 #[derive(Debug, Default)]
 struct Listing {
     files: Vec<RawFile>,
@@ -297,7 +297,7 @@ fn list(root: &Path, folder: &Path) -> Listing {
     listing
 }
 
-/// What a link leads to, unless it is one of the folders that the link itself lies in.
+/// The type of a link's target, unless that is one of the folders that contain the link.
 fn follow(root: &Path, link: &Path) -> Result<FileType, String> {
     let place = root.join(link);
     let metadata = std::fs::metadata(&place).map_err(|e| e.to_string())?;
@@ -313,7 +313,7 @@ fn follow(root: &Path, link: &Path) -> Result<FileType, String> {
     Ok(metadata.file_type())
 }
 
-/// Resource forks, folder databases and thumbnails that are no part of any release.
+/// Resource forks, folder databases and thumbnails, which are not part of any release.
 fn is_litter(name: &str) -> bool {
     name.starts_with("._")
         || [

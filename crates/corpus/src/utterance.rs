@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// One labelled recording, or one labelled segment of a recording.
 ///
-/// The first ten fields and `start_time`/`end_time` have the names and meaning of the published
-/// EmoBox jsonl, so that either tool reads the other's files. The rest is ours.
+/// The first ten fields and `start_time`/`end_time` have the names and meaning of the published EmoBox jsonl, so that both
+/// tools can read each other's files. The other fields are ours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Utterance {
     /// Unique name within the corpus, as published: `<corpus>-<name>`.
@@ -21,12 +21,12 @@ pub struct Utterance {
     /// Always `raw`: the audio as released.
     #[serde(default = "raw")]
     pub r#type: String,
-    /// Samples a second in the file.
+    /// Samples per second in the file.
     pub sample_rate: u32,
-    /// Samples of one channel (of the segment, where there is one).
+    /// Samples of one channel (of the segment, if it is one).
     #[serde(deserialize_with = "rounded")]
     pub num_frame: u64,
-    /// Always `category`: one class an utterance.
+    /// Always `category`: one class per utterance.
     #[serde(default = "category")]
     pub task: String,
     /// Seconds.
@@ -36,7 +36,7 @@ pub struct Utterance {
     /// The channel to use, from 1; 0 is the mean of all.
     #[serde(default = "first_channel")]
     pub channel: u16,
-    /// Start of the segment in seconds, where the utterance is cut from a longer file.
+    /// Start of the segment in seconds, if the utterance is part of a longer file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<f64>,
     /// End of the segment in seconds.
@@ -45,36 +45,36 @@ pub struct Utterance {
     /// The harmonised class. Equal to `emo` in a published file, which has no such field.
     #[serde(default)]
     pub label: String,
-    /// Who speaks.
+    /// The speaker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<String>,
-    /// `female`, `male`, or what the corpus says.
+    /// `female`, `male`, or the corpus's own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gender: Option<String>,
     /// Language spoken, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// What is said: the transcript, or the corpus's code of the sentence.
+    /// The transcript, or the corpus's code of the sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The corpus's own part: `train`, `valid`, `test`, `test2`…, or `session1`… where folds are sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// How pleasant it is, on the corpus's own scale.
+    /// How pleasant the emotion is, on the corpus's own scale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valence: Option<f64>,
     /// How excited it is (activation), on the corpus's own scale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arousal: Option<f64>,
-    /// How much in control it is, on the corpus's own scale.
+    /// How much in control the speaker is, on the corpus's own scale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dominance: Option<f64>,
-    /// How many annotators voted for each class, where the release tells; for what is no class of the corpus too.
+    /// How many annotators voted for each class, if the release has votes; includes words that are not classes of the corpus.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<String, u32>,
 }
 
-/// The names of the dimensions, in the order that is theirs everywhere.
+/// The names of the dimensions, in the standard order.
 pub const DIMENSIONS: [&str; 3] = ["valence", "arousal", "dominance"];
 
 impl Utterance {
@@ -83,13 +83,13 @@ impl Utterance {
         [self.valence, self.arousal, self.dominance]
     }
 
-    /// The audio file on disk, given the corpus root. Refuses a path that climbs out of the root.
+    /// The audio file on disk, given the corpus root. Rejects a path outside the root.
     pub fn audio_path(&self, root: impl AsRef<Path>) -> Result<PathBuf, CorpusError> {
         inside(root.as_ref(), &self.wav)
     }
 }
 
-/// Joins an encoded relative path (see [`crate::path_text`]) to `root`, refusing `..` and absolute paths.
+/// Joins an encoded relative path (see [`crate::path_text`]) to `root`, rejecting `..` and absolute paths.
 pub(crate) fn inside(root: &Path, wav: &str) -> Result<PathBuf, CorpusError> {
     join_inside(root, wav)?;
     Ok(root.join(path_text::decode(wav)))
@@ -105,8 +105,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads a jsonl manifest, ours or a published one: unknown fields are ignored, `num_frame` may be a
-    /// float. Every unusable line is named; a key that occurs twice is unusable.
+    /// Reads a jsonl manifest, ours or a published one: unknown fields are ignored, `num_frame` may be a float. The error lists
+    /// every unusable line, including repeated keys.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, CorpusError> {
         let path = path.as_ref();
         let file = std::fs::File::open(path).map_err(|e| FileError::io("read", path, e))?;
@@ -152,9 +152,9 @@ impl Manifest {
         Ok(Self { corpus, utterances })
     }
 
-    /// Writes one JSON object a line, atomically.
+    /// Writes one JSON object per line, atomically.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), CorpusError> {
-        // A few thousand lines at a time are in memory.
+        // Only a few thousand lines at a time are in memory.
         write_atomic_with(path, |out| {
             let mut parts = self.utterances.chunks(1 << 12);
             parts.try_for_each(|part| write_lines(out, part))
@@ -162,12 +162,12 @@ impl Manifest {
         Ok(())
     }
 
-    /// SHA-256 over the lines in order of their keys, so that the order of a file does not matter.
+    /// SHA-256 over the lines in order of their keys, so that the order of lines in a file does not matter.
     pub fn digest(&self) -> Sha256 {
         let mut sorted: Vec<&Utterance> = self.utterances.iter().collect();
         sorted.sort_by(|a, b| a.key.cmp(&b.key));
         sha256_parts(sorted.into_iter().map(|utterance| {
-            // Plain data always has a text; an empty line would still change the digest.
+            // Serialising plain data cannot fail; an empty line would still change the digest.
             let mut line = serde_json::to_vec(utterance).unwrap_or_default();
             line.push(b'\n');
             line
@@ -199,7 +199,7 @@ impl Manifest {
     }
 }
 
-/// Writes one JSON object a line; all threads make lines.
+/// Writes one JSON object per line; all threads serialise.
 pub(crate) fn write_lines(out: &mut dyn Write, utterances: &[Utterance]) -> std::io::Result<()> {
     let lines = utterances.par_chunks(1 << 8).map(json_lines);
     for lines in lines.collect::<Result<Vec<_>, _>>()? {
@@ -255,7 +255,7 @@ fn first_channel() -> u16 {
 
 fn rounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let value = f64::deserialize(deserializer)?;
-    // 2^53: beyond it a float no longer counts samples one by one.
+    // 2^53: above it a float cannot represent every sample count.
     if (0.0..9.007_199_254_740_992e15).contains(&value) {
         Ok(value.round() as u64)
     } else {

@@ -1,4 +1,4 @@
-//! Listings of any content, in every form that is read: an answer or an error, never a panic.
+//! Listings with arbitrary contents, in every supported form: a result or an error, never a panic.
 
 use emobox_corpus::{AudioHeader, HeaderProblem, PrepareOptions, prepare_any_with};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn header(_: &Path) -> Result<AudioHeader, HeaderProblem> {
     })
 }
 
-/// Pieces of which listings are made, right and wrong ones.
+/// Valid and invalid pieces from which listings are composed.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     const WORDS: &[&[u8]] = &[
         b"path",

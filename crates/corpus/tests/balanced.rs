@@ -103,7 +103,7 @@ fn only_utterances_that_the_labeller_agrees_with_stay() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut lines = String::new();
     for u in &manifest().utterances {
-        // The labeller takes every sixth for sad, contradicts itself on another, and is silent on a third.
+        // The labeller calls every sixth sad, contradicts itself on another, and has no label for a third.
         let says = match u.key.rsplit('-').next() {
             Some("0") => vec!["Sad"],
             Some("1") => vec!["Angry", "Happy"],

@@ -1,5 +1,5 @@
-//! Whether a release is complete is judged by the files of the corpus: not by what lies beside them (another edition,
-//! videos, songs), and with those that the corpus leaves out by label.
+//! Whether a release is complete depends on the files of the corpus: without files beside them (another edition, videos,
+//! songs), but with those that the corpus leaves out by label.
 
 use emobox_corpus::{AudioHeader, CorpusError, PrepareOptions, Prepared, entry, prepare_with};
 use std::fmt::Write;
@@ -20,7 +20,7 @@ fn put(root: &Path, path: &str, content: &str) {
     std::fs::write(path, content).unwrap();
 }
 
-/// What is said to be missing.
+/// The report of missing files.
 fn missing(corpus: &str, raw: &Path) -> String {
     match prepare(corpus, raw).unwrap_err() {
         CorpusError::Incomplete { summary, .. } => summary,
@@ -76,7 +76,7 @@ fn turns_that_iemocap_leaves_out_by_label_are_part_of_a_complete_release() {
     let dialogues = 2 + 2 + 3 + 3 + 3;
     assert_eq!(left_out, 10_039 - 5531 + dialogues, "{}", whole.report);
     assert!(!whole.report.has_skipped(), "{}", whole.report);
-    // A thousand turns of session 3 less.
+    // Without a thousand turns of session 3.
     let third = turns.iter().filter(|turn| turn.starts_with("Session3"));
     for turn in third.take(1000) {
         std::fs::remove_file(folder.path().join(turn)).unwrap();

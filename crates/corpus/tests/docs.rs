@@ -1,4 +1,4 @@
-//! Pages that are generated from the registry. `EMOBOX_UPDATE=1` writes them instead of comparing.
+//! Pages generated from the registry. `EMOBOX_UPDATE=1` writes them instead of comparing.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
-//! Every registered corpus has a miniature release in `tests/miniature/<corpus>.txt` and a snapshot of the manifest
-//! and report that its recipe makes of it, so that recipes are tested without the reference folder.
+//! Every registered corpus has a miniature release in `tests/miniature/<corpus>.txt` and a snapshot of the manifest and report
+//! that its recipe makes from it, so that recipes are tested without the reference folder.
 //!
-//! The text holds files one after another: a line `-- path --`, then the content. An audio file's content is
+//! The text contains files one after another: a line `-- path --`, then the content. An audio file's content is
 //! `<sample rate> <channels> <samples of one channel>`; any other content is broken audio.
 
 #[path = "miniature/release.rs"]
@@ -46,7 +46,7 @@ fn check(corpus: &str) {
 #[test]
 fn manifests_of_the_miniature_releases() {
     let names = registry().iter().map(|entry| entry.card.name);
-    // Each corpus is checked even when one before it failed.
+    // Each corpus is checked even if an earlier one failed.
     let failed: Vec<&str> = names
         .filter(|name| std::panic::catch_unwind(|| check(name)).is_err())
         .collect();

@@ -130,7 +130,10 @@ fn votes_are_for_classes_however_they_are_spelt_and_other_words_are_named() {
         a.wav,angry,2,1,0,4\nb.wav,sad,,3,,0\nc.wav,very bored,1,0,5,0\n";
     let found = prepared(files).unwrap();
     let votes = |at: usize| &found.manifest.utterances[at].votes;
-    assert_eq!((votes(0)["angry"], votes(0)["sad"], votes(0)["joy"]), (2, 1, 4));
+    assert_eq!(
+        (votes(0)["angry"], votes(0)["sad"], votes(0)["joy"]),
+        (2, 1, 4)
+    );
     assert_eq!((votes(1)["sad"], votes(2)["very bored"]), (3, 5));
     let notes = found.report.notes.join("\n");
     for part in [
@@ -149,7 +152,9 @@ fn votes_are_for_classes_however_they_are_spelt_and_other_words_are_named() {
 
 #[test]
 fn a_cell_is_a_number_of_the_scale_or_says_that_there_is_none() {
-    let unrated = TABLE.replace("nan,2,,,", "NA,2,NA,,").replace("2.5,4,", ",4,");
+    let unrated = TABLE
+        .replace("nan,2,,,", "NA,2,NA,,")
+        .replace("2.5,4,", ",4,");
     let found = prepared(&unrated).unwrap();
     let has = |at: usize| found.manifest.utterances[at].valence.is_some();
     assert_eq!([has(0), has(1), has(2)], [false, true, false]);
@@ -186,12 +191,18 @@ fn a_column_that_stands_twice_is_refused_by_name() {
             "path,label,votes_sad,Votes Sad",
             "\"votes_sad\" and \"Votes Sad\" hold votes for the same class",
         ),
-        ("path,label,label,age", "two columns \"label\", and the label may be in either"),
+        (
+            "path,label,label,age",
+            "two columns \"label\", and the label may be in either",
+        ),
     ] {
         let told = message(&format!(
             "-- labels.csv --\n{columns}\na.wav,sad,1,2\nb.wav,happy,2,3\n"
         ));
-        assert!(told.contains("line 1") && told.contains(part), "{part} in {told}");
+        assert!(
+            told.contains("line 1") && told.contains(part),
+            "{part} in {told}"
+        );
     }
     // What is not used may stand twice.
     prepared("-- labels.csv --\npath,label,note,note\na.wav,sad,1,2\n").unwrap();

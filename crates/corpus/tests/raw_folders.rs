@@ -1,4 +1,4 @@
-//! Raw folders as people have them: custom corpora, wrong folders, half downloads, names in old code pages.
+//! Raw folders as users have them: custom corpora, wrong folders, partial downloads, names in old code pages.
 
 use emobox_corpus::{
     AudioHeader, CorpusError, HeaderProblem, PrepareOptions, Prepared, prepare_any_with,
@@ -75,7 +75,7 @@ fn a_table_gives_rows_segments_and_channels() {
         (Some("female"), "sad")
     );
     assert_eq!(prepared.report.left_out[0].items, ["c.wav"]);
-    // The table may be named itself.
+    // The path of the table may be given instead of the folder.
     let named = custom(&folder.path().join("labels.csv"), false).unwrap();
     assert_eq!(named.manifest, prepared.manifest);
 }

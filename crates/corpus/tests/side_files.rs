@@ -1,5 +1,5 @@
-//! Side files with the wrong columns, half-downloaded releases and folders of another corpus, on the miniature
-//! releases of the corpora that need side files: what a user reads when something is wrong.
+//! Side files with the wrong columns, partial releases and folders of another corpus, on the miniature releases of the corpora
+//! with side files: the messages that a user gets.
 
 use emobox_corpus::{AudioHeader, CorpusError, PrepareOptions, Prepared, prepare_with};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl Release {
         self.folder.path().join(name)
     }
 
-    /// Replaces text that must be there.
+    /// Replaces text that must occur.
     fn replace(&self, name: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path(name)).unwrap();
         assert!(text.contains(from), "{name}: {from}");
@@ -166,7 +166,7 @@ fn json_labels_of_msp_podcast_name_the_fields_found_and_expected() {
     let message = "columns expected: EmoClass, SpkrID, Gender, Split_Set; found: Emotion, SpkrID, Split_Set; missing: EmoClass of \
                    MSP-PODCAST_0002_0033.wav";
     assert!(found.contains(message), "{found}");
-    // Numbers are speakers too, and the labels have their own parts.
+    // Speakers may be numbers, and labels have their own parts.
     release.replace(path, "Emotion", "EmoClass");
     let prepared = release.prepare_as("msppodcast", true).unwrap();
     let speakers: Vec<_> = prepared.manifest.speakers();
@@ -211,7 +211,7 @@ fn votes_of_msp_podcast_are_read_in_every_form_of_its_releases() {
     }
 }
 
-/// The side file that holds the labels, and an audio file of the miniature.
+/// The side file with the labels, and an audio file of the miniature.
 const PARTS: [(&str, &str, &str); 9] = [
     (
         "iemocap",

@@ -1,5 +1,5 @@
-//! The miniature release of every registered corpus, as releases get changed on their way to people's disks. Each cell of
-//! `docs/tolerance.md` works, or says what it left out, or is refused; none is silently wrong. `EMOBOX_UPDATE=1` writes it.
+//! The miniature release of every registered corpus, changed in ways that occur in practice. Each cell of `docs/tolerance.md`
+//! works, or says what it left out, or is refused; none is silently wrong. `EMOBOX_UPDATE=1` writes it.
 
 use emobox_corpus::{
     AudioHeader, HeaderProblem, PrepareOptions, Prepared, path_text, prepare_with, registry,
@@ -70,11 +70,11 @@ fn prepare(corpus: &str, root: &Path) -> Result<Prepared, String> {
     prepare_with(corpus, root, &options, &read_header).map_err(|error| error.to_string())
 }
 
-/// What a manifest says of each utterance, by key, wherever its audio lies.
+/// The manifest's fields of each utterance, by key, except the path of its audio.
 fn rows(prepared: &Prepared) -> BTreeMap<String, String> {
     let all = prepared.manifest.utterances.iter();
     all.map(|u| {
-        // Not the gender: where only a folder tells it, a release without the folder has none.
+        // Not the gender: if only a folder gives it, a release without the folder has none.
         let said = (&u.label, &u.emo, &u.speaker, &u.split, &u.text);
         (
             u.key.clone(),
@@ -84,7 +84,7 @@ fn rows(prepared: &Prepared) -> BTreeMap<String, String> {
     .collect()
 }
 
-/// How much a report says of what was not used: missing, otherwise skipped, left out, noted.
+/// Numbers in a report of what was not used: missing, otherwise skipped, left out, noted.
 fn told(prepared: &Prepared) -> [usize; 4] {
     let report = &prepared.report;
     let missing = report
@@ -112,7 +112,7 @@ fn is_audio(path: &str) -> bool {
     ["wav", "flac", "mp4", "m4a", "webm", "avi", "mp3", "aiff"].contains(&&*extension)
 }
 
-/// A miniature release without the files that contradict their folders: what is left means the same without folders.
+/// A miniature release without the files that contradict their folders: the rest means the same without folders.
 fn consistent(corpus: &str) -> Files {
     let mut files = miniature(corpus);
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn consistent(corpus: &str) -> Files {
 
 /// The ways in which a release is changed; `used` are the audio files that the manifest has.
 fn changes(files: &Files, used: &BTreeSet<String>) -> Vec<(&'static str, Files)> {
-    // Of two takes of one sentence the second stands in for the first.
+    // Of two takes of one sentence, the second replaces the first.
     let last = used.last().map_or("", String::as_str);
     let with = |path: &str, content: Option<&str>| {
         let mut files = files.clone();
@@ -144,7 +144,7 @@ fn changes(files: &Files, used: &BTreeSet<String>) -> Vec<(&'static str, Files)>
     };
     let mut twice = files.clone();
     twice.extend(renamed(files, |path| format!("copy/{path}")));
-    // Two recordings of one name cannot lie in one folder, and what lies beside the corpus is told by its folder alone.
+    // Two recordings of one name cannot share a folder, and files beside the corpus are recognised by folder alone.
     let mut flat = files.clone();
     flat.retain(|path, _| !is_audio(path) || used.contains(path));
     let name = |path: &str| {
@@ -181,7 +181,7 @@ fn changes(files: &Files, used: &BTreeSet<String>) -> Vec<(&'static str, Files)>
     ]
 }
 
-/// `works`, `other keys`, `told` or `refused`; an error when it is none of them.
+/// `works`, `other keys`, `told` or `refused`; an error if it is none of them.
 fn judge(base: &Prepared, result: &Result<Prepared, String>) -> Result<&'static str, String> {
     let prepared = match result {
         Ok(prepared) => prepared,
@@ -204,7 +204,7 @@ fn judge(base: &Prepared, result: &Result<Prepared, String>) -> Result<&'static 
         .iter()
         .zip(told(prepared))
         .any(|(before, after)| after > *before);
-    // A release that lacks so much that one file more makes no difference says so all the same.
+    // A release that lacks so much that one more missing file makes no difference must still say so.
     let fewer = after.iter().all(|(key, row)| before.get(key) == Some(row));
     if says_more || (fewer && !prepared.report.is_complete()) {
         return Ok("told");

@@ -4,8 +4,8 @@
 //! states CHECKPOINT SAMPLES.f32 STATES.f32 [bf16]
 //! ```
 //!
-//! Reads 16 kHz samples as little-endian f32, writes `[layer, frame, dim]` in the same way, and
-//! prints what was opened as JSON, with the seconds that one thread took.
+//! Reads 16 kHz samples as little-endian f32, writes `[layer, frame, dim]` in the same format, and prints a description of the
+//! encoder as JSON, with the seconds on one thread.
 #![expect(clippy::print_stdout, reason = "a program's result goes there")]
 
 use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection, Precision};

@@ -1,34 +1,30 @@
-//! Utterances together on a device that likes batches.
+//! Batches of utterances on a device that prefers them.
 
 use crate::{Encoder, EncoderError, HiddenStates, LayerSelection, Prepared};
 use emobox_gpu::GpuError;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// So many batches may be encoded at once, each by a thread of the caller's: while the states of one are copied back and the samples of
-/// the next are laid out, the device computes another. [`Encoder::batch_frames`] leaves room for as many.
-pub const BATCHES_AT_ONCE: usize = 2;
-
 impl Encoder {
-    /// The frames of a batch that the device likes; none where utterances are encoded one at a time, each on a thread of
+    /// The device's preferred number of frames per batch; `None` if utterances are encoded one at a time, each on a thread of
     /// the caller's (the CPU).
     pub fn batch_frames(&self) -> Option<usize> {
         self.network.batch_frames()
     }
 
-    /// The frames that are computed for so many samples, by which batches are filled.
+    /// The frames computed for `samples` samples, by which batches are filled.
     pub fn computed_frames(&self, samples: usize) -> usize {
         self.description().computed_frames(samples)
     }
 
-    /// How many batches did not fit the device's memory and were halved.
+    /// Number of batches that did not fit in the device's memory and were halved.
     pub fn halved(&self) -> usize {
         self.halved.load(Ordering::Relaxed)
     }
 
-    /// The utterances of one batch, in their order. Where the device's memory does not hold it beside what else is there, it waits
-    /// until it is alone; where it does not hold it even then, its halves are encoded one after the other, down to single utterances.
-    /// What an utterance yields does not depend on the others, but for how a library rounds products of other sizes.
+    /// Encodes one batch; results are in its order. If it does not fit in the device's memory beside others, it waits until it
+    /// is alone there; if it does not fit even then, its halves are encoded one after the other, down to single utterances. The
+    /// result for an utterance does not depend on the others, except for a library's rounding of products of other sizes.
     pub fn encode_prepared(
         &self,
         batch: &[Prepared],
@@ -82,7 +78,7 @@ impl Encoder {
         }
     }
 
-    /// What came of a whole batch, utterance by utterance.
+    /// Distributes the result of a whole batch to its utterances.
     fn for_all(
         &self,
         batch: &[Prepared],
@@ -105,7 +101,7 @@ impl Encoder {
         }
     }
 
-    /// [`Encoder::prepare`] and [`Encoder::encode_prepared`] of waveforms; what cannot be prepared does not take the batch along.
+    /// [`Encoder::prepare`] and [`Encoder::encode_prepared`] of waveforms; one that cannot be prepared does not fail the batch.
     pub fn encode_together(
         &self,
         waveforms: &[&[f32]],
@@ -122,7 +118,7 @@ impl Encoder {
             .collect()
     }
 
-    /// The longest first, so that a batch is of about one length and the first needs the most memory.
+    /// The longest first, so that utterances of a batch have similar lengths and the first batch needs the most memory.
     pub(crate) fn in_batches(
         &self,
         waveforms: &[&[f32]],

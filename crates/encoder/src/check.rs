@@ -1,73 +1,72 @@
-//! What a folder holds, in one screen.
+//! The contents of a checkpoint folder, as a one-screen report.
 
 use crate::detect::{Detected, detect, folder};
 use crate::head::EmotionHead;
-use crate::weights::{Loader, Need, unused};
-use crate::{EncoderError, Normalisation};
+use crate::weights::{Loader, Need, left_over, refuse_left_over, require, unused};
+use crate::{EncoderError, WaveformNormalisation};
 use emobox_checkpoint::Checkpoint;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What a folder or checkpoint file holds, and what is missing. Shown, it is one screen.
+/// The contents of a folder or checkpoint file, and what is missing. Displayed, it fits one screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FolderReport {
-    /// What was looked at.
+    /// The path examined.
     pub path: PathBuf,
-    /// The files that hold the tensors, with their sizes in bytes.
+    /// Whether it opens as an encoder.
+    pub opens: bool,
+    /// Why it does not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The files with the tensors, and their sizes in bytes.
     pub files: Vec<(String, u64)>,
     /// The architecture's family.
     pub family: String,
-    /// Where the configuration was read.
+    /// File from which the configuration was read.
     pub config_from: String,
-    /// Blocks; hidden states are one more.
+    /// Blocks; there is one more hidden state.
     pub layers: usize,
-    /// Values of a frame.
+    /// Width of a frame.
     pub dim: usize,
-    /// Attention heads of a block.
+    /// Attention heads per block.
     pub heads: usize,
-    /// Samples a second of the waveform that it takes.
+    /// Sampling rate of the input in samples per second.
     pub sample_rate: u32,
     /// Samples from one frame to the next.
     pub hop: usize,
     /// Tensors that the encoder needs.
     pub tensors: usize,
-    /// Numbers in them.
+    /// Number of parameters in them.
     pub parameters: u64,
-    /// How the tensors are stored: type, and how many tensors are of it.
+    /// Number of tensors by element type.
     pub element_types: BTreeMap<String, usize>,
-    /// What is done to the waveform first.
-    pub normalisation: Normalisation,
-    /// Where that was read.
+    /// Normalisation of the waveform.
+    pub normalisation: WaveformNormalisation,
+    /// File from which the normalisation was read.
     pub normalisation_from: String,
-    /// What all names of tensors begin with, where no known program begins them so: `module.`.
+    /// Prefix of all tensor names, if no known program writes it: `module.`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Tensors that are needed and not there, with the shape they should have.
+    /// Missing tensors, with the shape they should have.
     pub missing: Vec<String>,
-    /// Tensors of another shape than the configuration asks for, with both shapes.
+    /// Tensors whose shape differs from the configuration, with both shapes.
     pub misshaped: Vec<String>,
-    /// Tensors that hold infinities or NaN, with the place of the first.
+    /// Tensors with infinities or NaN, with the index of the first.
     pub not_finite: Vec<String>,
-    /// What else is there.
+    /// Tensors of the encoder's layers that the configured model does not use: it is not the model of these weights.
+    pub left_over: Vec<String>,
+    /// Other tensors that are not used: heads, quantisers, decoders.
     pub unused: Vec<String>,
-    /// The classes or dimensions of the head that it carries.
+    /// The classes or dimensions of its head.
     pub labels: Vec<String>,
 }
 
-impl FolderReport {
-    /// Whether the encoder would open.
-    pub fn complete(&self) -> bool {
-        self.missing.is_empty() && self.misshaped.is_empty() && self.not_finite.is_empty()
-    }
-}
-
-/// Looks at a folder or checkpoint file as opening it does, reading each weight once and keeping none.
+/// Checks a folder or checkpoint file as opening it does; reads every weight once and keeps none.
 ///
 /// # Errors
-/// [`EncoderError`] where not even the architecture can be told; what is missing of a known one
-/// stands in the report.
+/// [`EncoderError`] if not even the architecture can be determined; what a known one lacks is in the report.
 pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
     let detected = detect(path)?;
     let Detected {
@@ -81,6 +80,7 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
     let mut needs = census.needs;
     let (tensors, parameters) = (needs.len(), parameters(&needs));
     let describe = |need: &&Need| format!("{} {:?}", need.tensor, need.shape);
+    let mut why = require(&needs).err();
     let missing = needs.iter().filter(|need| need.found.is_none());
     let missing = missing.map(|need| describe(&need)).collect();
     let misshaped = needs.iter().filter_map(|need| {
@@ -96,15 +96,26 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         let values = checkpoint.read(&need.tensor)?;
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             not_finite.push(format!("{}: element {at} is {}", need.tensor, values[at]));
+            why.get_or_insert(EncoderError::NonFiniteTensor {
+                tensor: need.tensor.clone(),
+                index: at,
+                value: values[at],
+            });
         }
     }
+    let of_model = needs.clone();
     let head = EmotionHead::read(checkpoint, naming, folder(path), model)?;
     let labels = head.map_or_else(Vec::new, |(head, used)| {
         needs.extend(used);
         head.labels().to_vec()
     });
+    let left_over = left_over(checkpoint, &of_model, &needs);
+    let why = why.or(refuse_left_over(&left_over).err());
+    let gathered = unused(checkpoint, &needs, &left_over);
     Ok(FolderReport {
         path: path.to_owned(),
+        opens: why.is_none(),
+        why: why.map(|error| error.to_string()),
         files: files(checkpoint),
         family: model.family().to_owned(),
         layers: model.layers(),
@@ -119,7 +130,8 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
         missing,
         misshaped,
         not_finite,
-        unused: unused(checkpoint, &needs),
+        left_over,
+        unused: gathered,
         labels,
         normalisation: detected.normalisation,
         config_from: detected.config_from,
@@ -127,7 +139,7 @@ pub fn check_dir(path: &Path) -> Result<FolderReport, EncoderError> {
     })
 }
 
-/// Numbers in the tensors needed.
+/// Number of parameters in the tensors needed.
 pub(crate) fn parameters(needs: &[Need]) -> u64 {
     needs
         .iter()
@@ -158,7 +170,7 @@ fn element_types(checkpoint: &Checkpoint, needs: &[Need]) -> BTreeMap<String, us
     types
 }
 
-/// Lines of a list that are shown before the rest is counted.
+/// Lines of a list that are shown; the others are counted.
 const SHOWN: usize = 8;
 
 impl fmt::Display for FolderReport {
@@ -194,8 +206,10 @@ impl fmt::Display for FolderReport {
             types.join(", ")
         )?;
         let normalisation = match self.normalisation {
-            Normalisation::None => "as it is",
-            Normalisation::Transformers | Normalisation::Fairseq => "to mean 0 and variance 1",
+            WaveformNormalisation::None => "as it is",
+            WaveformNormalisation::Transformers | WaveformNormalisation::Fairseq => {
+                "to mean 0 and variance 1"
+            }
         };
         let rate = match self.sample_rate {
             16_000 => String::new(),
@@ -219,12 +233,11 @@ impl fmt::Display for FolderReport {
         list(f, "MISSING", &self.missing)?;
         list(f, "WRONG SHAPE", &self.misshaped)?;
         list(f, "NOT FINITE", &self.not_finite)?;
-        let verdict = if self.complete() {
-            "complete: it opens"
-        } else {
-            "it does not open"
-        };
-        write!(f, "  verdict         {verdict}")
+        list(f, "UNKNOWN", &self.left_over)?;
+        match &self.why {
+            None => write!(f, "  verdict         complete: it opens"),
+            Some(_) => write!(f, "  verdict         it does not open"),
+        }
     }
 }
 

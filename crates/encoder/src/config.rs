@@ -1,10 +1,10 @@
-//! Typed reading of a checkpoint's configuration: every value is checked, every complaint names its key.
+//! Typed reading of a checkpoint's configuration: every value is checked, and every error names its key.
 
 use crate::EncoderError;
 use serde_json::Value;
 use std::ops::RangeInclusive;
 
-/// An object inside a configuration, with the path that leads to it.
+/// An object inside a configuration, with its path.
 #[derive(Clone, Copy)]
 pub(crate) struct Config<'a> {
     value: &'a Value,
@@ -60,7 +60,7 @@ impl<'a> Config<'a> {
         self.get(key).is_some()
     }
 
-    /// Whether the key is there and says that there is nothing.
+    /// Whether the key is there with the value null.
     pub(crate) fn is_null(&self, key: &str) -> bool {
         self.value.get(key).is_some_and(Value::is_null)
     }
@@ -72,10 +72,13 @@ impl<'a> Config<'a> {
         default: Option<usize>,
         range: RangeInclusive<usize>,
     ) -> Result<usize, EncoderError> {
-        let expected = || format!("a whole number from {} to {}", range.start(), range.end());
+        let expected = || match (range.start(), range.end()) {
+            (only, end) if only == end => only.to_string(),
+            (start, end) => format!("a whole number from {start} to {end}"),
+        };
         let number = match self.get(key) {
             None => default,
-            // YAML and fairseq configurations sometimes hold a whole number as 4.0.
+            // YAML and fairseq configurations sometimes have an integer as 4.0.
             Some(value) => value.as_u64().map(|n| n as usize).or_else(|| {
                 value
                     .as_f64()
@@ -115,13 +118,13 @@ impl<'a> Config<'a> {
             .ok_or_else(|| self.bad(key, expected()))
     }
 
-    /// Whether a number below zero stands there.
+    /// Whether the value is a negative number.
     pub(crate) fn is_negative(&self, key: &str) -> bool {
         let number = self.get(key).and_then(Value::as_i64);
         number.is_some_and(|number| number < 0)
     }
 
-    /// Some words, or `default` where the key is absent.
+    /// Strings, or `default` where the key is absent.
     pub(crate) fn texts(
         &self,
         key: &str,
@@ -150,7 +153,7 @@ impl<'a> Config<'a> {
             None => Ok(default),
             Some(value) => value
                 .as_f64()
-                // YAML 1.1 readers take `1e-05` for text, and write it back as such.
+                // YAML 1.1 readers parse `1e-05` as a string, and write it back as one.
                 .or_else(|| value.as_str()?.parse().ok())
                 .filter(|n| n.is_finite() && *n >= 0.0)
                 .ok_or_else(|| self.bad(key, "a number, zero or above")),

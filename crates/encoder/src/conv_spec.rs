@@ -2,13 +2,13 @@
 
 use crate::parts::ConvLayer;
 
-/// No front end has more convolutions.
+/// Limit on the number of convolutions in a front end.
 const MOST_LAYERS: usize = 32;
 const LARGEST: usize = 8192;
-/// No kernel or stride is larger; the windows' covariances grow with its square.
+/// Limit on kernels and strides; the windows' covariances grow with its square.
 const WIDEST: usize = 64;
 
-/// The convolutions of a front end as fairseq writes them, or `None` for anything else.
+/// The convolutions of a front end in fairseq's notation, or `None` for anything else.
 pub(crate) fn parse(text: &str) -> Option<Vec<ConvLayer>> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let mut layers = Vec::new();

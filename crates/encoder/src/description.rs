@@ -1,10 +1,10 @@
 use crate::families::egemaps;
 use crate::model::ModelConfig;
-use crate::{EGEMAPS, EncoderError, EncoderInfo, FBANK, Normalisation};
+use crate::{EGEMAPS, EncoderError, EncoderInfo, FBANK, WaveformNormalisation};
 use emobox_audio::log_mel::FbankOptions;
 use emobox_files::sha256_bytes;
 
-/// What can be said of an encoder without its weights: what it is, and how much it yields.
+/// What is known of an encoder without its weights: its identity, and how much output it gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
     pub(crate) info: EncoderInfo,
@@ -20,7 +20,7 @@ impl Description {
     }
 
     /// # Errors
-    /// Where openSMILE is not there: its version is part of what the encoder is.
+    /// If openSMILE is not installed: its version is part of the encoder's identity.
     pub(crate) fn egemaps() -> Result<Self, EncoderError> {
         let model = ModelConfig::Egemaps;
         Ok(Self::without_weights(EGEMAPS, model, egemaps::identity()?))
@@ -39,7 +39,7 @@ impl Description {
                 shortest: model.shortest(),
                 weights_digest,
                 parameters: 0,
-                normalisation: Normalisation::None,
+                normalisation: WaveformNormalisation::None,
                 unused: Vec::new(),
             },
             model,
@@ -52,18 +52,18 @@ impl Description {
         &self.info
     }
 
-    /// Whether it is a model, whose products are computed where and in what precision the caller says; spectra are made by
-    /// the cores in f32 whatever is asked.
+    /// Whether it is a model, with products on a device and in a precision that the caller chooses; spectra are always computed
+    /// on the CPU in f32.
     pub fn has_products(&self) -> bool {
         !matches!(self.model, ModelConfig::Fbank(_))
     }
 
-    /// Whether it carries a classifier of emotions.
+    /// Whether it has an emotion classifier.
     pub fn has_head(&self) -> bool {
         self.has_head
     }
 
-    /// The frames that so many samples at [`EncoderInfo::sample_rate`] yield; zero when they are too few for one.
+    /// The number of frames for `samples` samples at [`EncoderInfo::sample_rate`]; 0 if they are too few for one.
     pub fn frames(&self, samples: usize) -> usize {
         if samples < self.info.shortest {
             0
@@ -72,18 +72,18 @@ impl Description {
         }
     }
 
-    /// The frames that are computed for so many samples, which may be more than are kept: Whisper's window.
+    /// The number of frames computed for `samples` samples, which may exceed the number kept: Whisper's window.
     pub fn computed_frames(&self, samples: usize) -> usize {
         let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
         self.model.computed_frames(seen.max(self.info.shortest))
     }
 
-    /// About how many bytes encoding so many samples needs beside the weights while all
-    /// hidden states are kept: those, one block's intermediate planes and the front end's output.
-    /// Meant to be at or above what is measured, so that a budget of memory holds.
+    /// Approximate number of bytes for encoding `samples` samples, besides the weights, while all hidden states are kept: the
+    /// states, one block's intermediate planes and the front end's output. An upper bound on measured use, so that a memory
+    /// budget holds.
     pub fn working_bytes(&self, samples: usize) -> usize {
-        /// Planes of `[frame, dim]` alive at once within a block: its input, queries, keys and values,
-        /// the inner layer of the feed-forward (four), and copies in hand.
+        /// Planes of `[frame, dim]` alive at once within a block: its input, queries, keys and values, the inner layer of the
+        /// feed-forward (four), and temporary copies.
         const PLANES: usize = 12;
         let seen = samples.min(self.info.longest.unwrap_or(usize::MAX));
         let frames = self.model.computed_frames(seen);

@@ -1,4 +1,4 @@
-//! Which architecture a folder or file holds, how its tensors are called, how it wants its waveform.
+//! Which architecture a folder or file has, how its tensors are named, and how its waveform is normalised.
 
 use crate::config::Config;
 use crate::families::beats::BeatsConfig;
@@ -15,7 +15,7 @@ use crate::families::whisper::{Tower, WhisperConfig, spell_openai, translate_dim
 use crate::model::ModelConfig;
 use crate::parts::{FrontNorm, PositionalConfig};
 use crate::weights::{Naming, verbatim};
-use crate::{EncoderError, Normalisation};
+use crate::{EncoderError, WaveformNormalisation};
 use emobox_checkpoint::Checkpoint;
 use emobox_checkpoint::{Choice, SPEECHBRAIN, choose};
 use serde_json::Value;
@@ -26,18 +26,23 @@ pub(crate) struct Detected {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) model: ModelConfig,
     pub(crate) naming: Naming,
-    pub(crate) normalisation: Normalisation,
-    /// Where the configuration was read.
+    pub(crate) normalisation: WaveformNormalisation,
+    /// File from which the configuration was read.
     pub(crate) config_from: String,
-    /// Where the waveform's normalisation was read, or that nothing said so.
+    /// File from which the normalisation was read, or a note that none specifies it.
     pub(crate) normalisation_from: String,
 }
 
-/// No configuration file is larger (Whisper's vocabulary lists included).
+/// Limit on the size of configuration files (Whisper's vocabulary lists included).
 const LARGEST_CONFIG: u64 = 16 << 20;
 
-/// Looks at a folder (or a checkpoint file beside its `config.json`).
+/// Examines a folder (or a checkpoint file beside its `config.json`).
 pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
+    if !path.exists() {
+        return Err(EncoderError::NoSuchPath {
+            path: path.to_owned(),
+        });
+    }
     let folder = folder(path);
     refuse_other_forms(path, folder)?;
     if let Some(config) = read_json(&folder.join("config.json"))?
@@ -111,10 +116,10 @@ pub(crate) fn detect(path: &Path) -> Result<Detected, EncoderError> {
     Err(unsupported(path, found.unwrap_or("unnamed")))
 }
 
-/// The tensor that Dasheng's others are found beside.
+/// A tensor whose presence identifies Dasheng and its prefix.
 const DASHENG: &str = "patch_embed.proj.weight";
 
-/// What is known of a checkpoint whose model hears a spectrum.
+/// The detected checkpoint of a model whose input is a spectrum.
 fn of_spectra(
     checkpoint: Checkpoint,
     model: ModelConfig,
@@ -125,13 +130,13 @@ fn of_spectra(
         checkpoint,
         model,
         naming,
-        normalisation: Normalisation::None,
+        normalisation: WaveformNormalisation::None,
         config_from: config_from.to_owned(),
         normalisation_from: "the architecture".to_owned(),
     }
 }
 
-/// The folder itself, or the one that a checkpoint file lies in.
+/// The folder itself, or the folder of a checkpoint file.
 pub(crate) fn folder(path: &Path) -> &Path {
     if path.is_dir() {
         path
@@ -208,25 +213,27 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     {
         return Err(bad_file(
             &folder.join("config.json"),
-            "quantization_config: the weights are quantised, which is not read; take the checkpoint that they were made from",
+            "quantization_config: the weights are quantised, which is not supported; use the checkpoint that they were made from",
         ));
     }
     let (normalisation, normalisation_from) = match (&model, &preprocessor) {
-        (model, _) if model.hears_spectra() => (Normalisation::None, "the architecture".to_owned()),
+        (model, _) if model.hears_spectra() => {
+            (WaveformNormalisation::None, "the architecture".to_owned())
+        }
         (_, Some((value, file))) => {
             let rate = model.sample_rate() as usize;
             Config::root(value).count("sampling_rate", Some(16_000), rate..=rate)?;
             // The default of Wav2Vec2FeatureExtractor, as is the one below.
             let on = Config::root(value).flag("do_normalize", true)?;
             let normalisation = if on {
-                Normalisation::Transformers
+                WaveformNormalisation::Transformers
             } else {
-                Normalisation::None
+                WaveformNormalisation::None
             };
             (normalisation, (*file).to_owned())
         }
         (_, None) => (
-            Normalisation::Transformers,
+            WaveformNormalisation::Transformers,
             "nothing (no preprocessor_config.json; assumed as its class does by default)"
                 .to_owned(),
         ),
@@ -244,7 +251,7 @@ fn transformers(path: &Path, folder: &Path, value: &Value) -> Result<Detected, E
     })
 }
 
-/// The `model_type` of a class of transformers: `WavLMForCTC` is of `wavlm`.
+/// The `model_type` of a class of transformers: `wavlm` for `WavLMForCTC`.
 fn model_type(class: &str) -> Option<&'static str> {
     let stem = class.split("For").next().unwrap_or(class);
     match stem.strip_suffix("Model").unwrap_or(stem) {
@@ -271,7 +278,7 @@ fn model_type(class: &str) -> Option<&'static str> {
     }
 }
 
-/// What people have in hand that is no encoder as it stands, with what makes one of it.
+/// Rejects common formats that are not a usable encoder, saying how to convert each.
 fn refuse_other_forms(path: &Path, folder: &Path) -> Result<(), EncoderError> {
     let other = |what: String| {
         Err(EncoderError::OtherForm {
@@ -339,7 +346,7 @@ fn refuse_other_forms(path: &Path, folder: &Path) -> Result<(), EncoderError> {
     ))
 }
 
-/// Subfolders that a message names.
+/// Number of subfolders named in a message.
 const SHOWN: usize = 8;
 
 fn names_of(folder: &Path) -> Vec<String> {
@@ -373,8 +380,8 @@ fn encoders_below(folder: &Path, depth: usize) -> Vec<String> {
     found
 }
 
-/// What is done to the waveform, and the file that says so: transformers 5 writes it into `processor_config.json`, as
-/// the part `feature_extractor`.
+/// The waveform's normalisation, and the file that specifies it: transformers 5 writes it into `processor_config.json`, as the
+/// part `feature_extractor`.
 fn preprocessor(folder: &Path) -> Result<Option<(Value, &'static str)>, EncoderError> {
     let (own, nested) = ("preprocessor_config.json", "processor_config.json");
     if let Some(value) = read_json(&folder.join(own))? {
@@ -395,9 +402,15 @@ fn fairseq(checkpoint: Checkpoint, translated: &Translated) -> Result<Detected, 
     let anchor = "feature_projection.projection.weight";
     let naming = Naming::find(&checkpoint, &translated.kind.prefixes(), anchor, spell);
     let (normalisation, normalisation_from) = match translated.normalise {
-        Some(true) => (Normalisation::Fairseq, "the checkpoint's configuration"),
-        Some(false) => (Normalisation::None, "the checkpoint's configuration"),
-        None => (Normalisation::None, "nothing (fairseq's default)"),
+        Some(true) => (
+            WaveformNormalisation::Fairseq,
+            "the checkpoint's configuration",
+        ),
+        Some(false) => (
+            WaveformNormalisation::None,
+            "the checkpoint's configuration",
+        ),
+        None => (WaveformNormalisation::None, "nothing (fairseq's default)"),
     };
     Ok(Detected {
         checkpoint,
@@ -435,7 +448,7 @@ fn funasr(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
     Ok(detected)
 }
 
-/// SenseVoice-small, whose spectra are normalised with what `am.mvn` says.
+/// SenseVoice-small, whose spectra are normalised with the statistics in `am.mvn`.
 fn sensevoice(path: &Path, value: &Value) -> Result<Detected, EncoderError> {
     let file = folder(path).join("am.mvn");
     let mvn = read_text(&file)?.ok_or_else(|| {
@@ -488,9 +501,9 @@ fn data2vec2(
         model: ModelConfig::Data2Vec2(config),
         naming,
         normalisation: if normalise {
-            Normalisation::Fairseq
+            WaveformNormalisation::Fairseq
         } else {
-            Normalisation::None
+            WaveformNormalisation::None
         },
         config_from: "the checkpoint (fairseq)".to_owned(),
         normalisation_from: "the checkpoint's configuration".to_owned(),
@@ -505,7 +518,7 @@ fn openai(checkpoint: Checkpoint, settings: &Value) -> Result<Detected, EncoderE
         checkpoint,
         model: ModelConfig::Whisper(config),
         naming,
-        normalisation: Normalisation::None,
+        normalisation: WaveformNormalisation::None,
         config_from: "the checkpoint (OpenAI)".to_owned(),
         normalisation_from: "the architecture".to_owned(),
     })
@@ -515,7 +528,7 @@ fn unsupported(path: &Path, found: &str) -> EncoderError {
     let mut supported = vec!["whisper"];
     supported.extend(Kind::ALL.iter().map(|(name, _)| *name));
     supported.extend(ConformerConfig::ALL);
-    // The towers by their models alone: each opens by its own name too.
+    // Listed by model only: each tower can also be opened by its own name.
     let models = Tower::all().filter(|tower| tower.is_inside());
     supported.extend(models.map(|tower| tower.model_type));
     supported.push(OmniConfig::PLACES[0].0);
@@ -534,7 +547,7 @@ fn unsupported(path: &Path, found: &str) -> EncoderError {
     }
 }
 
-/// The JSON in a file, or `None` where there is no such file.
+/// The JSON in a file, or `None` if there is no such file.
 pub(crate) fn read_json(path: &Path) -> Result<Option<Value>, EncoderError> {
     let Some(text) = read_text(path)? else {
         return Ok(None);
@@ -545,7 +558,7 @@ pub(crate) fn read_json(path: &Path) -> Result<Option<Value>, EncoderError> {
         .map_err(|error| bad_file(path, &error.to_string()))
 }
 
-/// The text of a small file, or `None` where there is no such file.
+/// The text of a small file, or `None` if there is no such file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, EncoderError> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -1,15 +1,17 @@
+use crate::built_in::{BUILT_IN, EGEMAPS};
 use crate::check::parameters;
 use crate::description::Description;
 use crate::detect::{Detected, detect, folder};
 use crate::families::Network;
-use crate::families::egemaps::{EGEMAPS, Egemaps};
+use crate::families::egemaps::Egemaps;
 use crate::families::fbank::Fbank;
 use crate::model::ModelConfig;
 use crate::ops::{Cpu, Need, OnGpu, OpTiming, Ops, Tally, Timed};
-use crate::weights::{Loader, Naming, require, unused};
+use crate::prepared::Prepared;
+use crate::weights::{Loader, Naming, left_over, refuse_left_over, require, unused};
 use crate::{
     Device, EmotionHead, EncoderError, EncoderInfo, EncoderOptions, EncoderSource, HiddenStates,
-    LayerSelection, Normalisation, hub, zoo, zoo_entry,
+    LayerSelection, WaveformNormalisation, hub, zoo, zoo_entry,
 };
 use emobox_audio::log_mel::FbankOptions;
 use emobox_checkpoint::Checkpoint;
@@ -18,45 +20,31 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
-/// The encoder that needs no weights.
-pub const FBANK: &str = "fbank";
-
-/// The encoders that have no checkpoint.
-pub const BUILT_IN: [&str; 2] = [FBANK, EGEMAPS];
-
-/// Counted for [`Encoder::opened`].
+/// Counter for [`Encoder::opened`].
 static OPENED: AtomicUsize = AtomicUsize::new(0);
 
-/// A quarter of an hour, in seconds. Attention grows with the square: 45,000 frames take minutes, a day would take months.
+/// 15 minutes, in seconds. The cost of attention is quadratic: 45,000 frames take minutes, a day would take months.
 const LONGEST: usize = 15 * 60;
 
-/// A pre-trained encoder, ready to run. Shared between threads: every call runs on the thread that
-/// makes it, and what an utterance yields depends on nothing but the utterance.
+/// A pre-trained encoder, ready to run. Shared between threads: every call runs on the thread that makes it, and the result for
+/// an utterance depends on the utterance alone.
 pub struct Encoder {
     description: Description,
     pub(crate) network: Box<dyn Network>,
     head: Option<EmotionHead>,
     tally: Option<Arc<Tally>>,
-    /// Written by a batch that wants the device's memory for itself.
+    /// Write-locked by a batch that needs all of the device's memory.
     pub(crate) alone: RwLock<()>,
-    /// Batches that did not fit and were halved.
+    /// Number of batches that did not fit and were halved.
     pub(crate) halved: AtomicUsize,
 }
 
-/// An utterance as the device takes it. Cheap to copy.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// Of the waveform.
-    pub(crate) samples: usize,
-    pub(crate) values: Arc<Vec<f32>>,
-}
-
 impl Encoder {
-    /// What an encoder is, from its configuration and the names and shapes of its tensors: no weight is read.
-    /// The digest of the weights comes from where it was written down while the files stay as they are.
+    /// Describes an encoder from its configuration and the names and shapes of its tensors: no weights are read. The digest of
+    /// the weights is read from its cache as long as the files are unchanged.
     ///
     /// # Errors
-    /// As [`Encoder::open`], but for what only the numbers themselves can show.
+    /// As [`Encoder::open`], except errors that only the values of the weights can show.
     pub fn describe(source: &EncoderSource) -> Result<Description, EncoderError> {
         match path_of(source)? {
             None if source.name() == EGEMAPS => Description::egemaps(),
@@ -68,8 +56,8 @@ impl Encoder {
     /// Opens an encoder and checks every tensor it needs before reading the first.
     ///
     /// # Errors
-    /// [`EncoderError`] for a name nobody knows, a configuration of another architecture, a missing
-    /// or misshaped tensor, a file that is no checkpoint, a device that is not there.
+    /// [`EncoderError`] for an unknown name, a configuration of another architecture, a missing or misshaped tensor, a file
+    /// that is not a checkpoint, a device that is not available.
     pub fn open(source: &EncoderSource, options: &EncoderOptions) -> Result<Self, EncoderError> {
         OPENED.fetch_add(1, Ordering::Relaxed);
         let Some(path) = path_of(source)? else {
@@ -110,36 +98,36 @@ impl Encoder {
         })
     }
 
-    /// Where the weights of an encoder lie: a checkpoint's folder or file; none for one without.
+    /// Path of the weights of an encoder: a checkpoint's folder or file; `None` if it has none.
     ///
     /// # Errors
-    /// A name that nobody knows, or a checkpoint that is not on this machine.
+    /// An unknown name, or a checkpoint that is not on this machine.
     pub fn place(source: &EncoderSource) -> Result<Option<PathBuf>, EncoderError> {
         path_of(source)
     }
 
-    /// How many encoders this process has opened, weights and all.
+    /// Number of encoders that this process has opened with their weights.
     pub fn opened() -> usize {
         OPENED.load(Ordering::Relaxed)
     }
 
-    /// What this encoder is.
+    /// Name, shape and digest of this encoder.
     pub fn info(&self) -> &EncoderInfo {
         &self.description.info
     }
 
-    /// The same, as [`Encoder::describe`] tells it.
+    /// The description that [`Encoder::describe`] returns.
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// The head that a fine-tuned checkpoint carries.
+    /// The head of a fine-tuned checkpoint.
     pub fn head(&self) -> Option<&EmotionHead> {
         self.head.as_ref()
     }
 
-    /// What each operation has taken so far, the slowest first; empty unless the encoder was opened
-    /// with [`EncoderOptions::timings`].
+    /// Time spent in each operation so far, the slowest first; empty unless the encoder was opened with
+    /// [`EncoderOptions::timings`].
     pub fn timings(&self) -> Vec<OpTiming> {
         self.tally
             .as_ref()
@@ -156,8 +144,8 @@ impl Encoder {
         self.description.frames(samples)
     }
 
-    /// The hidden states of a mono waveform at [`EncoderInfo::sample_rate`], on the calling thread. Only the layers asked
-    /// for are kept in memory, and blocks after the last of them are not run.
+    /// The hidden states of a mono waveform at [`EncoderInfo::sample_rate`], computed on the calling thread. Only the requested
+    /// layers are kept in memory, and blocks after the last of them are not run.
     ///
     /// # Errors
     /// [`EncoderError::TooShort`], [`EncoderError::NonFiniteSample`], [`EncoderError::NoSuchLayer`].
@@ -175,8 +163,8 @@ impl Encoder {
         Ok(self.states(waveform.len(), layers, data))
     }
 
-    /// What becomes of a mono waveform at [`EncoderInfo::sample_rate`] before the device sees it, for [`Encoder::encode_prepared`]: batches are made of what
-    /// many threads prepared.
+    /// Converts a mono waveform at [`EncoderInfo::sample_rate`] to the device's input, for [`Encoder::encode_prepared`]: a
+    /// batch may combine the work of many threads.
     ///
     /// # Errors
     /// [`EncoderError::TooShort`], [`EncoderError::TooLong`], [`EncoderError::NonFiniteSample`].
@@ -188,7 +176,7 @@ impl Encoder {
         })
     }
 
-    /// Refuses what has no frames, too many, or no numbers.
+    /// Rejects waveforms that are too short, too long, or not finite.
     fn check(&self, waveform: &[f32]) -> Result<(), EncoderError> {
         let samples = waveform.len();
         let info = &self.description.info;
@@ -233,8 +221,8 @@ impl Encoder {
         }
     }
 
-    /// [`Encoder::encode`] for several utterances, in the order of the waveforms: spread over `threads` threads, with the results
-    /// of one call an utterance bit for bit, or in batches where the device likes those.
+    /// [`Encoder::encode`] for several utterances, in the order of the waveforms: on `threads` threads with results
+    /// bit-identical to one call per utterance, or in batches if the device prefers them.
     pub fn encode_batch(
         &self,
         waveforms: &[&[f32]],
@@ -272,7 +260,7 @@ impl Encoder {
     }
 }
 
-/// A checkpoint that was looked at: everything but the numbers.
+/// An examined checkpoint: everything but the values of its weights.
 struct Plan {
     checkpoint: Checkpoint,
     naming: Naming,
@@ -294,11 +282,12 @@ impl Plan {
         require(&census.needs)?;
         let head = EmotionHead::read(&checkpoint, &naming, folder(path), &model)?;
         let parameters = parameters(&census.needs);
-        let mut needs = census.needs;
+        let mut needs = census.needs.clone();
         let head = head.map(|(head, used)| {
             needs.extend(used);
             head
         });
+        refuse_left_over(&left_over(&checkpoint, &census.needs, &needs))?;
         let info = EncoderInfo {
             name: name.to_owned(),
             family: model.family().to_owned(),
@@ -311,7 +300,7 @@ impl Plan {
             weights_digest: digest(&checkpoint, &model)?.to_string(),
             parameters,
             normalisation,
-            unused: unused(&checkpoint, &needs),
+            unused: unused(&checkpoint, &needs, &[]),
         };
         Ok(Self {
             checkpoint,
@@ -339,7 +328,7 @@ fn digest(checkpoint: &Checkpoint, model: &ModelConfig) -> Result<Sha256, Encode
     })
 }
 
-/// Where the weights of an encoder lie; none for one without.
+/// Path of the weights of an encoder; `None` if it has none.
 fn path_of(source: &EncoderSource) -> Result<Option<PathBuf>, EncoderError> {
     match source {
         EncoderSource::Named(name) if BUILT_IN.contains(&name.as_str()) => Ok(None),
@@ -374,10 +363,10 @@ fn find(name: &str) -> Result<PathBuf, EncoderError> {
     })
 }
 
-/// The model on the device asked for.
+/// The model on the requested device.
 fn network(
     model: &ModelConfig,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     loader: &mut Loader<'_>,
     options: &EncoderOptions,
     parameters: u64,
@@ -403,10 +392,10 @@ fn network(
     }
 }
 
-/// The model on a device, with a stopwatch where one is asked for.
+/// The model on a device, with timing if requested.
 fn build<D: Ops + 'static>(
     model: &ModelConfig,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     loader: &mut Loader<'_>,
     device: D,
     tally: Option<&Arc<Tally>>,

@@ -14,12 +14,12 @@ pub enum EncoderError {
         crate::meant::in_a_message(name)
     )]
     UnknownName {
-        /// The name asked for.
+        /// The name requested.
         name: String,
-        /// The names that would have been valid.
+        /// The known names.
         known: String,
     },
-    /// A zoo checkpoint that lies in no folder known to this machine.
+    /// A zoo checkpoint that is in no folder known to this machine.
     #[error(
         "the checkpoint of `{name}` is not on this machine; fetch it with `emobox encoders pull {name}` or give its folder with `--encoder {name}=DIR`"
     )]
@@ -37,21 +37,27 @@ pub enum EncoderError {
         /// Where it is published.
         url: String,
     },
-    /// The folder holds no configuration that says which architecture this is.
+    /// A folder or file that was named and is not there.
+    #[error("{path} does not exist", path = path.display())]
+    NoSuchPath {
+        /// As named.
+        path: PathBuf,
+    },
+    /// The folder has no configuration that specifies an architecture.
     #[error("no configuration of an encoder in {path}: expected `config.json`, or a checkpoint with its configuration inside", path = path.display())]
     NoConfig {
-        /// The folder or file looked at.
+        /// The folder or file examined.
         path: PathBuf,
     },
-    /// Something of another program that is no encoder as it stands.
+    /// A format of another program that is not a usable encoder.
     #[error("{path} is {what}", path = path.display())]
     OtherForm {
-        /// The folder or file looked at.
+        /// The folder or file examined.
         path: PathBuf,
-        /// What it is, and what to do.
+        /// What it is, and what to do about it.
         what: String,
     },
-    /// A configuration file that is not what its name says.
+    /// A configuration file with invalid contents.
     #[error("the configuration {path} is unreadable: {reason}", path = path.display())]
     BadConfigFile {
         /// The file.
@@ -59,14 +65,14 @@ pub enum EncoderError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A configuration of an architecture that this crate does not have.
+    /// A configuration of an architecture that this crate does not support.
     #[error("{path} is a checkpoint of architecture `{found}`; supported are: {supported}", path = path.display())]
     UnsupportedArchitecture {
-        /// The folder or file looked at.
+        /// The folder or file examined.
         path: PathBuf,
         /// The `model_type` (or `architectures`, or fairseq `_name`) found.
         found: String,
-        /// What would have been valid.
+        /// The supported architectures.
         supported: String,
     },
     /// A configuration value that is absent, of the wrong type, or out of range.
@@ -74,47 +80,59 @@ pub enum EncoderError {
     BadConfigValue {
         /// The key, with its path inside the configuration.
         key: String,
-        /// What would have been valid.
+        /// What is valid.
         expected: String,
-        /// What stands there.
+        /// The value found.
         found: String,
     },
     /// A tensor that the architecture needs and the checkpoint lacks.
     #[error("tensor `{tensor}` with shape {shape:?} is missing from the checkpoint{others}", others = Others(*others))]
     MissingTensor {
-        /// The name in the convention of the checkpoint's family.
+        /// Its name in the convention of the checkpoint's family.
         tensor: String,
-        /// The shape that the configuration asks for.
+        /// The shape that the configuration implies.
         shape: Vec<usize>,
         /// How many further tensors are missing or have the wrong shape.
         others: usize,
     },
-    /// A tensor whose shape is not the one that the configuration asks for.
-    #[error("tensor `{tensor}` has shape {found:?}, but the configuration asks for {expected:?}{others}", others = Others(*others))]
-    MisshapedTensor {
+    /// A tensor of the encoder's layers that the configured model does not use.
+    #[error(
+        "tensor `{tensor}` is in the checkpoint, but the configured model does not use it{}: the configuration is not that of these \
+         weights; compare its `model_type` and its number of layers with them",
+        if *others > 0 { format!(" (nor {others} more in its layers)") } else { String::new() }
+    )]
+    UnusedTensor {
         /// The name as it stands in the checkpoint.
         tensor: String,
-        /// The shape that the configuration asks for.
+        /// How many further tensors of its layers are unused.
+        others: usize,
+    },
+    /// A tensor whose shape differs from the configuration.
+    #[error("tensor `{tensor}` has shape {found:?}, but the configuration asks for {expected:?}{others}", others = Others(*others))]
+    MisshapedTensor {
+        /// Its name in the checkpoint.
+        tensor: String,
+        /// The shape that the configuration implies.
         expected: Vec<usize>,
         /// The shape in the checkpoint.
         found: Vec<usize>,
         /// How many further tensors are missing or have the wrong shape.
         others: usize,
     },
-    /// Weights as whole numbers, whose scale is elsewhere.
+    /// Weights as integers, whose scale is stored elsewhere.
     #[error(
-        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not read; take the checkpoint that they were made from"
+        "tensor {tensor} holds {dtype} numbers: the weights are quantised, which is not supported; use the checkpoint that they were made from"
     )]
     QuantisedTensor {
-        /// In the checkpoint.
+        /// Its name in the checkpoint.
         tensor: String,
-        /// Of its elements.
+        /// Its element type.
         dtype: String,
     },
-    /// A tensor that holds an infinity or a NaN.
+    /// A tensor with an infinity or a NaN.
     #[error("tensor `{tensor}` holds {value} at element {index}; the checkpoint is damaged")]
     NonFiniteTensor {
-        /// The name as it stands in the checkpoint.
+        /// Its name in the checkpoint.
         tensor: String,
         /// The first element that is not finite.
         index: usize,
@@ -128,12 +146,12 @@ pub enum EncoderError {
     TooShort {
         /// The samples given.
         samples: usize,
-        /// The smallest number that yields a frame.
+        /// The smallest number that gives a frame.
         minimum: usize,
-        /// Samples a second.
+        /// Sampling rate in samples per second.
         rate: u32,
     },
-    /// More samples than attention can look at in reasonable time.
+    /// More samples than attention can process in reasonable time.
     #[error(
         "{samples} samples at {rate} Hz are {} s, above the limit of {} s for one utterance; cut the recording \
          into utterances (`start_time` and `end_time` of the manifest)",
@@ -142,25 +160,25 @@ pub enum EncoderError {
     TooLong {
         /// The samples given.
         samples: usize,
-        /// The most that are accepted.
+        /// The largest number accepted.
         most: usize,
-        /// Samples a second.
+        /// Sampling rate in samples per second.
         rate: u32,
     },
-    /// What went wrong on a GPU while it worked.
+    /// A GPU failure during computation.
     #[error(transparent)]
     Gpu(#[from] emobox_gpu::GpuError),
-    /// An utterance that the device's memory does not hold even alone.
+    /// An utterance that does not fit in the device's memory even alone.
     #[error(
-        "its {seconds:.1} s do not fit the device's memory, with nothing else there ({source}); --device cpu has the memory of the machine"
+        "its {seconds:.1} s do not fit the device's memory even alone ({source}); --device cpu uses the machine's memory"
     )]
     DoesNotFit {
-        /// Its length.
+        /// Its length in seconds.
         seconds: f64,
-        /// What was wanted.
+        /// The failed allocation.
         source: emobox_gpu::GpuError,
     },
-    /// An operation that a device could not do.
+    /// An operation that a device does not support.
     #[error("device: {0}")]
     Device(String),
     /// A sample that is an infinity or a NaN.
@@ -176,13 +194,15 @@ pub enum EncoderError {
         "layer {layer} does not exist; this encoder has hidden states 0 (embedding output) to {last}"
     )]
     NoSuchLayer {
-        /// The layer asked for.
+        /// The layer requested.
         layer: usize,
-        /// The last one there is.
+        /// The last layer.
         last: usize,
     },
-    /// Text that is no layer selection.
-    #[error("`{text}` is no layer selection; expected `last`, `all`, or layers such as `0,4,7-9`")]
+    /// Text that is not a layer selection.
+    #[error(
+        "`{text}` is not a layer selection; expected `last`, `all`, or layers such as `0,4,7-9`"
+    )]
     BadLayerSelection {
         /// The text.
         text: String,
@@ -190,7 +210,7 @@ pub enum EncoderError {
     /// A device that this build or this machine does not have.
     #[error("device `{device}` is not available: {reason}")]
     DeviceUnavailable {
-        /// The device asked for.
+        /// The device requested.
         device: String,
         /// Why not.
         reason: String,
@@ -198,31 +218,31 @@ pub enum EncoderError {
     /// A checkpoint file that could not be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// eGeMAPS without the program that computes it.
+    /// eGeMAPS without the package that computes it.
     #[error(
-        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` has not; EMOBOX_PYTHON \
+        "egemaps needs Python with the package `opensmile` (`pip install opensmile`), which `{python}` does not have; EMOBOX_PYTHON \
          names another Python"
     )]
     OpensmileMissing {
-        /// The Python that was asked.
+        /// The Python that was tried.
         python: String,
     },
     /// openSMILE ran and failed.
     #[error("opensmile failed: {message}")]
     OpensmileFailed {
-        /// The last line that it wrote.
+        /// The last line of its output.
         message: String,
     },
-    /// openSMILE finds no frame to take functionals of.
-    #[error("openSMILE finds too little in it: some functionals are no numbers")]
+    /// openSMILE found no frame to compute functionals from.
+    #[error("openSMILE could not compute all functionals of it: some are not numbers")]
     NothingFound,
-    /// The audio room could not make the spectrum.
+    /// The audio crate could not compute the spectrum.
     #[error("log-mel spectrum: {0}")]
     Spectrum(String),
 }
 
 impl EncoderError {
-    /// Whether the device failed, and not the audio: the same utterance may pass another time.
+    /// Whether the device failed, not the audio: the same utterance may succeed on another attempt.
     pub fn is_of_device(&self) -> bool {
         matches!(
             self,
@@ -236,7 +256,7 @@ impl EncoderError {
     }
 }
 
-/// ` (and 3 more)`, or nothing.
+/// ` (and 3 more)`, or an empty string.
 struct Others(usize);
 
 impl std::fmt::Display for Others {
@@ -254,7 +274,7 @@ mod tests {
     use super::*;
     use emobox_gpu::GpuError;
 
-    /// A full card says nothing about a recording.
+    /// Running out of device memory is not a property of the recording.
     #[test]
     fn what_the_device_does_is_no_fact_about_the_audio() {
         let (asked, free, total) = (3, 1, 2);

@@ -19,30 +19,30 @@ const PUBLISHED: [&str; 9] = [
     "surprised",
     "<unk>",
 ];
-/// Classes that the published models keep free.
+/// Prefix of classes that the published models leave unused.
 const RESERVED: &str = "unuse";
-/// No head has more classes.
+/// Limit on the number of classes.
 const MOST_CLASSES: usize = 10_000;
-/// No map inside a head is wider.
+/// Limit on the width of a map inside a head.
 const WIDEST: usize = 65_536;
-/// What regression heads are trained to tell.
+/// The dimensions that regression heads predict.
 const DIMENSIONS: [&str; 3] = ["arousal", "dominance", "valence"];
-/// Of the norm over an utterance that SpeechBrain's `output_norm` is: PyTorch's default.
+/// Epsilon of SpeechBrain's `output_norm`, a norm over the utterance: PyTorch's default.
 const EPSILON: f64 = 1e-5;
 
-/// What a fine-tuned checkpoint carries beside its encoder: maps of the mean over frames of a hidden state, or of all states
-/// weighted, to its classes or dimensions.
+/// The head of a fine-tuned checkpoint: maps from the mean over frames of a hidden state, or of a weighted sum of all states,
+/// to its classes or dimensions.
 ///
 /// * emotion2vec+: one map of the last state (FunASR, `Emotion2vec.inference`).
-/// * transformers 5.23's `ForSequenceClassification`: projector and classifier, after a weighted sum of all states where
-///   `use_weighted_layer_sum` says so. The last of them is the one after an encoder's final norm, as for S3PRL, with which such heads
-///   were trained, and transformers 4; transformers 5 takes it before that norm.
-/// * audEERING's `EmotionModel` and what follows its layout: a dense map, tanh, an output map.
+/// * transformers 5.23's `ForSequenceClassification`: projector and classifier, after a weighted sum of all states if
+///   `use_weighted_layer_sum` is set. The last state is the one after an encoder's final norm, as in S3PRL, with which such
+///   heads were trained, and in transformers 4; transformers 5 takes it before that norm.
+/// * audEERING's `EmotionModel` and heads with the same layout: a dense map, tanh, an output map.
 /// * SpeechBrain's IEMOCAP pipeline: the last state normalised over the utterance, one map (`model.ckpt`).
 pub struct EmotionHead {
     labels: Vec<String>,
     of_dimensions: bool,
-    /// A weight a hidden state; absent where the last alone counts.
+    /// One weight per hidden state; `None` if only the last is used.
     weights: Option<Vec<f64>>,
     normalised: bool,
     maps: Vec<Map>,
@@ -67,7 +67,7 @@ impl Map {
     }
 }
 
-/// Reads the tensors of a head and takes note of them.
+/// Reads the tensors of a head and records them.
 struct Reader<'a> {
     checkpoint: &'a Checkpoint,
     prefix: String,
@@ -106,7 +106,7 @@ impl Reader<'_> {
         Ok(values)
     }
 
-    /// `{name}.weight` of so many columns and `{name}.bias`, which may be absent where that is said.
+    /// `{name}.weight` with `inputs` columns and, if `bias`, `{name}.bias`.
     fn map(&mut self, name: &str, inputs: usize, bias: bool) -> Result<Map, EncoderError> {
         let weight = format!("{name}.weight");
         let outputs = self.rows(&weight).unwrap_or(0).min(WIDEST);
@@ -121,7 +121,7 @@ impl Reader<'_> {
 }
 
 impl EmotionHead {
-    /// The head in a checkpoint, with the tensors of it that it is made of; `None` where there is none.
+    /// The head in a checkpoint, and the tensors that it uses; `None` if there is none.
     pub(crate) fn read(
         checkpoint: &Checkpoint,
         naming: &Naming,
@@ -134,7 +134,7 @@ impl EmotionHead {
                 if let Some(head) = speechbrain(folder, model.dim())? {
                     return Ok(Some((head, Vec::new())));
                 }
-                // Beside the encoder, which has a name of its own.
+                // Next to the encoder, whose prefix has one more part.
                 let inside = naming.prefix.trim_end_matches('.').rsplit_once('.');
                 let prefix = inside.map_or_else(String::new, |(before, _)| format!("{before}."));
                 let config = read_json(&folder.join("config.json"))?.unwrap_or_default();
@@ -161,12 +161,12 @@ impl EmotionHead {
         &self.labels
     }
 
-    /// Whether it tells values of dimensions (arousal, dominance, valence) and no classes.
+    /// Whether it predicts values of dimensions (arousal, dominance, valence), not classes.
     pub fn of_dimensions(&self) -> bool {
         self.of_dimensions
     }
 
-    /// The hidden states that it hears.
+    /// The hidden states that it uses.
     pub fn layers(&self) -> LayerSelection {
         match self.weights {
             None => LayerSelection::Last,
@@ -174,8 +174,8 @@ impl EmotionHead {
         }
     }
 
-    /// What the head yields for the hidden states of an utterance, those of [`EmotionHead::layers`]: a logit a class, or the value of
-    /// each dimension.
+    /// The head's outputs for the hidden states of an utterance, those of [`EmotionHead::layers`]: one logit per class, or the
+    /// value of each dimension.
     ///
     /// # Panics
     /// If the states are of another encoder.
@@ -220,8 +220,8 @@ impl EmotionHead {
         x
     }
 
-    /// The probability of every class given the hidden states of an utterance, those of [`EmotionHead::layers`]; classes that the
-    /// model keeps free have none. Of dimensions, their values.
+    /// The probability of every class given the hidden states of an utterance, those of [`EmotionHead::layers`]; without the
+    /// classes that the model leaves unused. For dimensions, their values.
     ///
     /// # Panics
     /// If the states are of another encoder.
@@ -286,7 +286,7 @@ fn of_transformers(
         .iter()
         .find(|name| reader.has(&format!("{name}.weight")));
     let sequence = reader.has("projector.weight") && reader.has("classifier.weight");
-    // An adapter between encoder and head makes other frames of the states.
+    // An adapter between encoder and head changes the frames of the states.
     if flag("add_adapter")
         || !(sequence || dense.is_some() && reader.has("classifier.dense.weight"))
     {
@@ -340,7 +340,7 @@ fn speechbrain(folder: &Path, dim: usize) -> Result<Option<EmotionHead>, Encoder
     if !folder.join(SPEECHBRAIN).is_file() || !weights.is_file() {
         return Ok(None);
     }
-    // What else a pipeline keeps under this name is no head of emotions, and none of the encoder's business.
+    // Any other file of this name is not an emotion head, and does not concern the encoder.
     let Some(checkpoint) = Checkpoint::open(&weights).ok().filter(|c| c.has(MAP)) else {
         return Ok(None);
     };
@@ -350,7 +350,7 @@ fn speechbrain(folder: &Path, dim: usize) -> Result<Option<EmotionHead>, Encoder
         used: Vec::new(),
     };
     let map = reader.map("0.w", dim, checkpoint.has("0.w.bias"))?;
-    // Lines `'neu' => 0`, then what the encoder of labels wants to know for itself.
+    // Lines `'neu' => 0`, then the label encoder's own entries.
     let text = read_text(&folder.join("label_encoder.txt"))?.unwrap_or_default();
     let mut labels = unnamed(map.bias.len());
     for line in text.lines() {
@@ -385,7 +385,7 @@ fn unnamed(classes: usize) -> Vec<String> {
     (0..classes).map(|class| format!("class {class}")).collect()
 }
 
-/// From `tokens.txt` (a class a line) or `tokens.json` (a list); else the published ones.
+/// From `tokens.txt` (one class per line) or `tokens.json` (a list); otherwise the published ones.
 fn labels(folder: &Path, classes: usize) -> Result<Vec<String>, EncoderError> {
     let path = folder.join("tokens.txt");
     let mut labels: Vec<String> = match read_text(&path)? {

@@ -1,5 +1,5 @@
-//! What the training of a checkpoint is known to have heard of the corpora of this benchmark: a row for each fact that
-//! somebody published, with the place. No row means that nothing is known, not that nothing was heard.
+//! Which corpora of this benchmark are known to be in the training data of a checkpoint: one row per published fact, with its
+//! source. No row means that nothing is known, not that the corpora were not used.
 
 use crate::ZooEntry;
 use serde::Serialize;
@@ -11,9 +11,9 @@ use std::fmt::Write;
 pub enum Heard {
     /// These corpora.
     Corpora(&'static [&'static str]),
-    /// Corpora of this benchmark; which of them is not said.
+    /// Corpora of this benchmark; the source does not say which.
     SomeOfTheBenchmark,
-    /// Recordings that are not published: nothing can be excluded.
+    /// Unpublished recordings: no corpus can be excluded.
     Undisclosed,
 }
 
@@ -22,18 +22,18 @@ pub enum Heard {
 pub struct TrainingFact {
     /// The checkpoint, by its name in the zoo.
     pub encoder: &'static str,
-    /// What was heard.
+    /// The training data.
     pub heard: Heard,
-    /// Whether with its emotion labels.
+    /// Whether the emotion labels were used.
     pub labels: bool,
     /// How it was used, in words.
     pub how: &'static str,
-    /// Where this is written.
+    /// The source of this fact.
     pub source: &'static str,
 }
 
 impl TrainingFact {
-    /// Whether a score on this corpus is to be marked.
+    /// Whether a score on this corpus should be marked.
     pub fn concerns(&self, corpus: &str) -> bool {
         match self.heard {
             Heard::Corpora(corpora) => corpora.contains(&corpus),
@@ -100,7 +100,7 @@ const AUDEERING: &str = "Wagner et al., \"Dawn of the Transformer Era in Speech 
 const SUPERB: &str = "Yang et al., \"SUPERB: Speech Processing Universal PERformance Benchmark\", Interspeech 2021, section 2.3: emotion \
      recognition on IEMOCAP";
 
-/// What is known of the training of a checkpoint, by its name in the zoo.
+/// The facts on the training of a checkpoint, by its name in the zoo.
 pub fn training_facts(encoder: &str) -> Vec<TrainingFact> {
     let known = FACTS.iter().filter(|fact| fact.encoder == encoder);
     let mut facts: Vec<TrainingFact> = known.copied().collect();
@@ -120,7 +120,7 @@ pub fn training_facts(encoder: &str) -> Vec<TrainingFact> {
     facts
 }
 
-/// Families whose training nobody listed, whatever the checkpoint: how they were trained, and where that is written.
+/// Families with undisclosed training data, for all their checkpoints: how they were trained, and the source.
 const UNDISCLOSED: [(&str, &str, &str); 5] = [
     (
         "Whisper",
@@ -150,13 +150,13 @@ const UNDISCLOSED: [(&str, &str, &str); 5] = [
 ];
 
 impl ZooEntry {
-    /// What is known of its training.
+    /// The facts on its training.
     pub fn training_facts(&self) -> Vec<TrainingFact> {
         training_facts(self.name)
     }
 }
 
-/// The facts as `docs/encoders.md` shows them.
+/// The facts as shown in `docs/encoders.md`.
 pub(crate) fn markdown() -> String {
     let mut out = String::from(
         "\n## What their training has heard\n\n\

@@ -1,32 +1,32 @@
-use crate::Normalisation;
+use crate::WaveformNormalisation;
 use serde::Serialize;
 
-/// What an opened encoder is.
+/// Properties of an opened encoder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EncoderInfo {
-    /// The name that results and feature stores carry.
+    /// The name in results and feature stores.
     pub name: String,
-    /// The family, for people: `WavLM`, `Whisper`, `log-mel`.
+    /// The family's display name: `WavLM`, `Whisper`, `log-mel`.
     pub family: String,
-    /// Embedding output and one a block.
+    /// The embedding output and one per block.
     pub hidden_states: usize,
-    /// Values of a frame.
+    /// Width of a frame.
     pub dim: usize,
-    /// Samples a second of the waveform that it takes: 16000 for all but MERT.
+    /// Sampling rate of the input in samples per second: 16000 for all but MERT.
     pub sample_rate: u32,
     /// Samples from one frame to the next.
     pub hop: usize,
-    /// The most samples that are looked at; what follows is cut off.
+    /// The largest number of samples used; the rest is cut off.
     pub longest: Option<usize>,
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub shortest: usize,
-    /// SHA-256 of the weights file (of the list of shards where there are several); for an encoder
-    /// without weights, of its settings; for eGeMAPS the version of openSMILE in words.
+    /// SHA-256 of the weights file (of the list of shards if there are several); for an encoder without weights, of its
+    /// settings; for eGeMAPS the version of openSMILE as text.
     pub weights_digest: String,
-    /// Numbers in the tensors that are used.
+    /// Number of parameters in the tensors used.
     pub parameters: u64,
-    /// What is done to the waveform first.
-    pub normalisation: Normalisation,
-    /// What else the checkpoint holds: heads and parts of pre-training that an encoder does not need.
+    /// Normalisation of the waveform.
+    pub normalisation: WaveformNormalisation,
+    /// Other contents of the checkpoint: heads and parts for pre-training that an encoder does not need.
     pub unused: Vec<String>,
 }

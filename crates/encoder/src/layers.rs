@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LayerSelection {
-    /// The last hidden state alone, as the benchmark uses it.
+    /// The last hidden state only, as in the benchmark.
     #[default]
     Last,
     /// Every hidden state, the embedding output first.
@@ -17,11 +17,11 @@ pub enum LayerSelection {
 }
 
 impl LayerSelection {
-    /// The indices kept of an encoder with `count` hidden states: ascending, without repetition.
+    /// The indices to keep for an encoder with `count` hidden states: ascending, without repetition.
     ///
     /// # Errors
-    /// [`EncoderError::NoSuchLayer`] when the list names a layer beyond `count`, and
-    /// [`EncoderError::BadLayerSelection`] when it is empty.
+    /// [`EncoderError::NoSuchLayer`] if the list has a layer beyond `count`, and [`EncoderError::BadLayerSelection`] if it is
+    /// empty.
     pub fn resolve(&self, count: usize) -> Result<Vec<usize>, EncoderError> {
         match self {
             Self::Last => Ok(vec![count - 1]),
@@ -45,7 +45,7 @@ impl LayerSelection {
     }
 }
 
-/// No encoder has more hidden states; keeps `0-4000000000` from allocating.
+/// Limit on the number of hidden states; prevents `0-4000000000` from allocating.
 const MOST_LAYERS: usize = 1024;
 
 impl FromStr for LayerSelection {

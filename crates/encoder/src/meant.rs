@@ -1,21 +1,21 @@
-//! Which checkpoint of the zoo is meant by words that are not quite its name.
+//! Finds the zoo checkpoint for a name that is not quite right.
 
 use crate::zoo::{Published, ZooEntry, zoo, zoo_entry};
 
-/// The checkpoint that is meant: by its name or its repository, whatever its case and its hyphens.
+/// The checkpoint with this name or repository, ignoring case and hyphens.
 pub fn zoo_meant(words: &str) -> Option<&'static ZooEntry> {
     let wanted = letters(words);
     let is_meant = |entry: &&ZooEntry| {
-        let repository = match entry.published {
-            Published::Hub { repository, .. } => repository,
-            Published::Address { .. } => "",
+        let is_repository = match entry.published {
+            Published::Hub { repository, .. } => words.eq_ignore_ascii_case(repository),
+            Published::Address { .. } => false,
         };
-        wanted == letters(entry.name) || words.eq_ignore_ascii_case(repository)
+        wanted == letters(entry.name) || is_repository
     };
     zoo_entry(words).or_else(|| zoo().iter().find(is_meant))
 }
 
-/// The name that is nearest to one that nobody knows, if one is near.
+/// The known name nearest to an unknown one, if one is near.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     let wanted = letters(name);
     let known = zoo().iter().map(|entry| entry.name).chain(crate::BUILT_IN);
@@ -29,7 +29,7 @@ fn letters(name: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// The name that was probably meant, for behind one that nobody knows.
+/// A suggestion to append to the message about an unknown name.
 pub(crate) fn in_a_message(name: &str) -> String {
     let near = nearest(name);
     near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
@@ -49,7 +49,9 @@ mod tests {
         ] {
             assert_eq!(zoo_meant(words).unwrap().name, name);
         }
-        assert!(zoo_meant("microsoft/wavlm-bass").is_none() && zoo_meant("mine").is_none());
+        for unknown in ["microsoft/wavlm-bass", "mine", "", "-"] {
+            assert!(zoo_meant(unknown).is_none(), "{unknown:?}");
+        }
         assert_eq!(nearest("wavlm-bsae"), Some("wavlm-base"));
         assert_eq!(
             (nearest("fbnak"), nearest("mine"), nearest("abc")),

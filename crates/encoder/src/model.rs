@@ -1,4 +1,4 @@
-//! A configuration of any family, and the network it builds.
+//! The configuration of a model of any family, and the network built from it.
 
 use crate::families::Network;
 use crate::families::beats::{Beats, BeatsConfig};
@@ -14,10 +14,10 @@ use crate::families::speech::{Speech, SpeechConfig};
 use crate::families::whisper::{Whisper, WhisperConfig};
 use crate::ops::{Census, OpResult, Ops, Prepare};
 use crate::weights::Loader;
-use crate::{EncoderError, Normalisation};
+use crate::{EncoderError, WaveformNormalisation};
 use emobox_audio::log_mel::{FBANK_HOP, FbankOptions};
 
-/// What a checkpoint's configuration says, checked.
+/// The checked configuration of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ModelConfig {
     Whisper(WhisperConfig),
@@ -36,7 +36,7 @@ pub(crate) enum ModelConfig {
 }
 
 impl ModelConfig {
-    /// For people.
+    /// The family's display name.
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Self::Whisper(config) => config.family,
@@ -100,7 +100,7 @@ impl ModelConfig {
         }
     }
 
-    /// Whether it hears a spectrum, so that nothing is to be done to the waveform.
+    /// Whether its input is a spectrum, so that the waveform is not normalised.
     pub(crate) fn hears_spectra(&self) -> bool {
         match self {
             Self::Whisper(_) | Self::Omni(_) | Self::Fbank(_) | Self::Egemaps => true,
@@ -110,7 +110,7 @@ impl ModelConfig {
         }
     }
 
-    /// Samples a second of the waveform that it hears.
+    /// Sampling rate of the input in samples per second.
     pub(crate) fn sample_rate(&self) -> u32 {
         match self {
             Self::Speech(config) => config.rate,
@@ -131,12 +131,12 @@ impl ModelConfig {
             Self::SewD(config) => config.front_end.hop(),
             Self::SenseVoice(config) => config.hop(),
             Self::Fbank(_) => FBANK_HOP,
-            // One frame an utterance, whatever its length: a rate in name alone.
+            // One frame per utterance, whatever its length: a nominal rate only.
             Self::Egemaps => 16_000,
         }
     }
 
-    /// The frames of so many samples that are at least [`ModelConfig::shortest`].
+    /// The number of frames for `samples` samples, which must be at least [`ModelConfig::shortest`].
     pub(crate) fn frames(&self, samples: usize) -> usize {
         match self {
             Self::Whisper(config) => config.frames(samples),
@@ -153,7 +153,7 @@ impl ModelConfig {
         }
     }
 
-    /// The frames that are computed for so many samples, which may be more than are kept.
+    /// The number of frames computed for `samples` samples, which may exceed the number kept.
     pub(crate) fn computed_frames(&self, samples: usize) -> usize {
         match self {
             Self::Whisper(config) => config.computed_frames(samples),
@@ -161,7 +161,7 @@ impl ModelConfig {
         }
     }
 
-    /// The most samples that are looked at.
+    /// The largest number of samples used.
     pub(crate) fn longest(&self) -> Option<usize> {
         match self {
             Self::Whisper(config) => config.longest(),
@@ -169,7 +169,7 @@ impl ModelConfig {
         }
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) fn shortest(&self) -> usize {
         match self {
             Self::Speech(config) => config.front_end.shortest(),
@@ -185,24 +185,24 @@ impl ModelConfig {
         }
     }
 
-    /// Names every tensor that the model needs in the loader, and reads none.
+    /// Registers every tensor that the model needs with the loader, and reads none.
     pub(crate) fn take_census(&self, loader: &mut Loader<'_>) -> OpResult<()> {
         match self {
             Self::Whisper(config) => Whisper::build(config, loader, Census).map(drop),
             Self::Speech(config) => {
-                Speech::build(config, Normalisation::None, loader, Census).map(drop)
+                Speech::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::Data2Vec2(config) => {
-                Data2Vec2::build(config, Normalisation::None, loader, Census).map(drop)
+                Data2Vec2::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::Conformer(config) => {
-                Conformer::build(config, Normalisation::None, loader, Census).map(drop)
+                Conformer::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::Omni(config) => Omni::build(config, loader, Census).map(drop),
             Self::Dasheng(config) => Dasheng::build(config, loader, Census).map(drop),
             Self::Beats(config) => Beats::build(config, loader, Census).map(drop),
             Self::SewD(config) => {
-                SewD::build(config, Normalisation::None, loader, Census).map(drop)
+                SewD::build(config, WaveformNormalisation::None, loader, Census).map(drop)
             }
             Self::SenseVoice(config) => SenseVoice::build(config, loader, Census).map(drop),
             Self::Fbank(_) | Self::Egemaps => Ok(()),
@@ -211,7 +211,7 @@ impl ModelConfig {
 
     pub(crate) fn build<O: Ops + 'static>(
         &self,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: O,
     ) -> Result<Box<dyn Network>, EncoderError>

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-/// What is done to a waveform before the first convolution.
+/// Normalisation of a waveform before the first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Normalisation {
+pub enum WaveformNormalisation {
     /// Nothing.
     None,
     /// Zero mean and unit variance with 1e-7 added to the variance, as transformers'
@@ -14,7 +14,7 @@ pub enum Normalisation {
     Fairseq,
 }
 
-impl Normalisation {
+impl WaveformNormalisation {
     /// The normalised waveform; mean and variance in double precision.
     pub(crate) fn apply(self, samples: &[f32]) -> Vec<f32> {
         let eps = match self {

@@ -6,11 +6,11 @@ use std::str::FromStr;
 /// Which encoder to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EncoderSource {
-    /// One that needs no weights (`fbank`), or a zoo checkpoint in the hub's cache on this machine.
+    /// A built-in encoder without weights (`fbank`), or a zoo checkpoint in the hub's cache on this machine.
     Named(String),
     /// A checkpoint in a folder, or a single checkpoint file, under a name of the user's choice.
     Local {
-        /// The name that results and feature stores carry.
+        /// The name in results and feature stores.
         name: String,
         /// The folder or file.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum EncoderSource {
 }
 
 impl EncoderSource {
-    /// The name that results and feature stores carry.
+    /// The name in results and feature stores.
     pub fn name(&self) -> &str {
         match self {
             Self::Named(name) | Self::Local { name, .. } => name,
@@ -39,7 +39,7 @@ impl From<&str> for EncoderSource {
     }
 }
 
-/// In what numbers products are computed; sums, norms and softmax are always f32.
+/// Number format of products; sums, norms and softmax are always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
     /// Single precision.
@@ -47,12 +47,12 @@ pub enum Precision {
     F32,
     /// Operands rounded to bf16.
     Bf16,
-    /// Operands rounded to f16: three bits more than bf16, and infinite beyond 65504. On a GPU alone.
+    /// Operands rounded to f16: three more bits of precision than bf16, and infinite beyond 65504. Only on a GPU.
     F16,
 }
 
 impl Precision {
-    /// As the CPU's kernels name it, where they have it.
+    /// Its equivalent in the CPU's kernels, if there is one.
     pub(crate) fn of_cpu(self) -> Option<emobox_kernels::Precision> {
         match self {
             Self::F32 => Some(emobox_kernels::Precision::F32),
@@ -61,7 +61,7 @@ impl Precision {
         }
     }
 
-    /// As the GPU's operands.
+    /// The number format of the GPU's operands.
     pub(crate) fn of_gpu(self) -> emobox_gpu::Numbers {
         match self {
             Self::F32 => emobox_gpu::Numbers::F32,
@@ -71,25 +71,24 @@ impl Precision {
     }
 }
 
-/// Where an encoder computes.
+/// The device that an encoder computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
-    /// This machine's processor; also on a Mac, whose GPU is not used.
+    /// This machine's CPU; also on a Mac, whose GPU is not used.
     #[default]
     Cpu,
     /// The NVIDIA GPU of this index.
     Cuda(usize),
-    /// The GPU's kernels on this machine's processor, with so many MiB of memory: slow, but it proves them where there is no GPU.
-    /// Needs a C++ compiler.
-    /// `EMOBOX_HOST_KERNELS=DIR` keeps what was compiled for the next process.
+    /// The GPU's kernels compiled for this machine's CPU, with this many MiB of memory: slow, but tests them where there is no
+    /// GPU. Needs a C++ compiler. `EMOBOX_HOST_KERNELS=DIR` keeps the compiled code for later processes.
     Host(usize),
 }
 
 impl Device {
-    /// The kernels on this machine's processor with 8 GiB, as much as the smallest card that anybody would use.
+    /// The kernels on this machine's CPU with 8 GiB, like the smallest card in practical use.
     pub const HOST: Self = Self::Host(8 << 10);
 
-    /// Bytes of the memory that the host's device is given.
+    /// Bytes of memory of the host device.
     pub(crate) fn host_memory(self) -> usize {
         match self {
             Self::Host(mebibytes) => mebibytes.saturating_mul(1 << 20),
@@ -97,7 +96,7 @@ impl Device {
         }
     }
 
-    /// Which kind of device it is, whatever its index: all cards of a machine are taken to be alike.
+    /// The kind of device, without its index: all cards of a machine are assumed to be alike.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -140,9 +139,9 @@ impl fmt::Display for Device {
 /// How an encoder computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderOptions {
-    /// In what numbers products are computed.
+    /// Number format of products.
     pub precision: Precision,
-    /// Where.
+    /// The device.
     pub device: Device,
     /// Whether to time every operation, for [`Encoder::timings`](crate::Encoder::timings).
     pub timings: bool,

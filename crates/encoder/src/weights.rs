@@ -1,24 +1,23 @@
-//! From a checkpoint's tensors to a device's weights: names are found, shapes checked, everything
-//! that is asked for recorded.
+//! From a checkpoint's tensors to a device's weights: finds names, checks shapes, and records every tensor requested.
 
 use crate::EncoderError;
 use crate::ops::{LinearWeights, NormWeights, OpResult, Prepare, Role};
 use emobox_checkpoint::Checkpoint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-/// How the tensors of a checkpoint are called: a prefix, then a spelling of the model's own name.
+/// How the tensors of a checkpoint are named: a prefix, then a mapping of the model's own names.
 #[derive(Clone)]
 pub(crate) struct Naming {
     pub(crate) prefix: String,
-    /// No known program writes this prefix.
+    /// Whether no known program writes this prefix.
     pub(crate) unusual: bool,
-    /// From the name in the model code to the name in the checkpoint.
+    /// Maps a name in the model code to the name in the checkpoint.
     pub(crate) spell: fn(&str) -> String,
 }
 
 impl Naming {
-    /// The first of `prefixes` under which `anchor` is in the checkpoint, else the only prefix of any kind under which it is
-    /// (`module.`, as data-parallel training writes it), or the first of all.
+    /// The first of `prefixes` with which `anchor` is in the checkpoint; otherwise the only prefix of any kind with which it is
+    /// (`module.`, from data-parallel training), or the first of all.
     pub(crate) fn find(
         checkpoint: &Checkpoint,
         prefixes: &[&str],
@@ -50,17 +49,17 @@ impl Naming {
     }
 }
 
-/// Names as they are.
+/// Names unchanged.
 pub(crate) fn verbatim(name: &str) -> String {
     name.to_owned()
 }
 
-/// A tensor that a model asked for.
+/// A tensor that a model requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) tensor: String,
     pub(crate) shape: Vec<usize>,
-    /// The shape in the checkpoint, `None` where it is missing.
+    /// The shape in the checkpoint, `None` if it is missing.
     pub(crate) found: Option<Vec<usize>>,
 }
 
@@ -70,17 +69,17 @@ impl Need {
     }
 }
 
-/// Hands out the tensors of a checkpoint under the names of the model code.
+/// Provides the tensors of a checkpoint under the names of the model code.
 pub(crate) struct Loader<'a> {
     checkpoint: &'a Checkpoint,
     naming: Naming,
-    /// Without reading, every tensor comes out empty and whatever does not fit is merely recorded.
+    /// If false, every tensor is returned empty, and mismatches are only recorded.
     reads: bool,
     pub(crate) needs: Vec<Need>,
 }
 
 impl<'a> Loader<'a> {
-    /// Takes count of what a model needs, without reading.
+    /// Records what a model needs, without reading.
     pub(crate) fn census(checkpoint: &'a Checkpoint, naming: Naming) -> Self {
         Self {
             checkpoint,
@@ -90,7 +89,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Reads for real.
+    /// Reads the tensors.
     pub(crate) fn reading(checkpoint: &'a Checkpoint, naming: Naming) -> Self {
         Self {
             checkpoint,
@@ -104,7 +103,7 @@ impl<'a> Loader<'a> {
         self.checkpoint.has(&self.naming.name(name))
     }
 
-    /// The shape in the checkpoint, for tensors that come in more than one.
+    /// The shape in the checkpoint, for tensors that may have several.
     pub(crate) fn shape(&self, name: &str) -> Option<&'a [usize]> {
         self.checkpoint.shape(&self.naming.name(name))
     }
@@ -145,7 +144,7 @@ impl<'a> Loader<'a> {
         Ok(values)
     }
 
-    /// `{name}.weight` `[out, inp]` and, where `bias`, `{name}.bias`.
+    /// `{name}.weight` `[out, inp]` and, if `bias`, `{name}.bias`.
     pub(crate) fn linear<P: Prepare>(
         &mut self,
         device: &P,
@@ -204,7 +203,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The first need that does not fit, as an error that counts the others.
+/// The first mismatch, as an error that counts the others.
 pub(crate) fn require(needs: &[Need]) -> Result<(), EncoderError> {
     let mut unfit = needs.iter().filter(|need| !need.fits());
     let Some(first) = unfit.next() else {
@@ -227,11 +226,55 @@ pub(crate) fn require(needs: &[Need]) -> Result<(), EncoderError> {
     })
 }
 
-/// The tensors that no need names, gathered by their leading parts:
+/// Buffers that training programs keep in layers and inference does not read.
+const BUFFERS: [&str; 2] = [".num_batches_tracked", ".inv_freq"];
+
+/// Tensors that the model does not use although it uses others of the same list of layers: `encoder.layers.3.*` beside
+/// `encoder.layers.0` to `2`, or a bias of relative positions in layer 0. The configuration is not that of the weights.
+pub(crate) fn left_over(checkpoint: &Checkpoint, model: &[Need], all: &[Need]) -> Vec<String> {
+    let lists: HashSet<&str> = model
+        .iter()
+        .flat_map(|need| layer_lists(&need.tensor))
+        .collect();
+    let used: HashSet<&str> = all.iter().map(|need| need.tensor.as_str()).collect();
+    let is_left = |name: &&str| {
+        !used.contains(name)
+            && !BUFFERS.iter().any(|buffer| name.ends_with(buffer))
+            && layer_lists(name).any(|list| lists.contains(list))
+    };
+    checkpoint
+        .names()
+        .filter(is_left)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What comes before each number in a tensor's name: `encoder.layers` of `encoder.layers.3.attention.q_proj.weight`.
+fn layer_lists(name: &str) -> impl Iterator<Item = &str> {
+    let dots = name.match_indices('.').map(|(at, _)| at);
+    dots.filter_map(|at| {
+        let next = name[at + 1..].split('.').next()?;
+        let is_number = !next.is_empty() && next.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(&name[..at])
+    })
+}
+
+/// Refuses a checkpoint with tensors as in [`left_over`].
+pub(crate) fn refuse_left_over(left_over: &[String]) -> Result<(), EncoderError> {
+    match left_over {
+        [] => Ok(()),
+        [first, others @ ..] => Err(EncoderError::UnusedTensor {
+            tensor: first.clone(),
+            others: others.len(),
+        }),
+    }
+}
+
+/// The tensors that no need names and that are not in `left_over`, gathered by their leading parts:
 /// `lm_head.bias`, `model.decoder.* (98 tensors)`.
-pub(crate) fn unused(checkpoint: &Checkpoint, needs: &[Need]) -> Vec<String> {
-    let used: std::collections::HashSet<_> =
-        needs.iter().map(|need| need.tensor.as_str()).collect();
+pub(crate) fn unused(checkpoint: &Checkpoint, needs: &[Need], left_over: &[String]) -> Vec<String> {
+    let named = needs.iter().map(|need| need.tensor.as_str());
+    let used: HashSet<&str> = named.chain(left_over.iter().map(String::as_str)).collect();
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in checkpoint.names().filter(|name| !used.contains(name)) {
         let mut parts: Vec<&str> = name.split('.').collect();

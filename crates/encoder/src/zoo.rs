@@ -1,9 +1,7 @@
-//! The checkpoints that are known by name: a row each. Any other checkpoint of the same
-//! architectures opens by its own configuration.
+//! The checkpoints known by name, one row each. Any other checkpoint of the same architectures opens by its own configuration.
 
-use crate::Normalisation;
+use crate::WaveformNormalisation;
 use serde::Serialize;
-use std::fmt::Write;
 
 /// Where a checkpoint is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -13,7 +11,7 @@ pub enum Published {
     Hub {
         /// `organisation/name`.
         repository: &'static str,
-        /// The weights where the repository has several; else what the folder rules choose.
+        /// The weights file if the repository has several; otherwise the one that the folder rules choose.
         file: Option<&'static str>,
     },
     /// A file to download by hand.
@@ -26,26 +24,26 @@ pub enum Published {
 /// A checkpoint known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ZooEntry {
-    /// What `--encoder` takes.
+    /// The name for `--encoder`.
     pub name: &'static str,
-    /// The family, as [`crate::EncoderInfo::family`] says it.
+    /// The family, as in [`crate::EncoderInfo::family`].
     pub family: &'static str,
     /// Where it is published.
     pub published: Published,
-    /// Numbers in the tensors of the encoder (heads and decoders left out); `None` where the
-    /// release does not say and no file was at hand to count.
+    /// Number of parameters of the encoder (without heads and decoders); `None` if the release does not say and no file was
+    /// available to count.
     pub parameters: Option<u64>,
-    /// Blocks; hidden states are one more.
+    /// Blocks; there is one more hidden state.
     pub layers: Option<usize>,
-    /// Values of a frame.
+    /// Width of a frame.
     pub dim: usize,
-    /// Samples a second of the waveform that it takes.
+    /// Sampling rate of the input in samples per second.
     pub sample_rate: u32,
     /// Samples from one frame to the next.
     pub hop: usize,
-    /// What the release does to the waveform. The checkpoint's own configuration decides.
-    pub normalisation: Normalisation,
-    /// The licence of the weights, as an SPDX name where there is one.
+    /// The release's normalisation of the waveform. The checkpoint's own configuration takes precedence.
+    pub normalisation: WaveformNormalisation,
+    /// The licence of the weights, by its SPDX name if it has one.
     pub licence: &'static str,
     /// The row of the paper's tables that it belongs to.
     pub paper: Option<&'static str>,
@@ -60,7 +58,7 @@ struct Shape {
     dim: usize,
     sample_rate: u32,
     hop: usize,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     licence: &'static str,
 }
 
@@ -117,7 +115,7 @@ const fn base(family: &'static str, parameters: u64) -> Shape {
         dim: 768,
         sample_rate: 16_000,
         hop: 320,
-        normalisation: Normalisation::Transformers,
+        normalisation: WaveformNormalisation::Transformers,
         licence: "Apache-2.0",
     }
 }
@@ -136,14 +134,14 @@ const fn licensed(shape: Shape, licence: &'static str) -> Shape {
 
 const fn raw(shape: Shape) -> Shape {
     Shape {
-        normalisation: Normalisation::None,
+        normalisation: WaveformNormalisation::None,
         ..shape
     }
 }
 
 const fn fairseq(shape: Shape) -> Shape {
     Shape {
-        normalisation: Normalisation::Fairseq,
+        normalisation: WaveformNormalisation::Fairseq,
         licence: "MIT",
         ..shape
     }
@@ -581,7 +579,7 @@ pub fn zoo_entry(name: &str) -> Option<&'static ZooEntry> {
 }
 
 impl ZooEntry {
-    /// What `pull` asks of the hub; `None` for a file that is not there.
+    /// The request for `pull`; `None` for a file that is not on the hub.
     pub fn hub_request(&self) -> Option<crate::hub::HubRequest> {
         match self.published {
             Published::Address { .. } => None,
@@ -593,69 +591,13 @@ impl ZooEntry {
         }
     }
 
-    /// Where it is published, for people.
+    /// Where it is published, as text.
     pub fn place(&self) -> &'static str {
         match self.published {
             Published::Hub { repository, .. } => repository,
             Published::Address { url } => url,
         }
     }
-}
-
-/// The zoo as `docs/encoders.md` shows it.
-pub fn zoo_markdown() -> String {
-    let mut out = String::from(
-        "# Encoders\n\n\
-         <!-- Generated from crates/encoder/src/zoo.rs; EMOBOX_UPDATE=1 cargo test -p emobox-encoder --lib zoo writes it anew. -->\n\n\
-         `fbank` (log-mel energies with deltas) is built in and needs no weights. `egemaps` (the 88 functionals of eGeMAPSv02, one\n\
-         vector an utterance) comes from your Python package `opensmile` (`pip install opensmile`, whose licence is for research;\n\
-         `EMOBOX_PYTHON` names the Python that has it), brought to about mean 0 and deviation 1 by fixed constants; the version of\n\
-         openSMILE is part of the store. The checkpoints below are known by\n\
-         name: `emobox encoders pull NAME` fetches one from the hub. Any other checkpoint of these architectures opens\n\
-         from its folder by its own configuration: `--encoder NAME=DIR`.\n\n\
-         All take 16 kHz but MERT, which takes 24: recordings are brought to an encoder's rate at once. Parameters are those of\n\
-         the encoder alone; frames are those of a second. Waveforms are normalised as the checkpoint's own configuration says;\n\
-         the column tells what that is in the release.\n\n\
-         Which hidden states are meant: of SEW-D, whose blocks work on means of two frames, a block's state stands for both and\n\
-         the last is of the frames made again; of BEATs, patches of 160 ms and 16 bands follow each other, the lowest bands of a\n\
-         moment first; of SenseVoice, the frames without the four learned rows before them, layer 0 being what the first block\n\
-         yields; of Dasheng, windows of ten seconds that do not see each other. SenseVoice wants `config.yaml` and `am.mvn` beside\n\
-         `model.pt`, as its repository has them.\n\n\
-         | name | family | published at | parameters | layers | dims | frames | waveform | licence | row of the paper |\n\
-         |---|---|---|---:|---:|---:|---:|---|---|---|\n",
-    );
-    for entry in ZOO {
-        let parameters = entry
-            .parameters
-            .map_or_else(|| "–".to_owned(), |n| format!("{:.1} M", n as f64 / 1e6));
-        let layers = entry
-            .layers
-            .map_or_else(|| "–".to_owned(), |n| n.to_string());
-        let waveform = match (entry.normalisation, entry.family) {
-            (
-                _,
-                "Whisper" | "Qwen2-Audio" | "Qwen2.5-Omni" | "Voxtral" | "w2v-BERT 2.0" | "Dasheng"
-                | "BEATs" | "SenseVoice",
-            ) => "log-mel",
-            (Normalisation::None, _) => "as it is",
-            (Normalisation::Transformers | Normalisation::Fairseq, _) => "mean 0, variance 1",
-        };
-        let frames = f64::from(entry.sample_rate) / entry.hop as f64;
-        let frames = (frames * 10.0).round() / 10.0;
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            out,
-            "| `{}` | {} | {} | {parameters} | {layers} | {} | {frames} | {waveform} | {} | {} |",
-            entry.name,
-            entry.family,
-            entry.place(),
-            entry.dim,
-            entry.licence,
-            entry.paper.unwrap_or(""),
-        );
-    }
-    out.push_str(&crate::heard::markdown());
-    out
 }
 
 #[cfg(test)]
@@ -689,11 +631,11 @@ mod tests {
     fn the_documentation_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/encoders.md");
         if std::env::var_os("EMOBOX_UPDATE").is_some() {
-            emobox_files::write_atomic(&path, zoo_markdown().as_bytes()).unwrap();
+            emobox_files::write_atomic(&path, crate::zoo_markdown().as_bytes()).unwrap();
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
-            written == zoo_markdown(),
+            written == crate::zoo_markdown(),
             "{} is stale: run the test with EMOBOX_UPDATE=1",
             path.display()
         );

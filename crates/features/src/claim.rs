@@ -1,4 +1,4 @@
-use crate::plan::CLAIM;
+use crate::layout::CLAIM;
 use crate::{FeatureError, Shard};
 use emobox_files::FileError;
 use std::fs::{File, TryLockError};

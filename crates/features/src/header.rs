@@ -29,7 +29,7 @@ pub struct StoreHeader {
     /// The precision of the encoder.
     pub compute: ComputePrecision,
     /// The normalisation of the frames before they were stored.
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// The perturbation of the audio before encoding, with its version; absent for unchanged audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<String>,
@@ -95,7 +95,7 @@ impl ComputePrecision {
 /// Layer normalisation (no affine, epsilon [`crate::EPSILON`]) of the stored frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Normalisation {
+pub enum FeatureNormalisation {
     /// Over all frames and dimensions of an utterance jointly, as the published recipe does.
     #[default]
     Utterance,
@@ -105,7 +105,7 @@ pub enum Normalisation {
     None,
 }
 
-impl Normalisation {
+impl FeatureNormalisation {
     /// The name in files and folders.
     pub fn name(self) -> &'static str {
         match self {

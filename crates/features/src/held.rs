@@ -1,9 +1,9 @@
-use crate::shard::{self, Kind, Opened, make_shard};
-use crate::{FeatureError, Outcome, Shard, StorePlan};
+use crate::bytes::Bytes;
+use crate::layout::{self, Kind};
+use crate::shard::{self, Opened, make_shard};
+use crate::{FeatureError, Shard, StorePlan, UtteranceOutcome};
 use emobox_files::Stamp;
-use emobox_kernels::MappedFile;
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,7 @@ impl HeldShards {
         dir: &Path,
         plan: &StorePlan,
         shard: &Shard,
-        outcomes: &[Outcome],
+        outcomes: &[UtteranceOutcome],
         audio: &HashMap<String, Stamp>,
     ) -> Result<(), FeatureError> {
         make_shard(dir, plan, shard, outcomes, audio, &mut |path, bytes| {
@@ -32,7 +32,7 @@ impl HeldShards {
     /// Whether a shard of the store in `dir` is held here.
     pub fn contains(&self, dir: &Path, shard: &Shard) -> bool {
         // The frames are put last.
-        let path = shard::path(dir, Kind::Frames, &shard.file);
+        let path = layout::path(dir, Kind::Frames, &shard.file);
         self.shards().contains_key(&path)
     }
 
@@ -42,38 +42,5 @@ impl HeldShards {
 
     fn shards(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<Opened>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A shard file's bytes: mapped, or in words of eight bytes, so that every number type in them is aligned.
-#[derive(Debug)]
-pub(crate) enum Bytes {
-    Mapped(MappedFile),
-    Held { words: Vec<u64>, length: usize },
-}
-
-impl Bytes {
-    fn held(bytes: &[u8]) -> Self {
-        let mut words = vec![0; bytes.len().div_ceil(8)];
-        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        Self::Held {
-            words,
-            length: bytes.len(),
-        }
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        matches!(self, Self::Held { .. })
-    }
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Held { words, length } => &bytemuck::cast_slice(words)[..*length],
-        }
     }
 }

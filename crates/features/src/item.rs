@@ -53,7 +53,7 @@ impl Stored {
 
 /// The outcome of one utterance of a shard.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum UtteranceOutcome {
     /// Its features.
     Stored(StoredItem),
     /// It has none: the key and the reason, stored in the shard so that nothing is dropped silently.
@@ -65,7 +65,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl UtteranceOutcome {
     /// The utterance concerned.
     pub fn key(&self) -> &str {
         match self {
@@ -160,6 +160,29 @@ impl StoredItem {
             dim: header.dim,
             cut_to: None,
             layers: header.layers.len(),
+            data,
+            pooled,
+        })
+    }
+
+    /// An utterance read from a file; none if the sizes do not fit.
+    pub(crate) fn restored(
+        header: &StoreHeader,
+        key: &str,
+        frames: usize,
+        cut_to: Option<usize>,
+        data: Stored,
+        pooled: Vec<f32>,
+    ) -> Option<Self> {
+        let bytes = header.numbers(frames) * header.precision.bytes();
+        let statistics = header.pooled_layers * 2 * header.dim;
+        let fits = data.bytes().len() == bytes && pooled.len() == statistics;
+        fits.then(|| Self {
+            key: key.to_owned(),
+            frames,
+            dim: header.dim,
+            layers: header.layers.len(),
+            cut_to,
             data,
             pooled,
         })

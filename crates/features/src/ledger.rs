@@ -1,10 +1,8 @@
-use crate::{FeatureError, Shard, StorePlan};
+use crate::layout::AUDIO;
+use crate::{FeatureError, Shard, StorePlan, UtteranceOutcome};
 use emobox_files::{Sha256, Stamp, read_json, sha256_parts, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// The folder of the ledgers in a store.
-pub(crate) const FOLDER: &str = "audio";
 
 /// The audio that a shard was made from. The ledger stays when the features themselves are deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +35,26 @@ pub struct Ledgers {
     pub items: Vec<LedgerItem>,
 }
 
+impl LedgerItem {
+    pub(crate) fn new(outcome: &UtteranceOutcome, audio: &Stamp) -> Self {
+        let (frames, cut_to, failed) = match outcome {
+            UtteranceOutcome::Stored(item) => (item.frames, item.cut_to, None),
+            UtteranceOutcome::Failed { reason, .. } => (0, None, Some(reason.clone())),
+        };
+        Self {
+            key: outcome.key().to_owned(),
+            frames,
+            cut_to,
+            failed,
+            audio: audio.clone(),
+        }
+    }
+}
+
 impl Ledger {
     /// The path of a shard's ledger.
     pub fn path(dir: &Path, shard: &Shard) -> PathBuf {
-        dir.join(FOLDER)
+        dir.join(AUDIO)
             .join(shard.file.replace(".safetensors", ".json"))
     }
 

@@ -10,28 +10,33 @@
 //!                                  deviation over frames of every hidden state, f32, un-normalised;
 //!                                  made where a layer curve is asked for
 //! audio/00000-<digest>.json        ledger: from which audio files the shard was made
+//! begun/00000-<digest>-….safetensors  finished utterances of a shard that is not complete; deleted with its completion
 //! ```
 //!
 //! **One job is one shard.** [`StorePlan`] divides the sorted work list into small shards before
 //! anything is encoded, so the file of each utterance, and every byte of every file, depends
-//! on the work alone: not on interruptions, the number of processes, or who was faster. A killed run
-//! loses only the current shard; two processes on one folder share the work through [`ShardClaim`]s, and
+//! on the work alone: not on interruptions, the number of processes, or who was faster. A run that is stopped saves the
+//! finished utterances of its current shards ([`save_begun`]), a killed one has saved them a few seconds before; two processes on one folder share the work through [`ShardClaim`]s, and
 //! where they collide (a network disk without locks) they write the same bytes twice.
 //!
 //! **Frames are normalised in f32 before they are narrowed.** Hidden states reach hundreds in some
 //! encoders and have a few huge dimensions; after layer normalisation they fit f16 with room to
-//! spare. The header says which [`Normalisation`] was applied, and a reader that requests another one
+//! spare. The header says which [`FeatureNormalisation`] was applied, and a reader that requests another one
 //! is refused. The pooled statistics stay un-normalised: the utterance-normalised ones follow from
 //! them exactly ([`PooledView::normalised`]), but not vice versa.
 
 #[cfg(target_endian = "big")]
 compile_error!("feature stores are little-endian and read without conversion");
 
+mod begun;
+mod bytes;
 mod claim;
 mod error;
+mod folder;
 mod header;
 mod held;
 mod item;
+mod layout;
 mod ledger;
 mod normalise;
 mod plan;
@@ -40,14 +45,16 @@ mod shard;
 mod store;
 mod view;
 
+pub use begun::{read_begun, remove_begun, save_begun};
 pub use claim::{Claim, ShardClaim};
 pub use error::FeatureError;
-pub use header::{ComputePrecision, Normalisation, SCHEMA, StoreHeader, StorePrecision};
+pub use folder::ShardState;
+pub use header::{ComputePrecision, FeatureNormalisation, SCHEMA, StoreHeader, StorePrecision};
 pub use held::HeldShards;
-pub use item::{HiddenView, Outcome, StoredItem};
+pub use item::{HiddenView, StoredItem, UtteranceOutcome};
 pub use ledger::{Ledger, LedgerItem, Ledgers};
 pub use normalise::{EPSILON, normalise};
-pub use plan::{Shard, ShardState, Share, StorePlan, WorkItem};
+pub use plan::{Shard, Share, StorePlan, WorkItem};
 pub use pooled::{PooledView, pool_frames};
 pub use shard::{Failure, write_shard};
 pub use store::{FrameLocation, Store};

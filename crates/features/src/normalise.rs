@@ -1,4 +1,4 @@
-use crate::Normalisation;
+use crate::FeatureNormalisation;
 
 /// Added to the variance, as `torch.nn.functional.layer_norm` does by default.
 pub const EPSILON: f64 = 1e-5;
@@ -7,11 +7,11 @@ pub const EPSILON: f64 = 1e-5;
 ///
 /// Moments are summed in f64, so the result does not depend on the utterance's length within the precision
 /// of f32; it agrees with `torch.nn.functional.layer_norm(x, x.shape)` within 1e-6.
-pub fn normalise(frames: &mut [f32], dim: usize, how: Normalisation) {
+pub fn normalise(frames: &mut [f32], dim: usize, how: FeatureNormalisation) {
     match how {
-        Normalisation::None => {}
-        Normalisation::Utterance => standardise(frames),
-        Normalisation::Frame => frames.chunks_exact_mut(dim.max(1)).for_each(standardise),
+        FeatureNormalisation::None => {}
+        FeatureNormalisation::Utterance => standardise(frames),
+        FeatureNormalisation::Frame => frames.chunks_exact_mut(dim.max(1)).for_each(standardise),
     }
 }
 
@@ -37,8 +37,8 @@ mod tests {
     fn moments_are_those_of_layer_norm() {
         let mut joint: Vec<f32> = (0..12).map(|i| (i * i) as f32 + 500.0).collect();
         let mut by_frame = joint.clone();
-        normalise(&mut joint, 4, Normalisation::Utterance);
-        normalise(&mut by_frame, 4, Normalisation::Frame);
+        normalise(&mut joint, 4, FeatureNormalisation::Utterance);
+        normalise(&mut by_frame, 4, FeatureNormalisation::Frame);
         let mean = |x: &[f32]| x.iter().sum::<f32>() / x.len() as f32;
         let variance = |x: &[f32]| x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32;
         assert!(mean(&joint).abs() < 1e-6 && (variance(&joint) - 1.0).abs() < 1e-5);
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_constant_utterance_becomes_zero() {
         let mut silent = vec![3.0; 8];
-        normalise(&mut silent, 4, Normalisation::Utterance);
+        normalise(&mut silent, 4, FeatureNormalisation::Utterance);
         assert_eq!(silent, vec![0.0; 8]);
     }
 }

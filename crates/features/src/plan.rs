@@ -1,19 +1,12 @@
-use crate::ledger::{self, Ledger};
-use crate::shard::{self, Kind};
 use crate::{FeatureError, StoreHeader};
-use emobox_files::{FileError, read_json, sha256_bytes, write_json};
-use serde::{Deserialize, Serialize};
+use emobox_files::sha256_bytes;
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-/// Prefix of the names of claims, beside `store.json`.
-pub(crate) const CLAIM: &str = ".claim-";
 
 /// A shard is closed at this many utterances …
 const SHARD_UTTERANCES: usize = 64;
-/// … or at this many bytes of frames, whichever comes first: the most that a killed run has to repeat.
+/// … or at this many bytes of frames, whichever comes first.
 const SHARD_BYTES: usize = 16 << 20;
 
 /// One utterance to extract.
@@ -37,34 +30,12 @@ pub struct Shard {
     pub items: Range<usize>,
 }
 
-/// The state of a shard on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShardState {
-    /// Nothing yet.
-    Missing,
-    /// A file that differs from what was written; it has to be made again.
-    Damaged(String),
-    /// Complete, with this many utterances that have no features.
-    Done {
-        /// Utterances whose extraction failed.
-        failed: usize,
-    },
-}
-
 /// The whole extraction of one corpus with one encoder, divided into shards beforehand.
 #[derive(Clone, Debug)]
 pub struct StorePlan {
-    header: StoreHeader,
-    work: Vec<WorkItem>,
-    shards: Vec<Shard>,
-}
-
-/// `store.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoreIndex {
     pub(crate) header: StoreHeader,
-    pub(crate) utterances: usize,
-    pub(crate) shards: Vec<String>,
+    pub(crate) work: Vec<WorkItem>,
+    pub(crate) shards: Vec<Shard>,
 }
 
 impl StorePlan {
@@ -114,135 +85,6 @@ impl StorePlan {
             let frames = numbers.saturating_mul(self.header.precision.bytes());
             sum.saturating_add(frames).saturating_add(pooled)
         })
-    }
-
-    /// Begins or resumes the store in `dir`: refuses a store made with other options, and writes
-    /// `store.json` if it is absent or has another work list of the same kind.
-    pub fn begin(&self, dir: &Path) -> Result<(), FeatureError> {
-        let path = dir.join("store.json");
-        let index = StoreIndex {
-            header: self.header.clone(),
-            utterances: self.work.len(),
-            shards: self.shards.iter().map(|shard| shard.file.clone()).collect(),
-        };
-        if path.exists() {
-            let found: StoreIndex = read_json(&path)?;
-            self.header.check(dir, &found.header)?;
-            if found.shards == index.shards {
-                return Ok(());
-            }
-        }
-        Ok(write_json(&path, &index)?)
-    }
-
-    /// Checks the files of one shard; reads headers only.
-    pub fn inspect(&self, dir: &Path, shard: &Shard) -> ShardState {
-        if !Ledger::path(dir, shard).exists() {
-            return ShardState::Missing;
-        }
-        let kinds = [Kind::Frames, Kind::Pooled];
-        let wanted = &kinds[..if self.header.pooled_layers > 0 { 2 } else { 1 }];
-        let mut failed = 0;
-        for kind in wanted {
-            let path = shard::path(dir, *kind, &shard.file);
-            if !path.exists() {
-                return ShardState::Missing;
-            }
-            match shard::open(&path) {
-                Ok(opened) => failed = opened.meta.failed.len(),
-                Err(error) => return ShardState::Damaged(error.to_string()),
-            }
-        }
-        ShardState::Done { failed }
-    }
-
-    /// The shards of a share of the work that still have to be made.
-    pub fn missing_shards(&self, dir: &Path, share: Share) -> Vec<&Shard> {
-        let ours = self.shards.iter().filter(|s| share.contains(s.number));
-        ours.filter(|shard| !matches!(self.inspect(dir, shard), ShardState::Done { .. }))
-            .collect()
-    }
-
-    /// Deletes the features of a shard, so that they are made again.
-    pub fn forget(&self, dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
-        let frames = shard::path(dir, Kind::Frames, &shard.file);
-        match std::fs::remove_file(&frames) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(FileError::io("remove", frames, e).into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Deletes the features, but keeps the records of how and from which audio they were made.
-    pub fn discard(&self, dir: &Path) -> Result<(), FeatureError> {
-        for kind in [Kind::Frames, Kind::Pooled] {
-            let folder = dir.join(kind.folder());
-            match std::fs::remove_dir_all(&folder) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(FileError::io("remove", folder, e).into());
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// The files of a share of the work, made or not, `store.json` first.
-    pub fn files(&self, dir: &Path, share: Share) -> Vec<PathBuf> {
-        let mut files = vec![dir.join("store.json")];
-        let ours = self.shards.iter().filter(|s| share.contains(s.number));
-        for shard in ours {
-            files.push(Ledger::path(dir, shard));
-            files.push(shard::path(dir, Kind::Frames, &shard.file));
-            if self.header.pooled_layers > 0 {
-                files.push(shard::path(dir, Kind::Pooled, &shard.file));
-            }
-        }
-        files
-    }
-
-    /// Files in `dir` that belong to no shard of this plan: left over from another work list, or from a
-    /// process that was killed while writing. Call it only when no shard is left to make.
-    pub fn strays(&self, dir: &Path) -> Result<Vec<PathBuf>, FeatureError> {
-        let mut strays = Vec::new();
-        // The store's own folder has `store.json`, and a process may be killed while writing that too.
-        let folders = [Kind::Frames.folder(), Kind::Pooled.folder(), ledger::FOLDER];
-        for folder in folders
-            .map(|name| dir.join(name))
-            .iter()
-            .chain([&dir.to_owned()])
-        {
-            if !folder.exists() {
-                continue;
-            }
-            let entries =
-                std::fs::read_dir(folder).map_err(|e| FileError::io("list", folder, e))?;
-            for entry in entries {
-                let entry = entry.map_err(|e| FileError::io("list", folder, e))?;
-                let name = entry.file_name();
-                let stem = Path::new(&name).with_extension("safetensors");
-                let is_shard = Path::new(&name)
-                    .extension()
-                    .is_some_and(|e| e == "safetensors" || e == "json");
-                // What a killed process was writing, or had claimed and finished. No other process is working: every shard is done.
-                let text = name.to_string_lossy();
-                let is_torn = text.starts_with(".emobox-") && text.ends_with(".tmp")
-                    || text.starts_with(CLAIM);
-                if is_torn
-                    || folder != dir
-                        && is_shard
-                        && !self
-                            .shards
-                            .iter()
-                            .any(|shard| stem == Path::new(&shard.file))
-                {
-                    strays.push(entry.path());
-                }
-            }
-        }
-        strays.sort();
-        Ok(strays)
     }
 }
 

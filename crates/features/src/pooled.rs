@@ -79,7 +79,7 @@ impl<'a> PooledView<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Normalisation, normalise};
+    use crate::{FeatureNormalisation, normalise};
 
     #[test]
     fn normalised_statistics_are_those_of_normalised_frames() {
@@ -94,7 +94,7 @@ mod tests {
             dim,
             data: &raw,
         };
-        normalise(&mut frames, dim, Normalisation::Utterance);
+        normalise(&mut frames, dim, FeatureNormalisation::Utterance);
         let mut expected = vec![0.0; 2 * dim];
         pool_frames(&frames, dim, &mut expected);
         for (got, want) in view.normalised(0).iter().zip(&expected) {

@@ -1,6 +1,9 @@
-use crate::held::Bytes;
+use crate::bytes::Bytes;
 use crate::item::Stored;
-use crate::{FeatureError, Ledger, LedgerItem, Outcome, Shard, StoreHeader, StorePlan, StoredItem};
+use crate::layout::{Kind, path};
+use crate::{
+    FeatureError, Ledger, LedgerItem, Shard, StoreHeader, StorePlan, StoredItem, UtteranceOutcome,
+};
 use emobox_files::{FileError, Stamp, sha256_bytes, write_atomic};
 use emobox_kernels::MappedFile;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -10,27 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// The only metadata entry of a shard. Safetensors writes a hash map of entries, and the
 /// order of two would change from run to run.
-const META: &str = "emobox";
-
-/// The two files of a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Frames,
-    Pooled,
-}
-
-impl Kind {
-    pub(crate) fn folder(self) -> &'static str {
-        match self {
-            Self::Frames => "frames",
-            Self::Pooled => "pooled",
-        }
-    }
-}
-
-pub(crate) fn path(dir: &Path, kind: Kind, file: &str) -> PathBuf {
-    dir.join(kind.folder()).join(file)
-}
+pub(crate) const META: &str = "emobox";
 
 /// An utterance that has no features, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +39,7 @@ pub fn write_shard(
     dir: &Path,
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &[Outcome],
+    outcomes: &[UtteranceOutcome],
     audio: &HashMap<String, Stamp>,
 ) -> Result<(), FeatureError> {
     make_shard(dir, plan, shard, outcomes, audio, &mut |path, bytes| {
@@ -69,47 +52,63 @@ pub(crate) fn make_shard(
     dir: &Path,
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &[Outcome],
+    outcomes: &[UtteranceOutcome],
     audio: &HashMap<String, Stamp>,
     keep: &mut dyn FnMut(PathBuf, Vec<u8>) -> Result<(), FeatureError>,
 ) -> Result<(), FeatureError> {
     let (stored, failed) = sorted(plan, shard, outcomes)?;
     ledger(plan, shard, outcomes, audio)?.write(dir, shard)?;
     let header = plan.header();
+    let meta = |data_sha256: String| ShardMeta {
+        header: header.clone(),
+        data_sha256,
+        failed: failed.clone(),
+    };
     if header.pooled_layers > 0 {
-        let shape = vec![header.pooled_layers, 2, header.dim];
-        let tensors = stored.iter().map(|item| {
-            (
-                item.key.as_str(),
-                shape.clone(),
-                Dtype::F32,
-                bytemuck::cast_slice(&item.pooled),
-            )
-        });
+        let tensors = stored.iter();
+        let tensors = tensors.map(|item| pooled_tensor(header, &item.key, item));
         let path = path(dir, Kind::Pooled, &shard.file);
-        let bytes = file_bytes(&path, header, &failed, tensors.collect())?;
+        let bytes = file_bytes(&path, tensors.collect(), &meta)?;
         keep(path, bytes)?;
     }
-    let tensors = stored.iter().map(|item| {
-        let shape = match header.layers.len() {
-            1 => vec![item.frames, header.dim],
-            layers => vec![layers, item.frames, header.dim],
-        };
-        let dtype = match item.data {
-            Stored::F16(_) => Dtype::F16,
-            Stored::F32(_) => Dtype::F32,
-        };
-        (item.key.as_str(), shape, dtype, item.data.bytes())
-    });
+    let tensors = stored.iter();
+    let tensors = tensors.map(|item| frames_tensor(header, &item.key, item));
     let path = path(dir, Kind::Frames, &shard.file);
-    let bytes = file_bytes(&path, header, &failed, tensors.collect())?;
+    let bytes = file_bytes(&path, tensors.collect(), &meta)?;
     keep(path, bytes)
+}
+
+/// An utterance's frames as a tensor of a file, under this name.
+pub(crate) fn frames_tensor<'a>(
+    header: &StoreHeader,
+    name: &'a str,
+    item: &'a StoredItem,
+) -> Tensor<'a> {
+    let shape = match header.layers.len() {
+        1 => vec![item.frames, header.dim],
+        layers => vec![layers, item.frames, header.dim],
+    };
+    let dtype = match item.data {
+        Stored::F16(_) => Dtype::F16,
+        Stored::F32(_) => Dtype::F32,
+    };
+    (name, shape, dtype, item.data.bytes())
+}
+
+/// An utterance's pooled statistics as a tensor of a file, under this name.
+pub(crate) fn pooled_tensor<'a>(
+    header: &StoreHeader,
+    name: &'a str,
+    item: &'a StoredItem,
+) -> Tensor<'a> {
+    let shape = vec![header.pooled_layers, 2, header.dim];
+    (name, shape, Dtype::F32, bytemuck::cast_slice(&item.pooled))
 }
 
 fn ledger(
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &[Outcome],
+    outcomes: &[UtteranceOutcome],
     audio: &HashMap<String, Stamp>,
 ) -> Result<Ledger, FeatureError> {
     let mut items = Vec::with_capacity(outcomes.len());
@@ -121,30 +120,21 @@ fn ledger(
                 problem: "no audio file named for utterance",
                 key: outcome.key().to_owned(),
             })?;
-        let (frames, cut_to, failed) = match outcome {
-            Outcome::Stored(item) => (item.frames, item.cut_to, None),
-            Outcome::Failed { reason, .. } => (0, None, Some(reason.clone())),
-        };
-        items.push(LedgerItem {
-            key: outcome.key().to_owned(),
-            frames,
-            cut_to,
-            failed,
-            audio: audio.clone(),
-        });
+        items.push(LedgerItem::new(outcome, audio));
     }
     items.sort_by(|a, b| a.key.cmp(&b.key));
     debug_assert_eq!(items.len(), plan.items(shard).len());
     Ok(Ledger { items })
 }
 
-type Tensor<'a> = (&'a str, Vec<usize>, Dtype, &'a [u8]);
+/// Name, shape, type and bytes.
+pub(crate) type Tensor<'a> = (&'a str, Vec<usize>, Dtype, &'a [u8]);
 
-fn file_bytes(
+/// A file of tensors with a description, which is made from the digest of the tensors' bytes.
+pub(crate) fn file_bytes<M: Serialize>(
     path: &Path,
-    header: &StoreHeader,
-    failed: &[Failure],
     tensors: Vec<Tensor<'_>>,
+    meta: impl FnOnce(String) -> M,
 ) -> Result<Vec<u8>, FeatureError> {
     let unwritable = |reason: String| FeatureError::Damaged {
         path: path.to_owned(),
@@ -152,11 +142,7 @@ fn file_bytes(
     };
     let mut data = Vec::with_capacity(tensors.iter().map(|t| t.3.len()).sum());
     tensors.iter().for_each(|t| data.extend_from_slice(t.3));
-    let meta = ShardMeta {
-        header: header.clone(),
-        data_sha256: sha256_bytes(&data).as_str().to_owned(),
-        failed: failed.to_vec(),
-    };
+    let meta = meta(sha256_bytes(&data).as_str().to_owned());
     drop(data);
     let meta = serde_json::to_string(&meta).map_err(|e| unwritable(e.to_string()))?;
     let views = tensors
@@ -172,14 +158,14 @@ fn file_bytes(
 fn sorted<'a>(
     plan: &StorePlan,
     shard: &Shard,
-    outcomes: &'a [Outcome],
+    outcomes: &'a [UtteranceOutcome],
 ) -> Result<(Vec<&'a StoredItem>, Vec<Failure>), FeatureError> {
     let wrong = |problem, key: &str| FeatureError::WrongItems {
         shard: shard.number,
         problem,
         key: key.to_owned(),
     };
-    let mut by_key: BTreeMap<&str, &Outcome> = BTreeMap::new();
+    let mut by_key: BTreeMap<&str, &UtteranceOutcome> = BTreeMap::new();
     for outcome in outcomes {
         if by_key.insert(outcome.key(), outcome).is_some() {
             return Err(wrong("more than one result for utterance", outcome.key()));
@@ -189,8 +175,8 @@ fn sorted<'a>(
     for item in plan.items(shard) {
         match by_key.remove(item.key.as_str()) {
             None => return Err(wrong("no result for utterance", &item.key)),
-            Some(Outcome::Stored(item)) => stored.push(item),
-            Some(Outcome::Failed { key, reason }) => failed.push(Failure {
+            Some(UtteranceOutcome::Stored(item)) => stored.push(item),
+            Some(UtteranceOutcome::Failed { key, reason }) => failed.push(Failure {
                 key: key.clone(),
                 reason: reason.clone(),
             }),

@@ -1,6 +1,7 @@
+use crate::folder::StoreIndex;
 use crate::held::HeldShards;
-use crate::plan::StoreIndex;
-use crate::shard::{self, Failure, Kind, Opened, TensorPlace};
+use crate::layout::{self, Kind};
+use crate::shard::{self, Failure, Opened, TensorPlace};
 use crate::{FeatureError, FrameData, FrameView, PooledView, StoreHeader, StorePrecision};
 use emobox_files::{FileError, read_json, sha256_bytes};
 use half::f16;
@@ -308,7 +309,7 @@ impl Table {
     ) -> Result<Self, FeatureError> {
         let paths: Vec<PathBuf> = files
             .iter()
-            .map(|file| shard::path(dir, kind, file))
+            .map(|file| layout::path(dir, kind, file))
             .collect();
         let missing = paths
             .iter()

@@ -1,9 +1,10 @@
 //! The store's guarantees: the same bytes in every case, nothing half-written, nothing silently reused.
 
 use emobox_features::{
-    Claim, ComputePrecision, FeatureError, HeldShards, HiddenView, Ledgers, Normalisation, Outcome,
+    Claim, ComputePrecision, FeatureError, FeatureNormalisation, HeldShards, HiddenView, Ledgers,
     SCHEMA, Shard, ShardClaim, ShardState, Share, Store, StoreHeader, StorePlan, StorePrecision,
-    StoredItem, WorkItem, normalise, write_shard,
+    StoredItem, UtteranceOutcome, WorkItem, normalise, read_begun, remove_begun, save_begun,
+    write_shard,
 };
 use emobox_files::Stamp;
 use proptest::prelude::*;
@@ -26,7 +27,7 @@ fn header() -> StoreHeader {
         hop: 320,
         precision: StorePrecision::F16,
         compute: ComputePrecision::F32,
-        normalisation: Normalisation::Utterance,
+        normalisation: FeatureNormalisation::Utterance,
         revision: 1,
         program_version: "0.1.0".into(),
     }
@@ -49,9 +50,9 @@ fn hidden(item: &WorkItem) -> Vec<f32> {
         .collect()
 }
 
-fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
+fn encode(header: &StoreHeader, item: &WorkItem) -> UtteranceOutcome {
     if item.key.ends_with("13") {
-        return Outcome::Failed {
+        return UtteranceOutcome::Failed {
             key: item.key.clone(),
             reason: "cut short: 12 of 44 header bytes".into(),
         };
@@ -63,7 +64,7 @@ fn encode(header: &StoreHeader, item: &WorkItem) -> Outcome {
         dim: DIM,
         data: &data,
     };
-    Outcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
+    UtteranceOutcome::Stored(StoredItem::new(header, &item.key, &view).unwrap())
 }
 
 /// The same file for every utterance: its content does not matter here.
@@ -137,7 +138,7 @@ fn what_is_stored_is_what_was_encoded() {
         }
         let raw = hidden(&item);
         let mut expected = raw[2 * item.frames * DIM..].to_vec();
-        normalise(&mut expected, DIM, Normalisation::Utterance);
+        normalise(&mut expected, DIM, FeatureNormalisation::Utterance);
         let view = store.get(&item.key).unwrap();
         assert_eq!((view.layers, view.frames, view.dim), (1, item.frames, DIM));
         for (got, want) in view.to_f32().iter().zip(&expected) {
@@ -160,7 +161,7 @@ fn several_layers_keep_their_order() {
         pooled_layers: 0,
         perturbation: None,
         precision: StorePrecision::F32,
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         ..header()
     };
     let plan = StorePlan::new(header.clone(), work(3)).unwrap();
@@ -182,7 +183,7 @@ fn interruptions_and_order_leave_no_trace() {
     let mut shuffled = work(400);
     shuffled.reverse();
     let plan = StorePlan::new(header(), shuffled).unwrap();
-    // Machine 2 of 3 begins; then a run dies between the two files of a shard, a third continues.
+    // Machine 2 of 3 starts; then a run is killed between the two files of a shard, and a third continues.
     plan.begin(rough.path()).unwrap();
     for shard in plan.missing_shards(rough.path(), "2/3".parse().unwrap()) {
         make(rough.path(), &plan, shard);
@@ -304,7 +305,7 @@ fn another_store_is_refused_with_the_difference_named() {
             "list of stored layers is [2] there, [1] was",
         ),
         (
-            |h| h.normalisation = Normalisation::Frame,
+            |h| h.normalisation = FeatureNormalisation::Frame,
             "normalisation is utterance there, frame was",
         ),
         (
@@ -425,7 +426,7 @@ fn what_cannot_be_stored_is_named() {
     assert!(refused(&header(), 0, &[]).contains("no frames"));
     assert!(refused(&header(), 2, &[0.0; 3]).contains("3 numbers do not fill"));
     let raw = StoreHeader {
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         ..header()
     };
     data[2 * DIM + 5] = 1.0;
@@ -495,5 +496,63 @@ proptest! {
             .map(|share| plan.missing_shards(nowhere, share).len())
             .sum();
         prop_assert_eq!(shares, plan.shards().len());
+    }
+}
+
+/// Utterances that were saved come back as they were, the last result of each; a damaged file costs only itself.
+#[test]
+fn a_begun_shard_is_completed_to_the_same_bytes() {
+    for (precision, pooled_layers) in [(StorePrecision::F16, 3), (StorePrecision::F32, 0)] {
+        let header = StoreHeader {
+            precision,
+            pooled_layers,
+            ..header()
+        };
+        let plan = StorePlan::new(header.clone(), work(20)).unwrap();
+        let [whole, resumed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        make_all(whole.path(), &plan);
+        let dir = resumed.path();
+        plan.begin(dir).unwrap();
+        let (shard, audio) = (&plan.shards()[0], audio(&plan));
+        let encode = |item: &WorkItem| encode(&header, item);
+        let outcomes: Vec<UtteranceOutcome> = plan.items(shard).iter().map(encode).collect();
+        let save = |range: std::ops::Range<usize>| {
+            let results = outcomes[range].iter();
+            let results: Vec<_> = results.map(|o| (o, &audio[o.key()])).collect();
+            save_begun(dir, &plan, shard, &results).unwrap();
+        };
+        // The utterance without features, 13, is in the last.
+        for range in [0..4, 4..9, 2..3, 9..15] {
+            save(range);
+        }
+        let torn = first_file(dir, "begun");
+        let bytes = std::fs::read(&torn).unwrap();
+        std::fs::write(&torn, &bytes[..bytes.len() - 1]).unwrap();
+        let begun = read_begun(dir, &plan, shard);
+        let mut keys: Vec<&str> = begun.iter().map(|(outcome, _)| outcome.key()).collect();
+        keys.sort_unstable();
+        let expected: Vec<&str> = [2]
+            .into_iter()
+            .chain(4..15)
+            .map(|i| outcomes[i].key())
+            .collect();
+        assert_eq!(keys, expected);
+        // Another header, another store.
+        let other = StoreHeader {
+            revision: 2,
+            ..header.clone()
+        };
+        let other = StorePlan::new(other, work(20)).unwrap();
+        assert!(read_begun(dir, &other, shard).is_empty());
+
+        let rest = outcomes.iter().filter(|o| !expected.contains(&o.key()));
+        let mut outcomes: Vec<UtteranceOutcome> =
+            begun.iter().map(|(outcome, _)| outcome.clone()).collect();
+        outcomes.extend(rest.cloned());
+        write_shard(dir, &plan, shard, &outcomes, &audio).unwrap();
+        remove_begun(dir, shard).unwrap();
+        plan.remove_strays(dir).unwrap();
+        assert!(!dir.join("begun").exists());
+        assert!(contents(whole.path()) == contents(dir), "a file differs");
     }
 }

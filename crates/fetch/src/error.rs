@@ -48,8 +48,7 @@ pub enum FetchError {
     },
     /// The bytes are not the expected ones; they were deleted.
     #[error(
-        "fetch {file}: what arrived is not what was promised: {what} expected {expected}, got {found}; the bytes were \
-         thrown away"
+        "fetch {file}: the content is not as published: {what} expected {expected}, got {found}; it was deleted"
     )]
     Corrupt {
         /// The file.

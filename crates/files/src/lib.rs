@@ -1,7 +1,7 @@
 //! Atomic file writes, digests, locks, and paths that stay inside their root.
 //!
 //! Every artefact of emobox passes through [`write_atomic`] or [`write_atomic_with`], so a reader
-//! never sees half a file and a crash leaves at most a stray temporary name.
+//! never sees half a file and a crash leaves at most a temporary file, which the next process that writes there deletes.
 
 mod counted;
 mod digest;
@@ -10,6 +10,7 @@ mod guard;
 mod lock;
 mod safe_path;
 mod stamp;
+mod stray;
 mod write;
 mod yaml;
 
@@ -20,5 +21,6 @@ pub use guard::guarded;
 pub use lock::{DirLock, LockOutcome};
 pub use safe_path::{absolute, join_inside};
 pub use stamp::Stamp;
+pub use stray::is_temporary;
 pub use write::{read_json, try_write_atomic, write_atomic, write_atomic_with, write_json};
 pub use yaml::parse_yaml;

@@ -1,10 +1,11 @@
 use crate::FileError;
+use crate::stray::temporary_in;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 /// Writes `bytes` to `path` atomically: a temporary name in the same folder, flushed to the disk,
-/// then renamed. Creates the parent folders.
+/// then renamed. Creates the parent folders, and deletes what killed processes left in this one.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
     write_atomic_with(path, |out| out.write_all(bytes))
 }
@@ -31,17 +32,8 @@ pub fn try_write_atomic<T, E: From<FileError>>(
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder).map_err(|e| FileError::io("create folder", folder, e))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".emobox-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        // Temporary files are private by default; results are ordinary files under the umask.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let temporary = builder
-        .tempfile_in(folder)
-        .map_err(|e| FileError::io("create a file in", folder, e))?;
+    let temporary =
+        temporary_in(folder).map_err(|e| FileError::io("create a file in", folder, e))?;
     let mut out = BufWriter::with_capacity(1 << 18, temporary);
     let filled = fill(&mut out)?;
     let temporary = out

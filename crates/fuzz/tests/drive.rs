@@ -1,6 +1,7 @@
-//! Every reader of untrusted bytes on changed files, without libFuzzer and without a nightly compiler: the same seed gives the same
-//! inputs. A reader is a test of its name: `EMOBOX_FUZZ_SECONDS=20 EMOBOX_FUZZ_SEED=7 cargo test -p emobox-fuzz -- parquet`. Without
-//! the first, each gets a few hundred inputs.
+//! Every reader of untrusted bytes on mutated files, without libFuzzer and without a nightly compiler: the same seed gives the
+//! same inputs. Each reader has a test with its name:
+//! `EMOBOX_FUZZ_SECONDS=20 EMOBOX_FUZZ_SEED=7 cargo test -p emobox-fuzz -- parquet`. Without the first variable, each gets a
+//! few hundred inputs.
 
 #![expect(clippy::print_stderr, reason = "how many inputs a run has tried")]
 
@@ -10,7 +11,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Inputs of a reader where no time is given.
+/// Number of inputs for a reader if no time is given.
 const INPUTS: u64 = 300;
 
 /// xorshift64*.
@@ -29,7 +30,7 @@ impl Random {
     }
 }
 
-/// Numbers that readers trip over.
+/// Numbers at which readers tend to fail.
 const ODD: [u64; 10] = [
     0,
     1,
@@ -45,7 +46,7 @@ const ODD: [u64; 10] = [
 
 fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     for _ in 0..=random.below(4) {
-        // Half of all changes are in the head or the foot, where formats keep what counts.
+        // Half of all changes are at the start or the end, where formats have their headers.
         let at = match random.below(4) {
             0 => random.below(bytes.len().min(128)),
             1 => bytes
@@ -122,7 +123,7 @@ fn setting(name: &str) -> Option<u64> {
     )
 }
 
-/// Runs a target until the time or the inputs are over.
+/// Runs a target until the time is up or the inputs are used.
 fn drive(target: &Target) -> Result<(), Failed> {
     let seconds = setting("EMOBOX_FUZZ_SECONDS");
     let seed = setting("EMOBOX_FUZZ_SEED").unwrap_or(1);
@@ -141,7 +142,7 @@ fn drive(target: &Target) -> Result<(), Failed> {
         Some(seconds) => begun.elapsed() < Duration::from_secs(seconds),
         None => number < INPUTS,
     } {
-        // Each input has a stream of its own, so that one can be made again alone.
+        // Each input has its own random stream, so that it can be generated again alone.
         let mut random = Random((seed << 40) ^ (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut bytes = seeds[random.below(seeds.len())].clone();
         let other = &seeds[random.below(seeds.len())];
@@ -166,7 +167,7 @@ fn drive(target: &Target) -> Result<(), Failed> {
 }
 
 fn main() {
-    // No input starts a program of the system; the variable is read where a container is met that needs one.
+    // Inputs must not start other programs; the variable is read when a container needs one.
     if std::env::var_os("EMOBOX_FFMPEG").is_none() {
         let myself = std::env::current_exe().expect("this program");
         let mut again = std::process::Command::new(myself);

@@ -75,7 +75,7 @@ pub struct Memory {
 
 /// Device memory and what runs on it, without shapes. [`Gpu`](crate::Gpu) is the safe interface.
 pub trait Backend: Send + Sync {
-    /// A description for people: the card, the driver, the libraries.
+    /// A description as text: the card, the driver, the libraries.
     fn describe(&self) -> String;
 
     /// Free and total memory.
@@ -154,7 +154,7 @@ pub trait Backend: Send + Sync {
     /// [`GpuError::Unavailable`].
     fn beside(&self) -> Result<Arc<dyn Backend>, GpuError>;
 
-    /// From here on launches are recorded instead of run, until [`Backend::recorded`]. Nothing else may be called in between.
+    /// After this, launches are recorded instead of run, until [`Backend::recorded`]. Nothing else may be called in between.
     ///
     /// # Errors
     /// [`GpuError::Call`].

@@ -3,7 +3,7 @@
 use crate::{Array, Gpu, GpuError, Numbers};
 use half::f16;
 
-/// Rows of features in 16-bit numbers, of a width that kernels read eight at a time: what is beyond `dim` is zero.
+/// Rows of 16-bit features, padded with zeros beyond `dim`: kernels read eight numbers at a time.
 #[derive(Clone)]
 pub struct Frames {
     pub(crate) array: Array,

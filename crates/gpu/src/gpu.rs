@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// The maximum number of blocks in a grid's second and third dimension.
 pub(crate) const MOST: usize = 65_535;
 
-/// A device and its operations. Cheap to copy.
+/// A device and its operations. Cheap to clone.
 #[derive(Clone)]
 pub struct Gpu {
     backend: Arc<dyn Backend>,
@@ -122,7 +122,7 @@ impl Gpu {
         self.operands
     }
 
-    /// A description for people: the card, the driver, the libraries.
+    /// A description as text: the card, the driver, the libraries.
     pub fn describe(&self) -> String {
         self.backend.describe()
     }

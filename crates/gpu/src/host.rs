@@ -49,8 +49,8 @@ struct Kernels {
 }
 
 impl Host {
-    /// A host with this many bytes of memory. The first call of a process compiles, or loads what an earlier process has left in the folder
-    /// that `EMOBOX_HOST_KERNELS` names.
+    /// A host with this many bytes of memory. The first call of a process compiles the kernels, or loads those that an earlier
+    /// process left in the folder named by `EMOBOX_HOST_KERNELS`.
     ///
     /// # Errors
     /// [`GpuError::Unavailable`] without a C++ compiler.
@@ -73,7 +73,7 @@ impl Host {
         }
     }
 
-    /// From the caller's kernels, with this many bytes of memory; `optimised` compiles for longer.
+    /// Uses the caller's kernels, with this many bytes of memory; `optimised` takes longer to compile.
     ///
     /// # Errors
     /// [`GpuError::Unavailable`] if the compiler is missing or fails.
@@ -120,13 +120,13 @@ impl Kernels {
         Self::load(&path)
     }
 
-    /// Compiled earlier, or now: under a name that identifies this source.
+    /// Loads kernels compiled earlier, or compiles them: under a name that identifies this source.
     fn kept(source: &str, folder: &Path) -> Result<Self, GpuError> {
         let mut hasher = DefaultHasher::new();
         source.hash(&mut hasher);
         let path = folder.join(format!("kernels-{:016x}.so", hasher.finish()));
         if !path.exists() {
-            // Under another name first: a concurrent process sees nothing or all of it.
+            // Under another name first, so that a concurrent process sees either nothing or the whole file.
             let own = tempfile::tempdir_in(folder).map_err(|e| unavailable(e.to_string()))?;
             let made = own.path().join("kernels.so");
             Self::build(source, true, &made)?;

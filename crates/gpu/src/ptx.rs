@@ -25,7 +25,7 @@ const PTX: &[u8] = include_bytes!("../ptx/kernels.ptx.gz");
 /// The assembly of every kernel.
 pub(crate) fn text() -> String {
     let mut text = String::new();
-    // The bytes are part of the program: a test reads them.
+    // Decoding cannot fail: the bytes are part of the program, and a test reads them.
     let _ = flate2::read::GzDecoder::new(PTX).read_to_string(&mut text);
     text
 }

@@ -6,9 +6,9 @@ use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers};
 /// Rows that are copied from one matrix to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
-    /// Their first row in the target.
-    pub source: usize,
     /// Their first row in the source.
+    pub source: usize,
+    /// Their first row in the target.
     pub target: usize,
     /// Number of rows.
     pub rows: usize,
@@ -133,7 +133,7 @@ impl Gpu {
             "add_rows"
         );
         let rows = x.len() / columns;
-        // In place if nobody else holds it.
+        // In place if there is no other handle to it.
         let sum = match x.is_shared() {
             true => self.take_rows(
                 &x,

@@ -1,7 +1,7 @@
 //! Speed of the matrix products: GFLOP/s by shape, path and precision, and the share of the core's measured peak.
 //!
-//! `cargo bench -p emobox-kernels --bench gemm -- [word…]`: only lines that contain all words. One thread; processor
-//! time, and the best of many runs, because other work on the machine only ever adds time.
+//! `cargo bench -p emobox-kernels --bench gemm -- [word…]`: only lines that contain all words. One thread; CPU time, and the
+//! best of many runs, because other work on the machine can only add time.
 #![expect(clippy::print_stdout, reason = "a measurement prints its result")]
 
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ fn numbers(count: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Processor time of this thread in seconds.
+/// CPU time of this thread in seconds.
 fn processor_time() -> f64 {
     let mut time = libc::timespec {
         tv_sec: 0,

@@ -57,7 +57,7 @@ pub enum AttentionBias<'a> {
     AlibiAfter {
         /// `[head]`
         scales: &'a [f32],
-        /// How many positions come before the first frame, among queries and keys alike.
+        /// Number of positions before the first frame, for queries and keys alike.
         tokens: usize,
     },
 }
@@ -103,7 +103,7 @@ struct Scratch {
     queries: Vec<f32>,
     scores: Vec<f32>,
     narrow: Vec<f32>,
-    /// Weighted values of a part of the keys, `[query, head_dim]`.
+    /// Weighted values of some of the keys, `[query, head_dim]`.
     part: Vec<f32>,
 }
 
@@ -355,7 +355,7 @@ impl<const PAIRS: bool> Kernel for Updated<'_, PAIRS> {
             } else {
                 running.max
             };
-            // Without a finite score there is nothing to shift by; then all weights are zero.
+            // Without a finite score there is no shift; all weights are then zero.
             let shift = simd.splat(if max == f32::NEG_INFINITY { 0.0 } else { -max });
             let scale = simd.splat(scale);
             let mut sum = simd.splat(0.0);
@@ -413,7 +413,7 @@ fn with_table<S: Simd>(simd: S, row: &mut [f32], scale: f32, gate: f32, table: &
     simd.largest(max)
 }
 
-/// The position of a row of scores in an ALiBi.
+/// A row of scores in ALiBi: the positions of its query and keys.
 struct Distances {
     slope: f32,
     query: usize,

@@ -7,9 +7,9 @@ use crate::norm::Affine;
 
 /// The first layer of wav2vec 2.0: a convolution whose output channels are each normalised over all frames.
 ///
-/// Mean and variance of an output channel follow from the mean and covariance of the input's windows, which are a
-/// handful of numbers; the normalisation is then folded into the weights. So the widest array of the whole encoder, the output
-/// of this layer, is written once and not read again for normalisation.
+/// Mean and variance of an output channel follow from the mean and covariance of the input's windows, which are few numbers;
+/// the normalisation is then folded into the weights. So the widest array of the whole encoder, the output of this layer, is
+/// written once and not read again for normalisation.
 #[derive(Clone, Debug)]
 pub struct ConvNorm {
     shape: ConvShape,
@@ -36,8 +36,8 @@ pub struct FoldedConv {
 const LARGEST_WINDOW: usize = 64;
 
 impl ConvNorm {
-    /// Takes a weight in PyTorch's layout `[output, input, kernel]` and the norm's affine `[output]`. A bias of the
-    /// convolution would be removed by the norm, so there is none.
+    /// Takes a weight in PyTorch's layout `[output, input, kernel]` and the norm's affine `[output]`. There is no convolution
+    /// bias: the norm would remove it.
     ///
     /// # Panics
     /// If the convolution is grouped or padded, a size is zero, the window is above 64 numbers, or a slice has another length.
@@ -168,7 +168,7 @@ fn moments(x: &[f32], rows: usize, window: usize, step: usize) -> (Vec<f64>, Vec
     let count = rows.max(1) as f64;
     let mut mean = vec![0.0; window];
     let mut products = vec![0.0; window * window];
-    // Differences from one sample keep the products free of a constant offset.
+    // Subtracting one sample keeps the products free of a constant offset.
     let pivot = x.first().map_or(0.0, |&v| f64::from(v));
     let mut centered = vec![0.0; window];
     for r in 0..rows {

@@ -1,4 +1,4 @@
-//! The gradient behind a rectifier, without a matrix product.
+//! The weight gradient of a layer before a ReLU, without a matrix product.
 //!
 //! A hidden layer `relu(W x + b)` that is summed over the frames of an utterance has the weight gradient
 //! `Σ_frame [z > 0] x`, apart from a factor common to all frames of the utterance. The factor in brackets is one bit, so four
@@ -11,16 +11,16 @@ use half::f16;
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
 use crate::matrix::{Element, Rows};
 
-/// Frames that one [`Gate`] holds at most.
+/// Largest number of frames in one [`Gate`].
 pub const GATE_FRAMES: usize = GROUPS * GROUP;
-/// Columns that one [`GateTable`] holds at most, and the width of the rows that it adds to.
+/// Largest number of columns in one [`GateTable`], and the width of the rows that it adds to.
 pub const GATE_COLUMNS: usize = 2 * LANES;
 
 /// Frames looked up together.
 const GROUP: usize = 4;
 /// Groups of a gate: their tables fill three quarters of an L1 cache of 32 KiB.
 const GROUPS: usize = 12;
-/// Sums of a group.
+/// Number of sums per group.
 const SUMS: usize = 1 << GROUP;
 /// A gate's byte is the number of a sum times this, which makes it an eighth of the sum's offset in bytes.
 const SHIFT: u8 = 4;
@@ -57,7 +57,7 @@ impl Gate {
         });
     }
 
-    /// Frames it holds.
+    /// Number of frames.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.frames

@@ -1,4 +1,4 @@
-//! The left operand of a product as the kernels read it.
+//! The left operand of a product in the kernels' format.
 
 use half::bf16;
 

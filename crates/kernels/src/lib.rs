@@ -1,4 +1,4 @@
-//! CPU arithmetic for inference and probe training; one of the two rooms with unsafe code (the other is `crates/gpu`).
+//! CPU arithmetic for inference and probe training; one of the two crates with unsafe code (the other is `crates/gpu`).
 //!
 //! Conventions that hold for every operation here:
 //!

@@ -33,8 +33,8 @@ impl MappedFile {
         if metadata.len() == 0 {
             return Ok(Self { map: None });
         }
-        // SAFETY: the map is read-only and handed out as `&[u8]` for as long as it lives. That nobody shortens or
-        // rewrites the file in place meanwhile is the convention of every file this program maps (see the type's docs).
+        // SAFETY: the map is read-only and is only accessible as `&[u8]` while it exists. That nobody shortens or rewrites the
+        // file in place meanwhile is the convention for every file that this program maps (see the type's docs).
         let map = unsafe { MmapOptions::new().map(&file)? };
         Ok(Self { map: Some(map) })
     }

@@ -3,7 +3,7 @@
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto, store_upto};
 use crate::statistics::column_moments;
 
-/// The learnt scale and shift after a normalisation, one of each per channel.
+/// The learned scale and shift after a normalisation, one of each per channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
     /// `[dim]`

@@ -1,4 +1,4 @@
-//! The right operand of a product as the kernels read it: panels of sixteen columns, `[k, 16]` each.
+//! The right operand of a product in the kernels' format: panels of sixteen columns, `[k, 16]` each.
 
 use crate::arch::{Kernel, LANES, Simd, dispatch, load_upto};
 use crate::gemm::Line;

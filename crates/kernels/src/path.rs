@@ -23,7 +23,7 @@ pub enum Path {
 }
 
 impl Path {
-    /// All paths, the plainest first.
+    /// All paths, the simplest first.
     pub const ALL: [Self; 5] = [
         Self::Portable,
         Self::Neon,
@@ -32,7 +32,7 @@ impl Path {
         Self::Avx512Bf16,
     ];
 
-    /// The name that `EMOBOX_KERNELS` takes.
+    /// Its name in `EMOBOX_KERNELS`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -117,7 +117,7 @@ pub enum PathError {
     },
 }
 
-/// The paths that this machine supports, the plainest first; the last is the default.
+/// The paths that this machine supports, the simplest first; the last is the default.
 #[must_use]
 pub fn available_paths() -> Vec<Path> {
     Path::ALL
@@ -126,7 +126,7 @@ pub fn available_paths() -> Vec<Path> {
         .collect()
 }
 
-/// The current path: that of `EMOBOX_KERNELS`, else the best of this machine.
+/// The current path: that of `EMOBOX_KERNELS`, otherwise the best of this machine.
 ///
 /// # Errors
 /// If `EMOBOX_KERNELS` names no path or one that this machine does not support. The kernels themselves then use the best

@@ -34,7 +34,7 @@ pub fn mean_and_deviation(x: &[f32], mean: &mut [f32], deviation: &mut [f32]) {
 /// Mean and biased variance of each column of `x`, which is at least one row of `dim`.
 pub(crate) fn column_moments(x: &[f32], dim: usize) -> (Vec<f64>, Vec<f64>) {
     let rows = (x.len() / dim) as f64;
-    // Differences from the first row are small where the numbers themselves are large and alike.
+    // Differences from the first row are small even where the values are large but similar.
     let first = &x[..dim];
     let mut means = dispatch::<false, _>(ColumnSums::<false> { x, center: first });
     for (mean, &first) in means.iter_mut().zip(first) {

@@ -1,14 +1,15 @@
-//! Trains one fold and prints, as one JSON object, the labels of its test part, what every point predicted on it after every
-//! epoch, and what the program makes of that as published: for `parity/probe/as_published.py`, which repeats the scoring.
+//! Trains one fold and prints, as one JSON object, the labels of its test part, every point's predictions on it after every
+//! epoch, and this program's as-published score: for `parity/probe/as_published.py`, which repeats the scoring.
 //!
 //!     epochs FOLDER DIM EPOCHS [CORPUS FOLD]
 //!
-//! reads `FOLDER/items.tsv` (frames, label, role a line, and a key where there is one; roles train, valid, test) and `FOLDER/features.f16` (all frames, one utterance after the other).
+//! reads `FOLDER/items.tsv` (frames, label, role and optionally a key per line; roles train, valid, test) and
+//! `FOLDER/features.f16` (all frames, one utterance after the other).
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, TrainOptions, Training, ViewSource,
-    train_fold,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, Training,
+    ViewSource, train_fold,
 };
 use half::f16;
 use std::error::Error;
@@ -22,7 +23,7 @@ struct Record {
 }
 
 impl Observer for Record {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         self.predictions.resize_with(progress.test.len(), Vec::new);
         for (point, seen) in self.predictions.iter_mut().zip(progress.test) {
             point.push(seen.clone());
@@ -33,7 +34,7 @@ impl Observer for Record {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // With corpus, fold and keys the validation part and the weights are those of the benchmark's first seed.
+    // With corpus, fold and keys, the validation part and the weights are those of the benchmark's first seed.
     let (folder, dim, epochs, corpus, fold, paper) = match &arguments[..] {
         [folder, dim, epochs] => (folder, dim, epochs, "given", 1, Protocol::paper()),
         [folder, dim, epochs, corpus, fold] => {

@@ -1,9 +1,9 @@
-//! What three training seeds cost beside one, on the processor, taking turns.
+//! Compares the CPU time of training three seeds with that of one, alternating between them.
 //!
 //!     seeds [DIM [UTTERANCES [ROUNDS [THREADS]]]]
 //!
-//! prints the median seconds of processor time of two epochs with one seed and with three (noise of 0.7 to 15 s in memory, f16), and the
-//! median of their ratios, with the range of those. Needs Linux.
+//! prints the median CPU seconds of two epochs with one seed and with three (noise of 0.7 to 15 s in memory, f16), and the
+//! median and range of their ratios. Needs Linux.
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{FoldTask, Item, Protocol, Role, TrainOptions, ViewSource, train_fold};
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         threads: argument(3, 1),
         ..TrainOptions::default()
     };
-    // Of all threads, in the kernel's ticks of a hundredth.
+    // CPU time of all threads, in the kernel's ticks of 10 ms.
     let ticks = || -> Result<f64, Box<dyn Error>> {
         let stat = std::fs::read_to_string("/proc/self/stat")?;
         let (_, after_name) = stat.rsplit_once(')').ok_or("no name")?;

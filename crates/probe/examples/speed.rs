@@ -2,13 +2,13 @@
 //!
 //!     speed FOLDER DIM EPOCHS THREADS [SEEDS]
 //!
-//! reads `FOLDER/items.tsv` (frames, label, role a line) and `FOLDER/features.f16` (all frames, one
-//! utterance after the other), and prints the seconds of every epoch as a JSON list. SEEDS
-//! training seeds (1 where it is left out) are trained together.
+//! reads `FOLDER/items.tsv` (frames, label, role per line) and `FOLDER/features.f16` (all frames, one utterance after the
+//! other), and prints the seconds of every epoch as a JSON list. SEEDS training seeds (default 1) are trained together.
 
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, TrainOptions, ViewSource, train_fold,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, ViewSource,
+    train_fold,
 };
 use half::f16;
 use std::error::Error;
@@ -22,7 +22,7 @@ struct Clock {
 }
 
 impl Observer for Clock {
-    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
         self.seconds.push(self.last.elapsed().as_secs_f64());
         self.last = Instant::now();
         Flow::Continue

@@ -1,19 +1,18 @@
-//! Trains on a store of any size and says how much memory that took.
+//! Trains on a store of any size and reports its memory use.
 //!
 //!     stream FOLDER [UTTERANCES DIM EPOCHS]
 //!
-//! makes a store of synthetic features in FOLDER if there is none (by default the size of MSP-Podcast:
-//! 73,042 utterances of 5.8 s), trains on it by reading the frames from the disk on each pass, and
-//! prints the memory it holds after each epoch, apart from pages of the store's mapped files, which the system takes back
-//! when it needs them.
+//! makes a store of synthetic features in FOLDER if there is none (by default the size of MSP-Podcast: 73,042 utterances of 5.8
+//! s), trains on it by reading the frames from disk on each pass, and prints the memory in use after each epoch, without pages
+//! of the store's mapped files, which the system can reclaim.
 
 use emobox_features::{
-    ComputePrecision, HiddenView, Normalisation, Outcome, SCHEMA, Share, Store, StoreHeader,
-    StorePlan, StorePrecision, StoredItem, WorkItem, write_shard,
+    ComputePrecision, FeatureNormalisation, HiddenView, SCHEMA, Share, Store, StoreHeader,
+    StorePlan, StorePrecision, StoredItem, UtteranceOutcome, WorkItem, write_shard,
 };
 use emobox_files::Stamp;
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, StreamSource, TrainOptions,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, StreamSource, TrainOptions,
     train_fold,
 };
 use std::collections::HashMap;
@@ -76,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Memory(Instant);
 
 impl Observer for Memory {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         let seconds = self.0.elapsed().as_secs_f64();
         self.0 = Instant::now();
         let memory = memory().unwrap_or_default();
@@ -125,7 +124,7 @@ fn plan(utterances: usize, dim: usize) -> Result<StorePlan, Box<dyn Error>> {
         hop: 320,
         precision: StorePrecision::F16,
         compute: ComputePrecision::F32,
-        normalisation: Normalisation::Utterance,
+        normalisation: FeatureNormalisation::Utterance,
         revision: 1,
         program_version: env!("CARGO_PKG_VERSION").into(),
     };
@@ -149,7 +148,7 @@ fn make(folder: &Path, plan: &StorePlan) -> Result<(), Box<dyn Error>> {
             let mut state = at as u64 + 1;
             let data: Vec<f32> = (0..item.frames * dim)
                 .map(|i| {
-                    // xorshift64 (Marsaglia 2003); the labels leave a faint trace.
+                    // xorshift64 (Marsaglia 2003); the features depend slightly on the label.
                     state ^= state << 13;
                     state ^= state >> 7;
                     state ^= state << 17;
@@ -167,9 +166,9 @@ fn make(folder: &Path, plan: &StorePlan) -> Result<(), Box<dyn Error>> {
                 dim,
                 data: &data,
             };
-            // There is no audio; every utterance names this program.
+            // There is no audio; this program's own file stands in for that of every utterance.
             audio.insert(item.key.clone(), program.clone());
-            outcomes.push(Outcome::Stored(StoredItem::new(
+            outcomes.push(UtteranceOutcome::Stored(StoredItem::new(
                 plan.header(),
                 &item.key,
                 &hidden,

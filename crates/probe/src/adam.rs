@@ -43,8 +43,7 @@ impl Weights {
     }
 }
 
-/// Scales a gradient down to `limit` as `torch.nn.utils.clip_grad_norm_` does, and returns the norm
-/// it had.
+/// Scales a gradient down to `limit` as `torch.nn.utils.clip_grad_norm_` does, and returns its norm before.
 pub(crate) fn clip(gradient: &mut [f32], limit: f64) -> f64 {
     let squares: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
     let norm = squares.sqrt();

@@ -1,19 +1,19 @@
-//! What the published recipe prints for the same training.
+//! What the published recipe reports for the same training.
 //!
-//! Its `evaluate` (emo-box/EmoBox at bb22000, `examples/sb/train.py`) empties the list of predictions once before its loop
-//! over the checkpoints of all epochs, and not for each: the scores written for epoch e are those of the predictions of
-//! epochs 1 to e together. The best epoch and sweep point are then read off the test part. Its `scoring_metric.py` names
-//! accuracy "UA" and balanced accuracy "WA", and `evaluate` is called with the key "wa", so the best is taken by balanced
-//! accuracy here (our UA); at a tie the earlier epoch and point stay. Computed beside the result; feeds nothing.
+//! Its `evaluate` (emo-box/EmoBox at bb22000, `examples/sb/train.py`) clears the list of predictions once before its loop over
+//! the checkpoints of all epochs, not for each: the scores written for epoch e are those of the predictions of epochs 1 to e
+//! together. The best epoch and sweep point are then chosen on the test part. Its `scoring_metric.py` names accuracy "UA" and
+//! balanced accuracy "WA", and `evaluate` is called with the key "wa", so the best is chosen by balanced accuracy here (our
+//! UA); at a tie the earlier epoch and point win. Computed beside the result and never used for it.
 
 use crate::engine::Evaluation;
 
-/// The cumulated confusions of every point, and the best of each seed.
+/// The accumulated confusions of every point, and the best of each seed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cumulated {
     /// `[point][label, prediction]`, flat: counts over all epochs so far.
     pub(crate) points: Vec<Vec<u64>>,
-    /// One a seed.
+    /// One per seed.
     pub(crate) best: Vec<Option<Best>>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Cumulated {
 pub(crate) struct Best {
     pub(crate) point: usize,
     pub(crate) epoch: usize,
-    /// The confusion that was cumulated up to that epoch.
+    /// The confusion accumulated up to that epoch.
     pub(crate) confusion: Vec<u64>,
 }
 
@@ -34,7 +34,7 @@ impl Cumulated {
         }
     }
 
-    /// Adds the test part as every point sees it after an epoch (from 1).
+    /// Adds every point's predictions on the test part after an epoch (from 1).
     pub(crate) fn add(&mut self, epoch: usize, labels: &[usize], scored: &[Evaluation]) {
         let each = (self.points.len() / self.best.len().max(1)).max(1);
         for (point, evaluation) in scored.iter().enumerate() {
@@ -58,7 +58,7 @@ impl Cumulated {
     }
 }
 
-/// Rows of a square table.
+/// Number of rows of a square table.
 fn side(confusion: &[u64]) -> usize {
     confusion.len().isqrt()
 }
@@ -134,15 +134,15 @@ mod tests {
     #[derive(Deserialize)]
     struct Trained {
         labels: String,
-        /// `[point][epoch]`, a digit an item.
+        /// `[point][epoch]`, one digit per item.
         predictions: Vec<Vec<String>>,
         epoch: usize,
         point: usize,
         confusion: Vec<Vec<u64>>,
     }
 
-    /// EmoDB's first published fold with whisper-tiny.en: what every point predicted after every epoch of a real training, as the
-    /// recipe's scoring in Python sees it.
+    /// EmoDB's first published fold with whisper-tiny.en: every point's predictions after every epoch of a real training,
+    /// scored by the recipe's Python code.
     #[test]
     fn a_real_training_scored_as_the_recipe_does_is_equal() {
         let golden = include_str!("../tests/golden/as_published_emodb.json");

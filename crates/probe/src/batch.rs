@@ -4,35 +4,35 @@ use emobox_features::FrameView;
 use emobox_kernels::GATE_FRAMES;
 use std::ops::Range;
 
-/// Frames held at once. A batch beyond that is gone through in several slabs, so memory is bounded
-/// whatever the length of the utterances.
+/// Largest number of frames in memory. A larger batch is processed in several slabs, so memory is bounded whatever the length
+/// of the utterances.
 const SLAB_FRAMES: usize = 16_384;
 
-/// Some utterances that go through a head together, ragged.
+/// Utterances of different lengths that go through a head together.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
     pub(crate) source: &'a dyn FeatureSource,
     pub(crate) items: &'a [Item],
     /// Positions in `items`.
     pub(crate) rows: &'a [usize],
-    /// Look for numbers that are not finite; once for each utterance is enough.
+    /// Whether to check for values that are not finite; once per utterance is enough.
     pub(crate) check: bool,
     pub(crate) team: &'a Team,
 }
 
-/// A run of frames of one utterance inside a slab.
+/// Consecutive frames of one utterance within a slab.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Piece {
     /// The utterance, as a row of the batch.
     pub(crate) row: usize,
     /// Its frames.
     pub(crate) frames: Range<usize>,
-    /// Where the first of them lies in the slab.
+    /// Position of the first of them in the slab.
     pub(crate) start: usize,
 }
 
 impl<'a> Batch<'a> {
-    /// The frames of a piece of a single layer where the source has them in place.
+    /// The frames of a piece of a single layer, if the source has them in memory.
     pub(crate) fn view(&self, piece: &Piece) -> Option<FrameView<'a>> {
         let view = self.source.view(self.rows[piece.row])?;
         Some(view.part(0, piece.frames.clone()))
@@ -43,8 +43,8 @@ impl<'a> Batch<'a> {
         self.source.frames(self.rows[row])
     }
 
-    /// The batch cut into slabs of pieces. Utterances are cut only at multiples of [`BLOCK`], so sums
-    /// over blocks of frames do not depend on what else is in the batch.
+    /// The batch cut into slabs of pieces. Utterances are cut only at multiples of [`BLOCK`], so sums over blocks of frames do
+    /// not depend on the other utterances of the batch.
     pub(crate) fn slabs(&self) -> Vec<Vec<Piece>> {
         let (mut slabs, mut slab) = (Vec::new(), Vec::new());
         let mut used = 0;
@@ -72,7 +72,7 @@ impl<'a> Batch<'a> {
         slabs
     }
 
-    /// Reads the frames of a slab, widened, into `out`, `[frame, dim]`.
+    /// Reads the frames of a slab into `out`, `[frame, dim]`, as f32.
     pub(crate) fn load(
         &self,
         slab: &[Piece],
@@ -100,11 +100,11 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Frames summed together before they join an utterance's sum: keeps rounding errors of long
-/// utterances small, and is counted from the utterance's first frame.
+/// Frames that are summed together before they are added to an utterance's sum: keeps rounding errors of long utterances small.
+/// Counted from the utterance's first frame.
 pub(crate) const BLOCK: usize = GATE_FRAMES;
 
-/// Refuses frames with numbers that are not finite.
+/// Rejects frames with values that are not finite.
 pub(crate) fn finite(
     item: &Item,
     piece: &Piece,

@@ -1,9 +1,10 @@
-//! Training on a GPU: the same batches, losses and rules as on the processor, on features that lie in device memory.
+//! Training on a GPU: the same batches, losses and rules as on the CPU, on features in device memory.
 
 use crate::adam::Weights;
 use crate::engine::{EVALUATED_TOGETHER, EngineData, Evaluation, Trainer, judge_all};
 use crate::heads::Head;
-use crate::loss::{Loss, log_softmax};
+use crate::loss::Loss;
+use crate::softmax::log_softmax;
 use crate::{FeatureSource, Item, ProbeError, Protocol, Target};
 use emobox_features::FrameData;
 use emobox_gpu::{Frames, Gpu, MOST_CHUNKS, PointState, Sweep, SweepShape, Utterance};
@@ -13,30 +14,30 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A GPU that trains probes, with the features that lie on it.
+/// A GPU that trains probes, and the features in its memory.
 ///
-/// Features go there once where they fit ([`Card::hold`]); several trainings at once read them from there, each with a [`Card::beside`]
-/// of its own. Where they do not fit, every training has a slice of memory through which they pass, epoch after epoch.
+/// Features are copied there once if they fit ([`Card::hold`]); concurrent trainings share them, each with its own
+/// [`Card::beside`]. If they do not fit, every training has a slice of memory through which it streams them in every epoch.
 pub struct Card {
     gpu: Gpu,
     kind: String,
     held: Option<Arc<Held>>,
-    /// Bytes that features on their way may take, in each training.
+    /// Bytes of device memory for streamed features, in each training.
     slice: usize,
 }
 
-/// Features that stay.
+/// Features that stay in device memory.
 struct Held {
     frames: Frames,
     /// First row and number of frames, by key.
     rows: HashMap<String, (usize, usize)>,
 }
 
-/// Numbers that are brought together here before they go to the device.
+/// Values collected on the host before each copy to the device.
 const STAGE: usize = 8 << 20;
-/// Of the device memory that is free, what features may take: the rest is for what trainings keep of a batch.
+/// Share of the free device memory for features: the rest is for the activations of a batch.
 const SHARE: f64 = 0.6;
-/// Chunks of frames that are scored together at most: what a head keeps of its hidden layer takes memory.
+/// Largest number of chunks of frames scored together: their hidden layer takes memory.
 const SCORED_TOGETHER: usize = 1024;
 
 impl fmt::Debug for Card {
@@ -61,12 +62,12 @@ impl Card {
         &self.kind
     }
 
-    /// Brings the features of `source` with these keys, in its order, to device memory for good, where they take no more than the share
-    /// of it that is features' (and `limit` bytes); else leaves room for slices, of which `trainings` are in use at once. Returns whether
-    /// they stay.
+    /// Copies the features of `source`, whose items have these keys in this order, to device memory permanently, if they fit
+    /// within their share of it (and `limit` bytes); otherwise reserves memory for slices, of which `trainings` are in use at
+    /// once. Returns whether they were copied.
     ///
     /// # Errors
-    /// Features that cannot be read, are not finite or not 16-bit numbers; the device's own.
+    /// Features that cannot be read, are not finite or are not 16-bit numbers; errors of the device.
     pub fn hold(
         &mut self,
         keys: &[&str],
@@ -89,16 +90,16 @@ impl Card {
         let places =
             places.map(|(&first, &item)| (keys[item].to_owned(), (first, source.frames(item))));
         let rows = places.collect();
-        // Other lines of work may read them from here on.
+        // Other streams may read them from here on.
         self.gpu.finish()?;
         self.held = Some(Arc::new(Held { frames, rows }));
         Ok(true)
     }
 
-    /// The same device and features with a line of work of its own, for a training beside others.
+    /// The same device and features with a stream of its own, for a concurrent training.
     ///
     /// # Errors
-    /// The device's own.
+    /// Errors of the device.
     pub fn beside(&self) -> Result<Self, ProbeError> {
         Ok(Self {
             gpu: self.gpu.beside()?,
@@ -108,7 +109,7 @@ impl Card {
         })
     }
 
-    /// Why features of so many layers, or such a target, are not trained on a GPU, if they are not.
+    /// Why this number of layers or this target cannot be trained on a GPU, if it cannot.
     pub fn cannot(layers: usize, target: Target) -> Option<String> {
         if layers > 1 {
             return Some(format!(
@@ -173,7 +174,7 @@ fn bring(
     Ok(firsts)
 }
 
-/// Adds frames to `out` as they are stored; the place of a number that is not of 16 bits, and what it is.
+/// Appends frames to `out` as they are stored; returns the position and value of a number that does not fit 16 bits.
 fn read(
     source: &dyn FeatureSource,
     item: usize,
@@ -212,11 +213,11 @@ pub(crate) struct OnCard<'a> {
     check: bool,
 }
 
-/// Where the features of a training lie.
+/// Where the features of a training are.
 enum Place {
-    /// All of them, for good: the first row of each item.
+    /// All of them, permanently: the first row of each item.
     Held(Arc<Held>, Vec<usize>),
-    /// Those in hand.
+    /// Those of the current batches.
     Slice(Frames),
 }
 
@@ -297,7 +298,7 @@ impl<'a> OnCard<'a> {
         }
     }
 
-    /// How many of the batches, from the first on, are on the device together.
+    /// How many of the batches, from the first on, fit on the device together.
     fn together(&self, batches: &[&[usize]]) -> Result<usize, ProbeError> {
         let Place::Slice(frames) = &self.place else {
             return Ok(batches.len());
@@ -333,7 +334,7 @@ impl<'a> OnCard<'a> {
         }
     }
 
-    /// Brings batches to the device where they are not there.
+    /// Copies batches to the device if they are not there.
     fn bring(&mut self, batches: &[&[usize]]) -> Result<Vec<Vec<Utterance>>, ProbeError> {
         let firsts: Vec<usize> = match &self.place {
             Place::Held(_, rows) => batches.concat().iter().map(|&at| rows[at]).collect(),
@@ -350,7 +351,7 @@ impl<'a> OnCard<'a> {
         Ok(utterances.collect())
     }
 
-    /// `rows` cut into groups that are scored together.
+    /// `rows` split into groups that are scored together.
     fn groups<'r>(&self, rows: &'r [usize], batch: usize) -> Result<Vec<&'r [usize]>, ProbeError> {
         let most = match &self.place {
             Place::Held(..) => usize::MAX,

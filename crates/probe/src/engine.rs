@@ -1,22 +1,23 @@
 use crate::adam::{Adam, Weights, clip};
 use crate::batch::Batch;
+use crate::concordance::concordance;
 use crate::heads::{Head, Setup, Sizes, Sweep};
-use crate::loss::{Loss, cross_entropy, log_softmax};
+use crate::loss::{Loss, cross_entropy};
 use crate::select::{ValidRecord, unweighted_accuracy};
-use crate::target::concordance;
+use crate::softmax::log_softmax;
 use crate::team::Team;
 use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Target};
 
-/// Utterances that are evaluated together at least: the weights are laid out anew for each batch, and the
-/// scores of an utterance do not depend on the others.
+/// Smallest number of utterances that are evaluated together: the weights are packed again for each batch, and the scores of an
+/// utterance do not depend on the others.
 pub(crate) const EVALUATED_TOGETHER: usize = 256;
 
-/// The sweep points of one fold with their weights, and the arithmetic of training and scoring them, wherever it is done. Knows
-/// nothing of selection or roles.
+/// The sweep points of one fold with their weights, and the arithmetic of training and scoring them, on any device. Does not
+/// depend on selection or roles.
 pub(crate) trait Trainer {
-    /// A step on every batch, at the given learning rate of each point: loss × weight of each point, summed over the batches. Every
-    /// point's gradient is clipped by its own norm; a point whose gradient is not finite keeps its weights, as in the recipe's
-    /// training loop. `None` where `keep_going`, asked after every batch, said no.
+    /// A step on every batch, at the given learning rate of each point. Returns loss × weight of each point, summed over the
+    /// batches. Every point's gradient is clipped by its own norm; a point whose gradient is not finite keeps its weights, as
+    /// in the recipe's training loop. `None` if `keep_going`, called after every batch, returned false.
     fn epoch(
         &mut self,
         batches: &[&[usize]],
@@ -25,28 +26,28 @@ pub(crate) trait Trainer {
         keep_going: &mut dyn FnMut(&[usize]) -> bool,
     ) -> Result<Option<Vec<f64>>, ProbeError>;
 
-    /// How every point sees the utterances `rows`, in batches of at least `batch` where that is no matter of memory.
+    /// Evaluates every point on the utterances `rows`, in batches of at least `batch` unless memory requires smaller ones.
     fn evaluate(&mut self, rows: &[usize], batch: usize) -> Result<Vec<Evaluation>, ProbeError>;
 
-    /// The weights of a point alone.
+    /// The weights of one point.
     fn values(&self, point: usize) -> Result<Vec<f32>, ProbeError>;
 
-    /// The weights of all points with what Adam knows of them.
+    /// The weights of all points with Adam's running means.
     fn weights(&self) -> Result<Vec<Weights>, ProbeError>;
 
-    /// Updates left out because the gradient was not finite.
+    /// Updates skipped because the gradient was not finite.
     fn skipped_steps(&self) -> Result<u64, ProbeError>;
 
-    /// Every utterance has been read once: numbers that are not finite need not be looked for any more.
+    /// Called once every utterance has been read: the check for values that are not finite can be skipped from then on.
     fn all_read(&mut self);
 }
 
-/// The processor's.
+/// The trainer on the CPU.
 pub(crate) struct Engine<'a> {
     pub(crate) points: Vec<Weights>,
-    /// Updates left out because the gradient was not finite.
+    /// Updates skipped because the gradient was not finite.
     pub(crate) skipped_steps: u64,
-    /// Look for numbers that are not finite in what is read.
+    /// Whether to check for values that are not finite when reading.
     pub(crate) check: bool,
     source: &'a dyn FeatureSource,
     items: &'a [Item],
@@ -61,7 +62,7 @@ pub(crate) struct Engine<'a> {
     gradients: Vec<Vec<f32>>,
 }
 
-/// What an engine works on.
+/// The input of an engine.
 #[derive(Clone, Copy)]
 pub(crate) struct EngineData<'a> {
     pub(crate) source: &'a dyn FeatureSource,
@@ -70,7 +71,7 @@ pub(crate) struct EngineData<'a> {
     pub(crate) team: &'a Team,
 }
 
-/// How one point sees some utterances.
+/// The scores of one point on some utterances.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Evaluation {
     /// Log-probabilities `[utterance, class]`, or values `[utterance, dimension]`.
@@ -155,8 +156,8 @@ impl<'a> Engine<'a> {
         self.sweep.forward(&weights, &batch, &mut self.logits)
     }
 
-    /// Forward and backward over a batch: the loss of every point, the sum of the loss weights, and
-    /// the gradients left in place, not yet clipped.
+    /// Forward and backward pass over a batch: returns the loss of every point and the sum of the loss weights; the gradients
+    /// are kept, not yet clipped.
     pub(crate) fn gradients(
         &mut self,
         rows: &[usize],
@@ -204,7 +205,7 @@ impl<'a> Engine<'a> {
         Ok(result)
     }
 
-    /// The gradients of the last [`Engine::gradients`], one flat vector a point.
+    /// The gradients of the last [`Engine::gradients`], one flat vector per point.
     #[cfg(test)]
     pub(crate) fn last_gradients(&self) -> &[Vec<f32>] {
         &self.gradients
@@ -289,7 +290,7 @@ pub(crate) fn judge_all(
         .collect()
 }
 
-/// The mean coefficient over these utterances, and one less it.
+/// The mean coefficient over these utterances, and 1 minus it.
 fn judge_dimensions(scores: Vec<f64>, items: &[&Item], wide: usize) -> Evaluation {
     let reference: Vec<f32> = items.iter().flat_map(|item| item.target.clone()).collect();
     let of = |output| concordance(&scores, &reference, output, wide, None);
@@ -334,7 +335,7 @@ pub fn most_probable<T: PartialOrd>(row: &[T]) -> usize {
     best
 }
 
-/// A loss as it is recorded: JSON has no infinity, so the largest number stands for it.
+/// A loss as it is recorded: JSON has no infinity, so the largest number replaces it.
 pub(crate) fn capped(loss: f64) -> f64 {
     if loss.is_finite() { loss } else { f64::MAX }
 }

@@ -11,7 +11,7 @@ pub enum ProbeError {
     /// Features could not be read.
     #[error(transparent)]
     Feature(#[from] FeatureError),
-    /// A device that could not do what was asked of it.
+    /// A device operation failed.
     #[error("the device: {0}")]
     Device(#[from] emobox_gpu::GpuError),
     /// The protocol asks for something impossible.
@@ -25,17 +25,17 @@ pub enum ProbeError {
     /// No protocol of that name.
     #[error("no protocol is called {name:?}; there are {known}")]
     UnknownProtocol {
-        /// The name asked for.
+        /// The name requested.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
     /// No head of that name.
     #[error("no head is called {name:?}; there are {known}")]
     UnknownHead {
-        /// The name asked for.
+        /// The name requested.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
     /// A fold that cannot be trained.
@@ -53,10 +53,10 @@ pub enum ProbeError {
     Features {
         /// The utterance.
         key: String,
-        /// What is wrong, with expected and found.
+        /// What is wrong, with expected and found values.
         problem: String,
     },
-    /// Every point of the sweep went to infinity.
+    /// Every point of the sweep diverged.
     #[error(
         "{corpus}, fold {fold}: no sweep point ever had a finite validation loss; \
          check the features' scale or lower the learning rates"
@@ -72,12 +72,12 @@ pub enum ProbeError {
     State {
         /// What differs.
         field: &'static str,
-        /// What this training has.
+        /// The value for this training.
         expected: String,
-        /// What the state says.
+        /// The value in the state.
         found: String,
     },
-    /// A saved probe or training state that cannot be read.
+    /// A saved probe or training state cannot be read.
     #[error("{what} {}: {problem}", path.display())]
     Unreadable {
         /// `probe` or `training state`.

@@ -5,7 +5,7 @@ use crate::{
 };
 use emobox_features::{FrameData, FrameView, PooledView};
 
-/// One fold of a layer curve: which hidden state carries emotion, by a small probe on each.
+/// One fold of a layer curve, which shows how well each hidden state predicts emotion: a small probe on each.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerCurveTask<'a> {
     /// The corpus, for messages.
@@ -38,9 +38,8 @@ impl Protocol {
     }
 }
 
-/// Trains one small probe on every layer's pooled statistics: an outcome a layer, from the embedding
-/// output (0) up. Layers are shared out over `threads`; each is a training of its own, so the result
-/// does not depend on them.
+/// Trains one small probe on every layer's pooled statistics: one outcome per layer, from the embedding output (0) up. Layers
+/// are distributed over `threads`; each is trained independently, so the result does not depend on them.
 pub fn layer_curve(
     task: &LayerCurveTask<'_>,
     protocol: &Protocol,
@@ -102,7 +101,7 @@ fn one_layer(
     }
 }
 
-/// Every dimension to zero mean and unit variance over the training part.
+/// Scales every dimension to zero mean and unit variance over the training part.
 fn standardise(vectors: &mut [Vec<f32>], items: &[Item]) {
     let dim = vectors.first().map_or(0, Vec::len);
     let trained = items.iter().map(|item| item.role == Role::Train);
@@ -115,7 +114,7 @@ fn standardise(vectors: &mut [Vec<f32>], items: &[Item]) {
         let count = trained.len().max(1) as f64;
         let mean = column.clone().sum::<f64>() / count;
         let variance = column.map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-        // A dimension that never changes in training is left at zero distance.
+        // A dimension that is constant in training becomes 0.
         let scale = if variance > 1e-12 {
             1.0 / variance.sqrt()
         } else {

@@ -1,18 +1,19 @@
 //! Probes on frozen features: heads, protocols, training, prediction.
 //!
-//! [`train_fold`] takes the utterances of one fold with their features and trains every point of the
-//! protocol's sweep at once, over the same ragged batches. The epoch and the point are selected on
-//! the validation part; the test part is predicted once with what was selected. What choosing on the
-//! test part would have claimed is computed beside it, as [`Oracle`], and so is what the published recipe would have
-//! printed, as [`AsPublished`]; neither feeds anything.
+//! [`train_fold`] takes the utterances of one fold with their features and trains every point of the protocol's sweep at once,
+//! over the same ragged batches. The epoch and the point are selected on the validation part; the test part is predicted once
+//! with the selected probe. The score of selecting on the test part is computed beside it, as [`Oracle`], and so is what the
+//! published recipe would have reported, as [`AsPublished`]; neither influences the result.
 //!
-//! Results depend on the data and the [`Protocol`] alone: not on threads, on what else is in the
-//! sweep, or on interruptions (a [`TrainState`] carries every bit from one epoch to the next).
+//! Results depend on the data and the [`Protocol`] alone: not on threads, on the other points of the sweep, or on interruptions
+//! (a [`TrainState`] carries every bit from one epoch to the next).
 
 mod adam;
 mod as_published;
 mod batch;
 mod card;
+mod concordance;
+mod dimensions;
 mod engine;
 mod error;
 pub mod heads;
@@ -30,6 +31,7 @@ mod protocol;
 mod random;
 mod saved;
 mod select;
+mod softmax;
 mod source;
 mod split;
 mod state;
@@ -54,4 +56,6 @@ pub use split::{ValidationOrigin, ValidationSplit, validation_split};
 pub use state::TrainState;
 pub use target::Target;
 pub use task::{FoldTask, Item, Role};
-pub use train::{Flow, Observer, Progress, TRAINING_REVISION, TrainOptions, Training, train_fold};
+pub use train::{
+    EpochProgress, Flow, Observer, TRAINING_REVISION, TrainOptions, Training, train_fold,
+};

@@ -1,13 +1,12 @@
 //! Training curves as files that other tools read: CSV, and TensorBoard's event format.
 //!
-//! An event file is a sequence of TFRecords (length, checksum of the length, bytes, checksum of the
-//! bytes), each a protocol buffer `Event`; see tensorboard's `compat/proto/event.proto` and
-//! TensorFlow's `core/lib/io/record_writer.h`. Only what scalars need is written here. Read back by
-//! the `tensorboard` package in `parity/probe/tensorboard_events.py`.
+//! An event file is a sequence of TFRecords (length, checksum of the length, bytes, checksum of the bytes), each a protocol
+//! buffer `Event`; see tensorboard's `compat/proto/event.proto` and TensorFlow's `core/lib/io/record_writer.h`. Only the fields
+//! for scalars are written here. `parity/probe/tensorboard_events.py` reads the files with the `tensorboard` package.
 
 use crate::{EpochRecord, Point};
 
-/// The curves as CSV, one line an epoch and point.
+/// The curves as CSV, one line per epoch and point.
 pub fn curves_csv(curves: &[crate::Curve]) -> String {
     let mut text = String::from("seed,learning_rate,hidden,epoch,train_loss,valid_loss,valid_ua\n");
     for curve in curves {
@@ -27,8 +26,8 @@ pub fn curves_csv(curves: &[crate::Curve]) -> String {
     text
 }
 
-/// One curve as a TensorBoard event file. Write it to a folder named after the run, with a name that
-/// contains `tfevents`; `wall_time` is in seconds since 1970 and is shown, nothing more.
+/// One curve as a TensorBoard event file. Write it to a folder named after the run, with a name that contains `tfevents`;
+/// `wall_time` is in seconds since 1970 and is only displayed.
 pub fn tensorboard_events(curve: &crate::Curve, wall_time: f64) -> Vec<u8> {
     let mut file = Vec::new();
     let mut version = event(wall_time, 0);

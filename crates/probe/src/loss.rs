@@ -1,13 +1,14 @@
-use crate::target::concordance;
+use crate::concordance::concordance;
+use crate::softmax::log_softmax;
 use crate::{ClassWeighting, Item, Target};
 
 /// The training loss: cross-entropy with optional class weights and logit adjustment.
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
     target: Target,
-    /// A weight a class; empty when all are 1.
+    /// A weight per class; empty if all are 1.
     weights: Vec<f64>,
-    /// Added to the logits; empty when all are 0.
+    /// Added to the logits; empty if all are 0.
     offsets: Vec<f64>,
 }
 
@@ -28,7 +29,7 @@ impl Loss {
                 .map(|&n| total / (present * n.max(1) as f64))
                 .collect(),
         };
-        // A class without training utterances counts as half a one: ln 0 would forbid it outright.
+        // A class without training utterances counts as half of one: ln 0 would exclude it altogether.
         let prior = |n: usize| ((n as f64).max(0.5) / total).ln();
         let offsets = if adjustment == 0.0 {
             Vec::new()
@@ -42,7 +43,7 @@ impl Loss {
         }
     }
 
-    /// What each of so many classes weighs, and what is added to its logit.
+    /// The loss weight and the logit offset of each class.
     pub(crate) fn by_class(&self, classes: usize) -> (Vec<f64>, Vec<f64>) {
         let or = |numbers: &[f64], usual: f64| match numbers {
             [] => vec![usual; classes],
@@ -51,15 +52,15 @@ impl Loss {
         (or(&self.weights, 1.0), or(&self.offsets, 0.0))
     }
 
-    /// The sum of the weights of some utterances, by their labels.
+    /// The sum of the loss weights of utterances with these labels.
     pub(crate) fn weight_of(&self, labels: impl Iterator<Item = usize>) -> f64 {
         labels
             .map(|label| self.weights.get(label).copied().unwrap_or(1.0))
             .sum()
     }
 
-    /// The loss of a batch, weighted mean over its utterances, and its gradient by the logits
-    /// `[utterance, class]`, written over `gradient`. Also the sum of the weights.
+    /// The loss of a batch (weighted mean over its utterances) and the sum of the weights. The gradient with respect to the
+    /// logits `[utterance, class]` is written to `gradient`.
     pub(crate) fn evaluate(
         &self,
         logits: &[f32],
@@ -98,7 +99,7 @@ impl Loss {
     }
 }
 
-/// What the log-probabilities of an utterance cost: against its class, or the distribution of its votes.
+/// The cross-entropy of an utterance's log-probabilities against its class, or against the distribution of its votes.
 pub(crate) fn cross_entropy(log_probabilities: &[f64], item: &Item) -> f64 {
     if item.target.is_empty() {
         return -log_probabilities[item.label];
@@ -110,7 +111,8 @@ pub(crate) fn cross_entropy(log_probabilities: &[f64], item: &Item) -> f64 {
         .sum()
 }
 
-/// One less the concordance of each output over the batch, averaged; its gradient; how many utterances there are.
+/// 1 minus the concordance of the outputs over the batch, averaged over outputs, and the number of utterances; writes the
+/// gradient.
 fn disagreement(outputs: &[f32], items: &[&Item], gradient: &mut [f32]) -> (f64, f64) {
     let wide = outputs.len() / items.len().max(1);
     let predicted: Vec<f64> = outputs.iter().map(|&x| f64::from(x)).collect();
@@ -124,14 +126,6 @@ fn disagreement(outputs: &[f32], items: &[&Item], gradient: &mut [f32]) -> (f64,
         *to = (-slope / wide as f64) as f32;
     }
     (1.0 - sum / wide as f64, items.len() as f64)
-}
-
-/// Turns logits into log-probabilities in place.
-pub(crate) fn log_softmax(row: &mut [f64]) {
-    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = row.iter().map(|x| (x - largest).exp()).sum();
-    let level = largest + sum.ln();
-    row.iter_mut().for_each(|x| *x -= level);
 }
 
 #[cfg(test)]

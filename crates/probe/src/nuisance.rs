@@ -1,20 +1,20 @@
-//! How much of an emotion can be told from what has nothing to do with it.
+//! How well emotion can be predicted from properties of the recording that are unrelated to it.
 
 use crate::ProbeError;
 
-/// Neighbours that vote.
+/// Number of neighbours that vote.
 const NEIGHBOURS: usize = 15;
 
 /// Predicts classes from a few numbers of each recording (duration, level, noise floor, rate, channels) by its nearest
-/// neighbours in the training part: a baseline that a benchmark's partition should not let far above chance.
+/// neighbours in the training part: a baseline that should be near chance on a sound partition.
 ///
 /// `features` are `[item][number]`; of `labels` only those of `train` are read. Numbers are replaced by their ranks among the
-/// training items, so that no unit matters; each of the fifteen nearest (Cover & Hart, "Nearest neighbor pattern
-/// classification", 1967) votes with one over the size of its class, so that no class wins by its number. Ties go to the
-/// earlier item and class. Answers are those of `test`, in its order.
+/// training items, so that units do not matter; each of the fifteen nearest (Cover & Hart, "Nearest neighbor pattern
+/// classification", 1967) votes with weight 1 / (size of its class), so that frequent classes have no advantage. Ties go to the
+/// earlier item and class. Predictions are those of `test`, in its order.
 ///
 /// # Errors
-/// No training items; items without features or labels; rows of another length; numbers that are not finite.
+/// No training items; items without features or labels; rows of unequal length; numbers that are not finite.
 pub fn nuisance_baseline(
     features: &[Vec<f64>],
     labels: &[usize],
@@ -53,7 +53,7 @@ pub fn nuisance_baseline(
             values
         })
         .collect();
-    // The middle of the ranks that a value has among the training items, 0 to 1.
+    // The middle of the range of ranks of a value among the training items, 0 to 1.
     let rank = |column: usize, value: f64| {
         let values = &sorted[column];
         let below = values.partition_point(|x| *x < value);
@@ -71,7 +71,7 @@ pub fn nuisance_baseline(
             .iter()
             .map(|(other, _)| -> f64 { own.iter().zip(other).map(|(x, y)| (x - y).powi(2)).sum() });
         let mut near: Vec<(f64, usize)> = apart.zip(0..).collect();
-        // The whole order is not needed, only who is among the nearest; votes are added in their order.
+        // Only the nearest are needed, not the full order; votes are added in their order.
         let nearer = |x: &(f64, usize), y: &(f64, usize)| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1));
         if near.len() > NEIGHBOURS {
             near.select_nth_unstable_by(NEIGHBOURS, nearer);
@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn many_items_of_a_class_do_not_win() {
-        // Nine in ten are of class 0; the numbers say nothing, so that classes are answered alike.
+        // Nine in ten are of class 0; the numbers are unrelated to the class, so both classes should be predicted about equally
+        // often.
         let labels: Vec<usize> = (0..1000).map(|i| usize::from(i % 10 == 0)).collect();
         let noise: Vec<Vec<f64>> = (0..1000).map(|i| vec![number(i)]).collect();
         let (train, test): (Vec<usize>, Vec<usize>) = (0..1000).partition(|i| i % 3 > 0);

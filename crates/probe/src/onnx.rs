@@ -1,19 +1,20 @@
-//! A trained probe as an ONNX model, for runtimes of other languages.
+//! A trained probe as an ONNX model, for other runtimes.
 //!
-//! The model reads what the encoder gives and does all that [`Probe::predict_hidden`] does: normalisation, rounding, the sum of layers, the
-//! head. Messages are written by hand, as they are few: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>, opset 17.
+//! The model takes the encoder's output and does all that [`Probe::predict_hidden`] does: normalisation, rounding, the sum of
+//! layers, the head. The few protocol-buffer messages are encoded by hand:
+//! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>, opset 17.
 
 use crate::Target;
 use crate::heads::{self, VARIANCE_FLOOR};
 use crate::{Probe, ProbeError};
-use emobox_features::{EPSILON, Normalisation, StorePrecision};
+use emobox_features::{EPSILON, FeatureNormalisation, StorePrecision};
 
-/// The version of the operators; all of them are in every runtime since 2022.
+/// The operator set version; every runtime since 2022 has all of it.
 const OPSET: u64 = 17;
-/// The version of the file format that goes with it.
+/// The matching version of the file format.
 const IR_VERSION: u64 = 8;
 
-/// A message of protocol buffers: numbered fields, each a varint (type 0) or bytes with their length (type 2).
+/// A protocol-buffer message: numbered fields, each a varint (type 0) or length-prefixed bytes (type 2).
 #[derive(Default)]
 struct Message(Vec<u8>);
 
@@ -48,10 +49,10 @@ impl Message {
     }
 }
 
-/// An attribute of whole numbers: one, or a list.
+/// An integer attribute: one value, or a list.
 fn attribute(name: &str, values: &[i64], is_list: bool) -> Message {
     let mut made = Message::default().text(1, name);
-    // Two's complement, as varints have negative numbers.
+    // Negative varints are two's complement.
     for &value in values {
         made = made.number(if is_list { 8 } else { 3 }, value as u64);
     }
@@ -67,7 +68,7 @@ fn tensor(name: &str, shape: &[usize], kind: u64, bytes: &[u8]) -> Message {
     made.number(2, kind).text(8, name).bytes(9, bytes)
 }
 
-/// An input or output of f32; dimensions are numbers, or a name where they vary.
+/// An input or output of f32; each dimension is a number, or a name if it varies.
 fn value(name: &str, shape: &[Result<usize, &str>]) -> Message {
     let shape = shape.iter().fold(Message::default(), |shape, dim| {
         let dim = match dim {
@@ -117,7 +118,7 @@ impl Graph {
         name.to_owned()
     }
 
-    /// The mean over some axes, which stay with one element.
+    /// The mean over some axes, which are kept with size 1.
     fn mean(&mut self, x: &str, axes: &[i64]) -> String {
         let axes = attribute("axes", axes, true);
         self.node(
@@ -127,7 +128,7 @@ impl Graph {
         )
     }
 
-    /// The sum over the first axis, which stays with one element.
+    /// The sum over the first axis, which is kept with size 1.
     fn sum_over_first(&mut self, x: &str) -> String {
         if !self.has_first_axis {
             self.has_first_axis = true;
@@ -141,7 +142,7 @@ impl Graph {
         )
     }
 
-    /// `x` less its mean over some axes, and the square root of its variance and `floor`.
+    /// `x` minus its mean over some axes, and the square root of its variance plus `floor`.
     fn centred(&mut self, x: &str, axes: &[i64], floor: &str) -> (String, String) {
         let mean = self.mean(x, axes);
         let centred = self.node("Sub", &[x, &mean], &[]);
@@ -162,12 +163,12 @@ impl Graph {
 }
 
 impl Probe {
-    /// The probe as an ONNX model. Its input `states` is what the encoder gives, `[frame, dim]` of f32, or `[layer, frame, dim]` of the
-    /// probe's layers in their order where it reads several; its output `log_probabilities` is `[1, class]`. The classes, the
-    /// encoder, its layers and the rate of the audio are in the model's metadata.
+    /// The probe as an ONNX model. Its input `states` is the encoder's output, `[frame, dim]` of f32, or `[layer, frame, dim]`
+    /// of the probe's layers in their order if it reads several; its output `log_probabilities` is `[1, class]`. The classes,
+    /// the encoder, its layers and the sampling rate are in the model's metadata.
     ///
     /// # Errors
-    /// A head that this program does not know.
+    /// A head that this version does not know.
     pub fn to_onnx(&self) -> Result<Vec<u8>, ProbeError> {
         let protocol = &self.description().protocol;
         if protocol.target == Target::Dimensions {
@@ -185,12 +186,12 @@ impl Probe {
             graph.constant(part.name, &part.shape, values);
         }
         let mut x = "states".to_owned();
-        // Of each layer for itself.
+        // Each layer separately.
         let axes: &[i64] = match features.normalisation {
-            Normalisation::Utterance => &[-2, -1],
+            FeatureNormalisation::Utterance => &[-2, -1],
             _ => &[-1],
         };
-        if features.normalisation != Normalisation::None {
+        if features.normalisation != FeatureNormalisation::None {
             let floor = graph.constant("epsilon", &[1], &[EPSILON as f32]);
             let (centred, deviation) = graph.centred(&x, axes, &floor);
             x = graph.node("Div", &[&centred, &deviation], &[]);
@@ -291,11 +292,11 @@ impl Probe {
     }
 }
 
-/// Attentive statistics: weights of the frames by a small network, mean and standard deviation with them.
+/// Attentive statistics: frame weights from a small network, then the weighted mean and standard deviation.
 fn attended(graph: &mut Graph, x: &str) -> String {
     let scored = graph.linear(x, "attention.weight", "attention.bias");
     let scored = graph.node("Tanh", &[&scored], &[]);
-    // As a column.
+    // As a column vector.
     let shape: Vec<u8> = [-1i64, 1].iter().flat_map(|n| n.to_le_bytes()).collect();
     graph.constants.push(tensor("column", &[2], 7, &shape));
     let vector = graph.node("Reshape", &["attention.vector", "column"], &[]);

@@ -1,9 +1,9 @@
-//! The test-selected ("oracle") score: what the published recipe's habit of scoring every epoch on
-//! the test part would report. It is computed beside the result and never feeds back into it.
+//! The test-selected ("oracle") score: what scoring every epoch on the test part, as the published recipe does, would report.
+//! It is computed beside the result and never influences it.
 
 use crate::select::{ValidRecord, better};
 
-/// The point and epoch of one seed that did best on the test part.
+/// The point and epoch of one seed that scored best on the test part.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OracleBest {
     pub(crate) point: usize,
@@ -14,7 +14,7 @@ pub(crate) struct OracleBest {
     pub(crate) scores: Vec<f64>,
 }
 
-/// Keeps the better on the test part; ties as in the selection.
+/// Keeps the one that is better on the test part; ties as in the selection.
 pub(crate) fn offer(best: &mut Option<OracleBest>, candidate: OracleBest) {
     let on_test = |o: &OracleBest| ValidRecord {
         ua: o.ua,

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub enum Origin {
     /// Written in the paper (Ma et al., "EmoBox", Interspeech 2024).
     Paper,
-    /// Not in the paper, but in its published recipe (emo-box/EmoBox, `examples/sb`) or the defaults of what that uses.
+    /// Not in the paper, but in its published recipe (emo-box/EmoBox, `examples/sb`) or the defaults of its dependencies.
     Recipe,
     /// A choice of this program.
     Ours,
@@ -32,13 +32,13 @@ pub struct Constant {
     pub value: String,
     /// Where it comes from.
     pub origin: Origin,
-    /// Why it is so.
+    /// The reason for its value.
     pub reason: &'static str,
 }
 
 impl Protocol {
     /// Every constant of this protocol with its origin and reason, in the order of the fields. A new field does not compile
-    /// until it is here.
+    /// until it is listed here.
     pub fn constants(&self) -> Vec<Constant> {
         let Self {
             name,
@@ -68,7 +68,7 @@ impl Protocol {
             origin,
             reason,
         };
-        // A value that the paper's protocol does not have is nobody's but ours.
+        // A value other than the paper's is our own choice.
         let unless_changed = |same: bool, origin| if same { origin } else { Origin::Ours };
         let [seed, order] = [
             "the weights that a training begins from; several are trained together, since one cannot rank systems",

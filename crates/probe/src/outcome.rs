@@ -1,7 +1,7 @@
 use crate::{Point, ValidRecord, ValidationSplit};
 use serde::{Deserialize, Serialize};
 
-/// One utterance of a test part as a probe sees it.
+/// A probe's prediction for one utterance of a test part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Predicted {
     /// The utterance.
@@ -10,9 +10,9 @@ pub struct Predicted {
     pub label: usize,
     /// The most probable class; the earlier one at a tie.
     pub prediction: usize,
-    /// Natural logarithms of the class probabilities; nothing where dimensions are learnt.
+    /// Natural logarithms of the class probabilities; empty where dimensions are learned.
     pub log_probabilities: Vec<f64>,
-    /// Reference and prediction of each dimension, where these are learnt.
+    /// Reference and prediction of each dimension, where dimensions are learned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<[f64; 2]>,
 }
@@ -22,7 +22,7 @@ pub struct Predicted {
 pub struct EpochRecord {
     /// Mean training loss over the epoch's batches, weighted by their size.
     pub train_loss: f64,
-    /// The validation part afterwards.
+    /// The validation part after the epoch.
     pub valid: ValidRecord,
 }
 
@@ -42,19 +42,19 @@ pub struct Selected {
     pub point: Point,
     /// The selected epoch, from 1.
     pub epoch: usize,
-    /// What it was selected by.
+    /// The validation record it was selected by.
     pub valid: ValidRecord,
     /// The test part, predicted once.
     pub predictions: Vec<Predicted>,
     /// Further test sets, predicted once.
     pub extra: Vec<Predicted>,
-    /// The head's numbers, all tensors one after the other, see [`crate::heads::Head::layout`].
+    /// The head's weights, all tensors one after the other, see [`crate::heads::Head::layout`].
     #[serde(skip)]
     pub weights: Vec<f32>,
 }
 
-/// The point and epoch that are best **on the test part** itself. Not a result: it shows what
-/// choosing on the test part would have claimed.
+/// The point and epoch that are best **on the test part** itself. Not a result: it shows the score of selecting on the test
+/// part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Oracle {
     /// The point.
@@ -67,8 +67,8 @@ pub struct Oracle {
     pub predictions: Vec<Predicted>,
 }
 
-/// What the published recipe prints for the same training: predictions pooled over the epochs up to one, the best epoch and
-/// sweep point taken **on the test part**. Not a result; published tables are to be compared with it.
+/// What the published recipe reports for the same training: predictions pooled over the epochs up to one, the best epoch and
+/// sweep point chosen **on the test part**. Not a result; it is the score to compare published tables with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AsPublished {
     /// The point.
@@ -79,7 +79,7 @@ pub struct AsPublished {
     pub confusion: Vec<Vec<u64>>,
 }
 
-/// Everything one trained fold leaves.
+/// Everything that training a fold produces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldOutcome {
     /// The fold, from 1.
@@ -88,15 +88,15 @@ pub struct FoldOutcome {
     pub classes: Vec<String>,
     /// How the validation part was made.
     pub validation: ValidationSplit,
-    /// One result a seed.
+    /// One result per seed.
     pub selected: Vec<Selected>,
-    /// One oracle a seed; empty where the protocol wants none.
+    /// One oracle per seed; empty if the protocol computes none.
     pub oracle: Vec<Oracle>,
-    /// One a seed; empty where the protocol wants no oracle, and in outcomes of earlier versions.
+    /// One per seed; empty if the protocol computes no oracle, and in outcomes of earlier versions.
     #[serde(default)]
     pub as_published: Vec<AsPublished>,
-    /// One curve a point.
+    /// One curve per point.
     pub curves: Vec<Curve>,
-    /// Updates left out because the gradient was not finite, over all points.
+    /// Updates skipped because the gradient was not finite, over all points.
     pub skipped_steps: u64,
 }

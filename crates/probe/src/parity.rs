@@ -1,5 +1,5 @@
-//! Against PyTorch: the same head from the same initial weights in the same batch order. The golden
-//! file and its versions come from `parity/probe/torch_probe.py`.
+//! Compares with PyTorch: the same head from the same initial weights in the same batch order. The golden file and its versions
+//! come from `parity/probe/torch_probe.py`.
 
 use crate::adam::Weights;
 use crate::engine::{Engine, EngineData};

@@ -2,12 +2,10 @@ use crate::{ProbeError, Target, heads};
 use emobox_files::{Sha256, sha256_bytes};
 use serde::{Deserialize, Serialize};
 
-/// Everything that decides a training besides the data. Written out whole into every result, so that
-/// a reader can do it again.
+/// Everything that determines a training besides the data. Written in full into every result, so that readers can repeat it.
 ///
-/// [`Protocol::strict`] and [`Protocol::paper`] differ in how the validation part is drawn and in
-/// what is done with clips longer than 30 s; the rest follows section 3 of Ma et al., "EmoBox"
-/// (Interspeech 2024).
+/// [`Protocol::strict`] and [`Protocol::paper`] differ in how the validation part is drawn and in the treatment of clips longer
+/// than 30 s; the rest follows section 3 of Ma et al., "EmoBox" (Interspeech 2024).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
@@ -15,8 +13,8 @@ pub struct Protocol {
     pub name: String,
     /// The head's name in [`crate::heads`].
     pub head: String,
-    /// Whether the head reads a softmax-weighted sum of all stored layers, with learnt weights that
-    /// begin equal (Yang et al., "SUPERB", Interspeech 2021, section 3).
+    /// Whether the head reads a softmax-weighted sum of all stored layers, with learned weights that start equal (Yang et al.,
+    /// "SUPERB", Interspeech 2021, section 3).
     pub layer_sum: bool,
     /// Maximum learning rates of the sweep.
     pub learning_rates: Vec<f64>,
@@ -26,11 +24,11 @@ pub struct Protocol {
     pub seeds: Vec<u64>,
     /// Seed of the batch order, which all points share.
     pub order_seed: u64,
-    /// Utterances a batch; the last batch of an epoch may be smaller.
+    /// Utterances per batch; the last batch of an epoch may be smaller.
     pub batch: usize,
-    /// Times the training part is gone through.
+    /// Number of passes over the training part.
     pub epochs: usize,
-    /// Epochs of rising learning rate, see [`Protocol::learning_rate`].
+    /// Epochs of increasing learning rate, see [`Protocol::learning_rate`].
     pub warmup_epochs: usize,
     /// Adam's decay rates and epsilon: beta 1, beta 2, epsilon.
     pub adam: (f64, f64, f64),
@@ -38,18 +36,17 @@ pub struct Protocol {
     pub clip_norm: f64,
     /// Where the validation part comes from if the partition has none.
     pub validation: ValidationRule,
-    /// Clips longer than this many seconds take no part, in training and test alike.
+    /// Clips longer than this many seconds are left out of training and test.
     pub max_seconds: Option<f64>,
     /// Weights of the classes in the training loss.
     pub class_weighting: ClassWeighting,
-    /// Strength of logit adjustment: `tau · ln(class share in training)` is added to the logits in
-    /// the training loss and left out in prediction (Menon et al., "Long-tail learning via logit
-    /// adjustment", ICLR 2021, equation 10). 0 switches it off.
+    /// Strength of logit adjustment: `tau · ln(class share in training)` is added to the logits in the training loss but not in
+    /// prediction (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10). 0 switches it off.
     pub logit_adjustment: f64,
     /// Whether the score of the epoch and point that are best on the test part is computed beside
     /// the result. It is never the result.
     pub oracle: bool,
-    /// What is learnt. A protocol of classes is written without it, as before there were others.
+    /// What is learned. Not written for classes, so that protocols without this field keep their digests.
     #[serde(default, skip_serializing_if = "Target::is_classes")]
     pub target: Target,
 }
@@ -60,7 +57,7 @@ pub struct Protocol {
 pub struct ValidationRule {
     /// At random within each label, or by whole speakers.
     pub scheme: ValidationScheme,
-    /// The share of the training part that is wanted.
+    /// The share of the training part to draw.
     pub share: f64,
     /// The largest share that whole speakers may take before the draw falls back to `random`.
     pub max_share: f64,
@@ -74,7 +71,7 @@ pub struct ValidationRule {
 pub enum ValidationScheme {
     /// At random within each label.
     Random,
-    /// By whole speakers, with label counts as close to the share as they can be.
+    /// By whole speakers, with label counts as close to the share as possible.
     SpeakerDisjoint,
 }
 
@@ -82,10 +79,10 @@ pub enum ValidationScheme {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassWeighting {
-    /// Every utterance weighs the same.
+    /// Every utterance has the same weight.
     #[default]
     None,
-    /// Every class weighs the same: `n / (classes · n_class)`, scikit-learn's `balanced`.
+    /// Every class has the same total weight: `n / (classes · n_class)`, scikit-learn's `balanced`.
     Balanced,
 }
 
@@ -114,7 +111,7 @@ impl Protocol {
         }
     }
 
-    /// The paper's: 20 % of each label at random for validation, no clips longer than 30 s.
+    /// The paper's protocol: 20 % of each label at random for validation, no clips longer than 30 s.
     pub fn paper() -> Self {
         Self {
             name: "paper".into(),
@@ -143,8 +140,8 @@ impl Protocol {
         }
     }
 
-    /// The same protocol with another head, and the learning rates of that head's sweep: a head without a
-    /// hidden layer has to reach larger weights, and would not get there in these epochs at the paper's.
+    /// The same protocol with another head, and the learning rates of that head's sweep: a head without a hidden layer needs
+    /// larger weights, which it would not reach in these epochs at the paper's rates.
     pub fn with_head(self, name: &str) -> Result<Self, ProbeError> {
         let head = heads::find(name)?;
         Ok(Self {
@@ -154,7 +151,7 @@ impl Protocol {
         })
     }
 
-    /// The same protocol with so many epochs, of which a tenth (rounded up) are warm-up, as of the paper's 100.
+    /// The same protocol with this number of epochs, of which a tenth (rounded up) are warm-up, as with the paper's 100.
     pub fn with_epochs(self, epochs: usize) -> Self {
         Self {
             epochs,
@@ -163,8 +160,8 @@ impl Protocol {
         }
     }
 
-    /// The same protocol that learns something else. What choosing on the test part would have claimed is left out where
-    /// dimensions are learnt: no published table is to be compared with it.
+    /// The same protocol with another target. The test-selected score is left out where dimensions are learned: there is no
+    /// published table to compare it with.
     pub fn with_target(self, target: Target) -> Self {
         Self {
             oracle: self.oracle && target != Target::Dimensions,
@@ -173,7 +170,7 @@ impl Protocol {
         }
     }
 
-    /// The names [`Protocol::named`] knows.
+    /// The names that [`Protocol::named`] knows.
     pub const NAMES: [&'static str; 2] = ["strict", "paper"];
 
     /// The protocol of that name.
@@ -189,7 +186,7 @@ impl Protocol {
     }
 
     /// The same protocol with `count` training seeds, from `first` on. They are trained together, in one pass over the same
-    /// batches; each gives what it would give alone. A training seed decides the initial weights. The order of the batches
+    /// batches; each gives the same result as alone. A training seed determines the initial weights. The order of the batches
     /// and the validation part are those of [`Protocol::partitioned_by`] for all of them.
     pub fn with_training_seeds(self, first: u64, count: usize) -> Self {
         Self {
@@ -198,7 +195,7 @@ impl Protocol {
         }
     }
 
-    /// The same protocol with the seed that partitions are drawn by: it also draws the validation part and the order of
+    /// The same protocol with the seed that partitions are drawn by: it also determines the validation part and the order of
     /// the batches.
     pub fn partitioned_by(mut self, seed: u64) -> Self {
         self.order_seed = seed;
@@ -209,7 +206,7 @@ impl Protocol {
     /// Every protocol that a verifier knows: each name with each head, at one partition seed and these training seeds.
     ///
     /// # Errors
-    /// None of its own; heads that the registry has are found.
+    /// Never in practice: every registered head is found by its name.
     pub fn registry(partition_seed: u64, training_seeds: &[u64]) -> Result<Vec<Self>, ProbeError> {
         let mut protocols = Vec::new();
         for name in Self::NAMES {
@@ -227,8 +224,8 @@ impl Protocol {
         Ok(protocols)
     }
 
-    /// All points of the sweep: seeds outermost, then learning rates, then hidden sizes. "The
-    /// earlier point" of the selection rule is the earlier in this order.
+    /// All points of the sweep: seeds outermost, then learning rates, then hidden sizes. "The earlier point" of the selection
+    /// rule is the earlier one in this order.
     pub fn points(&self) -> Vec<Point> {
         let has_hidden = heads::find(&self.head).is_ok_and(|head| head.has_hidden);
         let hidden_sizes = if has_hidden {
@@ -253,10 +250,9 @@ impl Protocol {
 
     /// The learning rate of an epoch (from 1) whose maximum is `maximum`.
     ///
-    /// One value an epoch, as the recipe's scheduler steps: `e / warmup` of the maximum up to the
-    /// last epoch of warm-up, then down in equal steps that would reach 0 one epoch after the last,
-    /// so that no epoch is wasted at rate 0. (The published script calls its scheduler late and
-    /// runs epoch 1 at the maximum and epoch 2 at 0; that is not reproduced.)
+    /// One value per epoch, as the recipe's scheduler steps: `e / warmup` of the maximum up to the last epoch of warm-up, then
+    /// down in equal steps that would reach 0 one epoch after the last, so that no epoch is wasted at rate 0. (The published
+    /// script calls its scheduler late and runs epoch 1 at the maximum and epoch 2 at 0; that is not reproduced.)
     pub fn learning_rate(&self, epoch: usize, maximum: f64) -> f64 {
         let (epoch, epochs, warmup) = (epoch as f64, self.epochs as f64, self.warmup_epochs as f64);
         if epoch <= warmup {
@@ -266,13 +262,13 @@ impl Protocol {
         }
     }
 
-    /// The digest of every constant.
+    /// The digest of all constants.
     pub fn digest(&self) -> Sha256 {
         let text = serde_json::to_vec(self).expect("a struct of plain fields is always JSON");
         sha256_bytes(&text)
     }
 
-    /// Refuses constants that make no sense, naming the first.
+    /// Rejects invalid constants, naming the first.
     pub fn check(&self) -> Result<(), ProbeError> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         let rates = self.learning_rates.iter();

@@ -1,10 +1,10 @@
-//! Random numbers that stay the same between versions, platforms and thread counts: ChaCha8, one
-//! stream a purpose, turned into numbers by the arithmetic below and nothing else.
+//! Random numbers that stay the same between versions, platforms and thread counts: ChaCha8, one stream per purpose, converted
+//! to numbers by the arithmetic below alone.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What a stream of random numbers is for. Streams of one seed are independent of each other.
+/// The use of a stream of random numbers. Streams of one seed are independent of each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     /// Initial values of the n-th tensor of a head.
@@ -16,7 +16,7 @@ pub(crate) enum Purpose {
 }
 
 pub(crate) fn stream(seed: u64, purpose: Purpose) -> ChaCha8Rng {
-    // Not `seed_from_u64`, whose expansion is the crate's to change; where it is used (score, demo) a test pins its numbers.
+    // Not `seed_from_u64`, whose expansion the crate may change; where it is used (score, demo) a test pins its numbers.
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     let mut rng = ChaCha8Rng::from_seed(key);

@@ -4,14 +4,15 @@ use crate::heads::{self, Head, Sizes};
 use crate::team::Team;
 use crate::{FeatureSource, Item, Point, ProbeError, Protocol, Role, Selected, Target, ViewSource};
 use emobox_features::{
-    ComputePrecision, FrameView, HiddenView, Normalisation, StoreHeader, StorePrecision, StoredItem,
+    ComputePrecision, FeatureNormalisation, FrameView, HiddenView, StoreHeader, StorePrecision,
+    StoredItem,
 };
 use emobox_files::{FileError, read_json, sha256_bytes, write_atomic, write_json};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What a probe needs to know of the features it was trained on, to ask for the same again.
+/// The features that a probe was trained on, described so that the same can be extracted again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureDescription {
     /// The encoder's name.
@@ -25,10 +26,10 @@ pub struct FeatureDescription {
     /// Samples of 16 kHz audio from one frame to the next.
     pub hop: usize,
     /// Normalisation of the frames.
-    pub normalisation: Normalisation,
+    pub normalisation: FeatureNormalisation,
     /// How frames are rounded before the probe sees them.
     pub precision: StorePrecision,
-    /// How the encoder computed.
+    /// The encoder's computing precision.
     pub compute: ComputePrecision,
     /// Revision of the extraction's arithmetic.
     pub revision: u32,
@@ -50,7 +51,7 @@ impl From<&StoreHeader> for FeatureDescription {
     }
 }
 
-/// `probe.json`: everything about a probe but its numbers.
+/// `probe.json`: everything about a probe except its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeDescription {
     /// Format version, 1.
@@ -67,13 +68,13 @@ pub struct ProbeDescription {
     pub point: Point,
     /// The selected epoch, from 1.
     pub epoch: usize,
-    /// The protocol it was trained by, every constant.
+    /// The protocol it was trained by, with every constant.
     pub protocol: Protocol,
     /// The protocol's digest.
     pub protocol_digest: String,
-    /// The program that trained it.
+    /// The version of the program that trained it.
     pub program_version: String,
-    /// The digest of `probe.safetensors`, so that files of two probes cannot be mixed up.
+    /// The digest of `probe.safetensors`; it detects files of two different probes.
     pub weights_sha256: String,
 }
 
@@ -84,7 +85,7 @@ pub struct Probe {
     weights: Vec<f32>,
 }
 
-/// What a probe is made from, besides what was selected.
+/// What a probe is made from, besides the training's selection.
 #[derive(Clone, Debug)]
 pub struct ProbeOrigin<'a> {
     /// The classes, in the order of the outputs.
@@ -102,7 +103,7 @@ pub struct ProbeOrigin<'a> {
 }
 
 impl Probe {
-    /// The probe that a training selected.
+    /// The probe selected by a training.
     pub fn new(selected: &Selected, origin: &ProbeOrigin<'_>) -> Result<Self, ProbeError> {
         let mut probe = Self {
             weights: selected.weights.clone(),
@@ -155,7 +156,7 @@ impl Probe {
         Ok(write_json(dir.join("probe.json"), &self.description)?)
     }
 
-    /// The head's tensors with their numbers.
+    /// The head's tensors with their values.
     pub(crate) fn tensors(&self) -> Result<Vec<(heads::Tensor, &[f32])>, ProbeError> {
         let mut rest = self.weights.as_slice();
         let layout = self.head()?.layout(&self.sizes()).into_iter();
@@ -261,7 +262,7 @@ impl Probe {
     }
 
     /// Log-probabilities of the classes (or the values of the dimensions, where the protocol learns these) for one utterance's
-    /// features, as they come from a store.
+    /// features, as read from a store.
     pub fn predict(&self, frames: &FrameView<'_>) -> Result<Vec<f64>, ProbeError> {
         let problem = if frames.frames == 0 {
             Some("no frames, at least 1 is needed".to_owned())
@@ -307,8 +308,8 @@ impl Probe {
         Ok(engine.evaluate(&[0], 1)?.remove(0).scores)
     }
 
-    /// The same for hidden states fresh from the encoder: normalised and rounded as the
-    /// training features were, so an utterance gets the scores it would have got from a store.
+    /// The same for hidden states directly from the encoder: normalised and rounded as the training features were, so an
+    /// utterance gets the same scores as from a store.
     pub fn predict_hidden(
         &self,
         key: &str,

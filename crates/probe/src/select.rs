@@ -1,21 +1,21 @@
-//! The selection rule. Nothing here can see the test part: a [`ValidRecord`] is made from the
-//! validation part alone, and it is all that a candidate is judged by.
+//! The selection rule. Nothing here has access to the test part: a [`ValidRecord`] is computed from the validation part alone,
+//! and candidates are compared by it alone.
 
 use crate::ProbeError;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// How one sweep point did on the validation part after one epoch.
+/// The scores of one sweep point on the validation part after one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValidRecord {
-    /// What is selected by: mean recall over the classes present in the validation part, or where dimensions are learnt the mean
-    /// of their concordance correlation coefficients.
+    /// The selection score: mean recall over the classes present in the validation part, or where dimensions are learned the
+    /// mean of their concordance correlation coefficients.
     pub ua: f64,
-    /// Mean cross-entropy, or one less the mean coefficient; the largest f64 where it is not finite.
+    /// Mean cross-entropy, or 1 minus the mean coefficient; the largest f64 where it is not finite.
     pub loss: f64,
 }
 
-/// The best so far of one seed, with the weights it had then.
+/// The best candidate of one seed so far, with its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Best {
     pub(crate) point: usize,
@@ -25,8 +25,8 @@ pub(crate) struct Best {
     pub(crate) weights: Vec<f32>,
 }
 
-/// Whether `new` is better than `old`: higher UA, then lower loss. At a tie the earlier stays, so
-/// candidates have to be offered epoch by epoch and, within an epoch, point by point.
+/// Whether `new` is better than `old`: higher UA, then lower loss. At a tie the earlier stays, so candidates must be offered
+/// epoch by epoch and, within an epoch, point by point.
 pub(crate) fn better(new: ValidRecord, old: ValidRecord) -> bool {
     match new.ua.total_cmp(&old.ua) {
         Ordering::Greater => true,
@@ -35,8 +35,7 @@ pub(crate) fn better(new: ValidRecord, old: ValidRecord) -> bool {
     }
 }
 
-/// Puts a candidate in the place of the best so far if it is better. A candidate without a finite
-/// loss is never taken.
+/// Replaces the best so far if the candidate is better. A candidate without a finite loss is never accepted.
 pub(crate) fn offer(
     best: &mut Option<Best>,
     point: usize,

@@ -2,13 +2,13 @@ use crate::ProbeError;
 use emobox_features::{FrameView, Store};
 use std::ops::Range;
 
-/// Where frames come from: memory, a mapped store, or a store read from the disk on each pass.
+/// Source of frames: memory, a mapped store, or a store read from disk on each pass.
 pub trait FeatureSource: Sync {
-    /// Hidden states of an utterance (1 unless several layers are stored).
+    /// Number of hidden states of an utterance (1 unless several layers are stored).
     fn layers(&self) -> usize;
     /// The width of a frame.
     fn dim(&self) -> usize;
-    /// How many frames an utterance has.
+    /// Number of frames of an utterance.
     fn frames(&self, item: usize) -> usize;
     /// Writes the frames `range` of one layer of an utterance to `out`, `[frame, dim]`.
     fn read(
@@ -18,14 +18,14 @@ pub trait FeatureSource: Sync {
         range: Range<usize>,
         out: &mut [f32],
     ) -> Result<(), ProbeError>;
-    /// The frames of an utterance where they lie, for sources that have them in memory.
+    /// A view of an utterance's frames, for sources that have them in memory.
     fn view(&self, item: usize) -> Option<FrameView<'_>> {
         let _ = item;
         None
     }
 }
 
-/// Views of frames that lie somewhere in memory, or in mapped files.
+/// Views of frames in memory or in mapped files.
 #[derive(Debug)]
 pub struct ViewSource<'a> {
     layers: usize,
@@ -34,7 +34,7 @@ pub struct ViewSource<'a> {
 }
 
 impl<'a> ViewSource<'a> {
-    /// The views, one an item. All must have the same layers and dimension.
+    /// The views, one per item. All must have the same layers and dimension.
     pub fn new(views: Vec<FrameView<'a>>) -> Result<Self, ProbeError> {
         let (layers, dim) = views.first().map_or((1, 1), |v| (v.layers, v.dim));
         for (at, view) in views.iter().enumerate() {
@@ -90,14 +90,14 @@ impl FeatureSource for ViewSource<'_> {
     }
 }
 
-/// One layer of a source of several, as a source of its own.
+/// One layer of a source with several, as a source.
 pub struct LayerSource<'a> {
     source: &'a dyn FeatureSource,
     layer: usize,
 }
 
 impl<'a> LayerSource<'a> {
-    /// The layer with this place among those of `source`.
+    /// The layer at this position among those of `source`.
     pub fn new(source: &'a dyn FeatureSource, layer: usize) -> Self {
         Self { source, layer }
     }
@@ -132,8 +132,8 @@ impl FeatureSource for LayerSource<'_> {
     }
 }
 
-/// Frames read from a store's files on every pass, so that memory does not grow with the corpus.
-/// The operating system's file cache still serves what fits.
+/// Frames read from a store's files on every pass, so that memory does not grow with the corpus. The operating system's file
+/// cache holds what fits.
 #[derive(Debug)]
 pub struct StreamSource<'a> {
     store: &'a Store,

@@ -3,24 +3,24 @@ use crate::{FoldTask, ProbeError, Role, ValidationRule, ValidationScheme};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Which utterances train and which validate, and how that was decided.
+/// The utterances for training and for validation, and how they were split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidationSplit {
-    /// Positions of the utterances that train.
+    /// Positions of the training utterances.
     #[serde(skip)]
     pub train: Vec<usize>,
-    /// Positions of the utterances that validate.
+    /// Positions of the validation utterances.
     #[serde(skip)]
     pub valid: Vec<usize>,
-    /// What was done.
+    /// How the validation part was made.
     pub origin: ValidationOrigin,
-    /// Utterances that train.
+    /// Number of training utterances.
     pub train_count: usize,
-    /// Utterances that validate.
+    /// Number of validation utterances.
     pub valid_count: usize,
-    /// Speakers held out, where whole speakers were.
+    /// Speakers held out, if whole speakers were.
     pub speakers: Vec<String>,
-    /// Why whole speakers were wanted but could not be held out.
+    /// Why the speaker-disjoint split was impossible, if it was.
     pub fallback: Option<String>,
 }
 
@@ -28,7 +28,7 @@ pub struct ValidationSplit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidationOrigin {
-    /// The partition has one of its own.
+    /// The partition's own.
     Official,
     /// Drawn at random within each label.
     Random,
@@ -36,8 +36,8 @@ pub enum ValidationOrigin {
     SpeakerDisjoint,
 }
 
-/// Takes the partition's own validation part, or draws one from the training part by the rule.
-/// A pure function of the task's items and the rule.
+/// Takes the partition's own validation part, or draws one from the training part by the rule. A pure function of the task's
+/// items and the rule.
 pub fn validation_split(
     task: &FoldTask<'_>,
     rule: &ValidationRule,
@@ -86,8 +86,7 @@ fn without(all: &[usize], taken: &[usize]) -> Vec<usize> {
     all.iter().filter(keep).copied().collect()
 }
 
-/// The share of each label, rounded to the nearest count; one utterance of the most frequent label
-/// where that rounds to nothing at all.
+/// The share of each label, rounded to the nearest count; one utterance of the most frequent label if all counts round to 0.
 fn at_random(task: &FoldTask<'_>, train: &[usize], rule: &ValidationRule) -> Vec<usize> {
     let mut by_label: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &at in train {
@@ -114,9 +113,9 @@ struct Speaker<'a> {
     counts: Vec<f64>,
 }
 
-/// Whole speakers whose label counts come closest (in the sum of absolute differences) to the share
-/// of every label, found by adding the best speaker until none helps and then exchanging pairs. No
-/// label may lose all its training utterances and the limit on the share is kept.
+/// Whole speakers whose label counts come closest (in the sum of absolute differences) to the share of every label, found by
+/// greedily adding the best speaker until none helps and then exchanging pairs. Every label keeps some training utterances, and
+/// the share stays within its limit.
 fn by_speaker(
     task: &FoldTask<'_>,
     train: &[usize],
@@ -147,7 +146,7 @@ fn by_speaker(
         .into_iter()
         .map(|(name, counts)| Speaker { name, counts })
         .collect();
-    // Which of several equally good speakers is taken depends on the seed, not on their names.
+    // The seed, not the names, decides between equally good speakers.
     shuffle(&mut stream(rule.seed, Purpose::Validation), &mut speakers);
     let chosen = choose(&speakers, &totals, rule).ok_or_else(|| {
         format!(
@@ -173,7 +172,7 @@ fn by_speaker(
 
 fn choose(speakers: &[Speaker<'_>], totals: &[f64], rule: &ValidationRule) -> Option<Vec<usize>> {
     let all: f64 = totals.iter().sum();
-    // The distance from what is wanted; infinite where a condition is broken.
+    // The distance from the target counts; infinite where a condition is violated.
     let cost = |counts: &[f64]| {
         let emptied = counts.iter().zip(totals).any(|(c, t)| *t > 0.0 && c >= t);
         if emptied || counts.iter().sum::<f64>() > rule.max_share * all {
@@ -205,7 +204,7 @@ fn choose(speakers: &[Speaker<'_>], totals: &[f64], rule: &ValidationRule) -> Op
     if chosen.is_empty() {
         return None;
     }
-    // A few rounds of exchanges repair what greed did; each round can only improve.
+    // A few rounds of exchanges improve on the greedy choice; no round makes it worse.
     for _ in 0..4 {
         let before = best;
         for slot in 0..chosen.len() {

@@ -8,28 +8,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// A training between two epochs, complete: going on from it gives the same bits as never having
-/// stopped.
+/// The complete state of a training between two epochs: resuming from it gives bit-identical results to never having stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainState {
-    /// Digest of the protocol and the task; a state is never mixed up with another training's.
+    /// Digest of the protocol and the task, so that a state is never used for another training.
     pub(crate) identity: String,
-    /// Epochs done.
+    /// Number of finished epochs.
     pub(crate) epoch: usize,
-    /// One a point.
+    /// One per point.
     pub(crate) points: Vec<Weights>,
     /// `[point][epoch]`.
     pub(crate) curves: Vec<Vec<EpochRecord>>,
-    /// One a seed.
+    /// One per seed.
     pub(crate) best: Vec<Option<Best>>,
-    /// One a seed.
+    /// One per seed.
     pub(crate) oracle: Vec<Option<OracleBest>>,
-    /// What the published recipe would have pooled so far.
+    /// The predictions that the published recipe would have pooled so far.
     pub(crate) cumulated: Cumulated,
     pub(crate) skipped_steps: u64,
 }
 
-/// The whole numbers of a state; the real ones are tensors, so that every bit is kept.
+/// The integers of a state; floating-point values are tensors, so that every bit is kept.
 #[derive(Serialize, Deserialize)]
 struct Meta {
     schema: u32,
@@ -45,13 +44,13 @@ struct Meta {
     skipped_steps: u64,
 }
 
-/// Raised when a state holds something that earlier ones do not.
+/// Incremented when a state gets new contents.
 const SCHEMA: u32 = 2;
 
 const META: &str = "emobox-train-state";
 
 impl TrainState {
-    /// Epochs done.
+    /// Number of finished epochs.
     pub fn epoch(&self) -> usize {
         self.epoch
     }

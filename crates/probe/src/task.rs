@@ -1,17 +1,17 @@
 use crate::{FeatureSource, ProbeError, Target};
 use serde::{Deserialize, Serialize};
 
-/// What an utterance is for in one fold.
+/// The role of an utterance in one fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Trains the probe, or validates where the partition has no validation part of its own.
+    /// Trains the probe, or validates if the partition has no validation part of its own.
     Train,
     /// The partition's own validation part.
     Valid,
     /// Predicted once with the selected probe.
     Test,
-    /// A further test set: predicted like [`Role::Test`], but no part of the oracle.
+    /// A further test set: predicted like [`Role::Test`], but not used for the oracle.
     Extra,
 }
 
@@ -20,18 +20,19 @@ pub enum Role {
 pub struct Item {
     /// The utterance's key.
     pub key: String,
-    /// Its class, as an index into [`FoldTask::classes`]; where dimensions are learnt, what the validation part is balanced by.
+    /// Its class, as an index into [`FoldTask::classes`]; where dimensions are learned, the label that the validation part is
+    /// balanced by.
     pub label: usize,
-    /// Of [`Target::Votes`] the share of each class, or nothing where nobody voted; of [`Target::Dimensions`] the value of each;
-    /// else nothing.
+    /// For [`Target::Votes`] the share of each class, or empty without votes; for [`Target::Dimensions`] the value of each;
+    /// otherwise empty.
     pub target: Vec<f32>,
     /// Its speaker, where known.
     pub speaker: Option<String>,
-    /// Its part in the fold.
+    /// Its role in the fold.
     pub role: Role,
 }
 
-/// One fold to train: data without any choice about how.
+/// One fold to train: data without any settings.
 #[derive(Clone, Copy)]
 pub struct FoldTask<'a> {
     /// The corpus, for messages.
@@ -40,7 +41,7 @@ pub struct FoldTask<'a> {
     pub fold: u32,
     /// The classes, or the dimensions, in the order of the outputs.
     pub classes: &'a [String],
-    /// All utterances of the fold. Batches are drawn from their order, so give them sorted by key.
+    /// All utterances of the fold. Batches depend on their order, so pass them sorted by key.
     pub items: &'a [Item],
     /// The features of `items`, by position.
     pub source: &'a dyn FeatureSource,
@@ -56,7 +57,7 @@ impl FoldTask<'_> {
             .collect()
     }
 
-    /// Finds what would make training fail or mean nothing, before any of it is done.
+    /// Finds errors that would make training fail or meaningless, before it starts.
     pub fn check(&self, target: Target) -> Result<(), ProbeError> {
         let classes = self.classes.len();
         let dimensions = target == Target::Dimensions;

@@ -1,19 +1,18 @@
 use rayon::prelude::*;
 
-/// The threads one training uses. What is computed never depends on how many there are: work is cut
-/// into parts that do not see each other.
+/// The threads of one training. Results never depend on their number: work is cut into independent parts.
 #[derive(Debug)]
 pub(crate) struct Team {
     pool: Option<rayon::ThreadPool>,
 }
 
 impl Team {
-    /// One thread means the caller's own. A pool of its own keeps a training from picking up
-    /// another fold's work while it waits, which would hold both in memory.
+    /// One thread means the caller's own. A separate pool keeps a training from starting another fold's work while it waits,
+    /// which would hold both in memory.
     pub(crate) fn new(threads: usize) -> Self {
         let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
         Self {
-            // Where no thread can be started, the caller's own does all the work.
+            // If no thread can be started, the caller's own does all the work.
             pool: (threads > 1).then(|| builder.build().ok()).flatten(),
         }
     }
@@ -24,7 +23,7 @@ impl Team {
         pool.map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
-    /// Does `work` on every part.
+    /// Runs `work` on every part.
     pub(crate) fn each<T: Send>(&self, parts: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
         match &self.pool {
             Some(pool) if parts.len() > 1 => pool.install(|| parts.par_iter_mut().for_each(work)),

@@ -1,6 +1,7 @@
 use crate::adam::Weights;
 use crate::as_published::{Cumulated, rows};
 use crate::card::OnCard;
+use crate::dimensions;
 use crate::engine::{Engine, EngineData, Evaluation, Trainer, capped};
 use crate::heads::{self, Head, Sizes};
 use crate::loss::Loss;
@@ -8,7 +9,7 @@ use crate::oracle::{self, OracleBest};
 use crate::random::{Purpose, shuffle, stream};
 use crate::select;
 use crate::split::{ValidationSplit, validation_split};
-use crate::target::{self, Target};
+use crate::target::Target;
 use crate::team::Team;
 use crate::{
     AsPublished, Card, Curve, EpochRecord, FoldOutcome, FoldTask, Item, Oracle, Point, Predicted,
@@ -18,18 +19,18 @@ use emobox_files::sha256_bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Raised whenever the same data and protocol would give other numbers than before, or more of them.
+/// Incremented whenever the same data and protocol would give other numbers, or more of them.
 pub const TRAINING_REVISION: u32 = 3;
 
-/// How to run a training; the device alone changes the last digits of its result.
+/// How to run a training; only the device affects the result, in its last digits.
 #[derive(Clone, Debug, Default)]
 pub struct TrainOptions {
     /// Threads; 0 and 1 both mean the caller's own.
     pub threads: usize,
-    /// Go on from here.
+    /// The state to resume from.
     pub resume: Option<TrainState>,
-    /// Train on this device instead of the processor. Its numbers differ in their last digits, so a state of one does not
-    /// go on on the other.
+    /// Train on this device instead of the CPU. Results differ in their last digits, so a state from one cannot be resumed on
+    /// the other.
     pub card: Option<Arc<Card>>,
 }
 
@@ -38,65 +39,64 @@ pub struct TrainOptions {
 pub enum Training {
     /// Trained to the end.
     Done(Box<FoldOutcome>),
-    /// The observer asked for it. What was saved last is where it can go on.
+    /// The observer stopped it. It can be resumed from the state saved last.
     Stopped,
 }
 
 /// What to do after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue.
     Continue,
-    /// Save the state and go on.
+    /// Save the state and continue.
     Save,
     /// Save the state and stop.
     Stop,
 }
 
-/// An epoch that has just ended.
+/// An epoch that has just finished.
 #[derive(Debug)]
-pub struct Progress<'a> {
+pub struct EpochProgress<'a> {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// How many there will be.
+    /// The total number of epochs.
     pub epochs: usize,
-    /// Frames that went through the head for training so far in this call, each counted once however
-    /// many points read it.
+    /// Frames used for training so far in this call, each counted once however many points read it.
     pub frames: u64,
     /// The sweep points.
     pub points: &'a [Point],
     /// This epoch's record of every point.
     pub records: &'a [EpochRecord],
-    /// What every point predicts on the test part after this epoch, `[point][utterance]`, where the protocol has an oracle.
-    /// For checking [`crate::AsPublished`] elsewhere; an observer cannot pass anything back into the training.
+    /// Every point's predictions on the test part after this epoch, `[point][utterance]`, if the protocol has an oracle. For
+    /// checking [`crate::AsPublished`] elsewhere; an observer cannot pass anything back into the training.
     pub test: &'a [Vec<usize>],
 }
 
-/// Watches a training, and may save or stop it.
+/// Observes a training, and may save or stop it.
 pub trait Observer {
     /// Called after every epoch.
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         let _ = progress;
         Flow::Continue
     }
 
-    /// Called with the state when [`Flow::Save`] or [`Flow::Stop`] was answered.
+    /// Called with the state after [`Flow::Save`] or [`Flow::Stop`] was returned.
     fn save(&mut self, state: &TrainState) -> Result<(), ProbeError> {
         let _ = state;
         Ok(())
     }
 
-    /// Asked after every batch. `false` stops at once; the epoch in hand is lost.
+    /// Called after every batch. `false` stops at once; the current epoch is lost.
     fn keep_going(&mut self) -> bool {
         true
     }
 }
 
-/// An observer that lets everything pass.
+/// An observer that does nothing.
 impl Observer for () {}
 
-/// Trains every sweep point of the protocol on one fold, selects by validation, and predicts the test
-/// part once with what was selected. Deterministic in the task and the protocol.
+/// Trains every sweep point of the protocol on one fold, selects on the validation part, and predicts the test part once with
+/// the selected probe. Deterministic in the task and the protocol.
 pub fn train_fold(
     task: &FoldTask<'_>,
     protocol: &Protocol,
@@ -128,8 +128,8 @@ pub fn train_fold(
     let (scales, items) = match protocol.target {
         Target::Classes | Target::Votes => (Vec::new(), Cow::Borrowed(task.items)),
         Target::Dimensions => {
-            let scales = target::scales(task.items, &split.train, outputs);
-            let items = target::standardised(task.items, &scales);
+            let scales = dimensions::scales(task.items, &split.train, outputs);
+            let items = dimensions::standardised(task.items, &scales);
             (scales, Cow::Owned(items))
         }
     };
@@ -159,7 +159,7 @@ pub fn train_fold(
     }
 }
 
-/// The digest of everything a saved state depends on, apart from the features themselves.
+/// The digest of everything that a saved state depends on, except the features themselves.
 fn identity(task: &FoldTask<'_>, protocol: &Protocol, card: Option<&Card>) -> String {
     let mut text = format!(
         "{TRAINING_REVISION}\n{}\n{}\n{}\n{:?}\n{} {}\n",
@@ -189,12 +189,12 @@ fn identity(task: &FoldTask<'_>, protocol: &Protocol, card: Option<&Card>) -> St
     sha256_bytes(text.as_bytes()).as_str().to_owned()
 }
 
-/// One training, with everything that stays the same throughout.
+/// One training, with everything that is constant during it.
 struct Fold<'a> {
     task: &'a FoldTask<'a>,
-    /// The items as they came; those of the task have standardised dimensions.
+    /// The items as given; those of the task have standardised dimensions.
     as_given: &'a [Item],
-    /// Mean and deviation of each dimension; nothing where classes are learnt.
+    /// Mean and standard deviation of each dimension; empty where classes are learned.
     scales: &'a [(f64, f64)],
     protocol: &'a Protocol,
     head: &'static Head,
@@ -283,7 +283,7 @@ impl<'a> Fold<'a> {
         })
     }
 
-    /// Runs the remaining epochs; `None` when the observer stopped it.
+    /// Runs the remaining epochs; `None` if the observer stopped it.
     fn train(
         &self,
         mut state: TrainState,
@@ -338,14 +338,14 @@ impl<'a> Fold<'a> {
                 test = scored.iter().map(|seen| seen.predictions.clone()).collect();
                 self.look_at_test(&mut state, epoch, scored);
             }
-            // Every utterance has been read once by now.
+            // Every utterance has been read once.
             engine.all_read();
             for (curve, record) in state.curves.iter_mut().zip(&records) {
                 curve.push(*record);
             }
             state.epoch = epoch;
             state.skipped_steps = skipped_before + engine.skipped_steps()?;
-            let flow = observer.epoch(&Progress {
+            let flow = observer.epoch(&EpochProgress {
                 epoch,
                 epochs: protocol.epochs,
                 frames,
@@ -430,7 +430,7 @@ impl<'a> Fold<'a> {
                     hidden: point.hidden,
                     classes,
                 };
-                target::rescale(&mut weights, self.head, &sizes, self.scales);
+                dimensions::rescale(&mut weights, self.head, &sizes, self.scales);
             }
             let mut engine = self.engine(&[point.hidden], vec![Weights::new(weights)])?;
             let mut predict = |rows: &[usize]| -> Result<Vec<Predicted>, ProbeError> {
@@ -502,13 +502,13 @@ impl<'a> Fold<'a> {
     }
 }
 
-/// The number that is written as the f32 is: 2.6 and not 2.5999999046.
+/// Converts by way of the shortest decimal form of the f32: 2.6 and not 2.5999999046.
 fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }
 
-/// The training utterances in the order of an epoch (from 1): a fresh shuffle of the same list each
-/// time, so that an epoch's order does not depend on the ones before.
+/// The training utterances in the order of an epoch (from 1): each epoch shuffles the same original list, so that its order
+/// does not depend on earlier epochs.
 fn batch_order(train: &[usize], protocol: &Protocol, epoch: usize) -> Vec<usize> {
     let mut order = train.to_vec();
     let number = u32::try_from(epoch).unwrap_or(u32::MAX);

@@ -1,6 +1,6 @@
 use crate::corpus::{json, manifest, parse};
 use crate::errors::{exception, wrong};
-use crate::job::run;
+use crate::job::{run, use_threads};
 use emobox_app::ReportFormat;
 use emobox_bench::{BenchError, BenchRun, Experiment, Home};
 use emobox_score::{Confusion, Prediction, Rates, classes_of, read_predictions};
@@ -8,11 +8,11 @@ use pyo3::prelude::*;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// Sets how many threads all stages use. To be called once, first.
+/// Sets the number of threads of all calls that follow.
 #[pyfunction]
 pub(crate) fn set_threads(threads: usize) -> PyResult<()> {
     let threads = NonZeroUsize::new(threads).ok_or_else(|| wrong("threads: at least 1"))?;
-    emobox_bench::use_threads(Some(threads)).map_err(exception)
+    use_threads(threads).map_err(exception)
 }
 
 /// Writes the synthetic demo corpus into a folder.
@@ -36,7 +36,7 @@ impl Run {
         json(self.0.scores())
     }
 
-    /// The tables as `terminal`, `html` (the whole report page), `markdown`, `latex` or `csv`.
+    /// The tables in the format `terminal`, `html` (the whole report page), `markdown`, `latex` or `csv`.
     fn render(&self, py: Python<'_>, format: &str) -> PyResult<String> {
         let format = match format {
             "terminal" => ReportFormat::Terminal,
@@ -54,7 +54,7 @@ impl Run {
             .map_err(exception)
     }
 
-    /// The test predictions behind the scores: (corpus, encoder, partition, training seed, a JSON list) each.
+    /// The test predictions behind the scores, each as (corpus, encoder, partition, training seed, a JSON list).
     fn predictions(&self) -> PyResult<Vec<Kept>> {
         let sets = self.0.predictions().iter();
         sets.map(|set| {
@@ -76,13 +76,13 @@ impl Run {
         self.0.folders().map(PathBuf::from).collect()
     }
 
-    /// How many inputs were left out on the way.
+    /// Number of inputs that were skipped.
     fn skipped(&self) -> usize {
         self.0.skipped()
     }
 }
 
-/// Runs an experiment: its JSON, or the path of its file.
+/// Runs an experiment, given as JSON or as the path of its file.
 #[pyfunction]
 #[pyo3(signature = (out, experiment=None, path=None, home=None, progress=None))]
 pub(crate) fn bench(
@@ -114,13 +114,13 @@ pub(crate) fn described(text: Option<&str>, path: Option<PathBuf>) -> PyResult<E
     }
 }
 
-/// The run that `bench` has left in an output folder.
+/// Reads the run in an output folder of `bench`.
 #[pyfunction]
 pub(crate) fn read_run(out: PathBuf) -> PyResult<Run> {
     emobox_bench::read_run(&out).map(Run).map_err(exception)
 }
 
-/// Scores predictions: jsonl lines, with the utterances of a manifest where there is one.
+/// Scores predictions, given as jsonl lines, with the utterances of a manifest if there is one.
 #[pyfunction]
 #[pyo3(signature = (name, predictions, corpus=None, utterances=None, seed=0))]
 pub(crate) fn evaluate(
@@ -142,7 +142,7 @@ pub(crate) fn evaluate(
     .map(Run)
 }
 
-/// Compares two systems: name and jsonl lines of each.
+/// Compares two systems, each given by its name and jsonl lines.
 #[pyfunction]
 #[pyo3(signature = (corpus, a, b, seed=0))]
 pub(crate) fn compare(
@@ -159,7 +159,7 @@ pub(crate) fn compare(
     .map(Run)
 }
 
-/// Counts over `classes` and the summary scores of them, as JSON: `[rates, counts, class scores]`.
+/// Counts over `classes` and their summary scores, as JSON: `[rates, counts, class scores]`.
 #[pyfunction]
 pub(crate) fn confusion(
     labels: Vec<String>,

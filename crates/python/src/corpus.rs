@@ -56,7 +56,7 @@ pub(crate) fn read_manifest(path: PathBuf) -> PyResult<String> {
     json(&manifest.utterances)
 }
 
-/// How a manifest is cut; the fields of the call in Python.
+/// How to partition a manifest; the arguments of the call in Python.
 #[derive(Deserialize)]
 struct Cut {
     scheme: String,
@@ -66,7 +66,7 @@ struct Cut {
     group_by: GroupBy,
 }
 
-/// A partition as it crosses the border.
+/// A partition as exchanged with Python.
 #[derive(Serialize, Deserialize)]
 struct Crossing {
     info: PartitionInfo,
@@ -74,7 +74,7 @@ struct Crossing {
     assignments: Vec<(String, u32, String)>,
 }
 
-/// Cuts a manifest; the partition as JSON.
+/// Partitions a manifest; returns the partition as JSON.
 #[pyfunction]
 pub(crate) fn partition(
     py: Python<'_>,
@@ -102,7 +102,7 @@ pub(crate) fn partition(
     })
 }
 
-/// Audits a partition, with `root` also its audio: (the audit as JSON, for people).
+/// Audits a partition and, if `root` is given, its audio; returns (the audit as JSON, as text).
 #[pyfunction]
 #[pyo3(signature = (corpus, utterances, partition, root=None, progress=None))]
 pub(crate) fn audit(
@@ -150,7 +150,7 @@ pub(crate) fn audit(
     Ok((json(&audit)?, audit.to_string()))
 }
 
-/// The manifest of a JSON list of utterances.
+/// The manifest with the utterances of a JSON list.
 pub(crate) fn manifest(corpus: String, utterances: &str) -> PyResult<Manifest> {
     let utterances: Vec<Utterance> = serde_json::from_str(utterances)
         .map_err(|e| exception(CorpusError::from(lines(&corpus, e))))?;
@@ -164,12 +164,12 @@ fn lines(corpus: &str, source: serde_json::Error) -> emobox_files::FileError {
     }
 }
 
-/// The text of a structure.
+/// Serialises to JSON.
 pub(crate) fn json(value: &impl Serialize) -> PyResult<String> {
     serde_json::to_string(value).map_err(wrong)
 }
 
-/// The structure of a text that our own Python wrote.
+/// Parses JSON that our own Python code wrote.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> PyResult<T> {
     serde_json::from_str(text)
         .map_err(|e| exception(BenchError::Call(CallError::value("JSON", "of the call", e))))

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Hidden states as they cross the border: bytes of f32, layers, frames, dimensions.
+/// Hidden states as passed to Python: bytes of f32, layers, frames, dimensions.
 type States = (Py<PyByteArray>, usize, usize, usize);
 
 /// Every encoder known by name, as a JSON list.
@@ -20,7 +20,7 @@ pub(crate) fn encoders() -> PyResult<String> {
     json(&emobox_bench::encoders())
 }
 
-/// Fetches a checkpoint into the user's hub cache and names its folder.
+/// Downloads a checkpoint into the user's hub cache and returns its folder.
 #[pyfunction]
 #[pyo3(signature = (name, progress=None))]
 pub(crate) fn pull_encoder(
@@ -70,7 +70,7 @@ impl Encoder {
                 path,
             },
         };
-        // As the hub names it, and not on this machine yet.
+        // A name on the hub, not yet on this machine.
         if choice.path.is_none() && choice.name.contains('/') {
             run(py, None, |context| {
                 emobox_bench::pull_encoder(&choice.name, context)
@@ -82,17 +82,17 @@ impl Encoder {
             .map_err(exception)
     }
 
-    /// What it is, as JSON.
+    /// Its description, as JSON.
     fn info(&self) -> PyResult<String> {
         json(self.0.info())
     }
 
-    /// The frames that so many samples at its rate yield.
+    /// The number of frames for `samples` samples at its rate.
     fn frames(&self, samples: usize) -> usize {
         self.0.frames(samples)
     }
 
-    /// The hidden states of one waveform at its rate, computed on the calling thread alone.
+    /// The hidden states of one waveform at its rate, computed on the calling thread.
     fn encode(&self, py: Python<'_>, samples: &[u8], layers: &str) -> PyResult<States> {
         let layers = self.layers(layers)?;
         let samples = floats(samples)?;
@@ -101,7 +101,7 @@ impl Encoder {
         Ok(crossing(py, &states))
     }
 
-    /// The same of several waveforms, on `threads` threads; Ctrl-C is looked for between two.
+    /// The same for several waveforms, on `threads` threads; checks for Ctrl-C between waveforms.
     #[pyo3(signature = (waveforms, layers, threads, progress=None))]
     fn encode_batch(
         &self,
@@ -140,7 +140,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// In the order of the waveforms; the first that cannot be encoded ends it, by its position.
+    /// In the order of the waveforms; fails at the first that cannot be encoded, giving its position.
     fn run(&self, threads: usize, context: Context<'_>) -> Result<Vec<HiddenStates>, BenchError> {
         context.progress.begin(&Stage {
             label: format!("encoding with {}", self.encoder.0.info().name),

@@ -1,4 +1,5 @@
 use emobox_bench::BenchError;
+use emobox_encoder::EncoderError;
 use pyo3::exceptions::{
     PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError,
 };
@@ -8,8 +9,8 @@ use std::io::ErrorKind;
 
 /// The Python exception of an error, with the error's own message.
 ///
-/// What the operating system refused is an `OSError` of the right kind wherever it happened; the
-/// rest are the classes of `emobox.errors`, one a room, and `ValueError` for a wrong call.
+/// Errors of the operating system are an `OSError` of the right kind wherever they occurred; the others are the classes of
+/// `emobox.errors`, one per crate, and `ValueError` for a wrong call.
 pub(crate) fn exception(error: impl Into<BenchError>) -> PyErr {
     let error = error.into();
     let message = in_python(&error.to_string());
@@ -38,8 +39,8 @@ pub(crate) fn exception(error: impl Into<BenchError>) -> PyErr {
     of_class(class, message)
 }
 
-/// What a message of the command line says of its options, as arguments: `--allow-missing` as `allow_missing=True`, `--metadata DIR` as
-/// `metadata=DIR`.
+/// Rewrites options of the command line in a message as Python arguments: `--allow-missing` as `allow_missing=True`,
+/// `--metadata DIR` as `metadata=DIR`.
 fn in_python(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
     let mut rest = message;
@@ -63,7 +64,7 @@ fn in_python(message: &str) -> String {
         }
         text.push_str(&name.replace('-', "_"));
         text.push('=');
-        // A value is written in capitals, or is a number.
+        // Values are in capitals, or numbers.
         let value = behind
             .strip_prefix(' ')
             .or_else(|| behind.strip_prefix('='));
@@ -82,12 +83,15 @@ pub(crate) fn wrong(message: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(message.to_string())
 }
 
-/// The kind of the system's error at the bottom of an error, if there is one.
+/// The kind of the system error at the root of an error, if there is one.
 fn system_error(error: &BenchError) -> Option<ErrorKind> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
+        if let Some(EncoderError::NoSuchPath { .. }) = error.downcast_ref() {
+            return Some(ErrorKind::NotFound);
+        }
         if let Some(system) = error.downcast_ref::<std::io::Error>() {
-            // `io::Error`s that wrap something else are made by libraries, not by the system.
+            // `io::Error`s with an inner error come from libraries, not from the system.
             return system.raw_os_error().map(|_| system.kind());
         }
         next = error.source();

@@ -1,19 +1,30 @@
 use crate::errors::exception;
-use emobox_bench::{BenchError, Context, Progress, Stage};
+use emobox_bench::{BenchError, Context, Progress, Stage, ThreadPool, thread_pool};
 use pyo3::prelude::*;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long Ctrl-C may go unnoticed, and how seldom a callback hears of units done.
+/// Longest delay before Ctrl-C is noticed, and shortest time between progress calls.
 const BEAT: Duration = Duration::from_millis(50);
 
-/// Does long work on a thread of its own, while the calling thread, without holding the interpreter,
-/// passes progress to `callback` and looks for Ctrl-C.
+/// The worker threads that Python set; without, rayon's own.
+static THREADS: Mutex<Option<Arc<ThreadPool>>> = Mutex::new(None);
+
+/// Sets the number of threads of all work that begins from here on.
+pub(crate) fn use_threads(threads: NonZeroUsize) -> Result<(), BenchError> {
+    let pool = Arc::new(thread_pool(Some(threads))?);
+    *THREADS.lock().unwrap_or_else(PoisonError::into_inner) = Some(pool);
+    Ok(())
+}
+
+/// Runs long work on a separate thread, while the calling thread, with the interpreter released, passes progress to `callback`
+/// and checks for Ctrl-C.
 ///
-/// `callback(kind, label, done, total, unit)` is called on the calling thread alone, with `kind`
-/// `begin`, `advance`, `end` or (with the note as `label`) `note`. What it raises stops the work and
-/// is raised again; so is `KeyboardInterrupt`.
+/// `callback(kind, label, done, total, unit)` is called on the calling thread only, with `kind` `begin`, `advance`, `end` or
+/// (with the note as `label`) `note`. An exception in it stops the work and is raised again; so is `KeyboardInterrupt`.
 pub(crate) fn run<T: Send>(
     py: Python<'_>,
     callback: Option<&Py<PyAny>>,
@@ -26,11 +37,19 @@ pub(crate) fn run<T: Send>(
     let (raised, result) = py.detach(move || {
         std::thread::scope(|scope| {
             let worker = scope.spawn(move || {
-                let result = work(Context {
+                let context = Context {
                     progress: &teller,
                     stop,
-                });
-                // Ends the listening.
+                };
+                let threads = THREADS
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                let result = match threads {
+                    Some(threads) => threads.install(|| work(context)),
+                    None => work(context),
+                };
+                // Ends `listen`.
                 drop(teller);
                 result
             });
@@ -48,7 +67,7 @@ pub(crate) fn run<T: Send>(
     }
 }
 
-/// Until the worker is done; returns what was raised on the way.
+/// Runs until the worker is done; returns the first exception raised meanwhile.
 fn listen(
     receiver: &Receiver<Event>,
     callback: Option<&Py<PyAny>>,
@@ -69,13 +88,13 @@ fn listen(
             raised.get_or_insert(error);
         }
         if stage.is_some() {
-            // Many utterances a second are told in one call.
+            // Combines many utterances per second into one call.
             std::thread::sleep(BEAT / 2);
         }
     }
 }
 
-/// `KeyboardInterrupt` after Ctrl-C, where the calling thread is Python's main one.
+/// `KeyboardInterrupt` after Ctrl-C, if the calling thread is Python's main thread.
 fn signals(py: Python<'_>) -> PyResult<()> {
     py.check_signals()
 }
@@ -139,7 +158,7 @@ enum Event {
     Note(String),
 }
 
-/// Sends what happens to the listening thread. Nobody listens only after the work is over.
+/// Sends events to the listening thread, which listens as long as the work runs.
 struct Teller(Sender<Event>);
 
 impl Progress for Teller {

@@ -1,8 +1,8 @@
-//! The extension module `emobox._emobox`: what the Python package calls.
+//! The extension module `emobox._emobox`: the functions that the Python package calls.
 //!
-//! Nothing is decided here. Structures cross the border as JSON in the formats of the files (a
-//! manifest as its jsonl), arrays as bytes of little-endian f32; the package in `python/emobox` makes
-//! Python classes and NumPy arrays of them. Long work runs without the interpreter, see `job.rs`.
+//! This crate makes no decisions. Structures are exchanged as JSON in the formats of the files (a manifest as its jsonl),
+//! arrays as bytes of little-endian f32; the package in `python/emobox` makes Python classes and NumPy arrays of them. Long
+//! work runs with the interpreter released, see `job.rs`.
 
 #![expect(
     clippy::needless_pass_by_value,

@@ -8,7 +8,7 @@ use emobox_encoder::Device;
 use pyo3::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Benches an experiment of one corpus and one encoder and trains on all of the corpus: the model's folder, and the scores of the folds.
+/// Benchmarks one corpus and encoder, then trains on the whole corpus; returns the model's folder and the folds' scores.
 #[pyfunction]
 #[pyo3(signature = (name, experiment=None, path=None, out=None, home=None, progress=None))]
 pub(crate) fn fit(
@@ -31,7 +31,7 @@ pub(crate) fn fit(
     Ok((fitted.folder, Run(fitted.run)))
 }
 
-/// A probe with its encoder.
+/// A probe and its encoder.
 #[pyclass(frozen, module = "emobox._emobox")]
 pub(crate) struct Model {
     predictor: Predictor,
@@ -66,19 +66,19 @@ impl Model {
         })
     }
 
-    /// Makes a folder that can be asked anywhere, with the checkpoint in it or without.
+    /// Exports a folder that predicts on any machine, with or without the checkpoint in it.
     fn export(&self, py: Python<'_>, out: PathBuf, with_encoder: bool) -> PyResult<()> {
         let encoder = self.encoder.as_deref();
         py.detach(|| emobox_bench::export_model(&self.folder, encoder, with_encoder, &out))
             .map_err(exception)
     }
 
-    /// What it can tell apart.
+    /// Its classes.
     fn classes(&self) -> Vec<String> {
         self.predictor.classes().to_vec()
     }
 
-    /// The answers for recordings and for those below folders, as a JSON list; in windows of so many seconds where there are any.
+    /// The predictions for recordings and for those below folders, as a JSON list; in windows of this many seconds if given.
     #[pyo3(signature = (recordings, window=None, hop=None, progress=None))]
     fn files(
         &self,
@@ -105,12 +105,12 @@ impl Model {
         json(&answers)
     }
 
-    /// Samples a second of what it hears.
+    /// Sampling rate of its input in samples per second.
     fn sample_rate(&self) -> u32 {
         self.predictor.rate().0
     }
 
-    /// The answer for a waveform at that rate, as JSON.
+    /// The prediction for a waveform at that rate, as JSON.
     fn samples(&self, py: Python<'_>, samples: &[u8]) -> PyResult<String> {
         let samples = floats(samples)?;
         let answer = py.detach(|| self.predictor.answer(Path::new("waveform"), &samples));

@@ -5,11 +5,12 @@ use crate::sound::bytes;
 use crate::store::FeatureStore;
 use emobox_bench::{BenchError, CallError, Context, Stage};
 use emobox_features::{
-    ComputePrecision, HiddenView, Normalisation, SCHEMA, StoreHeader, StorePrecision, StoredItem,
+    ComputePrecision, FeatureNormalisation, HiddenView, SCHEMA, StoreHeader, StorePrecision,
+    StoredItem,
 };
 use emobox_probe::{
-    FeatureSource, Flow, FoldTask, Item, Observer, ProbeError, ProbeOrigin, Progress, Protocol,
-    Role, StreamSource, TrainOptions, Training, ViewSource, train_fold,
+    EpochProgress, FeatureSource, Flow, FoldTask, Item, Observer, ProbeError, ProbeOrigin,
+    Protocol, Role, StreamSource, TrainOptions, Training, ViewSource, train_fold,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 /// An array of hidden states from Python: bytes of f32, layers, frames, dimensions.
 type Array = (PyBackedBytes, usize, usize, usize);
 
-/// A training; the fields of the call in Python.
+/// A training; the arguments of the call in Python.
 #[derive(Deserialize)]
 struct Request {
     corpus: String,
@@ -31,7 +32,7 @@ struct Request {
     head: Option<String>,
     epochs: Option<usize>,
     seed: u64,
-    normalisation: Normalisation,
+    normalisation: FeatureNormalisation,
     threads: usize,
 }
 
@@ -102,7 +103,7 @@ impl Request {
             protocol: &protocol,
             program_version: env!("CARGO_PKG_VERSION"),
         };
-        // One seed, one result.
+        // One seed gives one result.
         let selected = &outcome.selected[0];
         Ok(Fitted {
             probe: emobox_probe::Probe::new(selected, &origin)?,
@@ -116,11 +117,11 @@ struct Fitted {
     curves: Option<String>,
 }
 
-/// Counts epochs; stops after the batch in hand.
+/// Counts epochs; stops after the current batch.
 struct Watch<'a>(Context<'a>);
 
 impl Observer for Watch<'_> {
-    fn epoch(&mut self, _: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
         self.0.progress.advance(1);
         Flow::Continue
     }
@@ -139,7 +140,7 @@ pub(crate) struct Probe {
 
 #[pymethods]
 impl Probe {
-    /// Trains on hidden states in memory, one array an item of the training.
+    /// Trains on hidden states in memory, one array per item of the training.
     #[staticmethod]
     #[pyo3(signature = (training, arrays, progress=None))]
     fn fit_arrays(
@@ -166,7 +167,7 @@ impl Probe {
         Ok(Self::from(fitted))
     }
 
-    /// Trains on the frames of a store, which are read as they are needed.
+    /// Trains on the frames of a store, which are read when needed.
     #[staticmethod]
     #[pyo3(signature = (training, store, progress=None))]
     fn fit_store(
@@ -185,7 +186,7 @@ impl Probe {
         Ok(Self::from(fitted))
     }
 
-    /// Reads a probe that `save`, `emobox bench` or `emobox train` wrote.
+    /// Reads a probe written by `save`, `emobox bench` or `emobox train`.
     #[staticmethod]
     fn load(path: PathBuf) -> PyResult<Self> {
         let probe = emobox_probe::Probe::load(&path).map_err(exception)?;
@@ -195,7 +196,7 @@ impl Probe {
         })
     }
 
-    /// It as an ONNX model.
+    /// The probe as an ONNX model.
     fn onnx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let model = self.probe.to_onnx();
         Ok(PyBytes::new(
@@ -209,17 +210,17 @@ impl Probe {
         self.probe.save(&path).map_err(exception)
     }
 
-    /// Everything but its numbers, as JSON.
+    /// Everything but its weights, as JSON.
     fn description(&self) -> PyResult<String> {
         json(self.probe.description())
     }
 
-    /// Training and validation of every sweep point by epoch, as JSON; none for a loaded probe.
+    /// Training and validation of every sweep point by epoch, as JSON; `None` for a loaded probe.
     fn curves(&self) -> Option<String> {
         self.curves.clone()
     }
 
-    /// Log-probabilities `[item, class]` (f64) for hidden states fresh from the encoder.
+    /// Log-probabilities `[item, class]` (f64) for hidden states directly from the encoder.
     fn predict_arrays(&self, py: Python<'_>, arrays: Vec<Array>) -> PyResult<Py<PyByteArray>> {
         let scores = run(py, None, |context| {
             self.all(arrays.iter().enumerate(), context, |(at, array)| {
@@ -289,7 +290,7 @@ impl From<Fitted> for Probe {
     }
 }
 
-/// What a store of such arrays would say of itself.
+/// The header that a store of such arrays would have.
 fn header(training: &Request, layers: usize, dim: usize) -> StoreHeader {
     StoreHeader {
         schema: SCHEMA,
@@ -309,7 +310,7 @@ fn header(training: &Request, layers: usize, dim: usize) -> StoreHeader {
     }
 }
 
-/// An array normalised and rounded as a store would keep it.
+/// An array normalised and rounded as a store would do.
 fn stored(header: &StoreHeader, key: &str, array: &Array) -> Result<StoredItem, ProbeError> {
     let (data, _, frames, dim) = array;
     let data: Vec<f32> = bytemuck::pod_collect_to_vec(data);

@@ -7,7 +7,7 @@ use emobox_bench::{EncoderChoice, Home};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
-/// Writes a finished run as a submission; its digest.
+/// Writes a finished run as a submission; returns its digest.
 #[pyfunction]
 pub(crate) fn submit(
     out: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) fn submit(
     Ok(made.digest.to_string())
 }
 
-/// Recomputes the scores of a submission, and with encoders (a JSON list of choices) makes them again: system, verdict, scores.
+/// Recomputes a submission's scores; with encoders (a JSON list of choices) reproduces them. Returns system, verdict, scores.
 #[pyfunction]
 #[pyo3(signature = (file, partition_seed, training_seeds, home=None, metadata=None, encoders=None, progress=None))]
 pub(crate) fn verify(

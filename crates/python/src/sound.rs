@@ -26,7 +26,7 @@ pub(crate) fn load_audio(
     Ok(bytes(py, &samples))
 }
 
-/// Samples a second and samples of one channel: from a file's header, or where that does not tell, from all of it.
+/// Samples per second and samples of one channel: from a file's header or, if that does not give them, from all of it.
 #[pyfunction]
 pub(crate) fn probe_audio(py: Python<'_>, path: PathBuf) -> PyResult<(u32, u64)> {
     let found = py.detach(|| {
@@ -73,7 +73,7 @@ fn rate(rate: u32) -> PyResult<SampleRate> {
     )))
 }
 
-/// The numbers of a NumPy array's `tobytes()`.
+/// The values in a NumPy array's `tobytes()`.
 pub(crate) fn floats(bytes: &[u8]) -> PyResult<Vec<f32>> {
     if !bytes.len().is_multiple_of(size_of::<f32>()) {
         return Err(wrong(format!(
@@ -84,7 +84,7 @@ pub(crate) fn floats(bytes: &[u8]) -> PyResult<Vec<f32>> {
     Ok(bytemuck::pod_collect_to_vec(bytes))
 }
 
-/// What `numpy.frombuffer` takes without a further copy, and may write to.
+/// Bytes that `numpy.frombuffer` uses without another copy, and may write to.
 pub(crate) fn bytes<T: bytemuck::NoUninit>(py: Python<'_>, numbers: &[T]) -> Py<PyByteArray> {
     PyByteArray::new(py, bytemuck::cast_slice(numbers)).unbind()
 }

@@ -3,12 +3,12 @@ use crate::encoder::Encoder;
 use crate::errors::exception;
 use crate::job::run;
 use emobox_bench::{Corpus, ExtractOptions};
-use emobox_features::{Normalisation, Store, StorePrecision};
+use emobox_features::{FeatureNormalisation, Store, StorePrecision};
 use pyo3::prelude::*;
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// Where an array lies: file, offset in bytes, type, layers, frames, dimensions.
+/// Location of an array: file, offset in bytes, type, layers, frames, dimensions.
 type Place = (PathBuf, usize, &'static str, usize, usize, usize);
 
 /// A complete feature store, open for reading.
@@ -51,7 +51,7 @@ impl FeatureStore {
             .collect()
     }
 
-    /// Where the frames of an utterance lie.
+    /// The location of an utterance's frames.
     fn place(&self, key: &str) -> PyResult<Place> {
         let place = self.0.location(key).map_err(exception)?;
         let kind = match place.precision {
@@ -69,22 +69,22 @@ impl FeatureStore {
         ))
     }
 
-    /// Everything that is damaged, after reading every byte.
+    /// All damage found by reading every byte.
     fn verify(&self, py: Python<'_>) -> Vec<String> {
         let damage = py.detach(|| self.0.verify());
         damage.iter().map(ToString::to_string).collect()
     }
 }
 
-/// How features are made; the fields of the call in Python.
+/// How features are made; the arguments of the call in Python.
 #[derive(Deserialize)]
 struct How {
     layers: String,
     precision: StorePrecision,
-    normalisation: Normalisation,
+    normalisation: FeatureNormalisation,
 }
 
-/// Encodes the utterances below `root` into the store at `path`; what was done, as JSON.
+/// Encodes the utterances below `root` into the store at `path`; returns a summary as JSON.
 #[pyfunction]
 #[pyo3(signature = (corpus, utterances, root, encoder, path, how, progress=None))]
 pub(crate) fn extract(

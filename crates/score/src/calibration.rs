@@ -3,10 +3,10 @@ use serde::{Deserialize, Serialize};
 
 /// Number of equal-width bins of the expected calibration error.
 pub const CALIBRATION_BINS: usize = 15;
-/// How far the probabilities of an utterance may be from a sum of 1.
+/// Largest departure from 1 of an utterance's sum of probabilities.
 const SUM_TOLERANCE: f64 = 1e-3;
 
-/// How well the probabilities fit what happens.
+/// How well the probabilities match the accuracy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Utterances with scores.
@@ -22,22 +22,22 @@ pub struct Calibration {
     pub bins: Vec<CalibrationBin>,
 }
 
-/// Predictions of like confidence.
+/// Predictions of similar confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct CalibrationBin {
     /// Number of utterances.
     pub n: u64,
     /// Their mean probability of the predicted class; 0 in an empty bin.
     pub confidence: f64,
-    /// The share that is right; 0 in an empty bin.
+    /// The share that is correct; 0 in an empty bin.
     pub accuracy: f64,
 }
 
-/// Calibration of the predictions, or `None` where none carries scores.
+/// Calibration of the predictions; `None` where none has scores.
 ///
 /// # Errors
-/// Some predictions carry scores and others do not; a class without a score; scores that are not natural
-/// logarithms of probabilities (their sum departs from 1 by more than 0.001).
+/// Only some predictions have scores; a class has no score; scores are not natural logarithms of probabilities (their sum
+/// departs from 1 by more than 0.001).
 pub fn calibration(
     predictions: &[Prediction],
     classes: &[String],

@@ -1,8 +1,19 @@
-//! Predictions as one sparse confusion a cluster: what every standard error and every sign flip is made from.
+//! Predictions as one sparse confusion per cluster: the basis of every standard error and every sign flip.
 
 use crate::confusion::ClassIndex;
-use crate::{IntervalUnit, Prediction, ScoreError};
+use crate::{Prediction, ScoreError};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The independent units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IntervalUnit {
+    /// All utterances of a speaker together, because they are correlated.
+    Speaker,
+    /// A single utterance: where fewer than two speakers are known.
+    Utterance,
+}
 
 /// Which cluster each utterance belongs to.
 ///
@@ -36,7 +47,7 @@ impl Clusters {
         self.by_name.len()
     }
 
-    /// The cluster of a prediction; `None` of one that was not among those given to [`Self::of`].
+    /// The cluster of a prediction; `None` if it was not among those given to [`Self::of`].
     fn index(&self, prediction: &Prediction) -> Option<usize> {
         self.by_name
             .get(&cluster_name(prediction, self.unit))
@@ -44,7 +55,7 @@ impl Clusters {
     }
 }
 
-/// Speakers and lone utterances are told apart, in case one is named as the other.
+/// The first item separates speakers from utterances without one, in case a speaker and a key are spelt alike.
 fn cluster_name(prediction: &Prediction, unit: IntervalUnit) -> (bool, String) {
     match (&prediction.speaker, unit) {
         (Some(speaker), IntervalUnit::Speaker) => (true, speaker.clone()),
@@ -52,7 +63,7 @@ fn cluster_name(prediction: &Prediction, unit: IntervalUnit) -> (bool, String) {
     }
 }
 
-/// How the folds are put together.
+/// How the folds are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Over {
     /// All test items as one.
@@ -72,7 +83,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Counts the predictions of one system, a list for each training seed, all of the same items.
+    /// Counts the predictions of one system: a list for each training seed, all on the same items.
     pub(crate) fn of(
         seeds: &[&[Prediction]],
         classes: &[String],

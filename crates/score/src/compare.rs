@@ -1,8 +1,8 @@
+use crate::Mismatch;
 use crate::clusters::{Clusters, Over, Tables};
 use crate::correction::holm;
 use crate::distribution::{chi_square_sf, fair_binomial_cdf, student_quantile, student_two_sided};
 use crate::inference::{FEWEST_CLUSTERS, FEWEST_DEGREES, Score, differences, least_variance};
-use crate::matching::Mismatch;
 use crate::{
     Confusion, FoldName, InferenceOptions, Interval, IntervalMethod, IntervalUnit, NoInterval,
     Prediction, Rates, ScoreError, SignFlip, StandardError, sign_flip,
@@ -10,15 +10,15 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Power at which the smallest detectable difference is stated.
+/// Power at which the smallest detectable difference is given.
 const POWER: f64 = 0.8;
 
 /// Two systems on the same items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Corpus, or what else the items are.
+    /// The corpus, or another name for the items.
     pub corpus: String,
-    /// Partition scheme, where it is known.
+    /// Partition scheme, where known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub partition: String,
     /// Name of the first system.
@@ -30,19 +30,19 @@ pub struct Comparison {
     /// Which score is compared: the mean over folds, or the pooled one where a fold lacks a class.
     #[serde(default = "mean_over_folds")]
     pub over: FoldName,
-    /// Unweighted accuracy of `a` less that of `b`.
+    /// Unweighted accuracy of `a` minus that of `b`.
     pub ua: Difference,
-    /// The same of the weighted accuracy.
+    /// The same for the weighted accuracy.
     pub wa: Difference,
-    /// The same of the macro F1.
+    /// The same for the macro F1.
     pub macro_f1: Difference,
-    /// McNemar's test on right and wrong; only where the items are independent: no two of them of one speaker, or no
-    /// speakers known.
+    /// McNemar's test on correct and incorrect items; only where the items are independent: no two share a speaker, or no
+    /// speakers are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcnemar: Option<McNemar>,
     /// How the intervals were made, or why there are none.
     pub interval: Interval,
-    /// Training seeds of `a` and of `b`; with one each, that another seed gives another score is in none of the numbers.
+    /// Training seeds of `a` and of `b`; with one each, no number here includes the variance between seeds.
     #[serde(default = "one_each")]
     pub seeds: [u32; 2],
 }
@@ -55,7 +55,7 @@ fn one_each() -> [u32; 2] {
     [1, 1]
 }
 
-/// A difference of scores with what is known about it; fractions, not points.
+/// A difference of two scores; fractions, not points.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Score of the first system.
@@ -64,24 +64,24 @@ pub struct Difference {
     pub b: f64,
     /// `a − b`.
     pub difference: f64,
-    /// Its interval: Student's t on the standard error over speakers and seeds.
+    /// Confidence interval: Student's t on the standard error over speakers and seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ci: Option<[f64; 2]>,
-    /// Two-sided p value of no difference, the one that decides: the larger of `flips` and `p_t`. Sign flips over speakers hold
-    /// what they promise with any number of them where the systems may be swapped; t knows the seeds' variance, and that the
-    /// next speaker may be one of the few with whom the systems differ.
+    /// Two-sided p value that decides significance: the larger of `flips` and `p_t`. Sign flips over speakers are valid for any
+    /// number of speakers if the systems are exchangeable; t includes the variance between seeds and allows for the systems
+    /// differing on a few speakers only.
     pub p: f64,
-    /// The sign flips alone; not in files of earlier versions, whose p is a bootstrap's.
+    /// The sign-flip test alone; absent from files of earlier versions, whose p is from a bootstrap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flips: Option<SignFlip>,
-    /// Two-sided p value by Student's t on the standard error of the interval; `None` where there is none.
+    /// Two-sided p value by Student's t on the standard error of the interval; `None` where there is no standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_t: Option<f64>,
-    /// `p` after Holm's correction for the table it stands in, where one was made.
+    /// `p` after Holm's correction over the table that it belongs to, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_corrected: Option<f64>,
-    /// The difference that this many speakers and seeds would show as significant four times in five:
-    /// (t(1 − α/2) + t(0.8)) times the standard error.
+    /// The true difference that this many speakers and seeds would detect with a power of 80 %: (t(1 − α/2) + t(0.8)) times the
+    /// standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smallest_detectable: Option<f64>,
 }
@@ -89,15 +89,15 @@ pub struct Difference {
 /// McNemar's test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct McNemar {
-    /// Items that only the first system has right.
+    /// Items that only the first system got right.
     pub only_a: u64,
-    /// Items that only the second has right.
+    /// Items that only the second got right.
     pub only_b: u64,
     /// Two-sided exact binomial p value.
     pub p_exact: f64,
     /// (|b − c| − 1)² / (b + c), with continuity correction (Edwards 1948).
     pub chi_square: f64,
-    /// The p value of that.
+    /// The p value of `chi_square`.
     pub p_asymptotic: f64,
 }
 
@@ -105,7 +105,7 @@ pub struct McNemar {
 pub fn mcnemar(only_a: u64, only_b: u64) -> McNemar {
     let n = only_a + only_b;
     let gap = only_a.abs_diff(only_b) as f64;
-    // Without discordant pairs nothing speaks against equality.
+    // Without discordant pairs there is no evidence of a difference.
     let chi_square = if n == 0 {
         0.0
     } else {
@@ -124,7 +124,7 @@ pub fn mcnemar(only_a: u64, only_b: u64) -> McNemar {
 /// What is compared.
 #[derive(Debug, Clone, Copy)]
 pub struct CompareRequest<'a> {
-    /// Corpus, or what else the items are.
+    /// The corpus, or another name for the items.
     pub corpus: &'a str,
     /// Name and predictions of the first system.
     pub a: (&'a str, &'a [Prediction]),
@@ -132,16 +132,16 @@ pub struct CompareRequest<'a> {
     pub b: (&'a str, &'a [Prediction]),
     /// The classes of the corpus.
     pub classes: &'a [String],
-    /// How intervals are made; speakers are taken from the first system's predictions.
+    /// How intervals are computed; speakers are taken from the first system's predictions.
     pub inference: InferenceOptions,
 }
 
-/// A system and its predictions of the same items from each training seed.
+/// A system and its predictions from each training seed, all on the same items.
 #[derive(Debug, Clone, Copy)]
 pub struct SeededSystem<'a> {
     /// Its name.
     pub name: &'a str,
-    /// A list for each seed.
+    /// A list of predictions for each seed.
     pub seeds: &'a [&'a [Prediction]],
 }
 
@@ -168,11 +168,11 @@ pub fn compare(request: &CompareRequest<'_>) -> Result<Comparison, ScoreError> {
     )
 }
 
-/// As [`compare`], of systems with several training seeds each: the scores are means over seeds, and that other seeds
-/// would give other means is part of the intervals and of t.
+/// As [`compare`], for systems with several training seeds each: the scores are means over seeds, and the intervals and t
+/// include the variance between seeds.
 ///
 /// # Errors
-/// As [`compare`], for every seed of both.
+/// As [`compare`], for every seed of both systems.
 pub fn compare_seeds(
     corpus: &str,
     a: SeededSystem<'_>,
@@ -266,7 +266,7 @@ fn first_seed<'a>(system: &SeededSystem<'a>) -> Result<&'a [Prediction], ScoreEr
     system.seeds.first().copied().ok_or_else(empty)
 }
 
-/// Holm's correction over all the pairs of one table, for each of the three scores; a single pair needs none and gets none.
+/// Holm's correction over all pairs of one table, for each of the three scores; a single pair is not corrected.
 pub fn correct(comparisons: &mut [Comparison]) {
     let several = comparisons.len() > 1;
     let scores: [fn(&mut Comparison) -> &mut Difference; 3] =
@@ -308,9 +308,9 @@ fn lacks_a_class(items: &[Prediction]) -> bool {
     folds.values().any(|classes| classes.len() < all)
 }
 
-/// Two systems, ready to be compared by any score.
+/// Two systems, prepared for comparison by any score.
 struct Pair<'a> {
-    /// Predictions in the same order everywhere, `[system][seed]`.
+    /// Predictions in the same order in every list, `[system][seed]`.
     lists: &'a [Vec<Vec<Prediction>>; 2],
     tables: &'a [Tables; 2],
     /// `[system][seed]`.
@@ -340,8 +340,8 @@ impl Pair<'_> {
             return difference;
         };
         if error.error < 1e-12 {
-            // The same answers are the same system. Others whose difference varies with no speaker and need not vary either
-            // (one is right where the other is wrong in every second item) leave nothing to measure it by.
+            // Systems with the same answers are equal. Others may differ by the same amount for every speaker, with a least
+            // variance of 0 too (one is right where the other is wrong in every second item): then there is no standard error.
             if self.tables[0].clusters == self.tables[1].clusters {
                 difference.ci = Some([0.0, 0.0]);
                 difference.p_t = Some(1.0);
@@ -359,7 +359,7 @@ impl Pair<'_> {
         difference
     }
 
-    /// Standard error of the difference; `None` with too few clusters or degrees.
+    /// Standard error of the difference; `None` with too few clusters or degrees of freedom.
     fn error(&self, score: Score, place: usize) -> Option<StandardError> {
         let [a, b] = [0, 1].map(|i| self.tables[i].shares(score, self.over));
         let residuals: Vec<f64> = a
@@ -387,11 +387,11 @@ impl Pair<'_> {
     }
 }
 
-/// How much of a score lies in the items that the first system alone has right, and in those that the second alone has;
-/// of several seeds, as if each were paired with each.
+/// How much of a score lies in items that only the first system has right, and in those that only the second has right; with
+/// several seeds, averaged over all pairs of seeds.
 fn only_one_right(lists: &[Vec<Vec<Prediction>>; 2], score: Score, over: Over) -> [f64; 2] {
     let items = &lists[0][0];
-    // Items of one stratum weigh the same, the strata of a fold weigh the same, and so do the folds.
+    // Items of one stratum have equal weights, as have the strata of a fold and the folds.
     let stratum = |item: &'_ Prediction| {
         let fold = if over == Over::Mean { item.fold } else { 0 };
         let class = if score == Score::Wa { "" } else { &item.label };
@@ -421,8 +421,7 @@ fn only_one_right(lists: &[Vec<Vec<Prediction>>; 2], score: Score, over: Over) -
     only
 }
 
-/// Both lists in the order of (fold, key), once they are known to be about the same items, with the speakers of the
-/// first.
+/// Both lists in the order of (fold, key), after a check that they have the same items; both get the speakers of the first.
 fn paired(
     a: (&str, &[Prediction]),
     b: (&str, &[Prediction]),
@@ -456,14 +455,14 @@ fn paired(
 }
 
 impl Difference {
-    /// Whether the difference is told from 0 at `alpha`, by the corrected p value where there is one.
+    /// Whether the difference is significant at `alpha`, by the corrected p value where there is one.
     pub fn is_significant(&self, alpha: f64) -> bool {
         self.p_corrected.unwrap_or(self.p) < alpha
     }
 }
 
 impl Comparison {
-    /// Whether items, not speakers, were taken as independent.
+    /// Whether items, not speakers, are the independent units.
     pub fn is_by_utterance(&self) -> bool {
         self.interval.unit == IntervalUnit::Utterance
     }

@@ -13,16 +13,16 @@ pub struct Confusion {
 
 /// The summary scores of one confusion, as fractions 0..1.
 ///
-/// Equal to scikit-learn's: `ua` = `balanced_accuracy_score` (mean recall over the classes that occur in the
-/// reference), `wa` = `accuracy_score`, `macro_f1` = `f1_score(average="macro", labels=present, zero_division=0)`
-/// with `present` the classes that occur in the reference, `micro_f1` and `weighted_f1` = `f1_score(average=…)` with
-/// all classes. A class without a test item has no recall and no F1; counting it as 0 would make perfect predictions
-/// imperfect. Items predicted as such a class still count against the recall of their own.
+/// Equal to scikit-learn's: `ua` = `balanced_accuracy_score` (mean recall over the classes that occur in the reference), `wa` =
+/// `accuracy_score`, `macro_f1` = `f1_score(average="macro", labels=present, zero_division=0)` with `present` the classes that
+/// occur in the reference, `micro_f1` and `weighted_f1` = `f1_score(average=…)` with all classes. A class without a test item
+/// has no recall and no F1; if it counted as 0, perfect predictions would score below 1. Items predicted as such a class still
+/// reduce the recall of their own class.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rates {
     /// Unweighted accuracy: mean recall over the classes present in the reference.
     pub ua: f64,
-    /// Weighted accuracy: the share of utterances that are right.
+    /// Weighted accuracy: the share of utterances that are correct.
     pub wa: f64,
     /// F1 averaged over the classes present in the reference.
     pub macro_f1: f64,
@@ -41,9 +41,9 @@ pub struct ClassScores {
     pub support: u64,
     /// Utterances predicted as this class.
     pub predicted: u64,
-    /// Right among those predicted; 0 where none is.
+    /// Share of correct items among those predicted as this class; 0 where there are none.
     pub precision: f64,
-    /// Right among those of the class; 0 where there is none.
+    /// Share of correct items among those of this class; 0 where there are none.
     pub recall: f64,
     /// Harmonic mean of the two; 0 where the class neither occurs nor is predicted.
     pub f1: f64,
@@ -83,7 +83,7 @@ impl Confusion {
         self.counts.iter().flatten().sum()
     }
 
-    /// The summary scores; all 0 without utterances.
+    /// The summary scores; all 0 if there are no utterances.
     pub fn rates(&self) -> Rates {
         let cells: Vec<f64> = self.counts.iter().flatten().map(|&n| n as f64).collect();
         rates(&cells, self.classes.len())
@@ -147,7 +147,7 @@ impl Rates {
     /// The mean of several.
     pub(crate) fn mean(rates: &[Self]) -> Self {
         let mean = |pick: fn(&Self) -> f64| {
-            // A quotient, not a product with 1/n: the mean of ones is 1.
+            // Dividing, rather than multiplying by 1/n, keeps the mean of ones at exactly 1.
             rates.iter().map(pick).sum::<f64>() / rates.len() as f64
         };
         Self::each(mean)
@@ -179,16 +179,16 @@ impl Rates {
     }
 }
 
-/// `zero_division=0`.
+/// As `zero_division=0` in scikit-learn.
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
 }
 
-/// The sorted union of `known` classes, labels and predictions: the classes of a file whose corpus need not be known.
+/// The sorted union of `known` classes, labels and predictions, for files of unknown corpora.
 ///
 /// # Errors
-/// A prediction that no label and no known class is, and that differs from one of them in case, space or leading zeros alone:
-/// it would count as wrong where it is most likely right.
+/// A prediction that is neither a label nor a known class but differs from one of them in case, space or leading zeros alone:
+/// it would count as wrong although it is most likely right.
 pub fn classes_of<'a>(
     known: &[String],
     predictions: impl IntoIterator<Item = &'a Prediction> + Clone,
@@ -214,7 +214,7 @@ pub fn classes_of<'a>(
     Ok(classes.into_iter().cloned().collect())
 }
 
-/// A class without case, space and leading zeros.
+/// A class name in lower case, without space and leading zeros.
 fn plain(class: &str) -> String {
     let letters = class.chars().filter(|c| !c.is_whitespace());
     let text: String = letters.flat_map(char::to_lowercase).collect();

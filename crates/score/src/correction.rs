@@ -1,4 +1,4 @@
-/// Holm's step-down correction (1979): adjusted p values that hold the chance of any false alarm.
+/// Holm's step-down correction (1979): adjusted p values that control the family-wise error rate.
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let order = ascending(p);
     let mut adjusted = vec![0.0; p.len()];
@@ -10,8 +10,7 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// Benjamini and Hochberg's step-up correction (1995): adjusted p values that hold the share of false
-/// alarms among those called significant.
+/// Benjamini and Hochberg's step-up correction (1995): adjusted p values that control the false discovery rate.
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     let order = ascending(p);
     let mut adjusted = vec![0.0; p.len()];

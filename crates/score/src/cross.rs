@@ -14,34 +14,34 @@ pub struct CrossMatrix {
     pub classes: Vec<String>,
     /// The corpora, in the order of rows and columns.
     pub corpora: Vec<String>,
-    /// The pairs that were run; the diagonal is not part of the average.
+    /// The pairs that were run; the average leaves out the diagonal.
     pub cells: Vec<CrossCell>,
 }
 
 /// One pair of corpora.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CrossCell {
-    /// Corpus that was trained on.
+    /// Corpus that the probe was trained on.
     pub train: String,
-    /// Corpus whose balanced set was tested.
+    /// Corpus whose balanced set the probe was tested on.
     pub test: String,
     /// Number of test items.
     pub n: u64,
-    /// How many training seeds the scores are means of; nothing where there was one.
+    /// Number of training seeds that the scores are means over; absent if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<u32>,
     /// Standard deviation (n − 1) of the accuracy between training seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_deviation: Option<f64>,
-    /// Share of items that are right; on a balanced set equal to the unweighted accuracy.
+    /// Share of items that are correct; on a balanced set equal to the unweighted accuracy.
     pub accuracy: f64,
-    /// Its interval; `None` where the test set has too few speakers for one.
+    /// Its interval; `None` where the test set has too few speakers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_ci: Option<[f64; 2]>,
     /// Its standard error over the speakers of the test set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_error: Option<StandardError>,
-    /// That the encoder's training is known to have heard the corpus that is tested, how, and where that is written.
+    /// Set if the encoder is known to have been trained on the tested corpus: how, and the source of that statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<String>,
     /// Unweighted accuracy.
@@ -50,7 +50,7 @@ pub struct CrossCell {
     pub macro_f1: f64,
     /// Scores of each class.
     pub per_class: Vec<ClassScores>,
-    /// `confusion[reference][prediction]`; of several seeds, the sum over seeds.
+    /// `confusion[reference][prediction]`; with several seeds, the sum over seeds.
     pub confusion: Vec<Vec<u64>>,
 }
 
@@ -58,7 +58,7 @@ impl CrossCell {
     /// Scores one pair.
     ///
     /// # Errors
-    /// No predictions, a class outside `classes`, options of inference out of range.
+    /// No predictions, a class outside `classes`, inference options out of range.
     pub fn score(
         train: &str,
         test: &str,
@@ -69,7 +69,7 @@ impl CrossCell {
         Self::score_seeds(train, test, &[predictions], classes, inference)
     }
 
-    /// As [`Self::score`], of several training seeds: means over them, whose noise is part of the standard error.
+    /// As [`Self::score`], for several training seeds: means over seeds, whose variance is part of the standard error.
     ///
     /// # Errors
     /// As [`Self::score`].
@@ -126,8 +126,8 @@ impl CrossMatrix {
         self.cells.iter().find(is_it)
     }
 
-    /// Takes up the pairs that another matrix of the same encoder and classes has more. Returns `false` and changes
-    /// nothing where the two differ in what they both have.
+    /// Adds the pairs that only `other`, a matrix of the same encoder and classes, has. Returns `false` and changes nothing
+    /// where the two disagree on a pair that both have, or are of different encoders or classes.
     pub fn take_up(&mut self, other: &Self) -> bool {
         let contradicts = |cell: &CrossCell| {
             let own = self.cell(&cell.train, &cell.test);
@@ -162,9 +162,9 @@ impl CrossMatrix {
         (!accuracies.is_empty()).then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
     }
 
-    /// The standard error of [`Self::average`]. Cells that were tested on the same corpus share its speakers, so their
-    /// errors are taken as fully dependent, and those of different test sets as independent: an upper bound of what the
-    /// test sets' speakers give. `None` while a pair or its error is missing.
+    /// The standard error of [`Self::average`]. Cells that were tested on the same corpus share its speakers, so their errors
+    /// are taken as fully dependent; those of different test sets are taken as independent. An upper bound on what the speakers
+    /// of the test sets contribute. `None` while a pair or its error is missing.
     pub fn average_error(&self) -> Option<StandardError> {
         let pairs = (self.corpora.len() * self.corpora.len().saturating_sub(1)) as f64;
         let mut total: Option<StandardError> = None;

@@ -3,11 +3,11 @@
 //! The concordance correlation coefficient (Lin, "A concordance correlation coefficient to evaluate reproducibility",
 //! Biometrics 45, 1989) of predictions x and references y is `2 s_xy / (s_x² + s_y² + (m_x − m_y)²)` with population moments,
 //! divided by n. (Lin's own estimate; n − 1 would change the first two terms below and not the third.) It is 1 where both are
-//! the same, and less for another slope, another level or noise.
+//! the same, and lower if they differ in slope, in mean or by noise.
 //!
-//! Its standard error is a jackknife over speakers: every coefficient is computed again without each of them, and with G of
-//! them the variance is (G − 1) / G times the sum of squared departures from their mean, on G − 1 degrees of freedom. Intervals
-//! are Student's t on the scale of the inverse hyperbolic tangent, as Lin takes it, so that they stay within −1..1.
+//! Its standard error is a jackknife over speakers: the coefficient is computed again without each of the G speakers, and the
+//! variance is (G − 1) / G times the sum of squared deviations from the mean of those values, with G − 1 degrees of freedom.
+//! Intervals are Student's t on the scale of the inverse hyperbolic tangent, as in Lin's paper, so that they stay within −1..1.
 
 use crate::distribution::student_quantile;
 use crate::inference::{FEWEST_CLUSTERS, StandardError};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 
-/// One utterance with its dimensions: a line of `predictions.jsonl` where dimensions were learnt.
+/// One utterance with its dimensions: a line of `predictions.jsonl` where dimensions were learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RatedPrediction {
     /// Key of the utterance in its manifest.
@@ -30,7 +30,7 @@ pub struct RatedPrediction {
     pub fold: u32,
     /// The reference by dimension, on the corpus's own scale.
     pub reference: BTreeMap<String, f64>,
-    /// What was predicted, by dimension.
+    /// The predictions by dimension.
     pub predicted: BTreeMap<String, f64>,
     /// Who speaks, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,8 +98,8 @@ pub fn read_rated_predictions(
     read_lines(reader, file)
 }
 
-/// Lin's coefficient; `None` where it is 0 / 0 (both sides are one and the same constant) or of fewer than two items. One
-/// side alone constant gives 0.
+/// Lin's coefficient; `None` for fewer than two items or where it is 0 / 0 (both sides are the same constant). If only one side
+/// is constant, it is 0.
 ///
 /// ```
 /// let found = emobox_score::concordance(&[0.0, 1.0, 1.0], &[0.0, 1.0, 2.0]).unwrap();
@@ -119,7 +119,7 @@ pub fn concordance(predicted: &[f64], reference: &[f64]) -> Option<f64> {
     sums.concordance_about(mx - my)
 }
 
-/// Sums about some origin.
+/// Sums of deviations from an origin.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     n: f64,
@@ -149,7 +149,7 @@ impl Sums {
         self.xy += sign * other.xy;
     }
 
-    /// The coefficient, where `apart` is the origin of x less that of y.
+    /// The coefficient, with `apart` the origin of x minus that of y.
     fn concordance_about(&self, apart: f64) -> Option<f64> {
         if self.n < 2.0 {
             return None;
@@ -167,12 +167,12 @@ impl Sums {
 pub struct Concordance {
     /// `valence`, `arousal`, `dominance`, or [`Concordance::MEAN`].
     pub dimension: String,
-    /// −1 to 1; nothing where it is not defined.
+    /// −1 to 1; `None` where it is not defined.
     pub ccc: Option<f64>,
     /// Its 95 % interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ci: Option<[f64; 2]>,
-    /// The standard error that the interval comes from, the seeds' part in it.
+    /// The standard error behind the interval, with the variance over seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<StandardError>,
     /// Standard deviation (n − 1) over training seeds, where there are several.
@@ -181,15 +181,15 @@ pub struct Concordance {
 }
 
 impl Concordance {
-    /// Those that are known, in the order of every table.
+    /// The known dimensions, in the order of every table.
     pub const DIMENSIONS: [&'static str; 3] = ["valence", "arousal", "dominance"];
 
-    /// The name of the mean over dimensions, which is what the headline says and what probes are selected by.
+    /// The name of the mean over dimensions, the headline score and the one that probes are selected by.
     pub const MEAN: &'static str = "mean";
 }
 
 /// The concordances of one configuration on one set of test items. A file of scores has these beside its runs, never among
-/// them.
+/// The concordances of one configuration on one set of test items. A score file keeps them apart from its runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DimensionScores {
     /// Corpus that was tested on.
@@ -200,11 +200,11 @@ pub struct DimensionScores {
     pub protocol: String,
     /// Partition scheme.
     pub partition: String,
-    /// What else tells this from its siblings.
+    /// What else distinguishes it from runs with the same names.
     pub config: String,
     /// Which test items.
     pub fold: FoldName,
-    /// Whether this is the score of the configuration: the mean over folds, or the pooled one where a fold has none.
+    /// Whether this is the score of the configuration: the mean over folds, or the pooled score where a fold has none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub headline: bool,
     /// Number of test items.
@@ -217,13 +217,13 @@ pub struct DimensionScores {
     /// Number of folds averaged; on the mean alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<u32>,
-    /// How many training seeds the scores are the mean of.
+    /// Number of training seeds that the scores are the mean of.
     #[serde(default = "one_seed")]
     pub seeds: u32,
     /// The audit's verdict on the partition, one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
-    /// What of the corpus was left out, and why.
+    /// Which utterances of the corpus were left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
@@ -240,15 +240,15 @@ impl DimensionScores {
     }
 }
 
-/// The test items as sums, of which those of any speaker can be taken away.
+/// The test items as sums, from which those of any speaker can be subtracted.
 struct Table {
     /// `[seed][dimension][fold][cluster]`, about the origins.
     sums: Vec<Vec<Vec<Vec<Sums>>>>,
-    /// `[seed][dimension][fold]`: the origin of x less that of y.
+    /// `[seed][dimension][fold]`: the origin of x minus that of y.
     apart: Vec<Vec<Vec<f64>>>,
     unit: IntervalUnit,
     clusters: usize,
-    /// Clusters that each fold has.
+    /// Clusters of each fold.
     of_fold: Vec<BTreeSet<usize>>,
 }
 
@@ -256,7 +256,7 @@ struct Table {
 /// each training seed on the same items; scores are means over seeds.
 ///
 /// # Errors
-/// No predictions; seeds of other items; an item that lacks a dimension which another has; a value that is not finite.
+/// No predictions; seeds with other items; an item without a dimension that another has; a value that is not finite.
 pub fn score_dimensions(
     labels: &RunLabels,
     seeds: &[&[RatedPrediction]],
@@ -384,7 +384,7 @@ impl Table {
             of_fold: vec![BTreeSet::new(); folds.len()],
         };
         for (seed, list) in seeds.iter().enumerate() {
-            // The order of a file decides nothing.
+            // Sorted, so that the order of a file has no effect.
             let mut items: Vec<&RatedPrediction> = list.iter().collect();
             items.sort_by(|a, b| (a.fold, &a.key).cmp(&(b.fold, &b.key)));
             let mut apart = Vec::new();
@@ -413,7 +413,7 @@ impl Table {
         table
     }
 
-    /// The coefficients `[dimension]` of a seed without a cluster, in one fold or as the mean over those that have one.
+    /// The coefficients `[dimension]` of a seed with one cluster left out, in one fold or as the mean over folds.
     fn values(&self, seed: usize, part: Option<usize>, without: Option<usize>) -> Vec<Option<f64>> {
         let folds = match part {
             Some(fold) => fold..fold + 1,
@@ -431,7 +431,7 @@ impl Table {
             sums.concordance_about(self.apart[seed][dimension][fold])
         };
         let of_dimension = |dimension: usize| {
-            // Without the only speaker of a fold the fold is none.
+            // A fold is skipped when its only cluster is left out.
             let alone = |fold: &usize| match without {
                 Some(cluster) => {
                     self.of_fold[*fold].len() > 1 || !self.of_fold[*fold].contains(&cluster)
@@ -529,7 +529,7 @@ fn jackknife(replicates: &[f64]) -> StandardError {
     }
 }
 
-/// Student's t on the scale of atanh. A perfect score has an interval of no length, which measures nothing.
+/// Student's t on the scale of atanh. A perfect score has an interval of zero length, which says nothing of its precision.
 fn interval(ccc: f64, error: &StandardError, level: f64) -> Option<[f64; 2]> {
     let slope = 1.0 - ccc * ccc;
     if slope <= 0.0 {

@@ -1,10 +1,10 @@
-//! The few distributions that the tests need, checked against scipy in `tests/statistics.rs`.
+//! The distributions that the tests need, checked against SciPy in `tests/statistics.rs`.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// Relative size below which a further term of a series or continued fraction changes nothing.
 const PRECISION: f64 = 1e-16;
-/// Enough for any argument met here; both expansions need about the square root of their first parameter.
+/// Enough for every argument used here; both expansions need about the square root of their first parameter.
 const STEPS: usize = 100_000;
 
 /// P(Z <= z) of the standard normal.
@@ -20,7 +20,7 @@ pub(crate) fn student_two_sided(t: f64, degrees: f64) -> f64 {
     incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5)
 }
 
-/// The t with P(T <= t) = `share`, of a share of at least one half.
+/// The t with P(T <= t) = `share`, for a share of at least one half.
 pub(crate) fn student_quantile(share: f64, degrees: f64) -> f64 {
     bisect(0.0, 1e9, |t| {
         (1.0 - share) - 0.5 * student_two_sided(t, degrees)
@@ -121,7 +121,7 @@ pub(crate) fn fair_binomial_cdf(k: u64, n: u64) -> f64 {
         libm::lgamma(n + 1.0) - libm::lgamma(i + 1.0) - libm::lgamma(n - i + 1.0)
     };
     let ln_half_n = n as f64 * 0.5_f64.ln();
-    // Summed from the largest term down, until the rest cannot matter.
+    // Summed from the largest term down, until the rest is negligible.
     let mut sum = 0.0;
     for i in (0..=k.min(n)).rev() {
         let term = (ln_choose(i as f64) + ln_half_n).exp();
@@ -156,7 +156,7 @@ pub(crate) fn range_quantile(share: f64, k: usize) -> f64 {
     bisect(0.0, 60.0, |q| range_cdf(q, k) - share)
 }
 
-/// The zero of a rising function, to the last digits.
+/// The zero of an increasing function, to floating-point precision.
 fn bisect(mut low: f64, mut high: f64, f: impl Fn(f64) -> f64) -> f64 {
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);

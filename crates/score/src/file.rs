@@ -1,17 +1,13 @@
-use crate::{
-    Calibration, ClassScores, Comparison, Confusion, CrossMatrix, DimensionScores, GroupScores,
-    Interval, Leak, NoInterval, PerturbedScores, Rates, SoftScores, StandardErrors,
-};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::{Comparison, CrossMatrix, DimensionScores, Leak, PerturbedScores, Run};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 
-/// The schema of `scores.json` and of every file of this room.
+/// The schema of `scores.json` and of every other file that this crate defines.
 pub const SCHEMA: u32 = 1;
 
-/// `scores.json`: everything a run of the benchmark found, as fractions 0..1.
+/// `scores.json`: all results of a run of the benchmark, as fractions 0..1.
 ///
-/// `Default` is an empty file of today's schema.
+/// `Default` is an empty file of the current schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoresFile {
     /// Always [`SCHEMA`].
@@ -21,7 +17,7 @@ pub struct ScoresFile {
     pub provenance: Provenance,
     /// One entry for each corpus, encoder, configuration and fold.
     pub runs: Vec<Run>,
-    /// Concordances, where dimensions were learnt; a corpus and encoder has these or runs of classes.
+    /// Concordances, where dimensions were learned; a corpus and encoder has either these or runs of classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<DimensionScores>,
     /// Cross-corpus matrices, one an encoder.
@@ -30,10 +26,10 @@ pub struct ScoresFile {
     /// Systems compared on the same items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
-    /// What noise, rooms and codecs cost, where that was asked for.
+    /// What noise, rooms and codecs cost, where tested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub perturbed: Vec<PerturbedScores>,
-    /// What partitions with speakers on both sides are worth, where a run has both.
+    /// How much higher scores are on partitions with speakers on both sides, where a run has both kinds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<Leak>,
     /// Cells of the experiment that have no scores, and why.
@@ -41,23 +37,23 @@ pub struct ScoresFile {
     pub absent: Vec<Absent>,
 }
 
-/// A corpus under an encoder without scores.
+/// A corpus and an encoder without scores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absent {
     /// The corpus.
     pub corpus: String,
     /// The encoder.
     pub encoder: String,
-    /// The partition scheme that was asked for.
+    /// The partition scheme that was requested.
     pub partition: String,
-    /// Of a pair of corpora, the one that what was trained on `corpus` was to be tested on.
+    /// For a pair of corpora, the test corpus; `corpus` is then the training corpus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested_on: Option<String>,
     /// `failed`, or `open` while the work on it is not finished.
     pub state: AbsentState,
-    /// Where it stopped: `prepare`, `extract`, `train`, `score`.
+    /// The stage it stopped at: `prepare`, `extract`, `train`, `score`.
     pub stage: String,
-    /// Why, for people; one line.
+    /// The reason as text of one line.
     pub reason: String,
 }
 
@@ -65,7 +61,7 @@ pub struct Absent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AbsentState {
-    /// It was tried and cannot be done.
+    /// It was tried and failed.
     Failed,
     /// It is not finished yet.
     Open,
@@ -82,258 +78,20 @@ pub struct Provenance {
     /// Digests of what was read: manifests, partitions, checkpoints, stores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
-    /// The command as typed, if the caller wants it kept.
+    /// The command as typed, if the caller records it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
 
-/// One thing that was read.
+/// One input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// `manifest`, `partition`, `checkpoint`, `store`.
     pub kind: String,
     /// Corpus or encoder, or both as `emodb/whisper-tiny.en`.
     pub name: String,
-    /// SHA-256 in hexadecimal; of a store, that of its header, which says how its features were made.
+    /// SHA-256 in hexadecimal; for a store, that of its header, which says how its features were made.
     pub digest: String,
-}
-
-/// Which test items a run covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FoldName {
-    /// The average of the folds' scores.
-    Mean,
-    /// All test items of all folds as one.
-    Pooled,
-    /// One fold, from 1.
-    Fold(u32),
-}
-
-impl fmt::Display for FoldName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mean => f.write_str("mean"),
-            Self::Pooled => f.write_str("pooled"),
-            Self::Fold(fold) => write!(f, "{fold}"),
-        }
-    }
-}
-
-impl Serialize for FoldName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for FoldName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.as_str() {
-            "mean" => Ok(Self::Mean),
-            "pooled" => Ok(Self::Pooled),
-            number => number
-                .parse()
-                .ok()
-                .filter(|&n| n > 0)
-                .map(Self::Fold)
-                .ok_or_else(|| {
-                    serde::de::Error::custom(format!(
-                        "expected a fold as \"mean\", \"pooled\" or a number from 1, got {number:?}"
-                    ))
-                }),
-        }
-    }
-}
-
-/// The scores of one configuration on one set of test items.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// Corpus that was tested on.
-    pub corpus: String,
-    /// Encoder, or the name of an outside system.
-    pub encoder: String,
-    /// Protocol name, as `strict`.
-    pub protocol: String,
-    /// Partition scheme, as `paper`.
-    pub partition: String,
-    /// What else tells this run from its siblings: layer, pooling, head, settings.
-    pub config: String,
-    /// Which test items.
-    pub fold: FoldName,
-    /// Number of test items.
-    pub n: u64,
-    /// Unweighted accuracy; see [`Rates`] for the exact conventions.
-    pub ua: f64,
-    /// Weighted accuracy.
-    pub wa: f64,
-    /// Macro F1 over those of `classes` that the reference has.
-    pub macro_f1: f64,
-    /// Micro F1.
-    pub micro_f1: f64,
-    /// F1 weighted by support.
-    pub weighted_f1: f64,
-    /// Whether this is the score of the configuration: the mean over folds, or the pooled one where a fold lacks a class
-    /// that others have (a mean of folds would then weigh a class by how the speakers happen to be grouped).
-    /// No run is marked in files of earlier versions.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub headline: bool,
-    /// 95 % interval of `ua` as `[low, high]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ua_ci: Option<[f64; 2]>,
-    /// 95 % interval of `wa`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wa_ci: Option<[f64; 2]>,
-    /// 95 % interval of `macro_f1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub macro_f1_ci: Option<[f64; 2]>,
-    /// The standard errors that the intervals come from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errors: Option<StandardErrors>,
-    /// How the intervals were made, or why there are none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<Interval>,
-    /// Number of folds averaged; on the mean alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub folds: Option<u32>,
-    /// Standard deviation (n − 1) of the folds' scores; on the mean of two folds or more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spread: Option<Rates>,
-    /// The training seeds that the scores are the mean of; nothing where there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seeds: Option<Seeds>,
-    /// `confusion[reference][prediction]`; on the mean, the sum over folds; of several seeds, the sum over seeds.
-    pub confusion: Vec<Vec<u64>>,
-    /// The classes of the corpus, in the order of the confusion's rows and columns.
-    pub classes: Vec<String>,
-    /// Scores of each class from `confusion`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub per_class: Vec<ClassScores>,
-    /// How well the probabilities fit, where predictions carry scores; on the pooled items alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibration: Option<Calibration>,
-    /// How near the probabilities are to annotators' votes, where a probe learnt from these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub soft: Option<SoftScores>,
-    /// Scores of each speaker and gender, where known; on the pooled items alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<GroupScores>,
-    /// The test-selected score: never a result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub oracle: Option<Oracle>,
-    /// What the published recipe would print: never a result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub as_published: Option<AsPublished>,
-    /// The audit's verdict on the partition, one line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audit: Option<String>,
-    /// UA of a classifier that knows nothing but duration, level, noise floor, rate and channels of the same recordings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nuisance_ua: Option<f64>,
-    /// That the encoder's training is known to have heard this corpus, how, and where that is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heard: Option<String>,
-    /// What of the corpus was left out, and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<Skipped>,
-    /// Utterances of which the encoder heard only the beginning: they are longer than its longest input.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub cut: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-/// What the same training would have scored, had the epoch and the sweep point been chosen on the test part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Oracle {
-    /// Always [`Oracle::SELECTION`].
-    pub selection: String,
-    /// Unweighted accuracy.
-    pub ua: f64,
-    /// Weighted accuracy.
-    pub wa: f64,
-    /// Macro F1.
-    pub macro_f1: f64,
-    /// Micro F1.
-    pub micro_f1: f64,
-}
-
-impl Oracle {
-    /// What every table prints over these numbers.
-    pub const SELECTION: &'static str = "test-selected, not a result";
-
-    pub(crate) fn new(rates: &Rates) -> Self {
-        Self {
-            selection: Self::SELECTION.to_owned(),
-            ua: rates.ua,
-            wa: rates.wa,
-            macro_f1: rates.macro_f1,
-            micro_f1: rates.micro_f1,
-        }
-    }
-}
-
-/// The same training from several seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Seeds {
-    /// How many.
-    pub count: u32,
-    /// Standard deviation (n − 1) of the seeds' scores.
-    pub deviation: Rates,
-}
-
-/// What the published recipe prints for the same training: every epoch scored on the test part, the predictions of the
-/// epochs so far pooled, the best epoch and sweep point taken on the test part. Never a result; published tables are
-/// compared with it and with nothing else.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AsPublished {
-    /// Unweighted accuracy.
-    pub ua: f64,
-    /// Weighted accuracy.
-    pub wa: f64,
-    /// Macro F1 as the recipe has it: over all classes that occur in reference or predictions.
-    pub macro_f1: f64,
-}
-
-impl AsPublished {
-    /// The scores of one fold's confusion `[reference][prediction]`, cumulated over epochs.
-    pub fn of(confusion: &[Vec<u64>]) -> Self {
-        let n = confusion.len();
-        let row = |c: usize| confusion[c].iter().sum::<u64>() as f64;
-        let column = |c: usize| confusion.iter().map(|r| r[c]).sum::<u64>() as f64;
-        let hits = |c: usize| confusion[c][c] as f64;
-        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        let total: f64 = (0..n).map(row).sum();
-        let recalls = (0..n).filter(|&c| row(c) > 0.0).map(|c| hits(c) / row(c));
-        let met = (0..n).filter(|&c| row(c) + column(c) > 0.0);
-        Self {
-            ua: mean(recalls.collect()),
-            wa: (0..n).map(hits).sum::<f64>() / total.max(1.0),
-            macro_f1: mean(met.map(|c| 2.0 * hits(c) / (row(c) + column(c))).collect()),
-        }
-    }
-
-    /// The mean over folds, as the recipe prints it; `None` without folds.
-    pub fn mean(folds: &[Self]) -> Option<Self> {
-        let mean =
-            |pick: fn(&Self) -> f64| folds.iter().map(pick).sum::<f64>() / folds.len() as f64;
-        (!folds.is_empty()).then(|| Self {
-            ua: mean(|f| f.ua),
-            wa: mean(|f| f.wa),
-            macro_f1: mean(|f| f.macro_f1),
-        })
-    }
-}
-
-/// Utterances that were left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Why, as `longer than 30 s`.
-    pub reason: String,
-    /// How many.
-    pub count: u64,
 }
 
 impl Default for ScoresFile {
@@ -349,43 +107,5 @@ impl Default for ScoresFile {
             leaks: Vec::new(),
             absent: Vec::new(),
         }
-    }
-}
-
-impl Run {
-    /// The summary scores.
-    pub fn rates(&self) -> Rates {
-        Rates {
-            ua: self.ua,
-            wa: self.wa,
-            macro_f1: self.macro_f1,
-            micro_f1: self.micro_f1,
-            weighted_f1: self.weighted_f1,
-        }
-    }
-
-    /// The confusion as a table with names.
-    pub fn confusion(&self) -> Confusion {
-        Confusion {
-            classes: self.classes.clone(),
-            counts: self.confusion.clone(),
-        }
-    }
-
-    /// The intervals that the standard errors give, or the reason that there are none.
-    pub(crate) fn set_intervals(
-        &mut self,
-        errors: Result<StandardErrors, NoInterval>,
-        mut how: Interval,
-    ) {
-        let scores = self.rates().three();
-        let intervals = [0, 1, 2].map(|i| {
-            let error = errors.map(|errors| errors.all()[i]);
-            error.and_then(|error| error.interval_or_reason(scores[i], how.level))
-        });
-        how.refused = intervals.iter().find_map(|interval| interval.err());
-        [self.ua_ci, self.wa_ci, self.macro_f1_ci] = intervals.map(Result::ok);
-        self.errors = errors.ok();
-        self.interval = Some(how);
     }
 }

@@ -2,28 +2,28 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// Up to this many sign patterns are all tried.
+/// Largest number of sign patterns for which all are tried.
 pub const MOST_FLIPS: u64 = 1 << 16;
 
-/// Sums this close to each other, relative to the sum of absolute values, are equal: the order of additions differs.
+/// Sums this close, relative to the sum of absolute values, count as equal: their order of addition differs.
 const LEVEL: f64 = 1e-9;
 
-/// The sign-flip test of a sum of independent parts (Fisher 1935, section 21; for clusters Canay, Romano and Shaikh,
+/// The sign-flip test of a sum of independent parts (Fisher 1935, section 21; for clusters: Canay, Romano and Shaikh,
 /// "Randomization tests under an approximate symmetry assumption", Econometrica 85, 2017).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SignFlip {
-    /// Two-sided p value: the share of sign patterns whose sum is at least as far from 0.
+    /// Two-sided p value: the share of sign patterns whose sum is at least as far from 0 as the observed one.
     pub p: f64,
     /// How many sign patterns were tried.
     pub flips: u64,
-    /// Whether those are all.
+    /// Whether those are all the patterns.
     pub exact: bool,
 }
 
-/// Tests that parts which may each as well have the other sign sum to what they do by chance.
+/// Tests the hypothesis that each part is as likely to have the other sign.
 ///
-/// Parts that are 0 have no sign and are left out. Up to 16 parts every pattern is tried; above, `sampled` patterns
-/// from a ChaCha8 stream of `seed`, and p = (r + 1) / (R + 1) (Davison & Hinkley 1997, equation 4.11).
+/// Parts of 0 are left out. With up to 16 parts every pattern is tried; with more, `sampled` patterns from a ChaCha8 stream of
+/// `seed`, and p = (r + 1) / (R + 1) (Davison & Hinkley 1997, equation 4.11).
 ///
 /// ```
 /// // Four speakers who all prefer the same system: the smallest p there can be.
@@ -54,7 +54,7 @@ pub fn sign_flip(parts: &[f64], sampled: usize, seed: u64) -> SignFlip {
                 .map(|(i, x)| if pattern >> i & 1 == 1 { -x } else { *x })
                 .sum()
         };
-        // The other half of the patterns are these with every sign turned.
+        // Negating all signs of these patterns gives the other half.
         let far = (0..flips / 2)
             .filter(|&pattern| as_far(sum(pattern)))
             .count();
@@ -93,7 +93,7 @@ pub fn sign_flip(parts: &[f64], sampled: usize, seed: u64) -> SignFlip {
 mod tests {
     use super::*;
 
-    /// How a generator is seeded from a number is the crate's to change; p values that were published must not follow.
+    /// The crate may change how it seeds a generator from a number; published p values must not change with it.
     #[test]
     fn sampled_patterns_stay_the_same_between_versions() {
         let parts: Vec<f64> = (1..=20).map(|i| f64::from(i * 7 % 11) - 3.0).collect();

@@ -30,7 +30,7 @@ pub struct GroupScores {
     pub wa: f64,
     /// Macro F1 over the classes that this group has.
     pub macro_f1: f64,
-    /// Interval of the unweighted accuracy over the group's speakers, where there are enough of them.
+    /// Interval of the unweighted accuracy over the group's speakers, where there are enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ua_ci: Option<[f64; 2]>,
     /// Its standard error.
@@ -43,7 +43,7 @@ pub struct GroupScores {
 pub struct Gap {
     /// Difference of the unweighted accuracies.
     pub ua: f64,
-    /// Its interval: Student's t on the standard errors of both, whose speakers are different ones (Welch 1947).
+    /// Its interval: Student's t on the standard errors of both, which have different speakers (Welch 1947).
     pub ci: [f64; 2],
 }
 
@@ -58,7 +58,7 @@ pub fn gap(a: &GroupScores, b: &GroupScores, level: f64) -> Option<Gap> {
     })
 }
 
-/// Scores of each speaker or gender, by name; utterances without one are left out. Those of genders have intervals of this level.
+/// Scores of each speaker or gender, by name; utterances without one are left out. Genders get intervals of this level.
 ///
 /// # Errors
 /// A class outside `classes`.
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::{FoldName, InferenceOptions, RunLabels, ScoreRequest, score_folds};
 
-    /// Twelve speakers of two genders with 16 utterances each, more of whose are right the later the speaker.
+    /// Twelve speakers of two genders with 16 utterances each; later speakers have more of them right.
     fn items() -> Vec<Prediction> {
         let item = |i: usize| {
             let (speaker, utterance) = (i / 16, i % 16);
@@ -173,7 +173,7 @@ mod tests {
         }
         let gap = gap(&groups[1], &groups[0], 0.95).unwrap();
         assert!((gap.ua - (groups[1].ua - groups[0].ua)).abs() < 1e-12);
-        // With six speakers each the degrees are at most ten, and of the normal distribution at least 1.96 errors.
+        // Six speakers each give at most ten degrees of freedom: t exceeds 2.22, against 1.96 for the normal distribution.
         let error = groups[0]
             .ua_error
             .unwrap()

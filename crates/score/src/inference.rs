@@ -1,63 +1,63 @@
 //! Standard errors over speakers, and intervals from them.
 //!
-//! A score is a sum over clusters (speakers) `s` and classes `c` of `y[s, c]`, the cluster's share in it, and each share
-//! has a weight `b[s, c]`: for the unweighted accuracy `y` is the number of right items and `b` the number of items, both
-//! divided by (items of the class × classes × folds). With `m[c] = Σ y / Σ b`, what a cluster does differently from the
-//! others is `u[s] = Σ_c (y[s, c] − b[s, c] m[c])`, and `Σ u²` estimates the variance of the score (Taylor
-//! linearisation of a ratio over clusters: Binder, "On the variances of asymptotically normal estimators from complex
-//! surveys", International Statistical Review 51, 1983). With few clusters of unequal weight it is too small, and has fewer
-//! degrees of freedom than clusters less one. Both are corrected from the weights alone as Bell and McCaffrey do ("Bias
-//! reduction in standard errors for linear regression with multi-stage samples", Survey Methodology 28, 2002), under the
-//! working model that two classes of one speaker share half their variance ([`SHARED`]): the sum is divided by its
-//! expectation relative to the true variance, and the degrees are Satterthwaite's, `tr(K)² / tr(K²)` with `K` the covariance
-//! of the `u`. Equal weights give the plain variance of a mean and clusters less one degrees.
+//! A score is a sum over clusters (speakers) `s` and classes `c` of `y[s, c]`, the cluster's part of it, and each part has a
+//! weight `b[s, c]`: for the unweighted accuracy `y` is the number of correct items and `b` the number of items, both divided
+//! by (items of the class × classes × folds). With `m[c] = Σ y / Σ b`, the residual of a cluster is
+//! `u[s] = Σ_c (y[s, c] − b[s, c] m[c])`, and `Σ u²` estimates the variance of the score (Taylor linearisation of a ratio over
+//! clusters: Binder, "On the variances of asymptotically normal estimators from complex surveys", International Statistical
+//! Review 51, 1983). With few clusters of unequal weight the estimate is too small and has fewer degrees of freedom than the
+//! number of clusters minus one. Both are corrected from the weights alone as in Bell and McCaffrey ("Bias reduction in
+//! standard errors for linear regression with multi-stage samples", Survey Methodology 28, 2002), under the working model that
+//! two classes of one speaker share half their variance ([`SHARED`]): the sum is divided by its expectation relative to the
+//! true variance, and the degrees of freedom are Satterthwaite's, `tr(K)² / tr(K²)` with `K` the covariance of the `u`. Equal
+//! weights give the plain variance of a mean and one degree of freedom less than clusters.
 //!
-//! Near 100 % errors are those of few speakers, and a test part that happens to have none of these looks steadier than it is.
-//! So the variance between clusters is taken as at least [`FLOOR`]` (1 − 2 p)² (p (1 − p))^1.5` at a score of `p`: nothing at
-//! 50 %, where no such asymmetry is. The exponent stands between a constant intra-class correlation (1), which is too much
-//! near 100 %, and a constant spread of the logits (2), which is too much at 90 %.
+//! Near 100 %, a few speakers make most errors, and a test part that happens to have none of them underestimates the variance.
+//! The variance between clusters is therefore at least [`FLOOR`]` (1 − 2 p)² (p (1 − p))^1.5` at a score of `p`: 0 at 50 %,
+//! where errors are not skewed. The exponent lies between a constant intra-class correlation (1), which is too much near 100 %,
+//! and a constant spread of the logits (2), which is too much at 90 %.
 //!
 //! Intervals are Student's t on the logit scale, so that they stay within 0..1 and are skewed as scores near 1 are.
-//! `docs/statistics.md` has the coverage, simulated, of this and of what was tried beside it.
+//! `docs/statistics.md` has the simulated coverage of this method and of the alternatives tried.
 
 use crate::ScoreError;
-use crate::clusters::{Over, Tables};
+use crate::clusters::{IntervalUnit, Over, Tables};
 use crate::distribution::{logistic, logit, student_quantile};
 use serde::{Deserialize, Serialize};
 
-/// Fewer clusters give no interval: in the simulations of `docs/statistics.md` nothing covers there that is
-/// narrow enough to say anything.
+/// Fewer clusters give no interval: in the simulations of `docs/statistics.md` no interval there has the coverage and is narrow
+/// enough to be useful.
 pub const FEWEST_CLUSTERS: usize = 5;
 
-/// Below this many clusters an interval is marked: it rests on the least variance that is assumed more than on what was
-/// measured, and where hard speakers are rarer than one in five it covers less than it says (docs/statistics.md).
+/// Below this many clusters an interval is marked: it depends on the assumed least variance more than on the measured one, and
+/// where hard speakers are rarer than one in five its coverage is below its level (docs/statistics.md).
 pub const FEW_CLUSTERS: usize = 20;
 
-/// Scale of the least variance between clusters: the smallest with which 95 % intervals cover 93 % in every design of
-/// docs/statistics.md, one hard speaker in five among them.
+/// Scale of the least variance between clusters: the smallest for which 95 % intervals cover 93 % in every design of
+/// docs/statistics.md, including that with one hard speaker in five.
 const FLOOR: f64 = 0.4;
 
-/// Fewer effective degrees of freedom give no interval: one or two speakers decide the score.
+/// Fewer effective degrees of freedom give no interval: the score depends on one or two speakers.
 pub const FEWEST_DEGREES: f64 = 1.5;
 
-/// Share of a speaker's variance that the classes have in common, in the working model. It decides nothing where all
-/// clusters weigh the same.
+/// Share of a speaker's variance that is common to the classes, in the working model. It has no effect where all clusters have
+/// equal weight.
 const SHARED: f64 = 0.5;
 
-/// Above this many clusters only the diagonal of K is summed; the degrees then differ by about one in as many.
+/// Above this many clusters only the diagonal of K is summed; with n of them the degrees differ by about one in n.
 const MOST_EXACT: usize = 1000;
 
-/// A sum of contributions below this is rounding.
+/// Sums of contributions below this are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
-/// How intervals and p values are made.
+/// How intervals and p values are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct InferenceOptions {
-    /// Number of sampled sign flips, where there are too many speakers for all of them.
+    /// Number of sampled sign flips, where there are too many speakers to try all patterns.
     pub sampled_flips: usize,
-    /// Seed of the ChaCha8 stream of those. Intervals depend on no random number.
+    /// Seed of the ChaCha8 stream of the sampled flips. Intervals use no random numbers.
     pub seed: u64,
-    /// Coverage aimed at, as 0.95.
+    /// Nominal coverage, as 0.95.
     pub level: f64,
 }
 
@@ -71,26 +71,16 @@ impl Default for InferenceOptions {
     }
 }
 
-/// What is taken as independent of each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IntervalUnit {
-    /// All utterances of a speaker together, since they resemble each other.
-    Speaker,
-    /// One utterance: where fewer than two speakers are known.
-    Utterance,
-}
-
 /// How an interval was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntervalMethod {
-    /// Percentiles of a bootstrap over clusters: files of earlier versions, which do not name a method.
+    /// Percentiles of a bootstrap over clusters: in files of earlier versions, which do not name a method.
     #[default]
     PercentileBootstrap,
     /// Standard error over clusters with Student's t on the logit scale.
     ClusterT,
-    /// Jackknife over clusters with Student's t on the scale of the inverse hyperbolic tangent: of concordances.
+    /// Jackknife over clusters with Student's t on the scale of the inverse hyperbolic tangent: for concordances.
     Jackknife,
 }
 
@@ -101,9 +91,9 @@ pub enum NoInterval {
     /// Fewer than [`FEWEST_CLUSTERS`] clusters.
     FewClusters,
     /// Enough clusters, but fewer than [`FEWEST_DEGREES`] effective degrees of freedom: nearly all items, or a whole class,
-    /// are those of one cluster.
+    /// belong to one cluster.
     FewDegrees,
-    /// All clusters scored exactly alike, at 50 %, where nothing is assumed of how they differ at least.
+    /// All clusters have the same score, near 50 %, where the assumed least variance is 0.
     NoSpread,
 }
 
@@ -119,36 +109,36 @@ impl std::fmt::Display for NoInterval {
     }
 }
 
-/// How the intervals of a run were made, for `scores.json`.
+/// How the intervals of a run were computed, for `scores.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// What was taken as independent.
+    /// The independent units.
     pub unit: IntervalUnit,
-    /// How many of them there are.
+    /// Number of units.
     pub units: usize,
-    /// Coverage aimed at.
+    /// Nominal coverage.
     pub level: f64,
-    /// How it was made.
+    /// The method.
     #[serde(default)]
     pub method: IntervalMethod,
-    /// Why there is none.
+    /// Why there is no interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<NoInterval>,
 }
 
 impl Interval {
-    /// Whether a reader should be told how few units there are: an interval stands on fewer than [`FEW_CLUSTERS`].
+    /// Whether reports should warn about few units: an interval from fewer than [`FEW_CLUSTERS`].
     pub fn is_marked(&self) -> bool {
         self.refused.is_none() && self.units < FEW_CLUSTERS
     }
 }
 
-/// A standard error, with the degrees of freedom it stands on.
+/// A standard error and its degrees of freedom.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StandardError {
     /// Standard error of the score, as a fraction.
     pub error: f64,
-    /// Effective degrees of freedom: clusters less one where all weigh the same, fewer elsewhere.
+    /// Effective degrees of freedom: clusters minus one where all have equal weight, fewer otherwise.
     pub degrees: f64,
 }
 
@@ -178,8 +168,8 @@ impl StandardErrors {
 }
 
 impl StandardError {
-    /// The interval about `score`, or why there is none. Everything right or everything wrong is an interval of no length, as
-    /// on the logit scale; it measures nothing, which reports note.
+    /// The interval about `score`, or why there is none. For 0 and 1 it has zero length, the limit on the logit scale; such an
+    /// interval says nothing of precision, and reports say so.
     pub fn interval_or_reason(&self, score: f64, level: f64) -> Result<[f64; 2], NoInterval> {
         if score <= 0.0 || score >= 1.0 {
             return Ok([score, score]);
@@ -196,12 +186,12 @@ impl StandardError {
         Ok([logistic(middle - half), logistic(middle + half)])
     }
 
-    /// The interval about `score`, where there is one.
+    /// The interval about `score`, if there is one.
     pub fn interval(&self, score: f64, level: f64) -> Option<[f64; 2]> {
         self.interval_or_reason(score, level).ok()
     }
 
-    /// With what the mean over training seeds adds, from their standard deviation: other seeds would have given another mean.
+    /// Adds the variance of the mean over training seeds, from their standard deviation.
     pub(crate) fn with_seeds(&self, deviation: f64, seeds: u32) -> Self {
         if deviation == 0.0 {
             return *self;
@@ -226,7 +216,7 @@ impl StandardError {
     }
 }
 
-/// The three scores that have intervals, in this order everywhere.
+/// The three scores that have intervals; every list of them is in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Score {
     Ua,
@@ -238,8 +228,8 @@ impl Score {
     pub(crate) const ALL: [Self; 3] = [Self::Ua, Self::Wa, Self::MacroF1];
 }
 
-/// What each cluster gives to a score, `[cluster][class]`; the sum of `y` is the score (of the macro F1, were the
-/// predictions of all seeds one table).
+/// Each cluster's part of a score, `[cluster][class]`; the sum of `y` is the score (for the macro F1, that of the table summed
+/// over seeds).
 #[derive(Debug, Clone)]
 pub(crate) struct Shares {
     y: Vec<Vec<f64>>,
@@ -250,7 +240,7 @@ impl Tables {
     pub(crate) fn shares(&self, score: Score, over: Over) -> Shares {
         let totals = self.totals(over);
         let classes = self.classes;
-        // What an item that is right, of the class, or predicted as the class weighs, by fold and class.
+        // The weight of an item that is correct, of the class, or predicted as the class, by fold and class.
         let weights: Vec<Vec<f64>> = totals
             .iter()
             .map(|cells| weights(score, cells, classes, totals.len()))
@@ -315,7 +305,7 @@ fn present(cells: &[f64], classes: usize) -> usize {
 }
 
 impl Shares {
-    /// `u`: what each cluster does differently from the others.
+    /// `u`: how each cluster departs from the mean of its classes.
     pub(crate) fn residuals(&self) -> Vec<f64> {
         let sum = |of: &[Vec<f64>], c: usize| of.iter().map(|row| row[c]).sum::<f64>();
         let classes = self.y.first().map_or(0, Vec::len);
@@ -332,7 +322,7 @@ impl Shares {
         self.y.iter().zip(&self.b).map(residual).collect()
     }
 
-    /// The standard error of the sum of `residuals` under this design, if clusters vary by `least` or more.
+    /// The standard error of the sum of `residuals` under this design, with a variance of at least `least` between clusters.
     pub(crate) fn error(&self, residuals: &[f64], least: f64) -> StandardError {
         let Design { bias, degrees } = design(&self.b);
         let sum_of_squares = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum();
@@ -367,7 +357,7 @@ impl Shares {
     }
 }
 
-/// The least variance between clusters that a share of the items is taken to have.
+/// The assumed least variance between clusters at a score of `share`.
 pub(crate) fn least_variance(share: f64) -> f64 {
     let binomial = share * (1.0 - share);
     if binomial < ROUNDING {
@@ -376,9 +366,9 @@ pub(crate) fn least_variance(share: f64) -> f64 {
     FLOOR * (1.0 - 2.0 * share).powi(2) * binomial.powf(1.5)
 }
 
-/// What each cluster adds to the difference of two systems on the same items. Swapping the systems for one cluster turns
-/// the sign of its part and leaves the others, exactly: denominators and slopes are those of both systems together, which
-/// a swap does not change. The sum is the difference of UA and of WA, and that of macro F1 to second order.
+/// Each cluster's part of the difference of two systems on the same items. Swapping the systems for one cluster negates its
+/// part and changes no other: denominators and slopes come from both systems together, so a swap does not change them. The sum
+/// is the difference of UA and of WA exactly, and that of macro F1 to second order.
 pub(crate) fn differences(a: &Tables, b: &Tables, score: Score, over: Over) -> Vec<f64> {
     let (classes, square) = (a.classes, a.classes * a.classes);
     let both: Vec<Vec<f64>> = a
@@ -387,7 +377,7 @@ pub(crate) fn differences(a: &Tables, b: &Tables, score: Score, over: Over) -> V
         .zip(b.totals(over))
         .map(|(x, y)| x.iter().zip(y).map(|(x, y)| f64::midpoint(*x, y)).collect())
         .collect();
-    // What one more item in a cell adds to the score, by fold and cell.
+    // How much one more item in a cell adds to the score, by fold and cell.
     let slopes: Vec<Vec<f64>> = both
         .iter()
         .map(|cells| {
@@ -401,7 +391,7 @@ pub(crate) fn differences(a: &Tables, b: &Tables, score: Score, over: Over) -> V
                     match score {
                         Score::Wa => right * weight[0],
                         Score::Ua => right * weight[reference],
-                        // `f1` is that of the class over `parts`; the items of a class are the same for both systems.
+                        // `f1` is the F1 of the class divided by `parts`; both systems have the same items of a class.
                         Score::MacroF1 => {
                             2.0 * right * weight[reference]
                                 - f1(predicted) * parts * weight[predicted]
@@ -422,10 +412,10 @@ pub(crate) fn differences(a: &Tables, b: &Tables, score: Score, over: Over) -> V
         .collect()
 }
 
-/// What the weights alone say of `Σ u²`.
+/// Properties of `Σ u²` that follow from the weights alone.
 #[derive(Debug, Clone, Copy)]
 struct Design {
-    /// The true variance over the expectation of the sum; 0 where the sum is always 0.
+    /// The true variance divided by the expectation of the sum; 0 where the sum is always 0.
     bias: f64,
     /// Satterthwaite's degrees of freedom.
     degrees: f64,
@@ -488,7 +478,7 @@ fn design(b: &[Vec<f64>]) -> Design {
     }
 }
 
-/// The standard errors of the three scores; `None` with a reason where there are too few clusters.
+/// The standard errors of the three scores, or the reason why there are none.
 pub(crate) fn standard_errors(tables: &Tables, over: Over) -> Result<StandardErrors, NoInterval> {
     if tables.clusters.len() < FEWEST_CLUSTERS {
         return Err(NoInterval::FewClusters);
@@ -505,7 +495,7 @@ pub(crate) fn standard_errors(tables: &Tables, over: Over) -> Result<StandardErr
 }
 
 impl InferenceOptions {
-    /// Refuses what would give no interval or take without end.
+    /// Rejects options that would give no interval or take too long.
     pub(crate) fn check(&self) -> Result<(), ScoreError> {
         let invalid = |subject: &str, expected: &str, got: String| ScoreError::Invalid {
             subject: subject.to_owned(),

@@ -2,37 +2,37 @@ use crate::distribution::student_quantile;
 use crate::{FEWEST_DEGREES, FoldName, Run, StandardError};
 use serde::{Deserialize, Serialize};
 
-/// The scheme without a speaker on both sides, which the others are set against.
+/// The scheme without a speaker on both sides; the other schemes are compared with it.
 const CLEAN: &str = "speaker";
 
-/// What a partition that lets speakers be on both sides is worth: the same encoder and protocol on two partitions of a corpus.
+/// How much higher scores are on a partition with speakers on both sides, with the same corpus, encoder and protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Leak {
     /// The corpus.
     pub corpus: String,
     /// The encoder.
     pub encoder: String,
-    /// The partition that is judged, as `paper`.
+    /// The partition compared with `speaker`, as `paper`.
     pub partition: String,
-    /// Unweighted accuracy there less that on `speaker`.
+    /// Unweighted accuracy on it minus that on `speaker`.
     pub ua: LeakWorth,
-    /// The same of the weighted accuracy.
+    /// The same for the weighted accuracy.
     pub wa: LeakWorth,
-    /// The same of the macro F1.
+    /// The same for the macro F1.
     pub macro_f1: LeakWorth,
 }
 
 /// A difference of two scores on different partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LeakWorth {
-    /// The score less that on `speaker`; fractions, not points.
+    /// The score minus that on `speaker`; fractions, not points.
     pub difference: f64,
-    /// Its interval. The errors of both scores are taken as independent; they share speakers, so the true one is narrower.
+    /// Its interval. The errors of both scores are taken as independent; they share speakers, so the true interval is narrower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ci: Option<[f64; 2]>,
 }
 
-/// Of every configuration that was also run on `speaker`, what its headline scores lose there.
+/// For every configuration that was also run on `speaker`, how much higher its headline scores are than there.
 pub fn leaks(runs: &[Run]) -> Vec<Leak> {
     let headline = |r: &&Run| {
         r.headline || (r.fold == FoldName::Mean && !runs.iter().any(|other| other.headline))

@@ -1,105 +1,13 @@
-use crate::{Prediction, ScoreError};
+use crate::{Mismatch, Prediction, ScoreError};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 
-/// How many keys a message names before it counts the rest.
-const NAMED: usize = 5;
-
-/// Where predictions and references do not match one to one. All lists are sorted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Mismatch {
-    /// Keys that were expected and have no prediction.
-    pub missing: Vec<String>,
-    /// Keys with a prediction that were not expected.
-    pub extra: Vec<String>,
-    /// Keys that stand more than once among the predictions.
-    pub doubled: Vec<String>,
-    /// Keys that stand more than once among the references.
-    pub doubled_references: Vec<String>,
-}
-
-impl Mismatch {
-    /// Compares two lists of keys.
-    pub fn between<'a>(
-        expected: impl IntoIterator<Item = &'a str>,
-        given: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
-        let (expected, doubled_references) = count(expected);
-        let (given, doubled) = count(given);
-        let owned = |keys: Vec<&&str>| keys.into_iter().map(|&k| k.to_owned()).collect();
-        Self {
-            missing: owned(expected.difference(&given).collect()),
-            extra: owned(given.difference(&expected).collect()),
-            doubled,
-            doubled_references,
-        }
-    }
-
-    /// Whether every key has exactly one prediction.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// `Ok` where everything matches.
-    ///
-    /// # Errors
-    /// [`ScoreError::Mismatch`] with this inside.
-    pub fn into_result(self) -> Result<(), ScoreError> {
-        if self.is_empty() {
-            Ok(())
-        } else {
-            Err(ScoreError::Mismatch(Box::new(self)))
-        }
-    }
-}
-
-fn count<'a>(keys: impl IntoIterator<Item = &'a str>) -> (BTreeSet<&'a str>, Vec<String>) {
-    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for key in keys {
-        if !once.insert(key) {
-            twice.insert(key.to_owned());
-        }
-    }
-    (once, twice.into_iter().collect())
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lists = [
-            ("missing", &self.missing),
-            ("extra", &self.extra),
-            ("doubled", &self.doubled),
-            ("doubled among the references", &self.doubled_references),
-        ];
-        let mut first = true;
-        for (name, keys) in lists.into_iter().filter(|(_, keys)| !keys.is_empty()) {
-            let named: Vec<&str> = keys.iter().take(NAMED).map(String::as_str).collect();
-            let rest = keys.len().saturating_sub(NAMED);
-            let more = if rest > 0 {
-                format!(" and {rest} more")
-            } else {
-                String::new()
-            };
-            let separator = if first { "" } else { "; " };
-            write!(
-                f,
-                "{separator}{} {name}: {}{more}",
-                keys.len(),
-                named.join(", ")
-            )?;
-            first = false;
-        }
-        Ok(())
-    }
-}
-
-/// Reads one of the two lists of the published evaluation: `{"key", "pred"}` or `{"key", "label"}` entries,
-/// as a JSON array or one a line (`EmoBox/EmoEval.py` of the published toolkit, commit 12fad97; it names
-/// the field `pred` in its documentation and `prediction` in its code). Values are names or integers.
+/// Reads one of the two lists of the published evaluation: `{"key", "pred"}` or `{"key", "label"}` entries, as a JSON array or
+/// one per line (`EmoBox/EmoEval.py` of the published toolkit, commit 12fad97; the field is `pred` in its documentation and
+/// `prediction` in its code). Values are names or integers.
 ///
 /// # Errors
-/// An entry without a key or a value, with its place in the file.
+/// An entry without a key or a value, with its position in the file.
 pub fn read_published_list(text: &str, file: &str) -> Result<Vec<(String, String)>, ScoreError> {
     let fail = |line: usize, problem: String| ScoreError::Line {
         file: file.to_owned(),
@@ -152,7 +60,7 @@ fn name_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Joins the two published lists by key, whatever their order.
+/// Joins the two published lists by key, in any order.
 ///
 /// # Errors
 /// Keys that are missing, extra or doubled, all of them.

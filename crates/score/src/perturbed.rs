@@ -1,21 +1,21 @@
 use crate::Comparison;
 use serde::{Deserialize, Serialize};
 
-/// What an encoder and its probes lose when the test part is heard through noise, a room or a codec.
+/// Scores of an encoder and its probes on the test part with noise, a room or a codec applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PerturbedScores {
     /// The encoder.
     pub encoder: String,
-    /// What tells the configuration from others of the same encoder, as in its runs.
+    /// What distinguishes the configuration from others of the same encoder, as in its runs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub config: String,
-    /// What was done to the audio, by its name: `noise:10dB`.
+    /// The perturbation, by name: `noise:10dB`.
     pub perturbation: String,
-    /// The same for people.
+    /// Its description for readers.
     pub about: String,
-    /// What decides the audio that was heard: the name and the versions of what made it.
+    /// What determines the perturbed audio: the name and versions of the code that made it.
     pub identity: String,
-    /// The perturbed test part (`a`) against the same utterances as they are (`b`): differences are what is lost, hence
-    /// mostly negative. The same probes answer both.
+    /// The perturbed test part (`a`) against the same utterances unperturbed (`b`): differences are losses, hence mostly
+    /// negative. The same probes predict both.
     pub comparison: Comparison,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read, Write};
 
-/// The longest line that is read; a real one is below a kilobyte.
+/// The longest line that is read; real ones are below a kilobyte.
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// One scored utterance: a line of `predictions.jsonl`.
@@ -12,27 +12,27 @@ const LONGEST_LINE: u64 = 1 << 20;
 pub struct Prediction {
     /// Key of the utterance in its manifest.
     pub key: String,
-    /// Fold whose test part holds the utterance, from 1. Files of other programs may leave it out.
+    /// Fold whose test part holds the utterance, from 1. Optional in files of other programs.
     #[serde(default = "first_fold")]
     pub fold: u32,
     /// The reference class.
     pub label: String,
     /// The predicted class.
     pub prediction: String,
-    /// Natural-log probability of each class; empty where a program gives none. `null` stands for log 0.
+    /// Natural-log probability of each class; empty where a program gives none. `null` is log 0.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
         deserialize_with = "log_probabilities"
     )]
     pub scores: BTreeMap<String, f64>,
-    /// Who speaks, where known: the cluster of the standard error, so that intervals follow from this file alone.
+    /// Speaker, where known: the cluster of the standard error, so that intervals can be computed from this file alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<String>,
     /// The speaker's gender as the manifest writes it, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gender: Option<String>,
-    /// How many annotators voted for each class, where a probe learnt from that.
+    /// How many annotators voted for each class, where a probe was trained on votes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<String, u32>,
 }
@@ -64,12 +64,12 @@ pub(crate) trait Line: DeserializeOwned {
     fn problem(&self, first: Option<&Self>) -> Option<String>;
 }
 
-/// Reads `predictions.jsonl`. Blank lines are passed over; unknown fields are allowed.
+/// Reads `predictions.jsonl`. Blank lines are skipped; unknown fields are allowed.
 ///
-/// `file` is only used in messages. A key may stand once in each fold.
+/// `file` is used only in messages. A key may occur once in each fold.
 ///
 /// # Errors
-/// The first line that is not a prediction, or a key that stands twice in a fold, with its line number.
+/// The first line that is not a prediction, or a key that occurs twice in a fold, with its line number.
 pub fn read_predictions(reader: impl BufRead, file: &str) -> Result<Vec<Prediction>, ScoreError> {
     read_lines(reader, file)
 }
@@ -146,10 +146,10 @@ impl Line for Prediction {
     }
 }
 
-/// Writes `predictions.jsonl`, of classes or of dimensions, one utterance a line, in the order given.
+/// Writes `predictions.jsonl`, for classes or dimensions, one utterance per line, in the order given.
 ///
 /// # Errors
-/// The writer's.
+/// Errors of the writer.
 pub fn write_predictions<P: Serialize>(
     mut out: impl Write,
     predictions: &[P],

@@ -15,24 +15,24 @@ pub struct Ranking {
     pub friedman_chi_square: f64,
     /// Its p value.
     pub friedman_p: f64,
-    /// Iman and Davenport's less conservative F of the same.
+    /// Iman and Davenport's less conservative F from the same ranks.
     pub iman_davenport_f: f64,
     /// Its p value.
     pub iman_davenport_p: f64,
-    /// Mean ranks that differ by less than this cannot be told apart at `alpha`.
+    /// Mean ranks that differ by less than this are not significantly different at `alpha`.
     pub critical_difference: f64,
     /// The level of the critical difference.
     pub alpha: f64,
     /// Nemenyi's p value of every pair, `[system][system]`.
     pub pairwise_p: Vec<Vec<f64>>,
-    /// Runs of systems (indices, best first) that cannot be told apart: the bars of the diagram.
+    /// Groups of systems (indices, best first) that are not significantly different: the bars of the diagram.
     pub groups: Vec<Vec<usize>>,
 }
 
 /// Ranks systems by `scores[corpus][system]` (more is better). Rows with a missing score are left out.
 ///
 /// # Errors
-/// Fewer than two systems or fewer than two complete corpora, rows of another length.
+/// Fewer than two systems or fewer than two complete corpora, rows of unequal length.
 pub fn rank(
     systems: &[String],
     scores: &[Vec<Option<f64>>],
@@ -75,7 +75,7 @@ pub fn rank(
     let plain = 12.0 / (kf * nf * (kf + 1.0)) * squares - 3.0 * nf * (kf + 1.0);
     let ties: f64 = ranks.iter().map(|row| tie_term(row)).sum();
     let correction = 1.0 - ties / (nf * kf * (kf * kf - 1.0));
-    // All systems level on every corpus: no rank says anything.
+    // All systems are tied on every corpus: there is no ranking.
     let friedman = if correction > 0.0 {
         (plain / correction).max(0.0)
     } else {
@@ -140,7 +140,7 @@ fn tie_term(ranks: &[f64]) -> f64 {
         .sum()
 }
 
-/// The longest runs of systems within one critical difference, none inside another.
+/// The longest runs of systems within one critical difference; none is contained in another.
 fn groups(mean_ranks: &[f64], critical_difference: f64) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..mean_ranks.len()).collect();
     order.sort_by(|&a, &b| mean_ranks[a].total_cmp(&mean_ranks[b]));

@@ -2,21 +2,21 @@ use crate::submission::{Submission, SubmissionEntry};
 use crate::{Prediction, Refusal, Verified};
 use std::collections::BTreeMap;
 
-/// Log-probabilities of a repeated training may differ by this much on another class of machine, where the products of
-/// the encoder are added up in another order. On the same class they are the same to the bit.
+/// Largest difference of log-probabilities of a repeated training on another class of machine, where the products of the
+/// encoder are summed in another order. On the same class they are bit-identical.
 pub const RERUN_TOLERANCE: f64 = 0.05;
 
-/// On another class of machine this share of the predictions may differ: items at a tie of two classes.
+/// Largest share of predictions that may differ on another class of machine: items at a tie of two classes.
 pub const RERUN_TIES: f64 = 0.005;
 
-/// What the verifier's own extraction and training of one entry gave, a list for each training seed.
+/// Predictions of one entry from the verifier's own extraction and training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rerun {
     /// Corpus of the entry.
     pub corpus: String,
     /// Its partition scheme.
     pub partition: String,
-    /// Whether it ran on the class of machine that the submission names; then every bit has to be the same.
+    /// Whether it ran on the class of machine that the submission names; predictions must then be bit-identical.
     pub same_machine: bool,
     /// Predictions of each training seed.
     pub seeds: Vec<Vec<Prediction>>,
@@ -25,8 +25,8 @@ pub struct Rerun {
 /// Compares the predictions of a verified submission with those of the verifier's own runs.
 ///
 /// # Errors
-/// Another submission than the verified one; an entry that was not run again, or whose predictions did not come out:
-/// such a submission is consistent and not reproduced.
+/// A submission other than the verified one; an entry that was not run again, or whose predictions differ: such a submission is
+/// consistent but not reproduced.
 pub fn reproduce(
     verified: Verified,
     submission: &Submission,

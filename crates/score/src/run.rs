@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// The names that tell one run from another.
+/// The names that distinguish one run from another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunLabels {
     /// Corpus that was tested on.
@@ -18,29 +18,29 @@ pub struct RunLabels {
     pub protocol: String,
     /// Partition scheme.
     pub partition: String,
-    /// What else tells it from its siblings.
+    /// What else distinguishes it from runs with the same names.
     pub config: String,
 }
 
-/// Everything that [`score_folds`] needs.
+/// The input of [`score_folds`].
 #[derive(Debug, Clone, Copy)]
 pub struct ScoreRequest<'a> {
     /// Names that go into every run.
     pub labels: &'a RunLabels,
-    /// The classes of the corpus, present in these test parts or not.
+    /// The classes of the corpus, whether or not they occur in these test parts.
     pub classes: &'a [String],
     /// Predictions of the selected probe on the test parts of all folds.
     pub predictions: &'a [Prediction],
     /// Predictions of the test-selected probe, where there is one.
     pub oracle: Option<&'a [Prediction]>,
-    /// How intervals are made.
+    /// How intervals are computed.
     pub inference: InferenceOptions,
 }
 
 /// The runs of one configuration: the mean over folds, the pooled items, then each fold.
 ///
 /// # Errors
-/// No predictions, a class outside `classes`, options of inference out of range.
+/// No predictions, a class outside `classes`, inference options out of range.
 ///
 /// ```
 /// use emobox_score::{InferenceOptions, Prediction, RunLabels, ScoreRequest, classes_of, score_folds};
@@ -60,12 +60,12 @@ pub fn score_folds(request: &ScoreRequest<'_>) -> Result<Vec<Run>, ScoreError> {
     score_seeds(request, &[request.predictions])
 }
 
-/// As [`score_folds`], of the same training from several seeds: `seeds` holds the predictions of each on the same items
-/// (those of the request are not read). Scores are means over seeds, with their standard deviation beside them; it is part
-/// of the standard errors. Confusions are summed over seeds; calibration and groups are those of the first.
+/// As [`score_folds`], for several seeds of the same training: `seeds` holds the predictions of each on the same items (those
+/// of the request are not read). Scores are means over seeds, with their standard deviation, which is part of the standard
+/// errors. Confusions are summed over seeds; calibration and groups are those of the first seed.
 ///
 /// # Errors
-/// As [`score_folds`]; seeds that have other items than the first.
+/// As [`score_folds`]; seeds with other items than the first.
 pub fn score_seeds(
     request: &ScoreRequest<'_>,
     seeds: &[&[Prediction]],
@@ -159,7 +159,7 @@ pub fn score_seeds(
     Ok(runs)
 }
 
-/// The mean over seeds of the soft scores on the items of a run. The mean over folds has those of all items.
+/// The mean over seeds of the soft scores on the items of a run. For the mean over folds these are all items.
 fn soft(
     seeds: &[&[Prediction]],
     name: FoldName,
@@ -222,7 +222,7 @@ fn mean_rates(seeds: &[Scored], name: FoldName) -> Rates {
     Rates::mean(&rates)
 }
 
-/// Which score stands for the configuration: pooled where a fold lacks a class that another fold has.
+/// Which score represents the configuration: the pooled one where a fold lacks a class that another fold has.
 fn headline(folds: &BTreeMap<u32, Confusion>) -> FoldName {
     let has = |fold: &Confusion, class: usize| fold.counts[class].iter().any(|&n| n > 0);
     let classes = folds.values().next().map_or(0, |fold| fold.classes.len());
@@ -237,7 +237,7 @@ fn headline(folds: &BTreeMap<u32, Confusion>) -> FoldName {
     }
 }
 
-/// The standard errors with what the mean over seeds adds.
+/// The standard errors with the variance of the mean over seeds added.
 fn with_seeds(errors: &StandardErrors, seeds: Option<&Seeds>) -> StandardErrors {
     let Some(seeds) = seeds else {
         return *errors;
@@ -308,7 +308,7 @@ impl Run {
     }
 }
 
-/// Puts the test-selected scores beside the runs of a configuration: means over the predictions of its training seeds.
+/// Adds the test-selected scores to the runs of a configuration: means over its training seeds.
 ///
 /// # Errors
 /// A class outside `classes`.

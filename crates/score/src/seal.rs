@@ -1,7 +1,7 @@
-//! Test sets whose labels the organiser keeps.
+//! Test sets whose labels only the organiser has.
 //!
-//! A key often spells the label out (`03a01Fa` is joy in EmoDB), so a sealed set names its recordings by numbers that only
-//! the key file resolves. The commitment binds the organiser: labels cannot be changed after the set was given out.
+//! A key often gives the label away (`03a01Fa` is joy in EmoDB), so a sealed set names its recordings by numbers that only the
+//! key file maps to keys. The commitment binds the organiser: labels cannot be changed after the set was published.
 
 use crate::submission::sha256_hex;
 use crate::verify::score_contradictions;
@@ -9,34 +9,34 @@ use crate::{Mismatch, Prediction, ReferenceItem, SCHEMA, ScoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Characters of a recording's number: 64 bits, so that two of a million are alike in one of 3 × 10⁷ sets.
+/// Characters of a recording's number: 64 bits, so that among a million recordings two share a number in one of 3 × 10⁷ sets.
 const ID: usize = 16;
 
-/// What is given out: recordings without labels, speakers or telling names.
+/// The published part: recordings without labels, speakers or revealing names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSet {
     /// Always [`SCHEMA`].
     pub schema: u32,
     /// Name of the set.
     pub name: String,
-    /// The classes that may be answered.
+    /// The classes that may be predicted.
     pub classes: Vec<String>,
     /// Numbers of the recordings, sorted.
     pub ids: Vec<String>,
-    /// SHA-256 of the key file: labels cannot be changed after the set was given out.
+    /// SHA-256 of the key file: labels cannot be changed after the set was published.
     pub commitment: String,
 }
 
-/// What the organiser keeps.
+/// The part that the organiser keeps secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealKey {
     /// Always [`SCHEMA`].
     pub schema: u32,
     /// Name of the set.
     pub name: String,
-    /// Random text that the numbers and the commitment are made with; whoever knows it can try labels.
+    /// Random text from which the numbers and the commitment are derived; whoever knows it can test guessed labels.
     pub salt: String,
-    /// The classes that may be answered.
+    /// The classes that may be predicted.
     pub classes: Vec<String>,
     /// Every recording by its number.
     pub items: BTreeMap<String, ReferenceItem>,
@@ -59,10 +59,10 @@ pub struct SealedAnswer {
     pub scores: BTreeMap<String, f64>,
 }
 
-/// Seals a test part. `salt` is at least 32 characters that nobody can guess, from the caller's source of randomness.
+/// Seals a test part. `salt` is at least 32 unguessable characters, from the caller's source of randomness.
 ///
 /// # Errors
-/// No items, a short salt, or two recordings of one number (another salt helps).
+/// No items, a short salt, or two recordings with the same number (try another salt).
 pub fn seal(
     name: &str,
     classes: &[String],
@@ -112,19 +112,19 @@ pub fn seal(
 }
 
 impl SealKey {
-    /// SHA-256 of all that the key file says.
+    /// SHA-256 of the contents of the key file.
     pub fn commitment(&self) -> String {
-        // Serialising plain data to memory cannot fail; were it to, no commitment would match.
+        // Serialising plain data to memory cannot fail; if it did, no commitment would match.
         let bytes = serde_json::to_vec(self).unwrap_or_default();
         sha256_hex(&bytes)
     }
 
-    /// Puts labels and speakers to the answers of a set, for scoring.
+    /// Adds labels and speakers to the answers to a set, for scoring.
     ///
     /// # Errors
-    /// A key of another set, or one that was changed after the set was given out; numbers that are missing, extra or
-    /// doubled; an answer that is none of the classes, or not the most probable class of its own scores. Messages name
-    /// recordings by their numbers alone, so they can be handed on.
+    /// A key of another set, or one that was changed after the set was published; numbers that are missing, extra or doubled;
+    /// an answer that is not one of the classes, or not the most probable class of its own scores. Messages name recordings by
+    /// their numbers alone, so they can be passed on.
     pub fn open(
         &self,
         set: &SealedSet,

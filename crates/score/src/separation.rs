@@ -3,7 +3,7 @@ use crate::distribution::student_two_sided;
 use crate::{FEWEST_DEGREES, ScoreError, StandardError};
 use serde::{Deserialize, Serialize};
 
-/// A score with its own noise; `None` where the test part has too few speakers to know it.
+/// A score and its standard error; `None` where the test part has too few speakers for one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// The score, 0..1.
@@ -12,32 +12,32 @@ pub struct Estimate {
     pub error: Option<StandardError>,
 }
 
-/// Which systems can be told apart by their averages over corpora, given the noise of every score.
+/// Which systems differ in their averages over corpora, given the standard error of every score.
 ///
-/// [`crate::rank`] asks whether an order would hold on other corpora and takes each score as exact; this asks whether it
-/// would hold on the same corpora with other speakers and seeds. A rank is an interval: 1 + the systems shown to be better
-/// to all less those shown to be worse, which holds for all systems at once because the pairs are corrected together
-/// (Mogstad, Romano, Shaikh & Wilhelm, "Inference for ranks", Review of Economic Studies 91, 2024, section 3).
+/// [`crate::rank`] asks whether an order would hold on other corpora and takes each score as exact; this asks whether it would
+/// hold on the same corpora with other speakers and seeds. A rank is an interval: from 1 + the systems shown to be better to
+/// all minus those shown to be worse. It holds for all systems at once because the pairs are corrected together (Mogstad,
+/// Romano, Shaikh & Wilhelm, "Inference for ranks", Review of Economic Studies 91, 2024, section 3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Separation {
     /// The systems, in the order given.
     pub systems: Vec<String>,
     /// Corpora on which every system has a score with a standard error.
     pub corpora: usize,
-    /// Corpora left out because a standard error is not known.
+    /// Corpora left out because a standard error is missing.
     pub without_error: usize,
     /// Mean score of each system over `corpora`.
     pub means: Vec<f64>,
-    /// Two-sided p values of a difference of means, after Holm over all pairs, `[system][system]`.
+    /// Two-sided p values for a difference of means, after Holm's correction over all pairs, `[system][system]`.
     pub pairwise_p: Vec<Vec<f64>>,
-    /// Lowest and highest rank of each system, from 1, that the noise allows.
+    /// Lowest and highest rank of each system, from 1, that are consistent with the standard errors.
     pub ranks: Vec<[usize; 2]>,
     /// The level of the ranks.
     pub alpha: f64,
 }
 
 impl Separation {
-    /// Pairs of systems (places in `systems`) that cannot be told apart.
+    /// Pairs of systems (places in `systems`) that are not significantly different.
     pub fn unseparated(&self) -> Vec<[usize; 2]> {
         let k = self.systems.len();
         let pairs = (0..k).flat_map(|i| (i + 1..k).map(move |j| [i, j]));
@@ -48,10 +48,10 @@ impl Separation {
 }
 
 /// Compares systems by `scores[corpus][system]` (more is better). The errors of two systems on one corpus are taken as
-/// independent; they share speakers, which makes the true error of a difference smaller, so no more is separated than there is.
+/// independent; they share speakers, so the true error of a difference is smaller and the test is conservative.
 ///
 /// # Errors
-/// Fewer than two systems, no corpus with a score and an error of every system, rows of another length.
+/// Fewer than two systems, no corpus with a score and an error for every system, rows of unequal length.
 pub fn separate(
     systems: &[String],
     scores: &[Vec<Option<Estimate>>],
@@ -133,7 +133,7 @@ pub fn separate(
     })
 }
 
-/// Student's t of the difference of two means, with Satterthwaite's degrees.
+/// P value of Student's t for the difference of two means, with Satterthwaite's degrees of freedom.
 fn p_of(rows: &[Vec<(f64, StandardError)>], [i, j]: [usize; 2], difference: f64) -> f64 {
     let errors = rows.iter().flat_map(|row| [row[i].1, row[j].1]);
     let Some(sum) = errors.reduce(|a, b| a.plus(&b)) else {

@@ -1,7 +1,7 @@
 use crate::{Prediction, ScoreError};
 use serde::{Deserialize, Serialize};
 
-/// How near the probabilities are to what annotators said.
+/// How near the probabilities are to the annotators' votes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SoftScores {
     /// Utterances that have votes for a class of the corpus.
@@ -13,7 +13,7 @@ pub struct SoftScores {
     pub jensen_shannon: f64,
 }
 
-/// The soft scores of predictions with votes; `None` where no utterance has both votes for a class and probabilities.
+/// The soft scores of predictions with votes; `None` where no utterance has both probabilities and votes for a class.
 ///
 /// # Errors
 /// A prediction whose scores lack a class.

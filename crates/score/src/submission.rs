@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// One file with everything that a score can be recomputed from.
+/// One file with all that is needed to recompute its scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
     /// Always [`SCHEMA`].
@@ -15,18 +15,18 @@ pub struct Submission {
     /// A sentence about it.
     #[serde(default)]
     pub description: String,
-    /// Versions and digests of what went into it: of every entry the manifest, the partition, and the checkpoint of its
-    /// encoder by name.
+    /// Versions and digests of its inputs: for every entry the manifest, the partition, and the checkpoint of its encoder by
+    /// name.
     #[serde(default)]
     pub provenance: Provenance,
     /// One entry for each corpus and partition scheme.
     pub entries: Vec<SubmissionEntry>,
-    /// SHA-256 of everything above, as [`Submission::seal`] makes it. It shows damage and careless edits; it is
-    /// no signature, and what convinces is the recomputation.
+    /// SHA-256 of everything above, as [`Submission::seal`] computes it. It detects damage and careless edits; it is not a
+    /// signature, and only recomputing the scores is evidence.
     pub digest: String,
 }
 
-/// The predictions of one configuration with what they claim.
+/// The predictions of one configuration and its claimed scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubmissionEntry {
     /// Corpus that was tested on.
@@ -43,7 +43,7 @@ pub struct SubmissionEntry {
     pub protocol_digest: String,
     /// Partition scheme.
     pub partition: String,
-    /// What else tells it from its siblings.
+    /// What else distinguishes it from entries with the same names.
     #[serde(default)]
     pub config: String,
     /// The classes of the corpus.
@@ -57,7 +57,7 @@ pub struct SubmissionEntry {
     pub store_digest: Option<String>,
     /// Predictions on the test parts of all folds, from the protocol's first training seed.
     pub predictions: Vec<Prediction>,
-    /// The same from its further seeds, in the protocol's order.
+    /// The same for its further seeds, in the protocol's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_seeds: Vec<Vec<Prediction>>,
     /// The scores as claimed.
@@ -76,7 +76,7 @@ impl Submission {
             digest: String::new(),
             ..self.clone()
         };
-        // Serialising plain data to memory cannot fail; were it to, no digest would match.
+        // Serialising plain data to memory cannot fail; if it did, no digest would match.
         let bytes = serde_json::to_vec(&bare).unwrap_or_default();
         sha256_hex(&bytes)
     }
@@ -91,7 +91,7 @@ impl SubmissionEntry {
             .collect()
     }
 
-    /// `corpus, encoder`, as refusals name it.
+    /// `corpus, encoder`, as refusals name the entry.
     pub(crate) fn name(&self) -> String {
         format!("{}, {}", self.corpus, self.encoder)
     }

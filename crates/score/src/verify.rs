@@ -1,4 +1,4 @@
-use crate::matching::Mismatch;
+use crate::Mismatch;
 use crate::submission::{Submission, SubmissionEntry};
 use crate::{
     InferenceOptions, Prediction, Run, RunLabels, SCHEMA, ScoreRequest, Source, score_seeds,
@@ -6,20 +6,20 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Recomputed scores may differ by this much: the last digits of a sum on another machine's libm.
+/// Recomputed scores may differ by this much: sums differ in their last digits with another machine's libm.
 const TOLERANCE: f64 = 1e-9;
 
-/// How many scores of an entry that do not come out are named.
+/// How many scores of an entry that differ from their recomputation are named.
 const MOST_PROBLEMS: usize = 4;
 
-/// What the verifier knows of a corpus from its own manifest and partition.
+/// What the verifier's own manifest and partition say of a corpus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     /// The corpus.
     pub corpus: String,
     /// The partition scheme.
     pub partition: String,
-    /// The protocol whose test items these are: one may leave out long clips.
+    /// The protocol that these test items belong to: a protocol may leave out long clips.
     pub protocol: String,
     /// SHA-256 of the manifest.
     pub manifest_digest: String,
@@ -51,7 +51,7 @@ pub struct ReferenceItem {
 /// Why a submission is refused: the entry, then what was expected and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// `corpus, encoder` of the entry; empty where the whole file is meant.
+    /// `corpus, encoder` of the entry; empty for the whole file.
     pub entry: String,
     /// The reason.
     pub reason: String,
@@ -67,16 +67,16 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// A protocol that the verifier knows, from the program's registry.
+/// A protocol of the program's registry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownProtocol {
-    /// Its name, as `strict`. Several may share one: with another head, say.
+    /// Its name, as `strict`. Several may share one: with different heads, for example.
     pub name: String,
     /// SHA-256 of all its constants.
     pub digest: String,
-    /// Its constants in the form that [`SubmissionEntry::protocol_details`] has.
+    /// Its constants in the form of [`SubmissionEntry::protocol_details`].
     pub details: serde_json::Value,
-    /// How many training seeds it asks for.
+    /// Number of training seeds that it requires.
     pub seeds: usize,
 }
 
@@ -89,25 +89,25 @@ pub struct KnownEncoder {
     pub digest: String,
 }
 
-/// What a verifier brings along; nothing of it is taken from a submission.
+/// The verifier's own inputs; none of them is taken from a submission.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rules {
-    /// The protocols that scores may be made under.
+    /// The allowed protocols.
     pub protocols: Vec<KnownProtocol>,
-    /// Checkpoints that are known by digest; others may have any name that none of these has.
+    /// Checkpoints known by digest; others may have any name that none of these has.
     pub encoders: Vec<KnownEncoder>,
-    /// Level of the intervals, and the rest of how numbers are made.
+    /// Level of the intervals, and the other inference options.
     pub options: InferenceOptions,
 }
 
-/// How far a submission was followed.
+/// How far a submission was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every score follows from the predictions, and these are about the right items. Whether a probe on these features
-    /// made the predictions is not known: somebody who has the labels can write any.
+    /// Every score follows from the predictions, and these are of the right items. Whether they come from a probe on these
+    /// features is not known: anybody who has the labels can write predictions.
     Consistent,
-    /// The verifier extracted and trained again and found the same predictions.
+    /// The verifier repeated extraction and training and got the same predictions.
     Reproduced,
 }
 
@@ -120,8 +120,7 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// A submission whose every score was recomputed. Only [`verify`] makes one, so nothing else reaches a
-/// leaderboard.
+/// A submission whose scores were all recomputed. Only [`verify`] makes one, so a leaderboard has no others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
     system: String,
@@ -142,7 +141,7 @@ impl Verified {
         &self.description
     }
 
-    /// How far it was followed.
+    /// How far it was checked.
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
@@ -159,7 +158,7 @@ impl Verified {
         &self.digest
     }
 
-    /// The scores as recomputed, with the audit's verdict of the verifier's own partition.
+    /// The scores as recomputed, with the audit's verdict on the verifier's own partition.
     pub fn runs(&self) -> &[Run] {
         &self.runs
     }
@@ -167,14 +166,13 @@ impl Verified {
 
 /// Checks a submission against the verifier's own manifests, partitions and protocols and recomputes every score.
 ///
-/// Refusals name what differs and not what it should be: a wrong guess at a label or a score is not answered with the
-/// right one.
+/// Refusals name what differs but not the right value, so that a submitter cannot learn labels or scores by guessing.
 ///
 /// # Errors
-/// Every reason to refuse it: a changed file, an unknown corpus or protocol, other constants than the protocol's, other
+/// Every reason to refuse it: a changed file, an unknown corpus or protocol, constants other than the protocol's, other
 /// manifests or partitions, two entries for one corpus and partition, missing provenance, a checkpoint under another name,
-/// keys, labels or speakers that are not the reference's, predictions that are not the most probable class of their own
-/// scores, claimed scores that do not come out.
+/// keys, labels or speakers that differ from the reference, predictions that are not the most probable class of their own
+/// scores, claimed scores that differ from the recomputed ones.
 pub fn verify(
     submission: &Submission,
     references: &[Reference],
@@ -240,7 +238,7 @@ pub fn verify(
     }
 }
 
-/// A name on a leaderboard stands once for each corpus and partition: what a later submission of a name repeats.
+/// A name may be on a leaderboard once per corpus and partition: returns refusals for later submissions that repeat one.
 pub fn repeated(submissions: &[Verified]) -> Vec<Refusal> {
     let mut seen = BTreeMap::new();
     let mut refusals = Vec::new();
@@ -263,7 +261,7 @@ pub fn repeated(submissions: &[Verified]) -> Vec<Refusal> {
     refusals
 }
 
-/// What went into an entry has to be named, by digests that agree with the entry's own.
+/// Checks that all inputs of an entry are named, with digests that agree with the entry's own.
 fn provenance_problems(
     submission: &Submission,
     entry: &SubmissionEntry,
@@ -313,7 +311,7 @@ fn provenance_problems(
     problems
 }
 
-/// The protocol has to be one of the registry's, constant by constant.
+/// Checks that the protocol is in the registry, with the same constants.
 fn protocol_problems(entry: &SubmissionEntry, protocols: &[KnownProtocol]) -> Vec<String> {
     let named: Vec<&KnownProtocol> = protocols
         .iter()
@@ -322,7 +320,7 @@ fn protocol_problems(entry: &SubmissionEntry, protocols: &[KnownProtocol]) -> Ve
     if named.is_empty() {
         return vec![format!("there is no protocol {:?}", entry.protocol)];
     }
-    // The variant with the fewest other constants is the one that was meant.
+    // The variant with the fewest differing constants is taken as the intended one.
     let others = |known: &KnownProtocol| other_constants(&entry.protocol_details, &known.details);
     let nearest = named
         .iter()
@@ -356,7 +354,7 @@ fn protocol_problems(entry: &SubmissionEntry, protocols: &[KnownProtocol]) -> Ve
     problems
 }
 
-/// Names of constants that one has and the other has not, or has otherwise.
+/// Names of constants that only one has, or that differ.
 fn other_constants(ours: &serde_json::Value, theirs: &serde_json::Value) -> Vec<String> {
     let empty = serde_json::Map::new();
     let map = |value: &serde_json::Value| value.as_object().unwrap_or(&empty).clone();
@@ -428,7 +426,7 @@ fn verify_entry(
     Err(reasons)
 }
 
-/// Keys that do not match one to one; the first label, speaker or gender that is not the reference's.
+/// Keys that do not match one to one; the first label, speaker or gender that differs from the reference.
 fn item_problems(predictions: &[Prediction], reference: &Reference) -> Vec<String> {
     let name = |key: &str, fold: u32| format!("{key} (fold {fold})");
     let expected: Vec<String> = reference
@@ -491,7 +489,7 @@ pub(crate) fn score_contradictions(predictions: &[Prediction]) -> Vec<String> {
     problems
 }
 
-/// Claimed scores that the predictions do not give. Names them, without what they should be.
+/// Names of claimed scores that differ from the recomputed ones, without the right values.
 fn claim_problems(claimed: &[Run], recomputed: &[Run]) -> Vec<String> {
     let mut problems = Vec::new();
     for run in recomputed {
@@ -542,7 +540,7 @@ fn claim_problems(claimed: &[Run], recomputed: &[Run]) -> Vec<String> {
             extra.fold.to_string()
         ));
     }
-    // One changed prediction moves every score; a few of them tell as much.
+    // One changed prediction changes every score; a few of them say as much as all.
     let more = problems.len().saturating_sub(MOST_PROBLEMS);
     problems.truncate(MOST_PROBLEMS);
     if more > 0 {

@@ -51,7 +51,7 @@ fn a_system_does_not_differ_from_itself_and_swapping_turns_the_sign() {
     assert_eq!(there.ua.p_t, back.ua.p_t);
     let [low, high] = there.ua.ci.unwrap();
     assert!(low <= there.ua.difference && there.ua.difference <= high);
-    // Beyond the interval by the quantile of the power, which is less than that of the level.
+    // The smallest detectable difference exceeds half the interval by the power's quantile, which is below the level's.
     let (half, smallest) = (
         high - there.ua.difference,
         there.ua.smallest_detectable.unwrap(),
@@ -68,9 +68,9 @@ fn flips_add_up_to_the_differences() {
     let b: Vec<Prediction> = (0..70).map(|i| item(i, i % 5 > 1)).collect();
     let found = against(&a, &b).unwrap();
     let flips = found.ua.flips.unwrap();
-    // Three of the seven speakers are level, and have no sign.
+    // Three of the seven speakers are tied, and have no sign.
     assert_eq!((flips.exact, flips.flips), (true, 16));
-    // Speakers of the same size: the part of each is its own difference in hits.
+    // All speakers have equally many items: the part of each is its own difference in hits.
     let parts: Vec<f64> = (0..7)
         .map(|speaker| {
             let of = |list: &[Prediction], class: &str| {
@@ -312,9 +312,9 @@ fn equation_1_averages_the_pairs_off_the_diagonal() {
         corpora,
         cells,
     };
-    // Rows 5/20, 10/20 and 15/20, each on two other corpora.
+    // Rows 5/20, 10/20 and 15/20, each for two other corpora.
     assert!((matrix.average().unwrap() - 0.5).abs() < 1e-12);
-    // Six cells of seven speakers with much the same error, two on each test set.
+    // Six cells of seven speakers with similar errors, two on each test set.
     let error = matrix.average_error().unwrap();
     let cell = matrix.cell("x", "y").unwrap();
     assert!(error.error > 0.0 && error.error < cell.accuracy_error.unwrap().error);

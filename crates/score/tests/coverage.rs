@@ -1,6 +1,6 @@
-//! Whether a 95 % interval holds the truth 95 times in 100, on corpora that are simulated so that the truth is
-//! known: every speaker has an own level of accuracy, so the utterances of a speaker resemble each other. The tables of
-//! `docs/statistics.md` are the same for many more cells (`examples/coverage.rs`).
+//! Whether a 95 % interval contains the truth 95 times in 100, on corpora simulated so that the truth is known: every speaker
+//! has their own accuracy, so the utterances of a speaker are correlated. `docs/statistics.md` has the same for many more cells
+//! (`examples/coverage.rs`).
 
 use emobox_score::{
     CompareRequest, InferenceOptions, Prediction, Run, RunLabels, ScoreRequest, compare,

@@ -150,7 +150,7 @@ fn means_over_folds_and_seeds_and_their_intervals_are_those_of_the_definition() 
     assert!(scores[0].headline && !scores[1].headline);
     assert_eq!(scores[2].fold, FoldName::Fold(1));
     assert!(scores[2].interval.unwrap().refused == Some(NoInterval::FewClusters));
-    // The order of a file decides nothing, to the bit.
+    // The order of a file has no effect, to the bit.
     let mut turned = seeds[0].clone();
     turned.reverse();
     assert_eq!(score(&[&turned]), score(&[&seeds[0]]));

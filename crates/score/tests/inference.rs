@@ -199,7 +199,7 @@ fn averages_are_told_apart_only_beyond_their_own_noise() {
     let found = separate(&systems, &vec![row(0.03); 4], 0.05).unwrap();
     assert_eq!(found.ranks, [[1, 2], [1, 2], [3, 3]]);
     assert_eq!(found.unseparated(), [[0, 1]]);
-    // The difference of 0.22 has an error of 0.03 · √2 / √4.
+    // The difference of 0.22 has a standard error of 0.03 · √2 / √4.
     assert!(found.pairwise_p[0][2] < 1e-6 && found.pairwise_p[0][1] > 0.3);
     let sharp = separate(&systems, &vec![row(0.001); 4], 0.05).unwrap();
     assert_eq!(sharp.ranks, [[1, 1], [2, 2], [3, 3]]);

@@ -11,7 +11,7 @@ fn classes() -> Vec<String> {
     ["angry", "happy", "sad"].map(String::from).to_vec()
 }
 
-/// `n` items over `speakers` speakers and `folds` folds, three in four of them right.
+/// `n` items of `speakers` speakers in `folds` folds, three in four of them correct.
 fn corpus(n: usize, speakers: usize, folds: usize) -> Vec<Prediction> {
     let classes = classes();
     (0..n)
@@ -109,7 +109,7 @@ fn one_speaker_who_is_always_right_leaves_no_doubt() {
 
 #[test]
 fn perfect_predictions_are_100_also_where_folds_lack_classes() {
-    // As urdu's speakers: nearly all have one class alone, each is a fold.
+    // Like urdu's speakers: nearly all have only one class, and each is a fold.
     let mut predictions = corpus(120, 12, 12);
     for (i, prediction) in predictions.iter_mut().enumerate() {
         let speaker = i % 12;
@@ -183,7 +183,7 @@ fn intervals_are_refused_with_few_speakers_and_marked_below_twenty() {
 
 #[test]
 fn speakers_who_all_score_alike_are_taken_to_differ_away_from_the_middle() {
-    // Ten speakers, four items of each class, as many wrong as asked for and always the same way.
+    // Ten speakers; of every four items of a class `wrong` are wrong, always as the next class.
     let alike = |wrong: usize| -> Vec<Prediction> {
         let mut predictions = corpus(120, 10, 1);
         for (i, prediction) in predictions.iter_mut().enumerate() {
@@ -203,7 +203,7 @@ fn speakers_who_all_score_alike_are_taken_to_differ_away_from_the_middle() {
     assert_eq!(middle.interval.unwrap().refused, Some(NoInterval::NoSpread));
     let told = NoInterval::NoSpread.to_string();
     assert!(told.contains("scored alike"), "{told}");
-    // Everything right, or everything wrong, is the end of the scale.
+    // All correct, or all wrong, is the end of the scale.
     assert_eq!(score(&alike(0), None)[0].ua_ci, Some([1.0, 1.0]));
     assert_eq!(score(&alike(4), None)[0].ua_ci, Some([0.0, 0.0]));
 
@@ -223,7 +223,7 @@ fn speakers_who_all_score_alike_are_taken_to_differ_away_from_the_middle() {
     assert!(low > 0.1 && low < 0.24 && high > 0.26, "{low} {high}");
     let middle = pair(&alike(1), &alike(3)).ua;
     assert_eq!((middle.ci, middle.p_t), (None, None));
-    // Sign flips need no spread: 2 of 1024 patterns are as far.
+    // Sign flips need no variance: 2 of 1024 patterns are as extreme.
     assert!((middle.p - 2.0 / 1024.0).abs() < 1e-12);
     let same = pair(&alike(1), &alike(1));
     assert_eq!((same.ua.ci, same.ua.p), (Some([0.0, 0.0]), 1.0));
@@ -276,12 +276,12 @@ fn several_seeds_give_their_mean_and_deviation() {
     }
     let cells: u64 = together[1].confusion.iter().flatten().sum();
     assert_eq!(cells, 3 * together[1].n, "confusions are sums over seeds");
-    // The seeds' variance is part of the error.
+    // The variance between seeds is part of the error.
     let spread = together[1].seeds.unwrap().deviation.ua;
     assert!(together[1].errors.unwrap().ua.error >= spread / 3.0_f64.sqrt());
     assert!(score_seeds(&request, &[&seeds[0], &seeds[1][1..]]).is_err());
 
-    // Across corpora it is the same of the accuracy.
+    // The same holds for the accuracy across corpora.
     let across = |seeds: &[&[Prediction]]| {
         CrossCell::score_seeds("a", "b", seeds, &classes(), &request.inference).unwrap()
     };
@@ -295,7 +295,7 @@ fn several_seeds_give_their_mean_and_deviation() {
     assert!((three.accuracy - mean).abs() < 1e-12);
     assert!((three.accuracy_deviation.unwrap() - variance.sqrt()).abs() < 1e-12);
     assert!(three.accuracy_error.unwrap().error > (variance / 3.0).sqrt());
-    // Seeds that agree add no error.
+    // Seeds with the same predictions add no error.
     let thrice = across(&[views[0], views[0], views[0]]);
     assert_eq!(thrice.accuracy_deviation, Some(0.0));
     let [error, same] = [&one, &thrice].map(|cell| cell.accuracy_error.unwrap().error);

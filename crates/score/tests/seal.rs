@@ -1,4 +1,4 @@
-//! Sealed test sets: nothing of a label is in what is given out, and what was given out binds the organiser.
+//! Sealed test sets: what is published reveals nothing of the labels, and binds the organiser.
 
 use emobox_score::{Confusion, ReferenceItem, SealedAnswer, SealedSet, seal};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// Sums of at most a few hundred terms.
 const EXACT: f64 = 1e-12;
-/// scipy integrates the studentised range numerically, to about this.
+/// SciPy integrates the studentised range numerically, to about this.
 const STUDENTISED_RANGE: f64 = 1e-7;
 /// Log-gamma of large arguments costs a few digits of a tail probability, relative.
 const TAIL: f64 = 1e-10;

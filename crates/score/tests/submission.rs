@@ -1,4 +1,4 @@
-//! Submissions: what is honest passes, and each way to tamper is refused with its reason.
+//! Submissions: honest ones pass, and each way to tamper is refused with its reason.
 
 use emobox_score::{
     InferenceOptions, KnownEncoder, KnownProtocol, Prediction, Provenance, RERUN_TOLERANCE,
@@ -139,7 +139,7 @@ fn submission() -> Submission {
     .seal()
 }
 
-/// The reasons for refusing the honest submission after one change to the whole of it.
+/// The reasons for refusing the honest submission after one change to the file.
 fn refused(change: impl FnOnce(&mut Submission)) -> String {
     let mut submission = submission();
     change(&mut submission);
@@ -147,7 +147,7 @@ fn refused(change: impl FnOnce(&mut Submission)) -> String {
     refusals.iter().map(|r| format!("{r}\n")).collect()
 }
 
-/// The reasons for refusing the honest submission after one change, sealed again or not.
+/// The reasons for refusing the honest submission after one change to an entry, sealed again or not.
 fn reasons(seal: bool, change: impl FnOnce(&mut SubmissionEntry)) -> String {
     let mut submission = submission();
     change(&mut submission.entries[0]);
@@ -270,7 +270,7 @@ fn intervals_are_the_verifiers() {
         "{text}"
     );
     let text = reasons(true, |entry| {
-        // The narrow interval under the usual label.
+        // The narrow interval labelled with the usual level.
         let honest = entry.scores.clone();
         entry.scores = scores(&entry.predictions, lax);
         for (narrow, honest) in entry.scores.iter_mut().zip(honest) {
@@ -346,7 +346,7 @@ fn invented_protocols_other_seeds_and_other_epochs_are_refused() {
         entry.further_seeds.push(entry.predictions.clone());
     });
     assert!(text.contains("predictions of 2 training seeds"), "{text}");
-    // Another head of the registry is another variant of the same name, and stands.
+    // Another head of the registry is another variant with the same name, and is accepted.
     let mut other = submission();
     other.entries[0].protocol_digest = "e1".repeat(32);
     other.entries[0].protocol_details = rules().protocols[0].details.clone();
@@ -371,7 +371,7 @@ fn one_system_has_one_entry_for_a_corpus() {
 #[test]
 fn predictions_are_the_most_probable_class_of_their_scores() {
     let text = reasons(true, |entry| {
-        // Right predictions over log-probabilities that say otherwise.
+        // Correct predictions with log-probabilities that contradict them.
         for item in &mut entry.predictions {
             item.prediction = item.label.clone();
         }
@@ -388,7 +388,7 @@ fn predictions_are_the_most_probable_class_of_their_scores() {
     );
 }
 
-/// Labels written down as predictions, with scores to match.
+/// Labels copied as predictions, with the resulting scores.
 fn copied() -> Submission {
     let mut forged = submission();
     let entry = &mut forged.entries[0];
@@ -514,7 +514,7 @@ fn another_schema_gender_or_level_is_refused() {
         submission.entries[0].predictions[0].gender = Some("female".into());
     });
     assert!(gender.contains("gender"), "{gender}");
-    // Scores are computed again with the verifier's options, not with the usual ones.
+    // Scores are recomputed with the verifier's options, not the defaults.
     let mut rules = rules();
     rules.options.level = 0.9;
     let refusals = verify(&submission(), &[reference()], &rules).unwrap_err();

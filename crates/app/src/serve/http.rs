@@ -94,7 +94,7 @@ impl Door {
         };
         if length > self.most {
             let most = self.most >> 20;
-            let reason = format!("more than the {most} MiB that are heard at once");
+            let reason = format!("the clip is larger than {most} MiB");
             return Err(Refusal::new("413 Content Too Large", reason));
         }
         if body.len() < length
@@ -106,9 +106,12 @@ impl Door {
         }
         let had = body.len().min(length);
         body.resize(length, 0);
-        stream
-            .read_exact(&mut body[had..])
-            .map_err(|_| Refusal::new("408 Request Timeout", "the body ended before its length"))?;
+        stream.read_exact(&mut body[had..]).map_err(|_| {
+            Refusal::new(
+                "408 Request Timeout",
+                "the request body is shorter than its length",
+            )
+        })?;
         Ok(Request {
             method: method.to_owned(),
             path: path.split('?').next().unwrap_or_default().to_owned(),
@@ -128,7 +131,7 @@ fn head(stream: &mut impl Read) -> Result<(String, Vec<u8>), Refusal> {
             bytes.truncate(end);
             let head = String::from_utf8(bytes);
             let head =
-                head.map_err(|_| Refusal::new("400 Bad Request", "a head that is no text"))?;
+                head.map_err(|_| Refusal::new("400 Bad Request", "the request head is not text"))?;
             return Ok((head, body));
         }
         if bytes.len() > HEAD {
@@ -139,7 +142,12 @@ fn head(stream: &mut impl Read) -> Result<(String, Vec<u8>), Refusal> {
         }
         match stream.read(&mut piece) {
             Ok(count) if count > 0 => bytes.extend_from_slice(&piece[..count]),
-            _ => return Err(Refusal::new("408 Request Timeout", "the head did not end")),
+            _ => {
+                return Err(Refusal::new(
+                    "408 Request Timeout",
+                    "the request head did not end",
+                ));
+            }
         }
     }
 }

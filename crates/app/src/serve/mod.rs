@@ -191,10 +191,10 @@ impl ListenPage {
                     serde_json::to_vec(&heard).unwrap_or_default(),
                 ))
             }
-            (_, "/" | "/hear" | "/about" | "/page.css" | "/page.js" | "/recorder.js") => {
-                Err(Refusal::new("405 Method Not Allowed", "not in this way"))
-            }
-            _ => Err(Refusal::new("404 Not Found", "nothing is there")),
+            (_, "/" | "/hear" | "/about" | "/page.css" | "/page.js" | "/recorder.js") => Err(
+                Refusal::new("405 Method Not Allowed", "this method is not allowed here"),
+            ),
+            _ => Err(Refusal::new("404 Not Found", "no such page")),
         }
     }
 

@@ -1,11 +1,11 @@
 //! The test parts of a cell with noise, rooms and codecs applied, scored by the probes that were trained on the unchanged audio.
 
 use super::{Cell, by_seed};
-use crate::evaluate::prediction;
 use crate::extract::plan_extraction;
 use crate::extract::{Beside, Perturbed, extract_on, in_a_path, store_folder};
 use crate::plan::Done;
-use crate::results::seed_file;
+use crate::predictions::prediction;
+use crate::record::seed_file;
 use crate::train::{FoldJob, Jobs, probe_folder};
 use crate::{BenchError, ExtractOptions, KeepFeatures};
 use emobox_audio::Perturbation;

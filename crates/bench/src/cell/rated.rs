@@ -1,9 +1,9 @@
 //! The record of a cell whose probes learnt dimensions.
 
-use super::{Cell, CellRecord};
+use super::Cell;
 use crate::BenchError;
 use crate::errors::errors_of;
-use crate::results::{audit_findings, seed_file};
+use crate::record::{CellRecord, audit_findings, seed_file};
 use crate::split::Split;
 use crate::target::rated_by_seed;
 use crate::train::Jobs;

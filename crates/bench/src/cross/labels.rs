@@ -1,7 +1,6 @@
-use super::options::is_probe;
 use crate::cell::Cell;
-use crate::evaluate::prediction;
 use crate::extract::load_utterance;
+use crate::predictions::prediction;
 use crate::split::Split;
 use crate::train::FoldJob;
 use crate::workshop::Workshop;
@@ -49,10 +48,10 @@ impl PseudoLabels {
                 maker: path.display().to_string(),
             }));
         }
-        let Some(choice) = cross.labeller(shop.experiment) else {
+        let Some(choice) = shop.experiment.labeller() else {
             return Ok(None);
         };
-        if is_probe(choice) {
+        if choice.is_probe() {
             return by_probe(shop, choice, corpus, classes).map(Some);
         }
         if shop.description(&choice.name)?.has_head() {

@@ -3,7 +3,7 @@ use super::{check_classes, class_map, drawn};
 use crate::cell::Cell;
 use crate::heard::heard;
 use crate::plan::Done;
-use crate::results::{seed_file, training_of};
+use crate::record::{seed_file, training_of};
 use crate::train::{FoldJob, probe_folder};
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus};

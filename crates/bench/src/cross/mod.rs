@@ -2,18 +2,16 @@
 
 mod labels;
 mod matrix;
-mod options;
 mod sets;
 
 pub(crate) use matrix::{test, train_all};
-pub use options::{CrossOptions, Labeller, SetShape};
 
 use crate::heard::facts;
-use crate::plan::{Done, Job, JobStage, JobState, Plan, Receipt, States};
-use crate::results::{absent, is_wrong_call};
+use crate::job_stage::JobStage;
+use crate::plan::{Done, Job, JobState, Plan, Receipt, States};
+use crate::record::{absent, is_wrong_call};
 use crate::workshop::Workshop;
-use crate::{BenchError, BenchRun, CallError, Corpus, Experiment, PredictionSet};
-use emobox_corpus::PUBLISHED_SETS;
+use crate::{BenchError, BenchRun, CallError, Corpus, CrossOptions, Experiment, PredictionSet};
 use emobox_encoder::TrainingFact;
 use emobox_files::{read_json, sha256_bytes, write_json};
 use emobox_score::{CrossMatrix, Source};
@@ -32,20 +30,12 @@ fn options<'a>(shop: &Workshop<'a>) -> Result<&'a CrossOptions, BenchError> {
     ))
 }
 
-/// Whether the balanced set of a corpus already exists, given or published.
-fn has_set(experiment: &Experiment, corpus: &str) -> bool {
-    let given = experiment.cross.iter();
-    let mut given = given.filter(|cross| cross.balanced_sets.contains_key(corpus));
-    let published = PUBLISHED_SETS.iter().any(|(name, _)| *name == corpus);
-    given.next().is_some() || (published && experiment.metadata.is_some())
-}
-
 /// Labels a corpus if needed, and draws its balanced set.
 pub(crate) fn draw(shop: &Workshop<'_>, corpus: &str) -> Result<Done, BenchError> {
     let classes = class_map(shop)?;
     check_classes(shop.experiment, &*shop.corpus(corpus)?)?;
     let path = drawn_path(shop, corpus, &classes)?;
-    let labels = match has_set(shop.experiment, corpus) {
+    let labels = match shop.experiment.has_set(corpus) {
         true => None,
         false => PseudoLabels::of(shop, corpus, &classes)?,
     };
@@ -77,7 +67,7 @@ fn drawn_path(
     let cross = options(shop)?;
     let identity = serde_json::json!([
         classes,
-        cross.labeller(shop.experiment),
+        shop.experiment.labeller(),
         cross.pseudo_labels.get(corpus),
         cross.balanced_sets.get(corpus),
         shop.experiment.metadata,
@@ -210,14 +200,12 @@ fn contamination(experiment: &Experiment) -> Vec<String> {
             ));
         }
     }
-    let labeller = experiment.cross.as_ref();
-    let labeller = labeller.and_then(|cross| cross.labeller(experiment));
     let labels = experiment.corpora.iter().any(|corpus| {
         let cross = experiment.cross.as_ref();
         let given = cross.is_some_and(|cross| cross.pseudo_labels.contains_key(&corpus.name));
-        !given && !has_set(experiment, &corpus.name)
+        !given && !experiment.has_set(&corpus.name)
     });
-    let Some(labeller) = labeller.filter(|_| labels) else {
+    let Some(labeller) = experiment.labeller().filter(|_| labels) else {
         return notes;
     };
     if experiment.encoders.iter().any(|e| e.name == labeller.name) {

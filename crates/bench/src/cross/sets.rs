@@ -66,7 +66,7 @@ impl Drawn {
         labels: Option<PseudoLabels>,
         classes: &BTreeMap<String, String>,
     ) -> Result<Self, BenchError> {
-        let is_given = super::has_set(shop.experiment, &corpus.name);
+        let is_given = shop.experiment.has_set(&corpus.name);
         let (set, origin) = set(shop, corpus, labels.as_ref(), classes)?;
         let trained = corpus.manifest.utterances.iter();
         let trained = trained.filter(|u| classes.contains_key(&u.label)).count();
@@ -140,7 +140,7 @@ fn set(
         return Ok((set, format!("the set is read from {}", path.display())));
     }
     let metadata = shop.experiment.metadata.as_deref();
-    if let Some(metadata) = metadata.filter(|_| super::has_set(shop.experiment, &corpus.name)) {
+    if let Some(metadata) = metadata.filter(|_| shop.experiment.has_set(&corpus.name)) {
         let published = PublishedSet::read(metadata, &corpus.name)?;
         return published_set(&published, corpus, classes);
     }

@@ -2,18 +2,20 @@
 
 use super::audio::load_utterance;
 use super::{Beside, DeviceUse, ExtractOptions, samples_at};
+use crate::train::save_interval;
 use crate::{BenchError, Context, Corpus, Stage};
 use emobox_audio::{Level, Perturbation, SampleRate, resample};
 use emobox_encoder::{EncoderError, HiddenStates, LayerSelection};
 use emobox_features::{
-    Claim, HiddenView, Outcome, Shard, ShardClaim, ShardState, StorePlan, StoredItem, WorkItem,
-    write_shard,
+    Claim, HiddenView, Shard, ShardClaim, ShardState, StorePlan, StoredItem, UtteranceOutcome,
+    WorkItem, read_begun, remove_begun, save_begun, write_shard,
 };
 use emobox_files::Stamp;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// One pass over the shards that were missing when it began.
 pub(super) struct Round<'a> {
@@ -28,6 +30,10 @@ pub(super) struct Round<'a> {
     perturbation: Option<Perturbation>,
     pub(super) context: Context<'a>,
     waiting: Mutex<std::vec::IntoIter<&'a Shard>>,
+    /// Shards being made.
+    open: Mutex<Vec<Arc<ShardJob<'a>>>>,
+    /// How often finished utterances of a shard are saved.
+    save: Duration,
     /// The hidden states requested from the encoder.
     pub(super) layers: LayerSelection,
     unreadable: Mutex<Vec<(String, String)>>,
@@ -52,10 +58,27 @@ pub(super) struct Encoded {
 /// A shard being made. The claim is released when the last thread drops the job.
 pub(super) struct ShardJob<'a> {
     shard: &'a Shard,
-    /// The shard's items, the longest first.
+    /// The shard's items that are not finished, the longest first.
     pub(super) order: Vec<&'a WorkItem>,
-    results: Mutex<Vec<Result<(Outcome, Stamp), String>>>,
+    results: Mutex<Results>,
     _claim: Option<ShardClaim>,
+}
+
+/// Finished utterances of a shard.
+struct Results {
+    finished: Vec<(UtteranceOutcome, Stamp)>,
+    /// How many of them, from the first, are saved.
+    saved: usize,
+    /// When they were saved, or the shard was begun.
+    last: Instant,
+    /// Utterances that could not be read now.
+    unreadable: usize,
+}
+
+impl ShardJob<'_> {
+    fn results(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why an utterance has no features.
@@ -74,9 +97,9 @@ impl<'a> Round<'a> {
         options: &ExtractOptions,
         beside: Beside<'a>,
         context: Context<'a>,
-    ) -> Self {
+    ) -> Result<Self, BenchError> {
         let header = plan.header();
-        Self {
+        Ok(Self {
             corpus,
             plan,
             dir,
@@ -86,6 +109,8 @@ impl<'a> Round<'a> {
             perturbation: options.perturbed.as_ref().map(|p| p.perturbation),
             context,
             waiting: Mutex::new(Vec::new().into_iter()),
+            open: Mutex::default(),
+            save: save_interval()?,
             layers: match header.pooled_layers {
                 0 => LayerSelection::List(header.layers.clone()),
                 _ => LayerSelection::All,
@@ -96,7 +121,7 @@ impl<'a> Round<'a> {
             from_memory: AtomicUsize::new(0),
             odd: AtomicUsize::new(0),
             error: Mutex::default(),
-        }
+        })
     }
 
     /// Encodes the missing shards with `work`, which returns when nothing is left, an error was reported, or the user
@@ -108,7 +133,9 @@ impl<'a> Round<'a> {
     ) -> Result<Encoded, BenchError> {
         let count = |shard: &Shard| shard.items.len() as u64;
         let all: u64 = self.plan.shards().iter().map(count).sum();
-        let left: u64 = missing.iter().copied().map(count).sum();
+        let begun = |shard: &Shard| read_begun(self.dir, self.plan, shard).len() as u64;
+        let left = |shard: &&Shard| count(shard) - begun(shard);
+        let left: u64 = missing.iter().map(left).sum();
         self.waiting = Mutex::new(missing.into_iter());
         self.context.progress.begin(&Stage {
             label: format!(
@@ -124,6 +151,12 @@ impl<'a> Round<'a> {
         });
         let devices = work(&self);
         self.context.progress.end();
+        for job in self.open().drain(..) {
+            let results = &mut *job.results();
+            if let Err(error) = self.save(job.shard, results) {
+                self.fail(error);
+            }
+        }
         let error = self
             .error
             .into_inner()
@@ -142,8 +175,12 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, std::vec::IntoIter<&'a Shard>> {
+    fn waiting(&self) -> MutexGuard<'_, std::vec::IntoIter<&'a Shard>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Arc<ShardJob<'a>>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the pass; the first error is the one reported.
@@ -178,15 +215,42 @@ impl<'a> Round<'a> {
             if let ShardState::Done { .. } = self.plan.inspect(self.dir, shard) {
                 continue;
             }
-            let mut order: Vec<&WorkItem> = self.plan.items(shard).iter().collect();
+            let finished = self.begun(shard);
+            let items = self.plan.items(shard).iter();
+            let mut order: Vec<&WorkItem> = items
+                .filter(|item| finished.iter().all(|(known, _)| known.key() != item.key))
+                .collect();
+            if order.is_empty() {
+                // The run that saved them ended before it wrote the shard.
+                self.write(shard, finished)?;
+                continue;
+            }
             order.sort_by(|a, b| b.frames.cmp(&a.frames).then_with(|| a.key.cmp(&b.key)));
-            return Ok(Some(Arc::new(ShardJob {
+            let job = Arc::new(ShardJob {
                 shard,
                 order,
-                results: Mutex::new(Vec::new()),
+                results: Mutex::new(Results {
+                    saved: finished.len(),
+                    finished,
+                    last: Instant::now(),
+                    unreadable: 0,
+                }),
                 _claim: claim,
-            })));
+            });
+            self.open().push(Arc::clone(&job));
+            return Ok(Some(job));
         }
+    }
+
+    /// The utterances of a shard that an earlier run finished, except for those whose audio has been replaced since.
+    fn begun(&self, shard: &Shard) -> Vec<(UtteranceOutcome, Stamp)> {
+        let mut finished = read_begun(self.dir, self.plan, shard);
+        finished.retain(|(outcome, stamp)| {
+            let utterance = self.corpus.utterance(outcome.key());
+            let path = utterance.and_then(|u| u.audio_path(&self.corpus.root).ok());
+            path.is_none_or(|path| !path.exists() || stamp.holds(&path))
+        });
+        finished
     }
 
     /// Number of samples of an utterance that the encoder receives, by the manifest.
@@ -308,30 +372,66 @@ impl<'a> Round<'a> {
         stamp: Option<Stamp>,
     ) -> Result<(), BenchError> {
         let result = self.outcome(key, result, stamp);
-        if result.is_ok() {
-            self.encoded.fetch_add(1, Ordering::Relaxed);
-        }
         self.context.progress.advance(1);
-        let complete = {
-            let mut results = job.results.lock().unwrap_or_else(PoisonError::into_inner);
-            results.push(result);
-            (results.len() == job.order.len()).then(|| std::mem::take(&mut *results))
+        let over = {
+            let results = &mut *job.results();
+            match result {
+                Ok(finished) => {
+                    self.encoded.fetch_add(1, Ordering::Relaxed);
+                    results.finished.push(finished);
+                }
+                Err(_) => results.unreadable += 1,
+            }
+            let over = results.finished.len() + results.unreadable == job.shard.items.len();
+            let complete = over && results.unreadable == 0;
+            // A shard with an utterance that could not be read now is not written until it can be.
+            if !complete && (over || results.last.elapsed() >= self.save) {
+                self.save(job.shard, results)?;
+            }
+            over.then(|| (complete, std::mem::take(&mut results.finished)))
         };
-        // A shard with an utterance that could not be read now is not written until it can be.
-        if let Some(results) = complete
-            && let Ok(results) = results.into_iter().collect::<Result<Vec<_>, _>>()
-        {
-            let stamp =
-                |(outcome, stamp): &(Outcome, Stamp)| (outcome.key().to_owned(), stamp.clone());
-            let audio: HashMap<String, Stamp> = results.iter().map(stamp).collect();
-            let outcomes: Vec<Outcome> = results.into_iter().map(|(o, _)| o).collect();
-            let (dir, plan, shard) = (self.dir, self.plan, job.shard);
-            match self.beside.held {
-                Some(held) => held.put(dir, plan, shard, &outcomes, &audio)?,
-                None => write_shard(dir, plan, shard, &outcomes, &audio)?,
+        if let Some((complete, finished)) = over {
+            self.open()
+                .retain(|open| open.shard.number != job.shard.number);
+            if complete {
+                self.write(job.shard, finished)?;
             }
         }
         Ok(())
+    }
+
+    /// Saves what is finished of a shard, for the next start.
+    fn save(&self, shard: &Shard, results: &mut Results) -> Result<(), BenchError> {
+        let fresh = &results.finished[results.saved..];
+        if !fresh.is_empty() && self.beside.held.is_none() {
+            let fresh: Vec<_> = fresh
+                .iter()
+                .map(|(outcome, stamp)| (outcome, stamp))
+                .collect();
+            save_begun(self.dir, self.plan, shard, &fresh)?;
+        }
+        results.saved = results.finished.len();
+        results.last = Instant::now();
+        Ok(())
+    }
+
+    /// Writes a complete shard.
+    fn write(
+        &self,
+        shard: &Shard,
+        finished: Vec<(UtteranceOutcome, Stamp)>,
+    ) -> Result<(), BenchError> {
+        let stamp = |(outcome, stamp): &(UtteranceOutcome, Stamp)| {
+            (outcome.key().to_owned(), stamp.clone())
+        };
+        let audio: HashMap<String, Stamp> = finished.iter().map(stamp).collect();
+        let outcomes: Vec<UtteranceOutcome> = finished.into_iter().map(|(o, _)| o).collect();
+        let (dir, plan) = (self.dir, self.plan);
+        match self.beside.held {
+            Some(held) => held.put(dir, plan, shard, &outcomes, &audio)?,
+            None => write_shard(dir, plan, shard, &outcomes, &audio)?,
+        }
+        Ok(remove_begun(dir, shard)?)
     }
 
     /// The outcome with the file that it came from; the reason if that could not be read now.
@@ -340,14 +440,14 @@ impl<'a> Round<'a> {
         key: &str,
         result: Result<(PathBuf, StoredItem), Trouble>,
         stamp: Option<Stamp>,
-    ) -> Result<(Outcome, Stamp), String> {
+    ) -> Result<(UtteranceOutcome, Stamp), String> {
         let (path, outcome) = match result {
-            Ok((path, item)) => (path, Outcome::Stored(item)),
+            Ok((path, item)) => (path, UtteranceOutcome::Stored(item)),
             Err(Trouble::Fact(path, reason)) => {
                 let note = format!("skipped {key}: {reason}");
                 self.context.progress.note(&note);
                 let key = key.to_owned();
-                (path, Outcome::Failed { key, reason })
+                (path, UtteranceOutcome::Failed { key, reason })
             }
             Err(Trouble::Now(reason)) => return Err(self.unreadable(key, reason)),
         };

@@ -325,8 +325,7 @@ impl Cut<'_> {
     fn labellers(&self) -> Vec<Option<String>> {
         let corpora = self.experiment.corpora.iter();
         let labeller = |corpus: &str| {
-            let cross = self.experiment.cross.as_ref()?;
-            let choice = cross.features_to_label(self.experiment, corpus)?;
+            let choice = self.experiment.features_to_label(corpus)?;
             Some(choice.name.clone())
         };
         corpora.map(|choice| labeller(&choice.name)).collect()

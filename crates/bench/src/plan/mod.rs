@@ -10,9 +10,7 @@ mod cost;
 mod estimate;
 mod make;
 mod receipt;
-mod run;
 mod state;
-mod text;
 mod training;
 
 use cost::Machine;
@@ -21,14 +19,10 @@ pub use cost::{Assumed, EncoderSpeed, SpeedSource};
 pub(crate) use estimate::Sizes;
 pub(crate) use receipt::Done;
 pub use receipt::{FileStamp, JobFailure, Receipt};
-pub use run::report_here;
-pub use run::run_task;
-pub(crate) use run::{prepare_all, run_here, train_here};
 pub use state::{JobState, States};
-pub(crate) use text::gigabytes;
-pub use text::ranges;
 pub(crate) use training::{TrainSpeed, train_operations};
 
+use crate::job_stage::JobStage;
 use crate::{BenchError, Experiment, Home};
 use emobox_corpus::Scheme;
 use emobox_files::{read_json, sha256_bytes, write_json};
@@ -107,58 +101,6 @@ pub struct Task {
     pub stage: JobStage,
     /// Positions in the plan.
     pub jobs: Vec<usize>,
-}
-
-/// The stages, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobStage {
-    /// Raw corpora to manifests.
-    Prepare,
-    /// Audio to features.
-    Extract,
-    /// Balanced sets of a cross-corpus experiment: pseudo-labels and the draw.
-    Draw,
-    /// Features to probes and predictions.
-    Train,
-    /// Predictions to scores.
-    Score,
-    /// Test parts encoded with noise, rooms and codecs, and scored by the existing probes.
-    Perturb,
-    /// Scores to tables and the page.
-    Report,
-}
-
-impl JobStage {
-    /// All stages in their order.
-    pub const ALL: [Self; 7] = [
-        Self::Prepare,
-        Self::Extract,
-        Self::Draw,
-        Self::Train,
-        Self::Score,
-        Self::Perturb,
-        Self::Report,
-    ];
-
-    /// The name in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Prepare => "prepare",
-            Self::Extract => "extract",
-            Self::Draw => "draw",
-            Self::Train => "train",
-            Self::Score => "score",
-            Self::Perturb => "perturb",
-            Self::Report => "report",
-        }
-    }
-}
-
-impl fmt::Display for JobStage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// What a job does.

@@ -8,7 +8,7 @@ use crate::{limits, tensor::Dtype};
 type Meaning<'a> = Result<Node<'a>, String>;
 
 /// The meaning of a call.
-pub(super) enum Outcome<'a> {
+pub(super) enum CallOutcome<'a> {
     /// This value.
     Value(Node<'a>),
     /// One of its arguments.
@@ -19,7 +19,7 @@ pub(super) enum Outcome<'a> {
     Wrong(String),
 }
 
-impl<'a> From<Meaning<'a>> for Outcome<'a> {
+impl<'a> From<Meaning<'a>> for CallOutcome<'a> {
     fn from(meaning: Meaning<'a>) -> Self {
         match meaning {
             Ok(node) => Self::Value(node),
@@ -33,7 +33,7 @@ pub(super) fn outcome<'a>(
     arena: &mut Arena<'a>,
     class: Id,
     arguments: Id,
-) -> Result<Outcome<'a>, PickleError> {
+) -> Result<CallOutcome<'a>, PickleError> {
     let mut name = arena.class(class).unwrap_or_default();
     let mut arguments = arena.items(arguments).unwrap_or_default();
     if let ("torch._tensor._rebuild_from_type_v2", [function, _, inner, ..]) = (name, arguments) {
@@ -45,27 +45,29 @@ pub(super) fn outcome<'a>(
         .or(name.strip_prefix("__builtin__."))
         .unwrap_or(name);
     let outcome = match (bare, arguments) {
-        ("collections.OrderedDict" | "dict", []) => Outcome::Value(Node::Dict(Vec::new())),
+        ("collections.OrderedDict" | "dict", []) => CallOutcome::Value(Node::Dict(Vec::new())),
         ("collections.OrderedDict", [list]) => match pairs(arena, *list) {
             Some(pairs) => {
                 arena.charge(pairs.len())?;
-                Outcome::Value(Node::Dict(pairs))
+                CallOutcome::Value(Node::Dict(pairs))
             }
-            None => Outcome::Wrong("an ordered dictionary of something else than pairs".to_owned()),
+            None => {
+                CallOutcome::Wrong("an ordered dictionary of something else than pairs".to_owned())
+            }
         },
         // Containers of containers: the same items, to which nothing is appended afterwards.
         ("set" | "frozenset" | "list" | "tuple" | "torch.Size", [items])
             if arena.items(*items).is_some() =>
         {
-            Outcome::Same(*items)
+            CallOutcome::Same(*items)
         }
         // A parameter is equivalent to its data.
         (
             "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state",
             [data, ..],
         ) => match arena.get(*data) {
-            Node::Tensor(_) => Outcome::Same(*data),
-            _ => Outcome::Wrong("a parameter without a tensor".to_owned()),
+            Node::Tensor(_) => CallOutcome::Same(*data),
+            _ => CallOutcome::Wrong("a parameter without a tensor".to_owned()),
         },
         (
             "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2",
@@ -83,13 +85,13 @@ pub(super) fn outcome<'a>(
             .into()
         }
         _ if name.starts_with("torch._utils._rebuild_") => {
-            Outcome::Value(Node::Tensor(Box::new(StoredTensor::Unreadable {
+            CallOutcome::Value(Node::Tensor(Box::new(StoredTensor::Unreadable {
                 function: name.to_owned(),
             })))
         }
-        _ => Outcome::Record,
+        _ => CallOutcome::Record,
     };
-    if matches!(outcome, Outcome::Value(Node::Tensor(_))) {
+    if matches!(outcome, CallOutcome::Value(Node::Tensor(_))) {
         arena.count_tensor()?;
     }
     Ok(outcome)

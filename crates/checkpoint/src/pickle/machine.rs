@@ -1,6 +1,6 @@
 //! The instructions, as CPython's `Lib/pickletools.py` describes them, for protocols 0 to 5.
 
-use super::calls::{self, Outcome};
+use super::calls::{self, CallOutcome};
 use super::reader::{Reader, decode, long, unescape, unquote};
 use super::value::{Arena, Id, Node, Record};
 use super::{PickleError, classes};
@@ -354,16 +354,16 @@ impl<'a> Machine<'a> {
                 .malformed("a call with arguments that are no tuple".to_owned()));
         }
         match calls::outcome(&mut self.arena, class, arguments)? {
-            Outcome::Value(node) => self.push(node),
-            Outcome::Same(id) => self.push_id(id),
-            Outcome::Record => self.push(Node::Record(Box::new(Record {
+            CallOutcome::Value(node) => self.push(node),
+            CallOutcome::Same(id) => self.push_id(id),
+            CallOutcome::Record => self.push(Node::Record(Box::new(Record {
                 class,
                 arguments,
                 state: None,
                 items: Vec::new(),
                 pairs: Vec::new(),
             }))),
-            Outcome::Wrong(detail) => Err(self.reader.malformed(detail)),
+            CallOutcome::Wrong(detail) => Err(self.reader.malformed(detail)),
         }
     }
 

@@ -7,19 +7,19 @@ use std::path::PathBuf;
 pub(crate) struct ExportArgs {
     /// A prepared corpus
     pub(crate) name: String,
-    /// The form: csv, hf (AudioFolder's metadata.csv), lhotse, kaldi or audformat
+    /// The format: csv, hf (AudioFolder's metadata.csv), lhotse, kaldi or audformat
     #[arg(long = "as", value_name = "FORM")]
     pub(crate) form: String,
-    /// Where the files go; audio stays where it is and is named by its absolute path
+    /// The output folder; audio is not copied, files refer to it by absolute path
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Take the parts from this fold of a partition [default: the release's own parts, if it has them]
+    /// Use the parts of this fold of a partition [default: the release's own parts, if it has them]
     #[arg(long, value_name = "N")]
     pub(crate) fold: Option<u32>,
-    /// The partition that the fold is of
+    /// The partition of the fold
     #[arg(long, value_parser = choice::<Scheme>(), default_value = "paper")]
     pub(crate) scheme: Scheme,
-    /// Its seed
+    /// Seed of the partition
     #[arg(
         long = "partition-seed",
         alias = "seed",

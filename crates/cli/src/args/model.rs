@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportModelArgs {
-    /// A model by the name that fit gave it, or the folder of a saved probe
+    /// A model by its name, or the folder of a saved probe
     pub(crate) model: PathBuf,
-    /// The folder to make
+    /// The output folder
     pub(crate) out: PathBuf,
-    /// Leave the checkpoint out: predict then looks for it by its name, or where --encoder says
+    /// Leave the checkpoint out: predict then finds it by its name, or at --encoder
     #[arg(long)]
     pub(crate) without_encoder: bool,
-    /// Where the checkpoint lies, when it is not where it was at training
+    /// The encoder's checkpoint, if it has moved since training
     #[arg(long, value_name = "DIR", conflicts_with = "without_encoder")]
     pub(crate) encoder: Option<PathBuf>,
 }

@@ -4,9 +4,9 @@ use emobox_bench::Perturbations;
 /// What is done to the audio of the test parts once the probes are trained.
 #[derive(Debug, Args)]
 pub(crate) struct PerturbArgs {
-    /// Hear the test part also like this, and show what each costs: noise:10dB, white:10dB, reverb:small (medium, large,
-    /// 0.5s), telephone, codec:mp3@32k (aac, opus, vorbis; by ffmpeg), gain, gain:-20dB. On a finished run: the same command
-    /// with it; nothing is trained again [default: the experiment's]
+    /// Also test on perturbed audio, and report the loss of score under each: noise:10dB, white:10dB, reverb:small (medium,
+    /// large, 0.5s), telephone, codec:mp3@32k (aac, opus, vorbis; by ffmpeg), gain, gain:-20dB. Added to the command of a
+    /// finished run, it trains nothing again [default: the experiment's]
     #[arg(long, value_name = "WHAT,…")]
     pub(crate) perturb: Option<Perturbations>,
 }

@@ -7,16 +7,16 @@ use std::path::PathBuf;
 pub(crate) struct SealArgs {
     /// A prepared corpus
     pub(crate) name: String,
-    /// The folder that is given out: recordings under numbers, and set.json
+    /// The folder to give out: recordings under numbers, and set.json
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// The file that the organiser keeps: labels, speakers and the secret that the numbers are made with
+    /// The file that the organiser keeps: labels, speakers and the secret that the numbers are derived from
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// Seal the test part of this partition [default: every utterance of the corpus]
     #[arg(long, value_parser = choice::<Scheme>())]
     pub(crate) scheme: Option<Scheme>,
-    /// The fold whose test part it is [default: the only one]
+    /// The fold to seal [default: the only one]
     #[arg(long, value_name = "N", requires = "scheme")]
     pub(crate) fold: Option<u32>,
     /// Seed of the partition
@@ -25,7 +25,7 @@ pub(crate) struct SealArgs {
     /// A copy of the published metadata (its `data/` folder), for the scheme `published`
     #[arg(long, value_name = "DIR")]
     pub(crate) metadata: Option<PathBuf>,
-    /// What the set is called [default: the corpus's name]
+    /// Name of the set [default: the corpus's name]
     #[arg(long, value_name = "TEXT")]
     pub(crate) title: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct SubmitArgs {
     /// Name of the system on a leaderboard
     #[arg(long, value_name = "NAME")]
     pub(crate) system: String,
-    /// A sentence about it
+    /// A sentence about the system
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(crate) description: String,
     /// The file to write
@@ -51,14 +51,14 @@ pub(crate) struct AgainstArgs {
     /// Seed of the partitions that scores must come from
     #[arg(long, alias = "seed", value_name = "SEED", default_value_t = 0)]
     pub(crate) partition_seed: u64,
-    /// How many training seeds there must be
+    /// Number of training seeds that a submission must have
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) training_seeds: usize,
-    /// Extract and train again from your own audio and checkpoints, and compare the predictions: what comes out is
-    /// "reproduced", no longer only "consistent"
+    /// Extract and train again from your own audio and checkpoints, and compare the predictions: the verdict is then
+    /// "reproduced" instead of "consistent"
     #[arg(long)]
     pub(crate) rerun: bool,
-    /// Where the checkpoint of an encoder lies, for --rerun; repeatable
+    /// The checkpoint of an encoder, for --rerun; repeatable
     #[arg(long = "encoder", value_name = "NAME=DIR", requires = "rerun")]
     pub(crate) encoders: Vec<String>,
     /// A copy of the published metadata (its `data/` folder), for the scheme `published`
@@ -68,8 +68,8 @@ pub(crate) struct AgainstArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// What `emobox submit` has written; with --key the answers to a sealed set: lines of id, prediction, scores, or what
-    /// `emobox predict --json` prints of its recordings
+    /// A file written by `emobox submit`; with --key the answers to a sealed set: lines of id, prediction, scores, or the
+    /// output of `emobox predict --json` on its recordings
     pub(crate) submission: PathBuf,
     /// The key file of a sealed set
     #[arg(long, value_name = "FILE", requires = "set", conflicts_with = "rerun")]
@@ -83,12 +83,12 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LeaderboardArgs {
-    /// Files of `emobox submit`
+    /// Files written by `emobox submit`
     #[arg(required = true)]
     pub(crate) submissions: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) against: AgainstArgs,
-    /// Its heading
+    /// Heading of the page
     #[arg(long, default_value = "emobox leaderboard", value_name = "TEXT")]
     pub(crate) title: String,
     /// The page to write

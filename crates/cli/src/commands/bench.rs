@@ -2,12 +2,12 @@
 
 use super::Session;
 use crate::args::{BenchArgs, DemoArgs, Executor, JobArgs, PlanArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_bench::{BenchRun, Experiment, Plan};
 use std::path::Path;
 
-pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Ending> {
     let mut experiment = args.how.experiment()?;
     experiment.layer_curve |= args.layer_curve || args.layer_curve_head.is_some();
     if let Some(head) = args.layer_curve_head {
@@ -31,7 +31,7 @@ pub(super) fn run(session: &Session<'_>, args: &BenchArgs) -> anyhow::Result<Out
 /// What became of an experiment.
 pub(super) enum Executed {
     /// Something was printed; nothing was run to its end.
-    Shown(Outcome),
+    Shown(Ending),
     /// It was run to its end.
     Run(Box<BenchRun>),
 }
@@ -51,7 +51,7 @@ pub(super) fn execute(
         } else {
             output::result(&checked.text());
         }
-        let outcome = Outcome::from_skips(checked.findings.len());
+        let outcome = Ending::from_skips(checked.findings.len());
         return Ok(Executed::Shown(outcome));
     }
     let mut experiment = experiment.clone();
@@ -67,7 +67,7 @@ pub(super) fn execute(
         } else {
             output::result(&plan.text());
         }
-        return Ok(Executed::Shown(Outcome::Complete));
+        return Ok(Executed::Shown(Ending::Complete));
     }
     if !how.attach && !how.cancel && how.executor == Executor::Local {
         let run = emobox_bench::bench(home, experiment, out, context)?;
@@ -77,10 +77,10 @@ pub(super) fn execute(
     if how.cancel {
         let tasks = emobox_cluster::cancel(&plan)?;
         output::note(&format!(
-            "{} cancelled; what is finished stays",
+            "{} cancelled; finished work is kept",
             emobox_bench::counted(tasks, "task")
         ));
-        return Ok(Executed::Shown(Outcome::Complete));
+        return Ok(Executed::Shown(Ending::Complete));
     }
     let run = if how.attach {
         emobox_cluster::follow(&plan, context)?
@@ -91,17 +91,17 @@ pub(super) fn execute(
 }
 
 /// One task of a plan; all it says goes to the task's log.
-pub(super) fn task(session: &Session<'_>, args: &JobArgs) -> anyhow::Result<Outcome> {
+pub(super) fn task(session: &Session<'_>, args: &JobArgs) -> anyhow::Result<Ending> {
     let undone = emobox_bench::run_task(&args.plan, args.task, session.context)?;
-    Ok(Outcome::from_skips(undone))
+    Ok(Ending::from_skips(undone))
 }
 
-pub(super) fn demo(session: &Session<'_>, args: &DemoArgs) -> anyhow::Result<Outcome> {
+pub(super) fn demo(session: &Session<'_>, args: &DemoArgs) -> anyhow::Result<Ending> {
     let run = emobox_bench::demo(&session.home, args.seed, &args.out, session.context)?;
     finish(session, &run, &args.out)
 }
 
-fn finish(session: &Session<'_>, run: &BenchRun, out: &Path) -> anyhow::Result<Outcome> {
+fn finish(session: &Session<'_>, run: &BenchRun, out: &Path) -> anyhow::Result<Ending> {
     if session.json {
         output::json(&run.scores())?;
     } else {
@@ -113,5 +113,5 @@ fn finish(session: &Session<'_>, run: &BenchRun, out: &Path) -> anyhow::Result<O
     for folder in run.folders() {
         output::note(&format!("probes: {}", folder.display()));
     }
-    Ok(Outcome::from_skips(run.skipped()))
+    Ok(Ending::from_skips(run.skipped()))
 }

@@ -2,11 +2,13 @@
 
 use super::Session;
 use crate::args::{ListArgs, ShowAction};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 
-pub(super) fn run(session: &Session<'_>, args: &ListArgs) -> anyhow::Result<Outcome> {
-    match (&args.action, session.json) {
+pub(super) fn run(session: &Session<'_>, args: &ListArgs) -> anyhow::Result<Ending> {
+    let show = |name: &String| ShowAction::Show { name: name.clone() };
+    let action = args.name.as_ref().map(show);
+    match (action.as_ref().or(args.action.as_ref()), session.json) {
         (None, false) => output::result(&emobox_bench::corpora_table()),
         (None, true) => output::json(&emobox_bench::corpora())?,
         (Some(ShowAction::Show { name }), false) => {
@@ -16,5 +18,5 @@ pub(super) fn run(session: &Session<'_>, args: &ListArgs) -> anyhow::Result<Outc
             output::json(emobox_bench::corpus_card(name)?)?;
         }
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

@@ -3,14 +3,14 @@
 use super::bench::{Executed, execute};
 use super::{Session, experiment, name_and_path};
 use crate::args::CrossArgs;
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::ReportFormat;
 use emobox_bench::{BenchError, CallError, Labeller};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Ending> {
     let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment)?;
     args.probe.add_to(&mut experiment);
@@ -52,7 +52,7 @@ pub(super) fn run(session: &Session<'_>, args: &CrossArgs) -> anyhow::Result<Out
     for name in ["scores.json", "report.html", "predictions", "balanced"] {
         output::note(&format!("wrote {}", out.join(name).display()));
     }
-    Ok(Outcome::from_skips(run.skipped()))
+    Ok(Ending::from_skips(run.skipped()))
 }
 
 /// `SHARED=CLASS,CLASS`.

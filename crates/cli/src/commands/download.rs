@@ -2,13 +2,13 @@
 
 use super::Session;
 use crate::args::DownloadArgs;
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::{DownloadHow, Offer, PUBLISHED_METADATA, Release};
 use emobox_bench::{BenchError, CallError};
 use std::io::{BufRead, IsTerminal};
 
-pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<Ending> {
     let offer = emobox_app::offer(&args.name)?;
     let release = match &offer {
         Offer::Fetch(release) => release,
@@ -39,7 +39,7 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
     }
     if !done.unverified.is_empty() && !done.already {
         let names = done.unverified.join(", ");
-        output::note(&format!("no checksum is known to hold against {names}"));
+        output::note(&format!("no checksum is known for {names}"));
     }
     let folder = done.folder.display();
     if done.already {
@@ -55,14 +55,14 @@ pub(super) fn run(session: &Session<'_>, args: &DownloadArgs) -> anyhow::Result<
     } else {
         format!("next: emobox prepare {} --raw {folder}", release.name)
     });
-    Ok(Outcome::from_skips(done.skipped.len()))
+    Ok(Ending::from_skips(done.skipped.len()))
 }
 
 /// Asks on the terminal whether the licence is accepted.
 fn ask(release: &Release) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(BenchError::Call(CallError::NotAccepted(format!(
-            "nobody is there to accept the licence of {}: read it above and add --yes",
+            "there is no terminal to ask whether you accept the licence of {}: read it above and add --yes",
             release.name
         )))
         .into());

@@ -2,13 +2,15 @@
 
 use super::Session;
 use crate::args::{EncodersAction, EncodersArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::SpeedRequest;
 use emobox_bench::EncoderChoice;
 
-pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Outcome> {
-    match (&args.action, session.json) {
+pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<Ending> {
+    let show = |name: &String| EncodersAction::Show { name: name.clone() };
+    let action = args.name.as_ref().map(show);
+    match (action.as_ref().or(args.action.as_ref()), session.json) {
         (None, false) => output::result(&emobox_bench::encoders_table()),
         (None, true) => output::json(&emobox_bench::encoders())?,
         (Some(EncodersAction::Show { name }), false) => {
@@ -44,7 +46,7 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             if speed.record(&session.home)? {
                 let home = session.home.root().display();
                 output::note(&format!(
-                    "`bench --plan` with the home {home} counts with this speed from now on"
+                    "`bench --plan` with the home {home} uses this speed"
                 ));
             }
             if json {
@@ -63,15 +65,11 @@ pub(super) fn run(session: &Session<'_>, args: &EncodersArgs) -> anyhow::Result<
             } else {
                 output::result(&report.to_string());
             }
-            return if report.complete() {
-                Ok(Outcome::Complete)
-            } else {
-                Err(anyhow::anyhow!(
-                    "{} cannot be used as an encoder",
-                    path.display()
-                ))
-            };
+            if let Some(why) = report.why {
+                let path = path.display();
+                anyhow::bail!("{path} does not open as an encoder: {why}");
+            }
         }
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

@@ -1,13 +1,15 @@
 //! `evaluate`: scores of anybody's predictions.
 
-use super::{Session, name_and_path};
+use super::{Session, check_files, name_and_path};
 use crate::args::EvaluateArgs;
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::ZeroShot;
 use emobox_bench::{BenchError, CallError, CorpusChoice, EncoderChoice};
 
-pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<Ending> {
+    let named = [&args.predictions, &args.labels, &args.manifest];
+    check_files(named.into_iter().flatten())?;
     let manifest = args.manifest.as_deref();
     let evaluation = match (&args.predictions, &args.labels) {
         (None, _) => emobox_app::zero_shot(&session.home, &asked(args)?, session.context)?,
@@ -21,7 +23,7 @@ pub(super) fn run(session: &Session<'_>, args: &EvaluateArgs) -> anyhow::Result<
     } else {
         output::result(&evaluation.table());
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
 /// What a checkpoint's own head is asked.

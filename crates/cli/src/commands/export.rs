@@ -2,11 +2,11 @@
 
 use super::{Session, checked_name};
 use crate::args::ExportArgs;
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::{ExportParts, Form};
 
-pub(super) fn run(session: &Session<'_>, args: &ExportArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &ExportArgs) -> anyhow::Result<Ending> {
     let form: Form = args.form.parse()?;
     let corpus = emobox_bench::open_corpus(&session.home, checked_name(&args.name)?)?;
     let parts = args.fold.map(|fold| ExportParts {
@@ -22,5 +22,5 @@ pub(super) fn run(session: &Session<'_>, args: &ExportArgs) -> anyhow::Result<Ou
             output::result(&file.display().to_string());
         }
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

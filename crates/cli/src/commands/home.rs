@@ -2,10 +2,10 @@
 
 use super::Session;
 use crate::args::{CleanArgs, StatusArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 
-pub(super) fn status(session: &Session<'_>, args: &StatusArgs) -> anyhow::Result<Outcome> {
+pub(super) fn status(session: &Session<'_>, args: &StatusArgs) -> anyhow::Result<Ending> {
     let plans = emobox_app::status(&session.home, args.out.as_deref())?;
     if session.json {
         output::json(&plans)?;
@@ -15,30 +15,30 @@ pub(super) fn status(session: &Session<'_>, args: &StatusArgs) -> anyhow::Result
         let texts: Vec<String> = plans.iter().map(emobox_app::PlanStatus::text).collect();
         output::result(&texts.join("\n"));
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn doctor(session: &Session<'_>) -> anyhow::Result<Outcome> {
+pub(super) fn doctor(session: &Session<'_>) -> anyhow::Result<Ending> {
     let found = emobox_app::doctor();
     if session.json {
         output::json(&found)?;
     } else {
         output::result(&found.to_string());
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn usage(session: &Session<'_>) -> anyhow::Result<Outcome> {
+pub(super) fn usage(session: &Session<'_>) -> anyhow::Result<Ending> {
     let usage = emobox_bench::disk_usage(&session.home);
     if session.json {
         output::json(&usage)?;
     } else {
         output::result(&usage.text());
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn clean(session: &Session<'_>, args: &CleanArgs) -> anyhow::Result<Outcome> {
+pub(super) fn clean(session: &Session<'_>, args: &CleanArgs) -> anyhow::Result<Ending> {
     let items = emobox_bench::removable(&session.home)?;
     if args.yes {
         emobox_bench::remove(&items)?;
@@ -53,5 +53,5 @@ pub(super) fn clean(session: &Session<'_>, args: &CleanArgs) -> anyhow::Result<O
         (_, true) => "deleted",
         (_, false) => "nothing was deleted; --yes deletes what is listed",
     });
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

@@ -2,13 +2,13 @@
 
 use super::{Session, predict};
 use crate::args::ListenArgs;
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::ListenPage;
 use emobox_bench::{MODEL_CARD, Predictor};
 use std::path::Path;
 
-pub(super) fn run(session: &Session<'_>, args: &ListenArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &ListenArgs) -> anyhow::Result<Ending> {
     let encoder = args.encoder.as_deref();
     let (predictor, name, card) = match &args.model {
         Some(words) => {
@@ -35,5 +35,5 @@ pub(super) fn run(session: &Session<'_>, args: &ListenArgs) -> anyhow::Result<Ou
     }
     output::note("open it in a browser on this machine; Ctrl-C ends it");
     page.serve(&listener, session.context)?;
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

@@ -16,10 +16,10 @@ mod stages;
 mod submission;
 
 use crate::args::{Cli, Command, ExperimentHow, Grid, PartitionHow, ProbeHow, ReadingHow};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::progress;
 use emobox_bench::{
-    BenchError, Context, CorpusChoice, Devices, EncoderChoice, Experiment, Home, Reading,
+    BenchError, CallError, Context, CorpusChoice, Devices, EncoderChoice, Experiment, Home, Reading,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -32,7 +32,7 @@ struct Session<'a> {
 }
 
 /// Runs the command of `cli`.
-pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
+pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Ending> {
     let display = progress::display(cli.global.quiet);
     let session = Session {
         home: Home::resolve(cli.global.home.as_deref()),
@@ -72,7 +72,7 @@ pub(crate) fn run(cli: &Cli, stop: &AtomicBool) -> anyhow::Result<Outcome> {
         Command::Demo(args) => bench::demo(&session, args),
         Command::Completions { shell } => {
             completions::print(*shell);
-            Ok(Outcome::Complete)
+            Ok(Ending::Complete)
         }
     }
 }
@@ -105,6 +105,13 @@ impl Grid {
     /// Adds what the options name to an experiment.
     fn add_to(&self, experiment: &mut Experiment) -> Result<(), BenchError> {
         let reading = self.reading.reading()?;
+        if reading != Reading::default() && !self.corpora.iter().any(|text| text.contains('=')) {
+            return Err(BenchError::Call(CallError::Contradiction(
+                "--channel, --columns and --custom say how a raw release is read: name it as --corpus NAME=DIR, or prepare the corpus \
+                 again with them"
+                    .to_owned(),
+            )));
+        }
         experiment.corpora.extend(self.corpora.iter().map(|text| {
             let (name, raw) = name_and_path(text);
             CorpusChoice {
@@ -200,6 +207,19 @@ impl ProbeHow {
             experiment.train_device.clone_from(&self.train_device);
         }
     }
+}
+
+/// Refuses a file that is named in the call and is not there, or is a folder.
+fn check_files<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), BenchError> {
+    for file in files {
+        let problem = match (file.exists(), file.is_dir()) {
+            (false, _) => "does not exist",
+            (_, true) => "is a folder: name a file",
+            _ => continue,
+        };
+        return Err(BenchError::Call(CallError::other(file, problem)));
+    }
+    Ok(())
 }
 
 /// Refuses a name that could not be a folder of the home.

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::args::{ExportModelArgs, FitArgs, PredictArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_bench::{
     Answer, BenchError, CallError, EncoderChoice, Listening, MODEL_CARD, Predictor, RawSamples,
@@ -10,7 +10,7 @@ use emobox_bench::{
 };
 use std::path::{Path, PathBuf};
 
-pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outcome> {
+pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Ending> {
     check_name(&args.name)?;
     let mut experiment = args.how.experiment()?;
     experiment.fetch_encoders(session.context)?;
@@ -30,11 +30,11 @@ pub(super) fn fit(session: &Session<'_>, args: &FitArgs) -> anyhow::Result<Outco
         Some(folder) => folder.display().to_string(),
         None => args.name.clone(),
     };
-    output::note(&format!("ask it with: emobox predict {told} RECORDINGS"));
-    Ok(Outcome::from_skips(fitted.run.skipped()))
+    output::note(&format!("use it with: emobox predict {told} RECORDINGS"));
+    Ok(Ending::from_skips(fitted.run.skipped()))
 }
 
-pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<Ending> {
     let windows = args
         .window
         .map(|length| Windows::new(length, args.hop.unwrap_or(length / 2.0)));
@@ -65,10 +65,19 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
         }
     };
     let mut skipped = 0;
-    for file in &files {
+    let mut ended = None;
+    for (done, file) in files.iter().enumerate() {
         match predictor.listen(file, &how, session.context, &mut tell) {
             Ok(()) => {}
-            Err(error) if files.len() > 1 && !error.is_interruption() => {
+            Err(error) if error.is_interruption() => {
+                ended = Some(BenchError::Unheard {
+                    done,
+                    of: files.len(),
+                    next: file.clone(),
+                });
+                break;
+            }
+            Err(error) if files.len() > 1 => {
                 output::note(&format!("skipped {}: {error}", file.display()));
                 skipped += 1;
             }
@@ -78,10 +87,13 @@ pub(super) fn run(session: &Session<'_>, args: &PredictArgs) -> anyhow::Result<O
     if session.json && !windowed && !args.csv {
         output::json(&answers)?;
     }
-    Ok(Outcome::from_skips(skipped))
+    match ended {
+        Some(error) => Err(error.into()),
+        None => Ok(Ending::from_skips(skipped)),
+    }
 }
 
-pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::Result<Outcome> {
+pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::Result<Ending> {
     let model = probe(session, &args.model);
     let (encoder, with_encoder) = (args.encoder.as_deref(), !args.without_encoder);
     emobox_bench::export_model(&model, encoder, with_encoder, &args.out)?;
@@ -92,14 +104,14 @@ pub(super) fn export(session: &Session<'_>, args: &ExportModelArgs) -> anyhow::R
         output::result(&args.out.display().to_string());
     }
     output::note(&format!(
-        "ask it with: emobox predict {} RECORDINGS",
+        "use it with: emobox predict {} RECORDINGS",
         args.out.display()
     ));
     output::note(&format!(
-        "wrote {} (its metadata says what goes in and comes out)",
+        "wrote {} (its metadata describes input and output)",
         onnx.display()
     ));
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
 /// Who answers, and what is heard: a saved probe and the files after it, or an encoder's own head and all files.

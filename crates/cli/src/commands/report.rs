@@ -1,13 +1,13 @@
 //! `report` and `compare`: finished runs and predictions, printed.
 
-use super::Session;
+use super::{Session, check_files};
 use crate::args::{Beside, CompareArgs, ReportArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::ReportFormat;
 use emobox_bench::{BenchRun, Exchange, PaperSource};
 
-pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Outcome> {
+pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ending> {
     let mut run = emobox_bench::read_runs(&args.runs)?;
     if let Some(megabytes) = args.embed_audio {
         let (heard, all) = emobox_bench::embed_audio(&mut run, u64::from(megabytes) << 20)?;
@@ -53,27 +53,28 @@ pub(super) fn run(session: &Session<'_>, args: &ReportArgs) -> anyhow::Result<Ou
     } else {
         output::result(&emobox_app::render(&run, format, beside)?);
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
 /// The most confident errors of each cell.
-fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<Outcome> {
+fn errors(session: &Session<'_>, run: &BenchRun, most: usize) -> anyhow::Result<Ending> {
     if session.json {
         output::json(&emobox_app::worst_errors(run, most)?)?;
     } else {
         output::result(&emobox_app::errors_text(run, most)?);
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn compare(session: &Session<'_>, args: &CompareArgs) -> anyhow::Result<Outcome> {
+pub(super) fn compare(session: &Session<'_>, args: &CompareArgs) -> anyhow::Result<Ending> {
     let manifest = args.manifest.as_deref();
     let files: Vec<_> = std::iter::once(&args.a).chain(&args.b).cloned().collect();
+    check_files(files.iter().chain(&args.manifest))?;
     let run = emobox_app::compare_files(&files, manifest, args.seed)?;
     if session.json {
         output::json(&run.scores().comparisons)?;
     } else {
         output::result(&emobox_app::comparison_text(&run));
     }
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }

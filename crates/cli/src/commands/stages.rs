@@ -2,17 +2,21 @@
 
 use super::{Session, checked_name, experiment};
 use crate::args::{ExperimentHow, ExtractArgs, PrepareArgs, SplitArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
-use emobox_bench::{PrepareHow, Share, SplitRequest, Target, parse_memory};
+use emobox_bench::{BenchError, CallError, PrepareHow, Share, SplitRequest, Target, parse_memory};
 
-pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Outcome> {
+pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Result<Ending> {
     let how = PrepareHow {
         allow_missing: args.how.allow_missing,
         as_published: args.how.as_published,
     };
     let name = checked_name(&args.name)?;
     let reading = args.reading.reading()?;
+    if !args.raw.exists() {
+        let problem = "does not exist: name the folder of the raw release";
+        return Err(BenchError::Call(CallError::other(&args.raw, problem)).into());
+    }
     let (home, context) = (&session.home, session.context);
     let record = emobox_bench::prepare_as(home, name, &args.raw, how, &reading, context)?;
     if session.json {
@@ -21,10 +25,10 @@ pub(super) fn prepare(session: &Session<'_>, args: &PrepareArgs) -> anyhow::Resu
         output::result(&record.summary);
         output::result(&home.manifest(&record.corpus).display().to_string());
     }
-    Ok(Outcome::from_skips(record.skipped))
+    Ok(Ending::from_skips(record.skipped))
 }
 
-pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<Outcome> {
+pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<Ending> {
     let corpus = emobox_bench::open_corpus(&session.home, checked_name(&args.name)?)?;
     let mut skipped = 0;
     for scheme in args.how.scheme.clone().unwrap_or_default().iter() {
@@ -43,10 +47,10 @@ pub(super) fn split(session: &Session<'_>, args: &SplitArgs) -> anyhow::Result<O
         }
         skipped += split.skipped();
     }
-    Ok(Outcome::from_skips(skipped))
+    Ok(Ending::from_skips(skipped))
 }
 
-pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Outcome> {
+pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Result<Ending> {
     let mut experiment = experiment(args.experiment.as_deref())?;
     args.grid.add_to(&mut experiment)?;
     experiment.fetch_encoders(session.context)?;
@@ -62,14 +66,14 @@ pub(super) fn extract(session: &Session<'_>, args: &ExtractArgs) -> anyhow::Resu
             output::result(&extracted.line());
         }
     }
-    Ok(Outcome::from_skips(
+    Ok(Ending::from_skips(
         done.iter()
             .map(|extracted| extracted.failed.len() + extracted.unreadable.len())
             .sum(),
     ))
 }
 
-pub(super) fn train(session: &Session<'_>, args: &ExperimentHow) -> anyhow::Result<Outcome> {
+pub(super) fn train(session: &Session<'_>, args: &ExperimentHow) -> anyhow::Result<Ending> {
     let mut experiment = args.experiment()?;
     experiment.fetch_encoders(session.context)?;
     experiment.check()?;
@@ -82,5 +86,5 @@ pub(super) fn train(session: &Session<'_>, args: &ExperimentHow) -> anyhow::Resu
             output::note(&format!("probes and predictions: {}", folder.display()));
         }
     }
-    Ok(Outcome::from_skips(run.skipped()))
+    Ok(Ending::from_skips(run.skipped()))
 }

@@ -1,8 +1,8 @@
 //! `submit`, `verify` and `leaderboard`: scores that anybody can recompute; `seal`: test sets whose labels are kept.
 
-use super::{Session, checked_name};
+use super::{Session, check_files, checked_name};
 use crate::args::{AgainstArgs, LeaderboardArgs, SealArgs, SubmitArgs, VerifyArgs};
-use crate::exit::Outcome;
+use crate::exit::Ending;
 use crate::output;
 use emobox_app::{SealRequest, Verifier};
 use emobox_bench::{BenchError, EncoderChoice, SplitRequest, Target, Verdict, Verified};
@@ -30,7 +30,7 @@ impl AgainstArgs {
     }
 }
 
-pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Outcome> {
+pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Ending> {
     let corpus = emobox_bench::open_corpus(&session.home, checked_name(&args.name)?)?;
     let part = args.scheme.map(|scheme| {
         let how = SplitRequest {
@@ -63,10 +63,10 @@ pub(super) fn seal(session: &Session<'_>, args: &SealArgs) -> anyhow::Result<Out
         args.out.display(),
         args.key.display()
     ));
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result<Outcome> {
+pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result<Ending> {
     let submission = emobox_app::submission_of(&args.run, &args.system, &args.description)?;
     emobox_app::write_submission(&submission, &args.out)?;
     if session.json {
@@ -78,10 +78,11 @@ pub(super) fn submit(session: &Session<'_>, args: &SubmitArgs) -> anyhow::Result
         output::result(&submission.digest);
     }
     output::note(&format!("wrote {}", args.out.display()));
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result<Outcome> {
+pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result<Ending> {
+    check_files([&args.submission].into_iter().chain(&args.key))?;
     if let (Some(key), Some(set)) = (&args.key, &args.set) {
         let run = emobox_app::open_sealed(&args.submission, set, key)?;
         if session.json {
@@ -89,7 +90,7 @@ pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result
         } else {
             output::result(&run.table());
         }
-        return Ok(Outcome::Complete);
+        return Ok(Ending::Complete);
     }
     let verified = args.against.follow(&args.submission, session)?;
     let run = emobox_app::verified_run(&verified);
@@ -108,13 +109,11 @@ pub(super) fn verify(session: &Session<'_>, args: &VerifyArgs) -> anyhow::Result
             Verdict::Reproduced => "extracted and trained again, the predictions are the same",
         }
     ));
-    Ok(Outcome::Complete)
+    Ok(Ending::Complete)
 }
 
-pub(super) fn leaderboard(
-    session: &Session<'_>,
-    args: &LeaderboardArgs,
-) -> anyhow::Result<Outcome> {
+pub(super) fn leaderboard(session: &Session<'_>, args: &LeaderboardArgs) -> anyhow::Result<Ending> {
+    check_files(&args.submissions)?;
     let mut verified = Vec::new();
     let mut refused = 0;
     for file in &args.submissions {
@@ -153,5 +152,5 @@ pub(super) fn leaderboard(
         output::result(&format!("{} verified, {refused} refused", verified.len()));
     }
     output::note(&format!("wrote {}", args.out.display()));
-    Ok(Outcome::from_skips(refused))
+    Ok(Ending::from_skips(refused))
 }

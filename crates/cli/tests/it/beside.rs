@@ -1,5 +1,5 @@
-//! What stands beside a score: what a leak is worth, what can be had without hearing emotion, who has heard the corpus, which
-//! layer was chosen, and which encoders can be told apart.
+//! The information beside a score: what a leak is worth, the score from recording conditions alone, corpora that an encoder was
+//! trained on, the chosen layer, and which encoders differ.
 
 use crate::program::{Program, Transcript, tone, wav};
 use serde_json::Value;
@@ -8,8 +8,8 @@ use std::path::Path;
 
 const CLASSES: [&str; 4] = ["angry", "calm", "happy", "sad"];
 
-/// A corpus of four classes by six speakers, `count(speaker, class)` recordings each, with what `samples` makes of (speaker,
-/// class, take).
+/// A corpus of four classes by six speakers, `count(speaker, class)` recordings each, with the samples from
+/// `samples(speaker, class, take)`.
 fn corpus(
     program: &Program,
     folder: &str,
@@ -30,7 +30,7 @@ fn corpus(
     program.write(&format!("{folder}/labels.csv"), table.as_bytes());
 }
 
-/// Numbers that look random, 0 to 1.
+/// Pseudo-random numbers, 0 to 1.
 fn number(seed: usize) -> f32 {
     let mut mixed = (seed as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -38,7 +38,7 @@ fn number(seed: usize) -> f32 {
     ((mixed >> 40) as f32) / (1u64 << 24) as f32
 }
 
-/// Noise of this length, all of it alike.
+/// Noise of this length.
 fn noise(seed: usize, seconds: f32) -> Vec<i16> {
     let samples = (seconds * 16_000.0) as usize;
     (0..samples)
@@ -56,7 +56,7 @@ fn bench(program: &Program, corpora: &[&str], more: &[&str]) -> Transcript {
     done(program.run(&call))
 }
 
-/// Expects a table; that files of a release are missing is told by exit code 3.
+/// Expects success; exit code 3 is allowed, for missing files of a release.
 fn done(transcript: Transcript) -> Transcript {
     assert!(
         matches!(transcript.code, Some(0 | 3)),
@@ -72,7 +72,7 @@ fn headline<'a>(scores: &'a Value, partition: &str) -> &'a Value {
     runs.iter().find(is_it).unwrap()
 }
 
-/// A tiny encoder's checkpoint under a name of one's choice, copied so that nothing is written beside the original.
+/// A tiny encoder's checkpoint under any name, copied so that nothing is written beside the original.
 fn tiny(program: &Program, name: &str) -> String {
     let golden =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden/whisper-80.pt");
@@ -96,7 +96,8 @@ fn a_corpus_whose_classes_differ_in_duration_alone_warns_and_one_where_nothing_d
     bench(
         &program,
         &["told=told", "level=level"],
-        &["--scheme", "speaker"],
+        // The score that is tested needs no training.
+        &["--scheme", "speaker", "--epochs", "2"],
     );
     let (scores, report) = (
         program.json("out/scores.json"),
@@ -133,8 +134,8 @@ fn a_corpus_whose_classes_differ_in_duration_alone_warns_and_one_where_nothing_d
 #[test]
 fn a_leak_is_measured_by_the_partition_without_one() {
     let program = Program::new();
-    // Every speaker says his classes at pitches of his own, so that who has heard him knows them and nobody else does. He says
-    // one class more often than the others: the paper's rules then put speakers on both sides.
+    // Every speaker has different pitches for the classes, so that classes are recognised only for speakers in training. Each
+    // has one class more often than the others: the paper's rules then put speakers on both sides.
     let count = |speaker: usize, class: usize| if class == speaker % 4 { 9 } else { 3 };
     corpus(&program, "own", count, |speaker, class, take| {
         let place = speaker * 4 + (class * (1 + 2 * (speaker % 2)) + speaker) % 4;
@@ -181,7 +182,7 @@ fn a_leak_is_measured_by_the_partition_without_one() {
             "{file}"
         );
     }
-    // One partition alone leaks as much, and has nothing to be set against.
+    // A single partition leaks as much, but has nothing to be compared with.
     bench(
         &program,
         &["own=own"],
@@ -192,7 +193,7 @@ fn a_leak_is_measured_by_the_partition_without_one() {
     assert!(alone["leaks"].is_null() || alone["leaks"].as_array().unwrap().is_empty());
 }
 
-/// Tones as EmoDB's release has its files, four classes by five speakers.
+/// Tones in the layout of EmoDB's release, four classes by five speakers.
 fn berlin(program: &Program) {
     for speaker in ["03", "08", "09", "10", "11"] {
         for (class, letter) in ["W", "F", "N", "T"].iter().enumerate() {
@@ -219,7 +220,7 @@ fn scores_of_encoders_that_have_heard_a_corpus_are_marked() {
         |speaker, class, take| tone(class, speaker + take, 0.4),
     );
     let knowing = tiny(&program, "emotion2vec-plus-seed");
-    let more = ["--encoder", &knowing, "--allow-missing"];
+    let more = ["--encoder", &knowing, "--allow-missing", "--epochs", "5"];
     let table = bench(&program, &["emodb=berlin", "own=own"], &more).stdout;
     let rows: Vec<&str> = table
         .lines()
@@ -227,7 +228,7 @@ fn scores_of_encoders_that_have_heard_a_corpus_are_marked() {
         .collect();
     let row = |corpus: &str| *rows.iter().find(|row| row.starts_with(corpus)).unwrap();
     assert!(row("emodb").contains("emotion2vec-plus-seed †"), "{table}");
-    // A corpus of one's own is none that it was trained on.
+    // A user's own corpus is not one that it was trained on.
     assert!(!row("own").contains('†'), "{table}");
     let note = "† emotion2vec-plus-seed on emodb: fine-tuned on the academic corpora of EmoBox with their labels";
     assert!(table.contains(note), "{table}");
@@ -236,7 +237,7 @@ fn scores_of_encoders_that_have_heard_a_corpus_are_marked() {
         let knows = run["encoder"] == "emotion2vec-plus-seed" && run["corpus"] == "emodb";
         assert_eq!(run["heard"].is_string(), knows, "{run}");
     }
-    // Two encoders were run: they are compared, corpus by corpus, with p corrected over both pairs.
+    // Two encoders were run: they are compared on each corpus, with p corrected over both pairs.
     let compared = scores["comparisons"].as_array().unwrap();
     let pairs: Vec<String> = compared
         .iter()
@@ -250,7 +251,7 @@ fn scores_of_encoders_that_have_heard_a_corpus_are_marked() {
     );
     let page = std::fs::read_to_string(program.path("out/report.html")).unwrap();
     assert!(page.contains("2 pairs, p corrected by Holm over them"));
-    // The comparison is that of the command.
+    // The command gives the same comparison.
     let files =
         ["fbank", "emotion2vec-plus-seed"].map(|e| format!("out/predictions/emodb/{e}.jsonl"));
     let told = program
@@ -344,7 +345,7 @@ fn the_layer_of_a_curve_is_chosen_on_validation() {
     bench(
         &program,
         &["own=own"],
-        &["--encoder", &small, "--layer-curve"],
+        &["--encoder", &small, "--layer-curve", "--epochs", "10"],
     );
     let report = program.json("out/report.json");
     let curves = report["layers"].as_array().unwrap();
@@ -390,7 +391,7 @@ fn a_curve_with_the_tables_own_head_is_what_each_layer_scores_alone() {
     };
     call(&["--layer-curve-head", "own"]).fails_with(2, &["name them with --layers all"]);
     done(call(&["--layer-curve-head", "own", "--layers", "all"]));
-    // A sum of layers is a protocol that a verifier knows.
+    // A verifier knows the protocol with a sum of layers.
     program.succeed(&["submit", "out", "--system", "a sum of layers"]);
     program.succeed(&["verify", "submission.json", "--training-seeds", "1"]);
     let curve = program.json("out/report.json")["layers"][0].clone();

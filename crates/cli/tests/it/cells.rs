@@ -1,4 +1,4 @@
-//! Cells that cannot be done, causes that pass, audio that changes, features that go.
+//! Cells that fail, temporary failures, audio that changes, features that are deleted.
 
 use crate::program::{Program, float_wav, tone, tones, wav};
 use serde_json::Value;
@@ -30,7 +30,7 @@ fn absent(program: &Program) -> Vec<String> {
         .collect()
 }
 
-/// `bench` on corpora of tones with `fbank`, as few epochs as the protocol allows.
+/// `bench` on corpora of tones with `fbank`, with as few epochs as the protocol allows.
 fn bench<'a>(corpora: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     let mut call = vec![
         "bench",
@@ -79,7 +79,7 @@ fn a_cell_that_cannot_be_done_is_empty_with_its_reason_and_the_others_go_on() {
             .count(),
         2
     );
-    // Every form names the reason.
+    // Every format gives the reason.
     for form in ["--csv", "--markdown", "--latex", "--html"] {
         let report = program.succeed(&["report", "out", form]).stdout;
         assert!(
@@ -93,7 +93,7 @@ fn a_cell_that_cannot_be_done_is_empty_with_its_reason_and_the_others_go_on() {
         "{status}"
     );
 
-    // Left out on request: told, and no failure.
+    // Left out on request: reported, and not a failure.
     let ran = program.run(&bench(&["tones=tones", "gone=nowhere"], &["--skip-absent"]));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
@@ -102,7 +102,7 @@ fn a_cell_that_cannot_be_done_is_empty_with_its_reason_and_the_others_go_on() {
         ran.stderr
     );
 
-    // The cause is mended: the same call does the rest, and nothing twice.
+    // After a fix of the cause, the same call does the rest, and repeats nothing.
     tones(&program, "nowhere");
     let ran = program.succeed(&bench(&["tones=tones", "gone=nowhere"], &[]));
     assert!(
@@ -154,7 +154,7 @@ fn what_cannot_be_read_now_is_read_when_it_can() {
     let program = Program::new();
     let folder = tones(&program, "tones");
     program.succeed(&["prepare", "tones", "--raw", "tones"]);
-    // A disk that is away for a moment: the corpus is prepared, some of its files are not there.
+    // A disk that is temporarily not mounted: the corpus is prepared, but some of its files are missing.
     let away = program.path("away");
     std::fs::rename(folder.join("happy"), &away).unwrap();
     program.run(&bench(&["tones"], &[])).fails_with(
@@ -185,7 +185,7 @@ fn a_missing_helper_program_is_missed_until_it_is_there() {
             program.write(&name, &wav(&tone(class, variation, 0.5)));
         }
     }
-    // Files that only ffmpeg reads; a stand-in for it shows that it is asked again.
+    // Files that only ffmpeg reads; a stand-in for it shows that it is tried again.
     let real = std::process::Command::new("ffmpeg")
         .arg("-version")
         .output();
@@ -217,7 +217,7 @@ fn a_missing_helper_program_is_missed_until_it_is_there() {
     );
     let with = program.succeed(&call);
     assert!(with.stdout.contains("clips"), "{}", with.stdout);
-    // The features are there by now, the program is not needed.
+    // The features exist, so the program is not needed.
     let again = without(&call);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
 }
@@ -232,7 +232,7 @@ fn what_may_not_be_read_is_no_fact_about_it() {
     let program = Program::new();
     let folder = tones(&program, "tones");
     mode(&program.path(""), 0o777);
-    // Root may read everything, so the program then runs as somebody else, from a place that everybody can reach.
+    // Root may read everything, so the program then runs as another user, from a folder that everybody can reach.
     let copy = program.path("emobox");
     std::fs::copy(env!("CARGO_BIN_EXE_emobox"), &copy).unwrap();
     mode(&copy, 0o755);
@@ -273,7 +273,7 @@ fn what_may_not_be_read_is_no_fact_about_it() {
         return;
     }
     let call = bench(&["tones=tones"], &[]);
-    // While the corpus is prepared: the cell stays empty, and the next start looks again.
+    // During preparation: the cell stays empty, and the next start tries again.
     mode(&locked, 0o000);
     let unread = "1 audio files of tones cannot be read now, the first is sad/2.wav";
     run(&call).fails_with(1, &[unread, "ermission denied"]);
@@ -288,7 +288,7 @@ fn what_may_not_be_read_is_no_fact_about_it() {
     };
     let fbank = items_of(&scores(&program), "fbank");
     assert!(fbank > 0);
-    // After that: finished cells stay, another encoder's cell is empty until the file can be read.
+    // After preparation: finished cells stay; another encoder's cell is empty until the file can be read.
     let golden =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden/whisper-80.pt");
     std::fs::copy(golden, program.path("tiny.pt")).unwrap();
@@ -327,7 +327,7 @@ fn replaced_audio_is_encoded_again_and_touched_audio_is_not() {
     let call = bench(&["tones=tones"], &[]);
     program.succeed(&call);
     let before = std::fs::read(program.path("out/scores.json")).unwrap();
-    // The same bytes, written again.
+    // The same contents, written again.
     let path = folder.join("happy/0.wav");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes).unwrap();
@@ -364,12 +364,12 @@ fn discarded_features_leave_a_finished_cell_finished() {
     assert!(store.join("audio").exists() && !store.join("frames").exists());
     let again = program.succeed(&call);
     assert!(!again.stderr.contains("encoding"), "{}", again.stderr);
-    // Touched files and another experiment with the same cell: known by the ledger.
+    // Touched files and another experiment with the same cell: the ledger shows that nothing changed.
     let path = folder.join("sad/1.wav");
     std::fs::write(&path, std::fs::read(&path).unwrap()).unwrap();
     let touched = program.succeed(&call);
     assert!(!touched.stderr.contains("encoding"), "{}", touched.stderr);
-    // Without the raw audio either.
+    // Even without the raw audio.
     std::fs::rename(&folder, program.path("elsewhere")).unwrap();
     let bare = program.succeed(&call);
     assert!(!bare.stderr.contains("encoding"), "{}", bare.stderr);
@@ -426,7 +426,7 @@ fn a_test_part_that_cannot_be_decoded_is_told_before_the_training() {
             let split = if at < 4 { "train" } else { "test" };
             let name = format!("{emotion}{at}.wav");
             table += &format!("{name},{emotion},{split}\n");
-            // The headers of the test part are in order, its samples are not.
+            // The headers of the test part are valid, its samples are not.
             let samples: Vec<f32> = tone(class, at, 0.4)
                 .iter()
                 .map(|&s| match split {
@@ -451,7 +451,7 @@ fn a_test_part_that_cannot_be_decoded_is_told_before_the_training() {
     assert!(cells[0].starts_with("broken/fbank train "), "{cells:#?}");
 }
 
-/// The published recipe skips clips of more than 30 s, in training and in test; ours takes them.
+/// The published recipe skips clips of more than 30 s, in training and in test; ours uses them.
 #[test]
 fn the_paper_s_protocol_leaves_long_clips_out() {
     let program = Program::new();

@@ -1,8 +1,8 @@
-//! Training on one corpus and testing on another, from recordings to every form of the table.
+//! Training on one corpus and testing on another, from recordings to every format of the table.
 
 use crate::program::{Program, tone, wav};
 
-/// Six tones of each of two emotions by three speakers, and one emotion that only this corpus has.
+/// Six tones for each of two emotions by three speakers, and one emotion that only this corpus has.
 fn spoken_tones(program: &Program, name: &str, own_class: &str) -> String {
     let mut table = String::from("path,label,speaker\n");
     for (class, emotion) in ["Angry", "Sad", own_class].iter().enumerate() {
@@ -20,7 +20,7 @@ fn spoken_tones(program: &Program, name: &str, own_class: &str) -> String {
     format!("{name}={}", program.path(name).display())
 }
 
-/// `cross` between two corpora under fbank, and more options.
+/// `cross` between two corpora with fbank, and more options.
 fn call<'a>(one: &'a str, two: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let base = [
         "cross",
@@ -59,7 +59,7 @@ fn two_corpora_are_tested_on_each_other() {
     ] {
         assert!(program.path("out").join(file).exists(), "{file}");
     }
-    // What is tested is the other corpus.
+    // The test set is from the other corpus.
     let lines = program.path("out/predictions/one-to-two/fbank.jsonl");
     let lines = std::fs::read_to_string(lines).unwrap();
     assert!(lines.lines().count() > 0);
@@ -83,7 +83,7 @@ fn two_corpora_are_tested_on_each_other() {
         assert!(printed.contains(expected), "{form}: {printed}");
     }
 
-    // The sets and labels that were written can be given back, and the result is the same.
+    // The written sets and labels can be used as input, with the same result.
     let again = [
         &call[..7],
         &[
@@ -107,7 +107,7 @@ fn where_nobody_speaks_every_class_the_classes_alone_are_balanced() {
     let program = Program::new();
     let one = spoken_tones(&program, "one", "Bored");
     let two = spoken_tones(&program, "two", "Fear");
-    // One speaker an emotion, as nearly in the Urdu corpus.
+    // One speaker per emotion, nearly as in the Urdu corpus.
     let table = std::fs::read_to_string(program.path("two/labels.csv")).unwrap();
     let speakers = table.lines().map(|line| {
         let (rest, _) = line.rsplit_once(',').unwrap();
@@ -157,7 +157,7 @@ fn wrong_calls_say_what_would_be_right() {
     with(&["--balanced-set", "one=set.jsonl"]).fails_with(3, &["nobody is no utterance of one"]);
 }
 
-/// What is missing is known before anything is encoded, and empties its own pairs alone.
+/// Missing inputs are detected before anything is encoded, and only their own pairs are empty.
 #[test]
 fn a_corpus_that_is_not_there_leaves_its_own_pairs_empty() {
     let program = Program::new();

@@ -1,9 +1,9 @@
-//! The demo from nothing to the report, and the same command again.
+//! The demo from an empty folder to the report, and the same command again.
 
 use crate::program::Program;
 use serde_json::Value;
 
-/// How far log probabilities of probes trained on a device and on the processor may be apart: as curves of losses.
+/// Largest difference of log probabilities between probes trained on a device and on the CPU: as for curves of losses.
 const SCORES: f64 = 1e-4;
 
 fn scores(program: &Program, out: &str) -> String {
@@ -20,15 +20,15 @@ fn the_demo_prints_a_table_and_writes_a_report() {
     let file: Value = serde_json::from_str(&scores(&program, "out")).unwrap();
     let mean = &file["runs"][0];
     assert_eq!(mean["fold"], "mean");
-    // Four emotions: chance is 0.25. The bound says that something was learnt, not how well.
+    // Four emotions: chance is 0.25. The bound shows that something was learned, not how well.
     let ua = mean["ua"].as_f64().unwrap();
     assert!(ua > 0.4, "{mean}");
-    // Length and level tell nothing of its classes: without hearing how something is said nothing can be had.
+    // Length and level are unrelated to its classes: recording conditions alone are not enough.
     let nuisance = mean["nuisance_ua"].as_f64().unwrap();
     assert!(nuisance < 0.35 && ua > nuisance + 0.1, "{mean}");
     assert!(report.contains("0 where the recording alone is far above chance"));
 
-    // The same command again: nothing is trained or encoded, the same bytes.
+    // The same command again: nothing is trained or encoded, and the output has the same bytes.
     let first = scores(&program, "out");
     let again = program.succeed(&["demo", "--out", "out"]);
     assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
@@ -39,8 +39,8 @@ fn the_demo_prints_a_table_and_writes_a_report() {
     trains_on_a_device(&program);
 }
 
-/// The demo's corpus trained on the host's device, which runs the kernels of a GPU: the processor's predictions and scores. With the smallest
-/// head, since the paper's takes a minute an epoch there; that one is in `trained_on.rs`, on fewer frames.
+/// The demo corpus trained on the host's device, which runs the kernels of a GPU: predictions and scores equal the CPU's. With
+/// the smallest head, since the paper's takes a minute per epoch there; that one is tested in `trained_on.rs`, on fewer frames.
 fn trains_on_a_device(program: &Program) {
     let run = |out: &str| {
         let call = ["bench", "--corpus", "demo", "--encoder", "fbank"];

@@ -1,4 +1,4 @@
-//! Extraction in batches on the host's device: the kernels of the GPU, on this machine's processor.
+//! Extraction in batches on the host's device: the kernels of the GPU, on this machine's CPU.
 
 use crate::extraction::store;
 use crate::program::{Program, tone, tones, wav};
@@ -21,7 +21,7 @@ fn ragged(program: &Program) {
     }
 }
 
-/// `extract` with more options, into a home of its own; what it printed as JSON.
+/// `extract` with more options, into its own home; returns the printed JSON.
 fn extract(program: &Program, home: &str, more: &[&str]) -> Value {
     let mut call = vec![
         "extract",
@@ -35,7 +35,7 @@ fn extract(program: &Program, home: &str, more: &[&str]) -> Value {
     serde_json::from_str(&program.succeed(&call).stdout).unwrap()
 }
 
-/// Everything in one batch, in several, one by one; on two devices; with little memory on the way: the same files, byte for byte.
+/// In one batch, in several, one by one; on two devices; with little host memory: the same bytes in every file.
 #[test]
 fn the_store_is_the_same_whatever_the_batches() {
     let program = Program::new();
@@ -70,7 +70,7 @@ fn the_store_is_the_same_whatever_the_batches() {
     }
 }
 
-/// What is longer than the device's memory says so with its length, takes nothing else along, and is tried again.
+/// An utterance too long for the device's memory is reported with its length, does not affect others, and is tried again.
 #[test]
 fn an_utterance_that_does_not_fit_is_named_with_its_length() {
     let program = Program::new();
@@ -79,7 +79,7 @@ fn an_utterance_that_does_not_fit_is_named_with_its_length() {
     let call = |home, device| {
         let mut call = vec!["extract", "--corpus", "tones=corpus", "--home", home];
         call.extend(["--encoder", "h=h.pt", "--device", device]);
-        // What goes into the blocks; attention over 40 s takes the host's kernels minutes.
+        // Only the input of the blocks; attention over 40 s takes the host's kernels minutes.
         call.extend(["--layers", "0"]);
         call
     };
@@ -94,13 +94,13 @@ fn an_utterance_that_does_not_fit_is_named_with_its_length() {
     ] {
         assert!(run.stdout.contains(part), "{part} in {}", run.stdout);
     }
-    // No fact about the audio: where there is memory it is encoded.
+    // This is not a property of the audio: with enough memory it is encoded.
     program.succeed(&call("home", "host"));
     program.succeed(&call("other", "host"));
     assert!(store(&program, "home") == store(&program, "other"));
 }
 
-/// The shards that were written before a kill stay; the store is that of an undisturbed run.
+/// Shards written before a kill are kept; the store equals that of an undisturbed run.
 #[test]
 fn a_kill_in_the_middle_of_batches_resumes() {
     let program = Program::new();
@@ -128,7 +128,7 @@ fn a_kill_in_the_middle_of_batches_resumes() {
     assert!(store(&program, "killed") == store(&program, "whole"));
 }
 
-/// Two encoders: the second finds the audio decoded, and both stores are those of each alone.
+/// Two encoders: the second reuses the decoded audio, and both stores equal those of each alone.
 #[test]
 fn audio_is_decoded_once_for_several_encoders() {
     let program = Program::new();
@@ -142,7 +142,7 @@ fn audio_is_decoded_once_for_several_encoders() {
     extract(&program, "each", &one);
     extract(&program, "each", &other);
     assert!(store(&program, "both") == store(&program, "each"));
-    // There is room for a part of it in a little memory: 2 MiB of samples at two bytes.
+    // A little memory holds a part of it: 2 MiB of samples at two bytes each.
     let mut little = both;
     little.extend(["--memory", "1M"]);
     let done = extract(&program, "little", &little);
@@ -151,7 +151,7 @@ fn audio_is_decoded_once_for_several_encoders() {
     assert!(store(&program, "little") == store(&program, "each"));
 }
 
-/// Devices that cannot be are refused before anything is read.
+/// Impossible devices are rejected before anything is read.
 #[test]
 fn devices_are_refused_by_name() {
     let program = Program::new();

@@ -1,9 +1,9 @@
-//! Dimensions and votes through the whole program, on tones whose loudness and pitch they are.
+//! Dimensions and votes through the whole program, on tones whose loudness and pitch are the dimensions.
 
 use crate::program::{Program, Transcript, tones, wav};
 use serde_json::Value;
 
-/// A tone of this pitch and loudness over a little noise.
+/// A tone of this pitch and loudness, with a little noise.
 fn tone(number: usize, pitch: f64, loudness: f64) -> Vec<i16> {
     let mut state = number as u64 + 1;
     let sample = |i: usize| {
@@ -76,7 +76,7 @@ pub(crate) fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
     program.run(&call)
 }
 
-/// A finished benchmark of dimensions in `out`; what lacks a value is skipped, which the exit code says.
+/// A finished benchmark of dimensions in `out`; utterances without a value are skipped, which the exit code shows.
 pub(crate) fn dimensions(program: &Program) -> Transcript {
     rated(program);
     let told = bench(program, "out", &["--target", "dimensions"]);
@@ -124,7 +124,7 @@ fn dimensions_of_a_corpus_of_one_s_own_are_recovered() {
         .collect();
     assert_eq!(names, ["valence", "arousal", "mean"]);
     assert_eq!(headline["skipped"][0]["count"], 2);
-    // Predictions are in the corpus's scale.
+    // Predictions are on the corpus's scale.
     let text = std::fs::read_to_string(program.path("out/predictions/mine/fbank.jsonl")).unwrap();
     assert_eq!(text.lines().count(), 118);
     for line in text.lines() {
@@ -142,7 +142,7 @@ fn dimensions_of_a_corpus_of_one_s_own_are_recovered() {
         assert!(told.stdout.contains(part), "{part} in {}", told.stdout);
     }
     assert!(!told.stdout.contains("UA"), "{}", told.stdout);
-    // Nothing is trained twice, and the experiment file says the same.
+    // Nothing is trained twice, and the experiment file is equivalent.
     let file = "target = \"dimensions\"\nnormalisation = \"none\"\nscheme = \"speaker\"\nepochs = 60\n\
                 training_seeds = 2\nmaps = \"none\"\n[[corpus]]\nname = \"mine\"\n[[encoder]]\nname = \"fbank\"\n";
     program.write("e.toml", file.as_bytes());
@@ -184,21 +184,21 @@ fn every_form_of_the_report_has_the_dimensions_and_no_accuracy() {
         assert!(!text.contains("UA"), "{text}");
     }
     assert!(program.succeed(&["report", "out"]).stdout.contains("CCC"));
-    // The predictions alone score the same, of the first training seed.
+    // The predictions alone give the same scores, for the first training seed.
     let file = "out/predictions/mine/fbank.jsonl";
     let alone = program.succeed(&["evaluate", file, "--json"]).stdout;
     let alone: Value = serde_json::from_str(&alone).unwrap();
     assert_eq!(alone["dimensions"][0]["n"], 118);
     let alone = program.succeed(&["evaluate", file]).stdout;
     assert!(alone.contains("CCC × 100"), "{alone}");
-    // With a run of classes beside it, each has a table of its own.
+    // Together with a run of classes, each has its own table.
     let told = bench(&program, "classes", &[]);
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     let both = program
         .succeed(&["report", "classes", "out", "--markdown"])
         .stdout;
     assert!(both.contains("UA") && both.contains("CCC × 100"), "{both}");
-    // What is of classes refuses dimensions by name.
+    // Commands for classes reject dimensions by name.
     for (call, part) in [
         (
             vec!["submit", "out", "--system", "x"],
@@ -223,7 +223,7 @@ fn every_form_of_the_report_has_the_dimensions_and_no_accuracy() {
     }
 }
 
-/// The folder of the first probe that learnt this.
+/// The folder of the first probe with this target.
 fn probe(program: &Program, target: &str) -> String {
     let runs = std::fs::read_dir(program.path("home/runs/mine/fbank")).unwrap();
     let mut found = runs.flatten().filter(|run| {
@@ -352,7 +352,7 @@ fn votes_are_another_protocol_scored_by_class_and_against_the_votes() {
     assert!((0.0..0.1).contains(&divergence), "{soft}");
     assert!(soft["ua"].as_f64().unwrap() > 0.8 && soft["ua_ci"].is_array());
     assert!(soft["config"].as_str().unwrap().ends_with(", votes"));
-    // A leaderboard is of one protocol of hard labels.
+    // A leaderboard only accepts one protocol of hard labels.
     program.succeed(&["submit", "soft", "--system", "x"]);
     let home = ["--home", "home"];
     program
@@ -369,7 +369,7 @@ fn votes_are_another_protocol_scored_by_class_and_against_the_votes() {
         );
 }
 
-/// Values and votes go out with the table, and come back as they were.
+/// Values and votes are exported with the table, and are unchanged when read again.
 #[test]
 fn an_exported_table_keeps_values_and_votes() {
     let program = Program::new();

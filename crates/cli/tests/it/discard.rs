@@ -1,9 +1,9 @@
-//! Features that are discarded: in memory from the encoder to the probes, the same scores, and what a killed run leaves.
+//! Features that are discarded: kept in memory from encoder to probes, with the same scores, and the state after a kill.
 
 use crate::program::{Program, tone, tones, wav};
 use std::path::{Path, PathBuf};
 
-/// `bench` of a corpus with an encoder in a home of its own.
+/// `bench` of a corpus with an encoder, in its own home.
 fn bench<'a>(corpus: &'a str, home: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut call = vec!["bench", "--corpus", corpus, "--home", home, "--out", home];
     call.extend(more);
@@ -14,7 +14,7 @@ fn scores(program: &Program, home: &str) -> String {
     std::fs::read_to_string(program.path(home).join("scores.json")).unwrap()
 }
 
-/// From here on nothing can be written into a folder of the features: `frames` and `pooled` lead nowhere.
+/// Makes writing features impossible: `frames` and `pooled` are broken links.
 fn forbid_features(program: &Program, home: &str, cell: &str) {
     let store = program.path(home).join("features").join(cell);
     std::fs::create_dir_all(&store).unwrap();
@@ -32,8 +32,8 @@ fn tiny(program: &Program) {
     .unwrap();
 }
 
-/// On the processor and on a device, with statistics for a layer curve, under several schemes: the scores of kept features, and no feature
-/// is written.
+/// On the CPU and on a device, with statistics for a layer curve, under several schemes: the scores equal those with kept
+/// features, and no feature is written.
 #[test]
 fn discarded_features_never_touch_the_disk_and_score_the_same() {
     let program = Program::new();
@@ -56,7 +56,7 @@ fn discarded_features_never_touch_the_disk_and_score_the_same() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("in memory alone"), "{}", ran.stderr);
         assert_eq!(scores(&program, &gone), scores(&program, &kept), "{device}");
-        // What would be written fails.
+        // Any attempt to write features would fail.
         for cell in ["tones/tiny+statistics", precision] {
             forbid_features(&program, &refused, cell);
         }
@@ -69,7 +69,7 @@ fn discarded_features_never_touch_the_disk_and_score_the_same() {
     }
 }
 
-/// Twelve tones of four speakers, who are a fold each.
+/// Twelve tones of four speakers, each of whom is a fold.
 fn speakers(program: &Program) {
     for speaker in 0..4 {
         for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
@@ -82,7 +82,7 @@ fn speakers(program: &Program) {
     }
 }
 
-/// The outcomes of trained folds, by path, with what changes when a file is written anew.
+/// The outcomes of trained folds, by path, with the inode, which changes when a file is rewritten.
 fn outcomes(home: &Path) -> Vec<(PathBuf, u64)> {
     use std::os::unix::fs::MetadataExt;
     let folders = |path: &Path| -> Vec<PathBuf> {
@@ -99,7 +99,7 @@ fn outcomes(home: &Path) -> Vec<(PathBuf, u64)> {
     found
 }
 
-/// Killed between folds: the features are made again, the folds that were trained are not.
+/// Killed between folds: the features are extracted again, but finished folds are not trained again.
 #[test]
 fn a_killed_run_encodes_again_and_keeps_its_folds() {
     let program = Program::new();
@@ -121,7 +121,7 @@ fn a_killed_run_encodes_again_and_keeps_its_folds() {
     assert!((1..4).contains(&before.len()), "{before:?}");
     let store = home.join("features/corpus/fbank");
     assert!(store.join("audio").exists() && !store.join("frames").exists());
-    // A command that keeps features, or none that encodes, does not take the cell for encoded.
+    // Commands that keep features, or do not encode, do not treat the cell as encoded.
     let train = ["train", "--corpus", "corpus", "--home", "killed"];
     let train = [&train[..], &usual].concat();
     assert_ne!(program.run(&train).code, Some(0));

@@ -1,10 +1,10 @@
-//! The documentation's commands: those in `sh` blocks run as they stand, every other one is one that the program takes.
+//! The documentation's commands: those in `sh` blocks are run as written, all others must be accepted by the program.
 
 use crate::program::{Program, shared, tone, wav};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a page has in front of a block that needs what no test has.
+/// Marks a block of a page that needs something unavailable in tests.
 const NOT_RUN: &str = "<!-- not run here:";
 
 fn repository() -> PathBuf {
@@ -28,7 +28,7 @@ fn pages() -> Vec<(String, String)> {
     files.iter().map(read).collect()
 }
 
-/// The `sh` blocks of a page, and whether they run.
+/// The `sh` blocks of a page, and whether each is run.
 fn blocks(page: &str) -> Vec<(String, bool)> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();
@@ -45,7 +45,7 @@ fn blocks(page: &str) -> Vec<(String, bool)> {
     blocks
 }
 
-/// Recordings of a corpus of one's own: four speakers, three emotions, a folder for each emotion and speaker.
+/// Recordings of a user's own corpus: four speakers, three emotions, a folder for each emotion and speaker.
 fn calls(program: &Program) {
     for speaker in 0..4 {
         for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
@@ -79,7 +79,7 @@ fn rated(program: &Program) {
     program.write("data/rated/labels.csv", table.as_bytes());
 }
 
-/// Runs the blocks of a page one after the other, as a reader would type them.
+/// Runs the blocks of a page in order, as a reader would type them.
 fn run(name: &str, page: &str) {
     let program = Program::new();
     calls(&program);
@@ -91,7 +91,7 @@ fn run(name: &str, page: &str) {
         script.push_str(block);
         script.push('\n');
     }
-    // The pages' places.
+    // Replaces the paths used in the pages.
     let script = script.replace("/data/", &format!("{}/", program.path("data").display()));
     let docs = format!("{}/docs/", repository().canonicalize().unwrap().display());
     let mut script = script.replace(" docs/", &format!(" {docs}"));
@@ -127,7 +127,7 @@ fn run(name: &str, page: &str) {
     );
 }
 
-/// The page of this name, whose blocks must be so many at least.
+/// Runs the page with this name, which must have at least `least` blocks.
 fn run_page(name: &str, least: usize) {
     let pages = pages();
     let (_, page) = pages.iter().find(|(known, _)| known == name).unwrap();
@@ -183,7 +183,7 @@ fn no_page_has_blocks_that_no_test_runs() {
     }
 }
 
-/// The commands on a line of shell, each as its words; what is behind two spaces or `#` is a remark.
+/// The commands on a line of shell, each as its words; text after two spaces or `#` is a comment.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let line = line.split(" #").next().unwrap_or_default();
     let line = line.split(" > ").next().unwrap_or_default();
@@ -218,7 +218,7 @@ fn shown(page: &str) -> Vec<Vec<String>> {
     all
 }
 
-/// Whether the program takes these words: options and values are looked at before `--help` is.
+/// Whether the program accepts these words: options and values are checked before `--help`.
 #[test]
 fn every_command_that_is_shown_is_one() {
     let program = Program::new();

@@ -18,7 +18,7 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Two recordings as the release of EmoDB packs them.
+/// Two recordings, packed as in the release of EmoDB.
 fn emodb() -> Vec<u8> {
     let recording = wav(&[300; 16_000]);
     zipped(&[
@@ -54,14 +54,14 @@ fn a_release_is_fetched_unpacked_and_ready_to_prepare() {
     assert!(!program.path("home/downloads/emodb.incoming").exists());
     let raw = program.path("home/downloads/emodb");
     let raw = raw.to_str().unwrap();
-    // Two of 535 recordings: said so, and usable on request.
+    // Two of 535 recordings: reported, and usable on request.
     let prepare = program.run(&["prepare", "emodb", "--raw", raw]);
     prepare.fails_with(1, &["in all: 2 of 535 audio files, 533 missing"]);
     let partial = program.run(&["prepare", "emodb", "--raw", raw, "--allow-missing"]);
     assert_eq!(partial.code, Some(3), "{}", partial.stderr);
 }
 
-/// The published metadata of four utterances of URDU, packed as the git host packs the repository.
+/// The published metadata of four utterances of URDU, packed as the git host does.
 fn metadata(top: &str) -> Vec<u8> {
     let row = |key: &str, emo: &str| {
         format!("{{\"key\": \"urdu-{key}\", \"dataset\": \"urdu\", \"emo\": \"{emo}\"}}\n")
@@ -94,7 +94,7 @@ fn the_published_metadata_are_fetched_and_the_scheme_published_reads_them() {
     let tree = "8bc18a3bab547df09a1bf5cf5dda4070fc69a4e5";
     let server = server_of(metadata(top));
     let program = Program::new();
-    // The release as the program has it, but for its digest: only the true lists have the true one.
+    // The release in the program's registry, except for its digest: only the real lists have the real digest.
     let release = Release {
         git_tree: Some((inside.clone(), tree.to_owned())),
         ..release
@@ -211,12 +211,12 @@ fn wrong_content_is_refused_and_leaves_nothing() {
     )]);
     for (name, content, parts) in [
         ("emodb", page, ["no zip", "a page that a server sent"]),
-        ("emodb", hostile, ["evil.wav", "climbs out"]),
-        ("ravdess", other, ["md5 expected bc696df6", "thrown away"]),
+        ("emodb", hostile, ["evil.wav", "outside the folder"]),
+        ("ravdess", other, ["md5 expected bc696df6", "deleted"]),
         (
             "published-metadata",
             forged,
-            ["git tree expected", "thrown away"],
+            ["git tree expected", "deleted"],
         ),
     ] {
         let program = Program::new();
@@ -233,7 +233,7 @@ fn wrong_content_is_refused_and_leaves_nothing() {
         program.run(&call).fails_with(1, &parts);
         assert!(!program.path("corpus").exists(), "{name}");
         assert!(!program.path("evil.wav").exists());
-        // Asked again, it is fetched again.
+        // A second call downloads it again.
         program.run(&call).fails_with(1, &parts);
         assert_eq!(server.paths().len(), 2, "{name}");
     }

@@ -1,4 +1,4 @@
-//! Scores in the forms of other programs. `python/tests/exchange_read_back.py` reads them with those programs.
+//! Scores in the formats of other programs. `python/tests/exchange_read_back.py` reads them with those programs.
 
 use crate::program::{Program, tones};
 use std::path::{Path, PathBuf};

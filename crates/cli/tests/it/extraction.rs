@@ -1,4 +1,4 @@
-//! Extraction under bad circumstances: kills, a full disk, company, little memory.
+//! Extraction under bad conditions: kills, a full disk, concurrent runs, little memory.
 
 use crate::program::{Program, tones, tones_of_three_shards};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub(crate) fn store(program: &Program, home: &str) -> BTreeMap<String, Vec<u8>> 
     files
 }
 
-/// The whole folder, so temporary files and claims that a kill leaves behind would show too.
+/// Compares the whole folder, so temporary files and claims left by a kill would be noticed.
 #[test]
 fn twenty_kills_leave_the_store_of_an_undisturbed_run() {
     let program = Program::new();
@@ -47,15 +47,15 @@ fn twenty_kills_leave_the_store_of_an_undisturbed_run() {
     let mut hits = 0;
     for kill in 0..20u32 {
         let mut command = program.command(&extract(&corpus, "killed"));
-        // Spread over the whole run by the golden ratio.
+        // Times spread evenly over the whole run (steps by the golden ratio).
         match Program::kill_after(&mut command, whole * (kill * 61 % 97) / 97) {
             true => hits += 1,
-            // One that had ended left nothing to kill for the next: it begins again.
+            // A finished run leaves nothing for the next kill to interrupt, so the store is deleted.
             false => std::fs::remove_dir_all(program.path("killed/features")).unwrap(),
         }
     }
     assert!(hits >= 5, "only {hits} of 20 kills met a run at work");
-    // Kills at every place a file is written, whatever the load of this machine.
+    // Kills at every place where a file is written, independent of the machine's load.
     for place in ["", "/frames", "/audio"] {
         let name = format!("killed/features/tones/fbank{place}/.emobox-torn.tmp");
         program.write(&name, b"half");
@@ -91,7 +91,7 @@ fn two_processes_on_one_store_share_the_work() {
         let done: serde_json::Value = serde_json::from_str(stdout).unwrap();
         done[0]["encoded"].as_u64().unwrap()
     };
-    // Whoever claims a shard encodes all of it, the other one nothing of it.
+    // The process that claims a shard encodes all of it, the other none of it.
     assert_eq!(encoded(&first.stdout) + encoded(&second.stdout), 148);
     assert!(store(&program, "home") == store(&program, "both"));
 }

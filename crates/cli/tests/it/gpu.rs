@@ -1,4 +1,4 @@
-//! Machines without a driver, with one that does not start, with a cuBLASLt that is none: one clear line each.
+//! Machines without a driver, with one that does not start, or with an invalid cuBLASLt: one clear line each.
 
 use crate::program::{Program, Transcript, tone, tones, wav};
 use std::path::Path;
@@ -20,7 +20,7 @@ fn stub(folder: &Path, name: &str, functions: &[&str], value: u32) {
     assert!(built.unwrap().success());
 }
 
-/// Every function that the program wants of the driver, from the table in its source.
+/// Every function of the driver that the program uses, from the table in its source.
 fn driver_functions() -> Vec<&'static str> {
     let table = include_str!("../../../gpu/src/cuda/tables.rs");
     let names = table
@@ -50,7 +50,7 @@ fn line<'a>(transcript: &'a Transcript, title: &str) -> &'a str {
         .trim()
 }
 
-/// Asks for a card with a real checkpoint at hand.
+/// Requests a card, with a real checkpoint available.
 fn bench_on_cuda(program: &Program, libraries: &Path) -> Transcript {
     let checkpoint = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -88,7 +88,7 @@ fn a_run_on_a_card_that_is_not_there_ends_before_anything_is_encoded() {
     assert!(checked.stdout.contains(refused[0]), "{}", checked.stdout);
 }
 
-/// Spectra are the processor's wherever models compute: one store for all devices and precisions, and a line that says so.
+/// Spectra are computed on the CPU wherever models run: one store for all devices and precisions, and a line that says so.
 #[test]
 fn spectra_are_made_by_the_processor_whatever_the_device() {
     let program = Program::new();
@@ -183,7 +183,7 @@ fn a_wrong_cublaslt_is_named_with_what_it_lacks() {
     );
 }
 
-/// What is printed for people and for programs is the same judgement.
+/// The text and the JSON output give the same result.
 #[test]
 fn the_doctor_says_in_json_whether_a_card_can_be_used() {
     let program = Program::new();
@@ -200,7 +200,7 @@ fn the_doctor_says_in_json_whether_a_card_can_be_used() {
     );
 }
 
-/// A driver and a cuBLASLt that do nothing and write down what is opened.
+/// A driver and a cuBLASLt that do nothing but log what is opened.
 fn fake_card(folder: &Path) {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fake_card.c");
     for (name, define) in [
@@ -216,8 +216,8 @@ fn fake_card(folder: &Path) {
     }
 }
 
-/// Two corpora, encoded and trained on a card, several folds at once: one context, one module and one cuBLASLt for the whole run, and
-/// everything is closed at its end, the card last.
+/// Two corpora, encoded and trained on a card, several folds at once: one context, one module and one cuBLASLt for the whole
+/// run, and everything is closed at its end, the card last.
 #[test]
 fn a_card_is_opened_once_for_the_whole_run() {
     let program = Program::new();
@@ -263,7 +263,7 @@ fn a_card_is_opened_once_for_the_whole_run() {
         assert!(log.ends_with(end), "{log}");
         count("stream opened")
     };
-    // Four lines of work a corpus, beside the one that features are brought by and the one that keeps the card open.
+    // Four streams per corpus, besides the one that copies the features and the one that keeps the card open.
     let trained = run(&[
         "--encoder",
         "fbank",

@@ -1,10 +1,10 @@
-//! Heads that come with checkpoints: asked about recordings, and scored on a corpus.
+//! Heads in checkpoints: predictions for recordings, and scores on a corpus.
 
 use crate::program::{Program, tone, tones, wav};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A checkpoint whose weights `parity/encoder/heads.py` made, below the program's folder.
+/// A checkpoint with weights from `parity/encoder/heads.py`, below the program's folder.
 fn checkpoint(program: &Program, name: &str, more: &Value) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
     let folder = program.path(name);
@@ -119,7 +119,7 @@ fn a_checkpoint_s_own_head_is_scored_on_a_corpus() {
         assert!((sum - 1.0).abs() < 1e-9, "{item}");
         assert!(scores.contains_key(item["label"].as_str().unwrap()));
     }
-    // The same file scored by itself.
+    // The same file scored separately.
     let again = program.succeed(&["evaluate", "told.jsonl", "--json"]);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["runs"][0]["pooled"], run["pooled"]);

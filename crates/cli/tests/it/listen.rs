@@ -1,11 +1,11 @@
-//! The page that hears clips, as a browser asks it.
+//! The page that classifies clips, with requests as a browser sends them.
 
 use crate::program::{Program, tone, tones, wav};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
-/// Ends the program with the test.
+/// Ends the program when the test ends.
 struct Running(Child);
 
 impl Drop for Running {
@@ -15,7 +15,7 @@ impl Drop for Running {
     }
 }
 
-/// Status and body of an answer.
+/// Status and body of the response.
 fn ask(address: &str, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
@@ -105,12 +105,12 @@ fn a_clip_is_heard_whole_and_in_windows() {
         .collect();
     assert_eq!(starts, [0.0, 0.5, 1.0, 1.3]);
 
-    // A clip is measured before it is heard: one of 960 s.
+    // A clip's length is checked before prediction: one of 960 s.
     let (status, reason) = post("", &wav(&vec![0; 960 * 16_000]));
     assert_eq!(status, 422);
     assert!(String::from_utf8_lossy(&reason).contains("the clip takes 960 s; up to 900 s"));
 
-    // Clients that say nothing keep the page from others, who are told, and not from its end.
+    // Idle clients block the page for others, who get an error, but do not prevent its exit.
     let idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(&host).unwrap()).collect();
     std::thread::sleep(std::time::Duration::from_millis(500));
     let mut answer = String::new();
@@ -120,7 +120,7 @@ fn a_clip_is_heard_whole_and_in_windows() {
     drop(idle);
     std::thread::sleep(std::time::Duration::from_millis(500));
 
-    // The page says of a clip what the command says of the file.
+    // The page's prediction for a clip equals the command's for the file.
     program.write("clip.wav", &clip);
     let told = program
         .succeed(&["predict", "mine", "clip.wav", "--json"])

@@ -1,4 +1,4 @@
-//! The published toolkit's two lists, scored as its own script does.
+//! The published toolkit's two lists, scored as by its own script.
 
 use crate::program::Program;
 

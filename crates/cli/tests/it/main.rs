@@ -29,6 +29,7 @@ mod resume;
 mod seal;
 #[path = "../../../fetch/tests/fetch/server.rs"]
 mod server;
+mod stopped;
 mod submission;
 mod tidy;
 mod trained_on;

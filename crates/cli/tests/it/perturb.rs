@@ -1,4 +1,4 @@
-//! Test parts heard through noise, rooms and codecs.
+//! Test parts with noise, rooms and codecs.
 
 use crate::program::{Program, tones};
 use serde_json::Value;
@@ -54,7 +54,7 @@ fn a_finished_run_is_heard_in_noise_without_training_again() {
     );
     let rows = told["perturbed"].as_array().unwrap();
     assert_eq!(rows.len(), 2);
-    // No gain at all: the same audio gives the same answers.
+    // A gain of 0 dB: the same audio gives the same predictions.
     let ua = |row: &Value| row["comparison"]["ua"].clone();
     assert_eq!(rows[1]["perturbation"], "gain:0dB");
     assert_eq!(ua(&rows[1])["difference"], 0.0);
@@ -63,7 +63,7 @@ fn a_finished_run_is_heard_in_noise_without_training_again() {
         ua(&rows[1])["b"],
         "the clean score is that of the run"
     );
-    // A hundred times as much noise as tone: nothing of pitch is left to tell classes by.
+    // A hundred times as much noise as tone: pitch cannot be used to tell classes apart.
     assert!(
         ua(&rows[0])["difference"].as_f64().unwrap() < -0.1,
         "{rows:?}"
@@ -75,7 +75,7 @@ fn a_finished_run_is_heard_in_noise_without_training_again() {
     let report = program.succeed(&["report", "results", "--markdown"]).stdout;
     assert!(report.contains("| noise:-20dB |"), "{report}");
 
-    // Perturbed features lie apart from clean ones, each with its own identity; what was half made is made again.
+    // Perturbed features are stored apart from clean ones, each with its own identity; a partial store is completed.
     let stores = program.path("home/features/tones");
     let mut names: Vec<String> = std::fs::read_dir(&stores)
         .unwrap()

@@ -1,9 +1,9 @@
-//! The plan as data, and its jobs run one by one as a cluster does.
+//! The plan as data, and its jobs run one by one as on a cluster.
 
 use crate::program::{Program, tones};
 use std::path::Path;
 
-/// The paper's experiment file, as the guide gives it.
+/// The paper's experiment file, as in the guide.
 fn paper() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/paper.toml");
     path.display().to_string()
@@ -25,7 +25,7 @@ fn the_whole_paper_is_planned_from_the_cards() {
         .collect();
     bundled.sort_unstable();
     assert!(bundled.iter().copied().eq(0..jobs.len() as u64));
-    // 320 cells, each scored by a job of its own.
+    // 320 cells, each scored by its own job.
     let scores = jobs.iter().filter(|job| job["stage"] == "score").count();
     assert_eq!(scores, 320);
     let bytes: f64 = jobs.iter().map(|job| job["bytes"].as_f64().unwrap()).sum();
@@ -41,7 +41,7 @@ fn the_whole_paper_is_planned_from_the_cards() {
         let speed = speeds.iter().find(|speed| speed["encoder"] == name);
         speed.unwrap()["core_hours"].as_f64().unwrap()
     };
-    // Seven times the numbers, on windows of 30 s for utterances of 4 s.
+    // Seven times as many parameters, on windows of 30 s for utterances of 4 s.
     assert!(hours("whisper-large-v3") > 7.0 * hours("wav2vec2-base"));
     for (at, job) in jobs.iter().enumerate() {
         let needs = job["needs"].as_array().unwrap();
@@ -55,7 +55,7 @@ fn the_whole_paper_is_planned_from_the_cards() {
     assert!(!program.path("home").exists(), "a plan writes nothing");
 }
 
-/// An experiment on tones that a plan cuts into several tasks a stage.
+/// An experiment on tones with several tasks per stage.
 fn experiment(program: &Program) -> String {
     tones(program, "corpus");
     let mut table = String::from("path,label,speaker\n");
@@ -88,7 +88,7 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
     let call = ["bench", &file, "--home", "jobs", "--out", "jobs-out"];
     let mut command = program.command(&call);
     let output = command.args(["--plan", "--json"]).output().unwrap();
-    // Not the transcript: its paths are redacted.
+    // Not from the transcript: its paths are redacted.
     let printed = String::from_utf8(output.stdout).unwrap();
     let plan: serde_json::Value = serde_json::from_str(&printed).unwrap();
     let tasks = plan["tasks"].as_array().unwrap();
@@ -120,7 +120,7 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
             trained.push(folds());
         }
     }
-    // Each training task trains folds of its own and no others.
+    // Each training task trains its own folds and no others.
     assert!(trained.len() > 2, "{trained:?}");
     assert!(
         trained.windows(2).all(|pair| pair[0] < pair[1]),
@@ -130,7 +130,7 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
     let scores = |out: &str| std::fs::read(program.path(out).join("scores.json")).unwrap();
     assert_eq!(scores("jobs-out"), scores("out"));
 
-    // One process finds all of it done, and the other way round.
+    // A single process finds all of it done, and vice versa.
     let again = bench("jobs", "jobs-out", &[]);
     assert!(!again.stderr.contains("encoding") && !again.stderr.contains("training"));
     let text = bench("home", "out", &["--plan"]).stdout;
@@ -140,7 +140,7 @@ fn jobs_run_one_by_one_and_twice_make_the_scores_of_one_process() {
     });
     assert!(all_done, "{text}");
 
-    // A result that is not what was written is made again.
+    // A result that differs from the one written is made again.
     std::fs::write(program.path("jobs-out/report.html"), "half a page").unwrap();
     assert!(run(last).stderr.contains("begins"));
     let whole = std::fs::metadata(program.path("jobs-out/report.html")).unwrap();
@@ -175,7 +175,7 @@ fn a_timed_encoder_has_a_measured_speed_in_the_plan() {
     assert_eq!(speed(&before)[..2], ["fbank", "estimated"], "{before}");
     assert!(before.contains("a guess") && before.contains("emobox encoders bench NAME"));
 
-    // Too little audio to say anything: nothing is noted.
+    // Too little audio for a measurement: nothing is recorded.
     let brief = [
         "encoders",
         "bench",
@@ -203,7 +203,7 @@ fn a_timed_encoder_has_a_measured_speed_in_the_plan() {
     assert_eq!(speed(&after)[..2], ["fbank", "measured"], "{after}");
     assert!(!after.contains("a guess"), "{after}");
 
-    // Another home knows nothing of it; a plan that was written down before is estimated anew.
+    // Another home has no measurements; a plan written earlier is estimated again.
     let out = program.path("out").display().to_string();
     let there = ["--home", "other", "--out", &out];
     let call = |more: &[&str]| {

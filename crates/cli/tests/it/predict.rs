@@ -1,4 +1,4 @@
-//! Saved probes at work: files, windows, and a recorder's pipe.
+//! Saved probes in use: files, windows, and the pipe of a recorder.
 
 use crate::program::{Program, tone, tones, wav};
 use std::io::Write;
@@ -33,7 +33,7 @@ fn a_recorders_pipe_gives_what_the_file_gives() {
         .map(|line| line.split('\t').collect())
         .collect();
     let times: Vec<[&str; 2]> = lines.iter().map(|line| [line[1], line[2]]).collect();
-    // The last window ends where the recording ends.
+    // The last window ends at the end of the recording.
     let expected = [
         ["0.00", "1.00"],
         ["0.50", "1.50"],
@@ -58,7 +58,7 @@ fn a_recorders_pipe_gives_what_the_file_gives() {
     assert_eq!(piped(&bytes, &[]).stdout, renamed(&whole));
     assert_eq!(piped(&bytes, &windows).stdout, renamed(&from_file.stdout));
 
-    // One JSON object a line, as each window is known.
+    // One JSON object per line, printed as each window is finished.
     let json = piped(&bytes, &[&windows[..], &["--json"]].concat()).stdout;
     for (line, fields) in json.lines().zip(&lines) {
         let answer: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -88,7 +88,7 @@ fn calls_that_make_no_sense_are_refused_before_any_work() {
 fn class_weighting_and_logit_adjustment_are_part_of_the_protocol() {
     let program = Program::new();
     let corpus = format!("tones={}", tones(&program, "corpus").display());
-    // A rare class, so that weighting has something to do.
+    // A rare class, so that weighting has an effect.
     for variation in 2..6 {
         std::fs::remove_file(program.path(&format!("corpus/sad/{variation}.wav"))).unwrap();
     }
@@ -162,7 +162,7 @@ fn a_model_is_fitted_on_everything_and_asked_by_its_name() {
         );
     }
 
-    // A folder is heard in the order of its names, and CSV has every class.
+    // A folder is processed in order of file names, and CSV has every class.
     let call = ["predict", "mine", "corpus", "--csv"];
     let told = program.succeed(&call).stdout;
     let mut rows = told.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -180,7 +180,7 @@ fn a_model_is_fitted_on_everything_and_asked_by_its_name() {
     let again = ["predict", "elsewhere", "corpus", "--csv"];
     assert_eq!(program.succeed(&again).stdout, told);
 
-    // What a bench prints is no model, and says what makes one; a folder without audio is named.
+    // The folder that a bench prints is not a model, and the error says how to make one; a folder without audio is named.
     let bench = [
         "bench",
         "--corpus",
@@ -233,7 +233,7 @@ fn an_exported_model_needs_nothing_else() {
     let answer = program.succeed(&["predict", "mine", "heard.wav"]).stdout;
     program.succeed(&["export-model", "mine", "model"]);
     program.succeed(&["export-model", "mine", "bare", "--without-encoder"]);
-    // Elsewhere: no home, no checkpoint where it was, another folder.
+    // On another machine: without the home, without the original checkpoint, in another folder.
     std::fs::remove_dir_all(program.path("home")).unwrap();
     std::fs::remove_dir_all(program.path("checkpoint")).unwrap();
     std::fs::rename(program.path("model"), program.path("elsewhere")).unwrap();
@@ -251,7 +251,7 @@ fn an_exported_model_needs_nothing_else() {
     ] {
         assert!(program.path("elsewhere").join(file).exists(), "{file}");
     }
-    // Version 8 of the format, made by emobox.
+    // ONNX IR version 8, produced by emobox.
     let onnx = std::fs::read(program.path("elsewhere/probe.onnx")).unwrap();
     assert_eq!(onnx[..10], *b"\x08\x08\x12\x06emobox");
     program

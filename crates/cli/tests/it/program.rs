@@ -1,10 +1,10 @@
-//! Running the program as a user does.
+//! Runs the program as a user does.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// The shared real data; tests that ask for it are ignored where it is not.
+/// The shared real data; tests that need it are ignored if it does not exist.
 pub(crate) fn shared(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")
@@ -13,12 +13,12 @@ pub(crate) fn shared(path: &str) -> PathBuf {
     path
 }
 
-/// One call of the program with a home of its own.
+/// Calls of the program with their own home.
 pub(crate) struct Program {
     folder: tempfile::TempDir,
 }
 
-/// What a call printed and how it ended.
+/// The output and the exit code of a call.
 pub(crate) struct Transcript {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -73,7 +73,7 @@ impl Program {
         serde_json::from_slice(&std::fs::read(self.path(file)).unwrap()).unwrap()
     }
 
-    /// Starts a command and kills it once a state is reached, as SIGKILL does: nothing is finished or tidied up.
+    /// Starts a command and kills it with SIGKILL once a state is reached, so that nothing is finished or cleaned up.
     pub(crate) fn kill_once(command: &mut Command, reached: impl Fn() -> bool) {
         let mut child = command
             .stdout(Stdio::null())
@@ -84,7 +84,7 @@ impl Program {
         while !reached() {
             let waits = begun.elapsed() < Duration::from_secs(300);
             let runs = child.try_wait().unwrap().is_none();
-            // It may have ended between the two looks.
+            // It may have ended between the two checks.
             assert!(waits && runs || reached(), "the state was never reached");
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -92,7 +92,29 @@ impl Program {
         child.wait().unwrap();
     }
 
-    /// Starts a command, kills it after a while as [`Self::kill_once`] does, and returns whether it was still at work.
+    /// Starts a command, sends it a signal (`INT`, `TERM`) once a state is reached, and waits for its end.
+    pub(crate) fn signal_once(
+        &self,
+        command: &mut Command,
+        signal: &str,
+        reached: impl Fn() -> bool,
+    ) -> Transcript {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while !reached() {
+            assert!(begun.elapsed() < Duration::from_secs(300));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let signal = [&format!("-{signal}"), &child.id().to_string()];
+        Command::new("kill").args(signal).status().unwrap();
+        self.transcript(&child.wait_with_output().unwrap())
+    }
+
+    /// Starts a command, kills it after a while as [`Self::kill_once`] does, and returns whether it was still running.
     pub(crate) fn kill_after(command: &mut Command, wait: Duration) -> bool {
         let mut child = command
             .stdout(Stdio::null())
@@ -106,7 +128,7 @@ impl Program {
         worked
     }
 
-    /// Runs a command whose standard output is a full disk: it fails, and says that the result is lost.
+    /// Runs a command with its standard output on a full disk: it must fail, and say that the result is lost.
     pub(crate) fn loses_its_result(&self, call: &[&str]) {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
         let output = self.command(call).stdout(full.unwrap()).output().unwrap();
@@ -130,7 +152,7 @@ impl Program {
 }
 
 impl Transcript {
-    /// Expects this exit code and every one of these parts on stderr.
+    /// Expects this exit code and all of these strings on stderr.
     pub(crate) fn fails_with(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         for part in parts {
@@ -188,7 +210,7 @@ pub(crate) fn float_wav(samples: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// A tone whose pitch and loudness tell `class` apart, `seconds` long.
+/// A tone of `seconds` whose pitch and loudness depend on `class`.
 pub(crate) fn tone(class: usize, variation: usize, seconds: f32) -> Vec<i16> {
     let samples = (seconds * 16_000.0) as usize;
     let pitch = 120.0 + 90.0 * class as f32 + 7.0 * variation as f32;
@@ -201,7 +223,7 @@ pub(crate) fn tone(class: usize, variation: usize, seconds: f32) -> Vec<i16> {
         .collect()
 }
 
-/// Three emotions of six tones each by three speakers, in folders, as a corpus of one's own.
+/// Three emotions of six tones each by three speakers, in folders, as a user's own corpus.
 pub(crate) fn tones(program: &Program, folder: &str) -> PathBuf {
     for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
         for variation in 0..6 {
@@ -215,7 +237,7 @@ pub(crate) fn tones(program: &Program, folder: &str) -> PathBuf {
     program.path(folder)
 }
 
-/// The same and so many more that they fill three shards.
+/// The same with enough additional tones to fill three shards.
 pub(crate) fn tones_of_three_shards(program: &Program, folder: &str) -> PathBuf {
     for more in 0..130 {
         let sound = wav(&tone(0, more % 6, 0.1));

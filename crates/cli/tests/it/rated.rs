@@ -185,7 +185,10 @@ fn a_report_of_dimensions_has_its_empty_cells_and_refuses_what_is_of_classes() {
     assert!(page.contains("2 encoders on 1 corpus, dimensions."));
     for (form, part) in [
         (&["--errors", "5"][..], "lists of errors are of classes"),
-        (&["--errors", "5", "--json"], "lists of errors are of classes"),
+        (
+            &["--errors", "5", "--json"],
+            "lists of errors are of classes",
+        ),
         (&["--figures", "figures"], "figures are of classes"),
     ] {
         program

@@ -1,5 +1,5 @@
-//! `emobox prepare` on releases as people have them: half fetched, unpacked twice, with names of an old code page, with
-//! side files of another edition.
+//! `emobox prepare` on releases in the states that occur in practice: partly downloaded, unpacked twice, with names in an old
+//! code page, with side files of another edition.
 
 use crate::program::{Program, Transcript, tone, wav};
 
@@ -84,7 +84,7 @@ fn a_key_that_two_files_claim_is_used_once_and_told() {
         keys(&program, "urdu"),
         ["urdu-SM1_F1_S01", "urdu-SM1_F2_H02"]
     );
-    // In a table of one's own a key stands on two lines.
+    // In a user's own table, a key occurs on two lines.
     recording(&program, "own/a.wav");
     program.write(
         "own/labels.csv",
@@ -124,7 +124,7 @@ fn a_side_file_with_other_columns_names_those_found_and_expected() {
 fn names_of_an_old_code_page_are_read_and_their_audio_is_opened() {
     use std::os::unix::ffi::OsStrExt;
     let program = Program::new();
-    // `Colère` and `Dégoût` in code page 437, as zip archives of old systems have them.
+    // `Colère` and `Dégoût` in code page 437, as in zip archives from old systems.
     let folders: [(&[u8], &str); 2] = [(b"Col\x8Are", "01-C-1-1"), (b"D\x82go\x96t", "01-D-1-2")];
     for (folder, name) in folders {
         let folder = program

@@ -1,4 +1,4 @@
-//! Real speech through a real encoder: a part of EmoDB as a corpus of one's own, whisper-tiny.en.
+//! Real speech and a real encoder: a part of EmoDB as a user's own corpus, with whisper-tiny.en.
 
 use crate::program::{Program, shared, tone, wav};
 
@@ -8,7 +8,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
     let raw = shared("corpora/emodb/wav");
     let weights = shared("weights/whisper-tiny.en");
     let program = Program::new();
-    // Anger and sadness of all ten speakers, four recordings each at most.
+    // Anger and sadness of all ten speakers, at most four recordings each.
     let mut count = std::collections::BTreeMap::new();
     let mut names: Vec<_> = std::fs::read_dir(raw)
         .unwrap()
@@ -34,7 +34,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
             );
         }
     }
-    // Longer than the 30 s that Whisper hears.
+    // Longer than Whisper's window of 30 s.
     program.write("corpus/angry/03a09Wz.wav", &wav(&tone(0, 1, 40.0)));
     let corpus = format!("berlin={}", program.path("corpus").display());
     let encoder = format!("whisper-tiny.en={}", weights.display());
@@ -50,7 +50,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
     program.succeed(&call);
     let told = program.succeed(&["extract", "--corpus", &corpus, "--encoder", &encoder]);
     assert!(
-        told.stdout.contains("1 longer than what the encoder hears"),
+        told.stdout.contains("1 longer than the encoder's input"),
         "{}",
         told.stdout
     );
@@ -98,7 +98,7 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
         .sum();
     assert!((sum - 1.0).abs() < 1e-5, "{answer}");
 
-    // What is longer than Whisper hears is heard in parts, to its end.
+    // Recordings longer than Whisper's window are processed in parts, to their end.
     program.write("long.wav", &wav(&tone(0, 1, 70.0)));
     let told = program.succeed(&["predict", probe.to_str().unwrap(), "long.wav", "--json"]);
     let answers: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
@@ -110,13 +110,13 @@ fn whisper_tells_real_emotions_apart_and_the_saved_probe_predicts() {
         .collect();
     assert_eq!(starts, [0.0, 30.0, 40.0]);
     assert!(
-        told.stderr.contains("the encoder hears 30 s at once"),
+        told.stderr.contains("the encoder's input 30 s"),
         "{}",
         told.stderr
     );
 }
 
-/// Whisper's weights with names and bytes changed.
+/// Whisper's weights with changed names and bytes.
 fn changed(
     program: &Program,
     folder: &str,
@@ -153,7 +153,10 @@ fn a_check_of_an_encoder_says_what_opening_it_does() {
         data[at + 2..at + 4].copy_from_slice(&0x7E00_u16.to_le_bytes());
     });
     let told = program.run(&["encoders", "check", &broken]);
-    told.fails_with(1, &["cannot be used as an encoder"]);
+    told.fails_with(
+        1,
+        &["does not open as an encoder: tensor `model.encoder.layer_norm.weight` holds NaN"],
+    );
     assert!(
         told.stdout
             .contains("NOT FINITE      model.encoder.layer_norm.weight: element 1 is NaN"),
@@ -175,7 +178,7 @@ fn a_check_of_an_encoder_says_what_opening_it_does() {
         "{}",
         told.stdout
     );
-    // And it opens.
+    // And it can be opened.
     program.write("corpus/angry/a.wav", &wav(&tone(0, 1, 1.0)));
     program.write("corpus/sad/b.wav", &wav(&tone(1, 1, 1.0)));
     let encoder = format!("whisper-tiny.en={wrapped}");

@@ -1,10 +1,10 @@
-//! The same scores, byte for byte, whatever happened on the way: threads, kills, a second run.
+//! The same scores, byte for byte, after any circumstances: threads, kills, a second run.
 
 use crate::program::{Program, tones, tones_of_three_shards};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// A bench call on 18 tones with a home and an output folder of that name.
+/// A bench call on 18 tones with this home and output folder.
 fn call<'a>(corpus: &'a str, home: &'a str, out: &'a str) -> Vec<&'a str> {
     vec![
         "bench",
@@ -32,7 +32,7 @@ fn threads_kills_and_repetition_change_nothing() {
     let whole = begun.elapsed();
     let first = scores(&program, "out");
 
-    // The manifest is not even written again.
+    // Not even the manifest is written again.
     let written = || std::fs::metadata(program.path("home/corpora/tones/manifest.jsonl"));
     let manifest = written().unwrap().modified().unwrap();
     let again = program.succeed(&call(&corpus, "home", "out"));
@@ -45,7 +45,7 @@ fn threads_kills_and_repetition_change_nothing() {
     program.succeed(&single);
     assert_eq!(scores(&program, "single"), first);
 
-    // `Child::kill` is SIGKILL. The moments cover reading, encoding and training.
+    // `Child::kill` is SIGKILL. The times cover reading, encoding and training.
     let mut hits = 0;
     for eighths in 0..8 {
         let mut command = program.command(&call(&corpus, "killed-home", "killed"));
@@ -67,7 +67,7 @@ fn a_second_run_in_the_same_home_waits_and_damages_nothing() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // Until the first one works in the home.
+    // Until the first process works in the home.
     while !program.path("home/corpora").exists() {
         std::thread::sleep(Duration::from_millis(2));
     }

@@ -1,4 +1,4 @@
-//! Test sets without labels: what is given out tells nothing, and the key scores the answers.
+//! Test sets without labels: the published part reveals nothing, and the key scores the answers.
 
 use crate::program::{Program, tone, wav};
 use serde_json::Value;
@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 const CLASSES: [&str; 3] = ["angry", "happy", "sad"];
 
-/// Three emotions in folders whose files name them, by six speakers; the n-th class has 6 × (n + 1) recordings, the files of
-/// one class are 24-bit-free 16-bit WAV of another rate with a comment that spells the label.
+/// Three emotions by six speakers; the n-th class, from 0, has 6 × (n + 1) recordings. The file names spell the label, and a
+/// comment in each WAV file gives its first three letters.
 fn corpus(program: &Program) {
     let mut table = String::from("path,label,speaker\n");
     for (class, emotion) in CLASSES.iter().enumerate() {
@@ -87,7 +87,7 @@ fn what_is_given_out_tells_nothing_of_the_labels() {
     assert_eq!(given.len(), 37);
     let mut originals = Vec::new();
     for (name, bytes) in &given {
-        // No class, speaker or original name in names and bytes; of set.json only the list of classes has them.
+        // No class, speaker or original name in names or contents; only the list of classes in set.json has them.
         let text = String::from_utf8_lossy(bytes);
         for telling in [
             "s0_", "s5_", "ang\0", "hap\0", "sad\0", "LIST", "corpus", "speaker",
@@ -103,7 +103,7 @@ fn what_is_given_out_tells_nothing_of_the_labels() {
         {
             let original = key["items"][id]["key"].as_str().unwrap();
             originals.push(original.to_owned());
-            // Every recording is what its key says, as an encoder hears it.
+            // The samples of every recording are those that its key names.
             let file = original
                 .rsplit('/')
                 .next()
@@ -115,7 +115,7 @@ fn what_is_given_out_tells_nothing_of_the_labels() {
     }
     assert!(!set.to_string().contains("counts"));
     assert_eq!(set["classes"], serde_json::json!(CLASSES));
-    // The order of the numbers is no order of the corpus.
+    // Sorted by number, the recordings are not in the order of the corpus.
     assert_eq!(originals.len(), 36);
     assert!(!originals.is_sorted());
     let labels: Vec<String> = key["items"]
@@ -126,7 +126,7 @@ fn what_is_given_out_tells_nothing_of_the_labels() {
         .collect();
     let runs = labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert!(runs > 8, "{labels:?}");
-    // Sealed again, nothing can be matched with the first set.
+    // Sealed again, no recording can be matched with the first set.
     program.succeed(&["seal", "hidden", "--out", "again", "--key", "again.json"]);
     let again = program.json("again/set.json");
     let known = set["ids"].as_array().unwrap();
@@ -219,7 +219,7 @@ fn answers_that_are_no_answers_are_refused_without_a_label() {
         let call = ["verify", name, "--key", "key.json", "--set", "set/set.json"];
         let transcript = program.run(&call);
         transcript.fails_with(1, &[reason]);
-        // A refusal can be handed on: it names recordings by numbers alone.
+        // A refusal can be passed on: it names recordings by numbers alone.
         assert!(!transcript.stderr.contains("s0_"), "{}", transcript.stderr);
         assert!(
             !transcript.stderr.contains("speaker"),
@@ -289,7 +289,7 @@ fn a_trained_probe_answers_a_sealed_test_part() {
     ];
     let hidden: Value = serde_json::from_str(&program.succeed(&verify).stdout).unwrap();
     assert_eq!(hidden["runs"][0]["corpus"], "challenge");
-    // The samples are those of the corpus, so the answers are those of the benchmark.
+    // The samples are those of the corpus, so the predictions are those of the benchmark.
     let open = program.json("out/scores.json");
     let runs = open["runs"].as_array().unwrap();
     let fold = runs
@@ -316,7 +316,7 @@ fn nothing_is_written_over_or_beside() {
     program
         .run(&["seal", "absent", "--out", "o", "--key", "k"])
         .fails_with(2, &["not prepared"]);
-    // A recording that cannot be read leaves no half set.
+    // A recording that cannot be read leaves no partial set.
     std::fs::remove_file(program.path("corpus/s3_sad_2.wav")).unwrap();
     seal("fresh", "fresh.json").fails_with(1, &["s3_sad_2.wav"]);
     assert!(!program.path("fresh/audio").exists() && !program.path("fresh.json").exists());

@@ -1,9 +1,9 @@
-//! Submissions: packed, verified on another home, put on a page; and refused where something was changed.
+//! Submissions: packed, verified in another home, put on a page; and refused if anything was changed.
 
 use crate::program::{Program, tones};
 use serde_json::Value;
 
-/// A finished bench run in `out`, packed into `submission.json`, on a corpus that `home` has prepared.
+/// A finished bench run in `out`, packed into `submission.json`, on a corpus prepared in `home`.
 fn packed() -> Program {
     packed_with(&[])
 }
@@ -175,7 +175,7 @@ fn a_leaderboard_takes_what_stands_and_names_what_does_not() {
     );
     assert_eq!(transcript.stdout.trim(), "1 verified, 1 refused");
 
-    // Where nothing stands, a page that is there is not replaced by an empty one.
+    // If there is nothing to show, an existing page is not replaced by an empty one.
     let before = std::fs::read(program.path("leaderboard.html")).unwrap();
     let none = ["leaderboard", "forged.json", "--home", "home"];
     program.run(&none).fails_with(
@@ -188,7 +188,7 @@ fn a_leaderboard_takes_what_stands_and_names_what_does_not() {
     );
 }
 
-/// Writes the labels into a finished run as its predictions, with scores that follow from them.
+/// Writes the labels into a finished run as its predictions, with the resulting scores.
 fn forge(program: &Program) {
     let file = "out/predictions/tones/fbank.jsonl";
     let text = std::fs::read_to_string(program.path(file)).unwrap();

@@ -1,4 +1,4 @@
-//! The named invariants of ARCHITECTURE.md, each held by the test of the same name.
+//! The named invariants of ARCHITECTURE.md, each checked by the test of the same name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Every file below `folder` whose name ends in `extension`, as (path from the repository, text).
+/// Every file below `folder` with this extension, as (path from the repository, text).
 fn sources(folder: &str, extension: &str) -> Vec<(String, String)> {
     let root = repository();
     let mut pending = vec![root.join(folder)];
@@ -161,7 +161,7 @@ fn no_silenced_lint_without_a_reason() {
         if path.ends_with("tests/it/tidy.rs") {
             continue;
         }
-        // A module that several test binaries include cannot expect what only some of them see.
+        // A module that several test binaries include cannot use `expect` for lints that only some of them raise.
         let shared = path.ends_with("tests/common/mod.rs") && text.contains("reason = ");
         let silenced = text.contains("#[allow(") || text.contains("#![allow(");
         assert!(shared || !silenced, "{path}: use #[expect(…, reason = …)]");

@@ -1,10 +1,10 @@
-//! Probes trained on the host's device: the kernels of the GPU, on this machine's processor, through the whole program.
+//! Probes trained on the host's device: the kernels of the GPU, on this machine's CPU, through the whole program.
 
 use crate::program::{Program, tones};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// `bench` of the tones with spectra and the smallest head into an output folder of its own; its notes.
+/// `bench` of the tones with spectra and the smallest head into its own output folder; returns its notes.
 fn bench(program: &Program, out: &str, more: &[&str]) -> String {
     let mut call = vec!["bench", "--corpus", "tones=corpus", "--encoder", "fbank"];
     call.extend(["--home", "home", "--out", out, "--maps", "none"]);
@@ -13,7 +13,7 @@ fn bench(program: &Program, out: &str, more: &[&str]) -> String {
     program.succeed(&call).stderr
 }
 
-/// Folders of trainings below the home, with what `job.json` says they were trained on.
+/// Folders of trainings below the home, with the device in `job.json`.
 fn jobs(program: &Program) -> Vec<Option<String>> {
     let runs = std::fs::read_dir(program.path("home/runs/tones/fbank")).unwrap();
     let jobs = runs.flatten().map(|run| {
@@ -26,7 +26,7 @@ fn jobs(program: &Program) -> Vec<Option<String>> {
     jobs
 }
 
-/// Scores are the processor's, results are apart from its, say where they were made, and are taken up again.
+/// Scores equal the CPU's; results are stored apart from its, name their device, and are reused.
 #[test]
 fn probes_of_a_device_score_as_the_processor_s_and_are_kept_apart() {
     let program = Program::new();
@@ -51,7 +51,7 @@ fn probes_of_a_device_score_as_the_processor_s_and_are_kept_apart() {
     }
 }
 
-/// What a device does not train is trained on the processor, and told.
+/// What a device cannot train is trained on the CPU, and reported.
 #[test]
 fn what_a_device_does_not_train_is_told() {
     let program = Program::new();
@@ -65,8 +65,8 @@ fn what_a_device_does_not_train_is_told() {
     assert_eq!(jobs(&program), [None]);
 }
 
-/// Every file of a home's trainings by its path there, but for the records of cells, which name the home, and for what a killed process was
-/// writing.
+/// Every file of a home's trainings by its path there, except the records of cells, which contain the home, and files that a
+/// killed process was writing.
 fn trained(program: &Program, home: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let runs = program.path(home).join("runs");
     let mut folders = vec![runs.clone()];
@@ -90,7 +90,7 @@ fn trained(program: &Program, home: &str) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The epoch of the state that a training has saved below `home`, if it has.
+/// The epoch of the state saved for a training below `home`, if there is one.
 fn saved_epoch(home: &Path) -> Option<usize> {
     let job = std::fs::read_dir(home.join("runs/tones/fbank"))
         .ok()?
@@ -101,7 +101,7 @@ fn saved_epoch(home: &Path) -> Option<usize> {
     rest.split_once(',')?.0.parse().ok()
 }
 
-/// `bench` of the tones with the paper's head into a home and an output folder of that name.
+/// `bench` of the tones with the paper's head into a home and an output folder with this name.
 fn paper<'a>(device: &'a str, home: &'a str) -> Vec<&'a str> {
     let call = ["bench", "--corpus", "tones=corpus", "--encoder", "fbank"];
     let how = [
@@ -115,8 +115,8 @@ fn paper<'a>(device: &'a str, home: &'a str) -> Vec<&'a str> {
     [&call[..], &how, &["--home", home, "--out", home]].concat()
 }
 
-/// Killed twice in the middle of a training, which goes on each time from where it was saved: every file of the result is the same, byte
-/// for byte, as that of a run that nobody disturbed. On the processor and on a device, whose predictions are the processor's.
+/// Killed twice in the middle of a training, which resumes each time from its saved state: every file of the result equals,
+/// byte for byte, that of an undisturbed run. On the CPU and on a device, whose predictions are the CPU's.
 #[test]
 fn a_killed_training_goes_on_with_the_same_bits() {
     let program = Program::new();
@@ -161,7 +161,7 @@ fn a_killed_training_goes_on_with_the_same_bits() {
     }
 }
 
-/// How often is saved is told before any work where it is no number.
+/// An interval between saves that is not a number is rejected before any work.
 #[test]
 fn an_interval_that_is_no_number_is_a_wrong_call() {
     let program = Program::new();
@@ -175,7 +175,7 @@ fn an_interval_that_is_no_number_is_a_wrong_call() {
     program.transcript(&output).fails_with(2, &parts);
 }
 
-/// Another number of epochs is another protocol: tables and results say it, and nothing of the usual one is reused.
+/// Another number of epochs is another protocol: tables and results show it, and nothing from the default one is reused.
 #[test]
 fn epochs_are_part_of_the_protocol() {
     let program = Program::new();

@@ -10,41 +10,41 @@ use std::path::Path;
 
 /// The level of silence in dB.
 const SILENCE_DB: f64 = -120.0;
-/// Samples of a stretch whose level is measured: 25 ms at 16 kHz.
+/// Samples of a window whose level is measured: 25 ms at 16 kHz.
 const STRETCH: usize = 400;
-/// Numbers of the sketch of a recording. Two unrelated recordings have a cosine of about 0 ± 1/√64.
+/// Numbers in the sketch of a recording. Two unrelated recordings have a cosine of about 0 ± 1/√64.
 const SKETCH: usize = 64;
-/// Two sketches with at least this cosine are the same recording up to gain: 16-bit rounding of a speech signal stays above
-/// it even after a gain of -40 dB, and unrelated recordings of one length stay far below it.
+/// Two sketches with at least this cosine are the same recording up to gain: 16-bit rounding of a speech signal stays above it
+/// even after a gain of -40 dB, and unrelated recordings of one length are far below it.
 const SAME: f32 = 0.995;
-/// Sketches are compared when one group of so many signs agrees.
+/// Sketches are compared when one group of this many signs agrees.
 const SIGNS: usize = 16;
-/// Mean of the samples from which a recording has an offset: 1 % of full scale, which shows as a click at both ends.
+/// Mean of the samples above which a recording has an offset: 1 % of full scale, audible as a click at both ends.
 const OFFSET: f64 = 0.01;
-/// Shorter than this (s) is shorter than a syllable.
+/// In seconds; anything shorter is shorter than a syllable.
 const SHORT: f64 = 0.25;
-/// Longer than this (s) is cut by encoders that see 30 s and skipped by the published recipe.
+/// In seconds; anything longer is cut by encoders that see 30 s and skipped by the published recipe.
 const LONG: f64 = 30.0;
 
-/// What one pass over the samples of an utterance keeps: a few hundred bytes, whatever its length.
+/// The result of one pass over the samples of an utterance: a few hundred bytes, whatever its length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sound {
     /// Samples at the file's own rate.
     pub samples: usize,
     /// Digest of the samples.
     digest: String,
-    /// The samples folded onto a fixed pseudo-random pattern, at unit length; empty for silence.
+    /// The samples projected onto a fixed pseudo-random pattern, at unit length; empty for silence.
     sketch: Vec<f32>,
     /// Peak and share of clipped samples.
     #[serde(with = "written_level")]
     pub level: Level,
     /// Root mean square in dB of full scale, -120 at least.
     pub level_db: f64,
-    /// The level that a tenth of its stretches of 400 samples stay below, in the same unit.
+    /// The tenth percentile of the level of windows of 400 samples, in the same unit.
     pub floor_db: f64,
-    /// Mean, the offset.
+    /// Mean: the DC offset.
     pub mean: f64,
-    /// Why the samples could not be read, where that is so; the other fields are then empty.
+    /// Why the samples could not be read, if so; the other fields are then empty.
     pub error: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub struct AudioAudit {
 }
 
 impl AudioAudit {
-    /// Every list with its title.
+    /// Every list, with its title.
     pub fn lists(&self) -> [(&'static str, &[Flagged]); 6] {
         [
             ("clipped", &self.clipped),
@@ -81,7 +81,7 @@ impl AudioAudit {
     }
 }
 
-/// An utterance and what was measured.
+/// An utterance and the measured value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flagged {
     /// The utterance.
@@ -90,10 +90,10 @@ pub struct Flagged {
     pub message: String,
 }
 
-/// Utterances that are one recording.
+/// Utterances that are the same recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Twins {
-    /// How alike they are.
+    /// How similar they are.
     pub kind: Likeness,
     /// The utterances.
     pub keys: Vec<String>,
@@ -101,11 +101,11 @@ pub struct Twins {
     pub labels: Vec<String>,
 }
 
-/// How alike two recordings are.
+/// How similar two recordings are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likeness {
-    /// The same samples, whatever the header.
+    /// The same samples; headers may differ.
     SameSamples,
     /// The same samples up to gain, polarity and rounding.
     SameUpToGain,
@@ -120,7 +120,7 @@ impl fmt::Display for Likeness {
     }
 }
 
-/// Reads every recording once, in parallel; memory holds one recording a thread. `on_done` is called after each.
+/// Reads every recording once, in parallel; one recording per thread is in memory. `on_done` is called after each.
 pub fn scan_audio(
     manifest: &Manifest,
     root: &Path,
@@ -194,7 +194,7 @@ impl Sound {
             .sum()
     }
 
-    /// Signs of the sketch in groups, after turning the polarity so that the largest number is positive.
+    /// Signs of the sketch in groups, with the polarity chosen so that the largest number is positive.
     fn signs(&self) -> impl Iterator<Item = u32> + '_ {
         let largest = self
             .sketch
@@ -217,11 +217,11 @@ fn power(samples: &[f32]) -> f64 {
 
 fn decibel(power: f64) -> f64 {
     let level = 10.0 * power.max(1e-12).log10();
-    // A broken file may hold infinities.
+    // A broken file may contain infinities.
     if level.is_finite() { level } else { 0.0 }
 }
 
-/// The level that a tenth of the stretches stay below.
+/// The tenth percentile of the windows' levels.
 fn floor(samples: &[f32]) -> f64 {
     let mut levels: Vec<f64> = samples.chunks(STRETCH).map(power).collect();
     levels.sort_by(f64::total_cmp);
@@ -230,16 +230,16 @@ fn floor(samples: &[f32]) -> f64 {
         .map_or(SILENCE_DB, |power| decibel(*power))
 }
 
-/// A level as two numbers: the audio room writes nothing down.
+/// A level as two numbers, because the audio crate does not implement serialisation.
 mod written_level {
     use emobox_audio::Level;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error> {
         (level.peak, level.clipped).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Level, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Level, D::Error> {
         let (peak, clipped) = Deserialize::deserialize(from)?;
         Ok(Level { peak, clipped })
     }
@@ -263,10 +263,10 @@ fn sketch(samples: &[f32]) -> Vec<f32> {
     sums.iter().map(|sum| (sum / length) as f32).collect()
 }
 
-/// A number for each utterance; equal numbers are the same recording up to gain.
-pub(super) fn recordings(manifest: &Manifest, sounds: &[Sound]) -> Vec<usize> {
+/// A number for each utterance; equal numbers mean the same recording up to gain.
+pub(crate) fn recordings(manifest: &Manifest, sounds: &[Sound]) -> Vec<usize> {
     // Overlapping segments of one file are one recording whatever their samples.
-    let mut groups = super::same_place(manifest);
+    let mut groups = same_place(manifest);
     let mut buckets: HashMap<(usize, usize, u32), Vec<usize>> = HashMap::new();
     for (index, sound) in sounds.iter().enumerate().take(groups.len()) {
         if sound.sketch.is_empty() {
@@ -274,7 +274,7 @@ pub(super) fn recordings(manifest: &Manifest, sounds: &[Sound]) -> Vec<usize> {
         }
         for (group, signs) in sound.signs().enumerate() {
             let bucket = buckets.entry((sound.samples, group, signs)).or_default();
-            // One likeness is enough: the others of its group were joined to it before.
+            // One match is enough: the other members of its group were joined to it before.
             if let Some(&twin) = bucket
                 .iter()
                 .find(|&&other| sounds[other].cosine(sound).abs() >= SAME)
@@ -290,7 +290,7 @@ pub(super) fn recordings(manifest: &Manifest, sounds: &[Sound]) -> Vec<usize> {
     groups
 }
 
-/// Each entry points at an earlier or equal index of the same group.
+/// Each entry refers to an earlier or equal index of the same group.
 fn root(groups: &[usize], mut index: usize) -> usize {
     while groups[index] != index {
         index = groups[index];
@@ -304,7 +304,7 @@ fn join(groups: &mut [usize], a: usize, b: usize) {
 }
 
 /// Twins and flags of a manifest whose audio was read.
-pub(super) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
+pub(crate) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
     let mut audit = AudioAudit::default();
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, recording) in recordings(manifest, sounds).into_iter().enumerate() {
@@ -364,6 +364,46 @@ pub(super) fn findings(manifest: &Manifest, sounds: &[Sound]) -> AudioAudit {
         }
     }
     audit
+}
+
+/// Groups recordings by the manifest alone: overlapping segments of one channel of one file are the same recording.
+pub(crate) fn same_place(manifest: &Manifest) -> Vec<usize> {
+    let mut recordings: Vec<usize> = (0..manifest.utterances.len()).collect();
+    let place = |index: usize| {
+        let u = &manifest.utterances[index];
+        (&u.wav, u.channel, u.start_time.unwrap_or(0.0))
+    };
+    let mut order = recordings.clone();
+    order.sort_by(|&a, &b| {
+        let ((wav_a, channel_a, start_a), (wav_b, channel_b, start_b)) = (place(a), place(b));
+        (wav_a, channel_a)
+            .cmp(&(wav_b, channel_b))
+            .then(start_a.total_cmp(&start_b))
+            .then(a.cmp(&b))
+    });
+    let mut end = f64::NEG_INFINITY;
+    for pair in order.windows(2) {
+        let (before, after) = (pair[0], pair[1]);
+        let (u, v) = (&manifest.utterances[before], &manifest.utterances[after]);
+        let same_file = (&u.wav, u.channel) == (&v.wav, v.channel);
+        end = if same_file {
+            end.max(end_of(u))
+        } else {
+            f64::NEG_INFINITY
+        };
+        // Adjacent segments may share a rounded border.
+        if same_file && v.start_time.unwrap_or(0.0) + BORDER < end {
+            recordings[after] = recordings[before];
+        }
+    }
+    recordings
+}
+
+/// Segments that overlap by less than this many seconds are adjacent, not twins.
+const BORDER: f64 = 0.05;
+
+fn end_of(utterance: &Utterance) -> f64 {
+    utterance.end_time.unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]

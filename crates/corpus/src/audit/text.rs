@@ -2,15 +2,15 @@ use super::{Audit, FoldAudit, LabelConflict, Overlap, Shared};
 use crate::Manifest;
 use std::fmt;
 
-/// Finds what train and test of a fold share.
+/// What train and test of a fold share.
 fn leak(fold: &FoldAudit, what: Shared) -> Option<&Overlap> {
     fold.overlaps
         .iter()
         .find(|o| o.what == what && o.seen == "train" && o.judged == "test")
 }
 
-/// The findings that decide whether a score can be believed, most weighty first.
-pub(super) fn verdict(
+/// The findings that decide whether a score is valid, most serious first.
+pub(crate) fn verdict(
     manifest: &Manifest,
     folds: &[FoldAudit],
     conflicts: &[LabelConflict],
@@ -117,7 +117,7 @@ fn speakers(manifest: &Manifest, folds: &[FoldAudit]) -> String {
     text
 }
 
-/// How many folds, conflicts and findings are spelled out.
+/// How many folds, conflicts and findings are listed individually.
 const SHOWN: usize = 8;
 
 impl fmt::Display for Audit {

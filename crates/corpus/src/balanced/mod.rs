@@ -22,19 +22,19 @@ pub enum SpeakerChoice {
     All,
     /// These; each must fill its cells.
     Named(Vec<String>),
-    /// So many of those who fill their cells, drawn by the seed.
+    /// This many of those who fill their cells, drawn by the seed.
     Any(usize),
 }
 
-/// What a balanced set is to hold.
+/// Requirements for a balanced set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BalanceOptions {
-    /// Shared class for each harmonised class of the corpus that takes part: `Angry` → `angry`. Classes that are not
-    /// here are left out; two may have the same shared class.
+    /// Shared class for each harmonised class of the corpus that takes part: `Angry` → `angry`. Other classes are left out; two
+    /// may have the same shared class.
     pub classes: BTreeMap<String, String>,
     /// Utterances of each shared class from each speaker.
     pub per_cell: usize,
-    /// Whose utterances.
+    /// The speakers to draw from.
     pub speakers: SpeakerChoice,
     /// Seed of the draws.
     pub seed: u64,
@@ -47,25 +47,25 @@ pub struct BalancedItem {
     pub key: String,
     /// The shared class.
     pub label: String,
-    /// Who speaks.
+    /// The speaker.
     pub speaker: String,
 }
 
-/// A balanced set and how it came about.
+/// A balanced set and how it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalancedSet {
     /// The corpus.
     pub corpus: String,
     /// Sorted by key.
     pub items: Vec<BalancedItem>,
-    /// For each shared class: utterances of the corpus, and of these the ones that the labeller agrees with.
+    /// For each shared class: utterances of the corpus, and how many of these the labeller agrees with.
     pub agreement: BTreeMap<String, (usize, usize)>,
-    /// Utterances of the shared classes that the labeller says nothing of.
+    /// Utterances of the shared classes without a label from the labeller.
     pub unlabelled: usize,
 }
 
-/// A labeller's class for each key: a predictions file (`key`, `prediction`, …, one JSON object a line). A key that has
-/// several predictions keeps those that all agree; others stand as disagreement with any class.
+/// A labeller's class for each key: a predictions file (`key`, `prediction`, …, one JSON object per line). If the predictions
+/// for a key differ, the key counts as disagreement with every class.
 pub fn read_pseudo_labels(path: &Path) -> Result<BTreeMap<String, String>, CorpusError> {
     #[derive(Deserialize)]
     struct Line {
@@ -82,10 +82,10 @@ pub fn read_pseudo_labels(path: &Path) -> Result<BTreeMap<String, String>, Corpu
     Ok(labels)
 }
 
-/// One JSON value a line; blank lines are passed over.
+/// One JSON value per line; blank lines are skipped.
 ///
 /// # Errors
-/// A file that cannot be read, or every line that is not such a value.
+/// A file that cannot be read, or every line that cannot be parsed.
 fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CorpusError> {
     let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
     let (mut items, mut problems) = (Vec::new(), Vec::new());
@@ -113,9 +113,9 @@ fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CorpusError> {
 
 /// Draws a balanced set.
 ///
-/// With `pseudo_labels` (key → class, spelled as a shared or a harmonised class) only utterances stay on which the
-/// labeller agrees with the annotation. Each cell (shared class × speaker) then gives `per_cell` utterances, drawn by
-/// the seed from content alone. When a cell cannot be filled the error lists every such cell with what it has.
+/// With `pseudo_labels` (key → class, spelled as a shared or a harmonised class) only utterances are kept on which the labeller
+/// agrees with the annotation. Each cell (shared class × speaker) then gives `per_cell` utterances, drawn by the seed from
+/// content alone. If cells cannot be filled, the error lists every such cell with the number it has.
 pub fn balanced_set(
     manifest: &Manifest,
     pseudo_labels: Option<&BTreeMap<String, String>>,
@@ -142,7 +142,7 @@ pub fn balanced_set(
             let order = draw::shuffled(options.seed, "balanced speakers", speakers.iter().copied());
             let (full, short): (Vec<&str>, Vec<&str>) =
                 order.into_iter().partition(|speaker| filled(speaker));
-            // When too few fill their cells, the error shows what the next best lack.
+            // If too few speakers fill their cells, the error shows what the next best lack.
             full.into_iter().chain(short).take(*n).collect()
         }
     };
@@ -197,8 +197,8 @@ pub fn balanced_set(
 
 /// Cell size and number of speakers of the largest balanced set that a corpus has, given either, both or neither.
 ///
-/// A speaker takes part who fills the cell of every shared class; of two sets of the same size the one with more speakers
-/// is taken. `None` where nobody fills the cells.
+/// Only speakers who fill the cell of every shared class take part; of two sets of the same size the one with more speakers is
+/// chosen. `None` if no speaker fills the cells.
 pub fn largest_balance(
     manifest: &Manifest,
     pseudo_labels: Option<&BTreeMap<String, String>>,
@@ -237,17 +237,17 @@ pub fn largest_balance(
     }
 }
 
-/// What a balanced set can be drawn from.
+/// The utterances that a balanced set can be drawn from.
 struct Candidates<'a> {
     /// Keys by speaker and shared class.
     cells: BTreeMap<(&'a str, &'a str), Vec<&'a str>>,
-    /// Everybody who speaks an utterance of the shared classes.
+    /// All speakers with an utterance of the shared classes.
     speakers: BTreeSet<&'a str>,
     agreement: BTreeMap<String, (usize, usize)>,
     unlabelled: usize,
 }
 
-/// The one voice of a corpus that names no speaker at all.
+/// The single speaker of a corpus that names none.
 const UNKNOWN_SPEAKER: &str = "unknown";
 
 fn candidates<'a>(
@@ -291,8 +291,7 @@ fn candidates<'a>(
 }
 
 impl BalancedSet {
-    /// Reads what [`BalancedSet::write`] wrote, or items of the same fields (`key`, `label`, `speaker`) that somebody else
-    /// chose.
+    /// Reads what [`BalancedSet::write`] wrote, or items from elsewhere with the same fields (`key`, `label`, `speaker`).
     pub fn read(path: &Path, corpus: &str) -> Result<Self, CorpusError> {
         Ok(Self {
             corpus: corpus.to_owned(),
@@ -302,7 +301,7 @@ impl BalancedSet {
         })
     }
 
-    /// Writes one item a line, atomically.
+    /// Writes one item per line, atomically.
     pub fn write(&self, path: &Path) -> Result<(), CorpusError> {
         write_atomic_with(path, |out| {
             for item in &self.items {
@@ -315,7 +314,7 @@ impl BalancedSet {
     }
 }
 
-/// How evenly utterances lie over speakers and classes, by what the manifest says of them.
+/// How evenly utterances are distributed over speakers and classes, by the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Balance {
     /// Utterances of each class, by speaker.
@@ -351,7 +350,7 @@ impl Balance {
         }
     }
 
-    /// The smallest and the largest cell, an absent one counting 0.
+    /// The smallest and the largest cell, with 0 for an absent one.
     pub fn range(&self) -> (usize, usize) {
         let sizes = self.cells.values().flat_map(|row| {
             self.classes

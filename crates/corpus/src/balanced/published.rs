@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
-/// The corpora that have a published balanced set, with the file name of each below `data/track2` ("balenced" is how
-/// it is spelled there).
+/// The corpora with a published balanced set, and the file name of each below `data/track2` (with its misspelling "balenced").
 pub const PUBLISHED_SETS: [(&str, &str); 4] = [
     ("iemocap", "IEMOCAP_selected_balenced.jsonl"),
     ("meld", "MELD_selected_balenced.jsonl"),
@@ -14,7 +13,7 @@ pub const PUBLISHED_SETS: [(&str, &str); 4] = [
     ("savee", "SAVEE_selected_balenced.jsonl"),
 ];
 
-/// The shared class of each harmonised class that the published sets hold. RAVDESS's Calm is not neutral.
+/// The shared class of each harmonised class in the published sets. RAVDESS's Calm is not neutral.
 pub fn published_classes() -> BTreeMap<String, String> {
     let pair = |class: &&str| Some(((*class).to_owned(), shared_class(class)?.to_owned()));
     ["Angry", "Happy", "Neutral", "Sad"]
@@ -58,15 +57,15 @@ pub struct PublishedSet {
 pub struct Joined {
     /// The corpus.
     pub corpus: String,
-    /// Key and shared class of every item that is one utterance of the manifest, in published order.
+    /// Key and shared class of every item that matches exactly one utterance of the manifest, in published order.
     pub items: Vec<(String, String)>,
-    /// Items that may be several utterances, with their keys.
+    /// Items that match several utterances, with their keys.
     pub ambiguous: Vec<(PublishedItem, Vec<String>)>,
     /// Items that the manifest lacks.
     pub absent: Vec<PublishedItem>,
     /// Speakers and classes of the joined items as published.
     pub published: Balance,
-    /// The same by the manifest's speakers.
+    /// The same with the manifest's speakers.
     pub true_balance: Balance,
 }
 
@@ -76,6 +75,7 @@ impl PublishedSet {
         let Some((_, name)) = PUBLISHED_SETS.iter().find(|(known, _)| *known == corpus) else {
             let known = PUBLISHED_SETS.map(|(corpus, _)| corpus).join(", ");
             return Err(CorpusError::UnknownCorpus {
+                near: String::new(),
                 name: format!("{corpus} (with a published balanced set)"),
                 known,
             });
@@ -95,8 +95,8 @@ impl PublishedSet {
         })
     }
 
-    /// Finds the utterance of each item: by the base name (SAVEE: folder and base name), then, where several utterances
-    /// have it (MELD: the same name in train, valid and test), by agreement of class and speaker.
+    /// Finds the utterance of each item: by the base name (SAVEE: folder and base name), then, if several utterances have it
+    /// (MELD: the same name in train, valid and test), by class and speaker.
     pub fn join(&self, manifest: &Manifest) -> Joined {
         let mut by_stem: HashMap<&str, Vec<&Utterance>> = HashMap::new();
         for utterance in &manifest.utterances {
@@ -143,7 +143,7 @@ impl PublishedSet {
     }
 }
 
-/// Utterances of the item's name and class. `final_videos_test` before a MELD name means its test part.
+/// Utterances with the item's name and class. `final_videos_test` before a MELD name means its test part.
 fn candidates<'a>(
     item: &PublishedItem,
     by_stem: &HashMap<&str, Vec<&'a Utterance>>,

@@ -1,20 +1,22 @@
-//! audformat: a header `db.yaml` beside tables of files and of segments.
+//! audformat: a header `db.yaml` with tables of files and of segments.
 
-use super::columns::{Mapping, is_nothing, seconds};
-use super::listing::{Item, Lines, Source};
+use super::columns::{Mapping, seconds};
+use super::listing::{Item, Source};
+use super::objects::Lines;
 use super::parquet;
+use crate::side_file::is_nothing;
 use crate::{CorpusError, PrepareOptions, RawFile, RawTree};
 use emobox_files::FileError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Ways in which a class is named in the labels of a scheme.
+/// Names of the field of a scheme's label that holds the class.
 const CLASS: [&str; 5] = ["emotion", "label", "class", "category", "name"];
 
-/// A row by file, start and end; the times only where it is a segment.
+/// A row's file, start and end; the times are only set for a segment.
 type Place = (String, Option<String>, Option<String>);
 
-/// One table, with what the header says of it.
+/// One table, with its entry in the header.
 struct Table<'a> {
     file: &'a RawFile,
     part: Option<String>,
@@ -24,7 +26,7 @@ struct Table<'a> {
     lines: Lines,
 }
 
-/// The rows of all tables that have a label, with what the others say of their files.
+/// The labelled rows of all tables, with facts on their files from the other tables.
 pub(super) fn read<'a>(
     name: &str,
     tree: &'a RawTree,
@@ -112,7 +114,7 @@ pub(super) fn read<'a>(
         }
         for (line, cells) in &table.lines {
             let mut values = values(&table.mapping, cells);
-            // Who did not judge a segment left its label empty.
+            // Annotators leave the label empty if they did not rate the segment.
             let Some(label) = values
                 .get("label")
                 .filter(|label| !is_nothing(label))
@@ -225,7 +227,7 @@ fn content<'a>(
     let (columns, mut lines) = parquet::table(&tree.locate(file))?;
     for (_, cells) in &mut lines {
         for column in ["start", "end"] {
-            // Spans of time are nanoseconds there.
+            // audformat gives time spans in nanoseconds.
             if let Some(cell) = cells.get_mut(column)
                 && let Ok(nanoseconds) = cell.parse::<i64>()
             {
@@ -236,7 +238,7 @@ fn content<'a>(
     Ok((file, columns, lines))
 }
 
-/// The part of a split: by its type, which is one of a fixed list, else by its name.
+/// The part of a split: its type if that is one of the fixed list, otherwise its name.
 fn part_of(header: &Value, split: &str) -> String {
     let kind = header["splits"][split]["type"].as_str();
     kind.filter(|kind| matches!(*kind, "train" | "dev" | "test"))
@@ -249,7 +251,7 @@ fn values(mapping: &Mapping, cells: &BTreeMap<String, String>) -> BTreeMap<&'sta
     fields.filter_map(value).collect()
 }
 
-/// Takes the place out of a row: a segment from 0 to no end is the file.
+/// Removes the place from a row: a segment from 0 without an end is the whole file.
 fn place(values: &mut BTreeMap<&'static str, String>) -> Option<Place> {
     let file = values.remove("path")?;
     let time = |text: Option<String>| text.filter(|text| !is_nothing(text));
@@ -279,7 +281,7 @@ fn votes<'a>(
     votes
 }
 
-/// What tables without a label say, by file or segment.
+/// The facts in tables without a label, by file or segment.
 fn facts(tables: &[Table<'_>]) -> HashMap<Place, BTreeMap<&'static str, String>> {
     let mut facts: HashMap<Place, BTreeMap<&'static str, String>> = HashMap::new();
     for table in tables {
@@ -301,7 +303,7 @@ fn facts(tables: &[Table<'_>]) -> HashMap<Place, BTreeMap<&'static str, String>>
     facts
 }
 
-/// The class that each label of a scheme stands for, where the header says it.
+/// The class of each label of a scheme, where the header gives it.
 fn classes(header: &Value) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut classes = BTreeMap::new();
     for (scheme, about) in header["schemes"].as_object().into_iter().flatten() {
@@ -318,7 +320,7 @@ fn classes(header: &Value) -> BTreeMap<String, BTreeMap<String, String>> {
     classes
 }
 
-/// Gender and language of a speaker, from the labels of its scheme or the table that these are in.
+/// Gender and language of a speaker, from the labels of its scheme or the table that holds these.
 fn speaker_facts(
     tree: &RawTree,
     header: &Value,

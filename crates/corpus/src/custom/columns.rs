@@ -1,8 +1,8 @@
-//! Which column of a table holds what: the names that people use, and those that the user gives.
+//! Which column of a table has which content: common names, and those given by the user.
 
 use std::collections::BTreeMap;
 
-/// What a listing can tell of a clip, each with the column names that are understood, the first one being ours.
+/// The fields of a listing, each with the recognised column names, ours first.
 pub(super) const FIELDS: [(&str, &[&str]); 17] = [
     (
         "path",
@@ -70,12 +70,12 @@ pub(super) const FIELDS: [(&str, &[&str]); 17] = [
     ("valence", &["valence", "emoval"]),
     ("arousal", &["arousal", "activation", "emoact"]),
     ("dominance", &["dominance", "emodom"]),
-    // The raw label beside the class, as manifests have it.
+    // The raw label, in addition to the class, as in manifests.
     ("emo", &[]),
     ("class", &[]),
 ];
 
-/// Columns that say nothing new of a clip: what a manifest repeats from the audio, and the counter that pandas writes.
+/// Columns without information on a clip: fields of a manifest that repeat the audio header, and the index written by pandas.
 const OF_NO_ACCOUNT: [&str; 9] = [
     "",
     "unnamed:_0",
@@ -88,25 +88,25 @@ const OF_NO_ACCOUNT: [&str; 9] = [
     "length",
 ];
 
-/// The member of a manifest's line that holds votes.
+/// The field of a manifest's line that holds votes.
 pub(super) const VOTES_FIELD: &str = "votes";
 
-/// How the name of a column of votes begins; the class follows.
+/// Prefix of the name of a column of votes; the class follows.
 pub(super) const VOTES: &str = "votes_";
 
 /// The column of each field.
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
     columns: BTreeMap<&'static str, String>,
-    /// Columns `votes_Angry` and so on, with the class.
+    /// Columns named `votes_Angry` and so on, with the class.
     pub(super) votes: Vec<(String, String)>,
     /// Columns that are not used.
     pub(super) unused: Vec<String>,
 }
 
 impl Mapping {
-    /// Finds the fields among `columns`; `asked` names columns by field and goes first. The error reads after the table's
-    /// name.
+    /// Finds the fields among `columns`; `asked` names columns by field and takes precedence. The error message follows the
+    /// table's name.
     pub(super) fn of(columns: &[String], asked: &BTreeMap<String, String>) -> Result<Self, String> {
         let mut mapping = Self::default();
         for (field, column) in asked {
@@ -152,7 +152,7 @@ impl Mapping {
                     mapping.set("class", label);
                     mapping.set("label", emo);
                 }
-                // WebDataset's bare label says no more than the one that JSON names.
+                // WebDataset's separate label is redundant if the JSON has a label.
                 [label, cls] if field == "label" && plain(cls) == "cls" => {
                     mapping.set(field, label);
                 }
@@ -167,7 +167,7 @@ impl Mapping {
                 [first, ..] => mapping.set(field, first),
             }
         }
-        // A length without a start is that of the file.
+        // A duration without a start is that of the file.
         if mapping.get("start").is_none() {
             mapping.columns.remove("duration");
         }
@@ -225,7 +225,7 @@ impl Mapping {
     }
 }
 
-/// The fields that a column may be named for.
+/// The fields for which a column may be named.
 fn fields() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     FIELDS
         .iter()
@@ -239,13 +239,6 @@ pub(super) fn plain(column: &str) -> String {
         c => c.to_ascii_lowercase(),
     };
     column.trim().chars().map(letter).collect()
-}
-
-/// Words with which programs write that they know nothing.
-pub(crate) fn is_nothing(text: &str) -> bool {
-    ["", "nan", "nat", "none", "null", "n/a", "<na>"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Seconds from `1.5`, `00:00:01.5` or `0 days 00:00:01.5`, as pandas writes spans of time.

@@ -1,6 +1,6 @@
-//! Words for emotions, to tell the folders of a corpus's emotions from those of its speakers.
+//! Words for emotions, to distinguish folders named for emotions from those named for speakers.
 
-/// Names and usual abbreviations in the languages of the registered corpora, in lower case.
+/// Names and common abbreviations in the languages of the registered corpora, in lower case.
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
     // English
@@ -27,12 +27,12 @@ const WORDS: &[&str] = &[
     "害怕", "恐惧", "平静", "惊喜",
 ];
 
-/// Whether a folder's name is, or holds as a word of its own, a word for an emotion.
+/// Whether a folder's name is, or contains as a separate word, a word for an emotion.
 pub(super) fn names_an_emotion(folder: &str) -> bool {
     words(folder).any(|word| WORDS.contains(&word.as_str()))
 }
 
-/// The words of a name: parted by what is no letter, and where a small letter meets a capital one.
+/// The words of a name: split at characters that are not letters, and where a lower-case letter precedes a capital.
 pub(super) fn words(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut small = false;

@@ -4,7 +4,7 @@ use crate::{CorpusError, Duplicate, RawFile, RawTree, Row};
 use emobox_files::{Sha256, sha256_file};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Words in names of folders that say nothing of who speaks or what is felt.
+/// Words in folder names that indicate neither speaker nor emotion.
 const OF_NO_ACCOUNT: [&str; 21] = [
     "audio",
     "batch",
@@ -28,7 +28,7 @@ const OF_NO_ACCOUNT: [&str; 21] = [
     "wav",
     "wavs",
 ];
-/// Words that, with a number, name people or sittings.
+/// Words that, with a number, name people or sessions.
 const PEOPLE: [&str; 14] = [
     "actor",
     "female",
@@ -45,18 +45,18 @@ const PEOPLE: [&str; 14] = [
     "subject",
     "user",
 ];
-/// How many names of folders a message spells out.
+/// How many folder names a message lists.
 const SHOWN: usize = 4;
 
-/// A file and the folders above it, without those that all files share.
+/// A file and the folders above it, without those common to all files.
 struct Place<'a> {
     file: &'a RawFile,
     folders: Vec<&'a str>,
-    /// The part whose folder holds everything else.
+    /// The part, if its folder is the outermost.
     split: Option<&'a str>,
 }
 
-/// What the folders at each depth say.
+/// What the folders at each depth stand for.
 #[derive(Debug, Default, PartialEq)]
 struct Reading {
     label: usize,
@@ -64,9 +64,9 @@ struct Reading {
     split: Option<usize>,
 }
 
-/// One folder an emotion, above or below one folder a speaker, and below `train`, `valid` and `test` or not. Which
-/// folders are the emotions, their names tell and what repeats under what; where both leave it open, nothing is guessed.
-/// `map` are the raw labels of `label_map.json`, which then are what an emotion may be called.
+/// One folder per emotion, above or below one folder per speaker, and optionally below `train`, `valid` and `test`. Names and
+/// repetition decide which folders are the emotions; if they do not, this is an error, not a guess. `map` has the raw labels of
+/// `label_map.json`, which are then the allowed names of emotions.
 pub(super) fn gather<'a>(
     name: &str,
     tree: &'a RawTree,
@@ -138,7 +138,7 @@ pub(super) fn gather<'a>(
     Ok(gathered)
 }
 
-/// The reading of folders that are all equally deep.
+/// The reading of folders that all have the same depth.
 fn uniform(places: &[Place<'_>], known: &dyn Fn(&str) -> bool) -> Result<Reading, String> {
     let depth = places[0].folders.len();
     let names = |level: usize| -> BTreeSet<&str> {
@@ -232,7 +232,7 @@ fn some<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names[..names.len().min(SHOWN)].join(", ") + dots
 }
 
-/// Refuses folders that are named as people are, such as `Actor_01`, where emotions are looked for.
+/// Rejects folders named after people, such as `Actor_01`, at the level of emotions.
 fn people_for_emotions(
     places: &[Place<'_>],
     reading: &Reading,
@@ -260,7 +260,7 @@ fn people_for_emotions(
     Ok(())
 }
 
-/// Folders of several depths: a file's class is the one folder above it that is a class elsewhere too.
+/// Folders of several depths: a file's class is the only folder above it that is a class elsewhere too.
 fn mixed<'a>(
     name: &str,
     places: &[Place<'a>],
@@ -321,7 +321,7 @@ fn mixed<'a>(
     Ok(())
 }
 
-/// Says how folders were read, where they say more than the class.
+/// Notes how folders were read, if there is more than the class.
 fn tell(places: &[Place<'_>], reading: &Reading, gathered: &mut Gathered<'_>) {
     let depth = places[0].folders.len();
     if depth > 1 {
@@ -338,8 +338,8 @@ fn tell(places: &[Place<'_>], reading: &Reading, gathered: &mut Gathered<'_>) {
     }
 }
 
-/// Leaves out files that lie there twice: the same bytes under one name in folders of one name, as a copy of a folder
-/// inside or beside itself makes them. What differs above must be no emotion.
+/// Leaves out duplicate files: the same bytes under the same name in folders of the same name, as when a folder was copied into
+/// or beside itself. The folders that differ must not name an emotion.
 fn without_copies<'a>(
     name: &str,
     tree: &RawTree,
@@ -384,7 +384,7 @@ fn without_copies<'a>(
         .collect())
 }
 
-/// Whether the folders in which two paths differ name no emotion.
+/// Whether none of the folders in which two paths differ names an emotion.
 fn differ_idly(a: &RawFile, b: &RawFile, known: &dyn Fn(&str) -> bool) -> bool {
     let (a, b): (Vec<&str>, Vec<&str>) = (
         a.folder().split('/').collect(),
@@ -405,8 +405,8 @@ pub(super) fn key(name: &str, path: &str) -> String {
     format!("{name}-{}", stem.replace(['/', '\t', '\n', '\r'], "-"))
 }
 
-/// How many folders all files have in common above the emotions: a common folder is skipped only while every file lies
-/// at least two folders deep, so that a lone emotion folder stays an emotion.
+/// Number of folders above the emotions that all files have in common: a common folder is skipped only while every file is at
+/// least two folders deep, so that a single emotion folder remains an emotion.
 fn common_folder(files: &[&RawFile]) -> usize {
     let mut depth = 0;
     loop {

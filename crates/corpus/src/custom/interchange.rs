@@ -1,4 +1,4 @@
-//! Forms in which other programs pass corpora on, read as listings: Kaldi's data folders and Lhotse's manifests.
+//! Corpora in the formats of other programs, read as listings: Kaldi's data folders and Lhotse's manifests.
 
 use super::listing::{Item, Source};
 use crate::{CorpusError, DIMENSIONS, LineProblem, RawFile, RawTree};
@@ -7,10 +7,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-/// Two lengths of one recording that differ by less are the same: files give them rounded.
+/// Lengths of one recording that differ by less are equal: files give them rounded.
 const SAME_LENGTH: f64 = 1e-3;
 
-/// The listing of a folder in one of these forms; nothing when it is in none.
+/// The listing of a folder in one of these formats; `None` if it is in neither.
 pub(super) fn read<'a>(
     name: &str,
     tree: &'a RawTree,
@@ -35,7 +35,7 @@ pub(super) fn read<'a>(
     }
 }
 
-/// The lines of a Kaldi file: an id, a space, the rest.
+/// The lines of a Kaldi file: an id, a space, the value.
 fn pairs(tree: &RawTree, file: &RawFile) -> Result<Vec<(u64, String, String)>, CorpusError> {
     let text = tree.read_text(file)?;
     let pair = |(line, text): (u64, &str)| {
@@ -53,7 +53,7 @@ fn kaldi(name: &str, tree: &RawTree, scp: &RawFile) -> Result<Vec<Item>, CorpusE
         let pairs = pairs(tree, file)?.into_iter();
         Ok(pairs.map(|(_, id, rest)| (id, rest)).collect())
     };
-    // Labels are no part of Kaldi's own form; this name is the usual one.
+    // Kaldi defines no file for labels; this name is the usual one.
     tree.side_file(name, &["utt2emo"])?;
     let (emotions, speakers) = (table("utt2emo")?, table("utt2spk")?);
     let (genders, texts) = (table("spk2gender")?, table("text")?);
@@ -136,7 +136,7 @@ fn kaldi(name: &str, tree: &RawTree, scp: &RawFile) -> Result<Vec<Item>, CorpusE
     Ok(lines.into_iter().map(item).collect())
 }
 
-/// The JSON objects of a manifest, packed or not, with their lines.
+/// The JSON objects of a manifest, compressed or not, with their line numbers.
 fn objects(tree: &RawTree, file: &RawFile) -> Result<Vec<(u64, Value)>, CorpusError> {
     let path = tree.locate(file);
     let text = if file.extension() == "gz" {
@@ -170,7 +170,7 @@ fn objects(tree: &RawTree, file: &RawFile) -> Result<Vec<(u64, Value)>, CorpusEr
     }
 }
 
-/// Path and length of a recording; nothing when its audio is no single file.
+/// Path and length of a recording; no path if its audio is not a single file.
 fn recording(value: &Value) -> (Option<String>, f64) {
     let sources = value["sources"].as_array().map_or(&[][..], Vec::as_slice);
     let path = match sources {
@@ -214,7 +214,7 @@ fn of_cuts(tree: &RawTree, cuts: &RawFile) -> Result<Vec<Item>, CorpusError> {
     Ok(items)
 }
 
-/// A supervision of a recording of this length; its times count from `offset`.
+/// A supervision of a recording of this length; its times are relative to `offset`.
 fn supervision(line: u64, value: &Value, path: Option<String>, length: f64, offset: f64) -> Item {
     let mut item = Item::new(line);
     let text = |value: &Value| match value {
@@ -239,7 +239,7 @@ fn supervision(line: u64, value: &Value, path: Option<String>, length: f64, offs
     for field in ["speaker", "gender", "language", "text"] {
         item.set(field, text(&value[field]));
     }
-    // Channels count from 0 there.
+    // Lhotse counts channels from 0.
     let channel = value["channel"]
         .as_u64()
         .map(|channel| (channel + 1).to_string());

@@ -1,9 +1,10 @@
 //! Tables and JSON lines that list clips.
 
-use super::columns::{self, Mapping, is_nothing};
-use super::objects::objects;
+use super::columns::{self, Mapping};
+use super::objects::{Lines, objects};
 use super::{Gathered, folders, parts, unknown_label};
 use crate::side_file::delimiter_of;
+use crate::side_file::is_nothing;
 use crate::{
     Channel, ChannelChoice, CorpusError, DIMENSIONS, Gender, LineProblem, PrepareOptions, RawFile,
     RawTree, Row, ratings,
@@ -14,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Names that win when several tables lie beside the audio.
+/// Names that take precedence if several tables are in the folder.
 const PREFERRED: [&str; 4] = ["manifest", "labels", "metadata", "label"];
 
-/// A table of the corpus: the paths in it are below `folder`, and its rows belong to `part` where they say nothing else.
+/// A table of the corpus: its paths are relative to `folder`, and its rows belong to `part` unless they name another.
 pub(super) struct Source<'a> {
     pub(super) table: &'a RawFile,
-    /// Where the table lies; not always where its audio does.
+    /// Path of the table itself; its audio may be elsewhere.
     path: PathBuf,
     folder: String,
     part: Option<String>,
@@ -32,7 +33,7 @@ impl<'a> Source<'a> {
         Self::of_part(tree, table, None)
     }
 
-    /// The same, whose rows belong to `part`.
+    /// The same, with rows that belong to `part`.
     pub(super) fn of_part(tree: &RawTree, table: &'a RawFile, part: Option<String>) -> Self {
         Self {
             table,
@@ -47,8 +48,8 @@ fn is_table(file: &RawFile) -> bool {
     ["csv", "tsv", "jsonl"].contains(&file.extension().as_str())
 }
 
-/// The tables of a folder: the only one at its top, or the one with a telling name, or one for each part
-/// (`train.tsv`, `train/metadata.csv`). With the names of tables that are not read.
+/// The tables of a folder: the only one at its top, or the one with a preferred name, or one for each part (`train.tsv`,
+/// `train/metadata.csv`). Also returns the names of tables that are not read.
 pub(super) fn choose<'a>(
     name: &str,
     tree: &'a RawTree,
@@ -100,7 +101,7 @@ pub(super) fn choose<'a>(
     })
 }
 
-/// `train/metadata.csv`, with paths below its own folder.
+/// `train/metadata.csv`, with paths relative to its own folder.
 fn in_part_folder<'a>(tree: &RawTree, table: &'a RawFile) -> Option<Source<'a>> {
     let part = parts::part(table.folder().rsplit('/').next()?)?;
     let folder = table
@@ -113,7 +114,7 @@ fn in_part_folder<'a>(tree: &RawTree, table: &'a RawFile) -> Option<Source<'a>> 
     })
 }
 
-/// One line of a listing, whatever its format: the value of each field, where there is one.
+/// One line of a listing in any format: the value of each field that is set.
 #[derive(Default)]
 pub(super) struct Item {
     line: u64,
@@ -171,7 +172,7 @@ pub(super) fn gather<'a>(
     gather_items(name, tree, read, map, options, gathered)
 }
 
-/// As [`gather`] from lines that are read already.
+/// As [`gather`], from lines that were read before.
 pub(super) fn gather_items<'a>(
     name: &str,
     tree: &'a RawTree,
@@ -210,7 +211,7 @@ pub(super) fn gather_items<'a>(
     Ok(gathered)
 }
 
-/// Where no row says its part, and the files of all lie in folders named as parts, the folders say it.
+/// If no row names its part and the files of all are in folders named for parts, takes the parts from the folders.
 fn parts_of_folders(gathered: &mut Gathered<'_>) {
     let part_of = |file: &RawFile| -> Option<String> {
         let (first, rest) = file.path().split_once('/')?;
@@ -233,7 +234,7 @@ fn parts_of_folders(gathered: &mut Gathered<'_>) {
     }
 }
 
-/// What is asked for of every line.
+/// Settings for reading every line.
 struct Asked<'a> {
     name: &'a str,
     map: Option<&'a BTreeMap<String, String>>,
@@ -323,9 +324,9 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The file of a path below `folder`, or below the root, or of the only file whose path ends so (Common Voice lists
-    /// what lies in `clips/`). A published manifest begins its paths with `downloads/<corpus>/`, which our corpus root
-    /// stands for; an absolute path must lead into the root.
+    /// The file of a path below `folder`, or below the root, or the only file whose path ends with it (Common Voice lists the
+    /// contents of `clips/`). Paths in a published manifest begin with `downloads/<corpus>/`, which corresponds to our corpus
+    /// root; an absolute path must be inside the root.
     fn find(&self, folder: &str, path: &str) -> Result<Option<&'a RawFile>, String> {
         use unicode_normalization::UnicodeNormalization;
         let slashes = path.replace('\\', "/");
@@ -372,7 +373,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// A path as it is below the root.
+    /// A path relative to the root.
     fn below_root<'p>(&self, path: &'p str) -> Result<Cow<'p, str>, String> {
         let path_of_disk = Path::new(path);
         let drive =
@@ -421,7 +422,7 @@ fn row(
     let end = end.or_else(|| Some(start? + duration?));
     let segment = match (start, end) {
         (None, None) => None,
-        // A segment without an end goes on to the end of the file.
+        // A segment without an end extends to the end of the file.
         (start, end) => Some((start.unwrap_or(0.0), end.unwrap_or(f64::INFINITY))),
     };
     if let Some((start, end)) = segment
@@ -466,7 +467,7 @@ fn row(
             .map_err(|e| format!("{} {e}", item.name_of(dimension)))?;
     }
     for (class, text) in std::mem::take(&mut item.votes) {
-        // Programs write a count beside an empty cell as `2.0`.
+        // Some programs write counts as `2.0` in columns with empty cells.
         let count = text.trim();
         let count = count.strip_suffix(".0").unwrap_or(count);
         match count.parse() {
@@ -480,7 +481,7 @@ fn row(
     Ok(KeyedRow { row, id, named })
 }
 
-/// The lines of a listing, with the fields that its columns hold; says which columns hold none.
+/// The lines of a listing by field; notes the columns that match none.
 fn items(
     tree: &RawTree,
     source: &Source<'_>,
@@ -510,7 +511,7 @@ fn items(
     items_of(source, columns, lines, options, gathered)
 }
 
-/// The lines of a listing by what their columns hold.
+/// The lines of a listing by field.
 pub(super) fn items_of(
     source: &Source<'_>,
     columns: Vec<String>,
@@ -574,6 +575,3 @@ pub(super) fn items_of(
     };
     Ok(lines.into_iter().map(item).collect())
 }
-
-/// Line (or row) and cells by column.
-pub(super) type Lines = Vec<(u64, BTreeMap<String, String>)>;

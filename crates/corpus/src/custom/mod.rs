@@ -1,4 +1,4 @@
-//! A user's own corpus: a table, a jsonl manifest, or one folder an emotion.
+//! A user's own corpus: a table, a jsonl manifest, or one folder per emotion.
 
 mod audformat;
 mod columns;
@@ -11,23 +11,23 @@ mod packed;
 mod parquet;
 mod parts;
 mod spelling;
+mod unpacked;
 mod votes;
 mod webdataset;
 
 use crate::assemble::{Sink, Style, utterances};
-use crate::prepare::{by_reason, note};
 use crate::recipe::{Harvest, PackedRow};
+use crate::report::{by_reason, note};
 use crate::{
     CorpusError, Duplicate, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, Row,
     looks_like, registry,
 };
-pub(crate) use columns::is_nothing;
 use emobox_files::read_json;
 use spelling::several_spellings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What a user's own folder should look like, for messages.
+/// The layouts that a user's own folder may have, for messages.
 pub(crate) const CUSTOM_LAYOUT: &str = "one of\n  \
     a table labels.csv or labels.tsv with the columns path,label (and, where known, speaker,gender,language,text,split,start,end,channel,key)\n  \
     a manifest.jsonl, ours or a published one\n  \
@@ -38,20 +38,20 @@ pub(crate) const CUSTOM_LAYOUT: &str = "one of\n  \
     and, if labels are to be renamed, label_map.json: {\"raw label\": \"Class\"}\n\
     a table may have valence,arousal,dominance and votes_Class; dimensions.json states their scale: {\"scale\": [1, 7]}";
 
-/// What a listing or a folder tree says, before audio headers are read.
+/// The contents of a listing or a folder tree, before audio headers are read.
 #[derive(Debug, Default)]
 struct Gathered<'a> {
     rows: Vec<(&'a RawFile, PackedRow)>,
-    /// Harmonised classes that rows name themselves, by raw label.
+    /// Harmonised classes given by the rows themselves, by raw label.
     classes: BTreeMap<String, String>,
     left_out: Vec<(String, &'static str)>,
     unmatched: Vec<String>,
     missing: Vec<(String, String)>,
     duplicated: Vec<Duplicate>,
     notes: Vec<String>,
-    /// The lowest and the highest value of a dimension, where that is stated.
+    /// The lowest and the highest value of a dimension, where stated.
     scale: Option<(f64, f64)>,
-    /// How many rows have each label, speaker and part.
+    /// Number of rows with each label, speaker and part.
     labels: BTreeMap<String, usize>,
     speakers: BTreeMap<String, usize>,
     splits: BTreeMap<Option<String>, usize>,
@@ -71,7 +71,7 @@ impl<'a> Gathered<'a> {
         self.rows.push((file, PackedRow::new(row)));
     }
 
-    /// Makes all rows anew after `change`; their parts are counted anew too.
+    /// Applies `change` to all rows and counts their parts again.
     fn change_rows(&mut self, change: impl Fn(&RawFile, &mut Row)) {
         self.splits.clear();
         for (file, packed) in &mut self.rows {
@@ -82,7 +82,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Puts the parts into the one vocabulary.
+    /// Maps the parts to the standard vocabulary.
     fn read_splits(&mut self) -> Result<(), String> {
         let words = parts::vocabulary(&self.splits)?;
         if words.iter().any(|(word, part)| word != part) {
@@ -93,7 +93,7 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
-    /// Keys join folders with `-`; where that makes one key of two files (`a/b.wav`, `a-b.wav`), theirs keep the path.
+    /// Keys join folders with `-`; if two files get the same key (`a/b.wav`, `a-b.wav`), theirs keep the path.
     fn part_keys(&mut self, name: &str) {
         let mut files: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         for (file, row) in &self.rows {
@@ -119,7 +119,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Reads the user's own corpus, as [`prepare_any_with`](crate::prepare_any_with) says.
+/// Reads the user's own corpus, as described for [`prepare_any_with`](crate::prepare_any_with).
 pub(crate) fn prepare_own(
     name: &str,
     source: &Path,
@@ -175,7 +175,7 @@ pub(crate) fn prepare_own(
         true => None,
         false => packed::read(name, &tree, &packed_files, options.unpack.as_deref())?,
     };
-    // Where the audio was inside the tables, it lies elsewhere from here on.
+    // If the audio was inside the tables, the unpacked files are read from here on.
     let unpacked = packed.as_ref().and_then(|packed| packed.audio.as_ref());
     let unpacked = unpacked
         .map(|folder| RawTree::scan(name, folder))
@@ -319,7 +319,7 @@ fn scale(tree: &RawTree) -> Result<Option<(f64, f64)>, CorpusError> {
     })
 }
 
-/// Asks about classes and speakers that differ only in how they are written.
+/// Rejects classes and speakers that differ only in spelling.
 fn check_spellings(
     name: &str,
     gathered: &Gathered<'_>,
@@ -350,8 +350,8 @@ fn check_spellings(
     }
 }
 
-/// Refuses the folders of a registered corpus when they would be read otherwise than its recipe reads them: nearly all
-/// file names fit the recipe, and what would be a class here is none there.
+/// Rejects the folders of a registered corpus if its recipe reads them differently: nearly all file names fit the recipe, and a
+/// class here is not a class there.
 fn not_a_registered_one(
     name: &str,
     tree: &RawTree,
@@ -365,7 +365,7 @@ fn not_a_registered_one(
     let (true, Some(entry)) = (10 * fitting >= 9 * audio, entry) else {
         return Ok(());
     };
-    // A recipe that wants a side file does not read these folders either.
+    // If the recipe fails for want of a side file, there is nothing to compare.
     let Ok(harvest) = Harvest::gather(entry, tree) else {
         return Ok(());
     };
@@ -395,7 +395,7 @@ fn not_a_registered_one(
     })
 }
 
-/// The name becomes part of keys and of folder names.
+/// The name is used in keys and folder names, which limits its characters.
 pub(crate) fn check_name(name: &str) -> Result<(), CorpusError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -417,7 +417,7 @@ fn unknown_label(emo: &str, map: &BTreeMap<String, String>) -> String {
     )
 }
 
-/// The error for a folder that is no custom corpus, with a hint at a registered one.
+/// The error for a folder that is not a custom corpus, with a hint at a registered one.
 fn not_custom(name: &str, tree: &RawTree) -> CorpusError {
-    crate::prepare::fits_nothing(name, tree, CUSTOM_LAYOUT)
+    crate::fitting::fits_nothing(name, tree, CUSTOM_LAYOUT)
 }

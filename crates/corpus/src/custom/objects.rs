@@ -1,11 +1,13 @@
 //! JSON lines as a table.
 
 use super::columns;
-use super::listing::Lines;
 use crate::LineProblem;
 use std::collections::{BTreeMap, HashSet};
 
-/// JSON objects, one a line, with the names of all members.
+/// Line (or row) and cells by column.
+pub(super) type Lines = Vec<(u64, BTreeMap<String, String>)>;
+
+/// JSON objects, one per line, with the names of all members.
 pub(super) fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProblem>> {
     let mut names: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -28,7 +30,7 @@ pub(super) fn objects(text: &str) -> Result<(Vec<String>, Lines), Vec<LineProble
             if seen.insert(name.clone()) {
                 names.push(name.clone());
             }
-            // A manifest has votes as an object of counts.
+            // Manifests store votes as an object of counts.
             if let (columns::VOTES_FIELD, serde_json::Value::Object(votes)) = (&*name, &value) {
                 seen.remove(&name);
                 names.retain(|other| *other != name);

@@ -1,7 +1,7 @@
 //! Parquet, as Hugging Face's `datasets` and audformat write it.
 
-use super::listing::Lines;
-use super::packed::{Out, PATH, packed};
+use super::objects::Lines;
+use super::unpacked::{Out, PATH, packed};
 use crate::CorpusError;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::{Field, Row};
@@ -14,15 +14,15 @@ use std::path::Path;
 /// Rows of a table: called with the row's number from 1 and its columns.
 type Take<'a> = dyn FnMut(u64, Vec<(String, Field)>) -> Result<(), CorpusError> + 'a;
 
-/// What a table says of itself.
+/// What a table's metadata say.
 #[derive(Default)]
 struct About {
     columns: Vec<String>,
-    /// Names of classes by column, from the schema that `datasets` keeps in the metadata.
+    /// Names of classes by column, from the schema that `datasets` stores in the metadata.
     classes: BTreeMap<String, Vec<String>>,
 }
 
-/// The columns and rows of a table of audio; audio inside is written out. Nothing when it is a table of other things.
+/// The columns and rows of a table of audio; audio in its cells is written to files. `None` if the table has no audio.
 pub(super) fn read(
     path: &Path,
     out: &mut Out<'_>,
@@ -50,7 +50,7 @@ pub(super) fn read(
                     audio = Some(column);
                 }
                 field => {
-                    // Another column of that name would hide where the audio is.
+                    // Another column of that name would overwrite the path of the audio.
                     if let Some(text) = text(&field)
                         && !(audio.is_some() && column == PATH)
                     {
@@ -81,7 +81,7 @@ pub(super) fn read(
         for (_, cells) in &mut lines {
             if let Some(cell) = cells.get_mut(column) {
                 let number = cell.parse::<usize>().ok();
-                // An item without a class has the number -1.
+                // -1 means an item without a class.
                 *cell = number
                     .and_then(|n| names.get(n).cloned())
                     .unwrap_or_default();
@@ -106,7 +106,7 @@ pub(super) fn table(path: &Path) -> Result<(Vec<String>, Lines), CorpusError> {
 
 fn each_row(path: &Path, take: &mut Take<'_>) -> Result<About, CorpusError> {
     let file = File::open(path).map_err(|e| FileError::io("open", path, e))?;
-    // The reader of this format asserts what damaged files break.
+    // The Parquet reader panics on some damaged files.
     let read = guarded(|| rows(path, file, take));
     read.unwrap_or_else(|| Err(packed(path, "the Parquet file is damaged")))
 }
@@ -142,7 +142,7 @@ fn unreadable(message: &str) -> String {
     }
 }
 
-/// The names of the classes of each column that is a `ClassLabel`.
+/// The class names of each `ClassLabel` column.
 fn classes(text: &str) -> BTreeMap<String, Vec<String>> {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     let features = value["info"]["features"].as_object().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Words for the parts of a corpus, one vocabulary for columns, folders and file names.
+//! Words for the parts of a corpus: one vocabulary for columns, folders and file names.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ pub(super) fn part(word: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// What a column or folder level of parts may hold, for messages.
+/// Valid values of a column or folder level of parts, for messages.
 const UNDERSTOOD: &str = "understood are train, valid (dev, validation, …), test, test2, …, or numbered groups of one name \
                           (session1, session2, …), each tested in a fold of its own";
 
-/// Gives every row's own word for its part in the one vocabulary; the error says what is not understood or lacking.
-/// `splits` are the words with the number of rows of each, none for rows without.
+/// Maps every row's own word for its part to the standard vocabulary; the error says what is unknown or missing. `splits` has
+/// the words with the number of rows of each, `None` for rows without one.
 pub(super) fn vocabulary(
     splits: &BTreeMap<Option<String>, usize>,
 ) -> Result<BTreeMap<String, String>, String> {

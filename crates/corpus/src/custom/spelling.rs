@@ -1,8 +1,8 @@
-//! Values that are most likely one and are written in several ways.
+//! Values that are most likely the same but spelled in several ways.
 
 use std::collections::BTreeMap;
 
-/// Groups of values that differ only in case, space or leading zeros, as a question; none where all are distinct.
+/// A question about groups of values that differ only in case, space or leading zeros; `None` if there are none.
 pub(super) fn several_spellings(counts: &BTreeMap<String, usize>) -> Option<String> {
     let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (value, n) in counts {
@@ -14,7 +14,7 @@ pub(super) fn several_spellings(counts: &BTreeMap<String, usize>) -> Option<Stri
     (!groups.is_empty()).then(|| groups.join("; "))
 }
 
-/// Without case, with single spaces, numbers without leading zeros.
+/// In lower case, with single spaces and numbers without leading zeros.
 fn plain(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     let mut zeros = 0;

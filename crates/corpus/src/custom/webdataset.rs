@@ -1,7 +1,7 @@
 //! Shards of WebDataset: tar archives in which the files of a sample share their name up to its first dot.
 
-use super::listing::Lines;
-use super::packed::{Out, PATH, packed, row_problem};
+use super::objects::Lines;
+use super::unpacked::{Out, PATH, packed, row_problem};
 use crate::CorpusError;
 use emobox_files::FileError;
 use serde_json::Value;
@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-/// No label, JSON or text of a sample is larger; what is, is not read.
+/// Size limit for a label, JSON or text of a sample; larger ones are not read.
 const LARGEST_NOTE: u64 = 1 << 24;
 
-/// No recording of a sample is larger.
+/// Size limit for a recording of a sample.
 const LARGEST_AUDIO: u64 = 1 << 31;
 
-/// What belongs to one sample.
+/// The contents of one sample.
 #[derive(Default)]
 struct Sample {
     name: String,
@@ -24,7 +24,7 @@ struct Sample {
     is_labelled: bool,
 }
 
-/// The columns and rows of a shard, its audio written out. Nothing when it is another archive: without a sample that has
+/// The columns and rows of a shard, with its audio written to files. `None` for other archives: those without a sample that has
 /// audio and a `.json` or `.cls`.
 pub(super) fn read(
     path: &Path,
@@ -38,7 +38,7 @@ pub(super) fn read(
     let mut sample = Sample::default();
     let mut row = 0;
     let mut end = |sample: Sample, row: u64| -> Result<(), CorpusError> {
-        // What has no audio is no utterance: a list, a picture.
+        // Samples without audio, such as lists or pictures, are not utterances.
         let Some(place) = sample.path else {
             return Ok(());
         };
@@ -108,7 +108,7 @@ pub(super) fn read(
     Ok(Some((columns, lines)))
 }
 
-/// Looks for the first audio with a label of its name; most archives tell after a few entries.
+/// Looks for the first audio with a label of the same name; in most archives a few entries are enough.
 fn has_labelled_sample(path: &Path) -> Result<bool, CorpusError> {
     let (mut audio, mut labelled) = (String::new(), String::new());
     let mut found = false;
@@ -126,19 +126,19 @@ fn has_labelled_sample(path: &Path) -> Result<bool, CorpusError> {
     Ok(found)
 }
 
-/// The name up to the first dot of its last part, and the rest.
+/// The name up to the first dot of its last part, and the extension.
 fn split(name: &str) -> Option<(&str, &str)> {
     let start = name.rfind('/').map_or(0, |at| at + 1);
     let last = &name[start..];
-    // What begins with a dot is litter of an archiver.
+    // Names that start with a dot are an archiver's own files.
     let dot = last.find('.').filter(|dot| *dot > 0)?;
     Some((&name[..start + dot], &last[dot + 1..]))
 }
 
-/// What is done with a file: by name, size and content; says whether to go on.
+/// Callback for a file: gets name, size and content; returns whether to continue.
 type Take<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, CorpusError> + 'a;
 
-/// Calls for every file with name, size and content until it says that it is enough.
+/// Calls `take` for every file until it returns false.
 fn each_entry(path: &Path, take: &mut Take<'_>) -> Result<(), CorpusError> {
     let damaged = |e: std::io::Error| packed(path, format!("the archive cannot be read: {e}"));
     let file = std::fs::File::open(path).map_err(|e| FileError::io("open", path, e))?;
@@ -175,7 +175,7 @@ fn bytes(path: &Path, content: &mut dyn Read) -> Result<Vec<u8>, CorpusError> {
     Ok(bytes)
 }
 
-/// What a file of a sample says beside its audio.
+/// Adds a sample's non-audio file to it.
 fn note(sample: &mut Sample, extension: &str, text: &str) -> Result<(), String> {
     match extension {
         "json" => {

@@ -1,4 +1,4 @@
-/// The part of CPython's `random.Random` that drew the published test lists: `seed(int)` and `sample`.
+/// The part of CPython's `random.Random` that the published test lists were drawn with: `seed(int)` and `sample`.
 ///
 /// The generator is MT19937 (Matsumoto and Nishimura 1998) seeded by `init_by_array`; `below` and `sample` follow the
 /// algorithm of CPython 3's `random.py` (`_randbelow_with_getrandbits`, `sample`).
@@ -59,7 +59,7 @@ impl CpythonRandom {
         self.next = 0;
     }
 
-    /// A number below `n`, which must fit 32 bits; 0 for `n` = 0.
+    /// A number below `n`, which must fit in 32 bits; 0 for `n` = 0.
     pub(super) fn below(&mut self, n: usize) -> usize {
         let bits = usize::BITS - n.leading_zeros();
         if n == 0 {
@@ -102,7 +102,7 @@ impl CpythonRandom {
     }
 }
 
-/// After the last word the first takes its value, and the walk goes on at the second.
+/// After the last word, copies it to the first, and continues at the second, as in the reference implementation.
 fn wrap(state: &mut [u32; N], i: usize) -> usize {
     if i < N {
         return i;

@@ -1,9 +1,9 @@
 use sha2::{Digest, Sha256};
 
-/// A pseudo-random place for an item: sorting by it shuffles, whatever the order the items came in.
+/// A pseudo-random sort key for an item: sorting by it shuffles, whatever the original order.
 ///
-/// SHA-256 of a version tag, the seed, the purpose and the item, so that a draw depends on content alone and an item's place
-/// does not change when other items come or go.
+/// SHA-256 of a version tag, the seed, the purpose and the item, so that a draw depends on content alone and adding or removing
+/// items does not change the order of the others.
 pub(crate) fn place(seed: u64, purpose: &str, item: &str) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(b"emobox partition 1\0");

@@ -13,7 +13,7 @@ pub(super) struct Metadata {
     corpus: String,
 }
 
-/// A published row, as far as a partition needs it.
+/// The fields of a published row that a partition needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ListedRow {
     pub(super) key: String,
@@ -47,7 +47,7 @@ impl Metadata {
         }
     }
 
-    /// Every fold list: (fold, part) to rows. Of several files for one list the first by this order counts:
+    /// Every fold list: (fold, part) to rows. If there are several files for one list, the first in this order is used:
     /// `_fold_1.jsonl`, `_fold_1.json`, `_fold1.jsonl`, `_fold1.json` (EmoDB has both forms with the same keys).
     pub(super) fn fold_lists(
         &self,
@@ -57,7 +57,7 @@ impl Metadata {
             r"^{}_(train|valid|test\d*)_fold(_?)(\d{{1,4}})\.(jsonl?)$",
             regex::escape(&self.corpus)
         );
-        // The corpus name is escaped and the rest is fixed, so the pattern compiles.
+        // The corpus name is escaped and the rest is constant, so the pattern compiles.
         let Ok(pattern) = Regex::new(&pattern) else {
             return Ok(BTreeMap::new());
         };
@@ -88,7 +88,7 @@ impl Metadata {
             .collect()
     }
 
-    /// The full list in published order, where the copy has it.
+    /// The full list in published order, if the copy has it.
     pub(super) fn full_list(&self) -> Result<Option<Vec<ListedRow>>, CorpusError> {
         for extension in ["jsonl", "json"] {
             let path = self.folder.join(format!("{}.{extension}", self.corpus));
@@ -104,7 +104,7 @@ impl Metadata {
     }
 }
 
-/// One list, `jsonl` (one object a line with `key`) or `json` (one object with a member a key).
+/// One list, `jsonl` (one object with `key` per line) or `json` (one object with a member per key).
 fn read(path: &Path) -> Result<Vec<ListedRow>, CorpusError> {
     let text = std::fs::read_to_string(path).map_err(|e| FileError::io("read", path, e))?;
     let fail = |line: u64, message: String| CorpusError::Lines {

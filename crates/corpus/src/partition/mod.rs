@@ -1,4 +1,4 @@
-//! Which utterance is train, valid or test in which fold: three schemes that are never mixed silently.
+//! Which utterance is train, valid or test in which fold: three schemes that are never mixed implicitly.
 
 mod cpython_random;
 pub(crate) mod draw;
@@ -36,7 +36,7 @@ impl Scheme {
     /// All schemes, for help texts.
     pub const ALL: [Self; 3] = [Self::Paper, Self::Published, Self::Speaker];
 
-    /// The word on the command line.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Paper => "paper",
@@ -74,7 +74,7 @@ pub enum GroupBy {
     Text,
 }
 
-/// How [`partition`] is to work.
+/// Options of [`partition`].
 #[derive(Debug, Clone, Default)]
 pub struct PartitionOptions {
     /// The scheme.
@@ -83,7 +83,7 @@ pub struct PartitionOptions {
     pub seed: u64,
     /// A copy of the published metadata: the repository or its `data` folder. For [`Scheme::Published`].
     pub metadata: Option<PathBuf>,
-    /// Number of folds of [`Scheme::Speaker`]; none means one a speaker up to 6, else 5.
+    /// Number of folds of [`Scheme::Speaker`]; `None` means one per speaker for up to 6 speakers, otherwise 5.
     pub folds: Option<u32>,
     /// What [`Scheme::Speaker`] keeps together.
     pub group_by: GroupBy,
@@ -103,7 +103,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word in `partition.tsv`.
+    /// Its name in `partition.tsv`.
     pub fn name(&self) -> &str {
         match self {
             Self::Train => "train",
@@ -148,21 +148,21 @@ pub struct Assignment {
 pub enum Rule {
     /// The release's own train, valid and test parts.
     OfficialSplit,
-    /// The release's own groups (sessions), one tested a fold.
+    /// The release's own groups (sessions), one tested per fold.
     OfficialGroups,
     /// 25 % of each raw label, speakers on both sides.
     Stratified,
-    /// One speaker tested a fold.
+    /// One speaker tested per fold.
     LeaveOneSpeakerOut,
-    /// Several speakers tested a fold.
+    /// Several speakers tested per fold.
     SpeakerFolds,
-    /// Several texts tested a fold.
+    /// Several texts tested per fold.
     TextFolds,
     /// Lists read from the published metadata.
     PublishedLists,
     /// The published seeded draw over the published order.
     PublishedDraw,
-    /// Everything is for training: the test is another corpus.
+    /// All utterances are for training: the test set is another corpus.
     WholeCorpus,
 }
 
@@ -183,16 +183,16 @@ impl Rule {
     }
 }
 
-/// What a partition is, beside its assignments: the content of `partition.json`.
+/// Facts on a partition besides its assignments: the content of `partition.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartitionInfo {
     /// Version of the format, 1.
     pub schema: u32,
     /// The corpus.
     pub corpus: String,
-    /// The scheme asked for.
+    /// The scheme requested.
     pub scheme: Scheme,
-    /// The seed given; it matters only where `rule` draws.
+    /// The seed; it only matters if `rule` draws at random.
     pub seed: u64,
     /// The rule that applied.
     pub rule: Rule,
@@ -207,7 +207,7 @@ pub struct PartitionInfo {
     pub not_in_manifest: Vec<String>,
     /// SHA-256 of the manifest.
     pub manifest: String,
-    /// The audit, where one was made.
+    /// The audit, if one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<crate::Audit>,
 }
@@ -221,7 +221,7 @@ pub struct Partition {
     pub info: PartitionInfo,
 }
 
-/// One fold in which everything is for training: what is tested on lies in another corpus.
+/// One fold in which all utterances are for training: the test set is another corpus.
 pub fn whole_corpus(manifest: &Manifest) -> Partition {
     let assignment = |u: &crate::Utterance| Assignment {
         fold: 1,
@@ -248,7 +248,7 @@ pub fn whole_corpus(manifest: &Manifest) -> Partition {
     }
 }
 
-/// What a scheme gives back before it is joined to the manifest's facts.
+/// The result of a scheme, before facts from the manifest are added.
 struct Plan {
     rule: Rule,
     reason: String,
@@ -256,8 +256,8 @@ struct Plan {
     not_in_manifest: Vec<String>,
 }
 
-/// Partitions a manifest. The result depends on the manifest's content, the seed and (for `published`) the metadata, not
-/// on any order.
+/// Partitions a manifest. The result depends on the manifest's content, the seed and (for `published`) the metadata, not on the
+/// order of anything.
 pub fn partition(
     manifest: &Manifest,
     options: &PartitionOptions,
@@ -299,7 +299,7 @@ fn refuse(manifest: &Manifest, scheme: Scheme, reason: impl Into<String>) -> Cor
     }
 }
 
-/// Assignments of n folds from the test fold (from 1) of each utterance: train in all others.
+/// Assignments for n folds from the test fold (from 1) of each utterance, which is in train in all others.
 fn cross_validation(
     manifest: &Manifest,
     folds: u32,
@@ -342,7 +342,7 @@ impl Partition {
         &self.assignments[start..end]
     }
 
-    /// SHA-256 of `partition.tsv` as it is written.
+    /// SHA-256 of `partition.tsv` as written to disk.
     pub fn digest(&self) -> Sha256 {
         let mut bytes = Vec::new();
         // Writing to a vector cannot fail.
@@ -369,7 +369,7 @@ impl Partition {
         sizes
     }
 
-    /// Fails when the partition was not made for this manifest: a key that the manifest lacks.
+    /// Fails if the partition was not made for this manifest: if it has a key that the manifest lacks.
     pub fn check(&self, manifest: &Manifest) -> Result<(), CorpusError> {
         let known: BTreeSet<&str> = manifest.utterances.iter().map(|u| u.key.as_str()).collect();
         let unknown: BTreeSet<&str> = self
@@ -398,7 +398,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Reads what [`Partition::write`] wrote, or a table of the same columns that somebody else made.
+    /// Reads what [`Partition::write`] wrote, or a table from elsewhere with the same columns.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, CorpusError> {
         let folder = folder.as_ref();
         let info: PartitionInfo = read_json(folder.join("partition.json"))?;

@@ -2,10 +2,10 @@ use super::{Assignment, Plan, Role, Rule, cross_validation};
 use crate::Manifest;
 use std::collections::BTreeMap;
 
-/// The release's own partition, when the manifest's `split` fields make one.
+/// The release's own partition, if the manifest's `split` fields define one.
 ///
-/// Parts named `train` and `test` make one fold (`valid` and `test2`… with them); otherwise each part is a group, tested in
-/// a fold of its own. Utterances without a part are in no fold.
+/// Parts named `train` and `test` make one fold (with `valid` and `test2`…); otherwise each part is a group, tested in its own
+/// fold. Utterances without a part are in no fold.
 pub(super) fn plan(manifest: &Manifest) -> Option<Plan> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for split in manifest

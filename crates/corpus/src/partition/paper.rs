@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The four rules of the paper's section 2.2.
 ///
-/// "Balanced" is read as the published code reads it: every speaker has exactly the same number of utterances of each raw
-/// label. "25 % of each emotion" is, as there, floor(n / 4) of each raw label. Rule 2 goes before rule 3, so a corpus
-/// with an official split keeps it even where the paper's text names it (M3ED) as an example of rule 3.
+/// "Balanced" means what it does in the published code: every speaker has exactly the same number of utterances of each raw
+/// label. "25 % of each emotion" is, as there, floor(n / 4) of each raw label. Rule 2 precedes rule 3, so a corpus with an
+/// official split keeps it even where the paper's text names it (M3ED) as an example of rule 3.
 pub(super) fn plan(manifest: &Manifest, seed: u64) -> Result<Plan, CorpusError> {
     if let Some(plan) = official::plan(manifest) {
         return Ok(plan);
@@ -44,8 +44,8 @@ pub(super) fn plan(manifest: &Manifest, seed: u64) -> Result<Plan, CorpusError> 
     })
 }
 
-/// All speakers of a registered corpus of which the paper tests speakers apart: in the complete release every one has the
-/// same number of utterances of each emotion. Nothing when the manifest has a speaker of other origin.
+/// All speakers of a registered corpus for which the paper tests on held-out speakers: in the complete release all have the
+/// same number of utterances of each emotion. `None` if the manifest has a speaker who is not in the release.
 fn released_speakers(manifest: &Manifest, speakers: &[String]) -> Option<Vec<String>> {
     let mut registered = registry().iter();
     let entry = registered.find(|entry| entry.card.name == manifest.corpus)?;
@@ -63,9 +63,9 @@ fn released_speakers(manifest: &Manifest, speakers: &[String]) -> Option<Vec<Str
     (all_known && speakers.iter().all(is_released)).then_some(released)
 }
 
-/// Rule 4 for a part of a corpus that is balanced when complete: every utterance is where the complete corpus has it, so
-/// that one file less changes no other's place. Where a fold would have nothing to test, the speakers that are there
-/// make folds of their own.
+/// Rule 4 for a part of a corpus that is balanced when complete: every utterance is assigned as in the complete corpus, so that
+/// a missing file does not change the assignment of others. If a fold would have nothing to test, the speakers present are
+/// divided into folds of their own.
 fn as_if_complete(
     manifest: &Manifest,
     speakers: &[String],
@@ -112,7 +112,7 @@ fn as_if_complete(
     }
 }
 
-/// Rule 4: as many folds as speakers for 4, 5 or 6, else 4 with several speakers each.
+/// Rule 4: as many folds as speakers if there are 4, 5 or 6, otherwise 4 with several speakers each.
 fn speaker_folds(manifest: &Manifest, speakers: &[String], seed: u64) -> Plan {
     let n = speakers.len();
     let (folds, rule, order) = if n <= 6 {
@@ -179,7 +179,7 @@ fn stratified(manifest: &Manifest, seed: u64) -> Vec<Assignment> {
     manifest.utterances.iter().map(assign).collect()
 }
 
-/// How far the speakers are from equal counts of each raw label; none when they are equal.
+/// How far the speakers are from equal counts of each raw label; `None` if they are equal.
 fn imbalance(manifest: &Manifest) -> Option<String> {
     let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for utterance in &manifest.utterances {

@@ -34,7 +34,7 @@ pub fn seeded_test_keys<'a>(rows: &[(&'a str, &str)]) -> Vec<&'a str> {
     test
 }
 
-/// The published folds: read from the metadata where they are given, else from the card's rule where one suffices.
+/// The published folds: read from the metadata if given, otherwise from the card's rule if that is sufficient.
 pub(super) fn plan(manifest: &Manifest, metadata: Option<&Path>) -> Result<Plan, CorpusError> {
     let folds = match entry(&manifest.corpus) {
         Ok(entry) if entry.card.folds != PublishedFolds::NotPublished => entry.card.folds,
@@ -91,7 +91,7 @@ pub(super) fn plan(manifest: &Manifest, metadata: Option<&Path>) -> Result<Plan,
 }
 
 fn by_speaker(manifest: &Manifest, lists: &[&[&str]]) -> Result<Vec<Assignment>, CorpusError> {
-    // JL-Corpus is published with the whole folder before the speaker's name.
+    // The published speakers of JL-Corpus have the whole folder before the name.
     let name = |speaker: &str| speaker.rsplit('/').next().unwrap_or_default().to_owned();
     let fold_of = |speaker: &str| {
         lists

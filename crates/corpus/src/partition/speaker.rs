@@ -4,17 +4,17 @@ use super::{
 use crate::{CorpusError, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Folds where more speakers than this are shared out.
+/// Number of folds if there are more speakers than [`ONE_A_FOLD`].
 const FOLDS: u32 = 5;
-/// Up to so many speakers each has a fold of its own.
+/// Up to this many speakers, each has a fold of its own.
 const ONE_A_FOLD: usize = 6;
-/// Pairwise exchange is tried up to so many speakers; beyond it moves alone bring the folds level.
+/// Pairwise exchange is tried up to this many speakers; beyond it single moves are enough to balance the folds.
 const EXCHANGE_UP_TO: usize = 2000;
-/// Improvement stops after so many passes at the latest; it has always stopped long before.
+/// Largest number of improvement passes; in practice far fewer are needed.
 const PASSES: usize = 50;
 
-/// No speaker (or text) on both sides: the official split where it is so, else folds of whole speakers with label
-/// counts as equal as greedy placement and exchange make them.
+/// No speaker (or text) on both sides: the official split if it has that property, otherwise folds of whole speakers with label
+/// counts made as equal as greedy placement and exchange can.
 pub(super) fn plan(manifest: &Manifest, options: &PartitionOptions) -> Result<Plan, CorpusError> {
     let (word, by_text) = match options.group_by {
         GroupBy::Speaker => ("speaker", false),
@@ -104,7 +104,7 @@ fn some(names: &BTreeSet<&str>) -> String {
     names.iter().copied().collect::<Vec<_>>().join(", ")
 }
 
-/// Whether no group is in train and in a test or validation part of one fold.
+/// Whether no group is both in train and in a test or validation part of the same fold.
 fn is_disjoint(manifest: &Manifest, plan: &Plan, groups: &[String]) -> bool {
     let pairs = manifest.utterances.iter().zip(groups);
     let group_of: BTreeMap<&str, &str> = pairs
@@ -124,8 +124,8 @@ fn is_disjoint(manifest: &Manifest, plan: &Plan, groups: &[String]) -> bool {
 /// A speaker's number of utterances of each class.
 type Counts = Vec<f64>;
 
-/// Folds being filled. The cost is the sum over folds and classes of the squared distance from an equal share, each
-/// class weighted by its share, so that a rare class counts as much as a common one.
+/// Folds while they are filled. The cost is the sum over folds and classes of the squared distance from an equal share, each
+/// class weighted by its share, so that rare classes count as much as common ones.
 struct Level {
     share: Counts,
     filled: Vec<Counts>,
@@ -146,7 +146,7 @@ impl Level {
         }
     }
 
-    /// What moving `counts` between two folds (and `back` the other way) changes in the cost.
+    /// The change in cost from moving `counts` from one fold to another (and `back` the other way).
     fn gain(&self, from: usize, to: usize, counts: &[f64], back: Option<&[f64]>) -> f64 {
         let net = |class: usize| counts[class] - back.map_or(0.0, |back| back[class]);
         let before = self.cost(from, |_| 0.0) + self.cost(to, |_| 0.0);
@@ -154,8 +154,8 @@ impl Level {
     }
 }
 
-/// The fold (from 0) of each group: the largest first into the fold that then costs least, then moves and exchanges while
-/// they help. The order of equals is drawn by the seed.
+/// The fold (from 0) of each group: the largest first, each into the fold where it costs least, then moves and exchanges while
+/// they reduce the cost. The seed decides the order of groups of equal size.
 fn level_folds<'a>(
     manifest: &Manifest,
     groups: &'a [String],
@@ -189,7 +189,7 @@ fn level_folds<'a>(
     });
     let mut fold_of = Vec::with_capacity(order.len());
     for (index, (_, count)) in order.iter().enumerate() {
-        // The first groups open one fold each, so that none stays empty.
+        // The first groups go to one fold each, so that none stays empty.
         let added =
             |fold: usize| level.cost(fold, |class| count[class]) - level.cost(fold, |_| 0.0);
         let fold = if index < folds {
@@ -217,7 +217,7 @@ fn level_folds<'a>(
         .collect()
 }
 
-/// Rounding of sums of a few thousand terms lies far below this, and no real gain does.
+/// Far above the rounding error of sums of a few thousand terms, and below any real gain.
 const LEAST_GAIN: f64 = 1e-9;
 
 fn improve_by_moves(level: &mut Level, order: &[(&str, Counts)], fold_of: &mut [usize]) -> bool {

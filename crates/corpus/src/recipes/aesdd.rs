@@ -1,7 +1,7 @@
 //! AESDD: everything is in the folder and the file name, `a06 (5)b.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -58,11 +58,11 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let emo = fields["emotion"].to_ascii_lowercase();
     let folder = &fields["folder"];
     if !folder[..1].eq_ignore_ascii_case(&emo) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
+        return PathOutcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
     let (sentence, number) = (&fields["sentence"], &fields["number"]);
     let take = fields["take"].to_ascii_lowercase();

@@ -1,7 +1,7 @@
 //! ASED: everything is in the folder and the file name, `n1-02-01-01-33.wav`.
 
 use crate::card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -67,7 +67,7 @@ pub(super) const ENTRY: Entry = Entry {
 /// The one name whose published key has a capital letter.
 const CAPITAL: &str = "s4-04-02-01-29";
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let emo = fields["emotion"].to_ascii_lowercase();
     let (folder, code) = (&fields["folder"], &fields["code"]);
     let expected = match emo.as_str() {
@@ -78,7 +78,9 @@ fn read(fields: &Fields<'_>) -> Outcome {
         _ => "5",
     };
     if code != expected || &folder[1..2] != code || !folder[2..3].eq_ignore_ascii_case(&emo) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}{code}"));
+        return PathOutcome::Contradiction(format!(
+            "the folder says {folder}, the name {emo}{code}"
+        ));
     }
     let (sentence, speaker) = (&fields["sentence"], &fields["speaker"]);
     let gender = match (speaker, &fields["gender"]) {

@@ -1,7 +1,7 @@
 //! ASVP-ESD: everything is in the file name, eight to twelve numbers joined by dashes.
 
 use crate::card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -72,7 +72,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let (emo, speaker) = (&fields["emotion"], &fields["speaker"]);
     let gender = match speaker.parse() {
         Ok(150 | 200) | Err(_) => None,

@@ -1,7 +1,7 @@
 //! CaFE: everything is in the file name, `01-C-1-1.wav`. The names of the folders have accents that most unzippers garble.
 
 use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -63,20 +63,22 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     if fields.has("high") {
-        return Outcome::LeaveOut("CaFE_192k: the published corpus uses the copy at 48 kHz");
+        return PathOutcome::LeaveOut("CaFE_192k: the published corpus uses the copy at 48 kHz");
     }
     let emo = fields["emotion"].to_ascii_lowercase();
     let folder = &fields["folder"];
     let initial = folder.get(..1).unwrap_or(&emo);
     if !initial.eq_ignore_ascii_case(&emo) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
+        return PathOutcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
     let intensity = &fields["intensity"];
     let level = &fields["level"];
     if fields.has("level") && level.eq_ignore_ascii_case("Faible") != (intensity == "1") {
-        return Outcome::Contradiction(format!("the folder says {level}, the name {intensity}"));
+        return PathOutcome::Contradiction(format!(
+            "the folder says {level}, the name {intensity}"
+        ));
     }
     let speaker = &fields["speaker"];
     // Odd numbers are men.

@@ -1,7 +1,7 @@
 //! CASIA: speaker and emotion are folders, the sentence is the file name, `wangzhe/angry/201.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -60,7 +60,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let [speaker, emo] = ["speaker", "emotion"].map(|group| fields[group].to_ascii_lowercase());
     let sentence = &fields["sentence"];
     Row::new(format!("{sentence}-{speaker}-{emo}"), emo)

@@ -77,7 +77,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     Ok(())
 }
 
-/// Gender by actor; nothing without the table, which no label needs.
+/// Gender by actor; empty without the table, which no label needs.
 fn genders(harvest: &Harvest<'_>) -> Result<HashMap<String, Gender>, CorpusError> {
     let tree = harvest.tree();
     let Some(file) = tree.find("VideoDemographics.csv") else {

@@ -1,7 +1,7 @@
-//! The built-in synthetic corpus that the room `demo` makes: `<speaker>/<speaker>_<emotion>_<nn>.wav`.
+//! The built-in synthetic corpus of the crate `demo`: `<speaker>/<speaker>_<emotion>_<nn>.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -42,10 +42,10 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let speaker = fields["speaker"].to_ascii_lowercase();
     if !fields["folder"].eq_ignore_ascii_case(&speaker) {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "the folder says {}, the name {speaker}",
             &fields["folder"]
         ));

@@ -74,7 +74,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     let tree = harvest.tree();
     let side_file = tree.side_file(harvest.card().name, &["metadata.csv"])?;
     let table = tree.read_table(side_file, b'|', &["emotion", "audio_recording"])?;
-    // The seven letters of a name are random, so case means something.
+    // The seven letters of a name are random, so case is significant.
     let mut clips: BTreeMap<&str, &RawFile> = BTreeMap::new();
     for fields in harvest.fitting() {
         if fields.has("raw") {
@@ -87,7 +87,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     }
     let complete = clips.len() >= EXPECTED;
     for line in table.rows() {
-        // `wavs/recorded_audio_RF6OuQ4.webm`, whatever the folder is called on disk.
+        // `wavs/recorded_audio_RF6OuQ4.webm`; the folder on disk may have another name.
         let recording = line.get("audio_recording");
         let name = recording.rsplit('/').next().unwrap_or_default();
         let id = name.rsplit_once('.').map_or(name, |(stem, _)| stem);

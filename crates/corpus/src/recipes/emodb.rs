@@ -1,7 +1,7 @@
 //! Berlin Database of Emotional Speech: everything is in the file name, `SSTTTEV.wav`.
 
 use crate::card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -59,7 +59,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     // The German initials of Wut, Langeweile, Ekel, Angst, Freude, Trauer and neutral.
     let letter = fields["emotion"].to_ascii_uppercase();
     let emo = match letter.as_str() {
@@ -75,7 +75,9 @@ fn read(fields: &Fields<'_>) -> Outcome {
     let gender = match speaker {
         "03" | "10" | "11" | "12" | "15" => Gender::Male,
         "08" | "09" | "13" | "14" | "16" => Gender::Female,
-        _ => return Outcome::Contradiction(format!("speaker {speaker} is none of 03, 08 to 16")),
+        _ => {
+            return PathOutcome::Contradiction(format!("speaker {speaker} is none of 03, 08 to 16"));
+        }
     };
     let text = fields["text"].to_ascii_lowercase();
     let version = fields["version"].to_ascii_lowercase();

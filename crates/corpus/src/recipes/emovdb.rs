@@ -109,7 +109,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
                 continue;
             }
         };
-        // The same name again is a copy of the release, which the report shows as a key claimed twice.
+        // A second file of the same name is from a copy of the release, and is reported as a duplicate key.
         let name = |file: &RawFile| file.name().to_ascii_lowercase();
         match kept.get(&row.id) {
             Some(first) if name(first) != name(fields.file) => {

@@ -1,7 +1,7 @@
 //! EMOVO: everything is in the file name, `gio-f2-b1.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -58,10 +58,10 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let (folder, speaker) = (&fields["folder"], fields["speaker"].to_ascii_lowercase());
     if fields.has("folder") && !folder.eq_ignore_ascii_case(&speaker) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {speaker}"));
+        return PathOutcome::Contradiction(format!("the folder says {folder}, the name {speaker}"));
     }
     Row::new(
         fields.file.stem().to_ascii_lowercase(),

@@ -95,7 +95,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     Ok(())
 }
 
-/// Gender of each actor; none where the table of users is absent.
+/// Gender of each actor; empty if the table of users is missing.
 fn genders(tree: &RawTree) -> Result<HashMap<String, Gender>, CorpusError> {
     let Some(users) = tree.find("users.csv") else {
         return Ok(HashMap::new());

@@ -2,7 +2,7 @@
 //! `subject 11/anger/sentence 1/s12_an_1.avi`.
 
 use crate::card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -69,16 +69,16 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let (subject, number) = (&fields["subject"], &fields["number"]);
     if subject != number && (subject, number) != ("11", "12") {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "the folder says subject {subject}, the name {number}"
         ));
     }
     let (folder, emo) = (&fields["folder"], fields["emotion"].to_ascii_lowercase());
     if !folder[..2].eq_ignore_ascii_case(&emo) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
+        return PathOutcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
     let (folder_sentence, sentence) = (&fields["folder_sentence"], &fields["sentence"]);
     let swapped = (subject, emo.as_str()) == ("2", "an")
@@ -88,7 +88,7 @@ fn read(fields: &Fields<'_>) -> Outcome {
             "" => "no sentence".to_owned(),
             number => format!("sentence {number}"),
         };
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "the folder says {}, the name {}",
             or_none(folder_sentence),
             or_none(sentence)
@@ -98,7 +98,7 @@ fn read(fields: &Fields<'_>) -> Outcome {
         "_" => "s".to_owned(),
         _ => format!("s{number}"),
     };
-    // The published key is the whole name with the extension of the release, whatever a copy of it has.
+    // The published key is the whole name with the extension of the release, even if this copy has another.
     let id = format!("{}.avi", fields.file.stem().to_ascii_lowercase());
     let row = Row::new(id, emo.as_str())
         .speaker(format!("s{subject}"))

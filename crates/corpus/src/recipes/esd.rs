@@ -1,7 +1,7 @@
-//! ESD: speaker and emotion are folders, the number of the file tells emotion and sentence, `0001/Angry/0001_000351.wav`.
+//! ESD: speaker and emotion are folders, the number of the file gives emotion and sentence, `0001/Angry/0001_000351.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -82,10 +82,10 @@ const SENTENCES: u32 = 350;
 /// Emotions in the order of the files' numbers.
 const EMOTIONS: [&str; 5] = ["Neutral", "Angry", "Happy", "Sad", "Surprise"];
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let (folder, speaker) = (&fields["folder"], &fields["speaker"]);
     if folder != speaker {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "the folder says speaker {folder}, the name {speaker}"
         ));
     }
@@ -96,11 +96,11 @@ fn read(fields: &Fields<'_>) -> Outcome {
         .and_then(|number| number.checked_sub(1));
     let emotion = index.and_then(|index| EMOTIONS.get((index / SENTENCES) as usize));
     let (Some(index), Some(emo)) = (index, emotion) else {
-        return Outcome::Contradiction(format!("number {number} is not in 000001 to 001750"));
+        return PathOutcome::Contradiction(format!("number {number} is not in 000001 to 001750"));
     };
     let folder = &fields["emotion"];
     if !folder.eq_ignore_ascii_case(emo) {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "the folder says {folder}, number {number} is {emo}"
         ));
     }

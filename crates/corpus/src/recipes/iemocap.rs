@@ -1,5 +1,4 @@
-//! IEMOCAP: the turns lie in `sentences/wav`, their labels in `dialog/EmoEvaluation`, their words in
-//! `dialog/transcriptions`.
+//! IEMOCAP: the turns are in `sentences/wav`, their labels in `dialog/EmoEvaluation`, their words in `dialog/transcriptions`.
 
 use crate::card::{Access, Card, Difference, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Fields, Gender, Harvest, Recipe, Row};
@@ -181,7 +180,7 @@ fn row(fields: &Fields<'_>, emo: &str) -> Row {
     .split(format!("session{session}"))
 }
 
-/// The text files that lie directly in a folder of that name.
+/// The text files directly in a folder with this name.
 fn files_in<'a>(tree: &'a RawTree, folder: &'a str) -> impl Iterator<Item = &'a RawFile> {
     tree.files().iter().filter(move |file| {
         let parent = file.composed().rsplit('/').nth(1);
@@ -190,13 +189,13 @@ fn files_in<'a>(tree: &'a RawTree, folder: &'a str) -> impl Iterator<Item = &'a 
 }
 
 /// The lines `[start - end]<tab>turn<tab>label<tab>[valence, activation, dominance]`; below each, lines
-/// `C-E2:<tab>Neutral; Anger;<tab>(comment)` give the classes that a listener heard. (`C-F1` and `C-M1` are what the actors say
-/// of themselves.)
+/// `C-E2:<tab>Neutral; Anger;<tab>(comment)` give the classes chosen by a listener. (`C-F1` and `C-M1` are the actors' own
+/// assessments.)
 fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusError> {
     let mut list = Vec::new();
     for file in files_in(tree, "EmoEvaluation") {
         let mut problems = Vec::new();
-        // Whose lines are read.
+        // The turn that the following lines belong to.
         let mut turn: Option<usize> = None;
         for (line, text) in (1..).zip(tree.read_text(file)?.lines()) {
             let Some(text) = text.strip_prefix('[') else {
@@ -241,7 +240,7 @@ fn evaluations(tree: &RawTree, corpus: &str) -> Result<Vec<Evaluation>, CorpusEr
     Ok(list)
 }
 
-/// The classes that one listener heard, each once; `None` of another line.
+/// The classes chosen by one listener, without repetition; `None` for other lines.
 fn vote(line: &str) -> Option<BTreeSet<String>> {
     let (who, rest) = line.split_once(':')?;
     if !who.to_ascii_uppercase().starts_with("C-E") {

@@ -1,7 +1,7 @@
 //! JL-Corpus: everything is in the file name, `male2_concerned_6b_1.wav`.
 
 use crate::card::{Access, Card, Difference, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -59,11 +59,11 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-/// What the published speakers begin with: the folder on the authors' disk.
+/// Prefix of the published speakers: the folder on the authors' disk.
 const PUBLISHED_FOLDER: &str =
     "downloads/jlcorpus/Raw JL corpus (unchecked and unannotated)/JL(wav+txt)/";
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let speaker = fields["speaker"].to_ascii_lowercase();
     let emo = fields["emotion"].to_ascii_lowercase();
     let sentence = fields["sentence"].to_ascii_lowercase();

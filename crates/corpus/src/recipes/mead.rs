@@ -1,7 +1,7 @@
 //! MEAD: speaker, emotion and level are folders, `M003/audio/angry/level_1/001.m4a`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -104,14 +104,14 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     if fields.has("video") {
-        return Outcome::LeaveOut("video: the published corpus uses the audio files");
+        return PathOutcome::LeaveOut("video: the published corpus uses the audio files");
     }
     let emo = fields["emotion"].to_ascii_lowercase();
     let level = &fields["level"];
     if emo == "neutral" && level != "1" {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "neutral has level 1 only, the folder says {level}"
         ));
     }

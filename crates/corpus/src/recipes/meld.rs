@@ -1,4 +1,4 @@
-//! MELD: clips of the series Friends, `dia<dialogue>_utt<utterance>.mp4` in three folders, labels in one table a folder.
+//! MELD: clips of the series Friends, `dia<dialogue>_utt<utterance>.mp4` in three folders, labels in one table per folder.
 
 use crate::card::{Access, Archive, Card, Difference, PublishedFolds, Source, Table1};
 use crate::recipe::{Channel, Entry, Fields, Harvest, Recipe, Row};
@@ -221,7 +221,7 @@ fn row(line: &TableRow<'_>, part: &Part, clip: &str) -> Row {
         .split(part.split)
 }
 
-/// Early tables hold Windows-1252 punctuation as control characters.
+/// Early tables have Windows-1252 punctuation as control characters.
 fn punctuated(text: &str) -> String {
     let letter = |letter| match letter {
         '\u{85}' => '…',

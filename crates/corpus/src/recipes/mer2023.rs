@@ -1,4 +1,4 @@
-//! MER 2023 challenge: clips `sample_<number>` in four parts, labels in one table a part.
+//! MER 2023 challenge: clips `sample_<number>` in four parts, labels in one table per part.
 
 use crate::card::{Access, Card, Difference, PublishedFolds, Source, Table1};
 use crate::recipe::{Entry, Harvest, Recipe, Row};
@@ -62,7 +62,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Tree(read),
 };
 
-/// Folder, table and our name of each part, in the order in which a name that occurs twice is decided.
+/// Folder, table and our name of each part; for a name that occurs twice, the earlier part is decided first.
 const PARTS: [(&str, &str, &str); 4] = [
     ("train", "train-label.csv", "train"),
     ("test1", "test1-label.csv", "test"),
@@ -130,7 +130,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
 }
 
 fn row(file: &RawFile, name: &str, emo: &str, split: &str) -> Row {
-    // A clip of another container is a copy; most clips are .avi.
+    // A clip in another container is a copy; most clips are .avi.
     let id = match file.extension().as_str() {
         "mp4" => format!("{name}.mp4"),
         _ => name.to_owned(),

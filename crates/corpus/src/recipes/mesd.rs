@@ -1,7 +1,7 @@
 //! MESD: everything but the person is in the file name, `Anger_F_A_tarde.wav`.
 
 use crate::card::{Access, Card, Difference, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -56,7 +56,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let emo = match fields["emotion"].to_ascii_lowercase().as_str() {
         "anger" => "Anger",
         "disgust" => "Disgust",

@@ -1,6 +1,6 @@
-//! One file a corpus, each with a constant `ENTRY`; one line a corpus below.
+//! One file per corpus, each with a constant `ENTRY`, and one line per corpus below.
 
-use crate::{CorpusError, Entry};
+use crate::Entry;
 
 macro_rules! registered {
     ($(mod $name:ident;)*) => {
@@ -14,7 +14,7 @@ macro_rules! registered {
     };
 }
 
-// rustfmt does not look into a macro: `.ci/run` checks the files of this folder by name.
+// rustfmt does not format inside a macro: `.ci/run` checks the files of this folder by name.
 registered! {
     mod aesdd;
     mod ased;
@@ -49,27 +49,6 @@ registered! {
     mod tess;
     mod turevdb;
     mod urdu;
-}
-
-/// The entry of a corpus.
-pub fn entry(name: &str) -> Result<&'static Entry, CorpusError> {
-    registry()
-        .iter()
-        .find(|entry| entry.card.name == name)
-        .ok_or_else(|| unknown(name))
-}
-
-/// The entry that is meant by a name, whatever its case and punctuation.
-pub fn entry_meant(name: &str) -> Result<&'static Entry, CorpusError> {
-    crate::names::registered(name).ok_or_else(|| unknown(name))
-}
-
-fn unknown(name: &str) -> CorpusError {
-    let known: Vec<&str> = registry().iter().map(|entry| entry.card.name).collect();
-    CorpusError::UnknownCorpus {
-        name: name.to_owned(),
-        known: known.join(", "),
-    }
 }
 
 #[cfg(test)]
@@ -120,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let message = entry("emo-db").unwrap_err().to_string();
+        let message = crate::entry("emo-db").unwrap_err().to_string();
         assert!(
             message.contains("emodb, ") && message.contains("a name of your own"),
             "{message}"

@@ -66,7 +66,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Tree(read),
 };
 
-/// What the consensus file says of one turn.
+/// The entry of one turn in the consensus file.
 #[derive(Debug, Default)]
 struct Turn {
     emo: String,
@@ -256,8 +256,8 @@ fn from_json(tree: &RawTree, file: &RawFile) -> Result<Turns, CorpusError> {
     Ok(turns)
 }
 
-/// What single workers say, where the release has it: `labels_detailed.csv` or `.json` with the primary emotion of each
-/// worker, or `labels.txt` with a line of a worker below the line of a turn.
+/// The answers of individual workers, if the release has them: `labels_detailed.csv` or `.json` with the primary emotion of
+/// each worker, or `labels.txt` with a line per worker below the line of a turn.
 fn add_votes(tree: &RawTree, turns: &mut Turns) -> Result<(), CorpusError> {
     let mut add = |name: &str, word: &str| {
         let word = word.trim();
@@ -269,7 +269,7 @@ fn add_votes(tree: &RawTree, turns: &mut Turns) -> Result<(), CorpusError> {
     };
     if let Some(file) = tree.find("labels_detailed.csv") {
         let table = tree.read_table(file, b',', &["FileName"])?;
-        // One release has a worker's answers in one cell: `WORKER1; Neutral; Neutral,Happy; A:4.0; V:4.0; D:4.0;`.
+        // One release has all of a worker's answers in one cell: `WORKER1; Neutral; Neutral,Happy; A:4.0; V:4.0; D:4.0;`.
         let column = match table.has("EmoClass_Major") {
             true => "EmoClass_Major",
             false => "EmoDetail",
@@ -303,7 +303,7 @@ fn add_votes(tree: &RawTree, turns: &mut Turns) -> Result<(), CorpusError> {
     Ok(())
 }
 
-/// The class that a worker's word or letter stands for; a word of the worker's own is `Other`.
+/// The class of a worker's word or letter; free-text answers are `Other`.
 fn class(word: &str) -> String {
     let of_letter = ENTRY.card.class_of(word);
     let known = || {
@@ -326,7 +326,7 @@ fn add_speakers(text: &str, turns: &mut Turns) {
     }
 }
 
-/// Lines of two parts with a semicolon between them.
+/// Lines of two fields separated by a semicolon.
 fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| {
         let (first, second) = line.split_once(';')?;

@@ -2,7 +2,7 @@
 //! decomposed or garbled, so nothing depends on it.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -54,15 +54,15 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     if fields.has("first") {
-        return Outcome::LeaveOut("OréauFR_01: the published corpus uses OréauFR_02");
+        return PathOutcome::LeaveOut("OréauFR_01: the published corpus uses OréauFR_02");
     }
     // The French initials of colère, dégoût, joie, neutre, peur, surprise and tristesse.
     let emo = fields["emotion"].to_ascii_uppercase();
     let folder = &fields["folder"];
     if fields.has("folder") && !folder.eq_ignore_ascii_case(&emo) {
-        return Outcome::Contradiction(format!("the folder says sess{folder}, the name {emo}"));
+        return PathOutcome::Contradiction(format!("the folder says sess{folder}, the name {emo}"));
     }
     let speaker = &fields["speaker"];
     let text = fields["text"].to_ascii_lowercase();

@@ -162,7 +162,7 @@ fn add_rows<'a>(
 /// One entry of a list of segments.
 #[derive(Debug, PartialEq)]
 struct Segment {
-    /// Where the entry begins, from 1.
+    /// First line of the entry, from 1.
     line: u64,
     prompt: String,
     text: String,
@@ -173,14 +173,14 @@ struct Segment {
     end: f64,
 }
 
-/// An entry while it is read: each field with its text.
+/// Entries during parsing: each field with its text.
 struct Entries {
     line: u64,
     fields: Vec<(String, String)>,
 }
 
-/// Reads the form of YAML in which these lists are written: a list of mappings at the left margin, whose scalars may be
-/// quoted and may go on in lines that are indented further. The phones below `segments:` are not needed.
+/// Reads the subset of YAML in which these lists are written: a list of mappings at the left margin, whose scalars may be
+/// quoted and may continue on lines that are indented further. The phones below `segments:` are not needed.
 fn segments(text: &str) -> Result<Vec<Segment>, Vec<LineProblem>> {
     let mut entries: Vec<Entries> = Vec::new();
     let mut problems = Vec::new();
@@ -214,7 +214,7 @@ fn segments(text: &str) -> Result<Vec<Segment>, Vec<LineProblem>> {
                     problems.push(LineProblem { line, message });
                 }
             },
-            // A phone, or a scalar that goes on.
+            // A phone, or a continued scalar.
             None if text.starts_with("  ") => match entry.fields.last_mut() {
                 Some((name, _)) if name == "segments" => {}
                 Some((_, value)) => {

@@ -1,7 +1,7 @@
 //! Emotions in Polish speech recordings: everything is in the file name, `m3.s_trzymaj_5.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -43,7 +43,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let lower = |group: &str| fields[group].to_ascii_lowercase();
     Row::new(fields.file.stem().to_ascii_lowercase(), lower("emotion"))
         .speaker(lower("speaker"))

@@ -1,7 +1,7 @@
 //! RAVDESS: everything is in the file name, seven numbers, `03-01-05-01-02-01-18.wav`.
 
 use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -77,26 +77,26 @@ const EMOTIONS: [&str; 8] = [
     "Surprised",
 ];
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     if &fields["modality"] != "03" {
-        return Outcome::LeaveOut("video: the published corpus uses the audio files");
+        return PathOutcome::LeaveOut("video: the published corpus uses the audio files");
     }
     if &fields["vocal"] != "01" {
-        return Outcome::LeaveOut("song: the published corpus uses speech");
+        return PathOutcome::LeaveOut("song: the published corpus uses speech");
     }
     let (folder, speaker) = (&fields["folder"], &fields["speaker"]);
     if fields.has("folder") && folder != speaker {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "the folder says actor {folder}, the name {speaker}"
         ));
     }
     let number = &fields["emotion"];
     let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let Some(emo) = index.and_then(|index| EMOTIONS.get(index)) else {
-        return Outcome::Contradiction(format!("emotion {number} is none of 01 to 08"));
+        return PathOutcome::Contradiction(format!("emotion {number} is none of 01 to 08"));
     };
     if *emo == "Neutral" && &fields["intensity"] == "02" {
-        return Outcome::Contradiction("neutral (01) has no strong intensity (02)".to_owned());
+        return PathOutcome::Contradiction("neutral (01) has no strong intensity (02)".to_owned());
     }
     // Odd numbers are men.
     let gender = if speaker.ends_with(['1', '3', '5', '7', '9']) {

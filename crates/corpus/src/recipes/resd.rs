@@ -106,7 +106,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     Ok(())
 }
 
-/// 301 names have a space before the letter, which some tools replace.
+/// 301 names have a space before the letter, which some tools replace by `_`.
 fn place(name: &str) -> String {
     name.to_ascii_lowercase().replace(' ', "_")
 }

@@ -1,7 +1,7 @@
 //! SAVEE: everything is in the file name, `JE_n23.wav`, or in the folder and the file name, `JE/n23.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -50,11 +50,11 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let emo = fields["emotion"].to_ascii_lowercase();
     let number = &fields["number"];
     if emo != "n" && number > "15" {
-        return Outcome::Contradiction(format!(
+        return PathOutcome::Contradiction(format!(
             "sentence {number} of {emo}, which has 15 sentences"
         ));
     }

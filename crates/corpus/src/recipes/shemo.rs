@@ -57,7 +57,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Tree(read),
 };
 
-/// Of these speakers and emotions the published metadata lack this number and the ones after it.
+/// For these speakers and emotions the published metadata lack this number and all later ones.
 #[rustfmt::skip]
 const UNPUBLISHED_FROM: &[&str] = &[
     "F01N12", "F02N06", "F03N08", "F05N59", "F07H14", "F07N12", "F09A14", "F09N10", "F10N02", "F11N10",
@@ -69,7 +69,7 @@ const UNPUBLISHED_FROM: &[&str] = &[
     "M45N06", "M46N11", "M47N27", "M48N11", "M50N03", "M51N24", "M53N27", "M54N04",
 ];
 
-/// One utterance of `shemo.json`, which comes in two forms: a list with ids, and a map by id.
+/// One utterance of `shemo.json`, which exists in two forms: a list with ids, and a map by id.
 #[derive(Debug, Deserialize)]
 struct Sample {
     id: Option<String>,
@@ -135,7 +135,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
                 harvest.contradiction(file, format!("shemo.json says {listed}, the name {emo}"));
                 continue;
             }
-            // Some transcripts begin with a byte-order mark.
+            // Some transcripts start with a byte-order mark.
             let text = sample.transcript.as_deref().unwrap_or_default();
             let text = text.trim_start_matches('\u{feff}').trim();
             if !text.is_empty() {
@@ -150,7 +150,7 @@ fn read(harvest: &mut Harvest<'_>) -> Result<(), CorpusError> {
     Ok(())
 }
 
-/// Whether an id like `F01N12` comes at or after one of [`UNPUBLISHED_FROM`] of the same speaker and emotion.
+/// Whether an id like `F01N12` is one of [`UNPUBLISHED_FROM`] or a later one of the same speaker and emotion.
 fn unpublished(id: &str) -> bool {
     const GROUP: usize = 4;
     UNPUBLISHED_FROM

@@ -1,7 +1,7 @@
 //! SUBESCO: everything is in the file name, `F_10_FAHMEE_S_6_FEAR_5.wav`.
 
 use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -61,10 +61,10 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-/// The one file whose name, and so its published key, ends in a bracket.
+/// The one file whose name, and therefore its published key, ends in a bracket.
 const BRACKETED: &str = "F_02_MONIKA_S_2_SURPRISE_3";
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let stem = fields.file.stem().to_ascii_uppercase();
     let mut id = stem.trim_end_matches(']').to_owned();
     if id == BRACKETED {

@@ -1,7 +1,7 @@
 //! TESS: everything is in the file name, `OAF_lid_fear.wav`.
 
 use crate::card::{Access, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -53,7 +53,7 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let speaker = if fields["speaker"].eq_ignore_ascii_case("YAF") {
         "YAF"
     } else {

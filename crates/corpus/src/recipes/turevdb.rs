@@ -1,7 +1,7 @@
 //! TurEV-DB: everything is in the file name, `1984_sk_eger.wav`; the emotion is a folder too.
 
 use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -54,11 +54,11 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     if fields.has("output") {
-        return Outcome::LeaveOut("Model Output for Test Data: filtered copies of recordings");
+        return PathOutcome::LeaveOut("Model Output for Test Data: filtered copies of recordings");
     }
-    // The Turkish kızgın, sakin, mutlu and hüzünlü.
+    // Abbreviations of the Turkish kızgın, sakin, mutlu and hüzünlü.
     let emo = match fields["code"].to_ascii_lowercase().as_str() {
         "kz" => "Angry",
         "sk" => "Calm",
@@ -67,10 +67,9 @@ fn read(fields: &Fields<'_>) -> Outcome {
     };
     let folder = &fields["folder"];
     if fields.has("folder") && !folder.eq_ignore_ascii_case(emo) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
+        return PathOutcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
-    // The published key is the whole name, with its extension.
-    // The published key has the extension of the release, whatever a copy of it has.
+    // The published key is the whole name with the extension of the release, even if this copy has another.
     let id = format!("{}.wav", fields.file.stem().to_ascii_lowercase());
     Row::new(id, emo)
         .speaker(&fields["speaker"])

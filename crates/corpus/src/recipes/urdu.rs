@@ -1,7 +1,7 @@
 //! URDU: talk-show clips, everything is in the file name, `S<M|F><speaker>_F<file>_<letter><number>.wav`.
 
 use crate::card::{Access, Archive, Card, PublishedFolds, Source, Table1};
-use crate::recipe::{Entry, Fields, Gender, Outcome, Recipe, Row};
+use crate::recipe::{Entry, Fields, Gender, PathOutcome, Recipe, Row};
 
 pub(super) const ENTRY: Entry = Entry {
     card: Card {
@@ -55,11 +55,11 @@ pub(super) const ENTRY: Entry = Entry {
     recipe: Recipe::Paths(read),
 };
 
-fn read(fields: &Fields<'_>) -> Outcome {
+fn read(fields: &Fields<'_>) -> PathOutcome {
     let emo = fields["emotion"].to_ascii_uppercase();
     let folder = &fields["folder"];
     if !folder[..1].eq_ignore_ascii_case(&emo) {
-        return Outcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
+        return PathOutcome::Contradiction(format!("the folder says {folder}, the name {emo}"));
     }
     Row::new(fields.file.stem(), emo)
         .speaker(fields["speaker"].to_ascii_uppercase())

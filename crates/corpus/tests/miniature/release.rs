@@ -1,4 +1,4 @@
-//! A miniature release as files, and the headers of its audio: also for the tests of other crates.
+//! A miniature release as files, and the headers of its audio; also used by tests of other crates.
 
 use emobox_corpus::{AudioHeader, HeaderProblem, path_text};
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) fn unpack(archive: &str, root: &Path) {
     }
 }
 
-/// What the content of a file says of it.
+/// The header in a file's content.
 pub(crate) fn read_header(path: &Path) -> Result<AudioHeader, HeaderProblem> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let numbers: Vec<u64> = text

@@ -6,8 +6,8 @@ use emobox_corpus::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads the published balanced set of a corpus from a copy of the metadata and joins it to our manifest; then draws a set
-/// of the same shape.
+/// Reads the published balanced set of a corpus from a copy of the metadata and joins it to our manifest, then draws a set of
+/// the same shape.
 pub(crate) fn check(corpus: &str, manifest: &Manifest, folder: &Path) {
     let Some((_, name)) = PUBLISHED_SETS.iter().find(|(known, _)| *known == corpus) else {
         return;
@@ -59,7 +59,7 @@ pub(crate) fn check(corpus: &str, manifest: &Manifest, folder: &Path) {
     assert_eq!(joined.published.cells.len(), shape.0);
     assert_eq!(joined.published.range().1, shape.1);
     match corpus {
-        // The published ids name who wears the markers, not who speaks.
+        // The published ids name the speaker who wears the markers, not the one who speaks.
         "iemocap" => assert_eq!(joined.true_balance.range(), (3, 9), "{joined}"),
         _ => assert_eq!(joined.true_balance, joined.published, "{joined}"),
     }

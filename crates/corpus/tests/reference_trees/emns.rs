@@ -12,7 +12,7 @@ pub(crate) fn write(rows: &[Published], root: &Path) {
         };
         writeln!(table, "{id}|You, here?|As if **you** were not expected|{emotion}|2022-05-01|Complete|Female|20's|7|wavs/{name}|3").unwrap();
     }
-    // Described but never cleaned.
+    // Described, but without a cleaned recording.
     table +=
         "9999|Gone.||Sad|2022-05-01|Complete|Female|20's|7|wavs/recorded_audio_zzzzzzz.webm|3\n";
     put(root, "metadata.csv", table);

@@ -25,8 +25,8 @@ fn lists(rows: &[Published]) -> Lists<'_> {
     lists
 }
 
-/// Scheme `published` gives every published list, restricted to the rows that our manifest keeps: without metadata where a
-/// rule suffices, else from a copy of the metadata that has the full list only (seeded draw) or fold lists (EmoDB).
+/// Scheme `published` gives every published list, restricted to the rows that our manifest keeps: without metadata if a rule
+/// suffices, otherwise from a copy of the metadata with only the full list (seeded draw) or with fold lists (EmoDB).
 pub(crate) fn published(
     corpus: &str,
     rows: &[Published],
@@ -64,7 +64,7 @@ pub(crate) fn published(
         options.metadata = Some(folder.join("metadata copy"));
         compare(corpus, manifest, &options, &expected);
     }
-    // Fold lists in both forms of their names: the second is read where the first is absent.
+    // Fold lists exist under two names: the second is read if the first is absent.
     for ((fold, part), keys) in &expected {
         let members = || rows.iter().filter(|row| keys.contains(row.key.as_str()));
         if fold % 2 == 1 {
@@ -82,7 +82,7 @@ pub(crate) fn published(
         }
     }
     options.metadata = Some(data);
-    // Of MSP-Podcast the train list is lost.
+    // MSP-Podcast's train list is lost.
     if corpus == "msppodcast" {
         options.metadata = None;
     }
@@ -133,7 +133,7 @@ fn compare(
     made
 }
 
-/// Scheme `speaker` leaks no speaker, or refuses for want of speakers.
+/// Scheme `speaker` leaks no speaker, or is refused for lack of speakers.
 pub(crate) fn no_speaker_on_both_sides(manifest: &Manifest) {
     let options = PartitionOptions {
         scheme: Scheme::Speaker,

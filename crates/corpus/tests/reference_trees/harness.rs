@@ -44,7 +44,7 @@ pub(crate) fn reference(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The lines of a reference table after its header, as cells; none when the folder is absent.
+/// The lines of a reference table after its header, as cells; `None` if the folder is absent.
 pub(crate) fn table(name: &str) -> Option<Vec<Vec<String>>> {
     let path = reference(name);
     let file = std::fs::File::open(&path).ok()?;
@@ -83,7 +83,7 @@ pub(crate) fn put(root: &Path, path: &str, content: impl AsRef<[u8]>) {
 pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
     let rows = published(corpus).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    // Two folders above the release, as archives often leave them.
+    // Two folders above the release, as in many archives.
     let root = folder.path().join("Download").join("release (1)");
     let mut made = HashSet::new();
     for row in &rows {
@@ -119,12 +119,12 @@ pub(crate) fn check(corpus: &str, side_files: Option<SideFiles>) {
     crate::folds::no_speaker_on_both_sides(&ours.manifest);
     crate::balanced::check(corpus, &ours.manifest, folder.path());
     without_folder_above(corpus, &root, rows.len());
-    // A complete release less any one file is not complete.
+    // A complete release without any one of its files is incomplete.
     std::fs::remove_file(root.join(path_text::decode(&rows[rows.len() / 2].path))).unwrap();
     assert!(!prepare(false).report.is_complete(), "{corpus}");
 }
 
-/// The header each file must have for the published row to be true.
+/// The headers that make the published rows true.
 fn headers(rows: &[Published], root: &Path) -> HashMap<PathBuf, AudioHeader> {
     let mut headers: HashMap<PathBuf, AudioHeader> = HashMap::new();
     for row in rows {
@@ -149,7 +149,7 @@ fn as_published(corpus: &str, rows: &[Published], prepared: &Prepared) {
     assert!(report.contradictions.is_empty(), "{report}");
     assert!(report.duplicated.is_empty(), "{report}");
     assert!(report.unmatched.is_empty(), "{report}");
-    // Of MSP-Podcast only the published test and validation rows are known.
+    // For MSP-Podcast only the published test and validation rows are known.
     assert!(report.is_complete() || corpus == "msppodcast", "{report}");
     let ours: HashMap<&str, _> = prepared
         .manifest
@@ -226,7 +226,7 @@ fn official(published: &str, folds: PublishedFolds) -> Option<&str> {
     }
 }
 
-/// Speakers of `speaker_fix.tsv.gz` and genders of `gender.tsv`, where the reference has them.
+/// Speakers of `speaker_fix.tsv.gz` and genders of `gender.tsv`, if the reference has them.
 fn right_by_default(corpus: &str, prepared: &Prepared) {
     let manifest = &prepared.manifest;
     assert!(
@@ -242,7 +242,7 @@ fn right_by_default(corpus: &str, prepared: &Prepared) {
         .filter(|c| c[0] == corpus)
         .map(|c| (c[1].clone(), c[2].clone()))
         .collect();
-    // One speaker of the reference is one of ours, however it is spelled.
+    // One speaker of the reference is one of ours, with any spelling.
     let mut spelled: BTreeMap<&str, &str> = BTreeMap::new();
     for u in &manifest.utterances {
         if let Some(reference) = right.get(&u.key) {
@@ -288,7 +288,7 @@ fn right_by_default(corpus: &str, prepared: &Prepared) {
     }
 }
 
-/// The grammar must not need the folders above, and the folder must look like this corpus.
+/// The grammar must not require the folders above, and the folder must be recognised as this corpus.
 fn without_folder_above(corpus: &str, root: &Path, rows: usize) {
     let tree = RawTree::scan(corpus, root).unwrap();
     let looks_like = emobox_corpus::looks_like(&tree);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Turns of each session in the release; what the published rows lack has another label.
+/// Turns of each session in the release; those without a published row have another label.
 const TURNS: [usize; 5] = [1819, 1811, 2136, 2103, 2170];
 
 /// Rows of the whole published corpus.

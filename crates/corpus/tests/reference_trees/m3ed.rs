@@ -39,7 +39,7 @@ pub(crate) fn write(rows: &[Published], root: &Path) {
             "EmoAnnotation": {"EmoAnnotator1": row.raw_label, "final_mul_emo": "", "final_main_emo": row.raw_label},
         });
         lines.insert(id.to_owned(), line.clone());
-        // One utterance that the release has no clip of.
+        // One utterance without a clip in the release.
         if id == "anjia_1_1" {
             lines.insert("anjia_1_999".to_owned(), line);
         }

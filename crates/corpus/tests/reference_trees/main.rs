@@ -1,5 +1,5 @@
-//! Rebuilds the raw tree of every registered corpus from the published rows in `../shared/reference`, prepares it, and
-//! compares every row. The audio files are empty: their headers come from the rows, so what is tested is the recipe.
+//! Rebuilds the raw tree of every registered corpus from the published rows in `../shared/reference`, prepares it, and compares
+//! every row. The audio files are empty and their headers come from the rows, so only the recipe is tested.
 //!
 //! A corpus is one line below; a corpus with side files has a file here that writes them from the rows.
 
@@ -34,7 +34,7 @@ macro_rules! reference_trees {
         )*
         const TESTED: &[&str] = &[$(stringify!($corpus)),*];
 
-        /// Not a test of its own: with `EMOBOX_RELEASES=DIR` it writes a small release of every corpus below DIR, for
+        /// Not a test: with `EMOBOX_RELEASES=DIR` it writes a small release of every corpus below DIR, for
         /// `tools/paper_in_miniature.sh`; with `EMOBOX_WHOLE` set, a release of the full size in files of a few samples.
         #[test]
         #[ignore = "writes the releases of tools/paper_in_miniature.sh"]

@@ -11,7 +11,7 @@ pub(crate) fn write(rows: &[Published], root: &Path) {
         ("output_repeated_splits_test/", "test_sent_emo.csv"),
     ] {
         let mut text = HEADER.to_owned();
-        // Two clips cannot be read; one of them is there all the same.
+        // Two clips cannot be read; one of them exists nevertheless.
         if folder.starts_with("train") {
             put(root, "train/train_splits/dia125_utt3.mp4", "");
             text += "9,Hi,Ross,joy,positive,125,3,1,1,\"0:0:0,1\",\"0:0:0,2\"\r\n";

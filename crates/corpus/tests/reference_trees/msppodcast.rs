@@ -2,7 +2,7 @@ use crate::harness::{Published, put};
 use serde_json::{Map, json};
 use std::path::Path;
 
-/// Only the published valid and test rows are known, and of no row the speaker.
+/// Only the published valid and test rows are known, and none has a speaker.
 pub(crate) fn write(rows: &[Published], root: &Path) {
     let mut labels = Map::new();
     for row in rows {

@@ -1,5 +1,5 @@
-//! Small releases of every corpus with sound in them, for benchmarks that run through the program: a few dozen of the
-//! published rows each, in the layout and the container of the release.
+//! Small releases of every corpus with audible files, for benchmarks through the whole program: a few dozen of the published
+//! rows each, in the layout and the container of the release.
 
 use crate::harness::{Published, SideFiles, published};
 use emobox_corpus::path_text;
@@ -8,18 +8,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Rows of a release, where its groups do not need more.
+/// Rows of a release, unless its groups need more.
 const ROWS: usize = 20;
-/// As [`ROWS`], where every file goes through a process of ffmpeg.
+/// As [`ROWS`], if every file goes through an ffmpeg process.
 const VIDEOS: usize = 8;
-/// Labels of a release of videos.
+/// Number of labels in a release of videos.
 const LABELS_OF_VIDEOS: usize = 3;
-/// Rows of each label, so that a quarter of them is one.
+/// Rows of each label, so that a quarter of them is one row.
 const OF_LABEL: usize = 4;
-/// Speakers of a release, over the parts of an official split.
+/// Number of speakers in a release, over the parts of an official split.
 const SPEAKERS: usize = 4;
 
-/// Where the sampled rows stand, so that releases can be written without the reference.
+/// The file with the sampled rows, so that releases can be written without the reference.
 const SAMPLED: &str = "tests/reference_trees/releases.tsv";
 
 /// Writes the small release of a corpus below `root`.
@@ -121,8 +121,7 @@ fn write_rows(rows: &[Published], side_files: Option<SideFiles>, root: &Path) {
     }
 }
 
-/// The rows of every corpus that a small release is made of, as they stand in the tree; rewritten with
-/// `EMOBOX_UPDATE=1`.
+/// Compares the rows of every corpus for a small release with those in the tree; rewrites them with `EMOBOX_UPDATE=1`.
 pub(crate) fn check_sampled(corpora: &[&str]) {
     let mut text =
         "corpus\tkey\tpath\tchannel\tstart\tend\tsample_rate\tseconds\traw_label\tspeaker\tsplit\n"
@@ -197,7 +196,7 @@ fn sample(mut rows: Vec<Published>) -> Vec<Published> {
             *rows += count;
         }
     }
-    // Round by round one of each group, so that none is left out.
+    // One of each group per round, so that none is left out.
     let mut groups: BTreeMap<(String, String, String), Vec<Published>> = BTreeMap::new();
     for row in rows {
         let short = row.segment.map_or(row.seconds, |(_, end)| end) < 40.0;
@@ -227,7 +226,7 @@ fn sample(mut rows: Vec<Published>) -> Vec<Published> {
     taken
 }
 
-/// A tone by class with a little of its own by key.
+/// A tone that depends on the class and slightly on the key.
 fn tone(t: f64, class: usize, key: &str) -> i16 {
     let own = key
         .bytes()

@@ -14,9 +14,9 @@ pub(crate) fn write(rows: &[Published], root: &Path) {
             })
         })
         .collect();
-    // Listed, but neither published nor there.
+    // Listed, but neither published nor in the release.
     samples.push(serde_json::json!({"id": "F01N12", "emotion": "neutral"}));
     put(root, "shemo.json", serde_json::to_string(&samples).unwrap());
-    // There, but not listed.
+    // In the release, but not listed.
     put(root, "female/F99N01.wav", "");
 }

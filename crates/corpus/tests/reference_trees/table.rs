@@ -12,7 +12,7 @@ const HEAD: &str = "# Partitions\n\n\
     | corpus | utterances | speakers | paper | test | speakers shared | published | test | speakers shared | speaker | test |\n\
     |---|---|---|---|---|---|---|---|---|---|---|\n";
 
-/// Tests run side by side and write one page.
+/// Tests run concurrently and write to one page.
 static PAGE: Mutex<()> = Mutex::new(());
 
 fn path() -> PathBuf {

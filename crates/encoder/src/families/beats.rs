@@ -1,5 +1,5 @@
-//! BEATs (Chen et al. 2022), WavLM's transformer on patches of a spectrum, as `beats/BEATs.py` of microsoft/unilm 768a3c8 computes it. The
-//! patches of a moment follow each other, the lowest bands first: eight frames every 160 ms.
+//! BEATs (Chen et al. 2022), WavLM's transformer on patches of a spectrum, as `beats/BEATs.py` of microsoft/unilm 768a3c8
+//! computes it. The patches of one time step are consecutive, the lowest bands first: eight frames every 160 ms.
 
 use super::Network;
 use super::speech::{RelativeShape, Transformer};
@@ -10,9 +10,9 @@ use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 use emobox_audio::log_mel::{KALDI_HOP, KALDI_WINDOW, KaldiWindow, kaldi_fbank, kaldi_frames};
 
-/// Of the spectra.
+/// Mel bands of the spectra.
 const BANDS: usize = 128;
-/// What the mean and twice the deviation of spectra are taken for.
+/// The mean of spectra and twice their standard deviation, as fixed by the reference.
 const MEAN: f64 = 15.416_63;
 const SPREAD: f64 = 2.0 * 6.555_82;
 /// Epsilon of every layer norm: PyTorch's default.
@@ -21,7 +21,7 @@ const EPSILON: f64 = 1e-5;
 /// The shape of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BeatsConfig {
-    /// Bands and spectra of a patch.
+    /// Bands and spectra per patch.
     patch: usize,
     patch_bias: bool,
     features: usize,
@@ -100,12 +100,12 @@ impl BeatsConfig {
         })
     }
 
-    /// Frames of a moment.
+    /// Frames per time step.
     fn patches(&self) -> usize {
         BANDS / self.patch
     }
 
-    /// Samples from one frame to the next: of those of a moment, a part each.
+    /// Samples from one frame to the next: those of a time step, divided by its frames.
     pub(crate) fn hop(&self) -> usize {
         self.patch * KALDI_HOP / self.patches()
     }
@@ -114,7 +114,7 @@ impl BeatsConfig {
         kaldi_frames(samples) / self.patch * self.patches()
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) fn shortest(&self) -> usize {
         KALDI_WINDOW + (self.patch - 1) * KALDI_HOP
     }
@@ -195,7 +195,7 @@ impl<P: Prepare> Beats<P> {
 }
 
 impl<O: Ops> Network for Beats<O> {
-    /// Patches `[moment × patch, spectrum × band]`.
+    /// Patches, `[time step × patch, spectrum × band]`.
     fn prepare(&self, samples: &[f32]) -> Vec<f32> {
         let patch = self.config.patch;
         let spectra = kaldi_fbank(samples, BANDS, KaldiWindow::Povey);

@@ -1,5 +1,5 @@
-//! Dasheng (Dinkel et al. 2024), a vision transformer on mel spectra, as the authors' package `dasheng` 0.0.9 computes it: patches of all
-//! bands and four spectra, in windows of about ten seconds that do not see each other.
+//! Dasheng (Dinkel et al. 2024), a vision transformer on mel spectra, as the authors' package `dasheng` 0.0.9 computes it:
+//! patches of all bands and four spectra, in windows of about ten seconds that are processed independently.
 
 use super::Network;
 use super::windows::in_windows;
@@ -20,24 +20,24 @@ const EPSILON: f64 = 1e-6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DashengConfig {
     bands: usize,
-    /// Spectra that are a patch.
+    /// Spectra per patch.
     spectra: usize,
     pub(crate) dim: usize,
     pub(crate) layers: usize,
     pub(crate) heads: usize,
     inner: usize,
-    /// Patches that see each other.
+    /// Patches that attend to each other.
     window: usize,
 }
 
-/// What is told of the sizes where a configuration leaves them out.
+/// The sizes to use where a configuration leaves them out.
 struct Sizes {
     dim: usize,
     layers: usize,
 }
 
 impl Sizes {
-    /// The remote code on the hub has three names, each for its sizes.
+    /// The remote code on the hub has three names, each with its sizes.
     fn named(name: &str) -> Self {
         let (dim, layers) = match name {
             "dasheng-1.2B" => (1536, 40),
@@ -47,7 +47,7 @@ impl Sizes {
         Self { dim, layers }
     }
 
-    /// The authors' own files leave them to the call that opens them; the tensors say them.
+    /// The authors' own files do not have the sizes, so they are read from the tensors.
     fn counted(checkpoint: &Checkpoint) -> Self {
         let dim = checkpoint.shape("norm.weight").and_then(<[usize]>::first);
         let layers = (0..).take_while(|i| checkpoint.has(&format!("blocks.{i}.norm1.weight")));
@@ -140,7 +140,7 @@ impl DashengConfig {
         })
     }
 
-    /// Refuses other spectra than those of the releases.
+    /// Rejects spectra other than those of the releases.
     fn check_spectra(config: &Config<'_>) -> Result<(), EncoderError> {
         for (key, value) in [
             ("sampling_rate", 16_000),
@@ -168,7 +168,7 @@ impl DashengConfig {
         decibels_frames(samples) / self.spectra
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) fn shortest(&self) -> usize {
         ((self.spectra - 1) * DECIBELS_HOP).max(DECIBELS_SHORTEST)
     }
@@ -178,7 +178,7 @@ impl DashengConfig {
 pub(crate) struct Dasheng<P: Prepare> {
     config: DashengConfig,
     device: P,
-    /// Scale and shift a band.
+    /// Scale and shift per band.
     bands: (Vec<f32>, Vec<f32>),
     patches: P::Linear,
     /// `[patch, dim]`.

@@ -4,7 +4,7 @@
 use super::Network;
 use crate::config::Config;
 use crate::conv_spec;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, FrontNorm, Kept,
@@ -13,11 +13,11 @@ use crate::parts::{
 use crate::weights::Loader;
 use crate::{EncoderError, Prepared};
 
-/// Where the parts that belong to audio are found.
+/// Prefix of the parts for audio.
 const AUDIO: &str = "modality_encoders.AUDIO";
 const SPEC: &str = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]";
 
-/// The learned linear penalty of distance.
+/// The learned linear distance penalty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AlibiConfig {
     pub(crate) heads: usize,
@@ -81,7 +81,7 @@ impl Data2Vec2Config {
         })
     }
 
-    /// Blocks in all.
+    /// Total number of blocks.
     pub(crate) fn layers(&self) -> usize {
         self.prenet + self.depth
     }
@@ -141,14 +141,14 @@ fn alibi(audio: &Config<'_>, heads: usize) -> Result<Option<AlibiConfig>, Encode
 /// A model on a device.
 pub(crate) struct Data2Vec2<P: Prepare> {
     device: P,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     config: Data2Vec2Config,
     front_end: FrontEnd<P>,
     projection_norm: P::Norm,
     projection: P::Linear,
     positional: Positional<P>,
     tokens: Option<P::Tensor>,
-    /// Before the first block, where blocks normalise after their sums.
+    /// Before the first block, for blocks that normalise after their sums.
     entry_norm: Option<P::Norm>,
     stack: Stack<P>,
     /// `[block, head]`; one row where all blocks share it.
@@ -158,7 +158,7 @@ pub(crate) struct Data2Vec2<P: Prepare> {
 impl<P: Prepare> Data2Vec2<P> {
     pub(crate) fn build(
         config: &Data2Vec2Config,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
@@ -288,7 +288,7 @@ fn slopes(
     };
     let scales = if alibi.scale_per_head { alibi.heads } else { 1 };
     let name = format!("{AUDIO}.alibi_scale");
-    // Early checkpoints lack the dimension of blocks.
+    // Scales in early checkpoints have no block dimension.
     let early = blocks == 1 && loader.shape(&name).is_some_and(|shape| shape.len() == 4);
     let shape: &[usize] = if early {
         &[1, scales, 1, 1]

@@ -1,9 +1,9 @@
-//! The 88 functionals of eGeMAPSv02 (Eyben and others 2016), by the user's Python package `opensmile`: the classical
+//! The 88 functionals of eGeMAPSv02 (Eyben et al. 2016), computed by the user's Python package `opensmile`: the classical
 //! baseline.
 //!
-//! openSMILE is another program with a licence of its own, so nothing of it is here. A Python process a thread answers as
-//! long as the encoder is open. The functionals come in semitones, hertz, decibels and shares; they are brought to about
-//! mean 0 and deviation 1 by constants that `parity/encoder/egemaps_scaling.py` has made, the same for every corpus.
+//! openSMILE is a separate program with its own licence, so this crate includes none of it. One Python process per thread
+//! serves requests as long as the encoder is open. The functionals are in semitones, hertz, decibels and ratios; constants made
+//! by `parity/encoder/egemaps_scaling.py`, the same for every corpus, scale them to about mean 0 and standard deviation 1.
 
 use super::Network;
 use crate::{EncoderError, Prepared};
@@ -13,24 +13,21 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The encoder's name.
-pub const EGEMAPS: &str = "egemaps";
-
-/// Functionals, in the order of the package.
+/// Number of functionals, in the order of the package.
 pub(crate) const FUNCTIONALS: usize = 88;
 
-/// 60 ms: below it openSMILE has no frame of its longest window.
+/// 60 ms: for anything shorter openSMILE has no frame of its longest window.
 pub(crate) const SHORTEST: usize = 960;
 
 const WORKER: &str = include_str!("egemaps.py");
 
-/// Name, mean and deviation of each functional.
+/// Name, mean and standard deviation of each functional.
 const SCALING: &str = include_str!("egemaps.tsv");
 
-/// Tells the version without loading the package, which takes a second.
+/// Prints the version without loading the package, which takes a second.
 const VERSION: &str = "import importlib.metadata; print(importlib.metadata.version('opensmile'))";
 
-/// `EMOBOX_PYTHON`, else `python3` on the search path.
+/// `EMOBOX_PYTHON`, otherwise `python3` on the search path.
 fn python() -> PathBuf {
     let set = std::env::var_os("EMOBOX_PYTHON").filter(|program| !program.is_empty());
     set.map_or_else(|| PathBuf::from("python3"), PathBuf::from)
@@ -42,7 +39,7 @@ fn missing(python: &std::path::Path) -> EncoderError {
     }
 }
 
-/// The version of the package, asked once a process.
+/// The version of the package, queried once per process.
 fn version() -> Result<String, EncoderError> {
     static KNOWN: OnceLock<String> = OnceLock::new();
     if let Some(known) = KNOWN.get() {
@@ -58,10 +55,10 @@ fn version() -> Result<String, EncoderError> {
     Ok(KNOWN.get_or_init(|| version).clone())
 }
 
-/// What decides the numbers: the version of openSMILE's package, the set, and the constants here.
+/// What determines the values: the version of openSMILE's package, the feature set, and the constants here.
 ///
 /// # Errors
-/// Where the package is not there.
+/// If the package is not installed.
 pub(crate) fn identity() -> Result<String, EncoderError> {
     let constants = sha256_bytes(SCALING.as_bytes());
     Ok(format!(
@@ -71,7 +68,7 @@ pub(crate) fn identity() -> Result<String, EncoderError> {
     ))
 }
 
-/// Mean and deviation of each functional.
+/// Mean and standard deviation of each functional.
 fn scaling() -> Vec<[f32; 2]> {
     let row = |line: &str| {
         let mut fields = line.split('\t').skip(1);
@@ -83,7 +80,7 @@ fn scaling() -> Vec<[f32; 2]> {
 
 pub(crate) struct Egemaps {
     scaling: Vec<[f32; 2]>,
-    /// Those that nobody is asking; each thread takes one, or starts one.
+    /// Idle processes; each thread takes one, or starts one.
     idle: Mutex<Vec<Worker>>,
 }
 
@@ -107,7 +104,7 @@ impl Egemaps {
             None => Worker::start()?,
         };
         let mut row = worker.ask(samples)?;
-        // One that failed is not asked again.
+        // A process that failed is not returned to the pool.
         self.idle().push(worker);
         if !row.iter().all(|value| value.is_finite()) {
             return Err(EncoderError::NothingFound);
@@ -136,7 +133,7 @@ impl Network for Egemaps {
     }
 }
 
-/// A Python process with the package loaded. It ends when its input does.
+/// A Python process with the package loaded. It exits when its input is closed.
 struct Worker {
     process: Child,
     questions: Option<ChildStdin>,
@@ -184,7 +181,7 @@ impl Worker {
         }
     }
 
-    /// The last line that the process wrote before it ended.
+    /// The last line that the process wrote before it exited.
     fn last_words(&mut self) -> String {
         self.questions = None;
         let _ = self.process.kill();
@@ -223,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_utterance_is_one_vector_whoever_asks() {
-        let source = EncoderSource::Named(EGEMAPS.to_owned());
+        let source = EncoderSource::Named(crate::EGEMAPS.to_owned());
         let encoder = match Encoder::open(&source, &EncoderOptions::default()) {
             Err(EncoderError::OpensmileMissing { .. }) => {
                 eprintln!("skipped: no Python with opensmile (EMOBOX_PYTHON names one)");

@@ -1,5 +1,5 @@
-//! The model families. Each says how its configuration reads, which tensors it needs, and how a
-//! waveform becomes hidden states; everything is written once on [`crate::ops`].
+//! The model families. Each defines how its configuration is read, which tensors it needs, and how a waveform becomes hidden
+//! states; everything is written once on [`crate::ops`].
 
 pub(crate) mod beats;
 pub(crate) mod conformer;
@@ -19,19 +19,19 @@ use std::sync::Arc;
 
 /// A model on a device.
 pub(crate) trait Network: Send + Sync {
-    /// What becomes of a waveform at the model's rate before the device sees it: normalised samples, a spectrum. On any thread.
+    /// Converts a waveform at the model's rate to the device's input: normalised samples, or a spectrum. On any thread.
     fn prepare(&self, samples: &[f32]) -> Vec<f32>;
 
-    /// The hidden states `layers` (ascending) of prepared waveforms, of each `[layer, frame, dim]` with as
-    /// many frames as [`ModelConfig::frames`](crate::model::ModelConfig::frames) says. Several at once only
-    /// where [`Network::batch_frames`] says so.
+    /// The hidden states `layers` (ascending) of prepared waveforms, each `[layer, frame, dim]` with the number of frames given
+    /// by [`ModelConfig::frames`](crate::model::ModelConfig::frames). Several at once only if [`Network::batch_frames`] is not
+    /// `None`.
     fn encode(&self, inputs: &[Prepared], layers: &[usize]) -> Result<Vec<Vec<f32>>, EncoderError>;
 
-    /// Frames of a batch that the device likes; none where utterances are encoded one at a time.
+    /// The device's preferred number of frames per batch; `None` if utterances are encoded one at a time.
     fn batch_frames(&self) -> Option<usize>;
 }
 
-/// What was prepared, without copies.
+/// The prepared values, without copying.
 fn inputs(prepared: &[Prepared]) -> Vec<Arc<Vec<f32>>> {
     let all = prepared.iter();
     all.map(|input| Arc::clone(&input.values)).collect()

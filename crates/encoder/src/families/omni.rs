@@ -1,7 +1,7 @@
 //! The audio tower of Qwen3-Omni (Xu et al. 2025) as transformers 5.23's `Qwen3OmniMoeAudioEncoder` computes it: chunks of a second of the
 //! log-mel spectrum through three convolutions over bands and time, then transformer blocks over windows of 8 s.
 //!
-//! The convolutions run where waveforms are prepared, on the processor; the device gets the rows that come of them.
+//! The convolutions run on the CPU when waveforms are prepared; the device gets the resulting rows.
 
 use super::Network;
 use super::whisper::{MEL_HOP, check_log_mel, sinusoids};
@@ -15,16 +15,16 @@ use emobox_kernels::{Epilogue, PackedLinear, Precision, Rows, linear};
 
 /// Epsilon of every layer norm: PyTorch's default.
 const EPSILON: f64 = 1e-5;
-/// Log-mel frames of a chunk. The reference's lengths are right for no other number.
+/// Log-mel frames per chunk. The reference computes lengths correctly for this number only.
 const CHUNK: usize = 100;
-/// Samples that the reflection at the spectrum's ends needs.
+/// Samples that reflection padding of the spectrum needs.
 pub(crate) const SHORTEST: usize = 201;
-/// From a row of a chunk to the next.
+/// Samples from one row of a chunk to the next.
 pub(crate) const HOP: usize = 8 * MEL_HOP;
-/// Convolutions, each of which halves bands and time.
+/// Number of convolutions, each of which halves bands and time.
 const CONVS: usize = 3;
 
-/// The rows that so many frames or bands become.
+/// Number of rows left of `count` frames or bands.
 fn halved(mut count: usize) -> usize {
     for _ in 0..CONVS {
         count = count.div_ceil(2);
@@ -47,7 +47,7 @@ pub(crate) struct OmniConfig {
 }
 
 impl OmniConfig {
-    /// Where the configuration lies, by `model_type`: of the model, of its thinker, of the tower alone.
+    /// Path of the configuration, by `model_type`: of the model, of its thinker, of the tower alone.
     pub(crate) const PLACES: [(&'static str, &'static str); 3] = [
         ("qwen3_omni_moe", "/thinker_config/audio_config"),
         ("qwen3_omni_moe_thinker", "/audio_config"),
@@ -89,7 +89,7 @@ impl OmniConfig {
         })
     }
 
-    /// The rows of so many samples.
+    /// The number of rows for `samples` samples.
     pub(crate) fn frames(&self, samples: usize) -> usize {
         let mel = samples / MEL_HOP;
         mel / CHUNK * halved(CHUNK) + halved(mel % CHUNK)
@@ -112,7 +112,7 @@ struct Image {
 }
 
 impl Conv2d {
-    /// None where nothing is read.
+    /// `None` if weights are not read.
     fn build(
         name: &str,
         (inputs, outputs): (usize, usize),
@@ -179,11 +179,11 @@ impl Conv2d {
     }
 }
 
-/// From spectra to rows.
+/// Converts spectra to rows.
 struct FrontEnd {
     convs: Vec<Conv2d>,
     out: PackedLinear,
-    /// Of the rows of a chunk.
+    /// Position embeddings of the rows of a chunk.
     positions: Vec<f32>,
 }
 
@@ -191,7 +191,7 @@ struct FrontEnd {
 pub(crate) struct Omni<P: Prepare> {
     config: OmniConfig,
     device: P,
-    /// Absent where nothing is read.
+    /// `None` if weights are not read.
     front_end: Option<FrontEnd>,
     stack: Stack<P>,
 }
@@ -235,7 +235,7 @@ impl<P: Prepare> Omni<P> {
 }
 
 impl FrontEnd {
-    /// The rows of a chunk, `[row, dim]`: its first `frames` are of the recording, the others zeros.
+    /// The rows of a chunk, `[row, dim]`: its first `frames` frames are from the recording, the others are zeros.
     fn rows(&self, chunk: &[f32], bins: usize, frames: usize) -> Vec<f32> {
         let times = chunk.len() / bins;
         let mut x = Image {
@@ -290,7 +290,7 @@ impl<O: Ops> Network for Omni<O> {
         let mut rows = Vec::with_capacity(self.config.frames(samples.len()) * self.config.dim);
         for chunk in mel.chunks(CHUNK * bins) {
             let own = chunk.len() / bins;
-            // Beside others a last chunk is filled up with zeros, whose convolutions reach into its rows; alone it is not.
+            // Unless it is the only one, the last chunk is padded with zeros, which affects its rows through the convolutions.
             let filled = match frames > CHUNK && own < CHUNK {
                 true => &[chunk, &vec![0.0; (CHUNK - own) * bins]].concat(),
                 false => chunk,

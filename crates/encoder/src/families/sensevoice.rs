@@ -1,9 +1,9 @@
-//! The encoder of SenseVoice-small (An et al. 2024) as FunASR 1.4 computes it: stacked spectra, attention beside a convolution of the
-//! values over frames ("SAN-M").
+//! The encoder of SenseVoice-small (An et al. 2024) as FunASR 1.4 computes it: stacked spectra, and attention with a parallel
+//! convolution of the values over frames ("SAN-M").
 //!
-//! Four learned rows stand before the frames and are none of them: the language (`auto`), event and emotion, and the way of writing
-//! (`woitn`), as FunASR's `inference` puts them where nothing is asked for. The first block brings the frames to the model's width, so
-//! the first hidden state is what it yields. Nothing is dithered.
+//! Four learned rows precede the frames and are not frames: the language (`auto`), event and emotion, and text normalisation
+//! (`woitn`), as in FunASR's `inference` with default options. The first block maps frames to the model's width, so its output
+//! is the first hidden state. There is no dithering.
 
 use super::Network;
 use super::whisper::sinusoids;
@@ -16,18 +16,18 @@ use crate::{EncoderError, Prepared};
 use emobox_audio::log_mel::{KALDI_HOP, KALDI_WINDOW, KaldiWindow, kaldi_fbank, kaldi_frames};
 use emobox_files::{Sha256, sha256_bytes};
 
-/// The rows before the frames: language, event, emotion, writing.
+/// The embeddings before the frames: language, event, emotion, text normalisation.
 const ROWS: [usize; 4] = [0, 1, 2, 15];
-/// Rows that are learned.
+/// Number of learned embeddings.
 const LEARNED: usize = 16;
 /// Epsilon of every layer norm: PyTorch's default.
 const EPSILON: f64 = 1e-5;
 
-/// The shape of a model, and what its spectra are normalised with.
+/// The shape of a model, and the statistics that normalise its spectra.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SenseVoiceConfig {
     bands: usize,
-    /// Spectra that are a frame, and from one frame to the next.
+    /// Spectra per frame, and the step from one frame to the next.
     stacked: usize,
     step: usize,
     pub(crate) dim: usize,
@@ -35,10 +35,10 @@ pub(crate) struct SenseVoiceConfig {
     stages: [usize; 2],
     pub(crate) heads: usize,
     inner: usize,
-    /// Taps of the convolution over frames, and those before its frame.
+    /// Kernel size of the convolution over frames, and the taps before the current frame.
     kernel: usize,
     before: usize,
-    /// Added to the values of a frame, and what they are then multiplied by.
+    /// Added to the values of a frame, before multiplication by the factors.
     shifts: Vec<f32>,
     factors: Vec<f32>,
     /// Digest of `am.mvn`, where these two come from.
@@ -113,7 +113,7 @@ impl SenseVoiceConfig {
         })
     }
 
-    /// Blocks after the first.
+    /// Number of blocks after the first.
     pub(crate) fn layers(&self) -> usize {
         self.stages.iter().sum::<usize>() - 1
     }
@@ -127,16 +127,16 @@ impl SenseVoiceConfig {
         kaldi_frames(samples).div_ceil(self.step)
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) const SHORTEST: usize = KALDI_WINDOW;
 
-    /// Values of a frame before the first block.
+    /// Width of a frame before the first block.
     fn columns(&self) -> usize {
         self.bands * self.stacked
     }
 }
 
-/// The numbers in brackets after `<name>` in Kaldi's text of a network, if there are so many and all are finite.
+/// The numbers in brackets after `<name>` in Kaldi's text format of a network, if there are `count` and all are finite.
 fn mvn_values(text: &str, name: &str, count: usize) -> Option<Vec<f32>> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (_, rest) = rest.split_once('[')?;
@@ -148,7 +148,7 @@ fn mvn_values(text: &str, name: &str, count: usize) -> Option<Vec<f32>> {
 
 /// A block on a device.
 struct Block<P: Prepare> {
-    /// Whether its input is added to what attention yields: not where the widths differ.
+    /// Whether the input is added to the output of attention: not where the widths differ.
     residual: bool,
     attention_norm: P::Norm,
     query: P::Linear,
@@ -200,7 +200,7 @@ impl<P: Prepare> Block<P> {
         let (query, key) = (third(0, Role::Operand)?, third(1, Role::Operand)?);
         let value = third(2, Role::Operand)?;
         let mut weight = loader.tensor(&at("self_attn.fsmn_block.weight"), &[dim, 1, kernel])?;
-        // The values themselves are added to what the convolution makes of them.
+        // Folds the addition of the values themselves into the convolution.
         for taps in weight.chunks_exact_mut(kernel) {
             taps[before] += 1.0;
         }
@@ -264,10 +264,10 @@ impl<O: Ops> Block<O> {
 pub(crate) struct SenseVoice<P: Prepare> {
     config: SenseVoiceConfig,
     device: P,
-    /// `[row, column]`: what stands before the frames.
+    /// `[row, column]`: the rows before the frames.
     rows: Vec<f32>,
     blocks: Vec<Block<P>>,
-    /// After the stages.
+    /// The norms after the stages.
     norms: [P::Norm; 2],
 }
 
@@ -320,7 +320,7 @@ impl<O: Ops> Network for SenseVoice<O> {
         let frames = config.frames(samples.len());
         let mut out = self.rows.clone();
         for frame in 0..frames {
-            // As many spectra before its middle as after; beyond the ends the first and the last stand.
+            // Centred on the frame; beyond the ends, the first and the last spectrum are repeated.
             let near = (0..stacked).map(|at| {
                 let spectrum = (frame * step + at).saturating_sub((stacked - 1) / 2);
                 &spectra[spectrum.min(last) * bands..][..bands]
@@ -330,7 +330,7 @@ impl<O: Ops> Network for SenseVoice<O> {
             out.extend(values.map(|(&v, (shift, factor))| (v as f32 + shift) * factor));
         }
         let scale = (config.dim as f64).sqrt() as f32;
-        // Positions are counted from one.
+        // Positions start at one.
         let positions = sinusoids(ROWS.len() + frames + 1, columns);
         for (value, position) in out.iter_mut().zip(&positions[columns..]) {
             *value = *value * scale + position;

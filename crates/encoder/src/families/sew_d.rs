@@ -1,12 +1,12 @@
-//! SEW-D (Wu et al. 2022) as transformers 5.23 computes it: the convolutions of wav2vec 2.0, blocks on means of some frames whose attention
-//! knows content and distance apart (DeBERTa, He et al. 2021), and the frames made again.
+//! SEW-D (Wu et al. 2022) as transformers 5.23 computes it: the convolutions of wav2vec 2.0, then blocks on means of several
+//! frames with attention that treats content and distance separately (DeBERTa, He et al. 2021), then upsampling to frames.
 //!
-//! The hidden states of blocks are of those means; each stands for the frames that it is of.
+//! The hidden states of blocks are of those means; each is repeated for the frames of its mean.
 
 use super::Network;
 use super::speech::{ACTIVATIONS, front_end};
 use crate::config::Config;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{
     Block, BlockBias, BlockConfig, BlockNames, FrontEnd, FrontEndConfig, NormOrder, Positional,
@@ -26,21 +26,21 @@ const NAMES: BlockNames = BlockNames {
     mlp_norm: "output.LayerNorm",
 };
 
-/// The front end of every release.
+/// The front end of all releases.
 const DIMS: [usize; 13] = [
     64, 128, 128, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512,
 ];
 const KERNELS: [usize; 13] = [10, 3, 1, 3, 1, 3, 1, 3, 1, 2, 1, 2, 1];
 const STRIDES: [usize; 13] = [5, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1];
 
-/// How attention knows distances.
+/// How attention takes distances into account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Distances {
-    /// Embeddings of either direction.
+    /// Number of embeddings in each direction.
     span: usize,
-    /// Distances of a logarithmic scale, where there is one: so many, up to so far.
+    /// For a logarithmic scale of distances: the number of buckets, and the largest distance.
     buckets: Option<(usize, usize)>,
-    /// Queries meet embeddings, keys do, by maps of their own instead of those of the content.
+    /// Queries with embeddings, keys with embeddings, and whether these have maps of their own instead of those of the content.
     content_to_position: bool,
     position_to_content: bool,
     own: bool,
@@ -69,13 +69,13 @@ impl Distances {
         (self.bucket(-distance) + span).clamp(0, 2 * span - 1) as usize
     }
 
-    /// The distance from which on there is nothing new in either direction.
+    /// The distance from which on the rows are constant in both directions.
     fn farthest(self) -> usize {
         let ends = |far: &usize| {
             let far = *far as isize;
             (self.row(-far), self.row(far)) == (2 * self.span - 1, 0)
         };
-        // Rows grow without end, up to those of the table.
+        // Rows change monotonically with distance, up to the ends of the table.
         (1..).find(ends).unwrap_or(1)
     }
 }
@@ -93,7 +93,7 @@ pub(crate) struct SewDConfig {
     activation: Activation,
     kernel: usize,
     groups: usize,
-    /// Frames of a mean.
+    /// Frames per mean.
     squeeze: usize,
     distances: Option<Distances>,
 }
@@ -145,12 +145,12 @@ impl SewDConfig {
         })
     }
 
-    /// The frames that `samples` yield; those at the end that fill no mean are left out.
+    /// The number of frames for `samples`; those at the end that do not fill a mean are left out.
     pub(crate) fn frames(&self, samples: usize) -> usize {
         self.front_end.frames(samples) / self.squeeze * self.squeeze
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) fn shortest(&self) -> usize {
         self.front_end.shortest() + (self.squeeze - 1) * self.front_end.hop()
     }
@@ -173,7 +173,7 @@ fn distances(config: &Config<'_>) -> Result<Option<Distances>, EncoderError> {
         return Ok(None);
     }
     let most = config.count("max_position_embeddings", Some(512), 2..=1 << 16)?;
-    // Both keys may hold −1 for nothing.
+    // Both keys may be −1 for none.
     let positive = |key: &str, default: usize| -> Result<Option<usize>, EncoderError> {
         match config.is_negative(key) {
             true => Ok(None),
@@ -205,17 +205,17 @@ fn distances(config: &Config<'_>) -> Result<Option<Distances>, EncoderError> {
     }))
 }
 
-/// The embeddings of distances and what maps them.
+/// The embeddings of distances and the maps applied to them.
 struct Embeddings<P: Prepare> {
     distances: Distances,
     /// `[row, dim]`.
     table: P::Tensor,
     norm: Option<P::Norm>,
-    /// Of every block: for queries to meet, and for keys; absent where the block's own maps are taken.
+    /// Per block: for embeddings that meet queries and for those that meet keys; `None` to use the block's own maps.
     maps: Vec<[Option<P::Linear>; 2]>,
 }
 
-/// What a block adds to scores, by distance.
+/// The tables for a block's scores, by distance.
 struct Tables<T> {
     queries: T,
     keys: Option<T>,
@@ -226,23 +226,23 @@ struct Tables<T> {
 pub(crate) struct SewD<P: Prepare> {
     config: SewDConfig,
     device: P,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     front_end: FrontEnd<P>,
     norm: P::Norm,
     projection: Option<P::Linear>,
     positional: Positional<P>,
     embeddings: Option<Embeddings<P>>,
     blocks: Vec<Block<P>>,
-    /// Of every block, once it is [`SewD::ready`].
+    /// For every block; filled by [`SewD::ready`].
     tables: Vec<Tables<P::Tensor>>,
-    /// Makes frames of means.
+    /// Upsamples means to frames.
     upsample: P::Linear,
 }
 
 impl<P: Prepare> SewD<P> {
     pub(crate) fn build(
         config: &SewDConfig,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
@@ -323,14 +323,14 @@ impl<P: Prepare> SewD<P> {
     }
 }
 
-/// Scores are sums of up to three products, and divided by the root of so many.
+/// Scores are sums of up to three products, divided by the square root of their number.
 fn scale(distances: Distances) -> f64 {
     let kinds = [distances.content_to_position, distances.position_to_content];
     let products = 1 + kinds.into_iter().filter(|&on| on).count();
     1.0 / (products as f64).sqrt()
 }
 
-/// A block's own maps of embeddings, where it has any.
+/// A block's own maps of embeddings, if it has any.
 fn maps<P: Prepare>(
     distances: Distances,
     prefix: &str,
@@ -354,7 +354,7 @@ fn maps<P: Prepare>(
     };
     Ok([
         map(distances.content_to_position, "pos_key_proj", 1.0)?,
-        // Queries themselves are scaled, so what stands in their place is too.
+        // Queries are scaled, so embeddings in their place are too.
         map(
             distances.position_to_content,
             "pos_query_proj",
@@ -364,7 +364,7 @@ fn maps<P: Prepare>(
 }
 
 impl<O: Ops> SewD<O> {
-    /// With the tables that every utterance has in common.
+    /// Adds the tables that all utterances share.
     pub(crate) fn ready(mut self) -> OpResult<Self> {
         let (ops, dim) = (&self.device, self.config.dim);
         let Some(Embeddings {
@@ -381,7 +381,7 @@ impl<O: Ops> SewD<O> {
             rows = ops.norm_rows(rows, norm, Activation::None)?;
         }
         let before = distances.farthest();
-        // `[distance, dim]` of the first columns of rows.
+        // `[distance, dim]`, from the first columns of rows.
         let spread = |rows: &O::Tensor| -> OpResult<O::Tensor> {
             let columns = ops.columns(rows);
             let all = ops.download(rows, 0, &ops.lengths(rows))?.swap_remove(0);
@@ -445,7 +445,7 @@ impl<O: Ops> Network for SewD<O> {
                 continue;
             }
             if layer == self.blocks.len() {
-                // The frames of a mean lie side by side.
+                // The frames of a mean are consecutive columns.
                 let after = self.config.front_end.activation;
                 let frames = ops.linear(&x, &self.upsample, after, None)?;
                 for (states, rows) in states.iter_mut().zip(ops.download(&frames, 0, &means)?) {

@@ -2,8 +2,8 @@ use crate::ops::{OpResult, Ops};
 use crate::{EncoderError, Prepared};
 use std::sync::Arc;
 
-/// The hidden states of prepared rows of `columns` values, of which at most `rows` see each other: of each input `[layer, row, dim]`, its
-/// windows one after another. `forward` makes `[layer, row, dim]` of every window in a tensor.
+/// The hidden states of prepared rows of `columns` values, in windows of at most `rows` rows: `[layer, row, dim]` for each
+/// input, with its windows concatenated. `forward` computes `[layer, row, dim]` for every window in a tensor.
 pub(super) fn in_windows<O: Ops>(
     ops: &O,
     inputs: &[Prepared],

@@ -1,5 +1,5 @@
-//! The cache on disk: `models--org--name/blobs/<etag>`, `snapshots/<commit>/<file>` as links to the blobs,
-//! `refs/<revision>` with a commit each, and `.locks` beside the repositories.
+//! The cache on disk: `models--org--name/blobs/<etag>`, `snapshots/<commit>/<file>` as links to the blobs, `refs/<revision>`
+//! with one commit each, and `.locks` beside the repositories.
 
 use super::HubError;
 use emobox_files::{FileError, join_inside};
@@ -22,7 +22,7 @@ impl RepositoryCache {
         })
     }
 
-    /// The snapshot of a revision (a name that was resolved before, or a commit), if there is one.
+    /// The snapshot of a revision (a name that was resolved before, or a commit), if it exists.
     pub(super) fn snapshot(&self, revision: &str) -> Option<PathBuf> {
         let named = self
             .reference(revision)
@@ -52,8 +52,8 @@ impl RepositoryCache {
         Ok(folder.join(etag))
     }
 
-    /// Takes the lock that `huggingface_hub` takes for the same file, so that two programs do not
-    /// write the same bytes; `waiting` is called once if it is held.
+    /// Takes the lock that `huggingface_hub` takes for the same file, so that two programs do not write the same bytes;
+    /// `waiting` is called once if another process holds it.
     pub(super) fn lock(&self, etag: &str, waiting: impl FnOnce()) -> Result<File, HubError> {
         std::fs::create_dir_all(&self.locks)
             .map_err(|e| FileError::io("create folder", &self.locks, e))?;
@@ -71,7 +71,7 @@ impl RepositoryCache {
         Ok(file)
     }
 
-    /// Makes `file` of a snapshot a relative link to a blob, or a copy where links are not to be had.
+    /// Makes `file` of a snapshot a relative link to a blob, or a copy where links are not supported.
     pub(super) fn link(&self, snapshot: &Path, file: &str, blob: &Path) -> Result<(), HubError> {
         let link = join_inside(snapshot, file)?;
         let folder = link.parent().unwrap_or(snapshot);
@@ -89,7 +89,7 @@ impl RepositoryCache {
         if link.is_file() {
             return Ok(());
         }
-        // A link whose blob is gone is replaced.
+        // A link to a missing blob is replaced.
         if link.symlink_metadata().is_ok() {
             std::fs::remove_file(&link).map_err(|e| FileError::io("replace", &link, e))?;
         }
@@ -101,7 +101,7 @@ impl RepositoryCache {
 #[cfg(unix)]
 fn symlink(target: &Path, _blob: &Path, link: &Path) -> std::io::Result<()> {
     match std::os::unix::fs::symlink(target, link) {
-        // Another process made the same link meanwhile.
+        // Another process made the same link at the same time.
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }
@@ -161,7 +161,7 @@ fn check_commit(commit: &str) -> Result<(), HubError> {
 }
 
 fn check_etag(etag: &str) -> Result<(), HubError> {
-    // It becomes a file name, so a server must not smuggle a path in.
+    // It becomes a file name, so a server must not be able to put a path in it.
     let valid = (1..=128).contains(&etag.len())
         && etag
             .chars()

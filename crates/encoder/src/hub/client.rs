@@ -1,11 +1,11 @@
-//! The hub's protocol: a listing, a HEAD for what a file is, and what a status means.
+//! The hub's protocol: a listing, a HEAD request for the properties of a file, and the meaning of status codes.
 
 use super::{HubError, HubSettings};
 use emobox_fetch::{Answer, Client as Http, Credential, FetchError, Method, Settings};
 use emobox_fetch::{origin, percent, without_query};
 use serde::Deserialize;
 
-/// Bytes of a listing.
+/// Limit on the bytes of a listing.
 const LISTING_BYTES: u64 = 32 << 20;
 
 pub(super) struct Client<'s> {
@@ -40,9 +40,9 @@ impl Listing {
     }
 }
 
-/// What the hub says about a file.
+/// The hub's metadata for a file.
 pub(super) struct Remote {
-    /// The name of its content: the SHA-256 for large files, a git object for small ones.
+    /// The identifier of its content: the SHA-256 for large files, a git object for small ones.
     pub(super) etag: String,
     pub(super) size: Option<u64>,
     pub(super) url: String,
@@ -75,7 +75,7 @@ impl<'s> Client<'s> {
         })
     }
 
-    /// The commit that a revision stands for, and its files.
+    /// The commit of a revision, and its files.
     pub(super) fn list(&self, revision: &str) -> Result<Listing, HubError> {
         let url = format!(
             "{}/api/models/{}/revision/{}",
@@ -93,7 +93,7 @@ impl<'s> Client<'s> {
         Ok(listing)
     }
 
-    /// The content's name and size of a file at a commit.
+    /// The identifier and size of a file's content at a commit.
     pub(super) fn describe(&self, commit: &str, file: &str) -> Result<Remote, HubError> {
         let url = format!(
             "{}/{}/resolve/{commit}/{}",
@@ -105,7 +105,7 @@ impl<'s> Client<'s> {
         if !(300..400).contains(&answer.status()) {
             self.check_status(answer.status(), &url, commit, file)?;
         }
-        // What the hub says about a file that it keeps elsewhere comes first.
+        // For a file stored elsewhere, the hub's own header takes precedence.
         let etag = answer.first_header("x-linked-etag");
         let etag = etag.or_else(|| answer.header("etag"));
         let etag = etag.ok_or_else(|| FetchError::Malformed {
@@ -149,7 +149,7 @@ impl<'s> Client<'s> {
         }
     }
 
-    /// A failed transfer of `file` in the hub's words.
+    /// Converts a failed transfer of `file` to the hub's error.
     pub(super) fn explain(&self, error: FetchError, commit: &str, file: &str) -> HubError {
         let FetchError::Status { url, status } = &error else {
             return error.into();

@@ -10,17 +10,17 @@ pub enum HubError {
     /// The cache could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// An index that was fetched is not one.
+    /// A downloaded index is invalid.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// A name that no repository, revision or file can have.
+    /// An invalid name for a repository, revision or file.
     #[error("{what} {name:?} is not valid: expected {expected}")]
     InvalidName {
         /// `repository`, `revision`, `file` or `etag`.
         what: &'static str,
         /// As given by the user or the server.
         name: String,
-        /// The form that is accepted.
+        /// The valid form.
         expected: &'static str,
     },
     /// The access token cannot be sent.
@@ -31,7 +31,7 @@ pub enum HubError {
         /// The variable or file.
         from: String,
     },
-    /// Offline mode, and the cache does not hold what is asked for.
+    /// Offline mode, and the requested files are not in the cache.
     #[error(
         "fetch {repository} (revision {revision}): offline mode is on ({because}) and {} does not hold its weights; \
          fetch once without offline mode, or name a folder that has them", cache.display()
@@ -41,12 +41,12 @@ pub enum HubError {
         repository: String,
         /// The revision.
         revision: String,
-        /// The variable that says so.
+        /// The variable that sets offline mode.
         because: String,
         /// The cache folder.
         cache: PathBuf,
     },
-    /// A transfer that failed: no answer, a status without a meaning of its own here, a broken connection, other bytes than promised.
+    /// A failed transfer: no answer, a status without a case of its own here, a broken connection, or unexpected bytes.
     #[error("{error}{advice}", error = .0, advice = hub_advice(.0))]
     Transfer(FetchError),
     /// 404.
@@ -61,7 +61,7 @@ pub enum HubError {
         revision: String,
         /// `repository or revision`, or the file.
         what: String,
-        /// What the repository holds instead, where that is known.
+        /// What the repository has instead, if known.
         found: Vec<String>,
     },
     /// 401 or 403.
@@ -71,17 +71,17 @@ pub enum HubError {
         repository: String,
         /// 401 or 403.
         status: u16,
-        /// Where the token came from that was sent.
+        /// The source of the token that was sent.
         token: Option<String>,
         /// The repository's page.
         page: String,
     },
-    /// A repository without weights, or with several files and no rule to choose.
+    /// A repository without weights, or with several files and no rule to choose between them.
     #[error("fetch {repository}: {detail}; it holds {}", found.join(", "))]
     NoWeights {
         /// The repository.
         repository: String,
-        /// What was looked for.
+        /// What was searched for.
         detail: String,
         /// Its files (the first few).
         found: Vec<String>,
@@ -97,7 +97,7 @@ impl From<FetchError> for HubError {
     }
 }
 
-/// What helps where the server is a hub.
+/// Advice for servers that are a hub.
 fn hub_advice(error: &FetchError) -> &'static str {
     match error {
         FetchError::Unreachable { .. } => {

@@ -1,23 +1,22 @@
 use super::cache::RepositoryCache;
 use super::client::{Client, Remote};
-use super::{DESCRIPTIONS, HubError, HubRequest, Progress, cached};
+use super::{DESCRIPTIONS, HubError, HubProgress, HubRequest, cached};
 use emobox_checkpoint::{Choice, choose, shard_names};
 use emobox_fetch::{Checksum, Continue, FetchError, Transfer, Wanted, fetch_file};
 use emobox_files::{join_inside, write_atomic};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file whose size the hub does not tell; all large files have one.
+/// Limit for a file whose size the hub does not give; all large files have one.
 const UNKNOWN_BYTES: u64 = 64 << 20;
 
-/// Brings the weights of a repository and what describes them into the hub cache and gives the
-/// snapshot folder.
+/// Downloads the weights of a repository and the files that describe them into the hub cache, and returns the snapshot folder.
 ///
-/// What the cache holds is not fetched again; a file that broke off is continued; every file has
-/// the promised size and, where the hub tells one, the promised SHA-256 before it gets its name. When
-/// the hub does not answer, a whole snapshot in the cache is used instead.
+/// Files in the cache are not downloaded again; a partial file is resumed; every file is checked for the promised size and, if
+/// the hub gives one, the promised SHA-256 before it gets its name. If the hub does not answer, a complete snapshot in the
+/// cache is used instead.
 pub fn fetch(
     request: &HubRequest,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(HubProgress<'_>),
 ) -> Result<PathBuf, HubError> {
     let settings = &request.settings;
     let cache = RepositoryCache::new(&settings.cache, &request.repository)?;
@@ -42,7 +41,7 @@ pub fn fetch(
                 return Err(error);
             };
             let reason = error.to_string();
-            progress(Progress::CacheInstead { reason: &reason });
+            progress(HubProgress::CacheInstead { reason: &reason });
             return Ok(snapshot);
         }
     };
@@ -59,10 +58,10 @@ pub fn fetch(
         .iter()
         .filter(|name| DESCRIPTIONS.contains(&name.as_str()));
     let descriptions: Vec<_> = descriptions.collect();
-    (download.progress)(Progress::Listed {
+    (download.progress)(HubProgress::Listed {
         files: descriptions.len() + 1,
     });
-    // The weights come last: a snapshot that has them has all.
+    // The weights come last: a snapshot with weights is complete.
     for name in descriptions {
         download.file(name)?;
     }
@@ -122,7 +121,7 @@ struct Download<'a> {
     commit: &'a str,
     cache: &'a RepositoryCache,
     client: &'a Client<'a>,
-    progress: &'a mut dyn FnMut(Progress<'_>),
+    progress: &'a mut dyn FnMut(HubProgress<'_>),
 }
 
 impl Download<'_> {
@@ -130,16 +129,16 @@ impl Download<'_> {
     fn file(&mut self, name: &str) -> Result<PathBuf, HubError> {
         let place = join_inside(&self.snapshot, name)?;
         if place.is_file() {
-            (self.progress)(Progress::Cached { file: name });
+            (self.progress)(HubProgress::Cached { file: name });
             return Ok(place);
         }
         let remote = self.client.describe(self.commit, name)?;
         let blob = self.cache.blob(&remote.etag)?;
         let _lock = self.cache.lock(&remote.etag, || {
-            (self.progress)(Progress::Waiting { file: name });
+            (self.progress)(HubProgress::Waiting { file: name });
         })?;
         if blob.is_file() {
-            (self.progress)(Progress::Cached { file: name });
+            (self.progress)(HubProgress::Cached { file: name });
         } else {
             self.blob(name, &remote, &blob)?;
         }
@@ -147,7 +146,7 @@ impl Download<'_> {
         Ok(place)
     }
 
-    /// Fetches a blob beside its place, checks it, and gives it its name.
+    /// Downloads a blob to a temporary file, checks it, and renames it.
     fn blob(&mut self, name: &str, remote: &Remote, blob: &Path) -> Result<(), HubError> {
         let is_sha256 = Checksum::parse(&format!("sha256:{}", remote.etag));
         let wanted = Wanted {
@@ -162,12 +161,12 @@ impl Download<'_> {
         let progress = &mut *self.progress;
         let mut watch = |event: Transfer<'_>| {
             match event {
-                Transfer::Bytes { done, .. } => progress(Progress::Bytes {
+                Transfer::Bytes { done, .. } => progress(HubProgress::Bytes {
                     file: name,
                     done,
                     total: remote.size,
                 }),
-                Transfer::Retrying { done, reason } => progress(Progress::Retrying {
+                Transfer::Retrying { done, reason } => progress(HubProgress::Retrying {
                     file: name,
                     done,
                     reason,

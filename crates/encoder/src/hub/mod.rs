@@ -1,8 +1,7 @@
 //! Checkpoints from the Hugging Face hub, in the user's ordinary hub cache.
 //!
-//! The layout of the cache (`models--org--name/{blobs,refs,snapshots}`) and the environment variables
-//! are those of the Python library `huggingface_hub`, so that either program finds what the other has
-//! fetched. [`cached`] needs no network.
+//! The layout of the cache (`models--org--name/{blobs,refs,snapshots}`) and the environment variables are those of the Python
+//! library `huggingface_hub`, so that each program finds what the other downloaded. [`cached`] needs no network.
 
 mod cache;
 mod client;
@@ -18,7 +17,7 @@ use cache::RepositoryCache;
 use emobox_checkpoint::{Choice, choose, shard_names};
 use std::path::{Path, PathBuf};
 
-/// Small files that are taken along where a repository has them: what describes the model.
+/// Small files that are downloaded too if a repository has them: they describe the model.
 const DESCRIPTIONS: [&str; 7] = [
     "config.json",
     "preprocessor_config.json",
@@ -34,16 +33,16 @@ const DESCRIPTIONS: [&str; 7] = [
 pub struct HubRequest {
     /// `org/name`, or `name` for the few without an organisation.
     pub repository: String,
-    /// A branch, a tag or a commit; `main` unless something else is wanted.
+    /// A branch, a tag or a commit; `main` by default.
     pub revision: String,
-    /// The weights file or index; `None` takes what [`emobox_checkpoint::Checkpoint::open`] would choose.
+    /// The weights file or index; `None` selects the one that [`emobox_checkpoint::Checkpoint::open`] would.
     pub weights: Option<String>,
     /// Cache, endpoint, token and so on.
     pub settings: HubSettings,
 }
 
 impl HubRequest {
-    /// The default weights of the branch `main`, with the settings of the environment.
+    /// The default weights of the branch `main`, with settings from the environment.
     pub fn new(repository: impl Into<String>) -> Self {
         Self {
             repository: repository.into(),
@@ -54,13 +53,13 @@ impl HubRequest {
     }
 }
 
-/// What [`fetch`] is doing.
+/// Progress of [`fetch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Progress<'a> {
-    /// The repository was listed; so many files are wanted.
+pub enum HubProgress<'a> {
+    /// The repository was listed.
     Listed {
-        /// Wanted files (the shards of an index are added when it has arrived).
+        /// Number of files to download (the shards of an index are added once it was read).
         files: usize,
     },
     /// The file is in the cache already.
@@ -68,21 +67,21 @@ pub enum Progress<'a> {
         /// Its path in the repository.
         file: &'a str,
     },
-    /// Another process is fetching the same file; waiting for it.
+    /// Another process is downloading the same file; waiting for it.
     Waiting {
         /// Its path in the repository.
         file: &'a str,
     },
-    /// Bytes have arrived.
+    /// Bytes were received.
     Bytes {
         /// The file's path in the repository.
         file: &'a str,
-        /// Bytes on disk, those of earlier attempts included.
+        /// Bytes on disk, including those of earlier attempts.
         done: u64,
-        /// Bytes in all, where the server says so.
+        /// Total bytes, if the server gives the size.
         total: Option<u64>,
     },
-    /// The connection broke; the rest is asked for after a pause.
+    /// The connection broke; the rest is requested after a pause.
     Retrying {
         /// The file's path in the repository.
         file: &'a str,
@@ -91,14 +90,14 @@ pub enum Progress<'a> {
         /// What happened.
         reason: &'a str,
     },
-    /// The hub does not answer and the cached snapshot is used as it is.
+    /// The hub does not answer; the cached snapshot is used as it is.
     CacheInstead {
         /// What happened.
         reason: &'a str,
     },
 }
 
-/// The snapshot folder of a request when the cache holds its weights, whole; never asks the network.
+/// The snapshot folder of a request if its weights are completely in the cache; never uses the network.
 pub fn cached(request: &HubRequest) -> Option<PathBuf> {
     let cache = RepositoryCache::new(&request.settings.cache, &request.repository).ok()?;
     let snapshot = cache.snapshot(&request.revision)?;

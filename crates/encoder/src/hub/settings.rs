@@ -4,7 +4,7 @@ use std::time::Duration;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
-/// Where the hub is, where its cache is, and how to talk to it.
+/// Address and cache of the hub, and connection settings.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
     /// The hub cache, the folder of `models--…` folders.
@@ -13,17 +13,17 @@ pub struct HubSettings {
     pub endpoint: String,
     /// The access token, if there is one.
     pub token: Option<Token>,
-    /// Never ask the network: the variable that says so.
+    /// Never use the network; the variable that requires this.
     pub offline: Option<String>,
     /// Longest wait for a connection, an answer or the next bytes.
     pub timeout: Duration,
-    /// Attempts without any progress before a file is given up.
+    /// Attempts without progress before the download of a file fails.
     pub attempts: u32,
     /// Pause before the second attempt; doubled before each further one.
     pub pause: Duration,
 }
 
-/// An access token and where it came from. Its value never appears in messages.
+/// An access token and its source. Its value never appears in messages.
 #[derive(Clone)]
 pub struct Token {
     pub(super) value: String,
@@ -31,7 +31,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token from `from`, a variable or a file, as messages call it.
+    /// A token from `from`, a variable or a file as named in messages.
     pub fn new(value: impl Into<String>, from: impl Into<String>) -> Self {
         Self {
             value: value.into(),

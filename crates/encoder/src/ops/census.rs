@@ -2,8 +2,8 @@ use super::{
     ConvWeights, FirstWeights, GateWeights, LinearWeights, NormWeights, OpResult, Prepare,
 };
 
-/// A device that keeps nothing. Building a model on it asks for every tensor the model needs, so
-/// that what a checkpoint lacks is known before a byte of it is read.
+/// A device that keeps nothing. Building a model on it requests every tensor the model needs, so that missing tensors are known
+/// before any data of a checkpoint is read.
 pub(crate) struct Census;
 
 impl Prepare for Census {

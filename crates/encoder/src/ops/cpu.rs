@@ -1,4 +1,4 @@
-//! The CPU: packed weights and fused operations of `emobox_kernels`, one utterance a thread.
+//! The CPU: packed weights and fused operations of `emobox_kernels`, one utterance per thread.
 
 use super::distances::Distances;
 use super::{
@@ -11,7 +11,7 @@ use emobox_kernels::{
 };
 use std::sync::Arc;
 
-/// The CPU at a given precision of products.
+/// The CPU, with products in a given precision.
 pub(crate) struct Cpu {
     pub(crate) precision: Precision,
 }
@@ -35,7 +35,7 @@ impl Plane {
         self.values.len() / self.columns
     }
 
-    /// `width` columns from column `from` on.
+    /// `width` columns, starting at column `from`.
     fn columns(&self, from: usize, width: usize) -> Rows<'_> {
         Rows {
             data: &self.values[from..],
@@ -59,7 +59,7 @@ pub(crate) struct CpuConv {
 /// The convolution of the waveform.
 pub(crate) enum CpuFirst {
     Plain(CpuConv),
-    /// With a norm that the utterance decides.
+    /// With a norm whose statistics are those of the utterance.
     Normed(FirstWeights),
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Signal {
     framing: Framing,
 }
 
-/// The only one: the CPU takes one utterance at a time.
+/// The only element: the CPU processes one utterance at a time.
 fn only<T>(all: &[T]) -> &T {
     match all {
         [one] => one,
@@ -106,8 +106,8 @@ impl Prepare for Cpu {
             bias,
             ..
         } = weights;
-        // The first convolution reads the waveform itself and has ten products an output: nothing
-        // to win by rounding it, and everything downstream to lose.
+        // The first convolution reads the waveform itself and has ten products per output: rounding it would not save time, and
+        // would affect all that follows.
         let precision = if shape.inputs == 1 {
             Precision::F32
         } else {
@@ -435,13 +435,13 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
     x.iter().zip(y).map(|(a, b)| a * b).sum()
 }
 
-/// 1.3 s of sound: the widest intermediate, 4096 rows of 512 channels, stays in the last level of cache.
+/// 1.3 s of audio: the widest intermediate, 4096 rows of 512 channels, stays in the last-level cache.
 const FRONT_END_FRAMES: usize = 64;
-/// Queries whose scores are held at once: 64 × 1500 scores stay in cache.
+/// Queries whose scores are in memory at once: 64 × 1500 scores stay in cache.
 const QUERY_BLOCK: usize = 64;
 
-/// Attention with ALiBi among the rows after the first `tokens`, and no bias from or to those.
-/// The fused kernel knows biases by distance alone, so the scores are made here in blocks of queries.
+/// Attention with ALiBi among the rows after the first `tokens`, and no bias from or to those. The fused kernel only has biases
+/// by distance, so the scores are computed here in blocks of queries.
 fn attention_after(attend: &Attend<'_, Plane>, scales: &[f32], tokens: usize) -> Plane {
     let &Attend {
         query,

@@ -1,12 +1,12 @@
-//! Attention with embeddings of distances on the CPU: the fused kernel knows biases of a distance and head alone, so the scores are made
-//! here in blocks of queries.
+//! Attention with embeddings of distances on the CPU: the fused kernel only has biases by distance and head, so the scores are
+//! computed here in blocks of queries.
 
 use emobox_kernels::{MatRef, matmul, softmax_rows};
 use std::ops::Range;
 
-/// Queries whose scores are held at once: 64 × 1500 scores stay in cache.
+/// Queries whose scores are in memory at once: 64 × 1500 scores stay in cache.
 const QUERY_BLOCK: usize = 64;
-/// Keys whose weighted values are added in one chain: over silence all round alike, so the error grows with a chain's length.
+/// Keys whose values are added in one chain: in silence all round the same way, so the error grows with its length.
 const VALUE_BLOCK: usize = 128;
 
 /// Attention of one utterance under [`Bias::Distances`](super::Bias::Distances).
@@ -53,7 +53,7 @@ impl Distances<'_> {
         out
     }
 
-    /// `rows` of a head's columns, which begin at `from` in rows of `width`; turned, a column a row.
+    /// `rows` of a head's columns, which start at `from` in rows of `width`; transposed if `turned`.
     fn head<'d>(
         &self,
         data: &'d [f32],
@@ -94,7 +94,7 @@ impl Distances<'_> {
         let queries = self.head(self.query, (from, self.dim), block.clone(), false);
         let key = self.head(self.key_value, (from, 2 * self.dim), 0..keys, true);
         matmul(queries, key, false, scores);
-        // The distances that these queries have to any key, as rows of the table.
+        // The distances from these queries to any key, as rows of the table.
         let row = |query: usize, key: usize| self.row(query, key);
         let rows = row(block.end - 1, 0)..row(block.start, keys - 1) + 1;
         near.clear();
@@ -123,7 +123,8 @@ impl Distances<'_> {
         (key + self.before).saturating_sub(query).min(last)
     }
 
-    /// Adds what keys make of the embeddings of distances, some keys at a time: those have few distances to a block of queries.
+    /// Adds the keys' products with embeddings of distances, a few keys at a time: a block of queries has few distances to
+    /// them.
     fn add_of_keys(
         &self,
         table: &[f32],

@@ -1,17 +1,17 @@
-//! The convolution of the waveform itself, which may be followed by a norm of each channel over the utterance.
+//! The convolution of the waveform, optionally followed by a norm of each channel over the utterance.
 
 use super::{ConvShape, ConvWeights, Role};
 
-/// Epsilon of that norm: PyTorch's default, whatever the transformer's is.
+/// Epsilon of that norm: PyTorch's default, independent of the transformer's.
 pub(crate) const EPSILON: f64 = 1e-5;
 
 /// The weights of the first convolution as stored: `weight` is `[channel, 1, tap]`.
 pub(crate) struct FirstWeights {
     pub(crate) shape: ConvShape,
     pub(crate) weight: Vec<f32>,
-    /// Without effect, and left out, where a norm follows: it moves the mean by as much.
+    /// Left out if a norm follows, which removes it with the mean.
     pub(crate) bias: Option<Vec<f32>>,
-    /// Gain and offset a channel of a norm over the utterance.
+    /// Gain and offset per channel of a norm over the utterance.
     pub(crate) norm: Option<(Vec<f32>, Vec<f32>)>,
 }
 
@@ -26,10 +26,9 @@ impl FirstWeights {
         }
     }
 
-    /// The convolution with the norm inside its weights. A channel is a weighted sum of the samples
-    /// in a window, so its mean and variance over the utterance follow from the windows' means and
-    /// covariances (a 10 by 10 matrix): nothing as large as the channels themselves is looked at.
-    /// In double precision; within 1e-6 of normalising the channels (`tests`).
+    /// The convolution with the norm folded into its weights. A channel is a weighted sum of the samples in a window, so its
+    /// mean and variance over the utterance follow from the windows' means and covariances (a 10 by 10 matrix); the channels
+    /// themselves are not needed. In double precision; within 1e-6 of normalising the channels (`tests`).
     pub(crate) fn for_utterance(&self, samples: &[f32]) -> Option<ConvWeights> {
         let (gain, offset) = self.norm.as_ref()?;
         let ConvShape { kernel, stride, .. } = self.shape;
@@ -85,7 +84,7 @@ fn window_statistics(samples: &[f32], kernel: usize, stride: usize) -> (Vec<f64>
 mod tests {
     use super::*;
 
-    /// Against the definition, with an offset a thousand times the signal and on silence.
+    /// Compares with the definition, with an offset a thousand times the signal and on silence.
     #[test]
     fn the_norm_inside_the_weights_is_the_norm_of_the_channels() {
         let (kernel, stride, outputs) = (10, 5, 3);

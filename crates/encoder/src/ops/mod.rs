@@ -1,10 +1,10 @@
-//! The operation boundary: model code is written once on these operations, and a device implements
-//! them. What a device does best (packed weights, fused attention, overlapping rows instead of
-//! im2col) is chosen inside the operation, never in a model.
+//! The operation boundary: model code is written once on these operations, and a device implements them. A device's
+//! optimisations (packed weights, fused attention, overlapping rows instead of im2col) are inside the operations, never in a
+//! model.
 //!
-//! A tensor here is a plane `[row, column]`: rows are frames, columns are channels. It carries the rows of one or
-//! several utterances, one after another; no operation looks from one into another, so what an utterance yields does not
-//! depend on its company. The CPU takes one utterance at a time, a GPU a batch of any lengths.
+//! A tensor here is a plane `[row, column]`: rows are frames, columns are channels. It has the rows of one or several
+//! utterances, one after another; no operation mixes utterances, so the result for one does not depend on the others. The CPU
+//! processes one utterance at a time, a GPU a batch of any lengths.
 
 mod census;
 mod cpu;
@@ -15,6 +15,7 @@ mod timed;
 
 pub(crate) use census::Census;
 pub(crate) use cpu::Cpu;
+pub use device::BATCHES_AT_ONCE;
 pub(crate) use device::{Need, OnGpu};
 pub(crate) use first::FirstWeights;
 pub use timed::OpTiming;
@@ -28,12 +29,12 @@ use std::sync::Arc;
 /// The result of an operation; only devices other than the CPU can fail.
 pub(crate) type OpResult<T> = Result<T, EncoderError>;
 
-/// Who reads what an operation makes, for devices that keep several kinds of numbers.
+/// What reads the result of an operation, for devices with several number formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The residual stream, sums and norms: f32.
     Stream,
-    /// Products and attention alone: their operands' numbers.
+    /// Products and attention only: their operands' format.
     Operand,
     /// Both.
     Both,
@@ -73,7 +74,7 @@ pub(crate) struct GateWeights {
     pub(crate) constant: Vec<f32>,
 }
 
-/// What a device makes of weights once, when an encoder is opened.
+/// Conversion of weights to a device's format, once, when an encoder is opened.
 pub(crate) trait Prepare {
     type Linear: Send + Sync;
     type Conv: Send + Sync;
@@ -81,16 +82,16 @@ pub(crate) trait Prepare {
     type First: Send + Sync;
     type Norm: Send + Sync;
     type Gate: Send + Sync;
-    /// A plane that is the same for every utterance: position embeddings, extra tokens.
+    /// A plane that all utterances share: position embeddings, extra tokens.
     type Tensor: Clone + Send + Sync;
 
-    /// Whether attention of this shape is possible; an error that names the shape where it is not.
+    /// Checks that attention of this shape is supported; the error names the shape.
     fn attention_shape(&self, _dim: usize, _heads: usize) -> OpResult<()> {
         Ok(())
     }
 
-    /// Whether it has what these families need beside transformers' operations: [`Activation::Silu`], [`Ops::glu`], [`Ops::rotate`],
-    /// [`Ops::beside`], [`Bias::Distances`] and convolutions of every channel alone; an error that says so where it has not.
+    /// Checks for the operations that these families need beyond transformers': [`Activation::Silu`], [`Ops::glu`],
+    /// [`Ops::rotate`], [`Ops::beside`], [`Bias::Distances`] and depthwise convolutions; the error names what is missing.
     fn beyond_transformers(&self, _families: &str) -> OpResult<()> {
         Ok(())
     }
@@ -107,45 +108,45 @@ pub(crate) trait Prepare {
 /// What is added to the scaled scores of attention.
 pub(crate) enum Bias<'a, T> {
     None,
-    /// WavLM's: `gate[h, i]` times the table's value of the distance `j − i` for query `i` and key `j`.
+    /// WavLM's: `gate[h, i]` times the table's value for the distance `j − i` of query `i` and key `j`.
     Relative {
-        /// `[head, 2 · frames − 1]` for the longest utterance: one value a distance, `−(frames − 1)` first.
+        /// `[head, 2 · frames − 1]` for the longest utterance: one value per distance, `−(frames − 1)` first.
         table: &'a T,
         /// `[head, query]`.
         gate: &'a T,
     },
-    /// Embeddings of distances: `query[i] · table[d] / √(head dim) + offsets[d, h]` with the distance `d = j − i` from `−before` up;
-    /// those beyond the table are as its first or last.
+    /// Embeddings of distances: `query[i] · table[d] / √(head dim) + offsets[d, h]` with the distance `d = j − i` from
+    /// `−before` up; distances beyond the table use its first or last row.
     Distances {
         /// `[distance, head × head dim]`.
         table: &'a T,
         /// The same for keys: `key[j] · keys[d] / √(head dim)` is added too.
         keys: Option<&'a T>,
-        /// `[distance, head]`, scaled already.
+        /// `[distance, head]`, already scaled.
         offsets: Option<&'a T>,
-        /// The first row is of the distance `−before`.
+        /// The first row is for the distance `−before`.
         before: usize,
     },
     /// ALiBi: `−scales[h] · |i − j|`, except where query or key is one of the first `tokens` rows.
     Alibi {
-        /// One slope a head.
+        /// One slope per head.
         scales: &'a [f32],
-        /// Leading rows (extra tokens) that neither give nor get a bias.
+        /// Leading rows (extra tokens) without a bias as query or key.
         tokens: usize,
     },
 }
 
-/// Some frames of a signal.
+/// A range of frames of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// Which signal.
+    /// Index of the signal.
     pub(crate) signal: usize,
-    /// The first frame, and how many.
+    /// The first frame, and the number of frames.
     pub(crate) start: usize,
     pub(crate) frames: usize,
 }
 
-/// The samples that frames stand for: frame `i` is of `[i · hop, i · hop + reach)`.
+/// The samples of frames: frame `i` covers `[i · hop, i · hop + reach)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Framing {
     pub(crate) hop: usize,
@@ -154,7 +155,7 @@ pub(crate) struct Framing {
 
 /// Self-attention within utterances.
 pub(crate) struct Attend<'a, T> {
-    /// `[query, head × head dim]`, not yet scaled; may be the first rows alone.
+    /// `[query, head × head dim]`, not yet scaled; may be only the first rows.
     pub(crate) query: &'a T,
     /// `[frame, 2 × head × head dim]`: keys, then values.
     pub(crate) key_value: &'a T,
@@ -169,22 +170,22 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     /// The weights of the first convolution for the signals of a call, where they depend on them.
     type Folded: Send + Sync;
 
-    /// Whether several utterances at once are faster than one at a time; the frames of a good batch.
+    /// The number of frames of a good batch if several utterances at once are faster than one at a time, otherwise `None`.
     fn batch_frames(&self) -> Option<usize>;
-    /// Waits until what was asked for is done, where calls return before.
+    /// Waits until all requested work is done, on devices that work asynchronously.
     fn settle(&self) -> OpResult<()> {
         Ok(())
     }
-    /// Frames of the front end that are best computed at once.
+    /// Best number of frames in the front end at once.
     fn front_end_frames(&self) -> usize;
     fn signals(&self, signals: Vec<Arc<Vec<f32>>>, framing: Framing) -> OpResult<Self::Signals>;
-    /// The norm over whole signals inside the weights of the first convolution, where it has one.
+    /// Folds the norm over whole signals into the weights of the first convolution, if it has one.
     fn fold(
         &self,
         signals: &Self::Signals,
         weights: &Self::First,
     ) -> OpResult<Option<Self::Folded>>;
-    /// The first convolution of some frames' samples, a span a piece.
+    /// The first convolution for the samples of some frames, one span per piece.
     fn first(
         &self,
         signals: &Self::Signals,
@@ -200,11 +201,11 @@ pub(crate) trait Ops: Prepare + Send + Sync {
     /// The rows of every utterance.
     fn lengths(&self, x: &Self::Tensor) -> Vec<usize>;
     fn columns(&self, x: &Self::Tensor) -> usize;
-    /// Back as row-major values, of every utterance `counts[i]` rows from row `skip` on.
+    /// The values, row-major: for every utterance `counts[i]` rows, starting at row `skip`.
     fn download(&self, x: &Self::Tensor, skip: usize, counts: &[usize]) -> OpResult<Vec<Vec<f32>>>;
-    /// Of every utterance the first `counts[i]` rows.
+    /// The first `counts[i]` rows of every utterance.
     fn first_rows(&self, x: &Self::Tensor, counts: &[usize]) -> OpResult<Self::Tensor>;
-    /// The same rows before every utterance's own.
+    /// Inserts the same rows before those of every utterance.
     fn prepend(&self, rows: &Self::Tensor, x: &Self::Tensor) -> OpResult<Self::Tensor>;
     /// `x + y`; a `y` of one utterance is added to every utterance of `x`.
     fn add(&self, x: Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor>;
@@ -222,21 +223,21 @@ pub(crate) trait Ops: Prepare + Send + Sync {
         weights: &Self::Conv,
         activation: Activation,
     ) -> OpResult<Self::Tensor>;
-    /// Layer normalisation: every row to zero mean and unit variance.
+    /// Layer normalisation: every row is scaled to zero mean and unit variance.
     fn norm_rows(
         &self,
         x: Self::Tensor,
         weights: &Self::Norm,
         activation: Activation,
     ) -> OpResult<Self::Tensor>;
-    /// The affine part of a norm alone: `x · scale + shift` (batch normalisation of a trained model).
+    /// Only the affine part of a norm: `x · scale + shift` (batch normalisation of a trained model).
     fn scale_shift(&self, x: Self::Tensor, weights: &Self::Norm) -> OpResult<Self::Tensor>;
     /// `softmax(q kᵀ / √(head dim) + bias) v`, heads side by side: `[query, head × head dim]`.
     fn attention(&self, attend: &Attend<'_, Self::Tensor>) -> OpResult<Self::Tensor>;
-    /// The first half of the columns times the logistic function of the other half.
+    /// The first half of the columns times the sigmoid of the second half.
     fn glu(&self, x: &Self::Tensor) -> OpResult<Self::Tensor>;
-    /// Rotary positions: of each head's columns `a` and `b`, the first and second half, `a cos − b sin` and `b cos + a sin`, where
-    /// `angles` `[row, head dim]` holds the cosines of `head dim / 2` angles, then their sines.
+    /// Rotary positions: for each head's columns `a` and `b`, the first and second half, `a cos − b sin` and `b cos + a sin`,
+    /// where `angles` `[row, head dim]` holds the cosines of `head dim / 2` angles, then their sines.
     fn rotate(&self, x: &Self::Tensor, angles: &Self::Tensor) -> OpResult<Self::Tensor>;
     /// The columns of `x`, then those of `y`.
     fn beside(&self, x: &Self::Tensor, y: &Self::Tensor) -> OpResult<Self::Tensor>;

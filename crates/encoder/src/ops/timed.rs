@@ -1,4 +1,4 @@
-//! Any device with a stopwatch around its operations.
+//! Any device, with its operations timed.
 
 use super::{
     Activation, Attend, ConvShape, ConvWeights, FirstWeights, Framing, GateWeights, LinearWeights,
@@ -8,20 +8,20 @@ use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What one kind of operation took since the encoder was opened, all threads together.
+/// Time spent in one kind of operation since the encoder was opened, over all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct OpTiming {
     /// The operation: `linear`, `conv`, `grouped conv`, `attention`, `norm`, …
     pub operation: &'static str,
-    /// How often it was called.
+    /// Number of calls.
     pub calls: u64,
-    /// Seconds of wall clock inside it, summed over threads.
+    /// Wall-clock seconds, summed over threads.
     pub seconds: f64,
-    /// Floating-point operations of its products (two a multiply-add); zero where it has none.
+    /// Floating-point operations of its products (two per multiply-add); 0 if it has none.
     pub flops: f64,
 }
 
-/// The sums of all operations so far, shared with the encoder that shows them.
+/// The sums over all operations so far, shared with the encoder that reports them.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<Vec<OpTiming>>);
 
@@ -56,7 +56,7 @@ impl Tally {
     }
 }
 
-/// A device, timed. It computes exactly what the device computes.
+/// A device with timing. Its results are exactly those of the device.
 pub(crate) struct Timed<D> {
     device: D,
     tally: Arc<Tally>,
@@ -83,7 +83,7 @@ impl<D: Ops> Timed<D> {
 }
 
 impl<D: Prepare> Prepare for Timed<D> {
-    /// With the floating-point operations a row.
+    /// With the number of floating-point operations per row.
     type Linear = (D::Linear, f64);
     type Conv = (D::Conv, ConvShape);
     type First = (D::First, ConvShape);

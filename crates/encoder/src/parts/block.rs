@@ -3,16 +3,16 @@ use crate::ops::{
 };
 use crate::weights::Loader;
 
-/// Where a block normalises.
+/// Where a block applies its norms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NormOrder {
     /// After each residual sum (wav2vec 2.0 base).
     Post,
     /// Before attention and before the MLP ("stable layer norm"; Whisper).
     Pre,
-    /// As `Pre`, but the MLP's output takes the place of its own residual and so counts twice:
-    /// what fairseq's data2vec 2.0 computes under `layer_norm_first`
-    /// (`examples/data2vec/models/modalities/modules.py`, commit 3d262bb, `AltBlock.forward`).
+    /// As `Pre`, but the MLP's output is also used as its own residual and so counts twice: what fairseq's data2vec 2.0
+    /// computes under `layer_norm_first` (`examples/data2vec/models/modalities/modules.py`, commit 3d262bb,
+    /// `AltBlock.forward`).
     PreDoubled,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct BlockNames {
 }
 
 impl BlockNames {
-    /// Of Vision Transformers in the library timm, and of what took their blocks over.
+    /// As in the vision transformers of the library timm, and models based on them.
     pub(crate) const TIMM: Self = Self {
         query: "attn.qkv",
         key: "attn.qkv",
@@ -41,7 +41,7 @@ impl BlockNames {
         mlp_norm: "norm2",
     };
 
-    /// Of Whisper's encoder in transformers, and of towers made of it.
+    /// As in Whisper's encoder in transformers, and audio towers based on it.
     pub(crate) const WHISPER: Self = Self {
         query: "self_attn.q_proj",
         key: "self_attn.k_proj",
@@ -70,15 +70,15 @@ pub(crate) struct BlockConfig {
     pub(crate) gated: Option<GateOf>,
     /// Width of the adapter of a fine-tuned MMS model.
     pub(crate) adapter: Option<usize>,
-    /// What residuals are weighted with where norms follow the sums (Wang et al. 2022, "DeepNet"). A norm does not notice a factor, so
-    /// it is what is added to them that is divided.
+    /// Weight of residuals where norms follow the sums (Wang et al. 2022, "DeepNet"). Norms are invariant to a common factor,
+    /// so the values added to the residuals are divided by it instead.
     pub(crate) residual: f64,
-    /// What queries are multiplied by.
+    /// Factor of queries.
     pub(crate) query: f64,
 }
 
 impl BlockConfig {
-    /// A transformer's block of this shape, with keys that have a bias and without anything else.
+    /// A plain transformer block of this shape, whose keys have a bias.
     pub(crate) fn new(
         (dim, heads, inner): (usize, usize, usize),
         eps: f64,
@@ -102,7 +102,7 @@ impl BlockConfig {
     }
 }
 
-/// What the gate of a relative position bias is made of.
+/// The input of the gate of a relative position bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GateOf {
     /// The input of attention (WavLM).
@@ -127,18 +127,18 @@ pub(crate) struct Block<P: Prepare> {
     activation: Activation,
 }
 
-/// What is added to the scores of a block's attention.
+/// The bias of a block's attention scores.
 pub(crate) enum BlockBias<'a, T> {
     None,
-    /// The table of distances, `[head, 2 · frames − 1]`; the block makes the gate.
+    /// The table of distances, `[head, 2 · frames − 1]`; the block computes the gate.
     Relative(&'a T),
-    /// Embeddings of distances from `−before` up, which queries meet, and others that keys do.
+    /// Embeddings of distances from `−before` up: one table for queries, one for keys.
     Distances {
         table: &'a T,
         keys: Option<&'a T>,
         before: usize,
     },
-    /// Slopes a head, and the leading rows that have none.
+    /// Slopes per head, and the number of leading rows without a bias.
     Alibi {
         scales: Vec<f32>,
         tokens: usize,
@@ -161,11 +161,11 @@ impl<P: Prepare> Block<P> {
             residual,
             ..
         } = config;
-        // Of the variance of what was divided.
+        // The norm's input is divided, so epsilon is too.
         let eps = config.eps / (residual * residual);
         let at = |part: &str| format!("{prefix}.{part}");
         device.attention_shape(dim, config.heads)?;
-        // Norms before the parts feed products alone; norms after the sums are the stream as well.
+        // Norms before attention and MLP are read by products alone; norms after the sums by the stream as well.
         let norm = match config.order {
             NormOrder::Post => (eps, Role::Both),
             NormOrder::Pre | NormOrder::PreDoubled => (eps, Role::Operand),
@@ -224,8 +224,8 @@ impl<O: Ops> Block<O> {
         clippy::needless_pass_by_value,
         reason = "the input is given up, so that a block holds no more than it needs"
     )]
-    /// `[frame, dim]` to as many rows: of every utterance the first `queries[i]` rows alone are computed, from all
-    /// frames, where that is said.
+    /// `[frame, dim]` to the same number of rows. If `queries` is given, only the first `queries[i]` rows of every utterance
+    /// are computed, from all frames.
     pub(crate) fn forward(
         &self,
         ops: &O,
@@ -261,13 +261,13 @@ impl<O: Ops> Block<O> {
         }
     }
 
-    /// Queries, and keys with values, of rows.
+    /// Queries, and keys with values, for rows.
     pub(crate) fn projections(&self, ops: &O, x: &O::Tensor) -> OpResult<(O::Tensor, O::Tensor)> {
         let map = |map: &O::Linear| ops.linear(x, map, Activation::None, None);
         Ok((map(&self.query)?, map(&self.key_value)?))
     }
 
-    /// `residual + attention(x)`, the first `queries` rows.
+    /// `residual + attention(x)`, for the first `queries` rows.
     fn attend(
         &self,
         ops: &O,
@@ -359,7 +359,7 @@ fn projections<P: Prepare>(
     Ok((query, device.linear_weights(key_value)?))
 }
 
-/// The same from one tensor that holds query, key and value in this order.
+/// The same from one tensor with query, key and value in this order.
 fn fused_projections<P: Prepare>(
     name: &str,
     dim: usize,
@@ -390,7 +390,7 @@ fn fused_projections<P: Prepare>(
     ))
 }
 
-/// The gate sums the first four and the last four of eight outputs; the sum of rows is taken once, here.
+/// The gate sums the first four and the last four of eight outputs; the weight rows are summed here, once.
 fn gate<P: Prepare>(
     name: &str,
     heads: usize,

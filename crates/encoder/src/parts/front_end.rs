@@ -5,7 +5,7 @@ use crate::ops::{
 use crate::weights::Loader;
 use std::sync::Arc;
 
-/// Epsilon of the norms between convolutions: PyTorch's default, whatever the transformer's is.
+/// Epsilon of the norms between convolutions: PyTorch's default, independent of the transformer's.
 const EPSILON: f64 = 1e-5;
 
 /// One convolution of the front end.
@@ -16,7 +16,7 @@ pub(crate) struct ConvLayer {
     pub(crate) stride: usize,
 }
 
-/// Where the front end normalises.
+/// Where the front end applies norms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrontNorm {
     /// The first convolution's output, every channel over the utterance.
@@ -25,7 +25,7 @@ pub(crate) enum FrontNorm {
     Layer,
 }
 
-/// The stack of strided convolutions that turns samples into frames.
+/// The stack of strided convolutions that converts samples to frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FrontEndConfig {
     pub(crate) layers: Vec<ConvLayer>,
@@ -44,7 +44,7 @@ impl FrontEndConfig {
         self.layers.last().map_or(1, |layer| layer.dim)
     }
 
-    /// The frames that `samples` yield.
+    /// The number of frames for `samples`.
     pub(crate) fn frames(&self, samples: usize) -> usize {
         self.layers.iter().fold(samples, |rows, layer| {
             rows.checked_sub(layer.kernel)
@@ -52,7 +52,7 @@ impl FrontEndConfig {
         })
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) fn shortest(&self) -> usize {
         let back = |rows: usize, layer: &ConvLayer| (rows - 1) * layer.stride + layer.kernel;
         self.layers.iter().rev().fold(1, back)
@@ -62,7 +62,7 @@ impl FrontEndConfig {
 /// The front end on a device.
 pub(crate) struct FrontEnd<P: Prepare> {
     config: FrontEndConfig,
-    /// The convolution of the waveform, with a norm over the utterance inside it or over every frame after it.
+    /// The convolution of the waveform, with a norm over the utterance folded in, or a norm over every frame after it.
     first: P::First,
     first_norm: Option<P::Norm>,
     rest: Vec<(P::Conv, Option<P::Norm>)>,
@@ -107,7 +107,7 @@ impl<P: Prepare> FrontEnd<P> {
                 }
             };
             if index == 0 {
-                // A convolution's own bias moves the mean by as much, so it has no effect before the norm of a channel.
+                // A norm over the utterance removes the convolution's bias with the mean.
                 let (bias, over) = match config.norm {
                     FrontNorm::Layer => (bias, None),
                     FrontNorm::Group => {
@@ -154,8 +154,8 @@ impl<P: Prepare> FrontEnd<P> {
 }
 
 impl<O: Ops> FrontEnd<O> {
-    /// Samples to `[frame, dim]`, some frames at a time: a frame sees its own samples alone, and
-    /// the first convolution's output for a whole recording would be 200 times its size.
+    /// Samples to `[frame, dim]`, some frames at a time: a frame depends on its own samples only, and the first convolution's
+    /// output for a whole recording would be 200 times its size.
     pub(crate) fn forward(&self, ops: &O, signals: Vec<Arc<Vec<f32>>>) -> OpResult<O::Tensor> {
         let (hop, reach) = (self.config.hop(), self.config.shortest());
         let frames = signals
@@ -200,8 +200,8 @@ impl<O: Ops> FrontEnd<O> {
     }
 }
 
-/// A signal without its mean where that is larger than what sounds. A norm over time takes an offset away in any case, but where
-/// little else is there the norm amplifies, and what rounding has left of the offset with it.
+/// Removes a signal's mean if it is larger than the rest. A norm over time removes an offset anyway, but a small signal is
+/// amplified by the norm, and with it the rounding errors that the offset leaves.
 fn without_offset(signal: Arc<Vec<f32>>) -> Arc<Vec<f32>> {
     let count = signal.len().max(1) as f64;
     let mean = signal.iter().map(|&v| f64::from(v)).sum::<f64>() / count;

@@ -1,4 +1,4 @@
-//! What the families have in common.
+//! Parts that several families share.
 
 mod block;
 mod front_end;

@@ -4,7 +4,7 @@ use crate::weights::Loader;
 /// Epsilon of the parameterless norms of the stack, and of batch normalisation: PyTorch's default.
 const EPSILON: f32 = 1e-5;
 
-/// How position enters: by a convolution over the frames, added to them.
+/// How positions are encoded: by a convolution over the frames, added to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PositionalConfig {
     /// One wide grouped convolution with weight normalisation over the kernel's taps
@@ -13,7 +13,7 @@ pub(crate) enum PositionalConfig {
         kernel: usize,
         groups: usize,
         batch_norm: bool,
-        /// So many frames become one, their mean and a convolution in such steps (SEW-D).
+        /// This many frames become one, by their mean and a convolution with this stride (SEW-D).
         squeeze: usize,
     },
     /// Several narrow grouped convolutions, each followed by a norm without parameters (data2vec).
@@ -27,12 +27,12 @@ pub(crate) enum PositionalConfig {
 
 /// The positional convolution on a device.
 pub(crate) struct Positional<P: Prepare> {
-    /// The mean of some frames, where they are squeezed.
+    /// The mean of several frames, if they are squeezed.
     pool: Option<P::Conv>,
     batch_norm: Option<P::Norm>,
     leading_norm: Option<P::Norm>,
     convs: Vec<P::Conv>,
-    /// Between convolution and activation, where there is one.
+    /// Between convolution and activation, if there is one.
     norm: Option<P::Norm>,
     activation: Activation,
 }
@@ -61,8 +61,8 @@ impl<P: Prepare> Positional<P> {
             kernel,
             stride,
             groups,
-            // As many frames out as in, or as means of `stride` frames: an even kernel is padded by half on both sides and
-            // loses the last frame ("SamePad"), which is a frame less of padding at the end.
+            // As many frames out as in, or one per `stride` frames: an even kernel is padded by half on both sides and loses
+            // the last frame ("SamePad"), which equals one frame less of padding at the end.
             padding: (kernel / 2, kernel - stride - kernel / 2),
         };
         let mut built = Self {
@@ -141,7 +141,7 @@ impl<P: Prepare> Positional<P> {
 }
 
 impl<O: Ops> Positional<O> {
-    /// `x + positions(x)`, `[frame, dim]`, where `x` may become means of frames.
+    /// `x + positions(x)`, `[frame, dim]`, where `x` may be replaced by means of frames.
     pub(crate) fn forward(&self, ops: &O, x: O::Tensor) -> OpResult<O::Tensor> {
         let mut y = x.clone();
         if let Some(norm) = &self.leading_norm {
@@ -166,8 +166,8 @@ impl<O: Ops> Positional<O> {
     }
 }
 
-/// The weight `[dim, dim / groups, kernel]` in any of its spellings: plain, or a direction and a
-/// length for each tap under the old (`weight_v`, `weight_g`) or new (`parametrizations`) names.
+/// The weight `[dim, dim / groups, kernel]` in any of its forms: plain, or a direction and a length for each tap under the old
+/// (`weight_v`, `weight_g`) or new (`parametrizations`) names.
 fn single_weight(shape: ConvShape, loader: &mut Loader<'_>) -> OpResult<Vec<f32>> {
     let ConvShape {
         outputs,
@@ -215,7 +215,7 @@ fn weight_norm(mut direction: Vec<f32>, length: &[f32]) -> Vec<f32> {
     direction
 }
 
-/// Batch normalisation of a trained model is a scale and a shift a channel.
+/// Batch normalisation of a trained model as a scale and a shift per channel.
 pub(crate) fn batch_norm_affine(
     name: &str,
     dim: usize,

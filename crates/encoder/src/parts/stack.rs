@@ -4,7 +4,7 @@ use crate::ops::{Activation, OpResult, Ops, Prepare};
 /// The blocks of a transformer and the norm after the last.
 pub(crate) struct Stack<P: Prepare> {
     pub(crate) blocks: Vec<Block<P>>,
-    /// Part of the last hidden state alone.
+    /// Applied to the last hidden state only.
     pub(crate) final_norm: Option<P::Norm>,
 }
 
@@ -13,16 +13,15 @@ pub(crate) struct Stack<P: Prepare> {
 pub(crate) struct Kept<'a> {
     /// Hidden states, ascending; 0 is the stack's input.
     pub(crate) layers: &'a [usize],
-    /// Leading rows that are no frames (extra tokens).
+    /// Leading rows that are not frames (extra tokens).
     pub(crate) skip: usize,
-    /// Frames after those, of every utterance.
+    /// Number of frames after those, for every utterance.
     pub(crate) frames: &'a [usize],
 }
 
 impl<O: Ops> Stack<O> {
-    /// The hidden states kept, `[layer, frame, dim]` of every utterance. Blocks after the last one kept are not run,
-    /// and the last one that runs computes only the rows that are kept: its other rows would be
-    /// seen by nobody.
+    /// The hidden states kept, `[layer, frame, dim]` for every utterance. Blocks after the last one kept are not run, and the
+    /// last one run computes only the rows that are kept.
     pub(crate) fn forward<'t>(
         &self,
         ops: &O,

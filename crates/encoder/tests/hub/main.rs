@@ -1,9 +1,9 @@
-//! Fetching from a hub on the local machine: the whole protocol, and every way it goes wrong.
+//! Downloads from a hub on the local machine: the whole protocol, and all its failures.
 
 mod server;
 
 use emobox_checkpoint::Checkpoint;
-use emobox_encoder::hub::{HubError, HubRequest, HubSettings, Progress, Token, cached, fetch};
+use emobox_encoder::hub::{HubError, HubProgress, HubRequest, HubSettings, Token, cached, fetch};
 use emobox_fetch::FetchError;
 use server::{Answer, COMMIT, Served, Server};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const CONFIG: &[u8] = br#"{"model_type": "hubert"}"#;
 
-/// A checkpoint of one tensor `name` with 20 000 elements, so that half of it is a lot of bytes.
+/// A checkpoint of one tensor `name` with 20 000 elements, large enough for partial transfers.
 fn weights(name: &str) -> Vec<u8> {
     let header =
         format!(r#"{{"{name}":{{"dtype":"F32","shape":[20000],"data_offsets":[0,80000]}}}}"#);
@@ -61,7 +61,7 @@ fn a_checkpoint_arrives_in_the_layout_of_the_python_library() {
     assert_eq!(cached(&request), None);
     let mut last = 0;
     let snapshot = fetch(&request, &mut |event| {
-        if let Progress::Bytes {
+        if let HubProgress::Bytes {
             file: "model.safetensors",
             done,
             total,
@@ -96,7 +96,7 @@ fn a_checkpoint_arrives_in_the_layout_of_the_python_library() {
     assert_eq!(checkpoint.read("w").unwrap()[19999], 19999.0);
     assert_eq!(checkpoint.digest().unwrap().as_str(), etag);
 
-    // Once more: the listing alone is asked for.
+    // A second time: only the listing is requested.
     server.forget();
     assert_eq!(pull(&request).unwrap(), snapshot);
     assert_eq!(server.requests().len(), 1);
@@ -185,7 +185,7 @@ fn a_cut_connection_is_continued_where_it_broke() {
     let cache = tempfile::tempdir().unwrap();
     let mut broke = 0;
     let snapshot = fetch(&request(&server, cache.path()), &mut |event| {
-        if let Progress::Retrying { done, .. } = event {
+        if let HubProgress::Retrying { done, .. } = event {
             broke += 1;
             assert_eq!(done, half as u64);
         }
@@ -210,7 +210,7 @@ fn a_fetch_that_gave_up_is_continued_by_the_next_run() {
     let content = weights("w");
     let half = content.len() / 2;
     let served = content.clone();
-    // The first half, and then nothing more.
+    // The first half, then no more data.
     let broken = Server::with(
         &tiny(),
         Box::new(move |request| {
@@ -289,7 +289,7 @@ fn a_wrong_beginning_is_thrown_away_once_and_a_wrong_file_refused() {
     std::fs::create_dir_all(&blobs).unwrap();
     let etag = Served::large(&weights("w")).etag;
     let partial = blobs.join(format!("{etag}.incomplete"));
-    // Another file's beginning, and one that is too long.
+    // The start of another file, and a file that is too long.
     for left_behind in [vec![7; 5000], vec![7; 500_000]] {
         std::fs::write(&partial, left_behind).unwrap();
         let snapshot = pull(&request(&server, cache.path())).unwrap();
@@ -315,7 +315,7 @@ fn a_wrong_beginning_is_thrown_away_once_and_a_wrong_file_refused() {
 #[test]
 fn a_file_of_another_size_is_refused() {
     let cache = tempfile::tempdir().unwrap();
-    // Longer than promised: cut off at once. Shorter: the rest never comes.
+    // Longer than promised: cut off at once. Shorter: the rest never arrives.
     let mut files = tiny();
     files[2].1.size = 40_000;
     let error = pull(&request(&Server::new(&files), cache.path())).unwrap_err();
@@ -433,7 +433,7 @@ fn a_server_cannot_choose_where_its_files_go() {
     assert!(pull(&request).is_err());
 }
 
-/// 401 and 403, with and without a token; the token goes to the hub and to nobody else.
+/// 401 and 403, with and without a token; the token is sent to the hub only.
 #[test]
 fn access_is_asked_for_in_words() {
     let guarded = |status: u16| {
@@ -515,7 +515,7 @@ fn without_an_answer_the_cache_serves_and_without_a_cache_the_error_says_so() {
     drop(server);
     let mut instead = 0;
     let again = fetch(&request, &mut |event| {
-        instead += i32::from(matches!(event, Progress::CacheInstead { .. }));
+        instead += i32::from(matches!(event, HubProgress::CacheInstead { .. }));
     });
     assert_eq!(again.unwrap(), snapshot);
     assert_eq!(instead, 1);
@@ -528,7 +528,7 @@ fn without_an_answer_the_cache_serves_and_without_a_cache_the_error_says_so() {
     assert!(error.to_string().contains("HF_ENDPOINT"), "{error}");
 }
 
-/// A host that takes the connection and never says anything.
+/// A host that accepts the connection and never answers.
 #[test]
 fn silence_ends_after_the_timeout() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -565,7 +565,7 @@ fn redirects_end() {
     );
 }
 
-/// A renamed repository answers with a redirect on the hub itself, which keeps the token.
+/// A renamed repository is redirected on the hub itself, and the token is kept.
 #[test]
 fn a_renamed_repository_is_followed() {
     let server = Server::with(

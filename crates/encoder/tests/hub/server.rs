@@ -1,4 +1,4 @@
-//! A hub on the local machine, as much of its protocol as a fetch uses, which misbehaves when told to.
+//! A hub on the local machine with the parts of its protocol that a download uses; it misbehaves on request.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What a client asked for.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -34,7 +34,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Close the connection after so many bytes of the body.
+    /// Close the connection after this many bytes of the body.
     pub(crate) cut: Option<usize>,
 }
 
@@ -56,10 +56,10 @@ impl Answer {
 #[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) content: Vec<u8>,
-    /// As the hub describes it, which need not be true.
+    /// As given by the hub, which may be false.
     pub(crate) etag: String,
     pub(crate) size: usize,
-    /// Kept elsewhere, as large files are: a redirect to another port.
+    /// Stored elsewhere, as large files are: a redirect to another port.
     pub(crate) large: bool,
 }
 
@@ -76,7 +76,7 @@ impl Served {
     pub(crate) fn small(content: &[u8]) -> Self {
         Self {
             content: content.to_vec(),
-            // A git object's name; nothing checks it.
+            // The name of a git object, which is not checked.
             etag: emobox_files::sha256_bytes(content).as_str()[..40].to_owned(),
             size: content.len(),
             large: false,
@@ -84,12 +84,12 @@ impl Served {
     }
 }
 
-/// Decides about a request before the ordinary answer: `None` leaves it alone.
+/// Called for a request before the ordinary answer is made: `None` leaves that unchanged.
 pub(crate) type Mischief = Box<dyn FnMut(&Request) -> Option<Answer> + Send>;
 
 pub(crate) struct Server {
     pub(crate) endpoint: String,
-    /// Another origin, as the storage network of the hub is.
+    /// Another origin, like the hub's storage network.
     pub(crate) storage: String,
     log: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
@@ -250,7 +250,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     })
 }
 
-/// Writes the answer; a client that hangs up early is its own business.
+/// Writes the answer; it does not matter if a client hangs up early.
 fn respond(mut stream: TcpStream, request: &Request, answer: &Answer) {
     let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", answer.status);
     head += &format!("content-length: {}\r\n", answer.body.len());

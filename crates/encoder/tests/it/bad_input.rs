@@ -1,4 +1,4 @@
-//! What cannot be opened or encoded is named, with what was expected and what was found.
+//! Inputs that cannot be opened or encoded are named, with what was expected and what was found.
 
 use crate::made::{Golden, waveform, write_json, write_safetensors};
 use crate::shared::shared;
@@ -7,7 +7,7 @@ use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection, Pre
 use serde_json::json;
 use std::path::Path;
 
-/// The message of an encoder that does not open.
+/// The error message for an encoder that cannot be opened.
 pub(crate) fn open_error(path: &Path) -> String {
     let source = EncoderSource::Local {
         name: "bad".into(),
@@ -79,7 +79,7 @@ fn configurations_that_do_not_fit_are_named() {
     );
     std::fs::write(&config, "{").unwrap();
     assert!(open_error(path).contains("config.json is unreadable: "));
-    // A right configuration without weights.
+    // A valid configuration without weights.
     let missing = with(json!({"model_type": "wav2vec2"}));
     assert!(missing.contains("weights"), "{missing}");
 }
@@ -164,7 +164,7 @@ fn what_a_device_does_not_have_is_named() {
         error,
         "device `cpu` is not available: it computes in f32 and bf16; f16 is a GPU's"
     );
-    // A card of this number is nowhere, whatever else is.
+    // No machine has a card of this index.
     let options = EncoderOptions {
         device: "cuda:999".parse().unwrap(),
         ..EncoderOptions::default()

@@ -1,9 +1,9 @@
-//! What an utterance yields depends on the utterance alone.
+//! The result for an utterance depends on the utterance alone.
 
 use crate::made::waveform;
 use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, LayerSelection};
 
-/// Eight lengths at once on one, two and three threads, bit for bit what one call each yields.
+/// Eight lengths at once on one, two and three threads: bit for bit the results of one call each.
 pub(crate) fn batch_is_one_by_one(encoder: &Encoder, what: &str) {
     let lengths = [400, 719, 1040, 2222, 3600, 4801, 6000, 7777];
     let waves: Vec<_> = lengths

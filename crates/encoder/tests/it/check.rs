@@ -1,8 +1,8 @@
-//! `check_dir`: one screen on what a folder holds.
+//! `check_dir`: a one-screen report on a folder.
 
-use crate::made::{Golden, write_json};
+use crate::made::{Golden, write_json, write_safetensors};
 use crate::shared::shared;
-use emobox_encoder::{check_dir, zoo_entry};
+use emobox_encoder::{Encoder, EncoderOptions, EncoderSource, check_dir, zoo_entry};
 use serde_json::json;
 use std::path::Path;
 
@@ -48,7 +48,7 @@ fn what_is_missing_is_listed_and_then_counted() {
     write_json(&folder.path().join("config.json"), &config);
     std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
     let report = check_dir(folder.path()).unwrap();
-    assert!(!report.complete());
+    assert!(!report.opens);
     assert_eq!((report.missing.len(), report.misshaped.len()), (32, 2));
     let screen = screen(folder.path());
     assert!(
@@ -67,7 +67,10 @@ fn what_is_missing_is_listed_and_then_counted() {
         screen.contains("by nothing (no preprocessor_config.json"),
         "{screen}"
     );
-    assert!(screen.ends_with("it does not open"), "{screen}");
+    assert!(
+        screen.ends_with("verdict         it does not open"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn real_weights_agree_with_their_row_of_the_zoo() {
         (report.family.as_str(), report.normalisation),
         (row.family, row.normalisation)
     );
-    assert!(report.complete());
+    assert!(report.opens);
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn the_feature_extractor_inside_processor_config_is_read() {
             "{screen}"
         );
     }
-    // A processor's file of before holds no feature extractor, and the own file has the word where there is one.
+    // An older processor file has no feature extractor; if there is a separate file, it takes precedence.
     write_json(&nested, &json!({"processor_class": "Wav2Vec2Processor"}));
     assert!(screen(folder.path()).contains("by nothing (no preprocessor_config.json"));
     write_json(
@@ -131,7 +134,7 @@ fn quantised_weights_are_refused_by_name() {
     write_json(&folder.path().join("config.json"), &config);
     let said = check_dir(folder.path()).unwrap_err().to_string();
     assert!(said.contains("quantization_config"), "{said}");
-    // Without the word in the configuration the numbers themselves say it.
+    // Without the key in the configuration, the tensors' types show it.
     config["quantization_config"] = json!(null);
     write_json(&folder.path().join("config.json"), &config);
     let weights = folder.path().join("model.safetensors");
@@ -168,13 +171,13 @@ fn a_configuration_that_names_its_class_alone_is_read() {
         config["architectures"] = json!([class]);
         write_json(&folder.path().join("config.json"), &config);
         match check_dir(folder.path()) {
-            Ok(report) => assert!(read && report.complete(), "{class}: {report}"),
+            Ok(report) => assert!(read && report.opens, "{class}: {report}"),
             Err(error) => assert!(!read && error.to_string().contains(class), "{error}"),
         }
     }
 }
 
-/// What people have in hand that is no encoder as it stands: each is named with what makes one of it.
+/// Common formats that are not a usable encoder: each is named, with how to convert it.
 #[test]
 fn other_forms_are_named() {
     let golden = Golden::read("wavlm-base");
@@ -220,7 +223,7 @@ fn other_forms_are_named() {
     std::fs::write(brain.path().join("model.ckpt"), b"x").unwrap();
     let settings = "# a recipe\nwav2vec2_hub: microsoft/wavlm-base  # on the hub\n";
     std::fs::write(brain.path().join("hyperparams.yaml"), settings).unwrap();
-    assert!(check_dir(brain.path()).unwrap().complete());
+    assert!(check_dir(brain.path()).unwrap().opens);
     std::fs::remove_file(brain.path().join("config.json")).unwrap();
     refused(
         brain.path(),
@@ -230,4 +233,50 @@ fn other_forms_are_named() {
             "of microsoft/wavlm-base beside it",
         ],
     );
+}
+
+/// Weights of more layers or of another architecture than the configuration's: the model that it describes would run, on part of the
+/// weights. Both ways in refuse it by a tensor's name; buffers and what lies outside the layers are passed over.
+#[test]
+fn weights_that_the_configuration_does_not_use_are_refused() {
+    let golden = Golden::read("wavlm-base");
+    let source = |path: &Path| EncoderSource::Local {
+        name: "mine".to_owned(),
+        path: path.to_owned(),
+    };
+    for (key, value, tensor) in [
+        ("num_hidden_layers", json!(2), "encoder.layers.2."),
+        ("model_type", json!("wav2vec2"), "gru_rel_pos"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        golden.write_folder(folder.path(), str::to_owned);
+        let mut config = golden.description["config"].clone();
+        config[key] = value;
+        write_json(&folder.path().join("config.json"), &config);
+        let report = check_dir(folder.path()).unwrap();
+        assert!(!report.opens && !report.left_over.is_empty(), "{report}");
+        let why = report.why.unwrap();
+        assert!(
+            why.contains(tensor) && why.contains(key.trim_start_matches("num_hidden_")),
+            "{why}"
+        );
+        let opened = Encoder::open(&source(folder.path()), &EncoderOptions::default());
+        assert_eq!(opened.err().unwrap().to_string(), why);
+        let described = Encoder::describe(&source(folder.path()));
+        assert_eq!(described.unwrap_err().to_string(), why);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    golden.write_folder(folder.path(), str::to_owned);
+    let mut tensors = golden.tensors();
+    for beside in [
+        "quantizer.codevectors",
+        "encoder.layers.0.norm.num_batches_tracked",
+        "projectors.0.weight",
+    ] {
+        tensors.insert(beside.to_owned(), (vec![1], vec![0.0]));
+    }
+    write_safetensors(&folder.path().join("model.safetensors"), &tensors);
+    let report = check_dir(folder.path()).unwrap();
+    assert!(report.opens && report.left_over.is_empty(), "{report}");
+    assert_eq!(serde_json::to_value(&report).unwrap()["opens"], json!(true));
 }

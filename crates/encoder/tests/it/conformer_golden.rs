@@ -5,8 +5,8 @@ use crate::gpu::options;
 use crate::made::{Golden, waveform, write_json};
 use crate::speech_golden::{compare, open};
 use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
-    check_dir,
+    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Precision,
+    WaveformNormalisation, check_dir,
 };
 use serde_json::json;
 
@@ -27,12 +27,12 @@ fn every_hidden_state_is_that_of_transformers() {
             let folder = tempfile::tempdir().unwrap();
             golden.write_folder(folder.path(), |name| format!("{prefix}{name}"));
             let report = check_dir(folder.path()).unwrap();
-            assert!(report.complete(), "{report}");
+            assert!(report.opens, "{report}");
             let encoder = open(folder.path());
             compare(&golden, &encoder, name);
             let expected = match name.starts_with("w2v") {
-                true => Normalisation::None,
-                false => Normalisation::Transformers,
+                true => WaveformNormalisation::None,
+                false => WaveformNormalisation::Transformers,
             };
             assert_eq!(encoder.info().normalisation, expected);
         }
@@ -56,7 +56,7 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
         assert_eq!(least.unwrap().frames, 1);
         let short = encoder.encode(&waveform("less", shortest - 1), &LayerSelection::All);
         assert!(matches!(short, Err(EncoderError::TooShort { .. })));
-        // A recording of one value has no spectrum to speak of, and yet numbers.
+        // The spectrum of a constant recording has no variance, but the states are still finite.
         for value in [0.0, 0.5] {
             let states = encoder.encode(&vec![value; 8_000], &LayerSelection::All);
             assert!(states.unwrap().data.iter().all(|v| v.is_finite()), "{name}");
@@ -64,7 +64,7 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
     }
 }
 
-/// Refused when the encoder is opened, not in the middle of a corpus.
+/// Rejected when the encoder is opened, not in the middle of a corpus.
 #[test]
 fn the_device_refuses_conformers_by_name() {
     let golden = Golden::read("w2v-bert");

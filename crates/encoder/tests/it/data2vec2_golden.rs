@@ -3,7 +3,7 @@
 use crate::batch::batch_is_one_by_one;
 use crate::made::{Golden, golden_folder, write_safetensors};
 use crate::speech_golden::{compare, open};
-use emobox_encoder::{LayerSelection, Normalisation};
+use emobox_encoder::{LayerSelection, WaveformNormalisation};
 use std::path::{Path, PathBuf};
 
 pub(crate) fn file(name: &str) -> PathBuf {
@@ -28,21 +28,29 @@ fn fairseq_checkpoints_load_by_the_configuration_inside() {
     for (name, normalisation, unused) in [
         (
             "data2vec2-base",
-            Normalisation::Fairseq,
+            WaveformNormalisation::Fairseq,
             "modality_encoders.AUDIO",
         ),
         (
             "data2vec2-large",
-            Normalisation::Fairseq,
+            WaveformNormalisation::Fairseq,
             "modality_encoders.AUDIO",
         ),
         (
             "data2vec2-other",
-            Normalisation::Fairseq,
+            WaveformNormalisation::Fairseq,
             "modality_encoders.AUDIO",
         ),
-        ("hubert-fairseq-base", Normalisation::None, "final_proj"),
-        ("hubert-fairseq-large", Normalisation::Fairseq, "final_proj"),
+        (
+            "hubert-fairseq-base",
+            WaveformNormalisation::None,
+            "final_proj",
+        ),
+        (
+            "hubert-fairseq-large",
+            WaveformNormalisation::Fairseq,
+            "final_proj",
+        ),
     ] {
         let encoder = open(&file(&format!("{name}.pt")));
         assert_eq!(encoder.info().normalisation, normalisation, "{name}");
@@ -62,8 +70,8 @@ fn fairseq_checkpoints_load_by_the_configuration_inside() {
 #[test]
 fn fairseq_checkpoints_as_s3prl_keeps_them() {
     for (size, normalisation) in [
-        ("base", Normalisation::None),
-        ("large", Normalisation::Fairseq),
+        ("base", WaveformNormalisation::None),
+        ("large", WaveformNormalisation::Fairseq),
     ] {
         let encoder = open(&file(&format!("hubert-s3prl-{size}.pt")));
         assert_eq!(encoder.info().normalisation, normalisation, "{size}");

@@ -1,4 +1,4 @@
-//! A device with too little memory, on the host's kernels.
+//! A device with too little memory, with the host's kernels.
 
 use crate::gpu::together;
 use crate::made::{Golden, waveform};
@@ -8,7 +8,7 @@ use emobox_encoder::{
 };
 use std::path::Path;
 
-/// A tiny WavLM on a device of so many MiB.
+/// A tiny WavLM on a device with this many MiB.
 fn open(folder: &Path, mebibytes: usize) -> Encoder {
     let options = EncoderOptions {
         device: Device::Host(mebibytes),
@@ -22,7 +22,7 @@ fn ragged(count: usize) -> Vec<Vec<f32>> {
     waves.collect()
 }
 
-/// One batch of more than the memory holds: it is cut until its parts fit, and every state is that of a device with enough.
+/// A batch larger than the memory is halved until its parts fit; every state equals that of a device with enough memory.
 #[test]
 fn a_batch_that_does_not_fit_is_halved_until_it_does() {
     let golden = Golden::read("wavlm-base");
@@ -38,7 +38,7 @@ fn a_batch_that_does_not_fit_is_halved_until_it_does() {
     assert!((2..40).contains(&little.halved()), "{}", little.halved());
 }
 
-/// One that does not fit even alone is an error with its length; the others of its batch are encoded.
+/// An utterance that does not fit even alone is an error with its length; the others of its batch are encoded.
 #[test]
 fn what_does_not_fit_alone_is_refused_alone() {
     let golden = Golden::read("wavlm-base");
@@ -64,7 +64,7 @@ fn what_does_not_fit_alone_is_refused_alone() {
     }
 }
 
-/// Two threads with a batch each that fits, but not beside the other: one waits for the other, and nothing is lost.
+/// Two threads, each with a batch that fits only alone: one waits for the other, and nothing is lost.
 #[test]
 fn batches_at_once_that_do_not_fit_together_wait_for_each_other() {
     let golden = Golden::read("wavlm-base");
@@ -73,7 +73,7 @@ fn batches_at_once_that_do_not_fit_together_wait_for_each_other() {
     let waves = ragged(12);
     let all: Vec<&[f32]> = waves.iter().map(Vec::as_slice).collect();
     let expected = together(&open(folder.path(), 256), &all);
-    // The least that holds the batch alone.
+    // The smallest memory that holds the batch alone.
     let least = (1..64).find(|&mebibytes| {
         let encoder = open(folder.path(), mebibytes);
         let results = encoder.encode_together(&all, &LayerSelection::All);

@@ -1,4 +1,4 @@
-//! Tools of `tools/gpu/check.sh` in the shape of tests: encoders of full size with made weights, and how far off a device is on them.
+//! Tools for `tools/gpu/check.sh` as tests: full-size encoders with generated weights, and a device's error on them.
 
 use crate::gpu::options;
 use crate::made::{Golden, tensor, waveform, write_json, write_safetensors};
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// Where the encoders lie, each in a folder of its name.
+/// Folder of the encoders, each in a subfolder with its name.
 fn root() -> PathBuf {
     let root = std::env::var_os("EMOBOX_FULL_SIZE").expect("EMOBOX_FULL_SIZE=DIR");
     PathBuf::from(root)
 }
 
-/// The golden whose configuration is taken, and what is larger in the real one.
+/// The golden whose configuration is used, and the values that are larger in the real one.
 fn sizes(name: &str) -> (&'static str, Value) {
     let wav2vec = |dim: usize, layers: usize, heads: usize| {
         json!({
@@ -32,7 +32,7 @@ fn sizes(name: &str) -> (&'static str, Value) {
     match name {
         "wav2vec2-base" => ("wav2vec2-base", wav2vec(768, 12, 12)),
         "wavlm-large" => ("wavlm-large", large()),
-        // Five convolutions of the positions, each over 19.
+        // Five positional convolutions, each over 19 frames.
         "data2vec-large" => {
             let mut sizes = large();
             sizes["num_conv_pos_embeddings"] = json!(5);
@@ -54,7 +54,7 @@ fn sizes(name: &str) -> (&'static str, Value) {
     }
 }
 
-/// Writes the folder of an encoder whose weights are made from their names.
+/// Writes the folder of an encoder with weights generated from their names.
 fn write(name: &str, folder: &Path) {
     let (golden, sizes) = sizes(name);
     let golden = Golden::read(golden);
@@ -69,7 +69,7 @@ fn write(name: &str, folder: &Path) {
         write_json(&folder.join("preprocessor_config.json"), preprocessor);
     }
     let weights = folder.join("model.safetensors");
-    // What the configuration asks for is told of a checkpoint that lacks it.
+    // The tensors that the configuration needs are listed in the report of a checkpoint that lacks them.
     let nothing = BTreeMap::from([("nothing".to_owned(), (vec![1], vec![0.0]))]);
     write_safetensors(&weights, &nothing);
     let missing = check_dir(folder).unwrap().missing;
@@ -95,7 +95,7 @@ fn open_with(name: &str, options: &EncoderOptions) -> Encoder {
     Encoder::open(&source, options).unwrap()
 }
 
-/// Samples of the utterances on which errors are measured.
+/// Number of samples of the utterances on which errors are measured.
 const UTTERANCES: [usize; 3] = [32_000, 9_000, 57_000];
 
 fn utterances() -> [Vec<f32>; 3] {
@@ -123,7 +123,7 @@ fn write_full_size() {
     }
 }
 
-/// The largest error of the last hidden state, and the mean one, both over the mean magnitude.
+/// The largest and the mean error of the last hidden state, both divided by the mean magnitude.
 fn error(found: &[f32], expected: &[f32]) -> (f64, f64) {
     assert_eq!(found.len(), expected.len());
     let count = expected.len() as f64;
@@ -136,10 +136,11 @@ fn error(found: &[f32], expected: &[f32]) -> (f64, f64) {
     (largest / size, sum / count / size)
 }
 
-/// Prints a line of JSON an encoder and precision: how far the last hidden state of a ragged batch is from f32, beside how far the CPU's
-/// own bf16 is, and PyTorch's on the card. f32 is PyTorch's where `tools/gpu/torch_peer.py` was there, else the CPU's. In bf16 the mean
-/// error is at most one and a half times PyTorch's; where that is unknown, at most two and a half times the CPU's, since the device
-/// rounds a few more things. In f16 it is at most half of this, and in f32 a hundredth of the CPU's bf16.
+/// Prints a line of JSON per encoder and precision: the error of the last hidden state of a ragged batch against f32, that of
+/// the CPU's bf16, and PyTorch's on the card. The f32 reference is PyTorch's if `tools/gpu/torch_peer.py` has run, otherwise
+/// the CPU's. In bf16 the mean error is at most one and a half times PyTorch's; if that is unknown, at most two and a half
+/// times the CPU's, since the device rounds a few more values. In f16 it is at most half of this, and in f32 a hundredth of the
+/// CPU's bf16.
 #[test]
 #[ignore = "a step of tools/gpu/check.sh"]
 fn errors_of_full_size() {
@@ -195,8 +196,8 @@ fn errors_of_full_size() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Prints a line of JSON an encoder: seconds for utterances of the lengths in `EMOBOX_LENGTHS` (samples, a line each), round by round.
-/// What comes before the device is done before the clock starts, as `tools/gpu/torch_peer.py` has it.
+/// Prints a line of JSON per encoder: seconds for utterances of the lengths in `EMOBOX_LENGTHS` (samples, one per line), for
+/// each round. Preparation on the CPU is done before the clock starts, as in `tools/gpu/torch_peer.py`.
 #[test]
 #[ignore = "a step of tools/gpu/check.sh"]
 fn speed_of_ragged() {
@@ -209,7 +210,7 @@ fn speed_of_ragged() {
     let noise = waveform("ragged", *lengths.iter().max().unwrap());
     for name in names() {
         let encoder = open_with(&name, &options(precision));
-        // As Whisper computes 30 s of each.
+        // Whisper computes 30 s for each.
         let most = if name.starts_with("whisper") {
             256
         } else {

@@ -1,4 +1,4 @@
-//! The whole GPU device on its host backend, or on the one that `EMOBOX_TEST_DEVICE` names: the same goldens as the CPU's.
+//! The whole GPU device on its host backend, or on the device in `EMOBOX_TEST_DEVICE`: the same goldens as the CPU's.
 
 use crate::data2vec2_golden::{file, write_funasr};
 use crate::made::{Golden, waveform};
@@ -9,7 +9,7 @@ use emobox_encoder::{
 };
 use std::path::Path;
 
-/// The device under test: the host's kernels, or as `EMOBOX_TEST_DEVICE=cuda:0` says.
+/// The device under test: the host's kernels, or for example `EMOBOX_TEST_DEVICE=cuda:0`.
 pub(crate) fn device() -> Device {
     std::env::var("EMOBOX_TEST_DEVICE").map_or(Device::HOST, |text| text.parse().unwrap())
 }
@@ -22,7 +22,7 @@ pub(crate) fn options(precision: Precision) -> EncoderOptions {
     }
 }
 
-/// Calls `check` with every golden's name, data and place.
+/// Calls `check` with every golden's name, data and folder.
 fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
     for (variant, _) in VARIANTS {
         let golden = Golden::read(variant);
@@ -67,8 +67,8 @@ pub(crate) fn error(golden: &Golden, encoder: &Encoder) -> f32 {
     worst
 }
 
-/// The device rounds a few more things than the CPU does (what stands between two products, softmax's weights), and f16 has three bits
-/// more than bf16.
+/// The device rounds a few more values than the CPU (between two products, and softmax's weights), and f16 has three bits more
+/// than bf16.
 #[test]
 fn sixteen_bits_are_as_near_as_they_can_be() {
     every_golden(|name, golden, path| {
@@ -85,7 +85,7 @@ fn sixteen_bits_are_as_near_as_they_can_be() {
     });
 }
 
-/// Seven lengths, from the shortest there is to several blocks of attention.
+/// Seven lengths, from the shortest possible to several blocks of attention.
 fn seven() -> Vec<Vec<f32>> {
     let lengths = [400, 22_000, 719, 9000, 1040, 3333, 5801];
     lengths
@@ -94,8 +94,8 @@ fn seven() -> Vec<Vec<f32>> {
         .collect()
 }
 
-/// The same bit for bit on the host's kernels. cuBLASLt may take another algorithm for other numbers of rows: then as near as what is
-/// rounded differently by it, where activations reach 5.
+/// Bit-identical on the host's kernels. cuBLASLt may choose another algorithm for other numbers of rows: then within its
+/// differences in rounding, where activations reach 5.
 fn same(found: &[HiddenStates], expected: &[HiddenStates], precision: Precision) -> bool {
     let tolerance = match precision {
         Precision::F32 => 1e-4,
@@ -116,7 +116,7 @@ pub(crate) fn together(encoder: &Encoder, waves: &[&[f32]]) -> Vec<HiddenStates>
     results.into_iter().map(Result::unwrap).collect()
 }
 
-/// On the host backend bit for bit: its products do not depend on how many rows there are. cuBLASLt's may.
+/// Bit-identical on the host backend, whose products do not depend on the number of rows. cuBLASLt's may.
 #[test]
 fn a_ragged_batch_is_each_utterance_alone_in_any_order_and_company() {
     let waves = seven();
@@ -147,7 +147,7 @@ fn a_ragged_batch_is_each_utterance_alone_in_any_order_and_company() {
     });
 }
 
-/// One that is too short, one that holds no number: each is refused alone, and the batches of `encode_batch` keep the order.
+/// One that is too short and one with NaN: each fails alone, and the results of `encode_batch` keep the order.
 #[test]
 fn what_cannot_be_encoded_does_not_take_the_batch_along() {
     let golden = Golden::read("wavlm-base");
@@ -174,7 +174,7 @@ fn what_cannot_be_encoded_does_not_take_the_batch_along() {
     assert_eq!(results[3].as_ref().unwrap().frames, 2);
 }
 
-/// Both numbers of bins, in f32 against the reference; 1500 positions a window, two windows at once.
+/// Both numbers of bins, in f32 against the reference; 1500 positions per window, two windows at once.
 #[test]
 fn whisper_is_within_the_tolerance_of_its_reference() {
     for name in ["whisper-80", "whisper-128"] {

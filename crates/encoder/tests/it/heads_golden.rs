@@ -1,4 +1,4 @@
-//! Heads that come with checkpoints (parity/encoder/heads.py): the logits of the classes that they were trained in.
+//! Heads in checkpoints (parity/encoder/heads.py): their logits are those of the Python classes they were trained in.
 
 use crate::made::{Golden, tensor, write_safetensors};
 use crate::speech_golden::open;
@@ -6,10 +6,10 @@ use emobox_encoder::{Encoder, HiddenStates, LayerSelection, check_dir};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// f32 states of another order of sums; logits are of the size of one.
+/// f32 states with sums in another order; logits are of the order of one.
 const TOLERANCE: f64 = 2e-5;
 
-/// A name, its classes, and whether all hidden states count.
+/// A name, its classes, and whether all hidden states are used.
 const HEADS: [(&str, &[&str], bool); 5] = [
     ("head-wav2vec2", &["neu", "hap", "ang", "sad"], true),
     ("head-hubert", &["neu", "hap", "ang", "sad"], false),
@@ -76,7 +76,7 @@ fn logits_are_those_of_the_classes_of_transformers_and_of_audeering() {
     }
 }
 
-/// The weights of SpeechBrain's parts lie in files of their own, the classes in a list.
+/// The weights of SpeechBrain's parts are in separate files, the classes in a list.
 fn write_speechbrain(golden: &Golden, folder: &Path) {
     golden.write_folder(folder, str::to_owned);
     let weights = folder.join("model.safetensors");
@@ -102,10 +102,10 @@ fn logits_are_those_of_speechbrains_pipeline() {
     compare(&golden, &encoder, "head-speechbrain");
     let head = encoder.head().unwrap();
     assert_eq!(head.labels()[1..], ["ang", "hap", "sad"]);
-    assert!(check_dir(folder.path()).unwrap().complete());
+    assert!(check_dir(folder.path()).unwrap().opens);
 }
 
-/// A head whose maps do not follow one another is refused, and an encoder without one has none.
+/// A head whose maps do not fit together is rejected, and an encoder without a head has none.
 #[test]
 fn heads_are_checked_like_encoders() {
     let golden = Golden::read("head-hubert");

@@ -1,11 +1,11 @@
-//! Checkpoints and waveforms made from names, as parity/encoder/common.py makes them.
+//! Checkpoints and waveforms generated from names, as in parity/encoder/common.py.
 
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where the goldens lie: where the tests were built, or below the working folder of a machine that they were carried to.
+/// Folder of the goldens: where the tests were built, or below the working folder on a machine that they were copied to.
 pub(crate) fn golden_folder() -> PathBuf {
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     match built.exists() {
@@ -14,7 +14,7 @@ pub(crate) fn golden_folder() -> PathBuf {
     }
 }
 
-/// A golden of the reference: hidden states, and all that is needed to make the model and its input again.
+/// A golden of the reference: hidden states, and all that is needed to generate the model and its input again.
 pub(crate) struct Golden {
     bytes: Vec<u8>,
     pub(crate) description: Value,
@@ -55,13 +55,13 @@ impl Golden {
         (view.shape().to_vec(), values.collect())
     }
 
-    /// How many hidden states there are.
+    /// Number of hidden states.
     pub(crate) fn states(&self) -> usize {
         let tensors = safetensors::SafeTensors::deserialize(&self.bytes).unwrap();
         tensors.len() / self.description["utterances"].as_object().unwrap().len()
     }
 
-    /// The tensors of the made model, by the names that the reference gives them.
+    /// The tensors of the generated model, with the reference's names.
     pub(crate) fn tensors(&self) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
         let list = self.description["tensors"].as_array().unwrap();
         list.iter()
@@ -135,7 +135,7 @@ fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// A plausible weight: gains around one, biases small, maps that keep the variance.
+/// A plausible weight: gains around one, small biases, maps that preserve the variance.
 pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
     let ends = |tails: &[&str]| tails.iter().any(|tail| name.ends_with(tail));
     let gain = shape.len() == 1 && !ends(&["bias", "mean"]);
@@ -150,7 +150,7 @@ pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
     }
 }
 
-/// Noise that swells and fades four times a second, with an offset for normalisation to remove.
+/// Noise whose level varies four times a second, with an offset that normalisation must remove.
 pub(crate) fn waveform(name: &str, samples: usize) -> Vec<f32> {
     uniform(name, samples)
         .enumerate()

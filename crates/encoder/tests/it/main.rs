@@ -1,4 +1,4 @@
-//! The encoder room, tested through its public face.
+//! The encoder crate, tested through its public interface.
 
 mod bad_input;
 mod batch;

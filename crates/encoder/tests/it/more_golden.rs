@@ -7,16 +7,16 @@ use crate::made::{Golden, waveform, write_json, write_safetensors};
 use crate::shared::largest_difference;
 use crate::speech_golden::{open, open_with};
 use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
-    check_dir,
+    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Precision,
+    WaveformNormalisation, check_dir,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Of a layer's largest value.
+/// Relative to a layer's largest value.
 const TOLERANCE: f32 = 1e-4;
 
-/// Goldens that are folders of transformers, with a prefix that their tensors may have.
+/// Goldens in transformers' folder layout, with an optional prefix of their tensors.
 const FOLDERS: [(&str, &str, &str); 9] = [
     ("dasheng", "encoder.", "Dasheng"),
     ("mert", "mert_model.", "MERT"),
@@ -28,7 +28,7 @@ const FOLDERS: [(&str, &str, &str); 9] = [
     ("sew-d-far", "module.sew_d.", "SEW-D"),
     ("sew-d-none", "sew_d.", "SEW-D"),
 ];
-/// Goldens that are files with their configuration inside.
+/// Goldens in files with the configuration inside.
 const FILES: [(&str, &str); 5] = [
     ("dasheng-pt", "Dasheng"),
     ("beats", "BEATs"),
@@ -38,7 +38,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 const SENSEVOICE: [&str; 2] = ["sensevoice", "sensevoice-other"];
 
-/// The model as FunASR lays it out.
+/// The model in FunASR's layout.
 fn write_sensevoice(golden: &Golden, folder: &Path) {
     for (name, part) in [("config.yaml", "yaml"), ("am.mvn", "mvn")] {
         let text = golden.description[part].as_str().unwrap();
@@ -47,7 +47,7 @@ fn write_sensevoice(golden: &Golden, folder: &Path) {
     write_safetensors(&folder.join("model.safetensors"), &golden.tensors());
 }
 
-/// Calls `check` with every golden's name and place.
+/// Calls `check` with every golden's name and folder.
 fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
     for (name, ..) in FOLDERS {
         let golden = Golden::read(name);
@@ -104,12 +104,12 @@ fn what_is_found_is_told() {
         let folder = tempfile::tempdir().unwrap();
         golden.write_folder(folder.path(), |name| format!("{prefix}{name}"));
         let report = check_dir(folder.path()).unwrap();
-        assert!(report.complete() && report.family == family, "{report}");
+        assert!(report.opens && report.family == family, "{report}");
         compare(&golden, &open(folder.path()), name);
     }
     for (name, family) in FILES {
         let report = check_dir(&file(&format!("{name}.pt"))).unwrap();
-        assert!(report.complete() && report.family == family, "{report}");
+        assert!(report.opens && report.family == family, "{report}");
         let predictor = report.unused.iter().any(|part| part.contains("predictor"));
         assert_eq!(predictor, name == "beats-tuned", "{report}");
     }
@@ -117,14 +117,11 @@ fn what_is_found_is_told() {
         let folder = tempfile::tempdir().unwrap();
         write_sensevoice(&Golden::read(name), folder.path());
         let report = check_dir(folder.path()).unwrap();
-        assert!(
-            report.complete() && report.family == "SenseVoice",
-            "{report}"
-        );
+        assert!(report.opens && report.family == "SenseVoice", "{report}");
     }
 }
 
-/// The last state alone is that of all, and what an utterance yields does not depend on threads or company.
+/// The last state alone equals that of all, and results do not depend on threads or other utterances.
 #[test]
 fn a_batch_is_one_by_one_for_any_number_of_threads() {
     every_golden(|name, _, path| {
@@ -147,7 +144,7 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
             matches!(short, Err(EncoderError::TooShort { .. })),
             "{name}"
         );
-        // A recording of one value has no spectrum to speak of, and yet numbers.
+        // The spectrum of a constant recording has no variance, but the states are still finite.
         for value in [0.0, 0.5] {
             let states = encoder.encode(&vec![value; 8_000], &LayerSelection::All);
             assert!(states.unwrap().data.iter().all(|v| v.is_finite()), "{name}");
@@ -155,7 +152,7 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
     });
 }
 
-/// Families whose operations the device has, in batches; the others are refused by name when they are opened.
+/// Families whose operations the device has, in batches; the others are rejected by name when they are opened.
 #[test]
 fn the_device_takes_what_it_has_kernels_for() {
     every_golden(|name, golden, path| {
@@ -196,7 +193,7 @@ fn the_device_takes_what_it_has_kernels_for() {
     });
 }
 
-/// On the CPU in bf16: off by bf16's own rounding.
+/// On the CPU in bf16: the error is that of bf16's own rounding.
 #[test]
 fn sixteen_bits_are_near() {
     every_golden(|name, golden, path| {
@@ -234,11 +231,11 @@ fn rates_and_hops_are_those_of_the_models() {
     let beats = open(&file("beats.pt")).info().clone();
     assert_eq!(
         (beats.hop, beats.shortest, beats.normalisation),
-        (320, 2_800, Normalisation::None)
+        (320, 2_800, WaveformNormalisation::None)
     );
 }
 
-/// A configuration that would be another model is refused, in `check` as in `open`, and what is missing is named.
+/// A configuration of a different model is rejected, by `check` and `open` alike, and missing tensors are named.
 #[test]
 fn other_models_are_refused_by_name() {
     let refused = |name: &str, file: &str, key: &str, value: serde_json::Value| {
@@ -394,14 +391,14 @@ fn what_a_folder_of_sensevoice_lacks_is_named() {
     assert_eq!(report.missing, ["embed.weight [16, 70]"]);
 }
 
-/// Bytes of the real layouts, changed one by one: an error or a model, never a panic.
+/// Files in the real layouts with bytes changed one by one: an error or a model, never a panic.
 #[test]
 fn damaged_files_are_errors() {
     for (name, _) in FILES {
         let bytes = std::fs::read(file(&format!("{name}.pt"))).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path: PathBuf = folder.path().join("model.pt");
-        // The configuration lies in the pickle, which is the archive's first entry.
+        // The configuration is in the pickle, which is the archive's first entry.
         for at in (0..6_000.min(bytes.len())).step_by(31) {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x15;

@@ -1,8 +1,8 @@
-//! Where the shared material lies, and small readers for it.
+//! Paths of the shared material, and small readers for it.
 
 use std::path::PathBuf;
 
-/// A path inside the shared folder; tests that ask are ignored where it is not.
+/// A path inside the shared folder; tests that need it are ignored if it does not exist.
 pub(crate) fn shared(path: &str) -> PathBuf {
     let full = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")
@@ -11,7 +11,7 @@ pub(crate) fn shared(path: &str) -> PathBuf {
     full
 }
 
-/// The largest absolute difference; panics where the lengths differ.
+/// The largest absolute difference; panics if the lengths differ.
 pub(crate) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter()

@@ -1,16 +1,16 @@
-//! The wav2vec 2.0 family against transformers, from made weights (parity/encoder/speech.py).
+//! The wav2vec 2.0 family against transformers, with generated weights (parity/encoder/speech.py).
 
 use crate::made::Golden;
 use crate::shared::largest_difference;
 use emobox_encoder::{
-    Encoder, EncoderOptions, EncoderSource, LayerSelection, Normalisation, Precision,
+    Encoder, EncoderOptions, EncoderSource, LayerSelection, Precision, WaveformNormalisation,
 };
 use std::path::Path;
 
-/// Of the issue; activations reach 5.
+/// Activations reach 5.
 const TOLERANCE: f32 = 1e-4;
 
-/// Twice the largest that is seen, 0.12.
+/// Twice the largest error observed, 0.12.
 const BF16_TOLERANCE: f32 = 0.25;
 
 /// Every shape variant with its model type.
@@ -74,7 +74,7 @@ fn every_hidden_state_is_that_of_transformers() {
     }
 }
 
-/// On every path of the CPU's kernels, with bf16 products or emulated ones: off by bf16's own rounding, where activations reach 5.
+/// On every path of the CPU's kernels, with native or emulated bf16: the error is bf16's own rounding; activations reach 5.
 #[test]
 fn every_hidden_state_in_bf16_is_near_that_of_transformers() {
     for (variant, _) in VARIANTS {
@@ -92,7 +92,7 @@ fn every_hidden_state_in_bf16_is_near_that_of_transformers() {
     }
 }
 
-/// A model saved with a head has a prefix; one saved years ago has the old names of weight norm.
+/// A model saved with a head has a prefix; old checkpoints have the old names of weight norm.
 #[test]
 fn prefixes_and_both_spellings_of_weight_norm_load() {
     let old = |name: &str| {
@@ -109,7 +109,7 @@ fn prefixes_and_both_spellings_of_weight_norm_load() {
     }
 }
 
-/// Frames see nothing but their own utterance, and no thread sees another's work.
+/// Frames depend on their own utterance only, and threads do not affect each other.
 #[test]
 fn a_batch_is_one_by_one_for_any_number_of_threads() {
     for (variant, _) in VARIANTS {
@@ -120,7 +120,7 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
     }
 }
 
-/// Not a test of its own: with `EMOBOX_ENCODERS=DIR` it writes the made models of the paper's families below DIR, for
+/// Not a test: with `EMOBOX_ENCODERS=DIR` it writes the generated models of the paper's families below DIR, for
 /// `tools/paper_in_miniature.sh`.
 #[test]
 #[ignore = "writes the encoders of tools/paper_in_miniature.sh"]
@@ -141,14 +141,14 @@ fn write_encoders() {
     }
 }
 
-/// A norm over time removes an offset: a recording of nothing but one is silence, to the last bit.
+/// A norm over time removes an offset: a recording of nothing but an offset equals silence, to the last bit.
 #[test]
 fn an_offset_alone_is_silence() {
     let golden = Golden::read("wavlm-base");
     let folder = tempfile::tempdir().unwrap();
     golden.write_folder(folder.path(), str::to_owned);
     let encoder = open(folder.path());
-    assert_eq!(encoder.info().normalisation, Normalisation::None);
+    assert_eq!(encoder.info().normalisation, WaveformNormalisation::None);
     let states = |value: f32| {
         let constant = vec![value; 8_000];
         encoder

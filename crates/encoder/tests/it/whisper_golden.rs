@@ -1,5 +1,5 @@
-//! Whisper with 80 and 128 bins from made weights (parity/encoder/whisper.py), in transformers'
-//! folders and in OpenAI's own files.
+//! Whisper with 80 and 128 bins, with generated weights (parity/encoder/whisper.py), in transformers' folders and in OpenAI's
+//! own files.
 
 use crate::batch::batch_is_one_by_one;
 use crate::data2vec2_golden::file;

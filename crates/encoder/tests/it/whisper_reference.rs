@@ -37,7 +37,7 @@ fn every_hidden_state_is_that_of_transformers() {
             eprintln!("{name} layer {layer}: largest difference {difference:e}");
             assert!(difference < TOLERANCE, "{name} layer {layer}: {difference}");
         }
-        // Rows that are not kept are not computed for the last block; nothing may change by it.
+        // The last block does not compute rows that are not kept; this must not change the result.
         let last = encoder.encode(&samples, &LayerSelection::Last).unwrap();
         assert_eq!(last.data, states.layer(4));
         let some = encoder

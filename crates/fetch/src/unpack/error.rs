@@ -29,7 +29,7 @@ pub enum UnpackError {
     },
     /// An entry would be written outside the folder. No legitimate archive has one.
     #[error(
-        "unpack {}: entry {entry:?} climbs out of the folder that it is unpacked into; the archive is not to be trusted",
+        "unpack {}: entry {entry:?} lies outside the folder that it is unpacked into; do not trust the archive",
         archive.display()
     )]
     ClimbsOut {

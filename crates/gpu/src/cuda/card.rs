@@ -1,6 +1,6 @@
 //! An open card: context, machine code of the kernels, cuBLASLt. Opened once per process, for any number of streams of work.
 
-use super::driver::{Opened, open_cublaslt};
+use super::opened::{Opened, cublaslt_version, open_cublaslt};
 use super::products::Products;
 use super::tables::Lt;
 use crate::{GpuError, ptx};
@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// The oldest cards whose instructions the kernels use: Ampere.
 const OLDEST: (i32, i32) = (8, 0);
 
-/// The open cards of this process, by index. A card is closed with its last stream of work, so that a process that goes on to
-/// something else frees its memory.
+/// The open cards of this process, by index. A card is closed with its last stream of work, so that a process that continues
+/// with other work frees its memory.
 static OPEN: Mutex<BTreeMap<usize, Weak<OpenCard>>> = Mutex::new(BTreeMap::new());
 
 /// What all streams of work on a card share.
@@ -33,7 +33,7 @@ pub(crate) struct OpenCard {
 
 // SAFETY: the handles belong to the driver and to cuBLASLt, which take calls from any thread; every call makes the context current first.
 unsafe impl Send for OpenCard {}
-// SAFETY: as above; nothing here is changed once the card is open but what `Products` locks.
+// SAFETY: as above; once the card is open, nothing here changes except under the lock in `Products`.
 unsafe impl Sync for OpenCard {}
 
 impl OpenCard {
@@ -76,7 +76,7 @@ impl OpenCard {
             card.total >> 20,
             driver.version()?,
             // SAFETY: takes nothing.
-            super::report::cublaslt_version(unsafe { (lt.cublasLtGetVersion)() }),
+            cublaslt_version(unsafe { (lt.cublasLtGetVersion)() }),
         );
         let mut card = Self {
             device: driver.device(c_int::try_from(index).unwrap_or(c_int::MAX))?,
@@ -183,7 +183,7 @@ impl Drop for OpenCard {
         }
         self.products = None;
         let f = &self.driver.functions;
-        // SAFETY: each was made by `prepare` where it is not null; every line of work on it has ended.
+        // SAFETY: each was made by `prepare` where it is not null; every stream of work on it has ended.
         unsafe {
             if !self.module.is_null() {
                 let _ = (f.cuModuleUnload)(self.module);

@@ -1,4 +1,4 @@
-//! Launches that are recorded as a CUDA graph and run again by one call.
+//! Launches recorded as a CUDA graph and run again by one call.
 
 use super::driver::Cuda;
 use crate::GpuError;

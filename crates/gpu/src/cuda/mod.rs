@@ -4,6 +4,7 @@ mod card;
 mod driver;
 mod graphs;
 mod libraries;
+mod opened;
 mod products;
 mod report;
 mod tables;

@@ -21,7 +21,7 @@ pub(super) struct Products {
     known: Mutex<HashMap<Product, cublasLtMatmulAlgo_t>>,
 }
 
-/// More shapes than the batches of a corpus have; beyond this the list is restarted.
+/// More than the number of shapes in the batches of a corpus; beyond this the list is cleared.
 const MOST_KNOWN: usize = 4096;
 
 fn check(call: &str, status: Status) -> Result<(), GpuError> {
@@ -243,7 +243,7 @@ impl Products {
                 results,
             ),
         ];
-        // The same shape with addresses of the same alignment has the same answer.
+        // Shapes that differ only in addresses of the same alignment share an entry.
         let key = Product {
             weight: alignments[0].into(),
             x: alignments[1].into(),
@@ -324,7 +324,7 @@ impl Products {
                 reason,
             });
         }
-        // SAFETY: cuBLASLt wrote one answer over the zeros; its status is not looked at as a value of the bindings' list.
+        // SAFETY: cuBLASLt wrote one answer over the zeros; its status is not read as a value of the bindings' enum.
         let algorithm = unsafe { (&raw const (*found.as_ptr()).algo).read() };
         if known.len() >= MOST_KNOWN {
             known.clear();
@@ -336,7 +336,7 @@ impl Products {
 
 impl Drop for Products {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, used by nobody any more.
+        // SAFETY: made by `new`, and not used again.
         let _ = unsafe { (self.lt.cublasLtDestroy)(self.handle) };
     }
 }
@@ -348,7 +348,7 @@ macro_rules! destroyed {
 
             impl Drop for $name<'_> {
                 fn drop(&mut self) {
-                    // SAFETY: made by cuBLASLt, used by nobody any more.
+                    // SAFETY: made by cuBLASLt, and not used again.
                     let _ = unsafe { (self.1.$function)(self.0) };
                 }
             }

@@ -1,4 +1,4 @@
-use super::driver::{Opened, open_cublaslt};
+use super::opened::{Card, Opened, cublaslt_version, open_cublaslt};
 
 /// What this machine has for `--device cuda`, one line each; for missing parts, where they were searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub fn inspect() -> Report {
         Err(error) => (Err(error.to_string()), Vec::new()),
         Ok(opened) => match (opened.version(), opened.cards()) {
             (Ok(version), Ok(cards)) => {
-                let line = |(index, card): (usize, &super::driver::Card)| {
+                let line = |(index, card): (usize, &Card)| {
                     let (major, minor) = card.capability;
                     format!(
                         "cuda:{index}: {}, {} MiB, compute capability {major}.{minor}",
@@ -53,14 +53,4 @@ pub fn inspect() -> Report {
         cards,
         cublaslt,
     }
-}
-
-/// As `13.1.0`: a major version is ten thousand, a minor one a hundred.
-pub(super) fn cublaslt_version(version: usize) -> String {
-    format!(
-        "{}.{}.{}",
-        version / 10_000,
-        version % 10_000 / 100,
-        version % 100
-    )
 }

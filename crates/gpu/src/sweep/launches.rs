@@ -1,153 +1,16 @@
 //! The kernels of `kernels/probe.h`, in the order of a step.
 
 use super::work::Work;
-use super::{ATTENTION, Pooling, Sweep, SweepShape};
+use super::{Pooling, Sweep};
 use crate::array::Table;
 use crate::gpu::{THREADS, blocks};
-use crate::{Argument, Array, Frames, Gpu, GpuError};
+use crate::{Argument, Array, Frames, GpuError};
 use Argument::{Address, Int};
 
-/// Frames that kernels process at a time, counted from the first of an utterance.
-pub(super) const CHUNK: usize = 64;
 /// Units of a hidden layer that a block computes.
 const TILE: usize = 128;
 /// Columns of a gradient that a block computes.
 const COLUMNS: usize = 64;
-/// Parameters whose squares a block sums up, and which it updates.
-const PART: usize = 4096;
-
-/// The positions of a point's numbers among those of all points.
-pub(super) struct Point {
-    pub(super) first_parameter: usize,
-    pub(super) parameters: usize,
-    pub(super) hidden: usize,
-    /// Parameters of the pooling itself.
-    own: usize,
-    first_unit: usize,
-    width: usize,
-    first_pooled: usize,
-    first_part: usize,
-    parts: usize,
-}
-
-impl Point {
-    fn row(&self, dim: usize, classes: usize) -> [i32; 11] {
-        let hidden_bias = self.first_parameter + self.hidden * dim;
-        let output = hidden_bias + self.hidden + self.own;
-        [
-            self.first_parameter,
-            self.parameters,
-            self.hidden,
-            self.first_unit,
-            self.width,
-            self.first_pooled,
-            hidden_bias,
-            output,
-            output + classes * self.width,
-            self.first_part,
-            self.parts,
-        ]
-        .map(|n| n as i32)
-    }
-}
-
-/// The shape of a sweep, here and in device memory.
-pub(super) struct Tables {
-    pub(super) points: Vec<Point>,
-    pub(super) dim: usize,
-    pub(super) columns: usize,
-    pub(super) classes: usize,
-    pub(super) pooling: Pooling,
-    /// Hidden units of all points, and the numbers that pooling makes of them.
-    pub(super) units: usize,
-    pub(super) width: usize,
-    pub(super) parts: usize,
-    pub(super) points_table: Table,
-    /// The point of each unit, and of each pooled number.
-    pub(super) unit_points: Table,
-    pooled_points: Table,
-    parts_table: Table,
-}
-
-impl Tables {
-    pub(super) fn new(gpu: &Gpu, shape: &SweepShape) -> Result<Self, GpuError> {
-        let &SweepShape {
-            dim,
-            classes,
-            pooling,
-            ..
-        } = shape;
-        assert!(
-            dim > 0 && classes > 0 && !shape.hidden.is_empty(),
-            "a sweep of {shape:?}"
-        );
-        let mut points: Vec<Point> = Vec::new();
-        let mut parts = Vec::new();
-        for &hidden in &shape.hidden {
-            let (hidden, width) = match pooling {
-                Pooling::Features => (0, dim),
-                Pooling::Mean => (hidden, hidden),
-                Pooling::Statistics | Pooling::Attentive => (hidden, 2 * hidden),
-            };
-            let own = match pooling {
-                Pooling::Attentive => ATTENTION * (hidden + 2),
-                _ => 0,
-            };
-            assert!(width > 0, "a sweep of {shape:?}");
-            let last = points.last();
-            let point = Point {
-                first_parameter: last.map_or(0, |p| p.first_parameter + p.parameters),
-                parameters: hidden * dim + hidden + own + classes * width + classes,
-                hidden,
-                own,
-                first_unit: last.map_or(0, |p| p.first_unit + p.hidden),
-                width,
-                first_pooled: last.map_or(0, |p| p.first_pooled + p.width),
-                first_part: parts.len() / 3,
-                parts: 0,
-            };
-            for from in (0..point.parameters).step_by(PART) {
-                let count = PART.min(point.parameters - from);
-                parts.extend([points.len(), point.first_parameter + from, count].map(|n| n as i32));
-            }
-            points.push(Point {
-                parts: parts.len() / 3 - point.first_part,
-                ..point
-            });
-        }
-        let each = |count: fn(&Point) -> usize| -> Vec<i32> {
-            let points = points.iter().zip(0..);
-            let points = points.flat_map(|(point, at)| std::iter::repeat_n(at, count(point)));
-            points.collect()
-        };
-        let (unit_points, pooled_points) = (each(|p| p.hidden), each(|p| p.width));
-        let rows: Vec<i32> = points.iter().flat_map(|p| p.row(dim, classes)).collect();
-        let all: usize = points.iter().map(|p| p.parameters).sum();
-        assert!(
-            i32::try_from(all).is_ok() && parts.len() / 3 > 0,
-            "a sweep of {all} parameters"
-        );
-        let table = |values: &[i32]| Table::new(gpu.backend(), values);
-        Ok(Self {
-            units: unit_points.len(),
-            width: pooled_points.len(),
-            parts: parts.len() / 3,
-            points_table: table(&rows)?,
-            unit_points: table(&unit_points)?,
-            pooled_points: table(&pooled_points)?,
-            parts_table: table(&parts)?,
-            points,
-            dim,
-            columns: dim.next_multiple_of(8),
-            classes,
-            pooling,
-        })
-    }
-
-    pub(super) fn parameters(&self) -> usize {
-        self.points.iter().map(|point| point.parameters).sum()
-    }
-}
 
 pub(super) fn array(array: &Array) -> Argument {
     Address(array.address())
@@ -162,7 +25,7 @@ pub(super) fn int(number: usize) -> Argument {
 }
 
 impl Sweep {
-    /// Copies parameters to where a forward pass reads them.
+    /// Copies parameters to the layout that a forward pass reads.
     pub(super) fn lay_out(&self) -> Result<(), GpuError> {
         let t = &self.tables;
         let arguments = [
@@ -184,8 +47,8 @@ impl Sweep {
         grid: [usize; 3],
         arguments: &[Argument],
     ) -> Result<(), GpuError> {
-        // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the tables
-        // and the room of the work were made for, and the lists stay inside both: `Work::fill` has checked it.
+        // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the
+        // tables and the buffers of the work were made for, and `Work::fill` has checked that the lists stay inside both.
         unsafe { self.gpu.run(kernel, grid, THREADS, arguments) }
     }
 
@@ -277,7 +140,7 @@ impl Sweep {
         self.launch("probe_logits", grid, &arguments)
     }
 
-    /// A whole step on the batch that the counter names; then the counter moves to the next.
+    /// A whole step on the batch of the counter, which then moves to the next.
     pub(super) fn launch_step(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
         self.launch_forward(frames, work)?;
         let (t, lists, room) = (&self.tables, work.lists(), work.room());

@@ -2,11 +2,12 @@
 
 mod attentive;
 mod launches;
+mod tables;
 mod work;
 
 use crate::array::Table;
 use crate::{Array, Frames, Gpu, GpuError, Numbers};
-use launches::Tables;
+use tables::Tables;
 use work::{Recorded, Work};
 
 /// How a probe pools an utterance's frames before its last linear layer.
@@ -14,11 +15,11 @@ use work::{Recorded, Work};
 pub enum Pooling {
     /// The mean of the features themselves: there is no hidden layer.
     Features,
-    /// The mean of a rectified hidden layer.
+    /// The mean of a hidden layer after ReLU.
     Mean,
-    /// Mean and standard deviation of a rectified hidden layer.
+    /// Mean and standard deviation of a hidden layer after ReLU.
     Statistics,
-    /// The same with learnt weights of the frames: softmax of `v · tanh(W z + b)`, of [`ATTENTION`] numbers per frame.
+    /// The same with learned weights of the frames: softmax of `v · tanh(W z + b)`, of [`ATTENTION`] numbers per frame.
     Attentive,
 }
 
@@ -32,7 +33,7 @@ pub struct SweepShape {
     pub dim: usize,
     /// Classes.
     pub classes: usize,
-    /// Units of the hidden layer of every point; meaningless for [`Pooling::Features`].
+    /// Units of the hidden layer of every point; ignored for [`Pooling::Features`].
     pub hidden: Vec<usize>,
     /// How frames are pooled.
     pub pooling: Pooling,
@@ -56,14 +57,14 @@ pub struct Utterance {
 impl Utterance {
     /// Number of frame chunks; a batch has at most [`MOST_CHUNKS`].
     pub fn chunks(&self) -> usize {
-        self.frames.div_ceil(launches::CHUNK)
+        self.frames.div_ceil(tables::CHUNK)
     }
 }
 
 /// The maximum number of chunks in a batch, because of the limit on a grid's blocks.
 pub const MOST_CHUNKS: usize = crate::gpu::MOST;
 
-/// The parameters of a point, flat: hidden weights `[unit, dim]` and biases where there is a hidden layer, `W`, `b` and `v` of
+/// The parameters of a point, flat: hidden weights `[unit, dim]` and biases if there is a hidden layer, `W`, `b` and `v` of
 /// [`Pooling::Attentive`], output weights `[class, width]`, output biases; with Adam's two running means.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointState {
@@ -77,11 +78,11 @@ pub struct PointState {
     pub steps: u64,
 }
 
-/// A sweep in device memory. Points are independent: each has the same bits as it would have alone.
+/// A sweep in device memory. Points are independent: each gives the same bits as it would alone.
 pub struct Sweep {
     gpu: Gpu,
     tables: Tables,
-    /// Of all points, in order.
+    /// For all points, in order.
     values: Array,
     first: Array,
     second: Array,
@@ -223,7 +224,7 @@ impl Sweep {
         self.gradient.read(first, count)
     }
 
-    /// Updates skipped since the sweep was made, because a point's gradient was not finite.
+    /// Updates skipped since the sweep was created because a point's gradient was not finite.
     ///
     /// # Errors
     /// As [`Sweep::values`].

@@ -1,6 +1,6 @@
-//! What a run of batches needs in device memory besides the parameters.
+//! Device memory for a run of batches, besides the parameters.
 
-use super::launches::{CHUNK, Tables};
+use super::tables::{CHUNK, Tables};
 use super::{ATTENTION, MOST_CHUNKS, Pooling, Utterance};
 use crate::array::Table;
 use crate::{Array, Backend, Frames, Gpu, GpuError, Numbers};

@@ -37,7 +37,7 @@ pub(crate) fn error(
         &scaled(normal(1, queries.end().next_multiple_of(8) * dim), 1.5),
     );
     let mut kv = normal(2, first * 2 * dim);
-    // The numbers between utterances would change every result.
+    // Values between utterances would change every result if they were read.
     for row in 0..first {
         if !spans
             .iter()

@@ -122,7 +122,8 @@ pub(crate) fn shape(
     }
 }
 
-/// Those of front ends (in place and at any position), Whisper's two, wav2vec 2.0's positional one, data2vec's narrow ones.
+/// Convolutions of front ends (in place and at any position), Whisper's two, wav2vec 2.0's positional one, data2vec's narrow
+/// ones.
 #[test]
 fn convolutions_are_within_their_tolerance() {
     for numbers in ALL {

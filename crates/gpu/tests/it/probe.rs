@@ -6,11 +6,11 @@ use emobox_gpu::{
 };
 use half::f16;
 
-/// Of the logits, in units of the larger of 1 and the logit: weights are two numbers of 16 bits.
+/// For logits, in units of the larger of 1 and the logit: weights are stored as two 16-bit numbers.
 const FORWARD: f64 = 1.0 / 262_144.0;
-/// Of gradients, as a share of the largest.
+/// For gradients, relative to the largest.
 const GRADIENT: f64 = 1e-5;
-/// Of Adam's updates, as a share of the larger of 1 and the number.
+/// For Adam's updates, relative to the larger of 1 and the number.
 const UPDATE: f64 = 1e-6;
 
 const POOLINGS: [Pooling; 4] = [
@@ -65,7 +65,7 @@ impl Case {
         }
     }
 
-    /// Units of a hidden layer, parameters of the pooling itself, numbers that it makes.
+    /// Units of a hidden layer, parameters of the pooling itself, width of its output.
     fn sizes(&self, hidden: usize) -> (usize, usize, usize) {
         match self.shape.pooling {
             Pooling::Features => (0, 0, self.shape.dim),
@@ -205,7 +205,7 @@ impl Case {
                 .collect();
             let level = dot(&alpha, &by_alpha);
             for (frame, (z, x)) in z.iter().zip(&x).enumerate() {
-                // By the argument of tanh.
+                // With respect to the argument of tanh.
                 let by_score = alpha[frame] * (by_alpha[frame] - level);
                 let under: Vec<f64> = scored[frame]
                     .iter()
@@ -311,7 +311,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// `tanh(W z + b)` of a frame; nothing where pooling has no parameters of its own.
+/// `tanh(W z + b)` of a frame; empty if the pooling has no parameters.
 fn score(own: &[f64], z: &[f64]) -> Vec<f64> {
     let count = ATTENTION.min(own.len());
     let sum =

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use super::{Kernel, LANES, Simd, tiles};
 
-/// The proof that the machine has AVX2, FMA and F16C.
+/// Proof that the machine has AVX2, FMA and F16C.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 

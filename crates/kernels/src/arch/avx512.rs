@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use super::{Kernel, LANES, Simd, tiles};
 
-/// The proof that the machine has AVX-512 F, BW, DQ and VL, and with `BF16` also AVX512-BF16.
+/// Proof that the machine has AVX-512 F, BW, DQ and VL, and with `BF16` also AVX512-BF16.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512<const BF16: bool>(());
 

@@ -27,7 +27,7 @@ pub(crate) use tile::{PREFETCH_STEPS, Tile};
 /// Lanes of a vector, columns of a panel.
 pub(crate) const LANES: usize = 16;
 
-/// The operations of one path. A value is the proof that the machine has the path's instructions.
+/// The operations of one path. A value is proof that the machine has the path's instructions.
 pub(crate) trait Simd: Copy {
     /// Sixteen `f32`.
     type V: Copy;

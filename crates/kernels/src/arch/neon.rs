@@ -9,7 +9,7 @@ use half::{bf16, f16};
 
 use super::{Kernel, LANES, Simd, tiles};
 
-/// The proof that the machine has Advanced SIMD.
+/// Proof that the machine has Advanced SIMD.
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(());
 

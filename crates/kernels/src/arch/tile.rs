@@ -2,7 +2,7 @@
 
 use super::{LANES, Simd};
 
-/// The part of a block that fits the registers. Counts are in words, `b_panel` and `c_row` too.
+/// The part of a block that fits in the registers. Counts are in words, including `b_panel` and `c_row`.
 pub(crate) struct Tile {
     pub(crate) depth: usize,
     pub(crate) a: *const f32,
@@ -53,7 +53,7 @@ pub(crate) unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const P: u
         }
     }
     if !tile.accumulate {
-        // The sums go to lines that are in no cache yet; prefetched now, they are here when needed.
+        // The sums go to lines that are not in any cache; prefetched here, they arrive in time.
         for r in 0..R {
             for p in 0..P {
                 simd.prefetch_write(tile.c.wrapping_add(r * tile.c_row + p * LANES));

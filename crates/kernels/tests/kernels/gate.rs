@@ -1,4 +1,4 @@
-//! The gradient behind a rectifier against sums in double precision.
+//! The weight gradient before a ReLU against sums in double precision.
 
 use emobox_kernels::{GATE_COLUMNS, GATE_FRAMES, Gate, GateTable, Rows};
 use half::f16;

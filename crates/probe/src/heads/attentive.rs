@@ -80,7 +80,7 @@ impl Pooling for Attentive {
                 *total += alpha * x;
             }
         }
-        // About the mean, not E[z²] - E[z]², which loses digits.
+        // Computed about the mean: E[z²] - E[z]² loses digits.
         for (frame, &alpha) in z.chunks_exact(width).zip(&self.alpha) {
             for ((total, x), m) in deviation.iter_mut().zip(frame).zip(&*centre) {
                 *total += alpha * (x - m) * (x - m);
@@ -104,14 +104,14 @@ impl Pooling for Attentive {
         self.forward(weights, z, &mut pooled);
         let (centre, deviation) = pooled.split_at(width);
         let (dcentre, ddeviation) = out.split_at(width);
-        // By the variance.
+        // With respect to the variance.
         let dvariance: Vec<f32> = ddeviation
             .iter()
             .zip(deviation)
             .map(|(g, s)| g / (2.0 * s))
             .collect();
-        // By each frame's weight, and directly by each frame. The mean's share in the variance
-        // cancels, since the weighted differences from it sum to zero.
+        // With respect to each frame's weight, and directly to each frame. The terms through the mean cancel in the variance,
+        // since the weighted deviations from it sum to zero.
         let mut dalpha = Vec::with_capacity(self.alpha.len());
         for ((frame, to), &alpha) in z
             .chunks_exact(width)

@@ -1,11 +1,11 @@
 //! The paper's head, for all sweep points at once.
 //!
-//! The points read the same frames in the same order. Forty-eight frames at a time are widened into the second cache and
-//! go through the hidden layers of all points; nothing is padded, and of the hidden layer only what the gradient needs is
-//! kept: one bit a frame and unit. The mean over frames gives every frame of an utterance the same gradient, so the weight
-//! gradient is a sum of those frames in which a unit was above zero, and [`GateTable`] adds it up without a product. The
-//! features need no gradient. Threads share out pieces of utterances going forward and columns going backward; neither
-//! sees the others, so the result is the same to the bit.
+//! The points read the same frames in the same order. Forty-eight frames at a time are converted to f32 in the second-level
+//! cache and go through the hidden layers of all points; nothing is padded, and the hidden layer is reduced to what the
+//! gradient needs: one bit per frame and unit. The mean over frames gives every frame of an utterance the same gradient, so the
+//! weight gradient is a sum of those frames in which a unit was above zero, which [`GateTable`] adds up without
+//! multiplications. The features need no gradient. Threads share pieces of utterances in the forward pass and columns in the
+//! backward pass; these are independent, so the result is bit-identical for any number of threads.
 
 use super::{Setup, Sizes, SmallGradients, Sweep, small_linear, small_linear_backward};
 use crate::ProbeError;
@@ -23,23 +23,23 @@ pub(super) struct Stack {
     points: Vec<Layer>,
     workers: Vec<Worker>,
     columns: Vec<Columns>,
-    /// The batch in hand, slab by slab.
+    /// The current batch, slab by slab.
     chunks: Vec<Chunk>,
-    /// Where each slab's chunks lie.
+    /// Each slab's range of chunks.
     slabs: Vec<Range<usize>>,
-    /// Frames of the slab in hand, `[frame, dim]`, where the source has no view of them.
+    /// Frames of the current slab, `[frame, dim]`, if the source has no view of them.
     x: Vec<f32>,
 }
 
-/// The hidden layer of one point, and what it keeps of a batch.
+/// The hidden layer of one point, and its values for a batch.
 struct Layer {
     hidden: usize,
     packed: PackedLinear,
     /// Mean over frames of the hidden layer, `[utterance, hidden]`.
     mean: Vec<f32>,
-    /// Frames above zero, `[utterance, hidden]`.
+    /// Number of frames above zero, `[utterance, hidden]`.
     count: Vec<f32>,
-    /// The gradient that each frame's hidden layer receives, `[utterance, hidden]`.
+    /// The gradient of the hidden layer of each frame, `[utterance, hidden]`.
     gradient: Vec<f32>,
 }
 
@@ -47,22 +47,22 @@ struct Layer {
 #[derive(Default)]
 struct Chunk {
     piece: Piece,
-    /// One a point.
+    /// One per point.
     gates: Vec<Gate>,
-    /// Sums over the frames and frames above zero, `[unit]`, point after point.
+    /// Sums over the frames and numbers of frames above zero, `[unit]`, point after point.
     total: Vec<f32>,
     count: Vec<f32>,
     problem: Option<ProbeError>,
 }
 
-/// Room of one thread.
+/// Buffers of one thread.
 #[derive(Default)]
 struct Worker {
     x: Vec<f32>,
     z: Vec<f32>,
 }
 
-/// The weight gradients of some columns.
+/// The weight gradients for some columns.
 struct Columns {
     range: Range<usize>,
     table: GateTable,
@@ -111,7 +111,7 @@ impl Stack {
         }
     }
 
-    /// Cuts the slabs of a batch into chunks, counted from an utterance's first frame.
+    /// Cuts the slabs of a batch into chunks, counted from each utterance's first frame.
     fn cut(&mut self, slabs: &[Vec<Piece>]) {
         let mut used = 0;
         self.slabs.clear();
@@ -134,7 +134,7 @@ impl Stack {
         }
     }
 
-    /// Adds the chunks up to means over frames.
+    /// Combines the chunks into means over frames.
     fn pool(&mut self, batch: &Batch<'_>) {
         let mut first = 0;
         let used = self.slabs.last().map_or(0, |slab| slab.end);
@@ -161,7 +161,7 @@ impl Stack {
     }
 }
 
-/// Where the four tensors lie in a point's flat weights.
+/// Ranges of the four tensors in a point's flat weights.
 fn offsets(sizes: &Sizes) -> [Range<usize>; 4] {
     let weight = sizes.hidden * sizes.dim;
     let bias = weight + sizes.hidden;
@@ -241,7 +241,7 @@ impl Sweep for Stack {
         let (dim, slabs) = (self.dim, batch.slabs());
         for (number, (slab, range)) in slabs.iter().zip(&self.slabs).enumerate() {
             if slabs.len() > 1 {
-                // The slab in hand is the last one; the others are read again.
+                // The slab in memory is the last one; the others are read again.
                 load(batch, slab, &mut self.x)?;
             }
             let (x, points, chunks) = (&self.x, &self.points, &self.chunks[range.clone()]);
@@ -283,7 +283,7 @@ fn load(batch: &Batch<'_>, slab: &[Piece], x: &mut Vec<f32>) -> Result<(), Probe
     batch.load(slab, 0, x)
 }
 
-/// The frames of a piece: a view, or from the slab in hand.
+/// The frames of a piece: a view, or from the current slab.
 fn frames<'f>(batch: &Batch<'f>, x: &'f [f32], dim: usize, piece: &Piece) -> FrameData<'f> {
     match batch.view(piece) {
         Some(view) if x.is_empty() => view.data,
@@ -292,7 +292,7 @@ fn frames<'f>(batch: &Batch<'f>, x: &'f [f32], dim: usize, piece: &Piece) -> Fra
 }
 
 impl Worker {
-    /// The hidden layers of a chunk, of which it keeps the sums and the gates.
+    /// The hidden layers of a chunk, of which only the sums and the gates are kept.
     fn forward(
         &mut self,
         batch: &Batch<'_>,

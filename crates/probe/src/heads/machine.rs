@@ -1,6 +1,5 @@
-//! Any head, one point and one utterance at a time: the plain way, for heads and features that have
-//! no fused one. Going backward the hidden layer is computed again instead of being kept, so memory
-//! is that of one utterance a thread.
+//! Any head, one point and one utterance at a time: the simple implementation, for heads and features without a fused one. The
+//! backward pass computes the hidden layer again instead of storing it, so memory is that of one utterance per thread.
 
 use super::{
     Head, Setup, Sizes, SmallGradients, Sweep, Tensor, small_linear, small_linear_backward,
@@ -9,16 +8,15 @@ use crate::ProbeError;
 use crate::batch::{Batch, Piece};
 use emobox_kernels::{MatRef, matmul};
 
-/// A way to make one vector of an utterance's frames `z`, `[frame, width]`.
+/// Pools an utterance's frames `z`, `[frame, width]`, into one vector.
 pub(crate) trait Pooling: Send {
-    /// How wide the vector is for frames of that width.
+    /// The width of the vector for frames of `width`.
     fn width(&self, width: usize) -> usize;
     /// The pooling's own tensors.
     fn tensors(&self, width: usize) -> Vec<Tensor>;
-    /// Writes the vector.
+    /// Computes the vector.
     fn forward(&mut self, weights: &[f32], z: &[f32], out: &mut [f32]);
-    /// From the vector's gradient `out`, writes the frames' to `dz` and adds the weights' to
-    /// `gradient`.
+    /// From the vector's gradient `out`, writes that of the frames to `dz` and adds that of the weights to `gradient`.
     fn backward(
         &mut self,
         weights: &[f32],
@@ -29,7 +27,7 @@ pub(crate) trait Pooling: Send {
     );
 }
 
-/// A dense matrix of rows of that width.
+/// A dense matrix with rows of `width`.
 pub(super) fn matrix(data: &[f32], width: usize) -> MatRef<'_> {
     MatRef::new(data, data.len() / width, width)
 }
@@ -39,11 +37,11 @@ pub(super) fn product(a: MatRef<'_>, b: MatRef<'_>, out: &mut [f32]) {
     matmul(a, b, false, out);
 }
 
-/// All points of a sweep, each a machine of its own.
+/// All points of a sweep, each with its own machine.
 pub(super) struct Machines {
     layers: usize,
     machines: Vec<Machine>,
-    /// The utterance in hand, `[layer][frame, dim]`.
+    /// The current utterance, `[layer][frame, dim]`.
     x: Vec<Vec<f32>>,
 }
 
@@ -51,8 +49,8 @@ struct Machine {
     sizes: Sizes,
     has_hidden: bool,
     pooling: Box<dyn Pooling>,
-    /// Lengths of the flat weights' parts: layer weights, hidden weight, hidden bias, pooling,
-    /// output weight, output bias.
+    /// Lengths of the parts of the flat weights: layer weights, hidden weight, hidden bias, pooling, output weight, output
+    /// bias.
     parts: [usize; 6],
     mixed: Vec<f32>,
     z: Vec<f32>,
@@ -244,7 +242,7 @@ impl Machine {
         if layers.is_empty() {
             return;
         }
-        // By the mixed frames, which takes the place of the mixed frames themselves.
+        // With respect to the mixed frames; overwrites the frames themselves.
         if self.has_hidden {
             let dz = matrix(&self.dz, self.sizes.hidden);
             product(dz, matrix(hidden, dim), &mut self.mixed);
@@ -266,10 +264,10 @@ impl Machine {
     }
 }
 
-/// The layers' shares: the softmax of their weights.
+/// The layers' weights in the sum: a softmax.
 fn shares(weights: &[f32]) -> Vec<f64> {
     let mut shares: Vec<f64> = weights.iter().map(|&w| f64::from(w)).collect();
-    crate::loss::log_softmax(&mut shares);
+    crate::softmax::log_softmax(&mut shares);
     shares.iter_mut().for_each(|s| *s = s.exp());
     shares
 }

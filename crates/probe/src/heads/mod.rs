@@ -19,26 +19,25 @@ pub(crate) use statistics::VARIANCE_FLOOR;
 /// The paper's head.
 pub const DEFAULT: &str = "linear-relu-mean-linear";
 
-/// A kind of probe: an optional rectified hidden layer on every frame, a pooling over frames, and a
-/// linear layer on the outcome.
+/// A kind of probe: an optional hidden layer with ReLU on every frame, a pooling over frames, and a linear output layer.
 #[derive(Debug)]
 pub struct Head {
-    /// The name it is asked for by.
+    /// The name in protocols and options.
     pub name: &'static str,
-    /// What it computes, in one line.
+    /// A one-line description.
     pub summary: &'static str,
-    /// Whether there is a hidden layer, so that hidden sizes mean something.
+    /// Whether there is a hidden layer, so that hidden sizes apply.
     pub has_hidden: bool,
     /// Maximum learning rates of its sweep.
     pub learning_rates: [f64; 2],
     pub(crate) pooling: fn() -> Box<dyn Pooling>,
     /// A way to train all points together, for one layer of features.
     pub(crate) fused: Option<Fused>,
-    /// What its pooling is on a GPU.
+    /// Its pooling on a GPU.
     pub(crate) on_card: emobox_gpu::Pooling,
 }
 
-/// Makes the machinery that trains a whole sweep.
+/// Builds the implementation that trains a whole sweep.
 pub(crate) type Fused = fn(&Setup<'_>) -> Box<dyn Sweep>;
 
 /// All heads.
@@ -55,10 +54,10 @@ pub fn find(name: &str) -> Result<&'static Head, ProbeError> {
     all().iter().find(|h| h.name == name).ok_or_else(unknown)
 }
 
-/// What the tensors' shapes depend on.
+/// What determines the tensors' shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Layers of features; more than one are summed with learnt weights.
+    /// Layers of features; several are summed with learned weights.
     pub layers: usize,
     /// The width of a frame.
     pub dim: usize,
@@ -75,8 +74,7 @@ pub struct Tensor {
     pub name: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Initial values are uniform within ±1/√fan_in, PyTorch's default for linear layers; 0 stands
-    /// for initial values of zero.
+    /// Initial values are uniform within ±1/√fan_in, PyTorch's default for linear layers; with 0 they are zero.
     pub fan_in: usize,
 }
 
@@ -122,12 +120,12 @@ impl Head {
         tensors
     }
 
-    /// How many numbers a head of these sizes has.
+    /// Number of parameters of a head of these sizes.
     pub fn parameters(&self, sizes: &Sizes) -> usize {
         self.layout(sizes).iter().map(Tensor::len).sum()
     }
 
-    /// Initial values, all tensors one after the other. They depend on the sizes and the seed alone.
+    /// Initial values, all tensors one after the other. They depend only on the sizes and the seed.
     pub fn initial(&self, sizes: &Sizes, seed: u64) -> Vec<f32> {
         let mut values = Vec::with_capacity(self.parameters(sizes));
         for (tensor, number) in self.layout(sizes).iter().zip(0..) {
@@ -149,7 +147,7 @@ impl Head {
     }
 }
 
-/// What a sweep of one head is built from.
+/// The input for building a sweep of one head.
 pub(crate) struct Setup<'a> {
     pub(crate) layers: usize,
     pub(crate) dim: usize,
@@ -159,7 +157,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) team: &'a Team,
 }
 
-/// All sweep points of one head, going through the same batches.
+/// All sweep points of one head, trained on the same batches.
 ///
 /// The values of a point must not depend, to the bit, on which other points are in the sweep, on the
 /// number of threads, or (for logits) on the other utterances of the batch.
@@ -172,8 +170,7 @@ pub(crate) trait Sweep: Send {
         logits: &mut [Vec<f32>],
     ) -> Result<(), ProbeError>;
 
-    /// Writes the gradient of every point's weights, from that of the logits of the batch that went
-    /// forward last.
+    /// Writes the gradient of every point's weights, from that of the logits of the last forward pass.
     fn backward(
         &mut self,
         weights: &[&[f32]],
@@ -195,8 +192,8 @@ pub(crate) fn small_linear(x: &[f32], weight: &[f32], bias: &[f32], out: &mut Ve
     }
 }
 
-/// The gradients of [`small_linear`]: by the weights and bias (added to `weight_gradient` and
-/// `bias_gradient`) and by its input (written to `input_gradient`).
+/// The gradients of [`small_linear`]: with respect to the weights and bias (added to `weight_gradient` and `bias_gradient`) and
+/// to its input (written to `input_gradient`).
 pub(crate) fn small_linear_backward(
     x: &[f32],
     weight: &[f32],
@@ -236,7 +233,7 @@ pub(crate) struct SmallGradients<'a> {
     pub(crate) input: &'a mut Vec<f32>,
 }
 
-/// In eight running sums: faster than one, and closer to the exact value.
+/// With eight running sums: faster than one, and more accurate.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0f32; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));

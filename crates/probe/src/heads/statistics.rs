@@ -13,7 +13,7 @@ pub(super) const HEAD: Head = Head {
     on_card: emobox_gpu::Pooling::Statistics,
 };
 
-/// Added to the variance, so that a unit that never changes has a slope.
+/// Added to the variance, so that a constant unit has a finite gradient.
 pub(crate) const VARIANCE_FLOOR: f32 = 1e-5;
 
 struct Statistics;
@@ -42,7 +42,7 @@ impl Pooling for Statistics {
         }
     }
 
-    /// `∂σ/∂z = (z - μ) / (σ · frames)`: the mean's own share of it cancels.
+    /// `∂σ/∂z = (z - μ) / (σ · frames)`: the term through the mean cancels.
     fn backward(&mut self, weights: &[f32], z: &[f32], out: &[f32], dz: &mut [f32], _: &mut [f32]) {
         let width = out.len() / 2;
         let mut pooled = vec![0.0; out.len()];

@@ -1,11 +1,11 @@
-//! Training on a GPU beside the processor's, on the GPU's kernels as this machine's processor runs them (or on the card of the index in
+//! Training on a GPU compared with the CPU, with the GPU's kernels run on this machine's CPU (or on the card of the index in
 //! `EMOBOX_TEST_CARD`).
 
 use crate::dummy::{Dummy, Halves, dummy, short};
 use emobox_gpu::{Gpu, Numbers};
 use emobox_probe::{
-    Card, ClassWeighting, Flow, FoldOutcome, FoldTask, Observer, ProbeError, Progress, Protocol,
-    Target, TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
+    Card, ClassWeighting, EpochProgress, Flow, FoldOutcome, FoldTask, Observer, ProbeError,
+    Protocol, Target, TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
 };
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn keys(data: &Dummy) -> Vec<&str> {
     data.items.iter().map(|item| item.key.as_str()).collect()
 }
 
-/// A card with the features for good, or with room for so many bytes of them.
+/// A card that holds the features permanently, or has memory for `limit` bytes of them.
 fn holding(data: &Dummy, source: &ViewSource<'_>, limit: usize) -> Result<Card, ProbeError> {
     let mut card = card();
     let held = card.hold(&keys(data), source, 1, limit)?;
@@ -103,7 +103,7 @@ fn every_head_that_a_card_has_follows_the_processor_s() {
         let mut curves = expected.curves.iter().map(|curve| &curve.epochs);
         let falls = curves.any(|e| e[EPOCHS - 1].train_loss < 0.95 * e[0].train_loss);
         assert!(falls, "{}: the curves are flat", head.name);
-        // What was selected and said is the processor's.
+        // Selection and predictions are the CPU's.
         for (found, expected) in found.selected.iter().zip(&expected.selected) {
             assert_eq!((found.point, found.epoch), (expected.point, expected.epoch));
             let pairs = found.predictions.iter().zip(&expected.predictions);
@@ -139,7 +139,7 @@ fn folds_at_once_and_slices_of_features_change_no_bit() {
         trainings.map(|training| training.join().unwrap()).collect()
     });
     assert_eq!(at_once, one_by_one);
-    // A seed among others is what it is alone.
+    // A seed among others gives the same as alone.
     let curves = &one_by_one[1].curves;
     let seed = Protocol {
         seeds: vec![5],
@@ -148,7 +148,7 @@ fn folds_at_once_and_slices_of_features_change_no_bit() {
     let line = card.beside().unwrap();
     let alone = outcome(&data, &source, &seed, &on(Some(line)));
     assert_eq!(alone.curves, curves[curves.len() / 2..]);
-    // A batch is about 40 kB: one fits, an epoch does not.
+    // A batch is about 40 kB: one batch fits, an epoch does not.
     let streaming = holding(&data, &source, 60_000).unwrap();
     let streamed = outcome(&data, &source, &protocols[0], &on(Some(streaming)));
     assert_eq!(streamed, one_by_one[0]);
@@ -161,7 +161,7 @@ fn folds_at_once_and_slices_of_features_change_no_bit() {
 struct StopAt(usize, Option<Vec<u8>>);
 
 impl Observer for StopAt {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         match progress.epoch == self.0 {
             true => Flow::Stop,
             false => Flow::Save,
@@ -210,7 +210,7 @@ fn what_a_card_cannot_do_is_refused_by_name() {
     }
     assert!(Card::cannot(1, Target::Classes).is_none());
     assert!(layers.contains("a sum of 13 layers"), "{layers}");
-    // Numbers that f16 does not hold, and numbers that are none.
+    // Numbers that f16 cannot represent, and NaN.
     let error = holding(&data, &data.source(), usize::MAX)
         .unwrap_err()
         .to_string();

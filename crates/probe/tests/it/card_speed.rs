@@ -1,15 +1,16 @@
-//! How fast a GPU trains the paper's head, and how its losses differ from the processor's at full width: what tools/gpu/check.sh calls.
+//! GPU speed of training the paper's head, and its losses against the CPU's at full width: for tools/gpu/check.sh.
 
 use crate::card::card;
 use emobox_features::{FrameData, FrameView};
 use emobox_probe::{
-    Flow, FoldTask, Item, Observer, Progress, Protocol, Role, TrainOptions, ViewSource, train_fold,
+    EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, ViewSource,
+    train_fold,
 };
 use half::f16;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Epochs whose time counts, after one that brings the features there and one that records the launches.
+/// Number of timed epochs, after one that copies the features and one that records the launches.
 const EPOCHS: usize = 7;
 const CLASSES: usize = 4;
 
@@ -21,7 +22,7 @@ struct Clock {
 }
 
 impl Observer for Clock {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         if let Some(last) = self.last {
             self.seconds.push(last.elapsed().as_secs_f64());
         }
@@ -32,7 +33,7 @@ impl Observer for Clock {
     }
 }
 
-/// Noise with a trace of the label in it, in f16.
+/// Noise with a small component from the label, in f16.
 fn features(frames: usize, dim: usize, label: usize, seed: u64) -> Vec<f16> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let number = |at: usize| {
@@ -50,9 +51,9 @@ fn features(frames: usize, dim: usize, label: usize, seed: u64) -> Vec<f16> {
     (0..frames * dim).map(number).collect()
 }
 
-/// For each width in `EMOBOX_PROBE_DIMS`, on utterances of the lengths in the file `EMOBOX_PROBE_LENGTHS` (frames, a line each; of five three
-/// are trained on, one is validation, one test): a line of JSON with the seconds of an epoch, and the largest difference of an
-/// epoch's losses from the processor's as a share, over so many epochs that 50 steps are in them.
+/// For each width in `EMOBOX_PROBE_DIMS`, on utterances of the lengths in the file `EMOBOX_PROBE_LENGTHS` (frames, one per
+/// line; of five, three are for training, one for validation, one for test): prints a line of JSON with the seconds per epoch,
+/// and the largest relative difference of an epoch's losses from the CPU's, over enough epochs for 50 steps.
 #[test]
 #[ignore = "minutes; tools/gpu/check.sh runs it"]
 fn an_epoch_of_the_paper_s_head() {

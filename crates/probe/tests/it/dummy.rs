@@ -12,14 +12,14 @@ pub(crate) struct Dummy {
     frames: Vec<Vec<f32>>,
 }
 
-/// A number in [-1, 1) from a counter; the tests need no better randomness.
+/// A number in [-1, 1) from a counter; good enough randomness for the tests.
 fn noise(counter: usize) -> f32 {
     let mixed = (counter as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     (mixed >> 40) as f32 / 8_388_608.0 - 1.0
 }
 
-/// `count` utterances of 4 classes and 8 speakers; every fifth is tested.
+/// `count` utterances of 4 classes and 8 speakers; every fifth is in the test part.
 pub(crate) fn dummy(count: usize) -> Dummy {
     let mut items = Vec::new();
     let mut frames = Vec::new();

@@ -1,4 +1,4 @@
-//! The layer curve finds the layer that the labels were put into.
+//! The layer curve finds the layer that contains the labels.
 
 use crate::dummy::dummy;
 use emobox_features::PooledView;

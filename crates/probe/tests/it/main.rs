@@ -1,4 +1,4 @@
-//! What the room promises to those who use it.
+//! Tests of the crate through its public interface.
 
 mod card;
 mod card_speed;

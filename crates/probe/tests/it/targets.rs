@@ -10,7 +10,7 @@ use emobox_probe::{
 
 const NAMES: [&str; 2] = ["valence", "arousal"];
 
-/// Values from 1 to 7 that move some columns of the features up and down.
+/// Values from 1 to 7 that shift some columns of the features.
 fn rated(count: usize) -> Dummy {
     let mut data = dummy(count);
     data.classes = NAMES.map(str::to_owned).to_vec();
@@ -35,7 +35,7 @@ fn dimensions(epochs: usize) -> Protocol {
     short(epochs).with_target(Target::Dimensions)
 }
 
-/// Lin's coefficient over the test part, as the definition says it.
+/// Lin's coefficient over the test part, computed by its definition.
 fn concordance(outcome: &FoldOutcome, dimension: usize) -> f64 {
     let items = &outcome.selected[0].predictions;
     let n = items.len() as f64;
@@ -99,7 +99,7 @@ fn threads_and_interruptions_change_nothing() {
         ..threads(2)
     };
     assert_eq!(run(&data, &dimensions(6), &options).unwrap(), calm);
-    // Another value is another training.
+    // Another value makes it another training.
     let mut other = rated(90);
     other.items[0].target[0] += 0.5;
     let error = run(&other, &dimensions(6), &options)
@@ -174,7 +174,7 @@ fn what_cannot_be_learnt_is_named() {
     assert!(refused(&none, &dimensions(2)).contains("no dimension"));
 }
 
-/// Utterances whose annotators disagree by one vote in four; those of every seventh did not vote.
+/// Utterances whose annotators disagree by one vote in four; every seventh has no votes.
 fn voted(count: usize) -> Dummy {
     let mut data = dummy(count);
     for at in 0..count {
@@ -204,7 +204,7 @@ fn votes_are_learnt_as_distributions_and_scored_as_classes() {
         .filter(|p| p.prediction == p.label);
     assert!(right.count() > 45);
     assert_eq!(outcome.oracle.len(), 1);
-    // The class that one in four heard is answered with about that probability.
+    // The class with one vote in four is predicted with about that probability.
     assert!(
         (second(&outcome) - 0.25).abs() < 0.1,
         "{}",

@@ -1,12 +1,13 @@
-//! Training's promises: the same result however it is run, and a selection that never sees the test.
+//! Guarantees of training: the same result however it is run, and a selection that never sees the test part.
 
 use crate::dummy::{DIM, Dummy, dummy, short};
 use emobox_features::{
-    ComputePrecision, FrameData, FrameView, Normalisation, SCHEMA, StoreHeader, StorePrecision,
+    ComputePrecision, FeatureNormalisation, FrameData, FrameView, SCHEMA, StoreHeader,
+    StorePrecision,
 };
 use emobox_probe::{
-    ClassWeighting, FeatureSource, Flow, FoldOutcome, FoldTask, Observer, Probe, ProbeError,
-    ProbeOrigin, Progress, Protocol, Role, TrainOptions, TrainState, Training, ViewSource,
+    ClassWeighting, EpochProgress, FeatureSource, Flow, FoldOutcome, FoldTask, Observer, Probe,
+    ProbeError, ProbeOrigin, Protocol, Role, TrainOptions, TrainState, Training, ViewSource,
     train_fold,
 };
 use std::ops::Range;
@@ -79,7 +80,7 @@ fn threads_change_nothing() {
     }
 }
 
-/// Frames that have to be read, as from a store that does not fit into memory.
+/// Frames without views, which must be read, as from a store that does not fit into memory.
 struct Streamed<'a>(ViewSource<'a>);
 
 impl FeatureSource for Streamed<'_> {
@@ -164,7 +165,7 @@ fn what_the_recipe_prints_pools_the_epochs_up_to_the_best() {
     let mut lone = short(6);
     lone.learning_rates = vec![1e-3];
     lone.hidden_sizes = vec![20];
-    // A training of e epochs is the beginning of a longer one only with the same rates: none rises or falls here.
+    // A training of e epochs equals the start of a longer one only if the rates are equal: they are constant here.
     lone.warmup_epochs = 0;
     let outcome = run(&data, &lone, &threads(1)).unwrap();
     let published = &outcome.as_published[0];
@@ -194,14 +195,14 @@ fn what_the_recipe_prints_pools_the_epochs_up_to_the_best() {
     );
 }
 
-/// Stops after some epochs, as a crash does after the last save.
+/// Stops after some epochs, as a crash after the last save would.
 pub(crate) struct StopAt {
     pub(crate) epoch: usize,
     pub(crate) saved: Option<Vec<u8>>,
 }
 
 impl Observer for StopAt {
-    fn epoch(&mut self, progress: &Progress<'_>) -> Flow {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
         if progress.epoch == self.epoch {
             Flow::Stop
         } else {
@@ -370,7 +371,7 @@ fn header() -> StoreHeader {
         hop: 320,
         precision: StorePrecision::F32,
         compute: ComputePrecision::F32,
-        normalisation: Normalisation::None,
+        normalisation: FeatureNormalisation::None,
         revision: 1,
         program_version: "0.1.0".into(),
     }

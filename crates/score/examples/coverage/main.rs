@@ -1,12 +1,12 @@
-//! Simulates corpora whose true scores are known and counts how often intervals hold them and how often systems that are
-//! alike are told apart. Prints the tables of `docs/statistics.md`:
+//! Simulates corpora whose true scores are known and counts how often the intervals contain them and how often equally good
+//! systems are reported as different. Prints the tables of `docs/statistics.md`:
 //!
 //!     cargo run --release -p emobox-score --example coverage -- [SIMULATIONS [intervals|comparisons|seeds|concordance [DESIGN [CLASSES]]]]
 //!
-//! DESIGN is the first word of the utterances' column and CLASSES a number, where one of them is enough.
+//! DESIGN, the first word in the column of utterances, and CLASSES, a number, each restrict the run to one.
 //!
-//! Everything goes through the library's own `score_folds` and `compare_seeds`; the percentile bootstrap beside them is made
-//! here, for contrast. Seeded: the same call prints the same table.
+//! Scores come from the library's own `score_folds` and `compare_seeds`; the percentile bootstrap shown for contrast is
+//! implemented here. Seeded: the same call prints the same table.
 
 mod rated;
 mod simulate;
@@ -23,7 +23,7 @@ use std::error::Error;
 use std::io::Write;
 
 const SPEAKERS: [usize; 9] = [5, 6, 8, 10, 15, 20, 30, 50, 100];
-/// Where so many speakers would take long and show little: of other numbers of classes than four, and of comparisons.
+/// The largest corpora are slow and add little, so they are simulated for intervals with four classes alone.
 const FEWER: &[usize] = SPEAKERS.split_at(7).0;
 const CLASSES: [usize; 3] = [2, 4, 7];
 
@@ -204,7 +204,7 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-/// Per cent, of a part that is not too small to say anything.
+/// A percentage, or a dash where the denominator is too small.
 fn share(hits: u64, of: u64) -> String {
     if of < 20 {
         return dash();
@@ -212,16 +212,16 @@ fn share(hits: u64, of: u64) -> String {
     format!("{:.1}", 100.0 * hits as f64 / of as f64)
 }
 
-/// What tells two systems of the same true score apart.
+/// How the second system differs from the first.
 #[derive(Clone, Copy, PartialEq)]
 enum Second {
-    /// Each speaker has an own level with each system, drawn alike.
+    /// Each speaker's level is drawn for each system independently, from the same distribution.
     Alike,
     /// The second system treats all speakers the same, the first does not: as good, but not interchangeable.
     Steadier,
-    /// Each speaker has the same level with both.
+    /// Each speaker has the same level with both systems.
     Same,
-    /// The second system makes half the errors, of the same speakers: better.
+    /// The second system makes half as many errors as the first, for the same speakers.
     Better,
 }
 
@@ -296,7 +296,7 @@ fn comparisons(out: &mut impl Write, cells: &Cells<'_>) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// Pairs of systems that are drawn.
+/// How pairs of systems are drawn.
 struct Pairs {
     design: Design,
     skill: Skill,
@@ -363,7 +363,7 @@ fn alarms(pairs: &Pairs, simulations: u64, names: &[String]) -> Result<Alarms, B
     Ok(counts)
 }
 
-/// Systems of the same true score whose trainings differ from seed to seed by some points: one seed each, and three.
+/// Systems of the same true score whose scores differ between training seeds by some points, with one seed each and with three.
 fn seeds(out: &mut impl Write, simulations: u64) -> Result<(), Box<dyn Error>> {
     writeln!(
         out,

@@ -1,11 +1,11 @@
-//! Corpora whose true scores are known, and the tests of before for contrast.
+//! Corpora whose true scores are known, and the bootstrap and McNemar tests shown for contrast.
 
 use emobox_score::{Confusion, Prediction};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
-/// Utterances a speaker and class.
+/// Utterances per speaker and class.
 const UTTERANCES: f64 = 10.0;
 /// Resamples of the bootstrap shown for contrast.
 const RESAMPLES: usize = 200;
@@ -13,12 +13,12 @@ const RESAMPLES: usize = 200;
 /// Utterances of each speaker and class, or their levels.
 pub(crate) type Table<T> = Vec<Vec<T>>;
 
-/// Who says what.
+/// Which classes each speaker has.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Design {
-    /// Every speaker says the same number of utterances of every class.
+    /// Every speaker has the same number of utterances of every class.
     Equal,
-    /// Numbers differ between speakers, log-normal with a spread of e.
+    /// Numbers differ between speakers: log-normal with a spread of e.
     Unequal,
     /// Every speaker has utterances of one class alone.
     Pure,
@@ -34,7 +34,7 @@ impl Design {
         (Self::Mixed, "3 whole, rest pure"),
     ];
 
-    /// Whether every class has an item of these speakers.
+    /// Whether every class has a speaker.
     pub(crate) fn fits(self, speakers: usize, classes: usize) -> bool {
         self != Self::Pure || speakers >= classes
     }
@@ -72,10 +72,9 @@ impl Design {
 pub(crate) enum Differ {
     /// By ± 30 points, half of it shared between a speaker's classes.
     Evenly,
-    /// A speaker's errors are so many times the expected ones as the mean of two exponential numbers says: many easy
-    /// speakers, a few hard ones.
+    /// A speaker's errors are the expected ones times the mean of two exponential numbers: many easy speakers, a few hard ones.
     Skewed,
-    /// One speaker in five makes three times the expected errors, the others half of them.
+    /// One speaker in five makes three times the expected errors, the others half.
     Hard,
 }
 
@@ -117,8 +116,8 @@ pub(crate) const SKILLS: [Skill; 5] = [
 ];
 
 impl Skill {
-    /// Expected recall of each class: at 60 % from 10 points below to 10 above, else from half as many errors again to half
-    /// as many.
+    /// Expected recall of each class: at 60 %, from 10 points below to 10 above; elsewhere, from 1.5 times the errors to half
+    /// of them.
     pub(crate) fn recalls(&self, classes: usize) -> Vec<f64> {
         let place = |c: usize| 2.0 * c as f64 / (classes - 1) as f64 - 1.0;
         (0..classes)
@@ -129,7 +128,7 @@ impl Skill {
             .collect()
     }
 
-    /// Levels of one speaker.
+    /// Recall of each class for one speaker.
     fn speaker(&self, classes: usize, stream: &mut ChaCha8Rng) -> Vec<f64> {
         let shared = 2.0 * uniform(stream) - 1.0;
         let exponential = |stream: &mut ChaCha8Rng| -(1.0 - uniform(stream)).ln();
@@ -161,7 +160,7 @@ impl Skill {
             .collect()
     }
 
-    /// UA, WA and macro F1 that these numbers of utterances would have in the long run.
+    /// Expected UA, WA and macro F1 for these numbers of utterances.
     pub(crate) fn truth(&self, sizes: &Table<usize>) -> [f64; 3] {
         let classes = sizes[0].len();
         let recalls = self.recalls(classes);
@@ -190,7 +189,7 @@ fn uniform(stream: &mut ChaCha8Rng) -> f64 {
     f64::from(stream.next_u32() >> 1) / f64::from(1_u32 << 31)
 }
 
-/// Box and Muller.
+/// By the Box–Muller transform.
 pub(crate) fn normal(stream: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * (1.0 - uniform(stream)).ln()).sqrt();
     radius * (std::f64::consts::TAU * uniform(stream)).cos()
@@ -200,7 +199,7 @@ pub(crate) fn class_names(classes: usize) -> Vec<String> {
     (0..classes).map(|c| c.to_string()).collect()
 }
 
-/// Predictions of items of these sizes at these levels.
+/// Predictions for items of these counts at these levels.
 pub(crate) fn predict(
     sizes: &Table<usize>,
     levels: &Table<f64>,
@@ -279,7 +278,7 @@ pub(crate) fn stream_of(cell: usize, simulation: u64) -> ChaCha8Rng {
     stream
 }
 
-/// Twice the smaller tail of the paired bootstrap, as the program had it before.
+/// The paired bootstrap: twice the smaller tail.
 pub(crate) fn bootstrap_p(
     a: &[Prediction],
     b: &[Prediction],
@@ -315,7 +314,7 @@ pub(crate) fn bootstrap_p(
     (2.0 * (above.min(below) + 1) as f64 / (RESAMPLES + 1) as f64).min(1.0)
 }
 
-/// McNemar's exact p over all items, as if no two were of one speaker.
+/// McNemar's exact p over all items, as if all of them were independent.
 pub(crate) fn mcnemar_p(a: &[Prediction], b: &[Prediction]) -> f64 {
     let right = |p: &Prediction| p.label == p.prediction;
     let only = |x: &[Prediction], y: &[Prediction]| {

@@ -1,4 +1,4 @@
-//! Audio with slips.
+//! Audio with mistakes.
 
 use super::{clips, manifest, prepare, sizes, sound};
 use crate::program::{Program, float_wav, tone, wav};

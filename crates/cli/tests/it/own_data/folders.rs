@@ -31,7 +31,7 @@ fn folders_are_read_by_what_they_name_and_what_repeats() {
         "{}",
         told.stdout
     );
-    // No word tells which of two crossed levels is the emotion.
+    // No word shows which of two crossed levels is the emotion.
     let open = tree(|_, s, l| format!("x{s}/y{}", l.len()));
     prepare(&open, &[]).fails_with(
         1,

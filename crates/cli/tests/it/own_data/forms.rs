@@ -1,9 +1,9 @@
-//! Forms in which programs pass corpora on.
+//! Formats in which programs exchange corpora.
 
 use super::{ALL, LABELS, manifest, prepare, sizes, sound, table, tree};
 use crate::program::Program;
 
-/// Keys, labels, speakers and places of all utterances.
+/// Keys, labels, speakers and paths of all utterances.
 fn said(program: &Program, corpus: &str) -> Vec<String> {
     let fields = [
         "label",
@@ -35,7 +35,7 @@ fn every_form_of_interchange_is_read_back_as_it_was() {
         program.succeed(&["split", "mine", "--scheme", "speaker"]);
         let before = said(&program, "mine");
         for form in ["csv", "hf", "lhotse", "kaldi", "audformat"] {
-            // All but AudioFolder's paths are absolute, and the audio must lie below the folder that is read.
+            // All paths except AudioFolder's are absolute, and the audio must be below the folder that is read.
             let table = program.path("own/labels.csv");
             let original = std::fs::read(&table).unwrap();
             std::fs::remove_file(&table).unwrap();
@@ -44,7 +44,7 @@ fn every_form_of_interchange_is_read_back_as_it_was() {
             assert_eq!(told.code, Some(0), "{form}: {}", told.stderr);
             let mut after = said(&program, "back");
             let mut expected = before.clone();
-            // Kaldi has the gender by speaker, which is not written.
+            // Kaldi lists gender by speaker, in a file that is not written.
             if form == "kaldi" {
                 for row in &mut expected {
                     *row = row
@@ -66,7 +66,7 @@ fn every_form_of_interchange_is_read_back_as_it_was() {
         program
             .run(&["export", "mine", "--as", "hf", "--out", "elsewhere"])
             .fails_with(2, &["name the folder of the audio as --out"]);
-        // The parts of a fold go with it.
+        // The parts of a fold are exported with it.
         program.succeed(&[
             "export", "mine", "--as", "csv", "--out", "fold", "--scheme", "speaker", "--fold", "2",
         ]);
@@ -94,7 +94,7 @@ fn a_kaldi_folder_with_pipes_or_without_labels_is_refused() {
     prepare(&program, &[]).fails_with(1, &["wav.scp: line 1: a is a pipe"]);
 }
 
-/// Copies a form that its own package wrote (parity/corpus/forms.py) to `own`.
+/// Copies a corpus written by its format's own package (parity/corpus/forms.py) to `own`.
 fn form(program: &Program, name: &str) {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/tests/forms");
     let mut folders = vec![(source.join(name), "own".to_owned())];
@@ -111,7 +111,7 @@ fn form(program: &Program, name: &str) {
     }
 }
 
-/// What parity/corpus/forms.py put in, as [`said`] tells it: `label speaker gender text start frames channel split`.
+/// The contents from parity/corpus/forms.py, in the form of [`said`]: `label speaker gender text start frames channel split`.
 fn small(label: bool, parts: bool, segments: bool) -> Vec<String> {
     let mut rows = Vec::new();
     for (speaker, gender, part) in [("03", "male", "train"), ("08", "female", "test")] {
@@ -163,7 +163,7 @@ fn what_the_packages_write_is_read_as_it_was_put_in() {
             "{}",
             told.stdout
         );
-        // The same files give the same keys, and the audio is found where it lies now.
+        // The same files give the same keys, and the audio is found at its new path.
         let before = manifest(&program, "mine");
         prepare(&program, &[]);
         assert_eq!(manifest(&program, "mine"), before);
@@ -173,7 +173,7 @@ fn what_the_packages_write_is_read_as_it_was_put_in() {
             assert_eq!(std::fs::read(path).unwrap().len(), 44 + 1600);
         }
     }
-    // Keys are those of the files, not of the shards.
+    // Keys come from the files, not from the shards.
     let program = Program::new();
     form(&program, "webdataset");
     prepare(&program, &[]);
@@ -196,14 +196,14 @@ fn damaged_tables_and_shards_are_refused_and_leave_what_was_there() {
             .path("home/corpora/mine/audio/test/08_sad_1.wav")
             .is_file()
     );
-    // A page that is overwritten, the footer whole.
+    // An overwritten page, with an intact footer.
     let mut odd = bytes.clone();
     odd[8..400].fill(0xFF);
     std::fs::write(&path, odd).unwrap();
     let told = prepare(&program, &[]);
     told.fails_with(1, &["train-00000-of-00001.parquet"]);
     assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
-    // A row that cannot be used is told with the table it stands in.
+    // A row that cannot be used is reported with its table.
     std::fs::write(&path, &bytes).unwrap();
     program.write("own/label_map.json", br#"{"anger": "A", "sad": "S"}"#);
     prepare(&program, &[]).fails_with(
@@ -235,7 +235,7 @@ fn a_compression_that_is_not_read_is_named() {
 
 #[test]
 fn archives_and_tables_of_other_things_are_no_corpus() {
-    // A tree with a table of features beside it is still a tree.
+    // A tree beside a table of features is still read as a tree.
     let program = tree(|_, _, label| label.to_owned());
     program.write("own/features.parquet", &other_parquet());
     assert_eq!(sizes(&program, &[]), (36, 3, 0));
@@ -248,7 +248,7 @@ fn archives_and_tables_of_other_things_are_no_corpus() {
     prepare(&archive, &[]).fails_with(1, &["no audio file below", "audio.tar", "more.zip"]);
 }
 
-/// Names and times of a database without a label: a table that is no list of clips.
+/// Names and times of a database without a label: a table that is not a list of clips.
 fn other_parquet() -> Vec<u8> {
     let path = "../corpus/tests/forms/audformat-parquet/db.files.parquet";
     std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

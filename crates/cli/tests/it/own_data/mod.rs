@@ -1,5 +1,5 @@
-//! Corpora of one's own and audio as they lie on people's disks: each is read rightly or refused with the cause, never read
-//! wrongly without a word.
+//! Users' own corpora and audio as they occur in practice: each is read correctly or rejected with the cause, never silently
+//! misread.
 
 mod audio;
 mod folders;
@@ -31,7 +31,7 @@ pub(super) fn sound(number: usize) -> Vec<u8> {
     wav(&tone(number % 3, number, 1.0))
 }
 
-/// The clips in `own/wav` beside a table of this header and a line a clip.
+/// The clips in `own/wav` with a table of this header and one line per clip.
 pub(super) fn table(header: &str, line: impl Fn(usize, &str, &str, &str) -> String) -> Program {
     table_of(header, "\n", line)
 }
@@ -76,7 +76,7 @@ pub(super) fn manifest(program: &Program, corpus: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Prepares and gives the number of utterances, classes and speakers.
+/// Runs `prepare` and returns the number of utterances, classes and speakers.
 pub(super) fn sizes(program: &Program, more: &[&str]) -> (usize, usize, usize) {
     let told = prepare(program, more);
     assert_eq!(told.code, Some(0), "{}{}", told.stdout, told.stderr);

@@ -1,4 +1,4 @@
-//! Registered corpora as they lie about.
+//! Registered corpora in the states that occur in practice.
 
 use super::sound;
 use crate::program::{Program, tone, wav};
@@ -37,7 +37,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
             "{}",
             told.stdout
         );
-        // As short as these clips are, they are not the release.
+        // These clips are too short to be the release.
         assert!(
             told.stdout.contains("the audio is not as released"),
             "{}",
@@ -54,7 +54,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     slip.fails_with(
         2,
         &[
-            "ravdess nearly has",
+            "did you mean ravdess?",
             "write ravdess, or insist with --custom",
         ],
     );
@@ -69,7 +69,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     let partition = "home/corpora/ravdess/partitions/paper-seed0/partition.tsv";
     let whole = std::fs::read_to_string(program.path(partition)).unwrap();
 
-    // One file cut short: the rest stays where the complete corpus has it.
+    // One truncated file: all others stay where the complete corpus has them.
     let cut = &paths[700];
     let bytes = std::fs::read(program.path(cut)).unwrap();
     program.write(cut, &bytes[..bytes.len() / 2]);
@@ -94,7 +94,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     assert_eq!(rest.lines().collect::<Vec<_>>(), expected);
     assert_eq!(whole.lines().count() - expected.len(), 4);
 
-    // The same without that file.
+    // The same with that file removed.
     std::fs::remove_file(program.path(cut)).unwrap();
     program
         .run(&["prepare", "ravdess", "--raw", "raw"])
@@ -105,7 +105,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     let rest = std::fs::read_to_string(program.path(partition)).unwrap();
     assert_eq!(rest.lines().collect::<Vec<_>>(), expected);
 
-    // Three actors are left of it: their folds are not the complete corpus's, and this is said.
+    // Only three actors are left: their folds differ from the complete corpus's, which is reported.
     for path in &paths {
         if !["Actor_01", "Actor_02", "Actor_03"]
             .iter()
@@ -125,7 +125,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
     );
 }
 
-/// EMOVO, complete, each clip at the place that `path` gives to speaker and name.
+/// EMOVO, complete, with each clip at `path(speaker, name)`.
 fn emovo(program: &Program, path: impl Fn(&str, &str) -> String) {
     let bytes = wav(&tone(0, 1, 0.05));
     let sentences = [
@@ -154,7 +154,7 @@ fn a_complete_release_may_lie_flat_or_in_another_container() {
         "{}",
         told.stdout
     );
-    // The bytes tell the container, so WAV under another extension stands for any lossless copy.
+    // The container is detected by content, so WAV under another extension stands for any lossless copy.
     let other = Program::new();
     emovo(&other, |speaker, name| {
         format!("raw/EMOVO/{speaker}/{name}.flac")
@@ -166,7 +166,7 @@ fn a_complete_release_may_lie_flat_or_in_another_container() {
         "{}",
         told.stdout
     );
-    // What is not read is told with what is missing.
+    // Unreadable files are reported with the missing ones.
     let half = Program::new();
     emovo(&half, |speaker, name| {
         let place = if speaker == "m3" { "m3/bad-" } else { "f1/" };
@@ -249,7 +249,7 @@ fn crema_d_of_kaggle_and_asvp_esd_without_its_folder_are_complete() {
             }
         }
     }
-    // The release lacks twenty of its own grid.
+    // The release lacks twenty recordings of its own grid.
     names.truncate(7442);
     for name in &names {
         program.write(&format!("raw/Crema/{name}"), &bytes);
@@ -290,7 +290,7 @@ fn what_cannot_be_listed_is_told_with_what_is_missing() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let program = Program::new();
     program.write("raw/wav/03a01Wa.wav", &sound(1));
-    // A link in a circle cannot be listed by anybody; a folder without permission not by a user.
+    // Nobody can list a circular link; a folder without permission cannot be listed by an ordinary user.
     symlink(program.path("raw"), program.path("raw/circle")).unwrap();
     program.write("raw/closed/03a01Na.wav", &sound(2));
     let closed = program.path("raw/closed");

@@ -1,4 +1,4 @@
-//! Tables: columns, rows, words, encodings.
+//! Tables: columns, rows, vocabularies, encodings.
 
 use super::{ALL, clips, manifest, prepare, sizes, sound, table, table_of, tree};
 use crate::program::Program;
@@ -84,7 +84,7 @@ fn usual_column_names_are_found_and_unused_ones_told() {
         "{}",
         told.stdout
     );
-    // Names that do not tell, on the command line and in an experiment file.
+    // Unrecognised names, given on the command line and in an experiment file.
     let other = table("clip,feeling,who", |_, p, s, l| format!("{p},{l},{s}"));
     prepare(&other, &[]).fails_with(
         1,
@@ -102,7 +102,7 @@ fn usual_column_names_are_found_and_unused_ones_told() {
           [[encoder]]\nname = \"fbank\"\n",
     );
     other.succeed(&["bench", "e.toml", "--plan", "--out", "out"]);
-    // Two columns that may both be the label are asked about.
+    // If two columns may be the label, the user is asked.
     let both = table("path,emotion,label", |_, p, s, l| format!("{p},{l},{s}"));
     prepare(&both, &[]).fails_with(1, &["--columns label="]);
 }
@@ -124,7 +124,7 @@ fn values_that_differ_only_in_their_writing_are_asked_about() {
     assert_eq!(sizes(&labels, &["--custom"]), (36, 6, 4));
     let map = r#"{"anger": "Angry", "ANGER": "Angry", "neutral": "Neutral", "NEUTRAL": "Neutral",
                   "sad": "Sad", "SAD": "Sad", "glad": "Happy"}"#;
-    // With a byte-order mark, as some editors write it.
+    // With a byte-order mark, as written by some editors.
     labels.write("own/label_map.json", format!("\u{feff}{map}").as_bytes());
     assert_eq!(sizes(&labels, &[]), ALL);
     let told = prepare(&labels, &[]);
@@ -188,7 +188,7 @@ fn paths_and_segments_as_programs_write_them() {
         "path,label,speaker",
     );
     prepare(&program, &[]).fails_with(1, &["climbs out"]);
-    // Only the name, as Common Voice lists what lies in clips/.
+    // Only the file name, as Common Voice lists the contents of clips/.
     table_at(
         &|name, s, l| format!("{name},{l},{s}"),
         "path,label,speaker",
@@ -247,7 +247,7 @@ fn tables_of_parts_are_read_together() {
         "{}",
         split.stdout
     );
-    // Common Voice's form: a table a part, and clips/.
+    // Common Voice's layout: one table per part, and clips/.
     let program = Program::new();
     for (part, text) in &texts {
         let text = text.replace(',', "\t");

@@ -22,7 +22,7 @@ pub(super) struct Block<P: Prepare> {
     heads: usize,
 }
 
-/// Half of a feed-forward network: its last map is halved.
+/// Half of a feed-forward network: the output of its last map is halved.
 struct FeedForward<P: Prepare> {
     norm: P::Norm,
     inner: P::Linear,
@@ -31,31 +31,31 @@ struct FeedForward<P: Prepare> {
 }
 
 enum KeyValue<P: Prepare> {
-    /// One map of the same input.
+    /// One map, for the same input.
     Together(P::Linear),
-    /// Keys are of rotated frames, values of the frames themselves.
+    /// Keys from rotated frames, values from the frames themselves.
     Apart(P::Linear, P::Linear),
 }
 
-/// Where embeddings of distances come from.
+/// Source of the embeddings of distances.
 enum Distances<P: Prepare> {
-    /// A table of `[distance, head × head dim]` that begins at `−before`.
+    /// A table of `[distance, head × head dim]` that starts at `−before`.
     Table { table: P::Tensor, before: usize },
-    /// Sinusoids through the first map; the second yields from them what the difference of the two offsets a head adds.
+    /// Sinusoids through the first map; the second computes what the difference of each head's two offsets adds to the scores.
     Sinusoids(P::Linear, P::Linear),
 }
 
 struct Convolution<P: Prepare> {
     norm: P::Norm,
     gated: P::Linear,
-    /// With the batch norm inside it, where that is the norm.
+    /// With the batch norm folded in, if the convolution has one.
     depthwise: P::Conv,
     layer_norm: Option<P::Norm>,
     out: P::Linear,
     activation: Activation,
 }
 
-/// What all blocks know of positions.
+/// Positions as shared by all blocks.
 pub(super) enum Known<T> {
     Nothing,
     /// `[2 · frames − 1, dim]` for distances from `−(frames − 1)` up.
@@ -92,7 +92,7 @@ impl<P: Prepare> Block<P> {
             let name = at("self_attn.linear_q");
             let weight = loader.tensor(&format!("{name}.weight"), &[dim, dim])?;
             let mut bias = loader.tensor(&format!("{name}.bias"), &[dim])?;
-            // The offset that queries have wherever they meet keys.
+            // The first offset is added to queries wherever they meet keys.
             for (bias, shift) in bias.iter_mut().zip(&shift) {
                 *bias += shift;
             }
@@ -229,7 +229,7 @@ impl<O: Ops> Block<O> {
     }
 }
 
-/// Of the norms inside blocks.
+/// Epsilon of the norms inside blocks.
 fn eps(config: &ConformerConfig) -> f64 {
     match config.front {
         Front::Spectra { .. } => config.eps,
@@ -264,7 +264,7 @@ impl<P: Prepare> FeedForward<P> {
         let first = format!("{name}.intermediate_dense");
         let first = loader.linear(device, &first, (inner, dim), true, Role::Operand)?;
         let last = format!("{name}.output_dense");
-        // Halves of floating-point numbers are exact.
+        // Halving floating-point numbers is exact.
         let halved = (Role::Stream, 0.5);
         Ok(Self {
             norm,

@@ -5,25 +5,25 @@ use crate::ops::Activation;
 use crate::parts::FrontEndConfig;
 use emobox_audio::log_mel::{KALDI_HOP, KALDI_WINDOW, kaldi_frames};
 
-/// Spectra that are a frame together.
+/// Number of spectra that make one frame.
 pub(super) const STACKED: usize = 2;
 
-/// What the frames are made of.
+/// Input of the frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Front {
-    /// [`STACKED`] spectra of so many bands.
+    /// [`STACKED`] spectra of `bands` bands.
     Spectra { bands: usize },
     /// The convolutions of wav2vec 2.0.
     Waveform(FrontEndConfig),
 }
 
-/// How attention knows positions.
+/// How attention takes positions into account.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Positions {
     None,
-    /// Sinusoids of the distance, projected, with two offsets a head (Dai et al. 2019, "Transformer-XL").
+    /// Sinusoids of the distance, projected, with two offsets per head (Dai et al. 2019, "Transformer-XL").
     Relative,
-    /// An embedding a distance, from so far to the left to so far to the right.
+    /// An embedding per distance, from `left` to the left up to `right` to the right.
     RelativeKey {
         left: usize,
         right: usize,
@@ -45,12 +45,12 @@ pub(crate) struct ConformerConfig {
     pub(super) eps: f64,
     pub(super) activation: Activation,
     pub(super) positions: Positions,
-    /// Taps of the convolution over frames.
+    /// Kernel size of the convolution over frames.
     pub(super) kernel: usize,
 }
 
 impl ConformerConfig {
-    /// The kinds by transformers' `model_type`.
+    /// The kinds, by transformers' `model_type`.
     pub(crate) const ALL: [&'static str; 2] = ["wav2vec2-bert", "wav2vec2-conformer"];
 
     /// From transformers' configurations of a model and its feature extractor; an absent key has the default of its class.
@@ -95,7 +95,7 @@ impl ConformerConfig {
         })
     }
 
-    /// For people.
+    /// The family's display name.
     pub(crate) fn family(&self) -> &'static str {
         match self.front {
             Front::Spectra { .. } => "w2v-BERT 2.0",
@@ -103,7 +103,7 @@ impl ConformerConfig {
         }
     }
 
-    /// Values of a frame before the projection.
+    /// Width of a frame before the projection.
     pub(super) fn features(&self) -> usize {
         match &self.front {
             Front::Spectra { bands } => STACKED * bands,
@@ -119,7 +119,7 @@ impl ConformerConfig {
         }
     }
 
-    /// The frames that `samples` yield; a last spectrum without a partner is left out.
+    /// The number of frames for `samples`; a last spectrum without a partner is left out.
     pub(crate) fn frames(&self, samples: usize) -> usize {
         match &self.front {
             Front::Spectra { .. } => kaldi_frames(samples) / STACKED,
@@ -127,7 +127,7 @@ impl ConformerConfig {
         }
     }
 
-    /// The fewest samples that yield a frame.
+    /// The smallest number of samples that gives a frame.
     pub(crate) fn shortest(&self) -> usize {
         match &self.front {
             Front::Spectra { .. } => KALDI_WINDOW + (STACKED - 1) * KALDI_HOP,
@@ -151,7 +151,7 @@ fn spectra(config: &Config<'_>, extractor: Option<&Config<'_>>) -> Result<Front,
 }
 
 fn positions(bert: bool, config: &Config<'_>) -> Result<Positions, EncoderError> {
-    // Written as null where there are none; absent, the class has its default.
+    // null means none; if the key is absent, the default of the class applies.
     if config.is_null("position_embeddings_type") {
         return Ok(Positions::None);
     }

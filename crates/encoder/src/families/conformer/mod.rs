@@ -7,7 +7,7 @@ mod config;
 pub(crate) use config::{ConformerConfig, Front};
 
 use super::Network;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::FrontEnd;
 use crate::weights::Loader;
@@ -23,22 +23,22 @@ const BAND_EPSILON: f64 = 1e-7;
 pub(crate) struct Conformer<P: Prepare> {
     config: ConformerConfig,
     device: P,
-    normalisation: Normalisation,
-    /// Absent on spectra.
+    normalisation: WaveformNormalisation,
+    /// `None` for models of spectra.
     front_end: Option<FrontEnd<P>>,
     projection_norm: P::Norm,
     projection: P::Linear,
-    /// Of rotary positions: half a head's dim.
+    /// For rotary positions: half of a head's width.
     frequencies: Vec<f32>,
     blocks: Vec<Block<P>>,
-    /// Part of the last hidden state alone.
+    /// Applied to the last hidden state only.
     final_norm: Option<P::Norm>,
 }
 
 impl<P: Prepare> Conformer<P> {
     pub(crate) fn build(
         config: &ConformerConfig,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
@@ -78,7 +78,7 @@ impl<P: Prepare> Conformer<P> {
 }
 
 impl<O: Ops> Conformer<O> {
-    /// What the blocks know of so many positions.
+    /// The positions for this many frames, for all blocks.
     fn known(&self, frames: usize) -> OpResult<Known<O::Tensor>> {
         let dim = self.config.dim;
         Ok(match self.config.positions {
@@ -145,7 +145,7 @@ impl<O: Ops> Network for Conformer<O> {
     }
 }
 
-/// Every band to zero mean and unit variance (of a sample, n − 1) over the recording.
+/// Every band scaled to zero mean and unit variance (sample variance, n − 1) over the recording.
 fn normalised(spectra: &[f64], bands: usize) -> Vec<f32> {
     let frames = spectra.len() / bands;
     let mut out = vec![0.0; spectra.len()];
@@ -162,8 +162,8 @@ fn normalised(spectra: &[f64], bands: usize) -> Vec<f32> {
     out
 }
 
-/// Embeddings of the distances from `−(frames − 1)` up, `[distance, dim]`, by how far the key is before the query; the angles in f32
-/// as PyTorch computes them.
+/// Embeddings of the distances from `−(frames − 1)` up, `[distance, dim]`, where a distance is how far the key is before the
+/// query; the angles in f32 as PyTorch computes them.
 fn sinusoids(frames: usize, dim: usize) -> Vec<f32> {
     let step = -(10_000f64.ln() / dim as f64) as f32;
     let frequencies: Vec<f32> = (0..dim)
@@ -181,7 +181,7 @@ fn sinusoids(frames: usize, dim: usize) -> Vec<f32> {
     out
 }
 
-/// Of rotary positions: stored, or computed as PyTorch does in f32.
+/// Frequencies of rotary positions: stored, or computed in f32 as PyTorch does.
 fn frequencies(head_dim: usize, base: f64, loader: &mut Loader<'_>) -> OpResult<Vec<f32>> {
     let name = "encoder.embed_positions.inv_freq";
     if loader.has(name) {

@@ -12,9 +12,9 @@ pub(crate) enum Kind {
     Hubert,
     WavLm,
     Data2VecAudio,
-    /// The arithmetic of wav2vec 2.0 under another name.
+    /// Arithmetic of wav2vec 2.0.
     UniSpeechSat,
-    /// As well.
+    /// Arithmetic of wav2vec 2.0.
     UniSpeech,
     /// HuBERT's arithmetic on music at 24 kHz (Li et al. 2023).
     Mert,
@@ -32,7 +32,7 @@ impl Kind {
         ("mert_model", Self::Mert),
     ];
 
-    /// The prefixes under which its tensors are found, transformers' and fairseq's.
+    /// The prefixes of its tensors in transformers and fairseq.
     pub(crate) fn prefixes(self) -> Vec<&'static str> {
         let own = match self {
             Self::Wav2Vec2 => "wav2vec2.",
@@ -56,7 +56,7 @@ impl Kind {
         ]
     }
 
-    /// A description for people.
+    /// The display name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wav2Vec2 => "wav2vec 2.0",
@@ -74,7 +74,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SpeechConfig {
     pub(crate) kind: Kind,
-    /// Samples a second.
+    /// Samples per second.
     pub(crate) rate: u32,
     pub(crate) front_end: FrontEndConfig,
     /// Before the projection to the transformer's width.
@@ -89,14 +89,14 @@ pub(crate) struct SpeechConfig {
     pub(crate) positional: PositionalConfig,
     pub(crate) relative: Option<Relative>,
     pub(crate) adapter: Option<usize>,
-    /// What residuals are weighted with ("DeepNorm").
+    /// Weight of residuals ("DeepNorm").
     pub(crate) residual: f64,
 }
 
-/// The front end that every released model of the family has, save its width.
+/// Kernels of the front end, which all released models of the family share.
 pub(in crate::families) const KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
 pub(in crate::families) const STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
-/// `gelu_python` is the same exact function, spelt out in transformers.
+/// `gelu_python` is the same exact function, written out in transformers.
 pub(crate) const ACTIVATIONS: [(&str, Activation); 3] = [
     ("gelu", Activation::Gelu),
     ("relu", Activation::Relu),
@@ -155,7 +155,7 @@ impl SpeechConfig {
     }
 }
 
-/// The samples a second that a model hears. All but MERT hear 16 kHz.
+/// The sampling rate of a model's input. It is 16 kHz for all but MERT.
 fn rate(
     kind: Kind,
     config: &Config<'_>,
@@ -177,8 +177,8 @@ fn rate(
     Ok(heard as u32)
 }
 
-/// What MERT's published code (`modeling_MERT.py` of m-a-p/MERT-v1-330M) changes in HuBERT: the weight of residuals. Its
-/// `attention_relax` takes the largest score off all of them, which no softmax notices.
+/// The weight of residuals, which MERT's published code (`modeling_MERT.py` of m-a-p/MERT-v1-330M) adds to HuBERT. Its
+/// `attention_relax` subtracts the largest score from all of them, which does not change the softmax.
 fn deepnorm(config: &Config<'_>, order: NormOrder, layers: usize) -> Result<f64, EncoderError> {
     if config.flag("feature_extractor_cqt", false)? {
         let expected = "false (a constant-Q transform beside the convolutions is not computed)";
@@ -194,7 +194,7 @@ fn deepnorm(config: &Config<'_>, order: NormOrder, layers: usize) -> Result<f64,
     Ok((2.0 * layers as f64).powf(0.25))
 }
 
-/// The convolutions, whose widths, kernels and strides have these defaults.
+/// The convolutions, with these default widths, kernels and strides.
 pub(crate) fn front_end(
     config: &Config<'_>,
     data2vec: bool,

@@ -1,4 +1,4 @@
-//! fairseq's names and settings for the family, in transformers' words.
+//! fairseq's names and settings for the family, translated to those of transformers.
 //!
 //! The correspondence is that of `convert_*_original_pytorch_checkpoint_to_pytorch.py` in
 //! transformers 5.23; the settings are those of fairseq 3d262bb, `Wav2Vec2Config` and
@@ -8,24 +8,23 @@ use super::config::Kind;
 use crate::conv_spec;
 use serde_json::{Value, json};
 
-/// What a fairseq configuration says.
+/// A translated fairseq configuration.
 pub(crate) struct Translated {
     pub(crate) kind: Kind,
-    /// In transformers' keys.
+    /// With transformers' keys.
     pub(crate) config: Value,
-    /// Whether waveforms are normalised; `None` where it does not say.
+    /// Whether waveforms are normalised; `None` if not specified.
     pub(crate) normalise: Option<bool>,
 }
 
-/// Reads the configuration object of a fairseq checkpoint: a `cfg` with parts `model` and `task`,
-/// a flat `args`, or a fine-tuned model that carries the pre-trained one's in `w2v_args`; or the same parts as S3PRL
-/// keeps them, `model_cfg` and `task_cfg`.
-/// `None` when it is of another architecture.
+/// Reads the configuration object of a fairseq checkpoint: a `cfg` with parts `model` and `task`, a flat `args`, or a
+/// fine-tuned model that contains the pre-trained one's in `w2v_args`; or the same parts as S3PRL stores them, `model_cfg` and
+/// `task_cfg`. `None` if it is of another architecture.
 pub(crate) fn translate_config(config: &Value) -> Option<Translated> {
     if let Some(model) = config.get("model_cfg").filter(|model| model.is_object()) {
         let mut model = model.clone();
         if model.get("_name").is_none() {
-            // What each of fairseq's configurations has and the others lack; data2vec's builds on wav2vec 2.0's.
+            // Keys that only one of fairseq's configurations has; data2vec's extends wav2vec 2.0's.
             let fields = [
                 ("label_rate", "hubert"),
                 ("average_top_k_layers", "data2vec_audio"),
@@ -55,7 +54,7 @@ pub(crate) fn translate_config(config: &Value) -> Option<Translated> {
         Some("wav2vec2") => Kind::Wav2Vec2,
         Some("hubert") => Kind::Hubert,
         Some("data2vec_audio") => Kind::Data2VecAudio,
-        // BEATs has the same flat configuration, and patches of a spectrum instead of a waveform.
+        // BEATs has the same flat configuration, but patches of a spectrum instead of a waveform.
         None if flag("relative_position_embedding") && model.get("input_patch_size").is_none() => {
             Kind::WavLm
         }

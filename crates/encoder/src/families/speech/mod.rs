@@ -1,5 +1,5 @@
-//! One configured family for wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021), WavLM
-//! (Chen et al. 2022), data2vec (Baevski et al. 2022) and what shares their arithmetic.
+//! One configured family for wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021), WavLM (Chen et al. 2022), data2vec
+//! (Baevski et al. 2022) and models with the same arithmetic.
 
 mod config;
 mod fairseq;
@@ -11,7 +11,7 @@ pub(in crate::families) use config::{KERNELS, STRIDES};
 pub(crate) use fairseq::{Translated, spell_fairseq, spell_fairseq_layer_norm, translate_config};
 
 use super::Network;
-use crate::normalise::Normalisation;
+use crate::normalise::WaveformNormalisation;
 use crate::ops::{Activation, OpResult, Ops, Prepare, Role};
 use crate::parts::{BlockConfig, BlockNames, FrontEnd, GateOf};
 use crate::weights::Loader;
@@ -33,7 +33,7 @@ const NAMES: BlockNames = BlockNames {
 /// A model of the family on a device.
 pub(crate) struct Speech<P: Prepare> {
     device: P,
-    normalisation: Normalisation,
+    normalisation: WaveformNormalisation,
     front_end: FrontEnd<P>,
     projection_norm: Option<P::Norm>,
     projection: P::Linear,
@@ -43,7 +43,7 @@ pub(crate) struct Speech<P: Prepare> {
 impl<P: Prepare> Speech<P> {
     pub(crate) fn build(
         config: &SpeechConfig,
-        normalisation: Normalisation,
+        normalisation: WaveformNormalisation,
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {

@@ -7,7 +7,7 @@ use crate::weights::Loader;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RelativeShape {
     pub(crate) buckets: usize,
-    /// Distances from here on share a bucket.
+    /// Distances from this one on share a bucket.
     pub(crate) farthest: usize,
 }
 
@@ -28,9 +28,9 @@ impl RelativeShape {
         })
     }
 
-    /// The bucket of key minus query: half the buckets for each direction, half of those one
-    /// distance each, the rest on a logarithmic scale (T5's scheme; transformers 5.23,
-    /// `WavLMAttention._relative_positions_bucket`, which computes in f32 as is done here).
+    /// The bucket of key minus query: half the buckets for each direction, half of those for one distance each, the rest on a
+    /// logarithmic scale (T5's scheme; transformers 5.23, `WavLMAttention._relative_positions_bucket`, which computes in f32 as
+    /// this does).
     fn bucket(self, distance: isize) -> usize {
         let half = self.buckets / 2;
         let exact = half / 2;
@@ -68,7 +68,7 @@ impl RelativeTable {
         })
     }
 
-    /// [`RelativeTable::table`] of the longest of utterances with so many frames.
+    /// [`RelativeTable::table`] for the longest of utterances with these numbers of frames.
     pub(in crate::families) fn upload<O: Ops>(
         &self,
         ops: &O,

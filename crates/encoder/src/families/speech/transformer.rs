@@ -6,17 +6,17 @@ use crate::parts::{
 };
 use crate::weights::Loader;
 
-/// What follows the projection: convolutional positions, norms and blocks.
+/// Everything after the projection: convolutional positions, norms and blocks.
 pub(in crate::families) struct Transformer<P: Prepare> {
     positional: Positional<P>,
-    /// Before the first block, where blocks normalise after their sums.
+    /// Before the first block, for blocks that normalise after their sums.
     entry_norm: Option<P::Norm>,
     stack: Stack<P>,
     relative: Option<RelativeTable>,
 }
 
 impl<P: Prepare> Transformer<P> {
-    /// Of so many blocks of one shape; the positions have an activation of their own.
+    /// Builds `layers` blocks of one shape; the positions have an activation of their own.
     pub(in crate::families) fn build(
         (block, layers): (&BlockConfig, usize),
         (positional, activation): (PositionalConfig, Activation),
@@ -54,7 +54,7 @@ impl<P: Prepare> Transformer<P> {
 }
 
 impl<O: Ops> Transformer<O> {
-    /// The hidden states that are asked for, of projected frames.
+    /// The requested hidden states of projected frames.
     pub(in crate::families) fn forward(
         &self,
         ops: &O,

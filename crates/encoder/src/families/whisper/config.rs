@@ -4,16 +4,16 @@ use crate::config::Config;
 use crate::ops::Activation;
 use emobox_audio::log_mel::WHISPER_SAMPLES;
 
-/// What of a recording is heard, in what pieces.
+/// Which parts of a recording are encoded together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Windows {
     /// The first 30 s.
     First,
-    /// Every 30 s, each with a spectrum of its own.
+    /// Every 30 s, each with its own spectrum.
     Each,
-    /// Every 30 s of the spectrum of the whole.
+    /// Every 30 s of the spectrum of the whole recording.
     OfWhole,
-    /// Chunks of so many positions of the spectrum of the whole; of this no more than `longest` samples are looked at.
+    /// Chunks of `rows` positions of the spectrum of the whole recording, of which only the first `longest` samples are used.
     Chunks { rows: usize, longest: usize },
 }
 
@@ -26,12 +26,12 @@ pub(super) enum Positions {
     Sinusoids,
 }
 
-/// An audio tower that is a Whisper encoder, as transformers 5.23 computes it.
+/// An audio tower with the architecture of Whisper's encoder, as transformers 5.23 computes it.
 pub(crate) struct Tower {
-    /// The `model_type` of the model that it is part of, or of the tower alone.
+    /// The `model_type` of the model that contains it, or of the tower alone.
     pub(crate) model_type: &'static str,
     family: &'static str,
-    /// Where its configuration lies inside the model's.
+    /// Path of its configuration inside the model's.
     at: &'static str,
     windows: Windows,
     positions: Positions,
@@ -41,7 +41,7 @@ pub(crate) struct Tower {
 }
 
 impl Tower {
-    /// The one whose encoder is configured beside its decoder.
+    /// The encoder whose configuration also has its decoder.
     const WHISPER: Self = Self {
         model_type: "whisper",
         family: "Whisper",
@@ -82,7 +82,7 @@ impl Tower {
     }
 
     const fn omni(model_type: &'static str, at: &'static str) -> Self {
-        // Both numbers are those of the release; the configuration says its own.
+        // Both numbers are the release's defaults; a configuration may set others.
         let windows = Windows::Chunks {
             rows: 100,
             longest: 300 * 16_000,
@@ -98,7 +98,7 @@ impl Tower {
         }
     }
 
-    /// Whisper first.
+    /// All towers, Whisper first.
     pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
         const NESTED: &str = "/audio_config";
         static TOWERS: [Tower; 11] = [
@@ -117,7 +117,7 @@ impl Tower {
         TOWERS.iter()
     }
 
-    /// The tower of a `model_type`.
+    /// The tower with this `model_type`.
     pub(crate) fn of(model_type: &str) -> Option<&'static Self> {
         Self::all().find(|tower| tower.model_type == model_type)
     }
@@ -128,12 +128,12 @@ impl Tower {
         &WHISPER
     }
 
-    /// Whether it is a part of its model's checkpoint.
+    /// Whether it is part of its model's checkpoint.
     pub(crate) fn is_inside(&self) -> bool {
         !self.at.is_empty()
     }
 
-    /// The prefixes under which its tensors are found.
+    /// The prefixes of its tensors.
     pub(crate) fn prefixes(&self) -> Vec<&'static str> {
         match self.family {
             "Whisper" => vec!["model.encoder.", "encoder.", "", "whisper.encoder."],
@@ -160,9 +160,9 @@ pub(crate) struct WhisperConfig {
     pub(super) activation: Activation,
     pub(super) windows: Windows,
     pub(super) positions: Positions,
-    /// What follows the recording in its window is not attended to.
+    /// Whether attention is masked after the end of the recording in its window.
     pub(super) masked: bool,
-    /// The last hidden state is of pairs of frames: their mean, normalised, stands for both.
+    /// Whether the last hidden state is of pairs of frames: their mean, normalised, is used for both.
     pub(super) pooled: bool,
 }
 
@@ -175,7 +175,7 @@ impl WhisperConfig {
     ) -> Result<Self, EncoderError> {
         let nested = config.at(tower.at);
         let config = if tower.at.is_empty() { config } else { &nested };
-        // Whisper's own configuration always says its sizes; those of the towers may leave out what their class has by default.
+        // Whisper's own configuration always has its sizes; those of the towers may leave out defaults of their class.
         let default = |value: usize| (tower.family != "Whisper").then_some(value);
         let count = |names: [&'static str; 2], value: usize, most: usize| {
             let name = names.iter().find(|name| config.has(name));
@@ -205,7 +205,7 @@ impl WhisperConfig {
                 return Err(config.bad("d_model", "an even number of at least 4"));
             }
         } else {
-            // The window belongs to the log-mel's normalisation too, so no other length is the same model.
+            // The window also affects the log-mel normalisation, so another length would be a different model.
             config.count("max_source_positions", most, POSITIONS..=POSITIONS)?;
             if let Some(extractor) = extractor {
                 extractor.count("chunk_length", Some(30), 30..=30)?;
@@ -231,7 +231,7 @@ impl WhisperConfig {
         })
     }
 
-    /// Positions of a whole window.
+    /// Positions per window.
     pub(super) fn window_rows(&self) -> usize {
         match self.windows {
             Windows::Chunks { rows, .. } => rows,
@@ -239,7 +239,7 @@ impl WhisperConfig {
         }
     }
 
-    /// The most samples that are looked at.
+    /// The largest number of samples used.
     pub(crate) fn longest(&self) -> Option<usize> {
         match self.windows {
             Windows::First => Some(WHISPER_SAMPLES),
@@ -248,18 +248,17 @@ impl WhisperConfig {
         }
     }
 
-    /// The samples of so many that are looked at.
+    /// How many of `samples` samples are used.
     pub(super) fn seen(&self, samples: usize) -> usize {
         samples.min(self.longest().unwrap_or(usize::MAX))
     }
 
-    /// The frames that are kept of so many samples: the rest of the last window is silence, which the benchmark
-    /// leaves out.
+    /// The number of frames kept for `samples` samples: the rest of the last window is silence, which the benchmark leaves out.
     pub(crate) fn frames(&self, samples: usize) -> usize {
         (self.seen(samples) / HOP).max(1)
     }
 
-    /// The frames that are computed for so many samples.
+    /// The number of frames computed for `samples` samples.
     pub(crate) fn computed_frames(&self, samples: usize) -> usize {
         match self.windows {
             Windows::Chunks { .. } => self.seen(samples).div_ceil(HOP).max(1),
@@ -268,7 +267,7 @@ impl WhisperConfig {
     }
 }
 
-/// Refuses another log-mel than Whisper's: of other bands than it has, or by an extractor with another rate, step or window.
+/// Rejects a log-mel spectrum other than Whisper's: with other bands, or an extractor with another rate, step or window.
 pub(crate) fn check_log_mel(
     config: &Config<'_>,
     extractor: Option<&Config<'_>>,
@@ -286,7 +285,7 @@ pub(crate) fn check_log_mel(
     Ok(())
 }
 
-/// Embeddings of positions, sines then cosines, computed as PyTorch does: the frequencies and the angles in f32.
+/// Embeddings of positions, sines then cosines, computed as PyTorch does: frequencies and angles in f32.
 pub(crate) fn sinusoids(positions: usize, dim: usize) -> Vec<f32> {
     let half = dim / 2;
     let step = 10_000f64.ln() / (half - 1) as f64;

@@ -1,5 +1,5 @@
-//! The encoder of Whisper (Radford et al. 2022), as transformers' `WhisperEncoder` computes it, and the audio towers that
-//! are one under another name.
+//! The encoder of Whisper (Radford et al. 2022), as transformers' `WhisperEncoder` computes it, and audio towers with the same
+//! architecture.
 
 mod config;
 mod openai;
@@ -22,9 +22,9 @@ use std::sync::Arc;
 const EPSILON: f64 = 1e-5;
 /// Positions of a 30 s window, two log-mel frames each.
 const POSITIONS: usize = WHISPER_FRAMES / 2;
-/// Samples of 16 kHz a position.
+/// Samples per position at 16 kHz.
 const HOP: usize = 320;
-/// Samples of 16 kHz a log-mel frame.
+/// Samples per log-mel frame at 16 kHz.
 pub(super) const MEL_HOP: usize = 160;
 
 /// The encoder on a device.
@@ -115,19 +115,19 @@ impl<P: Prepare> Whisper<P> {
     }
 }
 
-/// What goes through the blocks together and sees nothing else: a window of 30 s, or a chunk.
+/// A unit that goes through the blocks independently: a window of 30 s, or a chunk.
 struct Window {
     input: usize,
     /// Its log-mel frames.
     mel: Range<usize>,
-    /// Positions that are attended to.
+    /// Number of positions attended to.
     rows: usize,
-    /// The first of them that are kept.
+    /// How many of the first of them are kept.
     kept: usize,
 }
 
 impl<O: Ops> Whisper<O> {
-    /// The windows of an input, with one kept position more than its frames are where the last of a pair is that one.
+    /// The windows of an input. With pooling, one position more than its frames is kept if that completes the last pair.
     fn windows(&self, input: usize, prepared: &Prepared) -> Vec<Window> {
         let config = &self.config;
         let seen = config.seen(prepared.samples);
@@ -162,7 +162,7 @@ impl<O: Ops> Whisper<O> {
         windows
     }
 
-    /// The hidden states of windows, of each `[layer, kept position, dim]`.
+    /// The hidden states of windows, each `[layer, kept position, dim]`.
     fn forward(
         &self,
         windows: &[Window],
@@ -222,7 +222,7 @@ impl<O: Ops> Whisper<O> {
     }
 }
 
-/// Every pair of rows becomes its mean, twice; a last one without a partner stays as it is.
+/// Both rows of a pair become their mean; a last row without a partner is unchanged.
 fn pool(rows: &mut [f32], dim: usize) {
     for pair in rows.chunks_exact_mut(2 * dim) {
         let (first, second) = pair.split_at_mut(dim);

@@ -1,6 +1,6 @@
-//! OpenAI's own files: their settings and names in transformers' words.
+//! OpenAI's own files: their settings and names, translated to those of transformers.
 
-/// The settings (`dims`) of OpenAI's own files in transformers' words.
+/// The settings (`dims`) of OpenAI's own files, translated to those of transformers.
 pub(crate) fn translate_dims(dims: &serde_json::Value) -> Option<serde_json::Value> {
     let number = |key: &str| dims.get(key)?.as_u64();
     let dim = number("n_audio_state")?;

@@ -1,4 +1,4 @@
-//! A GPU through `emobox_gpu`: batches of utterances of any lengths, packed one after another.
+//! A GPU through `emobox_gpu`: batches of utterances of any lengths, concatenated.
 
 use super::{Activation, Attend, Bias, Framing, OpResult, Ops, Piece, Role};
 use crate::{Device, EncoderError};
@@ -9,10 +9,11 @@ use weights::{FirstShape, GpuConv, GpuFirst, GpuGate, GpuLinear, GpuNorm};
 mod need;
 mod weights;
 
+pub use need::BATCHES_AT_ONCE;
 pub(crate) use need::Need;
 use need::Room;
 
-/// A GPU with products of some numbers.
+/// A GPU, with products in a given number format.
 pub(crate) struct OnGpu {
     gpu: Gpu,
     device: Device,
@@ -28,7 +29,7 @@ pub(crate) struct Plane {
     columns: usize,
 }
 
-/// Samples one after another, each signal from a multiple of the hop on.
+/// Concatenated samples; each signal starts at a multiple of the hop.
 pub(crate) struct Signals {
     samples: Array,
     spans: Spans,
@@ -36,7 +37,7 @@ pub(crate) struct Signals {
 }
 
 impl Device {
-    /// The device itself, with products of these numbers; the CPU has none.
+    /// The device itself, with products in these numbers; an error for the CPU.
     fn open(self, numbers: Numbers) -> Result<Gpu, EncoderError> {
         let gpu = match self {
             Self::Cuda(index) => Gpu::cuda(index, numbers),
@@ -48,17 +49,17 @@ impl Device {
         })
     }
 
-    /// The device for what is not an encoder.
+    /// The device, for uses other than an encoder.
     ///
     /// # Errors
-    /// [`EncoderError::DeviceUnavailable`] with what is missing and where it was looked for.
+    /// [`EncoderError::DeviceUnavailable`] with what is missing and where it was searched for.
     pub fn gpu(self) -> Result<Gpu, EncoderError> {
         self.open(Numbers::F32)
     }
 }
 
 impl OnGpu {
-    /// Opens the device for a model that needs so much of it.
+    /// Opens the device and reserves memory for a model with these needs.
     pub(crate) fn open(device: Device, precision: crate::Precision, need: Need) -> OpResult<Self> {
         let numbers = precision.of_gpu();
         let gpu = device.open(numbers)?;
@@ -66,7 +67,7 @@ impl OnGpu {
         Ok(Self { gpu, device, room })
     }
 
-    /// Refuses by name what the kernels have no room for.
+    /// Rejects what the kernels do not support, naming it.
     fn needs(&self, possible: bool, what: impl FnOnce() -> String) -> OpResult<()> {
         match possible {
             true => Ok(()),
@@ -109,7 +110,7 @@ impl OnGpu {
         }
     }
 
-    /// The numbers of an operation's result.
+    /// The number format of an operation's result.
     fn numbers(&self, role: Role) -> Numbers {
         match role {
             Role::Operand => self.gpu.operands(),
@@ -117,20 +118,20 @@ impl OnGpu {
         }
     }
 
-    /// Rows of `x` in the kind of numbers it has; f32 where it has both.
+    /// Rows of `x` in the number format it has; f32 if it has both.
     fn any(x: &Plane) -> OpResult<&Array> {
         let array = x.wide.as_ref().or(x.narrow.as_ref());
         array.ok_or_else(|| EncoderError::Device("a plane without numbers".to_owned()))
     }
 }
 
-/// What [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) refuses before anything is computed.
+/// The error for what [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) rejects before anything is computed.
 fn beyond_transformers() -> EncoderError {
     EncoderError::Device("an operation beyond transformers'".to_owned())
 }
 
 /// # Panics
-/// For what [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) has refused.
+/// For activations that [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) has rejected.
 fn activation(activation: Activation) -> emobox_gpu::Activation {
     match activation {
         Activation::Silu => panic!("the device has no SiLU"),
@@ -177,8 +178,8 @@ impl Ops for OnGpu {
         }
     }
 
-    /// Every piece begins at a multiple of the frames' steps, so that the convolutions after this one find their windows
-    /// where the strides put them, however many pieces there are.
+    /// Every piece starts at a multiple of the frames' strides, so that the windows of the following convolutions are where the
+    /// strides require, for any number of pieces.
     fn first(
         &self,
         signals: &Signals,
@@ -269,7 +270,7 @@ impl Ops for OnGpu {
 
     fn download(&self, x: &Plane, skip: usize, counts: &[usize]) -> OpResult<Vec<Vec<f32>>> {
         let array = self.wide(x)?;
-        // All in one copy: the rows between those asked for are few.
+        // All in one copy: there are few rows between those requested.
         let all = self.gpu.download(&array, 0, x.spans.end() * x.columns)?;
         let parts = x
             .spans
@@ -419,7 +420,7 @@ impl Ops for OnGpu {
             Role::Both => Outputs::Both,
         };
         let from = Self::any(&x)?.clone();
-        // A norm of 16-bit rows yields 16-bit rows; the stream is f32.
+        // A norm of 16-bit rows gives 16-bit rows; the stream is f32.
         let from = match outputs == Outputs::Narrow {
             true => from,
             false => self.gpu.cast(&from, Numbers::F32)?,

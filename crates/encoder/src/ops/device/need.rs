@@ -1,46 +1,49 @@
-//! How many frames fit on a card.
+//! How many frames fit in a card's memory.
 
-use crate::batch::BATCHES_AT_ONCE;
 use emobox_gpu::Numbers;
 
-/// The most frames of the front end at once: the first convolution makes 64 rows of each, a quarter of a gigabyte in 16 bits.
+/// This many batches may be encoded concurrently, each by a thread of the caller's: while the states of one are copied back and
+/// the samples of the next are packed, the device computes another. [`Encoder::batch_frames`] leaves memory for this many.
+pub const BATCHES_AT_ONCE: usize = 2;
+
+/// Most frames in the front end at once: the first convolution makes 64 rows of each, a quarter of a gigabyte in 16 bits.
 const FRONT_END_FRAMES: usize = 4096;
 
-/// Fewer frames of the front end than this would be a launch of kernels for nearly nothing.
+/// Fewest frames in the front end at once: for fewer, kernel launches would dominate.
 const FEWEST_FRONT_END_FRAMES: usize = 16;
 
-/// What decides how many frames fit.
+/// What determines how many frames fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
-    /// Numbers in the weights.
+    /// Number of parameters.
     pub(crate) parameters: u64,
     pub(crate) dim: usize,
-    /// Frames are wasted if a batch has no whole windows of so many (Whisper), else 1.
+    /// A batch should be a multiple of this many frames, the window (Whisper); otherwise 1.
     pub(crate) window: usize,
 }
 
-/// More frames at once make a card no faster.
+/// Larger batches are not faster.
 const MOST_FRAMES: usize = 65_536;
 
-/// How a device's memory is used.
+/// Division of a device's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
     /// Frames of a batch.
     pub(super) batch: usize,
-    /// Frames of the front end at once.
+    /// Frames in the front end at once.
     pub(super) front_end: usize,
 }
 
 impl Need {
-    /// The frames of a batch that fit beside the weights, the front end and the other batches at hand. A frame of a block holds about
-    /// eight planes of the stream's width in operands' numbers, an inner layer four times as wide, and three planes in f32. A quarter
-    /// is for the front end, of which a large card needs less.
+    /// The frames of a batch that fit beside the weights, the front end and the other concurrent batches. A frame of a block
+    /// takes about eight planes of the stream's width in the operands' format, an inner layer four times as wide, and three
+    /// planes in f32. A quarter is for the front end, of which a large card needs less.
     pub(super) fn room(self, free: usize, numbers: Numbers) -> Room {
         let bytes = numbers.bytes();
         let weights = usize::try_from(self.parameters)
             .unwrap_or(usize::MAX)
             .saturating_mul(bytes);
-        // A tenth stays free for the driver, and for what is cut into pieces.
+        // A tenth is left free for the driver and for fragmentation.
         let room = (free - free / 10).saturating_sub(weights) / BATCHES_AT_ONCE;
         let front_end_frame = 3 * 64 * 512 * bytes;
         let front_end =

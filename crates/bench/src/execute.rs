@@ -1,8 +1,8 @@
-use super::state::{JobState, States};
-use super::{Done, FileStamp, Job, JobFailure, JobStage, Plan, Receipt, Work};
 use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
+use crate::job_stage::JobStage;
+use crate::plan::{Done, FileStamp, Job, JobFailure, JobState, Plan, Receipt, States, Work};
 use crate::prepare::{PrepareHow, is_current, prepare_choice};
 use crate::progress::NotesAlone;
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
@@ -176,6 +176,7 @@ pub(crate) fn prepare_all(
     shop: &Workshop<'_>,
     states: &mut States,
 ) -> Result<(), BenchError> {
+    note_absent_raw(shop.home, shop.experiment, shop.context);
     let open: Vec<(usize, &Job)> = plan
         .stage(JobStage::Prepare)
         .filter(|(at, _)| !states.get(*at).is_settled())
@@ -247,12 +248,10 @@ fn run_stages(
     prepare_all(plan, &shop, &mut states)?;
     if stages.contains(&JobStage::Extract) {
         let checked = check_prepared(&plan.sized()?, &shop, &states)?;
-        // A failed preparation was already reported.
-        for finding in &checked.findings {
-            let note = format!("{}: {}", finding.subject, finding.problem);
-            context.progress.note(&note);
-        }
         checked.may_begin()?;
+        for finding in &checked.findings {
+            shop.tell_failure(&finding.subject, &finding.problem);
+        }
     }
     let cells = plan.stage(JobStage::Score).count();
     let mut finished = 0;
@@ -265,7 +264,7 @@ fn run_stages(
         if job.stage == JobStage::Score {
             finished += 1;
             if cells > 1 {
-                let row = row(plan, at, &states);
+                let row = row(plan, at, &states, &|reason| shop.has_told(reason));
                 context
                     .progress
                     .note(&format!("{finished} of {cells}: {row}"));
@@ -337,8 +336,7 @@ fn record(
             if failure.left_out {
                 shop.context.progress.note(&failure.reason);
             } else {
-                let note = format!("{} cannot be done: {}", job.name, failure.reason);
-                shop.context.progress.note(&note);
+                shop.tell_failure(&format!("{} failed", job.name), &failure.reason);
             }
             Receipt::failed(plan, job, failure.clone())?;
             states.set(plan, at, JobState::Failed(failure));
@@ -502,4 +500,23 @@ fn work(
         }
     };
     done.map(Some)
+}
+
+/// Tells the user of raw folders that are named and not there although the corpus is prepared: its manifest is used.
+pub(crate) fn note_absent_raw(home: &Home, experiment: &Experiment, context: Context<'_>) {
+    let how = PrepareHow {
+        allow_missing: experiment.allow_missing,
+        as_published: experiment.as_published,
+    };
+    for choice in &experiment.corpora {
+        if let Some(raw) = choice.raw.as_ref().filter(|raw| !raw.exists())
+            && is_current(home, choice, how)
+        {
+            context.progress.note(&format!(
+                "{} does not exist: the manifest of {} prepared earlier is used",
+                raw.display(),
+                choice.name
+            ));
+        }
+    }
 }

@@ -1,6 +1,7 @@
-use super::{EncoderSpeed, Job, JobStage, JobState, Plan, SpeedSource, States};
 use crate::disk::{DiskForecast, free_space};
-use crate::lists::align;
+use crate::job_stage::JobStage;
+use crate::lists::{align, gigabytes};
+use crate::plan::{EncoderSpeed, Job, JobState, Plan, SpeedSource, States};
 use emobox_files::counted;
 use std::fmt::Write;
 
@@ -171,15 +172,6 @@ impl Plan {
             crate::Choice::name(self.experiment.features),
             self.home.display(),
         );
-    }
-}
-
-/// Bytes as gigabytes (10⁹), for people.
-pub(crate) fn gigabytes(bytes: f64) -> String {
-    match bytes / 1e9 {
-        g if g >= 99.5 => format!("{g:.0}"),
-        g if g >= 0.095 => format!("{g:.1}"),
-        g => format!("{g:.3}"),
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::home::is_plain_name;
-use crate::{BenchError, CallError, EncoderChoice, Experiment};
+use crate::{BenchError, CallError, EncoderChoice};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -111,30 +111,6 @@ impl Labeller {
 }
 
 impl CrossOptions {
-    /// Who labels, if anybody.
-    pub(crate) fn labeller<'a>(&'a self, experiment: &'a Experiment) -> Option<&'a EncoderChoice> {
-        match &self.labeller {
-            Labeller::Nobody => None,
-            Labeller::FirstEncoder => experiment.encoders.first(),
-            Labeller::Named(choice) => Some(choice),
-        }
-    }
-
-    /// The encoder whose features are needed to label a corpus: none if its set or its labels already exist, or if
-    /// the labeller is a saved probe or has an emotion head, which encode the audio themselves.
-    pub(crate) fn features_to_label<'a>(
-        &'a self,
-        experiment: &'a Experiment,
-        corpus: &str,
-    ) -> Option<&'a EncoderChoice> {
-        let choice = self.labeller(experiment)?;
-        let is_needed = !super::has_set(experiment, corpus)
-            && !self.pseudo_labels.contains_key(corpus)
-            && !is_probe(choice)
-            && !crate::encoders::describe_encoder(choice).is_ok_and(|known| known.has_head());
-        is_needed.then_some(choice)
-    }
-
     pub(crate) fn shape(&self, corpus: &str) -> SetShape {
         let own = self.shapes.get(corpus).copied().unwrap_or_default();
         SetShape {
@@ -154,14 +130,14 @@ impl CrossOptions {
             .chain(labeller)
     }
 
-    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), BenchError> {
-        if experiment.corpora.len() < 2 {
+    /// Refuses what names a corpus that the experiment has not, or leaves nothing to test on.
+    pub(crate) fn check(&self, corpora: &[&str]) -> Result<(), BenchError> {
+        if corpora.len() < 2 {
             return Err(BenchError::Call(CallError::Nothing {
                 what: "second corpus",
                 how: "a cross-corpus run needs two or more: add --corpus NAME[=DIR]",
             }));
         }
-        let corpora: Vec<&str> = experiment.corpora.iter().map(|c| c.name.as_str()).collect();
         let named = [
             ("--pseudo-labels", self.pseudo_labels.keys().collect()),
             ("--balanced-set", self.balanced_sets.keys().collect()),
@@ -176,7 +152,7 @@ impl CrossOptions {
                     "this run",
                     format!("corpus of {option}"),
                     name,
-                    &corpora,
+                    corpora,
                 )));
             }
         }
@@ -185,10 +161,4 @@ impl CrossOptions {
             None => Ok(()),
         }
     }
-}
-
-/// Whether a choice is the folder of a saved probe.
-pub(super) fn is_probe(choice: &EncoderChoice) -> bool {
-    let path = choice.path.as_ref();
-    path.is_some_and(|path| path.join("probe.json").exists())
 }
