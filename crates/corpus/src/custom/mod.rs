@@ -17,7 +17,7 @@ mod webdataset;
 
 use crate::assemble::{Sink, Style, utterances};
 use crate::recipe::{Harvest, PackedRow};
-use crate::report::{by_reason, note};
+use crate::report::by_reason;
 use crate::{
     CorpusError, Duplicate, HeaderReader, PrepareOptions, PrepareReport, RawFile, RawTree, Row,
     looks_like, registry,

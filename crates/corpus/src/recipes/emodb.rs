@@ -76,7 +76,9 @@ fn read(fields: &Fields<'_>) -> PathOutcome {
         "03" | "10" | "11" | "12" | "15" => Gender::Male,
         "08" | "09" | "13" | "14" | "16" => Gender::Female,
         _ => {
-            return PathOutcome::Contradiction(format!("speaker {speaker} is none of 03, 08 to 16"));
+            return PathOutcome::Contradiction(format!(
+                "speaker {speaker} is none of 03, 08 to 16"
+            ));
         }
     };
     let text = fields["text"].to_ascii_lowercase();
