@@ -68,13 +68,13 @@ pub(crate) fn make_shard(
         let tensors = stored.iter();
         let tensors = tensors.map(|item| pooled_tensor(header, &item.key, item));
         let path = path(dir, Kind::Pooled, &shard.file);
-        let bytes = file_bytes(&path, tensors.collect(), &meta)?;
+        let bytes = file_bytes(&path, tensors.collect(), meta)?;
         keep(path, bytes)?;
     }
     let tensors = stored.iter();
     let tensors = tensors.map(|item| frames_tensor(header, &item.key, item));
     let path = path(dir, Kind::Frames, &shard.file);
-    let bytes = file_bytes(&path, tensors.collect(), &meta)?;
+    let bytes = file_bytes(&path, tensors.collect(), meta)?;
     keep(path, bytes)
 }
 
