@@ -15,8 +15,9 @@
 //!
 //! **One job is one shard.** [`StorePlan`] divides the sorted work list into small shards before
 //! anything is encoded, so the file of each utterance, and every byte of every file, depends
-//! on the work alone: not on interruptions, the number of processes, or who was faster. A run that is stopped saves the
-//! finished utterances of its current shards ([`save_begun`]), a killed one has saved them a few seconds before; two processes on one folder share the work through [`ShardClaim`]s, and
+//! on the work alone: not on interruptions, the number of processes, or who was faster. A run that is
+//! stopped saves the finished utterances of its current shards ([`save_begun`]); one that is killed has
+//! saved them a few seconds before. Two processes on one folder share the work through [`ShardClaim`]s, and
 //! where they collide (a network disk without locks) they write the same bytes twice.
 //!
 //! **Frames are normalised in f32 before they are narrowed.** Hidden states reach hundreds in some
