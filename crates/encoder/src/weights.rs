@@ -242,10 +242,10 @@ pub(crate) fn left_over(checkpoint: &Checkpoint, model: &[Need], all: &[Need]) -
     let used: HashSet<&str> = all.iter().map(|need| need.tensor.as_str()).collect();
     let is_shared = model.iter().any(|need| need.tensor.ends_with(SHARED));
     let is_left = |name: &&str| {
-        !used.contains(name)
-            && !(is_shared && name.ends_with(SHARED))
-            && !BUFFERS.iter().any(|buffer| name.ends_with(buffer))
-            && layer_lists(name).any(|list| lists.contains(list))
+        let is_known = used.contains(name)
+            || is_shared && name.ends_with(SHARED)
+            || BUFFERS.iter().any(|buffer| name.ends_with(buffer));
+        !is_known && layer_lists(name).any(|list| lists.contains(list))
     };
     checkpoint
         .names()

@@ -426,10 +426,6 @@ fn a_corpus_without_what_is_learnt_is_told_before_it_is_encoded() {
             .unwrap()
             .contains(part)
     );
-    // What the others need is encoded all the same.
-    let classes = ["--corpus", "plain=plain", "--epochs", "2"];
-    let told = bench(&program, "classes", &classes);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
 }
 
 /// Votes for other words than the classes of the corpus are none, by whatever way they come.
