@@ -119,7 +119,7 @@ mod tests {
         }
         for slip in ["ravdes", "raavdess", "ravdses", "ravdezs"] {
             let message = corpus_name(slip, false).unwrap_err().to_string();
-            assert!(message.contains("write ravdess, or insist with --custom"));
+            assert!(message.contains("did you mean ravdess?"));
             assert_eq!(corpus_name(slip, true).unwrap(), slip);
         }
         assert_eq!(corpus_name("RAVDESS", true).unwrap(), "RAVDESS");

@@ -259,5 +259,5 @@ fn an_exported_model_needs_nothing_else() {
         .fails_with(2, &["unknown encoder `tiny`"]);
     program
         .run(&["export-model", "corpus", "again"])
-        .fails_with(1, &["probe.json"]);
+        .fails_with(2, &["neither a model of this home"]);
 }

@@ -123,9 +123,9 @@ fn summary(data: &ReportData) -> String {
     }
     let rated = of_dimensions(data, corpora);
     if !data.has_classes()
-        && let Some(rated) = rated
+        && let Some(rated) = &rated
     {
-        return rated;
+        return rated.clone();
     }
     let encoders: BTreeSet<&str> = (0..grid.systems.len()).map(|s| grid.encoder(s)).collect();
     let mut text = format!(
@@ -141,6 +141,9 @@ fn summary(data: &ReportData) -> String {
     let (runs, cells) = (grid.runs().count(), grid.slots().count());
     if runs < cells {
         let _ = write!(text, " {runs} of {cells} cells have scores.");
+    }
+    if let Some(rated) = rated {
+        let _ = write!(text, " {rated}");
     }
     text
 }

@@ -55,7 +55,7 @@ fn registered_corpora_are_known_by_every_spelling_and_by_their_files() {
         2,
         &[
             "did you mean ravdess?",
-            "write ravdess, or insist with --custom",
+            "did you mean ravdess? (--custom makes it a corpus of your own)",
         ],
     );
     let mine = program.run(&["prepare", "mine", "--raw", "raw"]);
