@@ -108,7 +108,10 @@ fn a_clip_is_heard_whole_and_in_windows() {
     // A clip's length is checked before prediction: one of 960 s.
     let (status, reason) = post("", &wav(&vec![0; 960 * 16_000]));
     assert_eq!(status, 422);
-    assert!(String::from_utf8_lossy(&reason).contains("the clip is 960 s long; the page accepts up to 900 s"));
+    assert!(
+        String::from_utf8_lossy(&reason)
+            .contains("the clip is 960 s long; the page accepts up to 900 s")
+    );
 
     // Idle clients block the page for others, who get an error, but do not prevent its exit.
     let idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(&host).unwrap()).collect();
