@@ -204,7 +204,7 @@ fn the_key_scores_answers_and_no_other_key_does() {
         transcript.fails_with(1, &[]);
     }
     verify("right.jsonl", "set/set.json").fails_with(1, &["set.json"]);
-    verify("right.jsonl", "nowhere.json").fails_with(1, &["nowhere.json"]);
+    verify("right.jsonl", "nowhere.json").fails_with(2, &["nowhere.json"]);
 }
 
 #[test]
