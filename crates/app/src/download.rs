@@ -6,7 +6,7 @@ use emobox_fetch::{
     Checksum, Client, Continue, Limits, Settings, Skipped, Transfer, Wanted, fetch_file, git_tree,
     has_archive_name, stem_folder, unpack, without_query,
 };
-use emobox_files::{DirLock, FileError};
+use emobox_files::{DirLock, FileError, remove_folder};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -363,15 +363,6 @@ fn go_on(context: Context<'_>) -> Continue {
         Continue::No
     } else {
         Continue::Yes
-    }
-}
-
-fn remove_folder(folder: &Path) -> Result<(), FileError> {
-    match std::fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError::io("remove", folder, e))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,9 @@ use crate::plan::{Done, Job, JobState, Plan, Receipt, States};
 use crate::record::{CellRecord, absent, is_wrong_call, seed_file};
 use crate::run::scores_file;
 use crate::{BenchError, BenchRun, Home, PredictionSet};
-use emobox_files::{FileError, read_json, write_atomic, write_atomic_with, write_json};
+use emobox_files::{
+    FileError, read_json, remove_file, write_atomic, write_atomic_with, write_json,
+};
 use emobox_probe::Protocol;
 use emobox_report::{Fact, ReportData, UtteranceMap, html};
 use emobox_score::{Concordance, Provenance, Source};
@@ -326,13 +328,7 @@ pub fn predictions_path(
 pub(crate) fn write_page(run: &BenchRun, out: &Path) -> Result<(), BenchError> {
     write_atomic(out.join("report.html"), html(run.data()).as_bytes())?;
     // From here on the folder contains all of it.
-    let mark = out.join(PROGRESS);
-    match std::fs::remove_file(&mark) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError::io("remove", mark, e).into())
-        }
-        _ => Ok(()),
-    }
+    Ok(remove_file(out.join(PROGRESS))?)
 }
 
 /// Every constant of a protocol, in reading order.

@@ -1,5 +1,5 @@
 use emobox_bench::{BenchError, JobStage, Plan};
-use emobox_files::{FileError, read_json, write_json};
+use emobox_files::{read_json, remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -60,12 +60,7 @@ pub(crate) fn mark_cancelled(plan: &Plan, cancelled: bool) -> Result<(), BenchEr
     if cancelled {
         return Ok(write_json(path, &true)?);
     }
-    match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError::io("remove", path, e).into())
-        }
-        _ => Ok(()),
-    }
+    Ok(remove_file(path)?)
 }
 
 pub(crate) fn is_cancelled(plan: &Plan) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     FeatureError, LedgerItem, Shard, StoreHeader, StorePlan, StorePrecision, UtteranceOutcome,
 };
 use crate::{StoredItem, shard};
-use emobox_files::{FileError, Stamp, sha256_bytes, write_atomic};
+use emobox_files::{Stamp, remove_file, sha256_bytes, write_atomic};
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -96,12 +96,7 @@ pub fn read_begun(dir: &Path, plan: &StorePlan, shard: &Shard) -> Vec<(Utterance
 /// Deletes the saved utterances of a shard.
 pub fn remove_begun(dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
     for path in files(dir, shard) {
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(FileError::io("remove", path, e).into());
-            }
-            _ => {}
-        }
+        remove_file(path)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::layout::{self, AUDIO, BEGUN, CLAIM, Kind};
 use crate::{FeatureError, Ledger, Shard, Share, StoreHeader, StorePlan, shard};
-use emobox_files::{FileError, is_temporary, read_json, write_json};
+use emobox_files::{FileError, is_temporary, read_json, remove_file, remove_folder, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -78,26 +78,14 @@ impl StorePlan {
 
     /// Deletes the features of a shard, so that they are made again.
     pub fn forget(&self, dir: &Path, shard: &Shard) -> Result<(), FeatureError> {
-        let frames = layout::path(dir, Kind::Frames, &shard.file);
-        match std::fs::remove_file(&frames) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(FileError::io("remove", frames, e).into())
-            }
-            _ => Ok(()),
-        }
+        Ok(remove_file(layout::path(dir, Kind::Frames, &shard.file))?)
     }
 
     /// Deletes the features, but keeps the records of how and from which audio they were made.
     pub fn discard(&self, dir: &Path) -> Result<(), FeatureError> {
         let folders = [Kind::Frames.folder(), Kind::Pooled.folder(), BEGUN];
         for folder in folders {
-            let folder = dir.join(folder);
-            match std::fs::remove_dir_all(&folder) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(FileError::io("remove", folder, e).into());
-                }
-                _ => {}
-            }
+            remove_folder(dir.join(folder))?;
         }
         Ok(())
     }
@@ -119,13 +107,8 @@ impl StorePlan {
     /// Deletes [`StorePlan::strays`], and the folder of saved utterances.
     pub fn remove_strays(&self, dir: &Path) -> Result<(), FeatureError> {
         for stray in self.strays(dir)? {
-            match std::fs::remove_file(&stray) {
-                // Another process that finishes at the same time deletes them too.
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(FileError::io("remove", &stray, e).into());
-                }
-                _ => {}
-            }
+            // Another process that finishes at the same time deletes them too.
+            remove_file(&stray)?;
         }
         let _ = std::fs::remove_dir(dir.join(BEGUN));
         Ok(())

@@ -1,6 +1,6 @@
 use super::{Job, Plan};
 use crate::BenchError;
-use emobox_files::{FileError, Stamp, read_json, write_json};
+use emobox_files::{Stamp, read_json, remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -106,13 +106,7 @@ impl Receipt {
 
     /// Deletes the receipt: the job is open again.
     pub fn drop(plan: &Plan, job: &Job) -> Result<(), BenchError> {
-        let path = path(plan, job);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(FileError::io("remove", path, e).into())
-            }
-            _ => Ok(()),
-        }
+        Ok(remove_file(path(plan, job))?)
     }
 
     /// Whether every file is unchanged.
