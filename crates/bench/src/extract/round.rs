@@ -133,9 +133,7 @@ impl<'a> Round<'a> {
     ) -> Result<Encoded, BenchError> {
         let count = |shard: &Shard| shard.items.len() as u64;
         let all: u64 = self.plan.shards().iter().map(count).sum();
-        let begun = |shard: &Shard| read_begun(self.dir, self.plan, shard).len() as u64;
-        let left = |shard: &&Shard| count(shard) - begun(shard);
-        let left: u64 = missing.iter().map(left).sum();
+        let left: u64 = missing.iter().copied().map(count).sum();
         self.waiting = Mutex::new(missing.into_iter());
         self.context.progress.begin(&Stage {
             label: format!(
@@ -216,6 +214,7 @@ impl<'a> Round<'a> {
                 continue;
             }
             let finished = self.begun(shard);
+            self.context.progress.advance(finished.len() as u64);
             let items = self.plan.items(shard).iter();
             let mut order: Vec<&WorkItem> = items
                 .filter(|item| finished.iter().all(|(known, _)| known.key() != item.key))
