@@ -1,11 +1,9 @@
 //! GPUs that train probes.
 
-use crate::memory::half_of_free;
 use crate::{BenchError, Context, Devices};
 use emobox_encoder::Device;
 use emobox_features::Store;
-use emobox_probe::{Card, FeatureSource, StreamSource, ViewSource};
-use std::collections::BTreeSet;
+use emobox_probe::{Card, FeatureSource};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,21 +22,20 @@ pub(crate) fn open_cards(devices: &Devices) -> Result<Vec<(Device, Card)>, Bench
     devices.all().iter().map(open).collect()
 }
 
-/// Uploads the features of `keys` once to the open devices, and returns a stream of work for each training that may run at once.
+/// Uploads the features of `keys` once from their source to the open devices, and returns a stream of work for each training that may run at once.
 pub(crate) fn lines_of_work(
     open: &[(Device, Card)],
-    keys: &BTreeSet<&str>,
+    keys: &[&str],
+    source: &dyn FeatureSource,
     trainings: usize,
     store: &Store,
     context: Context<'_>,
 ) -> Result<Vec<Arc<Card>>, BenchError> {
-    let keys: Vec<&str> = keys.iter().copied().collect();
-    let source = source_of(store, keys.iter().copied())?;
     let at_once = AT_ONCE.min(trainings.div_ceil(open.len()));
     let mut lines = Vec::new();
     for (device, card) in open {
         let mut card = card.beside()?;
-        if !card.hold(&keys, &*source, at_once, usize::MAX)? {
+        if !card.hold(keys, source, at_once, usize::MAX)? {
             context.progress.note(&format!(
                 "{:.1} GB of features do not fit the memory of {device}: they are read into it in slices",
                 store.frame_bytes() as f64 / 1e9
@@ -50,16 +47,4 @@ pub(crate) fn lines_of_work(
     let cards = lines.iter().cycle().take(at_once * open.len());
     let cards = cards.map(|card| -> Result<Arc<Card>, BenchError> { Ok(Arc::new(card.beside()?)) });
     cards.collect()
-}
-
-/// The features of some utterances. All folds read the same files; a store that would push everything else out of memory is
-/// read as needed.
-pub(crate) fn source_of<'a, 'k>(
-    store: &'a Store,
-    keys: impl Iterator<Item = &'k str>,
-) -> Result<Box<dyn FeatureSource + 'a>, BenchError> {
-    Ok(match store.frame_bytes_on_disk() <= half_of_free() as u64 {
-        true => Box::new(ViewSource::mapped(store, keys)?),
-        false => Box::new(StreamSource::new(store, keys)?),
-    })
 }

@@ -1,4 +1,5 @@
-use crate::cards::{lines_of_work, source_of};
+use crate::cards::lines_of_work;
+use crate::memory::half_of_free;
 use crate::plan::{TrainSpeed, train_operations};
 use crate::predict::{ENCODER_PLACE, EncoderPlace};
 use crate::split::Split;
@@ -8,12 +9,13 @@ use emobox_encoder::Device;
 use emobox_features::{Ledgers, Store, StoreHeader};
 use emobox_files::{FileError, Sha256, read_json, sha256_bytes, write_atomic, write_json};
 use emobox_probe::{
-    Card, EpochProgress, Flow, FoldOutcome, FoldTask, Item, Observer, Probe, ProbeError,
-    ProbeOrigin, Protocol, TRAINING_REVISION, TrainOptions, TrainState, Training, curves_csv,
-    tensorboard_events, train_fold,
+    Card, EpochProgress, FeatureSource, Flow, FoldOutcome, FoldTask, Item, Observer, Probe,
+    ProbeError, ProbeOrigin, Protocol, StreamSource, TRAINING_REVISION, TrainOptions, TrainState,
+    Training, ViewSource, curves_csv, tensorboard_events, train_fold,
 };
 use emobox_score::Skipped;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -270,8 +272,17 @@ pub(crate) fn train_jobs(
     let lines = match gpus {
         Some(cards) if !open.is_empty() => {
             let items = open.iter().flat_map(|&at| &jobs[at].items);
-            let keys = items.map(|item| item.key.as_str()).collect();
-            Some(lines_of_work(cards, &keys, open.len(), store, context)?)
+            let keys: BTreeSet<&str> = items.map(|item| item.key.as_str()).collect();
+            let keys: Vec<&str> = keys.into_iter().collect();
+            let source = source_of(store, keys.iter().copied())?;
+            Some(lines_of_work(
+                cards,
+                &keys,
+                &*source,
+                open.len(),
+                store,
+                context,
+            )?)
         }
         _ => None,
     };
@@ -442,6 +453,18 @@ impl FoldJob<'_> {
         let bytes = std::fs::read(self.state_path()).ok()?;
         TrainState::from_bytes(&bytes).ok()
     }
+}
+
+/// The features of some utterances. All folds read the same files; a store that would push everything else out of memory is
+/// read as needed.
+fn source_of<'a, 'k>(
+    store: &'a Store,
+    keys: impl Iterator<Item = &'k str>,
+) -> Result<Box<dyn FeatureSource + 'a>, BenchError> {
+    Ok(match store.frame_bytes_on_disk() <= half_of_free() as u64 {
+        true => Box::new(ViewSource::mapped(store, keys)?),
+        false => Box::new(StreamSource::new(store, keys)?),
+    })
 }
 
 struct Watch<'a> {
