@@ -105,7 +105,7 @@ impl Plan {
                 Work::Prepare { corpus } => {
                     let mut corpora = self.experiment.corpora.iter();
                     let choice = corpora.find(|choice| choice.name == *corpus);
-                    choice.is_some_and(|choice| !is_current(&home, choice, how(self)))
+                    choice.is_some_and(|choice| !is_current(&home, choice, how(&self.experiment)))
                 }
                 // Made while cells were empty: it names the predictions of every finished cell.
                 Work::Report => receipt.inputs.len() < self.stage(JobStage::Score).count(),
@@ -152,10 +152,10 @@ impl Plan {
     }
 }
 
-fn how(plan: &Plan) -> PrepareHow {
+fn how(experiment: &Experiment) -> PrepareHow {
     PrepareHow {
-        allow_missing: plan.experiment.allow_missing,
-        as_published: plan.experiment.as_published,
+        allow_missing: experiment.allow_missing,
+        as_published: experiment.as_published,
     }
 }
 
@@ -203,7 +203,7 @@ pub(crate) fn prepare_all(
             if context.stopped() {
                 return Err(BenchError::Interrupted);
             }
-            let outcome = prepare_corpus(plan, home, experiment, job, context);
+            let outcome = prepare_corpus(home, experiment, job, context);
             progress.advance(1);
             outcome
         })
@@ -412,7 +412,6 @@ fn trained_already(
 
 /// Makes the manifest of a corpus of the experiment.
 fn prepare_corpus(
-    plan: &Plan,
     home: &Home,
     experiment: &Experiment,
     job: &Job,
@@ -423,7 +422,13 @@ fn prepare_corpus(
     let choice = choice.ok_or(BenchError::Internal(
         "a plan prepares a corpus that it lacks",
     ))?;
-    prepare_choice(home, choice, how(plan), experiment.skip_absent, context)?;
+    prepare_choice(
+        home,
+        choice,
+        how(experiment),
+        experiment.skip_absent,
+        context,
+    )?;
     let corpus = &choice.name;
     Ok(Done {
         inputs: Vec::new(),
@@ -442,7 +447,7 @@ fn work(
     let done = match &job.work {
         Work::Prepare { .. } => {
             shop.forget_corpus();
-            prepare_corpus(plan, shop.home, experiment, job, shop.context)
+            prepare_corpus(shop.home, experiment, job, shop.context)
         }
         Work::Extract {
             corpus,
@@ -504,10 +509,7 @@ fn work(
 
 /// Tells the user of raw folders that are named and not there although the corpus is prepared: its manifest is used.
 pub(crate) fn note_absent_raw(home: &Home, experiment: &Experiment, context: Context<'_>) {
-    let how = PrepareHow {
-        allow_missing: experiment.allow_missing,
-        as_published: experiment.as_published,
-    };
+    let how = how(experiment);
     for choice in &experiment.corpora {
         if let Some(raw) = choice.raw.as_ref().filter(|raw| !raw.exists())
             && is_current(home, choice, how)

@@ -2,7 +2,7 @@ use crate::SlurmOptions;
 use crate::choice::{as_text, as_text_or_none};
 use crate::encoders::describe_encoder;
 use crate::job_stage::JobStage;
-use crate::named::{CorpusChoice, EncoderChoice, check_name};
+use crate::named::{CorpusChoice, EncoderChoice, check_name, is_default};
 use crate::{
     BenchError, CallError, CrossOptions, Devices, KeepFeatures, Labeller, LayerHead, Maps,
     Perturbations, ProtocolName, Schemes, usual_precision,
@@ -143,10 +143,6 @@ pub struct Experiment {
 
 fn training_seeds() -> usize {
     TRAINING_SEEDS
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Default for Experiment {

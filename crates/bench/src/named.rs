@@ -168,6 +168,6 @@ pub fn check_name(name: &str) -> Result<(), BenchError> {
     Err(BenchError::Call(CallError::Name(name.to_owned())))
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
