@@ -121,12 +121,10 @@ fn summary(data: &ReportData) -> String {
             }
         );
     }
-    let rated = of_dimensions(data, corpora);
-    if !data.has_classes()
-        && let Some(rated) = &rated
-    {
-        return rated.clone();
-    }
+    let rated = match of_dimensions(data, corpora) {
+        Some(rated) if !data.has_classes() => return rated,
+        beside_classes => beside_classes,
+    };
     let encoders: BTreeSet<&str> = (0..grid.systems.len()).map(|s| grid.encoder(s)).collect();
     let mut text = format!(
         "{} on {}",

@@ -62,7 +62,7 @@ pub fn dimensions_table(data: &ReportData) -> Option<Table> {
         row
     };
     // If there are runs too, empty cells are in their table.
-    let empty = data.empty_cells().filter(|_| data.scores.runs.is_empty());
+    let empty = data.empty_cells().filter(|_| !data.has_classes());
     let absent = empty.map(|absent| {
         let word = |(name, ..): &&Field| match *name {
             "corpus" => Cell::text(&absent.corpus),
@@ -196,7 +196,7 @@ pub fn dimensions_csv(data: &ReportData) -> String {
         }
     }
     // If there are runs too, empty cells are theirs.
-    for absent in data.empty_cells().filter(|_| data.scores.runs.is_empty()) {
+    for absent in data.empty_cells().filter(|_| !data.has_classes()) {
         let [corpus, encoder, partition] =
             [&absent.corpus, &absent.encoder, &absent.partition].map(|word| field(word));
         let _ = write!(out, "{corpus},{encoder},,{partition},{}", ",".repeat(10));
