@@ -234,7 +234,7 @@ fn channels_and_segments_that_are_not_there() {
     let all = LoadOptions::default();
     assert_eq!(
         fail(LoadOptions { channel: 2, ..all }),
-        "x.wav: channel 2 asked for, the file has channels 1 to 1"
+        "x.wav: channel 2 was asked for, but the file has one channel"
     );
     let segment = |start: f64, end: f64| LoadOptions {
         start: Some(Seconds(start)),

@@ -54,7 +54,7 @@ fn predictions_of_dimensions_take_speakers_from_the_manifest() {
     let call = ["evaluate", "p.jsonl", "--manifest", "m.jsonl"];
     program
         .run(&["evaluate", "p.jsonl", "--manifest", "none.jsonl"])
-        .fails_with(1, &["none.jsonl"]);
+        .fails_with(2, &["none.jsonl does not exist"]);
     program.write(
         "m.jsonl",
         manifest()
