@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Number of examples kept of a list of names.
 const EXAMPLES: usize = 10;
 
-/// Audits a partition. Without `sound` only the manifest is checked, which is fast; with the result of [`scan_audio`],
+/// Audits a partition. Without `sound` only the manifest is checked, which is fast; with the result of [`crate::scan_audio`],
 /// recordings are compared by their samples.
 pub fn audit(manifest: &Manifest, partition: &Partition, sound: Option<&[Sound]>) -> Audit {
     let of_key: BTreeMap<&str, usize> = manifest

@@ -3,7 +3,7 @@
 use emobox_gpu::Numbers;
 
 /// This many batches may be encoded concurrently, each by a thread of the caller's: while the states of one are copied back and
-/// the samples of the next are packed, the device computes another. [`Encoder::batch_frames`] leaves memory for this many.
+/// the samples of the next are packed, the device computes another. [`crate::Encoder::batch_frames`] leaves memory for this many.
 pub const BATCHES_AT_ONCE: usize = 2;
 
 /// Most frames in the front end at once: the first convolution makes 64 rows of each, a quarter of a gigabyte in 16 bits.
