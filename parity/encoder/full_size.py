@@ -17,7 +17,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 
 import common  # first: it lets transformers load
 
@@ -77,8 +76,17 @@ MODELS = {
 }
 
 
+# family_speed.py takes the attention that the class chooses itself.
+ATTENTION = "eager"
+
+
+def states_of(model, inputs):
+    output = model(**inputs, output_hidden_states=True)
+    return [*output.hidden_states[:-1], output.last_hidden_state]
+
+
 def transformers_reference(folder, wave, config_class, model_class, settings, normalise):
-    config = config_class(**settings, attn_implementation="eager")
+    config = config_class(**settings, attn_implementation=ATTENTION)
     with torch.no_grad():
         model = model_class(config)
         common.fill(model)
@@ -99,12 +107,10 @@ def transformers_reference(folder, wave, config_class, model_class, settings, no
             extractor.save_pretrained(folder)
             inputs = {"input_values": extractor(wave, sampling_rate=16_000, return_tensors="pt").input_values}
         torch.set_num_threads(1)
-        start = time.monotonic()
-        output = model(**inputs, output_hidden_states=True)
-        print(f"transformers: {time.monotonic() - start:.2f} s on one thread")
+        states = states_of(model, inputs)
         frames = {"spectra": lambda: int(inputs["attention_mask"].sum()), None: lambda: len(wave) // 320}
-        frames = frames.get(normalise, lambda: output.last_hidden_state.shape[1])()
-    return folder, [state[0, :frames].numpy() for state in (*output.hidden_states[:-1], output.last_hidden_state)]
+        frames = frames.get(normalise, lambda: states[-1].shape[1])()
+    return folder, [state[0, :frames].numpy() for state in states]
 
 
 def fairseq_reference(folder, wave, _, shape):
@@ -137,10 +143,7 @@ def fairseq_reference(folder, wave, _, shape):
 
 def family_reference(folder, wave, script, settings):
     torch.set_num_threads(1)
-    start = time.monotonic()
-    made = importlib.import_module(script).full_size(folder, wave, settings)
-    print(f"{script}: {time.monotonic() - start:.2f} s on one thread, the making of the model included")
-    return made
+    return importlib.import_module(script).full_size(folder, wave, settings)
 
 
 def ours(path, samples, states, *precision):

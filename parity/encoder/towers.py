@@ -164,14 +164,17 @@ TOWERS = {
 }
 
 
+def states_of(run, wave, recorder):
+    with torch.no_grad():
+        return run(wave, recorder)
+
+
 def full_size(folder, wave, settings):
     """The tower of this name in the sizes of its release, which are those of its class by default."""
     make, prefix = TOWERS[settings["tower"]]
-    tower, norm, run, config, _, _ = make(dict(attn_implementation="eager"))
+    tower, norm, run, config, _, _ = make(dict(attn_implementation=settings.get("attention", "eager")))
     common.fill(tower)
-    recorder = Recorder(tower, norm)
-    with torch.no_grad():
-        states = run(wave, recorder)
+    states = states_of(run, wave, Recorder(tower, norm))
     folder = pathlib.Path(folder)
     (folder / "config.json").write_text(json.dumps(config))
     tensors = {prefix + name: tensor.contiguous() for name, tensor in tower.state_dict().items()}
@@ -184,7 +187,6 @@ if __name__ == "__main__":
         tower, norm, run, config, preprocessor, utterances = make()
         tensors = common.fill(tower)
         recorder = Recorder(tower, norm)
-        with torch.no_grad():
-            states = {key: run(common.waveform(key, samples), recorder) for key, samples in utterances.items()}
+        states = {key: states_of(run, common.waveform(key, samples), recorder) for key, samples in utterances.items()}
         description = dict(script="towers.py", config=config, preprocessor=preprocessor, prefix=prefix, tensors=tensors, utterances=utterances)
         common.write(name, states, description, {"transformers": transformers.__version__})
