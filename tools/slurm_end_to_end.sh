@@ -234,7 +234,10 @@ for job in 1 2 3 4; do
   [ "$(begun "$home" "extract-$encoder_name-$job")" = "$tries" ] || fail "extraction task $job was begun $(begun "$home" "extract-$encoder_name-$job") times, not $tries"
 done
 [ "$(begun "$home" train)" = "$trainings" ] || fail 'a training ran twice'
-[ "$(encoded "$home")" = "$((utterances - kept))" ] || fail "$(encoded "$home") utterances were encoded by tasks that ended well, not $utterances less $kept"
+# Of the shard that each of the two was in, finished utterances may have been saved.
+most=$((utterances - kept))
+[ "$(encoded "$home")" -le "$most" ] && [ "$(encoded "$home")" -gt "$((most - 2 * 64))" ] ||
+  fail "$(encoded "$home") utterances were encoded by tasks that ended well, not $most or those less what two shards hold"
 files_of "$home" | comm -13 - "$work/at-the-hit.txt" >"$work/rewritten.txt"
 [ ! -s "$work/rewritten.txt" ] || fail "finished files were written again: $(cat "$work/rewritten.txt")"
 grep -q 'was cancelled' "$work/disturbed.log" || fail 'the cancelled task was not named'
