@@ -49,7 +49,7 @@ pub(crate) fn program() -> PathBuf {
 /// The contents of a file, from `ffprobe`. The length is from the container's clock, so it is not always
 /// exact to the sample.
 pub(crate) fn probe(origin: &Origin, container: &str) -> Result<AudioInfo, AudioError> {
-    Job::new(origin, container, Programs::from_environment())?.probe()
+    Conversion::new(origin, container, Programs::from_environment())?.probe()
 }
 
 /// Decodes one channel of the segment through a pipe.
@@ -58,10 +58,10 @@ pub(crate) fn decode(
     container: &str,
     options: &LoadOptions,
 ) -> Result<Decoded, AudioError> {
-    Job::new(origin, container, Programs::from_environment())?.decode(options)
+    Conversion::new(origin, container, Programs::from_environment())?.decode(options)
 }
 
-struct Job<'a> {
+struct Conversion<'a> {
     path: &'a Path,
     container: &'a str,
     programs: Programs,
@@ -69,7 +69,7 @@ struct Job<'a> {
     file: Option<tempfile::NamedTempFile>,
 }
 
-impl<'a> Job<'a> {
+impl<'a> Conversion<'a> {
     fn new(origin: &'a Origin, container: &'a str, programs: Programs) -> Result<Self, AudioError> {
         let file = match &origin.bytes {
             None => None,
@@ -324,8 +324,8 @@ fn lay_down(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
 mod tests {
     use super::*;
 
-    fn job<'a>(origin: &'a Origin, program: &str) -> Job<'a> {
-        Job::new(
+    fn conversion<'a>(origin: &'a Origin, program: &str) -> Conversion<'a> {
+        Conversion::new(
             origin,
             "Matroska/WebM",
             Programs::beside(PathBuf::from(program)),
@@ -339,7 +339,7 @@ mod tests {
             path: PathBuf::from("talk.webm"),
             bytes: None,
         };
-        let error = job(&origin, "/nowhere/ffmpeg")
+        let error = conversion(&origin, "/nowhere/ffmpeg")
             .decode(&LoadOptions::default())
             .unwrap_err();
         assert_eq!(
@@ -366,7 +366,7 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(&quoting, std::fs::Permissions::from_mode(0o755)).unwrap();
             let program = folder.path().join("ffmpeg");
-            let error = job(&origin, program.to_str().unwrap())
+            let error = conversion(&origin, program.to_str().unwrap())
                 .probe()
                 .unwrap_err()
                 .to_string();
@@ -385,7 +385,7 @@ mod tests {
             bytes: None,
         };
         assert_eq!(
-            job(&origin, "ffmpeg").input(),
+            conversion(&origin, "ffmpeg").input(),
             OsString::from("file:-i http://x;y.avi")
         );
         let programs = Programs::beside(PathBuf::from("/opt/my-ffmpeg-7"));

@@ -14,7 +14,7 @@ use crate::record::{CellRecord, audit_findings, seed_file, training_of};
 use crate::sound::Heard;
 use crate::split::{Split, SplitRequest, split_as_heard};
 use crate::target::{add_votes, by_seed};
-use crate::train::{Assignment, FoldJob, Jobs, features_identity, jobs, train_jobs};
+use crate::train::{FoldJob, Jobs, TrainingInputs, features_identity, jobs, train_jobs};
 use crate::workshop::Workshop;
 use crate::{BenchError, Corpus, EncoderChoice, KeepFeatures, Maps, Share};
 use emobox_corpus::Scheme;
@@ -173,7 +173,7 @@ impl<'a> Cell<'a> {
         then: impl FnOnce(Jobs<'_>) -> Result<T, BenchError>,
     ) -> Result<T, BenchError> {
         let ledgers = self.ledgers()?;
-        let assignment = Assignment {
+        let inputs = TrainingInputs {
             corpus,
             split,
             header: self.plan.header(),
@@ -183,7 +183,7 @@ impl<'a> Cell<'a> {
             checkpoint: self.choice.path.as_deref(),
         };
         let runs = self.shop.home.runs(&corpus.name, self.name());
-        then(jobs(assignment, &runs)?)
+        then(jobs(inputs, &runs)?)
     }
 
     /// Trains folds that are not trained yet, and returns the outcomes of all requested folds.

@@ -2,7 +2,7 @@ use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
 use crate::job_stage::JobStage;
-use crate::plan::{Done, FileStamp, Job, JobFailure, JobState, Plan, Receipt, States, Work};
+use crate::plan::{Done, FileStamp, Job, JobAction, JobFailure, JobState, Plan, Receipt, States};
 use crate::prepare::{PrepareHow, is_current, prepare_choice};
 use crate::progress::NotesAlone;
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
@@ -102,13 +102,13 @@ impl Plan {
                 continue;
             };
             let stale = match &job.work {
-                Work::Prepare { corpus } => {
+                JobAction::Prepare { corpus } => {
                     let mut corpora = self.experiment.corpora.iter();
                     let choice = corpora.find(|choice| choice.name == *corpus);
                     choice.is_some_and(|choice| !is_current(&home, choice, how(&self.experiment)))
                 }
                 // Made while cells were empty: it names the predictions of every finished cell.
-                Work::Report => receipt.inputs.len() < self.stage(JobStage::Score).count(),
+                JobAction::Report => receipt.inputs.len() < self.stage(JobStage::Score).count(),
                 _ => false,
             };
             if receipt.failure.is_some() || stale {
@@ -360,7 +360,7 @@ fn ruled_out(
     states: &mut States,
 ) -> Result<bool, BenchError> {
     for user in states.users(at).to_vec() {
-        let Work::Train { corpus, scheme, .. } = &plan.jobs[user].work else {
+        let JobAction::Train { corpus, scheme, .. } = &plan.jobs[user].work else {
             continue;
         };
         if states.get(user).is_settled() {
@@ -389,11 +389,11 @@ fn trained_already(
         if *states.get(user) == JobState::Done {
             continue;
         }
-        let Work::Train {
+        let JobAction::Train {
             corpus,
             encoder,
             scheme,
-            part,
+            share,
         } = &plan.jobs[user].work
         else {
             return Ok(false);
@@ -401,7 +401,7 @@ fn trained_already(
         let Ok(cell) = Cell::open(shop, corpus, encoder) else {
             return Ok(false);
         };
-        let Some(done) = cell.under(*scheme).trained(part.share()?) else {
+        let Some(done) = cell.under(*scheme).trained(*share) else {
             return Ok(false);
         };
         Receipt::done(plan, &plan.jobs[user], &done)?;
@@ -445,18 +445,18 @@ fn work(
 ) -> Result<Option<Done>, BenchError> {
     let experiment = shop.experiment;
     let done = match &job.work {
-        Work::Prepare { .. } => {
+        JobAction::Prepare { .. } => {
             shop.forget_corpus();
             prepare_corpus(shop.home, experiment, job, shop.context)
         }
-        Work::Extract {
+        JobAction::Extract {
             corpus,
             encoder,
-            part,
+            share,
         } => {
             let cell = Cell::open(shop, corpus, encoder)?;
-            let extracted = cell.extract(Some(part.share()?))?;
-            let done = cell.extracted(part.share()?);
+            let extracted = cell.extract(Some(*share))?;
+            let done = cell.extracted(*share);
             if extracted.encoded > 0 {
                 let place = match &done {
                     Some(_) => "",
@@ -467,20 +467,20 @@ fn work(
             }
             return Ok(done);
         }
-        Work::Train {
+        JobAction::Train {
             corpus,
             encoder,
             scheme,
-            part,
+            share,
         } => Cell::open(shop, corpus, encoder)?
             .under(*scheme)
-            .train(part.share()?),
-        Work::Score {
+            .train(*share),
+        JobAction::Score {
             corpus,
             encoder,
             scheme,
         } => Cell::open(shop, corpus, encoder)?.under(*scheme).score(),
-        Work::Perturb {
+        JobAction::Perturb {
             corpus,
             encoder,
             scheme,
@@ -488,14 +488,14 @@ fn work(
         } => Cell::open(shop, corpus, encoder)?
             .under(*scheme)
             .perturb(perturbation),
-        Work::Draw { corpus } => cross::draw(shop, corpus),
-        Work::TrainAll { corpus, encoder } => cross::train_all(shop, corpus, encoder),
-        Work::Test {
+        JobAction::Draw { corpus } => cross::draw(shop, corpus),
+        JobAction::TrainAll { corpus, encoder } => cross::train_all(shop, corpus, encoder),
+        JobAction::Test {
             corpus,
             encoder,
             on,
         } => cross::test(shop, corpus, encoder, on),
-        Work::Report => {
+        JobAction::Report => {
             let run = assemble(plan, states)?;
             write_scores(&run, &plan.out)?;
             write_page(&run, &plan.out)?;

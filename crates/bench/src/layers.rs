@@ -82,7 +82,7 @@ pub(crate) fn layer_curve_of(
             points.push(LayerPoint {
                 layer: match (head, jobs.first()) {
                     // Only stored layers have frames.
-                    (LayerHead::Own, Some(job)) => job.assignment.header.layers[at],
+                    (LayerHead::Own, Some(job)) => job.inputs.header.layers[at],
                     _ => at,
                 },
                 ua: run.ua,
@@ -98,7 +98,7 @@ pub(crate) fn layer_curve_of(
         head: match (head, jobs.first()) {
             (LayerHead::Own, Some(job)) => format!(
                 "the table's own head ({}) on one layer, one training seed",
-                job.assignment.protocol.head
+                job.inputs.protocol.head
             ),
             _ => LAYER_HEAD.to_owned(),
         },
@@ -163,7 +163,7 @@ fn train_pooled(
         items: &job.items,
         pooled: &pooled,
     };
-    let protocol = one_seed(job.assignment.protocol.for_layer_curve());
+    let protocol = one_seed(job.inputs.protocol.for_layer_curve());
     Ok(layer_curve(&task, &protocol, rayon::current_num_threads())?)
 }
 
@@ -176,7 +176,7 @@ fn train_own(
     let protocol = one_seed(Protocol {
         layer_sum: false,
         oracle: false,
-        ..job.assignment.protocol.clone()
+        ..job.inputs.protocol.clone()
     });
     let source = StreamSource::new(store, job.items.iter().map(|item| item.key.as_str()))?;
     let options = TrainOptions {
@@ -184,7 +184,7 @@ fn train_own(
         ..TrainOptions::default()
     };
     let mut outcomes = Vec::new();
-    for layer in 0..job.assignment.header.layers.len() {
+    for layer in 0..job.inputs.header.layers.len() {
         let task = FoldTask {
             corpus: &corpus.name,
             fold: job.fold,

@@ -94,8 +94,8 @@ pub use named::{CorpusChoice, EncoderChoice, Reading, check_name};
 pub use pairs::each_pair;
 pub use perturb::Perturbations;
 pub use plan::{
-    Assumed, EncoderSpeed, FileStamp, Job, JobFailure, JobState, Measured, Part, Plan, Receipt,
-    SpeedSource, States, Task, Work,
+    Assumed, EncoderSpeed, FileStamp, Job, JobAction, JobFailure, JobState, Measured, Plan,
+    Receipt, SpeedSource, States, Task,
 };
 pub use plan_text::ranges;
 pub use predict::head_of;

@@ -44,7 +44,7 @@ pub(crate) fn save_interval() -> Result<Duration, BenchError> {
 /// Everything that determines a training run: one corpus, its partition, how its features were made and from which audio.
 /// The features themselves are opened when it runs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Assignment<'a> {
+pub(crate) struct TrainingInputs<'a> {
     /// The corpus.
     pub(crate) corpus: &'a Corpus,
     /// Its partition.
@@ -90,22 +90,22 @@ pub(crate) struct JobIdentity {
 }
 
 impl JobIdentity {
-    /// What determines the results of an assignment.
-    pub(crate) fn of(assignment: &Assignment<'_>) -> Self {
+    /// What determines the results of a training run.
+    pub(crate) fn of(inputs: &TrainingInputs<'_>) -> Self {
         Self {
             schema: 1,
-            corpus: assignment.corpus.name.clone(),
-            manifest: assignment.corpus.digest.clone(),
-            partition: assignment.split.partition.digest(),
-            features: features_identity(assignment.header),
-            audio: assignment.ledgers.digest(),
-            without_features: assignment
+            corpus: inputs.corpus.name.clone(),
+            manifest: inputs.corpus.digest.clone(),
+            partition: inputs.split.partition.digest(),
+            features: features_identity(inputs.header),
+            audio: inputs.ledgers.digest(),
+            without_features: inputs
                 .ledgers
                 .failures()
                 .map(|(key, _)| key.to_owned())
                 .collect(),
-            protocol: assignment.protocol.clone(),
-            trained_on: assignment.trained_on.map(str::to_owned),
+            protocol: inputs.protocol.clone(),
+            trained_on: inputs.trained_on.map(str::to_owned),
             training_revision: TRAINING_REVISION,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -131,7 +131,7 @@ pub(crate) fn features_identity(header: &StoreHeader) -> serde_json::Value {
 
 /// One fold to train, and where its results go.
 pub(crate) struct FoldJob<'a> {
-    pub(crate) assignment: Assignment<'a>,
+    pub(crate) inputs: TrainingInputs<'a>,
     pub(crate) fold: u32,
     pub(crate) folder: PathBuf,
     pub(crate) items: Vec<Item>,
@@ -139,7 +139,7 @@ pub(crate) struct FoldJob<'a> {
     frames: usize,
 }
 
-/// The folds that an assignment will train, one job each, and the utterances left out.
+/// The folds that a training run will train, one job each, and the utterances left out.
 pub(crate) struct Jobs<'a> {
     pub(crate) jobs: Vec<FoldJob<'a>>,
     /// The folder of all folds.
@@ -161,20 +161,20 @@ impl Jobs<'_> {
     }
 }
 
-/// Divides an assignment into jobs below `runs`, and records there what it is.
-pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'a>, BenchError> {
-    let identity = JobIdentity::of(&assignment);
+/// Divides a training run into jobs below `runs`, and records there what it is.
+pub(crate) fn jobs<'a>(inputs: TrainingInputs<'a>, runs: &Path) -> Result<Jobs<'a>, BenchError> {
+    let identity = JobIdentity::of(&inputs);
     let folder = runs.join(identity.digest().short());
     write_json(folder.join("job.json"), &identity)?;
-    let classes = assignment.corpus.manifest.classes();
-    let target = assignment.protocol.target;
-    let outputs = outputs(assignment.corpus, target)?;
+    let classes = inputs.corpus.manifest.classes();
+    let target = inputs.protocol.target;
+    let outputs = outputs(inputs.corpus, target)?;
     let (mut no_features, mut too_long, mut not_rated) = (0, 0, 0);
     let mut usable = std::collections::HashMap::new();
-    for utterance in &assignment.corpus.manifest.utterances {
-        if assignment.ledgers.frames(&utterance.key).is_none() {
+    for utterance in &inputs.corpus.manifest.utterances {
+        if inputs.ledgers.frames(&utterance.key).is_none() {
             no_features += 1;
-        } else if assignment
+        } else if inputs
             .protocol
             .max_seconds
             .is_some_and(|limit| utterance.length > limit)
@@ -187,16 +187,16 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
         }
     }
     let mut jobs = Vec::new();
-    for fold in 1..=assignment.split.partition.info.folds {
+    for fold in 1..=inputs.split.partition.info.folds {
         let mut items = Vec::new();
         let mut frames = 0;
-        for part in assignment.split.partition.fold(fold) {
+        for part in inputs.split.partition.fold(fold) {
             let Some(utterance) = usable.get(part.key.as_str()) else {
                 continue;
             };
             let label = classes.iter().position(|class| *class == utterance.label);
             let Some(label) = label else { continue };
-            frames += assignment.ledgers.frames(&utterance.key).unwrap_or(0);
+            frames += inputs.ledgers.frames(&utterance.key).unwrap_or(0);
             items.push(Item {
                 key: utterance.key.clone(),
                 label,
@@ -207,7 +207,7 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
         }
         items.sort_by(|a, b| a.key.cmp(&b.key));
         jobs.push(FoldJob {
-            assignment,
+            inputs,
             fold,
             folder: folder.join(format!("fold{fold}")),
             items,
@@ -220,7 +220,7 @@ pub(crate) fn jobs<'a>(assignment: Assignment<'a>, runs: &Path) -> Result<Jobs<'
         ("longer than the protocol's limit", too_long),
         ("without a value of every dimension", not_rated),
     ];
-    let cut = assignment.ledgers.cut();
+    let cut = inputs.ledgers.cut();
     let cut = cut.filter(|item| usable.contains_key(item.key.as_str()));
     Ok(Jobs {
         cut: cut.count() as u64,
@@ -286,7 +286,7 @@ pub(crate) fn train_jobs(
         }
         _ => None,
     };
-    let epochs = |at: &usize| jobs[*at].assignment.protocol.epochs as u64;
+    let epochs = |at: &usize| jobs[*at].inputs.protocol.epochs as u64;
     let total: u64 = (0..jobs.len()).map(|at| epochs(&at)).sum();
     if !open.is_empty() {
         context.progress.begin(&Stage {
@@ -371,7 +371,7 @@ impl FoldJob<'_> {
 
     /// Number of multiplications and additions of a training run, see [`train_operations`].
     fn operations(&self, store: &Store) -> f64 {
-        let protocol = self.assignment.protocol;
+        let protocol = self.inputs.protocol;
         train_operations(protocol, store.header().dim, self.frames as f64)
     }
 
@@ -384,7 +384,7 @@ impl FoldJob<'_> {
         let keys = self.items.iter().map(|item| item.key.as_str());
         let source = source_of(store, keys)?;
         let task = FoldTask {
-            corpus: &self.assignment.corpus.name,
+            corpus: &self.inputs.corpus.name,
             fold: self.fold,
             classes: &self.classes,
             items: &self.items,
@@ -394,7 +394,7 @@ impl FoldJob<'_> {
         if let Some(state) = &resume {
             context.progress.advance(state.epoch() as u64);
         }
-        let protocol = self.assignment.protocol;
+        let protocol = self.inputs.protocol;
         let mut watch = Watch {
             job: self,
             context,
@@ -409,14 +409,14 @@ impl FoldJob<'_> {
         for (place, selected) in outcome.selected.iter().enumerate() {
             let origin = ProbeOrigin {
                 classes: &self.classes,
-                header: self.assignment.header,
-                corpus: &self.assignment.corpus.name,
+                header: self.inputs.header,
+                corpus: &self.inputs.corpus.name,
                 fold: self.fold,
                 protocol,
                 program_version: env!("CARGO_PKG_VERSION"),
             };
             let folder = self.folder.join(probe_folder(place, selected.point.seed));
-            let path = self.assignment.checkpoint.map(std::path::absolute);
+            let path = self.inputs.checkpoint.map(std::path::absolute);
             let place = EncoderPlace {
                 path: path.transpose().ok().flatten(),
             };

@@ -1,5 +1,6 @@
 use crate::{FeatureError, StoreHeader};
 use emobox_files::sha256_bytes;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -124,11 +125,36 @@ fn file_name(header: &StoreHeader, number: usize, work: &[WorkItem]) -> String {
     )
 }
 
-/// One of `count` equal shares of the shards, for several machines on one store: `2/4`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One of `count` equal shares of the work on a store, for several machines: `2/4`, in JSON `{"part": 2, "of": 4}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "PartOf", try_from = "PartOf")]
 pub struct Share {
     index: usize,
     count: usize,
+}
+
+/// A share as it is written, counted from 1.
+#[derive(Serialize, Deserialize)]
+struct PartOf {
+    part: usize,
+    of: usize,
+}
+
+impl From<Share> for PartOf {
+    fn from(share: Share) -> Self {
+        Self {
+            part: share.index + 1,
+            of: share.count,
+        }
+    }
+}
+
+impl TryFrom<PartOf> for Share {
+    type Error = FeatureError;
+
+    fn try_from(PartOf { part, of }: PartOf) -> Result<Self, FeatureError> {
+        Self::new(part, of).ok_or_else(|| FeatureError::BadShare(format!("{part}/{of}")))
+    }
 }
 
 impl Share {
@@ -139,6 +165,11 @@ impl Share {
     pub fn new(part: usize, count: usize) -> Option<Self> {
         let index = part.checked_sub(1)?;
         (index < count).then_some(Self { index, count })
+    }
+
+    /// How many shares there are.
+    pub fn count(self) -> usize {
+        self.count
     }
 
     /// Whether the shard (or anything else counted from 0) of this number is in the share.
@@ -155,13 +186,7 @@ impl FromStr for Share {
         let (index, count) = text.split_once('/').ok_or_else(bad)?;
         let index: usize = index.trim().parse().map_err(|_| bad())?;
         let count: usize = count.trim().parse().map_err(|_| bad())?;
-        if index == 0 || index > count {
-            return Err(bad());
-        }
-        Ok(Self {
-            index: index - 1,
-            count,
-        })
+        Self::new(index, count).ok_or_else(bad)
     }
 }
 

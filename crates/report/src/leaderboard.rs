@@ -79,15 +79,15 @@ fn summary(submissions: &[Verified]) -> String {
 }
 
 fn submission_table(submissions: &[Verified]) -> Table {
-    use crate::{Cell, Column};
+    use crate::{Column, TableCell};
     let rows = submissions
         .iter()
         .map(|submission| {
             vec![
-                Cell::text(submission.system()),
-                Cell::text(submission.description()),
-                Cell::text(submission.verdict().to_string()),
-                Cell::text(submission.digest()),
+                TableCell::text(submission.system()),
+                TableCell::text(submission.description()),
+                TableCell::text(submission.verdict().to_string()),
+                TableCell::text(submission.digest()),
             ]
         })
         .collect();

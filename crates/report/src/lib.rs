@@ -39,7 +39,7 @@ pub use map::{
 };
 pub use merge::merge;
 pub use paper::{Paper, PaperScore, PaperSource, paper};
-pub use table::{Align, Cell, Column, Table, latex_document};
+pub use table::{Align, Column, Table, TableCell, latex_document};
 pub use tables::{
     Metric, calibration_table, comparison_table, cross_average_table, cross_pairs_table,
     cross_table, dimensions_csv, dimensions_table, errors_table, gender_table, intra_table,

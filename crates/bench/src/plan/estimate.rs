@@ -1,6 +1,6 @@
 use super::cost::{EncoderSpeed, Machine, Shape, Size, extract_costs};
 use super::training::TrainRate;
-use super::{JobStage, Plan, Work};
+use super::{JobAction, JobStage, Plan};
 use crate::split::obstacles;
 use crate::{BenchError, CorpusChoice, Experiment, Home, open_corpus};
 use std::collections::BTreeMap;
@@ -76,28 +76,28 @@ impl Plan {
             let train = |size| shape.map_or(0.0, |s| rate.seconds(&protocol, *s, size));
             (job.audio_seconds, job.seconds, job.bytes) = match &job.work {
                 // Headers are read, not audio.
-                Work::Prepare { .. } => (audio, size.utterances * 1e-3, 0.0),
-                Work::Extract { encoder, part, .. } => {
+                JobAction::Prepare { .. } => (audio, size.utterances * 1e-3, 0.0),
+                JobAction::Extract { encoder, share, .. } => {
                     let cost = cost_of(encoder);
                     let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
                     let bytes = shape.map_or(0.0, |s| s.feature_bytes(experiment, audio));
-                    let of = part.of as f64;
+                    let of = share.count() as f64;
                     let workers = gpus.as_ref().map_or(cores, |gpus| gpus.all().len() as f64);
                     (audio / of, all / workers / of, bytes / of)
                 }
                 // As long as all of the corpus, because most schemes test most of it; a perturbation needs no training.
-                Work::Perturb { encoder, .. } => {
+                JobAction::Perturb { encoder, .. } => {
                     let cost = cost_of(encoder);
                     let all = cost.map_or(0.0, |c| c.core_seconds(audio, size.utterances));
                     let bytes = shape.map_or(0.0, |s| s.feature_bytes(experiment, audio));
                     let workers = gpus.as_ref().map_or(cores, |gpus| gpus.all().len() as f64);
                     (audio, all / workers, bytes)
                 }
-                Work::Train { part, .. } => {
-                    let folds = size.folds as f64 / part.of as f64;
+                JobAction::Train { share, .. } => {
+                    let folds = size.folds as f64 / share.count() as f64;
                     (audio * folds, train(size) * folds / trainers, 0.0)
                 }
-                Work::TrainAll { .. } => (audio, train(size) / trainers, 0.0),
+                JobAction::TrainAll { .. } => (audio, train(size) / trainers, 0.0),
                 _ => (0.0, 1.0, 0.0),
             };
         }

@@ -1,7 +1,6 @@
 use super::cost::Size;
-use super::{Job, JobStage, Part, Task, Work};
-use crate::Experiment;
-use crate::Target;
+use super::{Job, JobAction, JobStage, Task};
+use crate::{Experiment, Share, Target};
 use emobox_corpus::Scheme;
 use emobox_files::sha256_bytes;
 use serde_json::{Value, json};
@@ -26,7 +25,7 @@ pub(super) fn cut(experiment: &Experiment, out: &Path, sizes: &[Size]) -> (Vec<J
     };
     for choice in &experiment.corpora {
         let corpus = choice.name.clone();
-        let at = cut.job(Work::Prepare { corpus }, Vec::new());
+        let at = cut.job(JobAction::Prepare { corpus }, Vec::new());
         cut.task(format!("prepare-{}", choice.name), vec![at]);
     }
     cut.extract(sizes);
@@ -38,7 +37,7 @@ pub(super) fn cut(experiment: &Experiment, out: &Path, sizes: &[Size]) -> (Vec<J
         cut.perturb();
     }
     let scores = cut.positions(|job| matches!(job.stage, JobStage::Score | JobStage::Perturb));
-    let report = cut.job(Work::Report, scores);
+    let report = cut.job(JobAction::Report, scores);
     cut.jobs[report].key = key(&json!([experiment, out]));
     cut.task("report".to_owned(), vec![report]);
     (cut.jobs, cut.tasks)
@@ -52,28 +51,28 @@ struct Cut<'a> {
 
 impl Cut<'_> {
     /// Adds a job that is not estimated yet, and returns its position.
-    fn job(&mut self, work: Work, needs: Vec<usize>) -> usize {
+    fn job(&mut self, work: JobAction, needs: Vec<usize>) -> usize {
         let (stage, name) = match &work {
-            Work::Prepare { corpus } => (JobStage::Prepare, format!("prepare {corpus}")),
-            Work::Extract {
+            JobAction::Prepare { corpus } => (JobStage::Prepare, format!("prepare {corpus}")),
+            JobAction::Extract {
                 corpus,
                 encoder,
-                part,
+                share,
             } => (
                 JobStage::Extract,
-                format!("extract {corpus} {encoder}{part}"),
+                format!("extract {corpus} {encoder}{}", numbered(*share)),
             ),
-            Work::Train {
+            JobAction::Train {
                 corpus,
                 encoder,
                 scheme,
-                part,
+                share,
             } => {
                 let scheme = self.told_apart(*scheme);
-                let name = format!("train {corpus} {encoder}{scheme}{part}");
+                let name = format!("train {corpus} {encoder}{scheme}{}", numbered(*share));
                 (JobStage::Train, name)
             }
-            Work::Score {
+            JobAction::Score {
                 corpus,
                 encoder,
                 scheme,
@@ -81,7 +80,7 @@ impl Cut<'_> {
                 let scheme = self.told_apart(*scheme);
                 (JobStage::Score, format!("score {corpus} {encoder}{scheme}"))
             }
-            Work::Perturb {
+            JobAction::Perturb {
                 corpus,
                 encoder,
                 scheme,
@@ -91,16 +90,16 @@ impl Cut<'_> {
                 let name = format!("perturb {corpus} {encoder}{scheme} {perturbation}");
                 (JobStage::Perturb, name)
             }
-            Work::Draw { corpus } => (JobStage::Draw, format!("draw {corpus}")),
-            Work::TrainAll { corpus, encoder } => {
+            JobAction::Draw { corpus } => (JobStage::Draw, format!("draw {corpus}")),
+            JobAction::TrainAll { corpus, encoder } => {
                 (JobStage::Train, format!("train {corpus} {encoder}"))
             }
-            Work::Test {
+            JobAction::Test {
                 corpus,
                 encoder,
                 on,
             } => (JobStage::Score, format!("test {corpus} {encoder} on {on}")),
-            Work::Report => (JobStage::Report, "report".to_owned()),
+            JobAction::Report => (JobStage::Report, "report".to_owned()),
         };
         let key = key(&json!([work, settings(self.experiment, stage, &work)]));
         self.jobs.push(Job {
@@ -145,9 +144,9 @@ impl Cut<'_> {
             encoders.push(labeller.clone());
         }
         for encoder in encoders {
-            for (at, parts) in (1..).zip(&packed) {
+            for (at, bin) in (1..).zip(&packed) {
                 let mut jobs = Vec::new();
-                for &(corpus, part) in parts {
+                for &(corpus, share) in bin {
                     // The labeller encodes only what has to be labelled.
                     let is_labeller = labellers[corpus].as_ref() == Some(&encoder);
                     if !is_labeller && !names.contains(&encoder) {
@@ -158,10 +157,10 @@ impl Cut<'_> {
                         job.work.corpus() == Some(&corpus) && job.stage == JobStage::Prepare
                     });
                     let encoder = encoder.clone();
-                    let work = Work::Extract {
+                    let work = JobAction::Extract {
                         corpus,
                         encoder,
-                        part,
+                        share,
                     };
                     jobs.push(self.job(work, needs));
                 }
@@ -183,17 +182,17 @@ impl Cut<'_> {
         let limit = (all / TASKS_PER_ENCODER).max(floor);
         let packed = pack(&weights, limit, |c| sizes[c].folds);
         for (encoder, scheme) in self.rows() {
-            for (at, parts) in (1..).zip(&packed) {
+            for (at, bin) in (1..).zip(&packed) {
                 let mut jobs = Vec::new();
-                for &(corpus, part) in parts {
+                for &(corpus, share) in bin {
                     let corpus = self.experiment.corpora[corpus].name.clone();
                     let needs = self.of_cell(&corpus, &encoder, JobStage::Extract);
                     let encoder = encoder.clone();
-                    let work = Work::Train {
+                    let work = JobAction::Train {
                         corpus,
                         encoder,
                         scheme,
-                        part,
+                        share,
                     };
                     jobs.push(self.job(work, needs));
                 }
@@ -217,7 +216,7 @@ impl Cut<'_> {
                 let corpus = choice.name.clone();
                 let needs = self.trainings(&corpus, &encoder, scheme);
                 let encoder = encoder.clone();
-                let work = Work::Score {
+                let work = JobAction::Score {
                     corpus,
                     encoder,
                     scheme,
@@ -236,7 +235,7 @@ impl Cut<'_> {
                 let mut jobs = Vec::new();
                 for perturbation in self.experiment.perturb.iter() {
                     let needs = self.trainings(&choice.name, &encoder, scheme);
-                    let work = Work::Perturb {
+                    let work = JobAction::Perturb {
                         corpus: choice.name.clone(),
                         encoder: encoder.clone(),
                         scheme,
@@ -271,7 +270,7 @@ impl Cut<'_> {
             if let Some(labeller) = labeller {
                 needs.extend(self.of_cell(&corpus, &labeller, JobStage::Extract));
             }
-            let at = self.job(Work::Draw { corpus }, needs);
+            let at = self.job(JobAction::Draw { corpus }, needs);
             self.task(format!("draw-{}", choice.name), vec![at]);
         }
         for encoder in self.names() {
@@ -280,7 +279,7 @@ impl Cut<'_> {
                 let mut needs = self.prepares(&corpus);
                 needs.extend(self.of_cell(&corpus, &encoder, JobStage::Extract));
                 let encoder = encoder.clone();
-                let at = self.job(Work::TrainAll { corpus, encoder }, needs);
+                let at = self.job(JobAction::TrainAll { corpus, encoder }, needs);
                 let name = format!(
                     "{}-{}",
                     self.jobs[at].work.encoder().unwrap_or(""),
@@ -300,7 +299,7 @@ impl Cut<'_> {
                     }),
                 );
                 needs.extend(self.of_cell(on, &encoder, JobStage::Extract));
-                let work = Work::Test {
+                let work = JobAction::Test {
                     corpus: corpus.to_owned(),
                     encoder: encoder.clone(),
                     on: on.to_owned(),
@@ -353,7 +352,7 @@ impl Cut<'_> {
 }
 
 /// The settings that determine what a job makes, and no others: jobs of two experiments that agree in them are one.
-fn settings(e: &Experiment, stage: JobStage, work: &Work) -> Value {
+fn settings(e: &Experiment, stage: JobStage, work: &JobAction) -> Value {
     let corpus = e
         .corpora
         .iter()
@@ -417,9 +416,17 @@ fn key(value: &Value) -> String {
         .to_owned()
 }
 
-/// Splits what is larger than `limit` into equal parts, and groups what is smaller up to it: bins of corpora, by
-/// position, and their parts.
-fn pack(weights: &[f64], limit: f64, most: impl Fn(usize) -> usize) -> Vec<Vec<(usize, Part)>> {
+/// The end of a job's name: which share of its corpus it does, unless it does all of it.
+fn numbered(share: Share) -> String {
+    match share {
+        Share::ALL => String::new(),
+        share => format!(" {share}"),
+    }
+}
+
+/// Splits what is larger than `limit` into equal shares, and groups what is smaller up to it: bins of corpora, by
+/// position, and their shares.
+fn pack(weights: &[f64], limit: f64, most: impl Fn(usize) -> usize) -> Vec<Vec<(usize, Share)>> {
     let mut packed = Vec::new();
     let mut bin = Vec::new();
     let mut filled = 0.0;
@@ -428,14 +435,15 @@ fn pack(weights: &[f64], limit: f64, most: impl Fn(usize) -> usize) -> Vec<Vec<(
         let wanted = (weight / limit - 1e-6).ceil().max(1.0) as usize;
         let of = wanted.min(most(at).max(1));
         if of > 1 {
-            packed.extend((1..=of).map(|part| vec![(at, Part { part, of })]));
+            let shares = (1..=of).filter_map(|share| Share::new(share, of));
+            packed.extend(shares.map(|share| vec![(at, share)]));
             continue;
         }
         if filled + weight > limit && !bin.is_empty() {
             packed.push(std::mem::take(&mut bin));
             filled = 0.0;
         }
-        bin.push((at, Part::WHOLE));
+        bin.push((at, Share::ALL));
         filled += weight;
     }
     if !bin.is_empty() {
@@ -453,7 +461,11 @@ mod tests {
         let packed = pack(&[0.5, 2.5, 0.4, 0.2], 1.0, |_| 99);
         let texts: Vec<Vec<String>> = packed
             .iter()
-            .map(|parts| parts.iter().map(|(c, part)| format!("{c}{part}")).collect())
+            .map(|bin| {
+                bin.iter()
+                    .map(|&(c, share)| format!("{c}{}", numbered(share)))
+                    .collect()
+            })
             .collect();
         let expected = [
             vec!["1 1/3"],
@@ -466,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_parts_than_folds() {
+    fn no_more_shares_than_folds() {
         assert_eq!(pack(&[100.0], 1.0, |_| 5).len(), 5);
     }
 }

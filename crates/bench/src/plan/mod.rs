@@ -23,11 +23,10 @@ pub use state::{JobState, States};
 pub(crate) use training::{TrainSpeed, train_operations};
 
 use crate::job_stage::JobStage;
-use crate::{BenchError, Experiment, Home};
+use crate::{BenchError, Experiment, Home, Share};
 use emobox_corpus::Scheme;
 use emobox_files::{read_json, sha256_bytes, write_json};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The file of a plan in its folder.
@@ -79,7 +78,7 @@ pub struct Job {
     /// The stage it belongs to.
     pub stage: JobStage,
     /// What it does.
-    pub work: Work,
+    pub work: JobAction,
     /// Digest of the work and every setting that determines its output; names the receipt.
     pub key: String,
     /// The jobs whose outputs it reads, as positions in the plan.
@@ -106,22 +105,23 @@ pub struct Task {
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
-pub enum Work {
+pub enum JobAction {
     /// Makes the manifest of a corpus.
     Prepare {
         /// The corpus.
         corpus: String,
     },
-    /// Encodes a part of a corpus.
+    /// Encodes a share of the shards of a corpus.
     Extract {
         /// The corpus.
         corpus: String,
         /// The encoder.
         encoder: String,
-        /// Which part.
-        part: Part,
+        /// Which share.
+        #[serde(rename = "part")]
+        share: Share,
     },
-    /// Trains a part of the folds of a corpus: fold k is in part 1 + (k - 1) mod `of`.
+    /// Trains a share of the folds of a corpus: of `of` shares, fold k is in number 1 + (k - 1) mod `of`.
     Train {
         /// The corpus.
         corpus: String,
@@ -130,8 +130,9 @@ pub enum Work {
         /// How the corpus is partitioned.
         #[serde(default)]
         scheme: Scheme,
-        /// Which part.
-        part: Part,
+        /// Which share.
+        #[serde(rename = "part")]
+        share: Share,
     },
     /// Scores a corpus with an encoder.
     Score {
@@ -180,7 +181,7 @@ pub enum Work {
     Report,
 }
 
-impl Work {
+impl JobAction {
     /// The corpus it is about.
     pub fn corpus(&self) -> Option<&str> {
         match self {
@@ -224,35 +225,6 @@ impl Work {
             | Self::TrainAll { encoder, .. }
             | Self::Test { encoder, .. } => Some(encoder),
             Self::Prepare { .. } | Self::Draw { .. } | Self::Report => None,
-        }
-    }
-}
-
-/// One of `of` equal parts, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// Which part.
-    pub part: usize,
-    /// How many parts there are.
-    pub of: usize,
-}
-
-impl Part {
-    /// All of it.
-    pub const WHOLE: Self = Self { part: 1, of: 1 };
-
-    pub(crate) fn share(self) -> Result<crate::Share, BenchError> {
-        crate::Share::new(self.part, self.of).ok_or(BenchError::Internal(
-            "a plan names a part that there is not",
-        ))
-    }
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.of {
-            1 => Ok(()),
-            of => write!(f, " {}/{of}", self.part),
         }
     }
 }

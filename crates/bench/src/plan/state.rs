@@ -1,4 +1,4 @@
-use super::{Job, JobFailure, JobStage, Plan, Receipt, Work};
+use super::{Job, JobAction, JobFailure, JobStage, Plan, Receipt};
 use serde::Serialize;
 
 /// The state of a job.
@@ -99,7 +99,7 @@ impl States {
     fn settle(&mut self, plan: &Plan) {
         for (at, job) in plan.jobs.iter().enumerate() {
             // The report is made from whatever exists.
-            if self.jobs[at] != JobState::Open || job.work == Work::Report {
+            if self.jobs[at] != JobState::Open || job.work == JobAction::Report {
                 continue;
             }
             let stuck = |need: &usize| {

@@ -1,7 +1,7 @@
 //! What a reader should know about each partition before its scores.
 
 use crate::format::{count, escape, percent};
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{FEW_CLUSTERS, FEWEST_CLUSTERS, IntervalUnit, Run};
 
 /// Above this many partitions the table is collapsed behind a summary sentence.
@@ -90,21 +90,21 @@ impl Cut<'_> {
         said
     }
 
-    fn row(&self) -> Vec<Cell> {
+    fn row(&self) -> Vec<TableCell> {
         let speakers = match self.speakers {
-            Some(n) => Cell::number(n.to_string(), n as f64),
-            None => Cell::text("–"),
+            Some(n) => TableCell::number(n.to_string(), n as f64),
+            None => TableCell::text("–"),
         };
-        let share = |share: f64| Cell::number(percent(share), share);
+        let share = |share: f64| TableCell::number(percent(share), share);
         let reservations = self.reservations();
         vec![
-            Cell::text(self.corpus),
-            Cell::text(self.partition),
-            Cell::text(self.verdict),
+            TableCell::text(self.corpus),
+            TableCell::text(self.partition),
+            TableCell::text(self.verdict),
             speakers,
             share(self.best),
-            self.nuisance.map_or_else(|| Cell::text("–"), share),
-            Cell::text(match reservations.is_empty() {
+            self.nuisance.map_or_else(|| TableCell::text("–"), share),
+            TableCell::text(match reservations.is_empty() {
                 true => "nothing was found against it".to_owned(),
                 false => reservations.join("; "),
             }),

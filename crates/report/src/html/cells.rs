@@ -7,7 +7,7 @@ use crate::compact::{PACKED, json_for_page, kept, pack};
 use crate::format::percent;
 use crate::map::{MAP_GRID, keys_are_kept};
 use crate::tables::Grid;
-use crate::{Cell, Colouring, Column, ReportData, Table, Training, UtteranceMap};
+use crate::{Colouring, Column, ReportData, Table, TableCell, Training, UtteranceMap};
 use emobox_score::Run;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,9 +82,9 @@ fn confusion(data: &ReportData) -> Cells {
         let recalls = scored.map(|class| format!("{} {}", class.class, percent(class.recall)));
         let recalls = recalls.collect::<Vec<_>>().join(", ");
         vec![
-            Cell::text(&run.corpus),
-            Cell::text(&grid.systems[system]),
-            Cell::text(recalls),
+            TableCell::text(&run.corpus),
+            TableCell::text(&grid.systems[system]),
+            TableCell::text(recalls),
         ]
     };
     let table = Table {
@@ -143,7 +143,7 @@ fn training(data: &ReportData) -> Cells {
         .map(|(corpus, encoder, folds)| training_cell(corpus, encoder, folds, every));
     let rows = groups.iter().map(|(corpus, encoder, folds)| {
         let chosen = crate::chart::chosen_sentence(folds);
-        [*corpus, *encoder, &chosen].map(Cell::text).to_vec()
+        [*corpus, *encoder, &chosen].map(TableCell::text).to_vec()
     });
     let table = Table {
         caption: "What validation chose".to_owned(),
@@ -222,13 +222,13 @@ fn maps(data: &ReportData) -> Cells {
         }
         let counts = counts.iter().map(|(label, n)| format!("{label} {n}"));
         vec![
-            Cell::text(&map.corpus),
-            Cell::text(&map.encoder),
-            Cell::text(&map.method),
-            Cell::number(map.points.len().to_string(), map.points.len() as f64),
-            Cell::number(map.speakers.len().to_string(), map.speakers.len() as f64),
-            Cell::text(counts.collect::<Vec<_>>().join(", ")),
-            Cell::text(&map.note),
+            TableCell::text(&map.corpus),
+            TableCell::text(&map.encoder),
+            TableCell::text(&map.method),
+            TableCell::number(map.points.len().to_string(), map.points.len() as f64),
+            TableCell::number(map.speakers.len().to_string(), map.speakers.len() as f64),
+            TableCell::text(counts.collect::<Vec<_>>().join(", ")),
+            TableCell::text(&map.note),
         ]
     });
     let table = Table {

@@ -10,7 +10,7 @@ use crate::chart::{CHART_CSS, figures_without};
 use crate::format::{count, escape};
 use crate::tables::Grid;
 use crate::{Fact, ReportData};
-use parts::Part;
+use parts::PageSection;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -59,7 +59,7 @@ pub(crate) fn document(title: &str, body: &str) -> String {
     )
 }
 
-fn header(out: &mut String, data: &ReportData, parts: &[Part]) {
+fn header(out: &mut String, data: &ReportData, parts: &[PageSection]) {
     let _ = write!(
         out,
         "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",

@@ -4,7 +4,7 @@ use crate::chart::{Figure, Section};
 use crate::format::escape;
 use crate::tables::Grid;
 use crate::{
-    AuditFindings, Cell, Column, Fact, Metric, ReportData, Table, calibration_table,
+    AuditFindings, Column, Fact, Metric, ReportData, Table, TableCell, calibration_table,
     comparison_table, cross_average_table, cross_pairs_table, cross_table, dimensions_table,
     gender_table, intra_table, perturbed_table, scores_table,
 };
@@ -15,7 +15,7 @@ use std::fmt::Write;
 const MANY: usize = 12;
 
 /// One section of the page.
-pub(super) struct Part {
+pub(super) struct PageSection {
     pub(super) id: &'static str,
     pub(super) heading: &'static str,
     /// An introductory sentence, as markup.
@@ -26,7 +26,7 @@ pub(super) struct Part {
 
 /// The sections with content, in reading order: tables of scores first. The charts of `drawn` sections
 /// are made by the page's script.
-pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) -> Vec<Part> {
+pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) -> Vec<PageSection> {
     let charts = |section| {
         if drawn.contains(&section) {
             cells(data, section)
@@ -126,7 +126,7 @@ pub(super) fn parts(data: &ReportData, figures: &[Figure], drawn: &[Section]) ->
     ];
     all.into_iter()
         .filter(|(.., body)| !body.is_empty())
-        .map(|(id, heading, lead, body)| Part {
+        .map(|(id, heading, lead, body)| PageSection {
             id,
             heading,
             lead,
@@ -279,7 +279,7 @@ fn audit_table(data: &ReportData) -> Table {
         let findings = findings.collect::<Vec<_>>().join("; ");
         let (corpus, partition, verdict) = (&audit.corpus, &audit.partition, &audit.verdict);
         [corpus, partition, word, verdict, &findings]
-            .map(Cell::text)
+            .map(TableCell::text)
             .to_vec()
     };
     Table {

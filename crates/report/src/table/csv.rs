@@ -1,4 +1,4 @@
-use super::{Cell, Table};
+use super::{Table, TableCell};
 
 impl Table {
     /// Comma-separated values (RFC 4180): headings, then one line per row. Intervals have two columns of
@@ -15,7 +15,7 @@ impl Table {
                 headings.push(field(&format!("{} high", column.heading)));
             }
         }
-        let reason = |row: &[Cell]| row.iter().find_map(|cell| cell.reason.clone());
+        let reason = |row: &[TableCell]| row.iter().find_map(|cell| cell.reason.clone());
         let with_reasons = self.all_rows().any(|row| reason(row).is_some());
         if with_reasons {
             headings.push("reason".to_owned());
@@ -40,10 +40,10 @@ impl Table {
 }
 
 /// The text of a cell for programs: an ASCII minus, empty if there is no value.
-fn value(cell: &Cell) -> String {
+fn value(cell: &TableCell) -> String {
     match cell.value {
         Some(_) => field(&cell.text.replace('−', "-").replace(['†', '‡'], "")),
-        None if cell.text == Cell::missing().text => String::new(),
+        None if cell.text == TableCell::missing().text => String::new(),
         None => field(&guard(&cell.text)),
     }
 }

@@ -1,4 +1,4 @@
-use super::{Align, Cell, Column, Table};
+use super::{Align, Column, Table, TableCell};
 use crate::format::{escape, interval};
 use std::fmt::Write;
 
@@ -54,7 +54,12 @@ impl Table {
 }
 
 /// Reasons that get a number for lack of room are added to `reasons`.
-fn html_row<'a>(out: &mut String, row: &'a [Cell], columns: &[Column], reasons: &mut Vec<&'a str>) {
+fn html_row<'a>(
+    out: &mut String,
+    row: &'a [TableCell],
+    columns: &[Column],
+    reasons: &mut Vec<&'a str>,
+) {
     out.push_str("<tr>");
     let mut skip = 0;
     for (i, (cell, column)) in row.iter().zip(columns).enumerate() {

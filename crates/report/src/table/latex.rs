@@ -1,4 +1,4 @@
-use super::{Align, Cell, Column, Table};
+use super::{Align, Column, Table, TableCell};
 use crate::format::interval;
 use std::fmt::Write;
 
@@ -202,7 +202,7 @@ pub fn latex_document(tables: &[Table]) -> String {
     out
 }
 
-fn cell(cell: &Cell, reasons: &[&str]) -> String {
+fn cell(cell: &TableCell, reasons: &[&str]) -> String {
     let body = text(&cell.text);
     let body = match cell.rank {
         Some(1) => format!("\\textbf{{{body}}}"),

@@ -1,4 +1,4 @@
-use super::{Align, Cell, Table, superscript};
+use super::{Align, Table, TableCell, superscript};
 use crate::format::one_line;
 use std::fmt::Write;
 
@@ -33,7 +33,7 @@ impl Table {
     }
 }
 
-fn cell(cell: &Cell, reasons: &[&str]) -> String {
+fn cell(cell: &TableCell, reasons: &[&str]) -> String {
     let body = text(&cell.line(reasons));
     match cell.rank {
         Some(1) => format!("**{body}**{}", superscript(cell.rank)),

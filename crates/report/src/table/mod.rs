@@ -19,9 +19,9 @@ pub struct Table {
     /// The columns.
     pub columns: Vec<Column>,
     /// Rows with one cell per column.
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<TableCell>>,
     /// Rows below a rule, which sorting does not move: averages and ranks.
-    pub footer: Vec<Vec<Cell>>,
+    pub footer: Vec<Vec<TableCell>>,
     /// The set that marked cells are the best of, as `of the row`; each format explains its own marks.
     pub ranked: Option<&'static str>,
     /// Sentences below the table.
@@ -53,7 +53,7 @@ pub enum Align {
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Cell {
+pub struct TableCell {
     /// The printed text.
     pub text: String,
     /// The interval of a score as fractions, printed after it in small type.
@@ -94,7 +94,7 @@ impl Column {
     }
 }
 
-impl Cell {
+impl TableCell {
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
@@ -180,7 +180,7 @@ impl Cell {
 
 impl Table {
     /// Rows and footer.
-    pub(crate) fn all_rows(&self) -> impl Iterator<Item = &Vec<Cell>> {
+    pub(crate) fn all_rows(&self) -> impl Iterator<Item = &Vec<TableCell>> {
         self.rows.iter().chain(&self.footer)
     }
 
@@ -270,8 +270,8 @@ impl Table {
 
 /// Gives 1, 2 and 3 to the highest values; equal printed values share their mark, and with three
 /// candidates or fewer only the best is marked.
-pub(crate) fn mark_best(cells: &mut [&mut Cell]) {
-    let printed = |cell: &Cell| cell.value.map(|v| (v * 10_000.0).round());
+pub(crate) fn mark_best(cells: &mut [&mut TableCell]) {
+    let printed = |cell: &TableCell| cell.value.map(|v| (v * 10_000.0).round());
     let mut values: Vec<f64> = cells.iter().filter_map(|cell| printed(cell)).collect();
     if values.len() < 2 {
         return;
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     fn marks(values: &[f64]) -> Vec<Option<u8>> {
-        let mut cells: Vec<Cell> = values.iter().map(|&v| Cell::score(v)).collect();
+        let mut cells: Vec<TableCell> = values.iter().map(|&v| TableCell::score(v)).collect();
         mark_best(&mut cells.iter_mut().collect::<Vec<_>>());
         cells.iter().map(|cell| cell.rank).collect()
     }
@@ -323,8 +323,8 @@ mod tests {
 
     #[test]
     fn differences_carry_their_sign() {
-        assert_eq!(Cell::difference(-0.0123).text, "−1.23");
-        assert_eq!(Cell::difference(0.0123).text, "+1.23");
-        assert_eq!(Cell::difference(-0.000_01).text, "0.00");
+        assert_eq!(TableCell::difference(-0.0123).text, "−1.23");
+        assert_eq!(TableCell::difference(0.0123).text, "+1.23");
+        assert_eq!(TableCell::difference(-0.000_01).text, "0.00");
     }
 }

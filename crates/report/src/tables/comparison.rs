@@ -1,5 +1,5 @@
 use crate::format::p_value;
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{Comparison, correct};
 
 /// Level at which a verdict is given.
@@ -41,30 +41,33 @@ pub fn comparison_table(data: &ReportData) -> Table {
     let rows = comparisons
         .iter()
         .map(|c| {
-            let mut row = vec![Cell::text(&c.corpus)];
+            let mut row = vec![TableCell::text(&c.corpus)];
             if partition {
-                row.push(Cell::text(&c.partition));
+                row.push(TableCell::text(&c.partition));
             }
             row.extend([
-                Cell::text(&c.a),
-                Cell::text(&c.b),
-                Cell::score(c.ua.a),
-                Cell::score(c.ua.b),
-                Cell::difference(c.ua.difference).with_interval(c.ua.ci),
+                TableCell::text(&c.a),
+                TableCell::text(&c.b),
+                TableCell::score(c.ua.a),
+                TableCell::score(c.ua.b),
+                TableCell::difference(c.ua.difference).with_interval(c.ua.ci),
                 probability(c.ua.p),
             ]);
             if corrected {
-                row.push(c.ua.p_corrected.map_or_else(Cell::missing, probability));
+                row.push(
+                    c.ua.p_corrected
+                        .map_or_else(TableCell::missing, probability),
+                );
             }
-            let optional = |p: Option<f64>| p.map_or_else(Cell::missing, probability);
+            let optional = |p: Option<f64>| p.map_or_else(TableCell::missing, probability);
             if by_t {
                 row.push(optional(c.ua.p_t));
             }
-            row.push(Cell::optional_score(c.ua.smallest_detectable));
+            row.push(TableCell::optional_score(c.ua.smallest_detectable));
             if mcnemar {
                 row.push(optional(c.mcnemar.map(|test| test.p_exact)));
             }
-            row.push(Cell::text(verdict(c)));
+            row.push(TableCell::text(verdict(c)));
             row
         })
         .collect();
@@ -124,8 +127,8 @@ pub(super) fn refused(comparisons: &[&Comparison]) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-fn probability(p: f64) -> Cell {
-    Cell::number(p_value(p), p)
+fn probability(p: f64) -> TableCell {
+    TableCell::number(p_value(p), p)
 }
 
 /// What the comparison shows, in words.

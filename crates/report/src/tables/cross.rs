@@ -2,7 +2,7 @@ use super::grid::reason;
 use super::heard_mark;
 use crate::paper::paper;
 use crate::table::mark_best;
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{Absent, AbsentState, CrossMatrix};
 
 /// Level of the interval of an average, as for the cells.
@@ -31,21 +31,21 @@ pub fn cross_table(data: &ReportData) -> Table {
     for encoder in encoders(data) {
         let matrix = matrices.iter().find(|matrix| matrix.encoder == encoder);
         for test in &corpora {
-            let mut row = vec![Cell::text(encoder), Cell::text(*test)];
+            let mut row = vec![TableCell::text(encoder), TableCell::text(*test)];
             for train in &corpora {
                 let cell = matrix.and_then(|matrix| matrix.cell(train, test));
                 let own = cell.map(|cell| cell.accuracy);
                 let heard = cell.and_then(|cell| cell.heard.as_deref());
                 row.push(match (own, why_empty(data, encoder, train, test)) {
-                    (None, Some(reason)) => Cell::absent(reason),
-                    _ => heard_mark(Cell::optional_score(own), heard),
+                    (None, Some(reason)) => TableCell::absent(reason),
+                    _ => heard_mark(TableCell::optional_score(own), heard),
                 });
                 if beside {
                     let model = paper().model(encoder);
                     let figure = model.and_then(|model| paper().cross(model, train, test));
-                    row.push(Cell::optional_score(figure));
-                    let difference = own.zip(figure).map(|(a, b)| Cell::difference(a - b));
-                    row.push(difference.unwrap_or_else(Cell::missing));
+                    row.push(TableCell::optional_score(figure));
+                    let difference = own.zip(figure).map(|(a, b)| TableCell::difference(a - b));
+                    row.push(difference.unwrap_or_else(TableCell::missing));
                 }
             }
             rows.push(row);
@@ -55,7 +55,7 @@ pub fn cross_table(data: &ReportData) -> Table {
     for test in 0..corpora.len() {
         for train in (0..corpora.len()).filter(|train| *train != test) {
             let of_this_test = rows.iter_mut().skip(test).step_by(corpora.len());
-            let mut pair: Vec<&mut Cell> = of_this_test
+            let mut pair: Vec<&mut TableCell> = of_this_test
                 .filter_map(|row| row.get_mut(2 + train * step))
                 .collect();
             mark_best(&mut pair);
@@ -98,7 +98,7 @@ pub fn cross_average_table(data: &ReportData) -> Table {
             .iter()
             .map(|class| Column::right(format!("recall of {class} %"))),
     );
-    let mut rows: Vec<Vec<Cell>> = matrices
+    let mut rows: Vec<Vec<TableCell>> = matrices
         .iter()
         .map(|matrix| {
             let average = matrix.average();
@@ -106,20 +106,22 @@ pub fn cross_average_table(data: &ReportData) -> Table {
             let interval = average
                 .zip(error)
                 .and_then(|(score, e)| e.interval(score, LEVEL));
-            let cell = Cell::optional_score(average).with_interval(interval);
-            let mut row = vec![Cell::text(&matrix.encoder), cell];
+            let cell = TableCell::optional_score(average).with_interval(interval);
+            let mut row = vec![TableCell::text(&matrix.encoder), cell];
             if beside {
                 let figure = paper()
                     .model(&matrix.encoder)
                     .and_then(|m| paper().cross_average(m));
-                row.push(Cell::optional_score(figure));
-                let difference = average.zip(figure).map(|(a, b)| Cell::difference(a - b));
-                row.push(difference.unwrap_or_else(Cell::missing));
+                row.push(TableCell::optional_score(figure));
+                let difference = average
+                    .zip(figure)
+                    .map(|(a, b)| TableCell::difference(a - b));
+                row.push(difference.unwrap_or_else(TableCell::missing));
             }
             row.extend(
                 classes
                     .iter()
-                    .map(|class| Cell::optional_score(recall(matrix, class))),
+                    .map(|class| TableCell::optional_score(recall(matrix, class))),
             );
             row
         })
@@ -167,17 +169,17 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
     for matrix in matrices {
         for cell in &matrix.cells {
             let mut row = [&matrix.encoder, &cell.train, &cell.test]
-                .map(Cell::text)
+                .map(TableCell::text)
                 .to_vec();
-            row.push(Cell::number(cell.n.to_string(), cell.n as f64));
-            let accuracy = Cell::score(cell.accuracy).with_interval(cell.accuracy_ci);
+            row.push(TableCell::number(cell.n.to_string(), cell.n as f64));
+            let accuracy = TableCell::score(cell.accuracy).with_interval(cell.accuracy_ci);
             row.push(heard_mark(accuracy, cell.heard.as_deref()));
-            row.push(Cell::score(cell.ua));
-            row.push(Cell::score(cell.macro_f1));
+            row.push(TableCell::score(cell.ua));
+            row.push(TableCell::score(cell.macro_f1));
             row.extend(classes.iter().map(|class| {
                 let scores = cell.per_class.iter();
                 let found = scores.filter(|c| c.class == **class && c.support > 0);
-                Cell::optional_score(found.map(|c| c.recall).next())
+                TableCell::optional_score(found.map(|c| c.recall).next())
             }));
             rows.push(row);
         }
@@ -187,11 +189,11 @@ pub fn cross_pairs_table(data: &ReportData) -> Table {
             continue;
         };
         let mut row = [&absent.encoder, &absent.corpus, test]
-            .map(Cell::text)
+            .map(TableCell::text)
             .to_vec();
-        row.push(Cell::missing());
-        row.push(Cell::absent(reason(absent)));
-        row.resize_with(columns.len(), Cell::missing);
+        row.push(TableCell::missing());
+        row.push(TableCell::absent(reason(absent)));
+        row.resize_with(columns.len(), TableCell::missing);
         rows.push(row);
     }
     Table {

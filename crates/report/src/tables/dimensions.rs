@@ -1,6 +1,6 @@
 use super::grid::state_name;
 use crate::table::field;
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{Concordance, DimensionScores, FoldName, IntervalUnit};
 use std::fmt::Write;
 
@@ -46,34 +46,34 @@ pub fn dimensions_table(data: &ReportData) -> Option<Table> {
         let mut found = scores.scores.iter();
         let found = found.find(|score| score.dimension == *dimension);
         match found.map(|score| (score, score.ccc)) {
-            None => Cell::missing(),
-            Some((_, None)) => Cell::absent(UNDEFINED),
-            Some((score, Some(ccc))) => Cell::score(ccc).with_interval(score.ci),
+            None => TableCell::missing(),
+            Some((_, None)) => TableCell::absent(UNDEFINED),
+            Some((score, Some(ccc))) => TableCell::score(ccc).with_interval(score.ci),
         }
     };
     let row = |scores: &&DimensionScores| {
-        let mut row: Vec<Cell> = shown
+        let mut row: Vec<TableCell> = shown
             .iter()
-            .map(|(_, of, _)| Cell::text(of(scores)))
+            .map(|(_, of, _)| TableCell::text(of(scores)))
             .collect();
-        row.push(Cell::number(scores.n.to_string(), scores.n as f64));
+        row.push(TableCell::number(scores.n.to_string(), scores.n as f64));
         row.extend(dimensions.iter().map(|dimension| cell(scores, dimension)));
-        row.push(Cell::text(scores.audit.as_deref().unwrap_or("–")));
+        row.push(TableCell::text(scores.audit.as_deref().unwrap_or("–")));
         row
     };
     // If there are runs too, empty cells are in their table.
     let empty = data.empty_cells().filter(|_| !data.has_classes());
     let absent = empty.map(|absent| {
         let word = |(name, ..): &&Field| match *name {
-            "corpus" => Cell::text(&absent.corpus),
-            "encoder" => Cell::text(&absent.encoder),
-            "partition" => Cell::text(&absent.partition),
-            _ => Cell::missing(),
+            "corpus" => TableCell::text(&absent.corpus),
+            "encoder" => TableCell::text(&absent.encoder),
+            "partition" => TableCell::text(&absent.partition),
+            _ => TableCell::missing(),
         };
-        let mut row: Vec<Cell> = shown.iter().map(word).collect();
-        row.push(Cell::missing());
-        row.extend(dimensions.iter().map(|_| Cell::absent(&absent.reason)));
-        row.push(Cell::missing());
+        let mut row: Vec<TableCell> = shown.iter().map(word).collect();
+        row.push(TableCell::missing());
+        row.extend(dimensions.iter().map(|_| TableCell::absent(&absent.reason)));
+        row.push(TableCell::missing());
         row
     });
     Some(Table {

@@ -1,5 +1,5 @@
 use super::Grid;
-use crate::{Cell, Column, ErrorList, ErrorRow, ReportData, Table};
+use crate::{Column, ErrorList, ErrorRow, ReportData, Table, TableCell};
 
 /// The most confident errors of each cell, at most this many, with their recordings.
 pub fn errors_table(data: &ReportData, most: usize) -> Table {
@@ -44,7 +44,7 @@ pub(crate) fn named<'a>(data: &'a ReportData, grid: &'a Grid<'_>) -> Vec<(&'a Er
     named.collect()
 }
 
-fn cells(list: &ErrorList, system: &str, row: &ErrorRow) -> Vec<Cell> {
+fn cells(list: &ErrorList, system: &str, row: &ErrorRow) -> Vec<TableCell> {
     let speaker = row.speaker.as_deref().unwrap_or("–");
     let words = [
         &list.corpus,
@@ -55,20 +55,20 @@ fn cells(list: &ErrorList, system: &str, row: &ErrorRow) -> Vec<Cell> {
         &row.predicted,
     ];
     let confidence = match row.probability {
-        Some([share, _]) => Cell::number(format!("{:.1}", 100.0 * share), share),
-        None => Cell::missing(),
+        Some([share, _]) => TableCell::number(format!("{:.1}", 100.0 * share), share),
+        None => TableCell::missing(),
     };
     let recording = match &row.clip {
         Some(clip) => {
             let part = clip.part.map_or_else(String::new, |[from, to]| {
                 format!(" from {from:.2} s to {to:.2} s")
             });
-            Cell::text(format!("{}/{}{part}", list.root, clip.path))
+            TableCell::text(format!("{}/{}{part}", list.root, clip.path))
         }
-        None => Cell::missing(),
+        None => TableCell::missing(),
     };
     words
-        .map(Cell::text)
+        .map(TableCell::text)
         .into_iter()
         .chain([confidence, recording])
         .collect()

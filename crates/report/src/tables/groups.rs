@@ -1,16 +1,16 @@
 use super::Grid;
 use crate::format::percent;
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{Calibration, GroupScores, Grouping, Run};
 
 /// Scores of each gender, if the manifest has it; `None` if it does not.
 pub fn gender_table(data: &ReportData) -> Option<Table> {
-    let rows: Vec<Vec<Cell>> = each_run(data)
+    let rows: Vec<Vec<TableCell>> = each_run(data)
         .flat_map(|(system, run)| {
             let groups = data.siblings(run).flat_map(|sibling| &sibling.groups);
             let genders = groups.filter(|group| group.by == Grouping::Gender);
             let genders: Vec<&GroupScores> = genders.collect();
-            let mut rows: Vec<Vec<Cell>> = genders
+            let mut rows: Vec<Vec<TableCell>> = genders
                 .iter()
                 .map(|group| row(run, &system, group))
                 .collect();
@@ -41,43 +41,43 @@ pub fn gender_table(data: &ReportData) -> Option<Table> {
 }
 
 /// The difference of two genders, if both have an interval.
-fn gap_row(run: &Run, system: &str, genders: &[&GroupScores]) -> Option<Vec<Cell>> {
+fn gap_row(run: &Run, system: &str, genders: &[&GroupScores]) -> Option<Vec<TableCell>> {
     let [a, b] = genders else { return None };
     let gap = emobox_score::gap(a, b, 0.95)?;
-    let nothing = || Cell::text("–");
+    let nothing = || TableCell::text("–");
     let n = a.n + b.n;
     Some(vec![
-        Cell::text(&run.corpus),
-        Cell::text(system),
-        Cell::text(format!("{} − {}", a.group, b.group)),
-        Cell::number(n.to_string(), n as f64),
-        Cell {
+        TableCell::text(&run.corpus),
+        TableCell::text(system),
+        TableCell::text(format!("{} − {}", a.group, b.group)),
+        TableCell::number(n.to_string(), n as f64),
+        TableCell {
             interval: Some(gap.ci),
-            ..Cell::number(format!("{:+.2}", 100.0 * gap.ua).replace('-', "−"), gap.ua)
+            ..TableCell::number(format!("{:+.2}", 100.0 * gap.ua).replace('-', "−"), gap.ua)
         },
         nothing(),
         nothing(),
     ])
 }
 
-fn row(run: &Run, system: &str, group: &GroupScores) -> Vec<Cell> {
+fn row(run: &Run, system: &str, group: &GroupScores) -> Vec<TableCell> {
     vec![
-        Cell::text(&run.corpus),
-        Cell::text(system),
-        Cell::text(&group.group),
-        Cell::number(group.n.to_string(), group.n as f64),
-        Cell {
+        TableCell::text(&run.corpus),
+        TableCell::text(system),
+        TableCell::text(&group.group),
+        TableCell::number(group.n.to_string(), group.n as f64),
+        TableCell {
             interval: group.ua_ci,
-            ..Cell::score(group.ua)
+            ..TableCell::score(group.ua)
         },
-        Cell::score(group.wa),
-        Cell::score(group.macro_f1),
+        TableCell::score(group.wa),
+        TableCell::score(group.macro_f1),
     ]
 }
 
 /// Log-loss, Brier score and calibration error, if predictions have probabilities; `None` if none do.
 pub fn calibration_table(data: &ReportData) -> Option<Table> {
-    let rows: Vec<Vec<Cell>> = each_run(data)
+    let rows: Vec<Vec<TableCell>> = each_run(data)
         .filter_map(|(system, run)| {
             let calibration = data
                 .siblings(run)
@@ -105,14 +105,14 @@ pub fn calibration_table(data: &ReportData) -> Option<Table> {
     })
 }
 
-fn calibration_row(run: &Run, system: &str, calibration: &Calibration) -> Vec<Cell> {
-    let plain = |value: f64| Cell::number(format!("{value:.3}"), value);
+fn calibration_row(run: &Run, system: &str, calibration: &Calibration) -> Vec<TableCell> {
+    let plain = |value: f64| TableCell::number(format!("{value:.3}"), value);
     vec![
-        Cell::text(&run.corpus),
-        Cell::text(system),
+        TableCell::text(&run.corpus),
+        TableCell::text(system),
         plain(calibration.log_loss),
         plain(calibration.brier),
-        Cell::number(percent(calibration.ece), calibration.ece),
+        TableCell::number(percent(calibration.ece), calibration.ece),
     ]
 }
 

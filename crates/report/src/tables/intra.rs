@@ -2,7 +2,7 @@ use super::grid::{Slot, reason};
 use super::{Grid, Metric, as_published, cut_note, heard_notes, marks, not_comparable};
 use crate::paper::{PaperSource, paper};
 use crate::table::mark_best;
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{Estimate, Ranking, Run, Separation, rank, separate};
 
 /// With fewer systems or corpora, pairs are compared instead of a ranking.
@@ -38,9 +38,9 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     };
     for corpus in 0..grid.corpora.len() {
         for metric in metrics {
-            let mut row = vec![Cell::text(grid.corpora[corpus])];
+            let mut row = vec![TableCell::text(grid.corpora[corpus])];
             if several {
-                row.push(Cell::text(metric.name()));
+                row.push(TableCell::text(metric.name()));
             }
             row.extend(layout.row(&grid, corpus, *metric));
             table.rows.push(row);
@@ -53,9 +53,9 @@ pub fn intra_table(data: &ReportData, metrics: &[Metric]) -> Table {
     for metric in metrics {
         let rows = Footer::new(&grid, &layout, *metric).rows();
         table.footer.extend(rows.into_iter().map(|(text, cells)| {
-            let mut row = vec![Cell::text(text)];
+            let mut row = vec![TableCell::text(text)];
             if several {
-                row.push(Cell::text(metric.name()));
+                row.push(TableCell::text(metric.name()));
             }
             row.extend(cells);
             row
@@ -166,7 +166,7 @@ impl Layout {
     }
 
     /// Marks the best of each group of comparable systems.
-    fn mark_rivals(&self, cells: &mut [Cell]) {
+    fn mark_rivals(&self, cells: &mut [TableCell]) {
         for rivals in &self.rivals {
             let of_group = cells.iter_mut().enumerate();
             let of_group = of_group.filter(|(system, _)| rivals.contains(system));
@@ -186,14 +186,14 @@ impl Layout {
         metric.of_paper(&paper().score(model, grid.corpora[corpus], self.beside?))
     }
 
-    fn row(&self, grid: &Grid<'_>, corpus: usize, metric: Metric) -> Vec<Cell> {
+    fn row(&self, grid: &Grid<'_>, corpus: usize, metric: Metric) -> Vec<TableCell> {
         let systems = 0..grid.systems.len();
-        let mut cells: Vec<Cell> = systems
+        let mut cells: Vec<TableCell> = systems
             .clone()
             .map(|s| match grid.slot(corpus, s) {
-                Slot::Run(run) => Cell::score(metric.of(run)).marked(marks(run)),
-                Slot::Absent(absent) => Cell::absent(reason(absent)),
-                Slot::Nothing => Cell::missing(),
+                Slot::Run(run) => TableCell::score(metric.of(run)).marked(marks(run)),
+                Slot::Absent(absent) => TableCell::absent(reason(absent)),
+                Slot::Nothing => TableCell::missing(),
             })
             .collect();
         self.mark_rivals(&mut cells);
@@ -206,28 +206,30 @@ impl Layout {
     /// Own cells, each followed by the published figure and the difference if it has a column for them.
     fn spread(
         &self,
-        cells: Vec<Cell>,
+        cells: Vec<TableCell>,
         pairs: impl Iterator<Item = (Option<f64>, Option<f64>)>,
-    ) -> Vec<Cell> {
+    ) -> Vec<TableCell> {
         let mut row = Vec::new();
         for ((cell, (own, published)), model) in cells.into_iter().zip(pairs).zip(&self.paper) {
             row.push(cell);
             if model.is_some() {
-                row.push(Cell::optional_score(published));
-                let difference = own.zip(published).map(|(a, b)| Cell::difference(a - b));
-                row.push(difference.unwrap_or_else(Cell::missing));
+                row.push(TableCell::optional_score(published));
+                let difference = own
+                    .zip(published)
+                    .map(|(a, b)| TableCell::difference(a - b));
+                row.push(difference.unwrap_or_else(TableCell::missing));
             }
         }
         row
     }
 
     /// A row with own cells only.
-    fn own_row(&self, cells: Vec<Cell>) -> Vec<Cell> {
+    fn own_row(&self, cells: Vec<TableCell>) -> Vec<TableCell> {
         let mut row = Vec::new();
         for (cell, model) in cells.into_iter().zip(&self.paper) {
             row.push(cell);
             if model.is_some() {
-                row.extend([Cell::text(""), Cell::text("")]);
+                row.extend([TableCell::text(""), TableCell::text("")]);
             }
         }
         row
@@ -258,7 +260,7 @@ impl<'a, 'b> Footer<'a, 'b> {
         }
     }
 
-    fn rows(&self) -> Vec<(String, Vec<Cell>)> {
+    fn rows(&self) -> Vec<(String, Vec<TableCell>)> {
         let corpora = self.complete.len();
         let gaps = corpora < self.grid.corpora.len();
         let mut rows = Vec::new();
@@ -270,11 +272,11 @@ impl<'a, 'b> Footer<'a, 'b> {
             let cells = (0..self.grid.systems.len()).map(|s| self.own_average(s));
             rows.push((OWN.to_owned(), self.layout.own_row(cells.collect())));
         }
-        let mut ranks = vec![Cell::missing(); self.grid.systems.len()];
+        let mut ranks = vec![TableCell::missing(); self.grid.systems.len()];
         for rivals in &self.layout.rivals {
             if let Some((systems, ranking)) = ranked(self.grid, rivals, self.metric) {
                 for (system, &rank) in systems.into_iter().zip(&ranking.mean_ranks) {
-                    ranks[system] = Cell::number(format!("{rank:.2}"), rank);
+                    ranks[system] = TableCell::number(format!("{rank:.2}"), rank);
                 }
             }
         }
@@ -285,7 +287,7 @@ impl<'a, 'b> Footer<'a, 'b> {
     }
 
     /// The averages over the complete corpora, with the published ones over the same corpora.
-    fn average(&self) -> Vec<Cell> {
+    fn average(&self) -> Vec<TableCell> {
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
         let own: Vec<Option<f64>> = (0..self.grid.systems.len())
             .map(|s| {
@@ -302,22 +304,22 @@ impl<'a, 'b> Footer<'a, 'b> {
             });
             values.collect::<Option<Vec<f64>>>().map(mean)
         };
-        let mut cells: Vec<Cell> = own.iter().map(|v| Cell::optional_score(*v)).collect();
+        let mut cells: Vec<TableCell> = own.iter().map(|v| TableCell::optional_score(*v)).collect();
         self.layout.mark_rivals(&mut cells);
         let pairs = own.iter().enumerate().map(|(s, own)| (*own, published(s)));
         self.layout.spread(cells, pairs)
     }
 
     /// The average over all corpora that a system has, with their number.
-    fn own_average(&self, system: usize) -> Cell {
+    fn own_average(&self, system: usize) -> TableCell {
         let corpora = 0..self.grid.corpora.len();
         let values: Vec<f64> = corpora.filter_map(|c| self.value(c, system)).collect();
         if values.is_empty() {
-            return Cell::missing();
+            return TableCell::missing();
         }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let text = format!("{} ({})", crate::format::percent(mean), values.len());
-        Cell::number(text, mean)
+        TableCell::number(text, mean)
     }
 
     fn value(&self, corpus: usize, system: usize) -> Option<f64> {

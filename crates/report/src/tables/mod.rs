@@ -96,7 +96,7 @@ pub(crate) fn as_published(run: &Run, metric: Metric) -> Result<f64, String> {
 }
 
 /// A mark on a score whose encoder is known to have been trained on the corpus.
-pub(crate) fn heard_mark(mut cell: crate::Cell, heard: Option<&str>) -> crate::Cell {
+pub(crate) fn heard_mark(mut cell: crate::TableCell, heard: Option<&str>) -> crate::TableCell {
     if heard.is_some() {
         cell.text.push('†');
     }

@@ -1,5 +1,5 @@
 use super::comparison::refused;
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{Comparison, PerturbedScores};
 
 /// The loss of each encoder from noise, rooms and codecs; none if nothing was perturbed.
@@ -30,19 +30,19 @@ pub fn perturbed_table(data: &ReportData) -> Option<Table> {
     ]);
     let row = |p: &PerturbedScores| {
         let ua = &p.comparison.ua;
-        let mut row = vec![Cell::text(&p.comparison.corpus)];
+        let mut row = vec![TableCell::text(&p.comparison.corpus)];
         if partition {
-            row.push(Cell::text(&p.comparison.partition));
+            row.push(TableCell::text(&p.comparison.partition));
         }
-        row.push(Cell::text(&p.encoder));
+        row.push(TableCell::text(&p.encoder));
         if config {
-            row.push(Cell::text(&p.config));
+            row.push(TableCell::text(&p.config));
         }
         row.extend([
-            Cell::text(&p.perturbation),
-            Cell::score(ua.b),
-            Cell::score(ua.a),
-            Cell::difference(ua.difference).with_interval(ua.ci),
+            TableCell::text(&p.perturbation),
+            TableCell::score(ua.b),
+            TableCell::score(ua.a),
+            TableCell::difference(ua.difference).with_interval(ua.ci),
         ]);
         row
     };

@@ -3,7 +3,7 @@ use super::intra::paper_note;
 use super::{Grid, Metric, as_published, cut_note, heard_notes, marks, not_comparable};
 use crate::format::coordinate;
 use crate::paper::{PaperScore, PaperSource, paper};
-use crate::{Cell, Column, ReportData, Table};
+use crate::{Column, ReportData, Table, TableCell};
 use emobox_score::{
     Absent, FEW_CLUSTERS, FoldName, IntervalMethod, IntervalUnit, Leak, NoInterval, Oracle, Run,
     leaks,
@@ -32,7 +32,7 @@ pub fn scores_table(data: &ReportData) -> Table {
         leaks: leaks(&data.scores.runs),
         audit: runs.iter().any(|run| run.audit.is_some()),
     };
-    let mut rows: Vec<Vec<Cell>> = grid
+    let mut rows: Vec<Vec<TableCell>> = grid
         .slots()
         .filter_map(|(.., slot)| match slot {
             Slot::Run(run) => Some(extras.row(run, words(run), data.beside)),
@@ -91,18 +91,18 @@ impl Extras {
         if self.words { 3 } else { 2 }
     }
 
-    fn row(&self, run: &Run, words: String, source: Option<PaperSource>) -> Vec<Cell> {
-        let mut row = vec![Cell::text(&run.corpus), Cell::text(marked(run))];
+    fn row(&self, run: &Run, words: String, source: Option<PaperSource>) -> Vec<TableCell> {
+        let mut row = vec![TableCell::text(&run.corpus), TableCell::text(marked(run))];
         if self.words {
-            row.push(Cell::text(words));
+            row.push(TableCell::text(words));
         }
         row.push(match run.n {
-            0 => Cell::missing(),
-            n => Cell::number(n.to_string(), n as f64),
+            0 => TableCell::missing(),
+            n => TableCell::number(n.to_string(), n as f64),
         });
         let intervals = [run.ua_ci, run.wa_ci, run.macro_f1_ci];
         for (metric, interval) in Metric::ALL.into_iter().zip(intervals) {
-            row.push(Cell::score(metric.of(run)).with_interval(interval));
+            row.push(TableCell::score(metric.of(run)).with_interval(interval));
             if self.seeds {
                 row.push(deviation(run, metric));
             }
@@ -111,14 +111,14 @@ impl Extras {
             }
         }
         if self.oracle {
-            row.push(Cell::optional_score(run.oracle.as_ref().map(|o| o.ua)));
+            row.push(TableCell::optional_score(run.oracle.as_ref().map(|o| o.ua)));
         }
         if self.as_published {
             let ua = run.as_published.as_ref().map(|p| p.ua);
-            row.push(Cell::optional_score(ua));
+            row.push(TableCell::optional_score(ua));
         }
         if self.nuisance {
-            row.push(Cell::optional_score(run.nuisance_ua));
+            row.push(TableCell::optional_score(run.nuisance_ua));
         }
         if !self.leaks.is_empty() {
             let of_it = |leak: &&Leak| {
@@ -126,23 +126,30 @@ impl Extras {
                     == (&run.corpus, &run.encoder, &run.partition)
             };
             let leak = self.leaks.iter().find(of_it);
-            row.push(leak.map_or_else(Cell::missing, |leak| {
-                Cell::difference(leak.ua.difference).with_interval(leak.ua.ci)
+            row.push(leak.map_or_else(TableCell::missing, |leak| {
+                TableCell::difference(leak.ua.difference).with_interval(leak.ua.ci)
             }));
         }
         if self.audit {
-            row.push(run.audit.as_ref().map_or_else(Cell::missing, Cell::text));
+            row.push(
+                run.audit
+                    .as_ref()
+                    .map_or_else(TableCell::missing, TableCell::text),
+            );
         }
         row
     }
 
     /// A row in which every number is missing for one reason.
-    fn absent_row(&self, absent: &Absent, words: String) -> Vec<Cell> {
-        let mut row = vec![Cell::text(&absent.corpus), Cell::text(&absent.encoder)];
-        let empty = Cell::absent(reason(absent));
+    fn absent_row(&self, absent: &Absent, words: String) -> Vec<TableCell> {
+        let mut row = vec![
+            TableCell::text(&absent.corpus),
+            TableCell::text(&absent.encoder),
+        ];
+        let empty = TableCell::absent(reason(absent));
         row.resize(self.columns().len(), empty);
         if self.words {
-            row[2] = Cell::text(words);
+            row[2] = TableCell::text(words);
         }
         row
     }
@@ -211,13 +218,13 @@ fn column_notes(runs: &[&Run], extras: &Extras) -> Vec<String> {
 }
 
 /// The standard deviation between training seeds.
-fn deviation(run: &Run, metric: Metric) -> Cell {
+fn deviation(run: &Run, metric: Metric) -> TableCell {
     let deviation = run.seeds.map(|seeds| match metric {
         Metric::Ua => seeds.deviation.ua,
         Metric::Wa => seeds.deviation.wa,
         Metric::MacroF1 => seeds.deviation.macro_f1,
     });
-    Cell::optional_score(deviation)
+    TableCell::optional_score(deviation)
 }
 
 fn published(run: &Run, source: Option<PaperSource>) -> Option<PaperScore> {
@@ -227,15 +234,15 @@ fn published(run: &Run, source: Option<PaperSource>) -> Option<PaperScore> {
 }
 
 /// The published figure and the difference to it.
-fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [Cell; 2] {
+fn beside(run: &Run, metric: Metric, source: Option<PaperSource>) -> [TableCell; 2] {
     let figure = published(run, source).and_then(|score| metric.of_paper(&score));
     let own = as_published(run, metric).ok();
     let difference = own
         .zip(figure)
-        .map(|(own, figure)| Cell::difference(own - figure));
+        .map(|(own, figure)| TableCell::difference(own - figure));
     [
-        Cell::optional_score(figure),
-        difference.unwrap_or_else(Cell::missing),
+        TableCell::optional_score(figure),
+        difference.unwrap_or_else(TableCell::missing),
     ]
 }
 

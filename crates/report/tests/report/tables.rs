@@ -124,7 +124,8 @@ fn the_cross_corpus_table_and_equation_1_are_the_papers() {
     let table = cross_table(&data);
     assert_eq!((table.rows.len(), table.columns.len()), (40, 6));
     let whisper = |test: &str| {
-        let of_whisper = |row: &&Vec<_>| row[0] == emobox_report::Cell::text("Whisper large v3");
+        let of_whisper =
+            |row: &&Vec<_>| row[0] == emobox_report::TableCell::text("Whisper large v3");
         let rows = table.rows.iter().filter(of_whisper);
         rows.into_iter().find(|row| row[1].text == test).unwrap()
     };
@@ -393,8 +394,9 @@ fn scores_on_different_partitions_do_not_compete() {
     let mut data = common::report();
     let marked = |data: &emobox_report::ReportData| {
         let table = intra_table(data, &[Metric::Ua]);
-        let best =
-            |row: &Vec<emobox_report::Cell>| row.iter().filter(|cell| cell.rank == Some(1)).count();
+        let best = |row: &Vec<emobox_report::TableCell>| {
+            row.iter().filter(|cell| cell.rank == Some(1)).count()
+        };
         (table.rows.iter().map(best).collect::<Vec<_>>(), table)
     };
     let (one, table) = marked(&data);
