@@ -462,7 +462,15 @@ fn wrong_work_is_refused() {
     for bad in ["0/3", "4/3", "x", "1/", "1/0"] {
         assert!(bad.parse::<Share>().is_err(), "{bad}");
     }
-    assert_eq!("2/4".parse::<Share>().unwrap().to_string(), "2/4");
+    let share: Share = "2/4".parse().unwrap();
+    assert_eq!(share.to_string(), "2/4");
+    // A part of the digests of jobs.
+    let json = r#"{"part":2,"of":4}"#;
+    assert_eq!(serde_json::to_string(&share).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Share>(json).unwrap(), share);
+    for bad in [r#"{"part":0,"of":3}"#, r#"{"part":4,"of":3}"#] {
+        assert!(serde_json::from_str::<Share>(bad).is_err(), "{bad}");
+    }
 }
 
 proptest! {
