@@ -51,7 +51,7 @@ pub fn calibration(
         let probabilities = probabilities(prediction, classes)?;
         let of = |class: &String| probability(classes, &probabilities, class);
         let label = of(&prediction.label);
-        log_loss -= label.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();
+        log_loss -= label.clamp(f64::EPSILON, 1.0).ln();
         let squares: f64 = probabilities.iter().map(|p| p * p).sum();
         brier += squares - 2.0 * label + 1.0;
         let confidence = of(&prediction.prediction);

@@ -328,3 +328,149 @@ fn equation_1_averages_the_pairs_off_the_diagonal() {
     assert_eq!(matrix.average(), None);
     assert_eq!(matrix.average_error(), None);
 }
+
+/// `speakers` × 20 items, each speaker's first `right` of every class answered rightly.
+fn alike(speakers: usize, right: usize) -> Vec<Prediction> {
+    let item = |i: usize| Prediction {
+        speaker: Some((i / 20).to_string()),
+        ..item(i, i % 20 / 2 < right)
+    };
+    (0..20 * speakers).map(item).collect()
+}
+
+#[test]
+fn the_deviation_of_seeds_is_part_of_the_error() {
+    // No speaker differs from another, so that nearly all of the error is that of three seeds: 0.6, 0.7 and 0.8.
+    let lists: Vec<Vec<Prediction>> = [6, 7, 8].map(|right| alike(400, right)).to_vec();
+    let views: Vec<&[Prediction]> = lists.iter().map(Vec::as_slice).collect();
+    let other = alike(400, 5);
+    let system = |seeds| SeededSystem { name: "s", seeds };
+    let found = compare_seeds(
+        "c",
+        system(&views),
+        system(&[&other]),
+        &classes(),
+        &InferenceOptions::default(),
+    )
+    .unwrap();
+    let [low, high] = found.ua.ci.unwrap();
+    // Student's t of two degrees of freedom at 95 % is 4.303.
+    let half = 4.303 * 0.1 / 3.0_f64.sqrt();
+    assert!((found.ua.difference - 0.2).abs() < 1e-12);
+    assert!(
+        ((high - low) / 2.0 / half - 1.0).abs() < 0.05,
+        "{low} {high}"
+    );
+}
+
+#[test]
+fn a_difference_that_is_the_same_for_every_speaker_has_no_spread() {
+    for (speakers, reason) in [(5, NoInterval::NoSpread), (4, NoInterval::FewClusters)] {
+        let found = against(&alike(speakers, 5), &alike(speakers, 0)).unwrap();
+        assert_eq!((found.ua.difference, found.ua.ci), (0.5, None));
+        assert_eq!(found.interval.refused, Some(reason));
+    }
+}
+
+#[test]
+fn two_speakers_are_the_units_and_one_is_not() {
+    let two: Vec<Prediction> = (0..70)
+        .map(|i| Prediction {
+            speaker: Some((i % 4 / 2).to_string()),
+            ..item(i, i % 3 > 0)
+        })
+        .collect();
+    assert!(!against(&two, &two).unwrap().is_by_utterance());
+    let one: Vec<Prediction> = two
+        .iter()
+        .map(|p| Prediction {
+            speaker: Some("0".to_owned()),
+            ..p.clone()
+        })
+        .collect();
+    assert!(against(&one, &one).unwrap().is_by_utterance());
+}
+
+#[test]
+fn significance_is_by_the_corrected_p_below_the_level() {
+    let a: Vec<Prediction> = (0..70).map(|i| item(i, i % 3 > 0)).collect();
+    let found = against(&a, &a).unwrap().ua;
+    let with = |p, p_corrected| emobox_score::Difference {
+        p,
+        p_corrected,
+        ..found
+    };
+    assert!(with(0.04, None).is_significant(0.05));
+    assert!(!with(0.05, None).is_significant(0.05));
+    assert!(!with(0.06, None).is_significant(0.05));
+    assert!(!with(0.04, Some(0.08)).is_significant(0.05));
+    assert!(with(0.06, Some(0.01)).is_significant(0.05));
+}
+
+#[test]
+fn a_comparison_without_seeds_has_one_each() {
+    let a: Vec<Prediction> = (0..70).map(|i| item(i, i % 3 > 0)).collect();
+    let mut json = serde_json::to_value(against(&a, &a).unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("seeds").unwrap();
+    let read: Comparison = serde_json::from_value(json).unwrap();
+    assert_eq!(read.seeds, [1, 1]);
+}
+
+fn cross_cell(train: &str, test: &str, right: usize) -> CrossCell {
+    let items = alike(6, right);
+    let options = InferenceOptions::default();
+    CrossCell::score(train, test, &items, &classes(), &options).unwrap()
+}
+
+fn matrix(corpora: &[&str], cells: Vec<CrossCell>) -> CrossMatrix {
+    CrossMatrix {
+        encoder: "e".into(),
+        classes: classes(),
+        corpora: corpora.iter().map(|c| (*c).to_owned()).collect(),
+        cells,
+    }
+}
+
+#[test]
+fn a_matrix_takes_up_what_it_lacks_and_no_contradiction() {
+    let mut own = matrix(&["x", "y"], vec![cross_cell("x", "y", 7)]);
+    let more = matrix(
+        &["y", "z"],
+        vec![cross_cell("x", "y", 7), cross_cell("y", "z", 6)],
+    );
+    assert!(own.take_up(&more));
+    assert_eq!(own.corpora, ["x", "y", "z"]);
+    let pairs: Vec<(&str, &str)> = own
+        .cells
+        .iter()
+        .map(|c| (c.train.as_str(), c.test.as_str()))
+        .collect();
+    assert_eq!(pairs, [("x", "y"), ("y", "z")]);
+    let before = own.clone();
+    let contradiction = matrix(&["x", "y"], vec![cross_cell("x", "y", 8)]);
+    let other_encoder = CrossMatrix {
+        encoder: "f".into(),
+        ..more.clone()
+    };
+    let other_classes = CrossMatrix {
+        classes: vec!["a".to_owned()],
+        ..more
+    };
+    for refused in [contradiction, other_encoder, other_classes] {
+        assert!(!own.take_up(&refused));
+        assert_eq!(own, before);
+    }
+}
+
+#[test]
+fn the_error_of_an_average_adds_test_sets_and_shares_their_speakers() {
+    let corpora = ["x", "y", "z", "w"];
+    let mut cells = Vec::new();
+    for train in corpora {
+        cells.extend(corpora.map(|test| cross_cell(train, test, 8)));
+    }
+    let one = cells[0].accuracy_error.unwrap().error;
+    let found = matrix(&corpora, cells).average_error().unwrap().error;
+    // Of 12 pairs, three are tested on each of four corpora.
+    assert!((found - 4.0_f64.sqrt() * 3.0 * one / 12.0).abs() < 1e-12);
+}

@@ -2,7 +2,7 @@
 
 use emobox_score::{
     Concordance, FoldName, InferenceOptions, NoInterval, Prediction, RatedPrediction, RunLabels,
-    concordance, score_dimensions, soft_scores,
+    concordance, read_rated_predictions, score_dimensions, soft_scores,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -210,4 +210,168 @@ fn soft_scores_equal_scipys() {
             (found, wanted) => assert!(found.is_none() && wanted.is_none()),
         }
     }
+}
+
+#[test]
+fn the_scores_of_each_part_say_what_they_are_of() {
+    let golden = golden().scored;
+    let items = rated(&golden.items, 0);
+    let scores = score(&[&items]);
+    assert_eq!(scores[0].folds, Some(3));
+    assert!(scores[1..].iter().all(|part| part.folds.is_none()));
+    for part in &scores {
+        let n = match part.fold {
+            FoldName::Fold(fold) => items.iter().filter(|item| item.fold == fold).count(),
+            _ => items.len(),
+        };
+        assert_eq!(part.n, n as u64);
+        assert_eq!(part.mean().unwrap().dimension, Concordance::MEAN);
+    }
+    let mut json = serde_json::to_value(&scores[0]).unwrap();
+    json.as_object_mut().unwrap().remove("seeds").unwrap();
+    let read: emobox_score::DimensionScores = serde_json::from_value(json).unwrap();
+    assert_eq!(read.seeds, 1);
+}
+
+#[test]
+fn three_seeds_deviate_as_a_sample_does() {
+    let golden = golden().scored;
+    let mut third = rated(&golden.items, 0);
+    for item in &mut third {
+        for value in item.predicted.values_mut() {
+            *value = 0.5 * *value + 1.0;
+        }
+    }
+    let seeds = [rated(&golden.items, 0), rated(&golden.items, 1), third];
+    let lists: Vec<&[RatedPrediction]> = seeds.iter().map(Vec::as_slice).collect();
+    let found = score(&lists);
+    for at in 0..found[0].scores.len() {
+        let each: Vec<f64> = lists
+            .iter()
+            .map(|list| score(&[list])[0].scores[at].ccc.unwrap())
+            .collect();
+        let mean = each.iter().sum::<f64>() / 3.0;
+        let variance = each.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 2.0;
+        let found = found[0].scores[at].seeds.unwrap();
+        assert!((found - variance.sqrt()).abs() < TOLERANCE);
+    }
+}
+
+#[test]
+fn one_speaker_leaves_utterances_as_units_and_two_do_not() {
+    use emobox_score::IntervalUnit::{Speaker, Utterance};
+    let golden = golden().scored;
+    for (speakers, unit) in [(1, Utterance), (2, Speaker)] {
+        let mut items = rated(&golden.items, 0);
+        for (i, item) in items.iter_mut().enumerate() {
+            item.speaker = Some((i % speakers).to_string());
+        }
+        assert_eq!(score(&[&items])[1].interval.unwrap().unit, unit);
+    }
+}
+
+#[test]
+fn a_scale_far_from_zero_costs_no_digits() {
+    let golden = golden().scored;
+    let items = rated(&golden.items, 0);
+    let mut far = items.clone();
+    for item in &mut far {
+        for value in item
+            .predicted
+            .values_mut()
+            .chain(item.reference.values_mut())
+        {
+            *value += 1e8;
+        }
+    }
+    for (near, far) in score(&[&items]).iter().zip(score(&[&far])) {
+        for (near, far) in near.scores.iter().zip(&far.scores) {
+            assert!((near.ccc.unwrap() - far.ccc.unwrap()).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_fold_of_one_speaker_is_left_out_with_him() {
+    let golden = golden().scored;
+    let mut items = rated(&golden.items, 0);
+    for item in items.iter_mut().filter(|item| item.fold == 3) {
+        item.speaker = Some("alone".to_owned());
+    }
+    let found = &score(&[&items])[0];
+    let Concordance { ccc, error, .. } = found.scores[0];
+    // The jackknife by hand: without a speaker, a fold that has no other is no part of the mean.
+    let mut speakers: Vec<String> = items.iter().filter_map(|i| i.speaker.clone()).collect();
+    speakers.sort();
+    speakers.dedup();
+    let replicates: Vec<f64> = speakers
+        .iter()
+        .map(|speaker| {
+            let rest: Vec<RatedPrediction> = items
+                .iter()
+                .filter(|item| item.speaker.as_ref() != Some(speaker))
+                .cloned()
+                .collect();
+            score(&[&rest])[0].scores[0].ccc.unwrap()
+        })
+        .collect();
+    let n = replicates.len() as f64;
+    let mean = replicates.iter().sum::<f64>() / n;
+    let squares: f64 = replicates.iter().map(|v| (v - mean).powi(2)).sum();
+    let wanted = ((n - 1.0) / n * squares).sqrt();
+    assert!(ccc.is_some() && (error.unwrap().error - wanted).abs() < 1e-10);
+}
+
+#[test]
+fn lines_of_ratings_are_read_or_refused_by_number() {
+    let line = |key: &str, fold: &str, reference: &str, predicted: &str| {
+        format!(
+            r#"{{"key":"{key}"{fold},"reference":{{{reference}}},"predicted":{{{predicted}}}}}"#
+        )
+    };
+    let good = line("a", "", r#""valence":3.5"#, r#""valence":3"#);
+    let read = |lines: &[&str]| read_rated_predictions(lines.join("\n").as_bytes(), "p.jsonl");
+    let found = read(&[
+        &good,
+        &line("a", r#","fold":2"#, r#""valence":1"#, r#""valence":2"#),
+    ])
+    .unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].fold, found[1].fold), (1, 2));
+    assert_eq!(found[0].reference["valence"], 3.5);
+    assert_eq!(found[0].predicted["valence"], 3.0);
+    let refused = |second: &str| read(&[&good, second]).unwrap_err().to_string();
+    for (second, words) in [
+        (good.clone(), "\"a\""),
+        (line("b", "", "", ""), "the reference has no dimension"),
+        (
+            line("b", "", r#""mean":1"#, r#""mean":1"#),
+            "the name of the mean",
+        ),
+        (
+            line("b", "", r#""arousal":1"#, r#""valence":1"#),
+            "reference has values of arousal, expected valence",
+        ),
+        (
+            line("b", "", r#""valence":1"#, ""),
+            "predicted has values of nothing, expected valence",
+        ),
+        (
+            line("b", "", r#""valence":1e300"#, r#""valence":1"#),
+            "reference has valence 1e300, which is on no scale",
+        ),
+    ] {
+        let message = refused(&second);
+        assert!(
+            message.contains(words) && message.contains('2'),
+            "{message}"
+        );
+    }
+    assert!(
+        read(&[
+            &good,
+            &line("b", "", r#""valence":1e100"#, r#""valence":-1e100"#)
+        ])
+        .is_ok()
+    );
 }

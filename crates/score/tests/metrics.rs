@@ -1,6 +1,6 @@
 //! Metrics against scikit-learn; the golden comes from `parity/score/metrics.py`.
 
-use emobox_score::{Confusion, Prediction};
+use emobox_score::{Confusion, Prediction, classes_of};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -102,4 +102,33 @@ fn a_class_nobody_knows_is_named_with_the_known_ones() {
         message,
         "k0: prediction \"calm\" is none of the classes: happy, sad"
     );
+}
+
+#[test]
+fn the_classes_of_a_file_are_all_that_it_names() {
+    let known = ["sad".to_owned(), "07".to_owned()];
+    let line = |label: &str, prediction: &str| {
+        let text = format!(r#"{{"key":"k","label":"{label}","prediction":"{prediction}"}}"#);
+        serde_json::from_str::<Prediction>(&text).unwrap()
+    };
+    let found = classes_of(&known, &[line("happy", "sad"), line("sad", "calm")]).unwrap();
+    assert_eq!(found, ["07", "calm", "happy", "sad"]);
+    // What differs from a class in case, space or leading zeros alone is no class of its own.
+    for (label, prediction, class) in [
+        ("happy", "HAPPY", "happy"),
+        ("very sad", "verysad", "very sad"),
+        ("sad", "7", "07"),
+        ("0", "0 ", "0"),
+    ] {
+        let message = classes_of(&known, &[line(label, prediction)])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains(&format!("{prediction:?}")) && message.contains(&format!("{class:?}")),
+            "{message}"
+        );
+    }
+    // Zeros before letters are no number.
+    let found = classes_of(&[], &[line("0k", "k")]).unwrap();
+    assert_eq!(found, ["0k", "k"]);
 }

@@ -120,14 +120,14 @@ fn mcnemar_equals_statsmodels() {
 #[test]
 fn corrections_equal_statsmodels() {
     for case in golden().corrections {
-        for (ours, theirs) in holm(&case.p).iter().zip(&case.holm) {
-            close(*ours, *theirs, EXACT);
-        }
-        for (ours, theirs) in benjamini_hochberg(&case.p)
-            .iter()
-            .zip(&case.benjamini_hochberg)
-        {
-            close(*ours, *theirs, EXACT);
+        for (ours, theirs) in [
+            (holm(&case.p), case.holm),
+            (benjamini_hochberg(&case.p), case.benjamini_hochberg),
+        ] {
+            assert_eq!(ours.len(), theirs.len());
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                close(*ours, *theirs, EXACT);
+            }
         }
     }
     assert!(holm(&[]).is_empty() && benjamini_hochberg(&[]).is_empty());
@@ -220,4 +220,35 @@ fn scores_that_are_no_log_probabilities_are_refused() {
         .unwrap()
         .unwrap();
     assert_eq!((certain.brier, certain.ece), (0.0, 0.0));
+}
+
+#[test]
+fn a_bin_holds_the_means_of_its_predictions() {
+    let classes = ["a".to_owned(), "b".to_owned()];
+    let line = |label: &str, a: f64| {
+        let (a, b) = (a.ln(), (1.0 - a).ln());
+        let text = format!(
+            r#"{{"key":"k","label":"{label}","prediction":"a","scores":{{"a":{a},"b":{b}}}}}"#
+        );
+        serde_json::from_str::<Prediction>(&text).unwrap()
+    };
+    let items = [
+        line("a", 0.61),
+        line("b", 0.65),
+        line("a", 0.63),
+        line("a", 0.97),
+    ];
+    let found = calibration(&items, &classes).unwrap().unwrap();
+    let bins: Vec<(usize, u64)> = found
+        .bins
+        .iter()
+        .enumerate()
+        .filter(|(_, bin)| bin.n > 0)
+        .map(|(at, bin)| (at, bin.n))
+        .collect();
+    assert_eq!(bins, [(9, 3), (14, 1)]);
+    close(found.bins[9].confidence, 0.63, 1e-12);
+    close(found.bins[9].accuracy, 2.0 / 3.0, 1e-12);
+    close(found.bins[14].confidence, 0.97, 1e-12);
+    close(found.ece, (3.0 * (2.0 / 3.0 - 0.63) + 0.03) / 4.0, 1e-12);
 }
