@@ -2,8 +2,8 @@
 //! scikit-learn; the golden comes from `parity/score/inference.py`.
 
 use emobox_score::{
-    CompareRequest, Estimate, InferenceOptions, Prediction, RunLabels, ScoreRequest, StandardError,
-    StandardErrors, compare, score_folds, separate, sign_flip,
+    CompareRequest, Estimate, GroupScores, Grouping, InferenceOptions, Prediction, RunLabels,
+    ScoreRequest, StandardError, StandardErrors, compare, gap, score_folds, separate, sign_flip,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -209,4 +209,52 @@ fn averages_are_told_apart_only_beyond_their_own_noise() {
     assert_eq!((found.corpora, found.without_error), (1, 1));
     assert!(separate(&systems, &unknown[1..], 0.05).is_err());
     assert!(separate(&systems[..1], &[], 0.05).is_err());
+}
+
+#[test]
+fn an_error_of_zero_adds_nothing() {
+    let some = StandardError {
+        error: 0.1,
+        degrees: 7.0,
+    };
+    let none = StandardError {
+        error: 0.0,
+        degrees: 0.0,
+    };
+    assert_eq!((some.plus(&none), none.plus(&some)), (some, some));
+}
+
+#[test]
+fn a_gap_has_an_interval_about_it_within_what_is_possible() {
+    let group = |ua: f64, error: f64| GroupScores {
+        by: Grouping::Gender,
+        group: String::new(),
+        n: 1,
+        ua,
+        wa: ua,
+        macro_f1: ua,
+        ua_ci: None,
+        ua_error: Some(StandardError {
+            error,
+            degrees: 10.0,
+        }),
+    };
+    let found = gap(&group(0.7, 0.03), &group(0.6, 0.04), 0.95).unwrap();
+    // Welch's degrees of freedom, and Student's t for them.
+    let both = StandardError {
+        error: 0.03,
+        degrees: 10.0,
+    }
+    .plus(&StandardError {
+        error: 0.04,
+        degrees: 10.0,
+    });
+    assert!((both.error - 0.05).abs() < 1e-12 && (both.degrees - 18.545_994).abs() < 1e-6);
+    let half = 2.096_405 * 0.05;
+    assert!((found.ua - 0.1).abs() < 1e-12);
+    assert!((found.ci[0] - (0.1 - half)).abs() < 1e-4, "{found:?}");
+    assert!((found.ci[1] - (0.1 + half)).abs() < 1e-4, "{found:?}");
+    let (low, high) = (group(0.02, 0.2), group(0.98, 0.2));
+    assert_eq!(gap(&low, &high, 0.95).unwrap().ci[0], -1.0);
+    assert_eq!(gap(&high, &low, 0.95).unwrap().ci[1], 1.0);
 }
