@@ -43,7 +43,6 @@ fn every_newer_family_is_within_the_tolerance_of_its_reference() {
 
 /// As `gpu::sixteen_bits_are_as_near_as_they_can_be`.
 #[test]
-#[expect(clippy::print_stderr, reason = "the measured errors are worth seeing")]
 fn sixteen_bits_of_newer_families_are_as_near_as_they_can_be() {
     every_golden(|name, golden, path| {
         let on_cpu = EncoderOptions {
