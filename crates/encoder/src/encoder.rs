@@ -385,6 +385,7 @@ fn network(
                 parameters,
                 dim: model.dim(),
                 window: model.computed_frames(1).max(1),
+                distances: model.computes_distances(),
             };
             let device = OnGpu::open(device, options.precision, need)?;
             build(model, normalisation, loader, device, tally)

@@ -161,6 +161,14 @@ impl ModelConfig {
         }
     }
 
+    /// Whether embeddings are computed for every distance within an utterance.
+    pub(crate) fn computes_distances(&self) -> bool {
+        match self {
+            Self::Conformer(config) => config.computes_distances(),
+            _ => false,
+        }
+    }
+
     /// The largest number of samples used.
     pub(crate) fn longest(&self) -> Option<usize> {
         match self {

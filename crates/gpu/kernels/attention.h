@@ -3,14 +3,42 @@
 // q and out: rows of heads × head_dim. kv: rows of twice that, keys first. q_rows and kv_rows: (first row, rows) of every utterance;
 // there may be fewer queries than keys, query i stands at position i. Grid: blocks of BM queries of the longest, head, utterance.
 // head_dim is even and at most HD; what is beyond it in a tile is zero. BIAS 0: none. 1: relative, gate [head, query row] times
-// table [head, span], the distance 0 at span / 2. 2: ALiBi, not for the first `tokens` rows.
+// table [head, span], the distance 0 at span / 2. 2: ALiBi, not for the first `tokens` rows. 3: embeddings of distances, below.
 #pragma once
 #define BM 64
 #define NO_SCORE -1e30f
 
+// Embeddings of distances: (query[i] · table[d] + key[j] · keys[d]) scale + offsets[d, head] is added to a score, where row d of the tables is
+// the one for the distance j − i; beyond their ends it is the first or the last. table and keys (or null) [row, head × head dim],
+// offsets (or null) [row, head]; the distance 0 is at row `before`.
+template <class RAW> struct Distances {
+  const RAW *table, *keys;
+  const float *offsets;
+  int before, last;
+};
+DEVICE int clamped(int row, int last) { return row < 0 ? 0 : (row > last ? last : row); }
+#define DISTANCE_PARAMETERS(raw) const raw *distances, const raw *of_keys, const float *offsets, int before, int last
+#define DISTANCE_ARGUMENTS {distances, of_keys, offsets, before, last}
+
+// The part of eight rows of a head's columns of a table in global memory, turned, that meets columns step × 16 to step × 16 + 15: as `mma`
+// takes it. `from`: the row of this lane.
+DEVICE void table_part(u32 *b, const u16 *from, int step, int head_dim, int lane) {
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    int column = step * 16 + half * 8 + (lane % 4) * 2;
+    b[half] = column < head_dim ? *(const u32 *)(from + column) : 0u;
+  }
+}
+// A product of 16 rows with eight of a table, to columns of rows of `width` numbers in shared memory.
+DEVICE void store_product(float *to, const float *d, int width, int lane) {
+#pragma unroll
+  for (int e = 0; e < 4; e++) to[(lane / 4 + (e >> 1) * 8) * width + (lane % 4) * 2 + (e & 1)] = d[e];
+}
+
 template <class H, int HD, int BN, int BIAS>
 DEVICE void attend(const u16 *q, const u16 *kv, u16 *out, const int *q_rows, const int *kv_rows, int heads, int head_dim, float scale,
-                   const float *table, int span, const float *gate, int gate_rows, const float *slopes, int tokens, u16 *keys, u16 *values) {
+                   const float *table, int span, const float *gate, int gate_rows, const float *slopes, int tokens, const Distances<u16> &distances,
+                   u16 *keys, u16 *values, float *near) {
   const int PITCH = HD + 8, STEPS = HD / 16;
   const int head = blockIdx.y, first = kv_rows[2 * blockIdx.z], frames = kv_rows[2 * blockIdx.z + 1];
   const int first_query = q_rows[2 * blockIdx.z], queries = q_rows[2 * blockIdx.z + 1];
@@ -77,6 +105,66 @@ DEVICE void attend(const u16 *q, const u16 *kv, u16 *out, const int *q_rows, con
 #pragma unroll
       for (int step = 0; step < STEPS; step++) H::mma(s[n], query[step], key + step * 2);
     }
+    if (BIAS == 3) {
+      // What is added for row r and key k of this warp's tile depends on k − r: products with the tile's BN + 15 distances, of which each
+      // row takes its own. mine [row, distance]; `base`: the tables' row of the first distance
+      // for this lane's part.
+      const int W = BN + 16, base = b * BN - (start + warp * 16) - 15 + distances.before + lane / 4;
+      float *mine = near + warp * 16 * W;
+      auto row_of = [&](const u16 *table, int at) { return table + (u64)clamped(base + at, distances.last) * dim + head * head_dim; };
+#pragma unroll 1
+      for (int n = 0; n < W / 8; n++) {
+        const u16 *from = row_of(distances.table, n * 8);
+        float p[4] = {0.f, 0.f, 0.f, 0.f};
+#pragma unroll
+        for (int step = 0; step < STEPS; step++) {
+          u32 part[2];
+          table_part(part, from, step, head_dim, lane);
+          H::mma(p, query[step], part);
+        }
+        store_product(mine + n * 8, p, W, lane);
+      }
+      SYNC_WARP();
+#pragma unroll
+      for (int n = 0; n < BN / 8; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          int r = lane / 4 + (e >> 1) * 8, k = n * 8 + pair + (e & 1);
+          s[n][e] += mine[r * W + k - r + 15];
+        }
+      if (distances.keys)
+        // The same with keys for rows, sixteen of them at a time: 31 distances.
+#pragma unroll
+        for (int m = 0; m < BN / 16; m++) {
+          float p[4][4];
+#pragma unroll
+          for (int n = 0; n < 4; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) p[n][e] = 0.f;
+#pragma unroll 1
+          for (int step = 0; step < STEPS; step++) {
+            u32 key[4];
+            load_matrices(key, &keys[(stage * BN + m * 16 + lane % 16) * PITCH + step * 16 + (lane / 16) * 8]);
+#pragma unroll
+            for (int n = 0; n < 4; n++) {
+              u32 part[2];
+              table_part(part, row_of(distances.keys, m * 16 + n * 8), step, head_dim, lane);
+              H::mma(p[n], key, part);
+            }
+          }
+          SYNC_WARP();
+#pragma unroll
+          for (int n = 0; n < 4; n++) store_product(mine + n * 8, p[n], W, lane);
+          SYNC_WARP();
+#pragma unroll
+          for (int n = 0; n < 2; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+              int r = lane / 4 + (e >> 1) * 8, k = n * 8 + pair + (e & 1);
+              s[m * 2 + n][e] += mine[k * W + k - r + 15];
+            }
+        }
+    }
     float higher[2] = {peak[0], peak[1]};
 #pragma unroll
     for (int n = 0; n < BN / 8; n++)
@@ -89,6 +177,8 @@ DEVICE void attend(const u16 *q, const u16 *kv, u16 *out, const int *q_rows, con
           distance = distance < 0 ? 0 : (distance >= span ? span - 1 : distance);
           v += gated[e >> 1] * table[(u64)head * span + distance];
         }
+        if (BIAS == 3 && distances.offsets)
+          v += distances.offsets[clamped(key - at + distances.before, distances.last) * heads + head] * log2e;
         if (BIAS == 2 && at >= tokens && key >= tokens) v -= slope * (float)(at > key ? at - key : key - at);
         v = key < frames ? v : NO_SCORE;
         s[n][e] = v;
@@ -147,19 +237,32 @@ DEVICE void attend(const u16 *q, const u16 *kv, u16 *out, const int *q_rows, con
   KERNEL name(ATTEND_PARAMETERS(u16)) { \
     SHARED(u16, keys, 2 * BN * (HD + 8)); \
     SHARED(u16, values, 2 * BN * (HD + 8)); \
-    attend<H, HD, BN, BIAS>(q, kv, out, q_rows, kv_rows, heads, head_dim, scale, table, span, gate, gate_rows, slopes, tokens, keys, values); \
+    attend<H, HD, BN, BIAS>(q, kv, out, q_rows, kv_rows, heads, head_dim, scale, table, span, gate, gate_rows, slopes, tokens, {}, keys, values, \
+                         nullptr); \
+  }
+#define ATTEND_DISTANCES(name, H, HD, BN) \
+  KERNEL name(ATTEND_PARAMETERS(u16), DISTANCE_PARAMETERS(u16)) { \
+    SHARED(u16, keys, 2 * BN * (HD + 8)); \
+    SHARED(u16, values, 2 * BN * (HD + 8)); \
+    SHARED(float, near, BM * (BN + 16)); \
+    attend<H, HD, BN, 3>(q, kv, out, q_rows, kv_rows, heads, head_dim, scale, table, span, gate, gate_rows, slopes, tokens, DISTANCE_ARGUMENTS, \
+                         keys, values, near); \
   }
 #define ATTEND_ALL(suffix, H) \
   ATTEND(attend_plain_64_##suffix, H, 64, 64, 0) ATTEND(attend_relative_64_##suffix, H, 64, 64, 1) ATTEND(attend_alibi_64_##suffix, H, 64, 64, 2) \
   ATTEND(attend_plain_128_##suffix, H, 128, 32, 0) ATTEND(attend_relative_128_##suffix, H, 128, 32, 1) ATTEND(attend_alibi_128_##suffix, H, 128, 32, 2)
 ATTEND_ALL(bf16, Bf16)
 ATTEND_ALL(f16, F16)
+ATTEND_DISTANCES(attend_distances_64_bf16, Bf16, 64, 32)
+ATTEND_DISTANCES(attend_distances_128_bf16, Bf16, 128, 32)
+ATTEND_DISTANCES(attend_distances_64_f16, F16, 64, 32)
+ATTEND_DISTANCES(attend_distances_128_f16, F16, 128, 32)
 
-// The same in f32, for proofs: 32 queries a block, four lanes a query, each with every fourth column. Any bias: `bias` is 0, 1 or 2.
+// The same in f32, for proofs: 32 queries a block, four lanes a query, each with every fourth column. Any bias: `bias` is 0 to 3.
 #define PLAIN_ROWS 32
 #define PLAIN_KEYS 32
 template <int HD>
-DEVICE void attend_plainly(ATTEND_PARAMETERS(float), int bias, float *keys, float *values) {
+DEVICE void attend_plainly(ATTEND_PARAMETERS(float), int bias, const Distances<float> &distances, float *keys, float *values) {
   const int head = blockIdx.y, first = kv_rows[2 * blockIdx.z], frames = kv_rows[2 * blockIdx.z + 1];
   const int first_query = q_rows[2 * blockIdx.z], queries = q_rows[2 * blockIdx.z + 1];
   const int start = blockIdx.x * PLAIN_ROWS;
@@ -190,9 +293,22 @@ DEVICE void attend_plainly(ATTEND_PARAMETERS(float), int bias, float *keys, floa
       float s = 0.f;
 #pragma unroll
       for (int j = 0; j < HD / 4; j++) s += query[j] * keys[k * HD + part + 4 * j];
+      const int key = block + k, near = clamped(key - row + distances.before, distances.last);
+      if (bias == 3) {
+        const u64 at = (u64)near * dim + head * head_dim;
+        float of_keys = 0.f;
+#pragma unroll
+        for (int j = 0; j < HD / 4; j++) {
+          int column = part + 4 * j;
+          if (column >= head_dim) continue;
+          s += query[j] * distances.table[at + column];
+          if (distances.keys) of_keys += keys[k * HD + column] * distances.keys[at + column];
+        }
+        s += of_keys * scale;
+      }
       s += shuffle_xor(s, 1);
       s += shuffle_xor(s, 2);
-      int key = block + k;
+      if (bias == 3 && distances.offsets) s += distances.offsets[near * heads + head];
       if (bias == 1) {
         int distance = key - row + span / 2;
         distance = distance < 0 ? 0 : (distance >= span ? span - 1 : distance);
@@ -214,10 +330,11 @@ DEVICE void attend_plainly(ATTEND_PARAMETERS(float), int bias, float *keys, floa
     }
 }
 #define ATTEND_PLAINLY(name, HD) \
-  KERNEL name(ATTEND_PARAMETERS(float), int bias) { \
+  KERNEL name(ATTEND_PARAMETERS(float), int bias, DISTANCE_PARAMETERS(float)) { \
     SHARED(float, keys, PLAIN_KEYS * HD); \
     SHARED(float, values, PLAIN_KEYS * HD); \
-    attend_plainly<HD>(q, kv, out, q_rows, kv_rows, heads, head_dim, scale, table, span, gate, gate_rows, slopes, tokens, bias, keys, values); \
+    attend_plainly<HD>(q, kv, out, q_rows, kv_rows, heads, head_dim, scale, table, span, gate, gate_rows, slopes, tokens, bias, DISTANCE_ARGUMENTS, \
+                       keys, values); \
   }
 ATTEND_PLAINLY(attend_64_f32, 64)
 ATTEND_PLAINLY(attend_128_f32, 128)

@@ -7,6 +7,7 @@ typedef unsigned long long u64;
 #define DEVICE static __device__ __forceinline__
 #define METHOD static __device__ __forceinline__
 #define SYNC() __syncthreads()
+#define SYNC_WARP() __syncwarp()
 #define SHARED(type, name, count) __shared__ __align__(128) type name[count]
 
 DEVICE u32 shared_at(const void *p) { return (u32)__cvta_generic_to_shared(p); }

@@ -32,9 +32,12 @@ template <> struct Io<F32> {
 #define NONE 0
 #define RELU 1
 #define GELU 2
+#define SILU 3
+DEVICE float logistic(float x) { return 1.f / (1.f + expf(-x)); }
 // GELU by the error function, as the models have it: cuBLASLt's own is the tanh form, up to 4.1e-4 away.
 DEVICE float activate(float x, int activation) {
   if (activation == RELU) return x > 0.f ? x : 0.f;
   if (activation == GELU) return 0.5f * x * (1.f + erff(x * 0.70710678118654752f));
+  if (activation == SILU) return x * logistic(x);
   return x;
 }

@@ -134,6 +134,118 @@ KERNEL add_rows(const float *y, float *x, const int *jobs, int columns) {
   x[(u64)target * columns + i] += y[(u64)source * columns + i];
 }
 
+// Gated linear units: y [row, column] is x's first `columns` columns times the logistic function of as many that follow; eight a thread.
+template <class T, bool WHOLE> DEVICE void glu(const typename T::raw *x, typename T::raw *y, int rows, int columns) {
+  const int parts = (columns + 7) / 8;
+  const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= (u64)rows * parts) return;
+  const u64 row = i / parts;
+  const int column = (int)(i % parts) * 8, left = columns - column;
+  float v[8], gate[8];
+  load_part<T, WHOLE>(x + row * 2 * columns + column, v, left);
+  load_part<T, WHOLE>(x + row * 2 * columns + columns + column, gate, left);
+#pragma unroll
+  for (int e = 0; e < 8; e++) v[e] *= logistic(gate[e]);
+  store_part<T, WHOLE>(y + row * columns + column, v, left);
+}
+#define GLU(name, T) \
+  KERNEL name(const T::raw *x, T::raw *y, int rows, int columns) { \
+    if (columns % 8 == 0) glu<T, true>(x, y, rows, columns); \
+    else glu<T, false>(x, y, rows, columns); \
+  }
+GLU(glu_f32, F32)
+GLU(glu_bf16, Bf16)
+GLU(glu_f16, F16)
+
+// Rotary positions: the first and second half of each head's columns, a and b, become a cos - b sin and b cos + a sin. angles [position,
+// 2 × half]: cosines, then sines; a row's position is counted from its utterance's first row. spans: (first row, rows). Grid: chunks of
+// 256 pairs, utterance.
+template <class T>
+DEVICE void rotate(const typename T::raw *x, typename T::raw *y, const float *angles, const int *spans, int columns, int half) {
+  const int first = spans[2 * blockIdx.y], rows = spans[2 * blockIdx.y + 1], pairs = columns / 2;
+  const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= (u64)rows * pairs) return;
+  const int row = (int)(i / pairs), pair = (int)(i % pairs), angle = pair % half;
+  const float cosine = angles[(u64)row * 2 * half + angle], sine = angles[(u64)row * 2 * half + half + angle];
+  const u64 at = (u64)(first + row) * columns + pair / half * 2 * half + angle;
+  const float a = Io<T>::load(x + at), b = Io<T>::load(x + at + half);
+  Io<T>::store(y + at, a * cosine - b * sine);
+  Io<T>::store(y + at + half, b * cosine + a * sine);
+}
+#define ROTATE(name, T) \
+  KERNEL name(const T::raw *x, T::raw *y, const float *angles, const int *spans, int columns, int half) { \
+    rotate<T>(x, y, angles, spans, columns, half); \
+  }
+ROTATE(rotate_f32, F32)
+ROTATE(rotate_bf16, Bf16)
+ROTATE(rotate_f16, F16)
+
+// The columns of x, then those of y, in units as above; a unit a thread.
+#define BESIDE(name, UNIT) \
+  KERNEL name(const UNIT *x, const UNIT *y, UNIT *to, int rows, int x_units, int y_units) { \
+    const int units = x_units + y_units; \
+    const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; \
+    if (i >= (u64)rows * units) return; \
+    const u64 row = i / units; \
+    const int unit = (int)(i % units); \
+    to[i] = unit < x_units ? x[row * x_units + unit] : y[row * y_units + unit - x_units]; \
+  }
+BESIDE(beside_16, uint4)
+BESIDE(beside_2, u16)
+
+// A convolution over rows of each channel alone, with a bias (or none) and an activation, to f32 or 16 bits (whichever is not null).
+// weight [tap, channel]. jobs: quadruples (first row of x, its rows, first row of the result, its rows), one an utterance; `before` rows of
+// zeros precede an utterance, as many as needed follow it. Grid: chunks of 256 strips of STRIP rows of a channel, utterance. A thread
+// keeps the rows under a tap in registers: they move by one from a tap to the next that is `stride` further.
+#define STRIP 8
+template <class IN, class OUT>
+DEVICE void depthwise(const typename IN::raw *x, const float *weight, const float *bias, float *wide, typename OUT::raw *narrow,
+                      const int *jobs, int channels, int taps, int stride, int before, int activation) {
+  const int source = jobs[4 * blockIdx.y], rows = jobs[4 * blockIdx.y + 1], target = jobs[4 * blockIdx.y + 2], made = jobs[4 * blockIdx.y + 3];
+  const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
+  const u64 strip = i / channels;
+  const int channel = (int)(i % channels);
+  if (strip * STRIP >= made) return;
+  const int start = (int)strip * STRIP;
+  const typename IN::raw *from = x + (u64)source * channels + channel;
+  auto seen = [&](int row) { return row >= 0 && row < rows ? Io<IN>::load(from + (u64)row * channels) : 0.f; };
+  float sum[STRIP], under[STRIP];
+#pragma unroll
+  for (int r = 0; r < STRIP; r++) sum[r] = bias ? bias[channel] : 0.f;
+  for (int phase = 0; phase < stride && phase < taps; phase++) {
+    int row = start * stride + phase - before;
+#pragma unroll
+    for (int r = 0; r < STRIP - 1; r++) under[r + 1] = seen(row + r * stride);
+#pragma unroll 8
+    for (int tap = phase; tap < taps; tap += stride, row += stride) {
+      const float w = weight[(u64)tap * channels + channel];
+#pragma unroll
+      for (int r = 0; r < STRIP - 1; r++) under[r] = under[r + 1];
+      under[STRIP - 1] = seen(row + (STRIP - 1) * stride);
+#pragma unroll
+      for (int r = 0; r < STRIP; r++) sum[r] += w * under[r];
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < STRIP; r++)
+    if (start + r < made) {
+      const float y = activate(sum[r], activation);
+      const u64 to = (u64)(target + start + r) * channels + channel;
+      if (wide) wide[to] = y;
+      if (narrow) Io<OUT>::store(narrow + to, y);
+    }
+}
+#define DEPTHWISE(name, IN, OUT) \
+  KERNEL name(const IN::raw *x, const float *weight, const float *bias, float *wide, OUT::raw *narrow, const int *jobs, int channels, int taps, \
+                   int stride, int before, int activation) { \
+    depthwise<IN, OUT>(x, weight, bias, wide, narrow, jobs, channels, taps, stride, before, activation); \
+  }
+DEPTHWISE(depthwise_f32_f32, F32, F32)
+DEPTHWISE(depthwise_f32_bf16, F32, Bf16)
+DEPTHWISE(depthwise_f32_f16, F32, F16)
+DEPTHWISE(depthwise_bf16_bf16, Bf16, Bf16)
+DEPTHWISE(depthwise_f16_f16, F16, F16)
+
 // Rows into a buffer of zeros [group, row, channel of the group], by jobs as above: what a convolution with padding or groups reads.
 // Grid: chunks of 256 numbers, job.
 template <class IN, class OUT>

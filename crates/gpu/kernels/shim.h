@@ -180,6 +180,7 @@ inline void poison(u64 &seen, void *memory, size_t bytes) {
 #define DEVICE static inline
 #define SHARED(type, name, count) alignas(128) static type name[count]; static u64 name##_seen; shim::poison(name##_seen, name, sizeof name)
 #define SYNC() shim::meet(shim::all, shim::size, shim::now, nullptr, [](void **) {})
+#define SYNC_WARP() shim::meet(shim::warp(), 32, shim::lane(), nullptr, [](void **) {})
 
 DEVICE float float_of(u32 bits) { float f; memcpy(&f, &bits, 4); return f; }
 DEVICE u32 bits_of(float x) { u32 b; memcpy(&b, &x, 4); return b; }

@@ -34,6 +34,18 @@ pub enum AttentionBias<'a> {
         /// `[head, query row]`.
         gate: &'a Array,
     },
+    /// Embeddings of distances: `query[i] · table[d] / √(head dim) + offsets[d, head]`, where row `d` of the table is the one for the
+    /// distance `j − i`; beyond its ends it is the first or the last.
+    Distances {
+        /// `[row, head × head dim]` in the operands' number type.
+        table: &'a Array,
+        /// The same for keys: `key[j] · keys[d] / √(head dim)` is added too.
+        keys: Option<&'a Array>,
+        /// `[row, head]`.
+        offsets: Option<&'a Array>,
+        /// The row of the distance 0.
+        before: usize,
+    },
     /// `−slopes[head] · |i − j|`, except for the first `tokens` rows of an utterance.
     Alibi {
         /// One per head.
@@ -88,8 +100,43 @@ impl Gpu {
         );
         let rows = query.len() / dim;
         let out = self.room(self.operands(), rows * dim)?;
+        let mut distances = [
+            Argument::Address(0),
+            Argument::Address(0),
+            Argument::Address(0),
+            Argument::Int(0),
+            Argument::Int(0),
+        ];
         let (kind, code, table, span, gate, slopes, tokens) = match bias {
             AttentionBias::None => ("plain", 0, 0, 0, 0, 0, 0),
+            AttentionBias::Distances {
+                table,
+                keys,
+                offsets,
+                before,
+            } => {
+                let rows = table.len() / dim;
+                assert!(
+                    rows > 0
+                        && [Some(*table), *keys].into_iter().flatten().all(|table| {
+                            table.numbers() == self.operands() && table.len() == rows * dim
+                        }),
+                    "attention: tables of {rows} distances"
+                );
+                assert!(
+                    offsets.is_none_or(|offsets| offsets.numbers() == Numbers::F32
+                        && offsets.len() >= rows * heads),
+                    "attention: offsets of {rows} distances"
+                );
+                distances = [
+                    Argument::Address(table.address()),
+                    Argument::Address(keys.map_or(0, Array::address)),
+                    Argument::Address(offsets.map_or(0, Array::address)),
+                    Argument::Int(*before as i32),
+                    Argument::Int(rows as i32 - 1),
+                ];
+                ("distances", 3, 0, 0, 0, 0, 0)
+            }
             AttentionBias::Relative { table, span, gate } => {
                 assert!(
                     table.len() >= heads * span && span % 2 == 1,
@@ -127,16 +174,22 @@ impl Gpu {
         let (kernel, block) = match self.operands() {
             Numbers::F32 => {
                 arguments.push(Argument::Int(code));
+                arguments.extend(distances);
                 (format!("attend_{tile}_f32"), 32)
             }
-            narrow => (format!("attend_{kind}_{tile}_{}", narrow.name()), 64),
+            narrow => {
+                if code == 3 {
+                    arguments.extend(distances);
+                }
+                (format!("attend_{kind}_{tile}_{}", narrow.name()), 64)
+            }
         };
         let grid = [
             queries.longest().div_ceil(block),
             heads,
             queries.all().len(),
         ];
-        // SAFETY: spans, table, gate and slopes were checked to lie inside their arrays.
+        // SAFETY: spans, tables, gate, offsets and slopes were checked to lie inside their arrays.
         unsafe { self.run(&kernel, grid, 128, &arguments)? };
         Ok(out)
     }

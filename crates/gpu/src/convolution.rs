@@ -1,5 +1,6 @@
 //! Convolutions over packed utterances: as batches of products; the first one, of a waveform, has its own kernel.
 
+use crate::depthwise::turned;
 use crate::rows::Job;
 use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers, Product, Spans};
 
@@ -23,11 +24,34 @@ pub struct Shape {
     pub padding: (usize, usize),
 }
 
+impl Shape {
+    /// Rows of the result for an utterance of `rows`.
+    ///
+    /// # Panics
+    /// If the utterance is shorter than the kernel.
+    pub(crate) fn rows(self, rows: usize) -> usize {
+        let padded = rows + self.padding.0 + self.padding.1;
+        let kernel = self.kernel;
+        assert!(
+            padded >= kernel,
+            "an utterance of {rows} rows under a kernel of {kernel}"
+        );
+        (padded - kernel) / self.stride + 1
+    }
+
+    /// Whether every channel is convolved alone.
+    fn depthwise(self) -> bool {
+        self.groups > 1 && self.groups == self.inputs && self.groups == self.outputs
+    }
+}
+
 /// A convolution's weights on a device.
 pub struct Convolution {
     shape: Shape,
     /// One product weight per group, `[outputs / groups, kernel × inputs / groups]`.
     weights: Vec<Array>,
+    /// Used instead if every channel is convolved alone: `[kernel, channel]`.
+    taps: Option<Array>,
     bias: Option<Array>,
 }
 
@@ -101,8 +125,17 @@ impl Gpu {
             outputs * into * kernel,
             "convolution: weights of {shape:?}"
         );
+        let bias = bias.map(|bias| self.upload(bias)).transpose()?;
+        if shape.depthwise() {
+            return Ok(Convolution {
+                shape,
+                weights: Vec::new(),
+                taps: Some(self.upload(&turned(weight, kernel))?),
+                bias,
+            });
+        }
         // A window is stored in memory as [tap, channel].
-        let turned = |group: usize| -> Vec<f32> {
+        let windows = |group: usize| -> Vec<f32> {
             let mut turned = Vec::with_capacity(out * into * kernel);
             for filter in weight[group * out * into * kernel..]
                 .chunks_exact(into * kernel)
@@ -114,17 +147,19 @@ impl Gpu {
             }
             turned
         };
-        let weights = (0..groups).map(|group| self.upload_as(self.operands(), &turned(group)));
+        let weights = (0..groups).map(|group| self.upload_as(self.operands(), &windows(group)));
         Ok(Convolution {
             shape,
             weights: weights.collect::<Result<_, _>>()?,
-            bias: bias.map(|bias| self.upload(bias)).transpose()?,
+            taps: None,
+            bias,
         })
     }
 
     /// The convolution of every utterance, with its bias and `activation`; the result in f32 if `wide`, else in the operands' number type.
     /// Also returns the positions of the utterances in the result.
     ///
+    /// Channels that are convolved alone have a kernel of their own; for all else the convolution is made of products.
     /// A window is a contiguous run of numbers, and windows overlap, which products do not allow; so the windows are processed in turns: those
     /// at every `kernel / stride`-th row do not overlap and are one product of a batch. Windows that span two utterances are
     /// computed too and ignored.
@@ -146,25 +181,20 @@ impl Gpu {
         let Shape {
             inputs,
             outputs,
-            kernel,
             stride,
             groups,
             padding,
+            ..
         } = shape;
         let bias = weights.bias.as_ref();
+        if let Some(taps) = &weights.taps {
+            return self.depthwise(x, spans, shape, taps, bias, activation, wide);
+        }
         let plain = groups == 1 && padding == (0, 0);
         let aligned = spans
             .all()
             .iter()
             .all(|&(first, _)| first.is_multiple_of(stride));
-        let rows_of = |rows: usize| {
-            let padded = rows + padding.0 + padding.1;
-            assert!(
-                padded >= kernel,
-                "an utterance of {rows} rows under a kernel of {kernel}"
-            );
-            (padded - kernel) / stride + 1
-        };
         let numbers = if wide { Numbers::F32 } else { self.operands() };
         // Read in place if windows start at multiples of the stride and nothing is inserted between utterances.
         if plain && aligned && x.numbers() == self.operands() && !wide {
@@ -172,7 +202,7 @@ impl Gpu {
             let found = spans
                 .all()
                 .iter()
-                .map(|&(first, rows)| (first / stride, rows_of(rows)));
+                .map(|&(first, rows)| (first / stride, shape.rows(rows)));
             let found = Spans::new(found.collect());
             if x.len() / inputs >= room_of(made, shape) {
                 let (y, _) = self.windows(x, x.len() / inputs, made, weights)?;
@@ -193,10 +223,10 @@ impl Gpu {
             back.push(Job {
                 source: at / stride,
                 target: made,
-                rows: rows_of(rows),
+                rows: shape.rows(rows),
             });
             at += rows + padding.0 + padding.1;
-            made += rows_of(rows);
+            made += shape.rows(rows);
         }
         let computed = at.div_ceil(stride);
         let rows = room_of(computed, shape);

@@ -22,6 +22,8 @@ pub enum Activation {
     Relu,
     /// The Gaussian error linear unit, by the error function.
     Gelu,
+    /// The number times its logistic function.
+    Silu,
 }
 
 impl Activation {
@@ -30,6 +32,7 @@ impl Activation {
             Self::None => 0,
             Self::Relu => 1,
             Self::Gelu => 2,
+            Self::Silu => 3,
         })
     }
 }

@@ -16,6 +16,7 @@ mod attention;
 mod backend;
 mod convolution;
 mod cuda;
+mod depthwise;
 mod error;
 mod frames;
 mod gpu;

@@ -1,7 +1,7 @@
 //! Copies and sums of rows, and the layouts that convolutions read.
 
 use crate::gpu::{THREADS, blocks};
-use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers};
+use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers, Spans};
 
 /// Rows that are copied from one matrix to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,121 @@ impl Gpu {
             })?;
         }
         Ok(sum)
+    }
+
+    /// Gated linear units: the first half of the columns times the logistic function of the second half, in the number type of `x`.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    ///
+    /// # Panics
+    /// If `columns` is odd or `x` is not whole rows.
+    pub fn glu(&self, x: &Array, columns: usize) -> Result<Array, GpuError> {
+        let half = columns / 2;
+        assert!(
+            columns > 0 && columns.is_multiple_of(2) && x.len().is_multiple_of(columns),
+            "glu: {} numbers in {columns} columns",
+            x.len()
+        );
+        let rows = x.len() / columns;
+        let y = self.room(x.numbers(), rows * half)?;
+        let arguments = [
+            Argument::Address(x.address()),
+            Argument::Address(y.address()),
+            Argument::Int(rows as i32),
+            Argument::Int(half as i32),
+        ];
+        let kernel = format!("glu_{}", x.numbers().name());
+        let grid = [blocks(rows * half.div_ceil(8)), 1, 1];
+        // SAFETY: both halves of every row of `x` are read, every row of `y` is written.
+        unsafe { self.run(&kernel, grid, THREADS, &arguments)? };
+        Ok(y)
+    }
+
+    /// Rotary positions, in the number type of `x`: the first and second half `a` and `b` of each head's columns become
+    /// `a cos − b sin` and `b cos + a sin`. `angles` `[row, head dim]` holds the cosines of each row of an utterance, then the
+    /// sines. Rows outside the spans have arbitrary contents.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    ///
+    /// # Panics
+    /// If the lengths do not match, or `angles` is not f32.
+    pub fn rotate(
+        &self,
+        x: &Array,
+        spans: &Spans,
+        columns: usize,
+        angles: &Array,
+        head_dim: usize,
+    ) -> Result<Array, GpuError> {
+        assert!(
+            head_dim > 0 && head_dim.is_multiple_of(2) && columns.is_multiple_of(head_dim),
+            "rotate: heads of {head_dim} in {columns} columns"
+        );
+        assert!(
+            spans.end() * columns <= x.len(),
+            "rotate: spans beyond the rows"
+        );
+        assert!(
+            angles.numbers() == Numbers::F32 && angles.len() >= spans.longest() * head_dim,
+            "rotate: {} numbers of angles",
+            angles.len()
+        );
+        let y = self.room(x.numbers(), x.len())?;
+        let arguments = [
+            Argument::Address(x.address()),
+            Argument::Address(y.address()),
+            Argument::Address(angles.address()),
+            Argument::Address(spans.address(self)?),
+            Argument::Int(columns as i32),
+            Argument::Int((head_dim / 2) as i32),
+        ];
+        let kernel = format!("rotate_{}", x.numbers().name());
+        let pairs = spans.longest() * columns / 2;
+        let grid = [blocks(pairs), spans.all().len(), 1];
+        // SAFETY: the spans lie inside both matrices, and there are angles for the rows of the longest.
+        unsafe { self.run(&kernel, grid, THREADS, &arguments)? };
+        Ok(y)
+    }
+
+    /// The columns of `x`, then those of `y`, for the first `rows` rows.
+    ///
+    /// # Errors
+    /// [`GpuError`].
+    ///
+    /// # Panics
+    /// If the number types differ, or one has fewer rows.
+    pub fn side_by_side(
+        &self,
+        (x, x_columns): (&Array, usize),
+        (y, y_columns): (&Array, usize),
+        rows: usize,
+    ) -> Result<Array, GpuError> {
+        assert_eq!(x.numbers(), y.numbers(), "beside");
+        assert!(
+            x.len() >= rows * x_columns && y.len() >= rows * y_columns,
+            "beside: {} and {} numbers in {rows} rows",
+            x.len(),
+            y.len()
+        );
+        let out = self.room(x.numbers(), rows * (x_columns + y_columns))?;
+        let bytes = [x_columns, y_columns].map(|columns| columns * x.numbers().bytes());
+        let whole = bytes.iter().all(|bytes| bytes.is_multiple_of(16));
+        let unit = if whole { 16 } else { 2 };
+        let [x_units, y_units] = bytes.map(|bytes| bytes / unit);
+        let arguments = [
+            Argument::Address(x.address()),
+            Argument::Address(y.address()),
+            Argument::Address(out.address()),
+            Argument::Int(rows as i32),
+            Argument::Int(x_units as i32),
+            Argument::Int(y_units as i32),
+        ];
+        let grid = [blocks(rows * (x_units + y_units)), 1, 1];
+        // SAFETY: both have as many rows, and so has the result.
+        unsafe { self.run(&format!("beside_{unit}"), grid, THREADS, &arguments)? };
+        Ok(out)
     }
 
     /// Rows of `x` into zeros `[group, rows, columns / groups]` of the operands' number type.

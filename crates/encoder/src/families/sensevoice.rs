@@ -238,6 +238,14 @@ impl<P: Prepare> Block<P> {
 
 impl<O: Ops> Block<O> {
     fn forward(&self, ops: &O, x: &O::Tensor) -> OpResult<O::Tensor> {
+        let y = self.attend(ops, x)?;
+        let normed = ops.norm_rows(y.clone(), &self.norm, Activation::None)?;
+        let inner = ops.linear(&normed, &self.inner, Activation::Relu, None)?;
+        ops.linear(&inner, &self.outer, Activation::None, Some(&y))
+    }
+
+    /// The sum of attention, the convolution of the values and the residual, if there is one.
+    fn attend(&self, ops: &O, x: &O::Tensor) -> OpResult<O::Tensor> {
         let plain = |x: &O::Tensor, map: &O::Linear| ops.linear(x, map, Activation::None, None);
         let normed = ops.norm_rows(x.clone(), &self.attention_norm, Activation::None)?;
         let query = plain(&normed, &self.query)?;
@@ -250,13 +258,11 @@ impl<O: Ops> Block<O> {
             bias: Bias::None,
         })?;
         let memory = ops.conv(&value, &self.memory, Activation::None)?;
-        let mut y = ops.linear(&mixed, &self.out, Activation::None, Some(&memory))?;
-        if self.residual {
-            y = ops.add(y, x)?;
+        let y = ops.linear(&mixed, &self.out, Activation::None, Some(&memory))?;
+        match self.residual {
+            true => ops.add(y, x),
+            false => Ok(y),
         }
-        let normed = ops.norm_rows(y.clone(), &self.norm, Activation::None)?;
-        let inner = ops.linear(&normed, &self.inner, Activation::Relu, None)?;
-        ops.linear(&inner, &self.outer, Activation::None, Some(&y))
     }
 }
 
@@ -277,7 +283,6 @@ impl<P: Prepare> SenseVoice<P> {
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
-        device.beyond_transformers("SenseVoice")?;
         let (columns, dim) = (config.columns(), config.dim);
         let learned = loader.tensor("embed.weight", &[LEARNED, columns])?;
         let rows = ROWS

@@ -246,7 +246,6 @@ impl<P: Prepare> SewD<P> {
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
-        device.beyond_transformers("SEW-D")?;
         let &SewDConfig {
             dim, eps, squeeze, ..
         } = config;

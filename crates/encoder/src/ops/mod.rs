@@ -90,12 +90,6 @@ pub(crate) trait Prepare {
         Ok(())
     }
 
-    /// Checks for the operations that these families need beyond transformers': [`Activation::Silu`], [`Ops::glu`],
-    /// [`Ops::rotate`], [`Ops::beside`], [`Bias::Distances`] and depthwise convolutions; the error names what is missing.
-    fn beyond_transformers(&self, _families: &str) -> OpResult<()> {
-        Ok(())
-    }
-
     fn linear_weights(&self, weights: LinearWeights) -> OpResult<Self::Linear>;
     fn conv_weights(&self, weights: ConvWeights) -> OpResult<Self::Conv>;
     fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First>;

@@ -105,10 +105,6 @@ impl<D: Prepare> Prepare for Timed<D> {
         self.device.attention_shape(dim, heads)
     }
 
-    fn beyond_transformers(&self, families: &str) -> OpResult<()> {
-        self.device.beyond_transformers(families)
-    }
-
     fn first_weights(&self, weights: FirstWeights) -> OpResult<Self::First> {
         let shape = weights.shape;
         Ok((self.device.first_weights(weights)?, shape))

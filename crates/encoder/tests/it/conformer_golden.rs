@@ -1,14 +1,11 @@
 //! w2v-BERT 2.0 and wav2vec 2.0 conformers (parity/encoder/conformer.py).
 
 use crate::batch::batch_is_one_by_one;
-use crate::gpu::options;
 use crate::made::{Golden, waveform, write_json};
 use crate::speech_golden::{compare, open};
-use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Precision,
-    WaveformNormalisation, check_dir,
-};
+use emobox_encoder::{EncoderError, LayerSelection, WaveformNormalisation, check_dir};
 use serde_json::json;
+use std::path::Path;
 
 const VARIANTS: [(&str, &str); 6] = [
     ("w2v-bert", "wav2vec2_bert."),
@@ -18,6 +15,16 @@ const VARIANTS: [(&str, &str); 6] = [
     ("conformer-relative", "wav2vec2_conformer."),
     ("conformer-rotary", "wav2vec2_conformer."),
 ];
+
+/// Calls `check` with every golden's name, data and folder.
+pub(crate) fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
+    for (name, _) in VARIANTS {
+        let golden = Golden::read(name);
+        let folder = tempfile::tempdir().unwrap();
+        golden.write_folder(folder.path(), str::to_owned);
+        check(name, &golden, folder.path());
+    }
+}
 
 #[test]
 fn every_hidden_state_is_that_of_transformers() {
@@ -62,27 +69,6 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
             assert!(states.unwrap().data.iter().all(|v| v.is_finite()), "{name}");
         }
     }
-}
-
-/// Rejected when the encoder is opened, not in the middle of a corpus.
-#[test]
-fn the_device_refuses_conformers_by_name() {
-    let golden = Golden::read("w2v-bert");
-    let folder = tempfile::tempdir().unwrap();
-    golden.write_folder(folder.path(), str::to_owned);
-    let source = EncoderSource::Local {
-        name: "made".into(),
-        path: folder.path().into(),
-    };
-    let error = Encoder::open(&source, &options(Precision::F32))
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        error.contains("conformers") && error.contains("--device cpu"),
-        "{error}"
-    );
-    assert!(Encoder::open(&source, &EncoderOptions::default()).is_ok());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod gpu;
 mod heads_golden;
 mod made;
 mod more_golden;
+mod newer_gpu;
 mod shared;
 mod speech_golden;
 mod towers_golden;

@@ -2,19 +2,18 @@
 //! sensevoice.py).
 
 use crate::data2vec2_golden::file;
-use crate::gpu::{options, together};
 use crate::made::{Golden, waveform, write_json, write_safetensors};
 use crate::shared::largest_difference;
 use crate::speech_golden::{open, open_with};
 use emobox_encoder::{
-    Encoder, EncoderError, EncoderOptions, EncoderSource, LayerSelection, Precision,
-    WaveformNormalisation, check_dir,
+    Encoder, EncoderError, EncoderOptions, LayerSelection, Precision, WaveformNormalisation,
+    check_dir,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Relative to a layer's largest value.
-const TOLERANCE: f32 = 1e-4;
+pub(crate) const TOLERANCE: f32 = 1e-4;
 
 /// Goldens in transformers' folder layout, with an optional prefix of their tensors.
 const FOLDERS: [(&str, &str, &str); 9] = [
@@ -48,7 +47,7 @@ fn write_sensevoice(golden: &Golden, folder: &Path) {
 }
 
 /// Calls `check` with every golden's name and folder.
-fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
+pub(crate) fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
     for (name, ..) in FOLDERS {
         let golden = Golden::read(name);
         let folder = tempfile::tempdir().unwrap();
@@ -71,7 +70,7 @@ fn every_golden(mut check: impl FnMut(&str, &Golden, &Path)) {
     clippy::print_stderr,
     reason = "the measured difference is worth seeing"
 )]
-fn compare(golden: &Golden, encoder: &Encoder, name: &str) {
+pub(crate) fn compare(golden: &Golden, encoder: &Encoder, name: &str) {
     assert_eq!(encoder.info().hidden_states, golden.states(), "{name}");
     let mut worst = 0.0f32;
     for (utterance, samples) in golden.utterances() {
@@ -148,47 +147,6 @@ fn a_batch_is_one_by_one_for_any_number_of_threads() {
         for value in [0.0, 0.5] {
             let states = encoder.encode(&vec![value; 8_000], &LayerSelection::All);
             assert!(states.unwrap().data.iter().all(|v| v.is_finite()), "{name}");
-        }
-    });
-}
-
-/// Families whose operations the device has, in batches; the others are rejected by name when they are opened.
-#[test]
-fn the_device_takes_what_it_has_kernels_for() {
-    every_golden(|name, golden, path| {
-        if name.starts_with("sew-d") || name.starts_with("sensevoice") {
-            let source = EncoderSource::Local {
-                name: "made".into(),
-                path: path.into(),
-            };
-            let error = Encoder::open(&source, &options(Precision::F32));
-            let error = error.err().unwrap().to_string();
-            let family = if name.starts_with("sew-d") {
-                "SEW-D"
-            } else {
-                "SenseVoice"
-            };
-            assert!(
-                error.contains(family) && error.contains("--device cpu"),
-                "{error}"
-            );
-            return;
-        }
-        let device = open_with(path, &options(Precision::F32));
-        compare(golden, &device, name);
-        let lengths = [9_000, device.info().shortest, 30_001, 4_160];
-        let waves = lengths.map(|n| waveform(&format!("device {n}"), n));
-        let waves: Vec<&[f32]> = waves.iter().map(Vec::as_slice).collect();
-        let cpu = open(path);
-        for (wave, states) in waves.iter().zip(together(&device, &waves)) {
-            let expected = cpu.encode(wave, &LayerSelection::All).unwrap();
-            assert_eq!(states.frames, expected.frames, "{name}");
-            let scale = expected
-                .data
-                .iter()
-                .fold(0.0f32, |most, x| most.max(x.abs()));
-            let difference = largest_difference(&states.data, &expected.data) / scale;
-            assert!(difference < TOLERANCE, "{name}: {difference}");
         }
     });
 }

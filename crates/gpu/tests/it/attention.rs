@@ -7,9 +7,33 @@ pub(crate) enum Kind {
     None,
     Relative,
     Alibi,
+    /// Embeddings of few distances, more of them to the left.
+    Near,
+    /// Embeddings of all distances, with offsets.
+    All,
+    /// Embeddings for keys as well, of half the distances.
+    Keys,
 }
 
-pub(crate) const KINDS: [Kind; 3] = [Kind::None, Kind::Relative, Kind::Alibi];
+impl Kind {
+    /// The rows of a table of embeddings, and the row of the distance 0.
+    fn distances(self, longest: usize) -> (usize, usize) {
+        match self {
+            Self::Near => (9, 5),
+            Self::Keys => (longest, longest / 2),
+            _ => (2 * longest - 1, longest - 1),
+        }
+    }
+}
+
+pub(crate) const KINDS: [Kind; 6] = [
+    Kind::None,
+    Kind::Relative,
+    Kind::Alibi,
+    Kind::Near,
+    Kind::All,
+    Kind::Keys,
+];
 
 /// The largest error over utterances of `lengths` frames, of which the first `asked` are queries.
 pub(crate) fn error(
@@ -59,7 +83,18 @@ pub(crate) fn error(
     let tokens = 2;
     let [table_there, gate_there, slopes_there] =
         [&table, &gate, &slopes].map(|values| gpu.upload(values).unwrap());
+    let (distances, before) = kind.distances(longest);
+    let offsets = normal(7, distances * heads);
+    let (embeddings, embeddings64) = operand(gpu, &scaled(normal(5, distances * dim), 0.7));
+    let (of_keys, of_keys64) = operand(gpu, &scaled(normal(6, distances * dim), 0.7));
+    let offsets_there = gpu.upload(&offsets).unwrap();
     let bias = match kind {
+        Kind::Near | Kind::All | Kind::Keys => AttentionBias::Distances {
+            table: &embeddings,
+            keys: (kind == Kind::Keys).then_some(&of_keys),
+            offsets: (kind == Kind::All).then_some(&offsets_there),
+            before,
+        },
         Kind::None => AttentionBias::None,
         Kind::Relative => AttentionBias::Relative {
             table: &table_there,
@@ -93,10 +128,21 @@ pub(crate) fn error(
             for i in 0..count {
                 let mut scores: Vec<f64> = (0..frames)
                     .map(|j| {
+                        let query = |c: usize| q64[(asking + i) * dim + head * head_dim + c];
+                        let key = |c: usize| kv64[(start + j) * 2 * dim + head * head_dim + c];
+                        let row = (j + before).saturating_sub(i).min(distances - 1);
+                        let near = |table: &[f64], c: usize| table[row * dim + head * head_dim + c];
                         let dot: f64 = (0..head_dim)
                             .map(|c| {
-                                q64[(asking + i) * dim + head * head_dim + c]
-                                    * kv64[(start + j) * 2 * dim + head * head_dim + c]
+                                query(c) * key(c)
+                                    + match kind {
+                                        Kind::Near | Kind::All => query(c) * near(&embeddings64, c),
+                                        Kind::Keys => {
+                                            query(c) * near(&embeddings64, c)
+                                                + key(c) * near(&of_keys64, c)
+                                        }
+                                        _ => 0.0,
+                                    }
                             })
                             .sum();
                         let plain = dot / (head_dim as f64).sqrt();
@@ -109,6 +155,7 @@ pub(crate) fn error(
                                 Kind::Alibi if i >= tokens && j >= tokens => {
                                     -f64::from(slopes[head]) * i.abs_diff(j) as f64
                                 }
+                                Kind::All => f64::from(offsets[row * heads + head]),
                                 _ => 0.0,
                             }
                     })
@@ -143,6 +190,7 @@ fn attention_of_every_bias_and_width_is_within_its_tolerance() {
                 (4, 8, &[20, 70]),
                 (4, 4, &[20, 3]),
                 (2, 6, &[5]),
+                (2, 20, &[37, 1]),
             ] {
                 let error = error(&gpu, kind, heads, head_dim, lengths, usize::MAX);
                 let most = if numbers == Numbers::F32 {

@@ -1,16 +1,16 @@
 //! Faults planted in the source of kernels: the tests in this folder must detect each.
 
 use crate::attention::{Kind, error};
-use crate::convolutions;
 use crate::made::on;
 use crate::probe::Case;
+use crate::{conformers, convolutions};
 use emobox_gpu::{Activation, Gpu, Host, Numbers, Pooling};
 use std::sync::Arc;
 
 /// The effect of a fault on the error that the tests bound.
 type Seen = fn(&Gpu) -> f64;
 
-const FAULTS: [(&str, &str, &str, Seen); 7] = [
+const FAULTS: [(&str, &str, &str, Seen); 15] = [
     (
         "a missing barrier after the load",
         "else wait_all();\n    SYNC();\n    float s",
@@ -53,6 +53,57 @@ const FAULTS: [(&str, &str, &str, Seen); 7] = [
         "* to_rows + target + row + 1) * channels",
         |gpu| {
             let shape = convolutions::shape(32, 32, 15, 1, 4, (7, 7));
+            convolutions::error(gpu, shape, vec![(0, 5), (5, 40)], Activation::None, true)
+        },
+    ),
+    (
+        "a query's distances off by one",
+        "s[n][e] += mine[r * W + k - r + 15];",
+        "s[n][e] += mine[r * W + k - r + 16];",
+        |gpu| error(gpu, Kind::All, 2, 64, &[70], usize::MAX),
+    ),
+    (
+        "a key's distances off by one",
+        "s[m * 2 + n][e] += mine[k * W + k - r + 15];",
+        "s[m * 2 + n][e] += mine[k * W + k - r + 14];",
+        |gpu| error(gpu, Kind::Keys, 2, 64, &[70], usize::MAX),
+    ),
+    (
+        "products of keys with distances read before they are there",
+        "          SYNC_WARP();\n          for (int n = 0; n < 2; n++)",
+        "          for (int n = 0; n < 2; n++)",
+        |gpu| error(gpu, Kind::Keys, 2, 64, &[30], usize::MAX),
+    ),
+    (
+        "a wrong row beyond the end of the embeddings",
+        "row < 0 ? 0 : (row > last ? last : row)",
+        "row < 0 ? 0 : (row > last ? last - 1 : row)",
+        |gpu| error(gpu, Kind::Near, 2, 64, &[30], usize::MAX),
+    ),
+    (
+        "offsets in another base than the scores",
+        "distances.last) * heads + head] * log2e;",
+        "distances.last) * heads + head];",
+        |gpu| error(gpu, Kind::All, 2, 64, &[30], usize::MAX),
+    ),
+    (
+        "values taken for gates",
+        "x + row * 2 * columns + columns + column, gate",
+        "x + row * 2 * columns + column, gate",
+        |gpu| conformers::glu_error(gpu, 3, 24, false),
+    ),
+    (
+        "positions counted from the first utterance",
+        "const float cosine = angles[(u64)row * 2 * half + angle]",
+        "const float cosine = angles[(u64)(first + row) * 2 * half + angle]",
+        |gpu| conformers::rotate_error(gpu, &[(0, 5), (5, 9)], 2, 8, false),
+    ),
+    (
+        "a channel's taps on the next utterance",
+        "row >= 0 && row < rows ?",
+        "row >= 0 && row <= rows ?",
+        |gpu| {
+            let shape = convolutions::shape(16, 16, 5, 1, 16, (2, 2));
             convolutions::error(gpu, shape, vec![(0, 5), (5, 40)], Activation::None, true)
         },
     ),
@@ -203,13 +254,18 @@ fn every_fault_planted_in_probes_is_seen() {
 fn lean(source: &str) -> String {
     source
         .lines()
-        .filter(|line| !line.starts_with("  ATTEND(attend_plain_128_"))
+        .filter(|line| {
+            !["  ATTEND(attend_plain_128_", "ATTEND_DISTANCES(attend_distances_128_"]
+                .iter()
+                .any(|start| line.starts_with(start))
+                && !line.starts_with("ATTEND_DISTANCES(attend_distances_64_f16")
+        })
         .map(|line| match line.trim_end_matches(" \\") {
             whole if whole.contains("ATTEND(attend_plain_64_") => whole,
             "  EACH_OPERAND(X, f32) EACH_OPERAND(X, bf16) EACH_OPERAND(X, f16) EACH_NARROW(X, bf16) EACH_NARROW(X, f16)" => {
                 "  EACH_OPERAND(X, f32) EACH_OPERAND(X, bf16) EACH_NARROW(X, bf16) \\"
             }
-            "  X(attend_plain_128_##kind) X(attend_relative_128_##kind) X(attend_alibi_128_##kind)" => "",
+            "  X(attend_plain_128_##kind) X(attend_relative_128_##kind) X(attend_alibi_128_##kind) X(attend_distances_128_##kind)" => "",
             _ => line,
         })
         .collect::<Vec<_>>()

@@ -1,3 +1,4 @@
+use crate::conformers::logistic;
 use crate::made::{ALL, gelu, gpu, normal, operand, read, scaled, tolerance, worst};
 use emobox_gpu::{Activation, Job, Numbers, Outputs};
 
@@ -25,6 +26,7 @@ fn linear_maps_with_bias_activation_or_residual_are_within_their_tolerance() {
             for (activation, with, results) in [
                 (Activation::None, None, numbers),
                 (Activation::Gelu, None, numbers),
+                (Activation::Silu, None, numbers),
                 (Activation::Relu, None, Numbers::F32),
                 (Activation::None, Some(&there), Numbers::F32),
             ] {
@@ -48,11 +50,12 @@ fn linear_maps_with_bias_activation_or_residual_are_within_their_tolerance() {
                             }
                             Activation::Relu => y.max(0.0),
                             Activation::Gelu => gelu(y),
+                            Activation::Silu => y * logistic(y),
                         }
                     })
                     .collect();
                 let error = worst(&read(&gpu, &y), &expected);
-                // Before an activation the sum is rounded once more, and GELU's slope is at most 1.13.
+                // Before an activation the sum is rounded once more, and the slopes of GELU and SiLU are at most 1.13.
                 let roundings = if activation == Activation::None {
                     1.02
                 } else {

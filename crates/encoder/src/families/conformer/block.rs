@@ -303,7 +303,7 @@ impl<P: Prepare> Convolution<P> {
                 bias: None,
             })
         };
-        let gated = pointwise("pointwise_conv1", 2 * dim, Role::Stream)?;
+        let gated = pointwise("pointwise_conv1", 2 * dim, Role::Operand)?;
         let out = pointwise("pointwise_conv2", dim, Role::Stream)?;
         let tensor = format!("{name}.depthwise_conv.weight");
         let mut weight = loader.tensor(&tensor, &[dim, 1, kernel])?;

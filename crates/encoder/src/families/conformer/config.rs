@@ -95,6 +95,11 @@ impl ConformerConfig {
         })
     }
 
+    /// Whether embeddings are computed for every distance within an utterance.
+    pub(crate) fn computes_distances(&self) -> bool {
+        self.positions == Positions::Relative
+    }
+
     /// The family's display name.
     pub(crate) fn family(&self) -> &'static str {
         match self.front {

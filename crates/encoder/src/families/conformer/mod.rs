@@ -42,7 +42,6 @@ impl<P: Prepare> Conformer<P> {
         loader: &mut Loader<'_>,
         device: P,
     ) -> OpResult<Self> {
-        device.beyond_transformers("conformers")?;
         let &ConformerConfig { dim, eps, .. } = config;
         let (front_end, final_norm) = match &config.front {
             Front::Spectra { .. } => (None, None),

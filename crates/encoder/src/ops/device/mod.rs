@@ -125,16 +125,9 @@ impl OnGpu {
     }
 }
 
-/// The error for what [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) rejects before anything is computed.
-fn beyond_transformers() -> EncoderError {
-    EncoderError::Device("an operation beyond transformers'".to_owned())
-}
-
-/// # Panics
-/// For activations that [`OnGpu::beyond_transformers`](super::Prepare::beyond_transformers) has rejected.
 fn activation(activation: Activation) -> emobox_gpu::Activation {
     match activation {
-        Activation::Silu => panic!("the device has no SiLU"),
+        Activation::Silu => emobox_gpu::Activation::Silu,
         Activation::None => emobox_gpu::Activation::None,
         Activation::Relu => emobox_gpu::Activation::Relu,
         Activation::Gelu => emobox_gpu::Activation::Gelu,
@@ -397,12 +390,15 @@ impl Ops for OnGpu {
     fn conv(&self, x: &Plane, weights: &GpuConv, after: Activation) -> OpResult<Plane> {
         let wide =
             self.numbers(weights.role) == Numbers::F32 && self.gpu.operands() != Numbers::F32;
+        let emobox_gpu::Shape {
+            outputs, groups, ..
+        } = weights.convolution.shape();
+        // Products read 16 bits in any case; where channels are convolved alone, nothing needs to be rounded.
         let x_numbers = match (&x.wide, &x.narrow) {
+            (Some(wide), _) if groups == outputs => wide,
             (_, Some(narrow)) => narrow,
-            (Some(wide), None) => wide,
-            (None, None) => Self::any(x)?,
+            _ => Self::any(x)?,
         };
-        let outputs = weights.convolution.shape().outputs;
         let (y, spans) = self.gpu.convolve(
             x_numbers,
             &x.spans,
@@ -448,7 +444,7 @@ impl Ops for OnGpu {
             heads,
             ref bias,
         } = attend;
-        let (held, gate_held);
+        let (held, gate_held, keys_held, offsets_held);
         let bias = match bias {
             Bias::None => AttentionBias::None,
             Bias::Relative { table, gate } => {
@@ -460,7 +456,22 @@ impl Ops for OnGpu {
                     gate: &gate_held,
                 }
             }
-            Bias::Distances { .. } => return Err(beyond_transformers()),
+            Bias::Distances {
+                table,
+                keys,
+                offsets,
+                before,
+            } => {
+                held = self.narrow(table)?;
+                keys_held = keys.map(|keys| self.narrow(keys)).transpose()?;
+                offsets_held = offsets.map(|offsets| self.wide(offsets)).transpose()?;
+                AttentionBias::Distances {
+                    table: &held,
+                    keys: keys_held.as_ref(),
+                    offsets: offsets_held.as_ref(),
+                    before: *before,
+                }
+            }
             Bias::Alibi { scales, tokens } => {
                 held = self.gpu.upload(scales)?;
                 AttentionBias::Alibi {
@@ -482,16 +493,26 @@ impl Ops for OnGpu {
         Ok(self.plane(y, Arc::clone(&query.spans), query.columns))
     }
 
-    fn glu(&self, _: &Plane) -> OpResult<Plane> {
-        Err(beyond_transformers())
+    fn glu(&self, x: &Plane) -> OpResult<Plane> {
+        let y = self.gpu.glu(Self::any(x)?, x.columns)?;
+        Ok(self.plane(y, Arc::clone(&x.spans), x.columns / 2))
     }
 
-    fn rotate(&self, _: &Plane, _: &Plane) -> OpResult<Plane> {
-        Err(beyond_transformers())
+    fn rotate(&self, x: &Plane, angles: &Plane) -> OpResult<Plane> {
+        let table = self.wide(angles)?;
+        let y = self
+            .gpu
+            .rotate(Self::any(x)?, &x.spans, x.columns, &table, angles.columns)?;
+        Ok(self.plane(y, Arc::clone(&x.spans), x.columns))
     }
 
-    fn beside(&self, _: &Plane, _: &Plane) -> OpResult<Plane> {
-        Err(beyond_transformers())
+    fn beside(&self, x: &Plane, y: &Plane) -> OpResult<Plane> {
+        let left = Self::any(x)?;
+        let right = self.as_numbers(y, left.numbers())?;
+        let both = self
+            .gpu
+            .side_by_side((left, x.columns), (&right, y.columns), x.spans.end())?;
+        Ok(self.plane(both, Arc::clone(&x.spans), x.columns + y.columns))
     }
 
     fn gate(&self, x: &Plane, weights: &GpuGate) -> OpResult<Plane> {

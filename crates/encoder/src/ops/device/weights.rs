@@ -59,12 +59,6 @@ impl Prepare for OnGpu {
         })
     }
 
-    fn beyond_transformers(&self, families: &str) -> OpResult<()> {
-        self.needs(false, || {
-            format!("the gates, positions and convolutions of {families}")
-        })
-    }
-
     fn linear_weights(&self, weights: LinearWeights) -> OpResult<GpuLinear> {
         let LinearWeights {
             role,
