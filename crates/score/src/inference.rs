@@ -513,3 +513,70 @@ impl InferenceOptions {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Prediction;
+    use crate::clusters::Clusters;
+    use std::collections::BTreeMap;
+
+    /// Six speakers in two folds, three classes of unequal size; every `every`-th answer is wrong.
+    fn system(every: usize) -> Vec<Prediction> {
+        let item = |i: usize| {
+            let label = [0, 0, 0, 1, 1, 2][i % 6];
+            let wrong = i % every == 0;
+            Prediction {
+                key: i.to_string(),
+                fold: 1 + (i % 6 / 4) as u32,
+                label: label.to_string(),
+                prediction: ((label + usize::from(wrong)) % 3).to_string(),
+                scores: BTreeMap::new(),
+                speaker: Some((i / 200).to_string()),
+                votes: BTreeMap::new(),
+                gender: None,
+            }
+        };
+        (0..1200).map(item).collect()
+    }
+
+    #[test]
+    fn the_parts_of_a_difference_add_up_to_it() {
+        let classes: Vec<String> = (0..3).map(|c| c.to_string()).collect();
+        let (first, mut second) = (system(7), system(7));
+        for i in [3, 77, 500, 640, 1100] {
+            second[i].prediction = if i == 640 { "0" } else { "2" }.to_owned();
+        }
+        let clusters = Clusters::of(&first);
+        let [a, b] = [&first, &second]
+            .map(|list| Tables::of(&[list.as_slice()], &classes, &clusters).unwrap());
+        for over in [Over::Pooled, Over::Mean] {
+            for (at, score) in Score::ALL.into_iter().enumerate() {
+                let value = |list: &[Prediction]| -> f64 {
+                    let folds: Vec<Vec<Prediction>> = match over {
+                        Over::Pooled => vec![list.to_vec()],
+                        Over::Mean => [1, 2]
+                            .map(|fold| list.iter().filter(|p| p.fold == fold).cloned().collect())
+                            .to_vec(),
+                    };
+                    let rates = folds
+                        .iter()
+                        .map(|fold| crate::Confusion::of(fold, &classes).unwrap().rates());
+                    rates.map(|rates| rates.three()[at]).sum::<f64>() / folds.len() as f64
+                };
+                let wanted = value(&first) - value(&second);
+                let found: f64 = differences(&a, &b, score, over).iter().sum();
+                // Only five answers differ, so that what is of second order is far below this.
+                let tolerance = match score {
+                    Score::MacroF1 => 1e-3 * wanted.abs(),
+                    Score::Wa | Score::Ua => 1e-12,
+                };
+                assert!(wanted.abs() > 1e-4);
+                assert!(
+                    (found - wanted).abs() <= tolerance,
+                    "{score:?} {over:?}: {found} against {wanted}"
+                );
+            }
+        }
+    }
+}

@@ -280,6 +280,16 @@ fn the_published_lists_join_by_key() {
             .starts_with("l:2: entry 2 of 2")
     );
     assert!(read_published_list("[{", "l").is_err());
+    let message = |list: &str| read_published_list(list, "l").unwrap_err().to_string();
+    let broken = message("{\"key\":\"x\",\"label\":1}\n\n{\"key\"");
+    assert!(broken.starts_with("l:3"), "{broken}");
+    for name in ["\"\"", "1.5", "true", "null"] {
+        let refused = message(&format!("{{\"key\":{name},\"label\":1}}"));
+        assert!(refused.contains("as names or integers"), "{refused}");
+    }
+    let large = format!("{{\"key\":{},\"label\":-1}}", u64::MAX);
+    let read = read_published_list(&large, "l").unwrap();
+    assert_eq!(read, [(u64::MAX.to_string(), "-1".to_owned())]);
 }
 
 #[test]

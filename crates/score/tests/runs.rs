@@ -3,7 +3,7 @@
 use emobox_score::{
     AsPublished, CompareRequest, CrossCell, FoldName, InferenceOptions, IntervalMethod,
     IntervalUnit, NoInterval, Oracle, Prediction, Run, RunLabels, ScoreRequest, ScoresFile,
-    compare, score_folds, score_seeds,
+    StandardErrors, compare, leaks, score_folds, score_seeds, soft_scores,
 };
 use std::collections::BTreeMap;
 
@@ -52,7 +52,11 @@ fn score(predictions: &[Prediction], oracle: Option<&[Prediction]>) -> Vec<Run> 
 
 #[test]
 fn the_mean_is_the_mean_of_the_folds_and_the_pooled_holds_every_item() {
-    let predictions = corpus(120, 8, 4);
+    let mut predictions = corpus(120, 8, 4);
+    // The folds differ.
+    for item in predictions.iter_mut().filter(|item| item.fold == 2) {
+        item.prediction = item.label.clone();
+    }
     let runs = score(&predictions, None);
     let names: Vec<String> = runs.iter().map(|r| r.fold.to_string()).collect();
     assert_eq!(names, ["mean", "pooled", "1", "2", "3", "4"]);
@@ -66,7 +70,11 @@ fn the_mean_is_the_mean_of_the_folds_and_the_pooled_holds_every_item() {
         .map(|(i, r)| r[i])
         .sum::<u64>();
     assert!((runs[1].wa - pooled_right as f64 / 120.0).abs() < 1e-12);
-    assert!(runs[0].spread.unwrap().ua >= 0.0 && runs[1].spread.is_none());
+    let squares = runs[2..].iter().map(|r| (r.ua - expected).powi(2));
+    let deviation = (squares.sum::<f64>() / 3.0).sqrt();
+    assert!(deviation > 0.01);
+    assert!((runs[0].spread.unwrap().ua - deviation).abs() < 1e-12);
+    assert!(runs[1].spread.is_none());
 }
 
 #[test]
@@ -390,4 +398,202 @@ fn nothing_to_score_is_an_error_not_a_panic() {
         inference: InferenceOptions::default(),
     };
     assert!(score_folds(&request).is_err());
+}
+
+#[test]
+fn a_class_that_no_fold_has_leaves_the_mean_the_headline() {
+    let mut predictions = corpus(120, 8, 4);
+    for item in &mut predictions {
+        for class in [&mut item.label, &mut item.prediction] {
+            if class == "sad" {
+                *class = "happy".to_owned();
+            }
+        }
+    }
+    assert!(score(&predictions, None)[0].headline);
+}
+
+#[test]
+fn recordings_that_were_cut_are_counted_in_the_file() {
+    let mut run = score(&corpus(120, 8, 4), None).remove(0);
+    let cut = |run: &Run| serde_json::to_value(run).unwrap().get("cut").cloned();
+    assert_eq!(cut(&run), None);
+    run.cut = 2;
+    assert_eq!(cut(&run), Some(2.into()));
+}
+
+#[test]
+fn inference_options_out_of_range_are_refused() {
+    let predictions = corpus(120, 8, 4);
+    let message = |inference: InferenceOptions| {
+        let request = ScoreRequest {
+            labels: &RunLabels::default(),
+            classes: &classes(),
+            predictions: &predictions,
+            oracle: None,
+            inference,
+        };
+        score_folds(&request).err().map(|error| error.to_string())
+    };
+    let good = InferenceOptions::default();
+    assert_eq!(message(good), None);
+    for level in [0.0, 1.0, -0.5, 1.5, f64::NAN] {
+        let found = message(InferenceOptions { level, ..good }).unwrap();
+        assert!(found.contains("a share between 0 and 1"), "{found}");
+    }
+    for sampled_flips in [9, 1_000_001] {
+        let found = message(InferenceOptions {
+            sampled_flips,
+            ..good
+        });
+        assert!(found.unwrap().contains("10 to 1000000"));
+    }
+}
+
+#[test]
+fn soft_scores_are_means_over_seeds_and_of_the_fold() {
+    let voted = |sharp: f64| {
+        let mut list = corpus(120, 8, 4);
+        for (i, item) in list.iter_mut().enumerate() {
+            let share = if i % 3 == 0 { sharp } else { 0.5 };
+            let rest = (1.0 - share) / 2.0;
+            let shares = [share, rest, rest].map(f64::ln);
+            item.scores = classes().into_iter().zip(shares).collect();
+            if i % 5 > 0 {
+                item.votes = classes().into_iter().zip([2, 1, 0]).collect();
+            }
+        }
+        list
+    };
+    let seeds = [voted(0.9), voted(0.6), voted(0.8)];
+    let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
+    let request = ScoreRequest {
+        labels: &RunLabels::default(),
+        classes: &classes(),
+        predictions: &[],
+        oracle: None,
+        inference: InferenceOptions::default(),
+    };
+    let runs = score_seeds(&request, &views).unwrap();
+    for run in &runs {
+        let each: Vec<f64> = seeds
+            .iter()
+            .map(|list| {
+                let items: Vec<Prediction> = list
+                    .iter()
+                    .filter(|p| !matches!(run.fold, FoldName::Fold(fold) if fold != p.fold))
+                    .cloned()
+                    .collect();
+                let found = soft_scores(&items, &classes()).unwrap().unwrap();
+                let with = items.iter().filter(|p| !p.votes.is_empty()).count();
+                assert_eq!((run.soft.unwrap().n, found.n), (with as u64, with as u64));
+                found.jensen_shannon
+            })
+            .collect();
+        let mean = each.iter().sum::<f64>() / 3.0;
+        assert!((run.soft.unwrap().jensen_shannon - mean).abs() < 1e-12);
+    }
+    // By hand, in bits: votes (2/3, 1/3, 0) and probabilities (1/2, 1/4, 1/4), twice.
+    let mut two = [seeds[0][1].clone(), seeds[0][1].clone()];
+    two[1].votes.clear();
+    let found = soft_scores(&two, &classes()).unwrap().unwrap();
+    let entropy = |shares: [f64; 3]| -> f64 {
+        let parts = shares.iter().filter(|share| **share > 0.0);
+        parts.map(|share| -share * share.log2()).sum()
+    };
+    let (votes, seen) = ([2.0 / 3.0, 1.0 / 3.0, 0.0], [0.5, 0.25, 0.25]);
+    let middle = [0, 1, 2].map(|i| f64::midpoint(votes[i], seen[i]));
+    let wanted = entropy(middle) - f64::midpoint(entropy(votes), entropy(seen));
+    assert_eq!(found.n, 1);
+    assert!((found.jensen_shannon - wanted).abs() < 1e-12);
+    two[0].scores.remove("sad");
+    assert!(soft_scores(&two, &classes()).is_err());
+}
+
+#[test]
+fn a_leak_is_the_difference_to_the_same_configuration_on_speaker() {
+    let on = |partition: &str, every: usize| {
+        let mut list = corpus(240, 12, 4);
+        for item in list.iter_mut().step_by(every) {
+            item.prediction = item.label.clone();
+        }
+        let mut runs = score(&list, None);
+        for run in &mut runs {
+            run.partition = partition.to_owned();
+        }
+        runs
+    };
+    let (paper, clean) = (on("paper", 2), on("speaker", 9));
+    let (worth, other) = (&paper[0], &clean[0]);
+    let found = leaks(&[paper.clone(), clean.clone()].concat());
+    assert_eq!(found.len(), 1, "of the headline alone");
+    let leak = &found[0];
+    assert_eq!(
+        (&*leak.corpus, &*leak.encoder, &*leak.partition),
+        ("demo", "fbank", "paper")
+    );
+    let difference = worth.ua - other.ua;
+    assert!(difference > 0.05 && (leak.ua.difference - difference).abs() < 1e-12);
+    assert!((leak.wa.difference - (worth.wa - other.wa)).abs() < 1e-12);
+    assert!((leak.macro_f1.difference - (worth.macro_f1 - other.macro_f1)).abs() < 1e-12);
+    let both = worth.errors.unwrap().ua.plus(&other.errors.unwrap().ua);
+    let [low, high] = leak.ua.ci.unwrap();
+    // Student's t at 95 % is above 2 and, with these degrees of freedom, below 2.2.
+    let times = (high - low) / 2.0 / both.error;
+    assert!(
+        both.degrees > 12.0 && (2.0..2.2).contains(&times),
+        "{times}"
+    );
+    assert!((f64::midpoint(low, high) - difference).abs() < 1e-12);
+
+    // What differs in anything else is no pair, nor is `speaker` one with itself.
+    assert!(leaks(&clean).is_empty() && leaks(&paper).is_empty());
+    for change in [
+        |run: &mut Run| run.config = "layer 3".into(),
+        |run: &mut Run| run.protocol = "paper".into(),
+        |run: &mut Run| run.encoder = "other".into(),
+        |run: &mut Run| run.corpus = "other".into(),
+    ] {
+        let mut changed = clean.clone();
+        changed.iter_mut().for_each(change);
+        assert!(leaks(&[paper.clone(), changed].concat()).is_empty());
+    }
+    // The headline is compared, whichever it is; in files without one, the mean.
+    let mut pooled = [paper.clone(), clean.clone()].concat();
+    for run in &mut pooled {
+        run.headline = run.fold == FoldName::Pooled;
+    }
+    let found = leaks(&pooled);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].ua.difference, paper[1].ua - clean[1].ua);
+    for run in &mut pooled {
+        run.headline = false;
+    }
+    assert_eq!(
+        leaks(&pooled),
+        leaks(&[paper.clone(), clean.clone()].concat())
+    );
+    // Without an error, or with one of too few degrees of freedom, there is no interval.
+    for change in [
+        |_: StandardErrors| None,
+        |mut errors: StandardErrors| {
+            errors.ua.error = 0.0;
+            Some(errors)
+        },
+        |mut errors: StandardErrors| {
+            errors.ua.degrees = 1.4;
+            Some(errors)
+        },
+    ] {
+        let mut poor = clean.clone();
+        poor[0].errors = poor[0].errors.and_then(change);
+        assert_eq!(leaks(&[paper.clone(), poor].concat())[0].ua.ci, None);
+    }
+    // An interval ends where differences do.
+    let mut wide = paper.clone();
+    if let Some(errors) = &mut wide[0].errors {
+        errors.ua.error = 5.0;
+    }
+    let found = leaks(&[wide, clean].concat())[0].ua.ci.unwrap();
+    assert_eq!(found, [-1.0, 1.0]);
 }
