@@ -521,3 +521,104 @@ fn another_schema_gender_or_level_is_refused() {
     assert!(!refusals.is_empty());
     assert!(verify(&submission(), &[reference()], &self::rules()).is_ok());
 }
+
+#[test]
+fn every_kind_of_source_must_be_named() {
+    for (at, words) in [
+        (0, "no manifest of this corpus"),
+        (1, "no partition of this corpus"),
+        (2, "no checkpoint of this encoder"),
+    ] {
+        let text = refused(|s| s.provenance.sources[at].kind = "else".into());
+        assert!(text.contains(words), "{text}");
+        let text = refused(|s| s.provenance.sources[at].name = "else".into());
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn counts_folds_and_many_differences_are_told() {
+    let text = reasons(true, |entry| entry.scores[0].n += 1);
+    assert!(text.contains("confusion of fold \"mean\""), "{text}");
+    let text = reasons(true, |entry| {
+        let mut extra = entry.scores[2].clone();
+        extra.fold = emobox_score::FoldName::Fold(9);
+        entry.scores.push(extra);
+    });
+    assert!(
+        text.contains("scores of fold \"9\", which has no predictions"),
+        "{text}"
+    );
+    assert!(!text.contains("more scores that do not come out"), "{text}");
+    let text = reasons(true, |entry| {
+        for run in &mut entry.scores {
+            run.ua += 0.01;
+            run.wa += 0.01;
+            run.macro_f1 += 0.01;
+        }
+    });
+    assert!(text.contains("more scores that do not come out"), "{text}");
+}
+
+#[test]
+fn another_machine_may_differ_in_few_ties_and_little_and_in_nothing_else() {
+    let honest = submission();
+    let verified = verify(&honest, &[reference()], &rules()).unwrap();
+    let again = |same: bool, change: &dyn Fn(&mut Vec<Prediction>)| {
+        let mut list = predictions();
+        change(&mut list);
+        let found = reproduce(verified.clone(), &honest, &[rerun(list, same)]);
+        found
+            .map(|_| ())
+            .map_err(|refusals| refusals[0].to_string())
+    };
+    let turn = |item: &mut Prediction| {
+        let other = classes()
+            .into_iter()
+            .find(|class| *class != item.prediction);
+        item.prediction = other.unwrap();
+    };
+    // Of 40 predictions one may be another, and one more may have other scores.
+    let far = |item: &mut Prediction| *item.scores.get_mut("sad").unwrap() += 0.5;
+    assert_eq!(again(false, &|list| turn(&mut list[3])), Ok(()));
+    assert_eq!(again(false, &|list| far(&mut list[3])), Ok(()));
+    assert!(again(true, &|list| turn(&mut list[3])).is_err());
+    let two = again(false, &|list| {
+        turn(&mut list[3]);
+        turn(&mut list[8]);
+    });
+    assert!(
+        two.unwrap_err()
+            .contains("2 of 40 predictions are others when trained again, and 0 more")
+    );
+    let two = again(false, &|list| {
+        far(&mut list[3]);
+        far(&mut list[8]);
+    });
+    let two = two.unwrap_err();
+    assert!(
+        two.contains("0 of 40 predictions")
+            && two.contains("2 more have other scores; the first is k3"),
+        "{two}"
+    );
+    let extra = again(false, &|list| {
+        for i in 0..2 {
+            let key = format!("extra{i}");
+            list.push(Prediction {
+                key,
+                ..list[i].clone()
+            });
+        }
+    });
+    assert!(extra.unwrap_err().contains("2 of 42 predictions"));
+    let other_classes = again(false, &|list| {
+        for item in list.iter_mut().take(2) {
+            item.scores.insert("happy".into(), -9.0);
+        }
+    });
+    assert!(
+        other_classes
+            .unwrap_err()
+            .contains("2 more have other scores")
+    );
+}
