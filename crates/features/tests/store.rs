@@ -545,6 +545,9 @@ fn a_begun_shard_is_completed_to_the_same_bytes() {
             .map(|i| outcomes[i].key())
             .collect();
         assert_eq!(keys, expected);
+        // Of another shard, nothing: its files are told apart by their names, whatever shares their folder.
+        let longer = StorePlan::new(header.clone(), work(150)).unwrap();
+        assert!(read_begun(dir, &longer, &longer.shards()[1]).is_empty());
         // Another header, another store.
         let other = StoreHeader {
             revision: 2,
@@ -559,8 +562,115 @@ fn a_begun_shard_is_completed_to_the_same_bytes() {
         outcomes.extend(rest.cloned());
         write_shard(dir, &plan, shard, &outcomes, &audio).unwrap();
         remove_begun(dir, shard).unwrap();
+        assert_eq!(std::fs::read_dir(dir.join("begun")).unwrap().count(), 0);
         plan.remove_strays(dir).unwrap();
         assert!(!dir.join("begun").exists());
         assert!(contents(whole.path()) == contents(dir), "a file differs");
+    }
+}
+
+#[test]
+fn the_files_of_a_share_are_those_that_are_written() {
+    for pooled_layers in [3, 0] {
+        let header = StoreHeader {
+            pooled_layers,
+            ..header()
+        };
+        let plan = StorePlan::new(header, work(150)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        make_all(dir, &plan);
+        let mut files = plan.files(dir, Share::ALL);
+        assert_eq!(files[0], dir.join("store.json"));
+        files.sort();
+        let there: Vec<PathBuf> = contents(dir).into_keys().map(|f| dir.join(f)).collect();
+        assert_eq!(files, there);
+        let halves = [1, 2].map(|part| plan.files(dir, Share::new(part, 2).unwrap()));
+        let mut both = halves.concat();
+        both.sort();
+        both.dedup();
+        assert_eq!(both, files);
+        assert!(halves[1].len() < halves[0].len());
+
+        // What is forgotten, or lacks one kind of its files, is made again.
+        let shard = &plan.shards()[1];
+        plan.forget(dir, shard).unwrap();
+        assert_eq!(plan.missing_shards(dir, Share::ALL), [shard]);
+        make(dir, &plan, shard);
+        assert!(plan.missing_shards(dir, Share::ALL).is_empty());
+        if pooled_layers > 0 {
+            std::fs::remove_file(first_file(dir, "pooled")).unwrap();
+            assert_eq!(plan.missing_shards(dir, Share::ALL), [&plan.shards()[0]]);
+        }
+    }
+}
+
+#[test]
+fn sizes_are_those_of_the_bytes() {
+    let plan = StorePlan::new(header(), work(12)).unwrap();
+    let sizes = work(12).into_iter().map(|item| {
+        let UtteranceOutcome::Stored(stored) = encode(&header(), &item) else {
+            panic!("{} is stored", item.key);
+        };
+        // 16 bits for each frame of one layer; means and deviations of three layers, in 32 bits.
+        let bytes = 2 * item.frames * DIM + 4 * 2 * LAYERS.len() * DIM;
+        assert_eq!(
+            (stored.key(), stored.frames()),
+            (item.key.as_str(), item.frames)
+        );
+        assert_eq!(stored.size(), bytes);
+        bytes
+    });
+    let whole: usize = sizes.sum();
+    let shards: Vec<&Shard> = plan.shards().iter().collect();
+    assert_eq!(plan.bytes(&shards), whole);
+}
+
+#[test]
+fn shards_are_named_by_everything_that_made_them() {
+    let file = |change: &dyn Fn(&mut StoreHeader)| {
+        let mut header = header();
+        change(&mut header);
+        StorePlan::new(header, work(3)).unwrap().shards()[0]
+            .file
+            .clone()
+    };
+    let own = file(&|_| {});
+    let changes: [&dyn Fn(&mut StoreHeader); 9] = [
+        &|h| h.corpus = "other".into(),
+        &|h| h.encoder = "other".into(),
+        &|h| h.weights_digest = "other".into(),
+        &|h| h.layers = vec![1],
+        &|h| h.perturbation = Some("noise".into()),
+        &|h| h.precision = StorePrecision::F32,
+        &|h| h.compute = ComputePrecision::Bf16,
+        &|h| h.normalisation = FeatureNormalisation::None,
+        &|h| h.revision = 2,
+    ];
+    for change in changes {
+        assert_ne!(file(change), own);
+    }
+    assert_eq!(file(&|h| h.program_version = "9".into()), own);
+}
+
+#[test]
+fn names_in_folders_are_those_in_json() {
+    let json = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    for value in [StorePrecision::F16, StorePrecision::F32] {
+        assert_eq!(json(serde_json::to_value(value).unwrap()), value.name());
+    }
+    for value in [
+        ComputePrecision::F32,
+        ComputePrecision::Bf16,
+        ComputePrecision::F16,
+    ] {
+        assert_eq!(json(serde_json::to_value(value).unwrap()), value.name());
+    }
+    for value in [
+        FeatureNormalisation::Utterance,
+        FeatureNormalisation::Frame,
+        FeatureNormalisation::None,
+    ] {
+        assert_eq!(json(serde_json::to_value(value).unwrap()), value.name());
     }
 }
