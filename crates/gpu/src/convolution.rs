@@ -1,7 +1,7 @@
 //! Convolutions over packed utterances: as batches of products; the first one, of a waveform, has its own kernel.
 
 use crate::depthwise::turned;
-use crate::rows::Job;
+use crate::rows::RowCopy;
 use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers, Product, Spans};
 
 /// The most taps, and the longest stride, of a convolution of the waveform.
@@ -215,12 +215,12 @@ impl Gpu {
         let (mut at, mut made) = (0usize, 0usize);
         for &(first, rows) in spans.all() {
             at = at.next_multiple_of(stride);
-            jobs.push(Job {
+            jobs.push(RowCopy {
                 source: first,
                 target: at + padding.0,
                 rows,
             });
-            back.push(Job {
+            back.push(RowCopy {
                 source: at / stride,
                 target: made,
                 rows: shape.rows(rows),

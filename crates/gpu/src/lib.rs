@@ -38,6 +38,6 @@ pub use gpu::{Activation, Gpu, Linear, Norm, Outputs};
 pub use host::Host;
 pub use numbers::Numbers;
 pub use ptx::source;
-pub use rows::Job;
+pub use rows::RowCopy;
 pub use spans::Spans;
 pub use sweep::{ATTENTION, MOST_CHUNKS, PointState, Pooling, Sweep, SweepShape, Utterance};

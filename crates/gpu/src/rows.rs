@@ -5,7 +5,7 @@ use crate::{Activation, Argument, Array, Gpu, GpuError, Numbers, Spans};
 
 /// Rows that are copied from one matrix to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Job {
+pub struct RowCopy {
     /// Their first row in the source.
     pub source: usize,
     /// Their first row in the target.
@@ -18,7 +18,7 @@ impl Gpu {
     /// `jobs` in the kernels' format, after a check that they stay inside.
     fn jobs(
         &self,
-        jobs: &[Job],
+        jobs: &[RowCopy],
         source: usize,
         target: usize,
     ) -> Result<(u64, crate::array::Table, usize), GpuError> {
@@ -44,7 +44,7 @@ impl Gpu {
         &self,
         kernel: &str,
         width: usize,
-        jobs: &[Job],
+        jobs: &[RowCopy],
         (source, target): (usize, usize),
         arguments: impl Fn(Argument) -> Vec<Argument>,
     ) -> Result<(), GpuError> {
@@ -70,7 +70,7 @@ impl Gpu {
         x: &Array,
         y: &Array,
         columns: usize,
-        jobs: &[Job],
+        jobs: &[RowCopy],
     ) -> Result<(), GpuError> {
         assert_eq!(x.numbers(), y.numbers(), "move_rows");
         let bytes = columns * x.numbers().bytes();
@@ -99,7 +99,7 @@ impl Gpu {
         x: &Array,
         columns: usize,
         rows: usize,
-        jobs: &[Job],
+        jobs: &[RowCopy],
     ) -> Result<Array, GpuError> {
         let y = self.room(x.numbers(), rows * columns)?;
         self.move_rows(x, &y, columns, jobs)?;
@@ -126,7 +126,7 @@ impl Gpu {
         x: Array,
         y: &Array,
         columns: usize,
-        jobs: &[Job],
+        jobs: &[RowCopy],
     ) -> Result<Array, GpuError> {
         assert!(
             x.numbers() == Numbers::F32 && y.numbers() == Numbers::F32,
@@ -139,7 +139,7 @@ impl Gpu {
                 &x,
                 columns,
                 rows,
-                &[Job {
+                &[RowCopy {
                     source: 0,
                     target: 0,
                     rows,
@@ -284,7 +284,7 @@ impl Gpu {
         columns: usize,
         groups: usize,
         rows: usize,
-        jobs: &[Job],
+        jobs: &[RowCopy],
     ) -> Result<Array, GpuError> {
         assert!(
             columns.is_multiple_of(groups),
@@ -325,7 +325,7 @@ impl Gpu {
         bias: Option<&Array>,
         activation: Activation,
         wide: bool,
-        jobs: &[Job],
+        jobs: &[RowCopy],
     ) -> Result<Array, GpuError> {
         assert!(
             columns.is_multiple_of(groups) && x.len() >= from_rows * columns,

@@ -1,7 +1,7 @@
 //! The kernels of `kernels/attentive.h`, in the order of a step.
 
+use super::buffers::Buffers;
 use super::launches::{array, int, table};
-use super::work::Work;
 use super::{ATTENTION, Sweep};
 use crate::GpuError;
 use crate::gpu::blocks;
@@ -11,7 +11,7 @@ const UNITS: usize = 64;
 
 impl Sweep {
     /// Computes frame weights from the stored hidden layer, and the pooled result.
-    pub(super) fn attend(&self, work: &Work) -> Result<(), GpuError> {
+    pub(super) fn attend(&self, work: &Buffers) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let (utterances, points) = (table(&lists.utterances), table(&t.points_table));
@@ -50,7 +50,7 @@ impl Sweep {
 
     /// Turns gradients with respect to the pooled result into gradients with respect to the hidden layer, in its place, and computes those
     /// of the pooling's own parameters.
-    pub(super) fn attend_back(&self, work: &Work) -> Result<(), GpuError> {
+    pub(super) fn attend_back(&self, work: &Buffers) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let (utterances, points) = (table(&lists.utterances), table(&t.points_table));

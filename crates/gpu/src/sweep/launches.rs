@@ -1,6 +1,6 @@
 //! The kernels of `kernels/probe.h`, in the order of a step.
 
-use super::work::Work;
+use super::buffers::Buffers;
 use super::{Pooling, Sweep};
 use crate::array::Table;
 use crate::gpu::{THREADS, blocks};
@@ -48,12 +48,12 @@ impl Sweep {
         arguments: &[Argument],
     ) -> Result<(), GpuError> {
         // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the
-        // tables and the buffers of the work were made for, and `Work::fill` has checked that the lists stay inside both.
+        // tables and the buffers of the work were made for, and `Buffers::fill` has checked that the lists stay inside both.
         unsafe { self.gpu.run(kernel, grid, THREADS, arguments) }
     }
 
     /// From frames to logits.
-    pub(super) fn launch_forward(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
+    pub(super) fn launch_forward(&self, frames: &Frames, work: &Buffers) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let utterances = table(&lists.utterances);
@@ -141,7 +141,7 @@ impl Sweep {
     }
 
     /// A whole step on the batch of the counter, which then moves to the next.
-    pub(super) fn launch_step(&self, frames: &Frames, work: &Work) -> Result<(), GpuError> {
+    pub(super) fn launch_step(&self, frames: &Frames, work: &Buffers) -> Result<(), GpuError> {
         self.launch_forward(frames, work)?;
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
@@ -248,7 +248,7 @@ impl Sweep {
         self.launch_update(work)
     }
 
-    fn launch_update(&self, work: &Work) -> Result<(), GpuError> {
+    fn launch_update(&self, work: &Buffers) -> Result<(), GpuError> {
         let (t, lists, room) = (&self.tables, work.lists(), work.room());
         let (parts, points) = (table(&t.parts_table), table(&t.points_table));
         let squares = table(&self.squares);

@@ -1,14 +1,14 @@
 //! Probes trained in device memory: all points of a sweep at once, over batches of any utterances.
 
 mod attentive;
+mod buffers;
 mod launches;
 mod tables;
-mod work;
 
 use crate::array::Table;
 use crate::{Array, Frames, Gpu, GpuError, Numbers};
+use buffers::{Buffers, Recorded};
 use tables::Tables;
-use work::{Recorded, Work};
 
 /// How a probe pools an utterance's frames before its last linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +104,8 @@ pub struct Sweep {
     left_out: Table,
     /// Loss × weight of the epoch so far, per point.
     epoch: Table,
-    training: Work,
-    scoring: Work,
+    training: Buffers,
+    scoring: Buffers,
 }
 
 impl Sweep {
@@ -154,8 +154,8 @@ impl Sweep {
             done: counts()?,
             left_out: counts()?,
             epoch: room(points)?,
-            training: Work::default(),
-            scoring: Work::default(),
+            training: Buffers::default(),
+            scoring: Buffers::default(),
             tables,
             gpu: gpu.clone(),
         };

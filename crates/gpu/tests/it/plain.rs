@@ -1,6 +1,6 @@
 use crate::conformers::logistic;
 use crate::made::{ALL, gelu, gpu, normal, operand, read, scaled, tolerance, worst};
-use emobox_gpu::{Activation, Job, Numbers, Outputs};
+use emobox_gpu::{Activation, Numbers, Outputs, RowCopy};
 
 const TWO_TO_MINUS_8: f64 = 1.0 / 256.0;
 
@@ -161,12 +161,12 @@ fn rows_move_and_add_where_the_jobs_say() {
     let x: Vec<f32> = (0..6 * 8).map(|i| i as f32).collect();
     let there = gpu.upload(&x).unwrap();
     let jobs = [
-        Job {
+        RowCopy {
             source: 4,
             target: 0,
             rows: 2,
         },
-        Job {
+        RowCopy {
             source: 0,
             target: 2,
             rows: 1,
@@ -177,12 +177,12 @@ fn rows_move_and_add_where_the_jobs_say() {
     assert_eq!(gpu.download(&moved, 0, 24).unwrap(), expected);
     // One table of rows for two utterances, as positions are.
     let jobs = [
-        Job {
+        RowCopy {
             source: 0,
             target: 0,
             rows: 3,
         },
-        Job {
+        RowCopy {
             source: 0,
             target: 3,
             rows: 3,

@@ -2,7 +2,7 @@
 
 use super::{Activation, Attend, Bias, Framing, OpResult, Ops, Piece, Role};
 use crate::{Device, EncoderError};
-use emobox_gpu::{Array, Attention, AttentionBias, Folded, Gpu, Job, Numbers, Outputs, Spans};
+use emobox_gpu::{Array, Attention, AttentionBias, Folded, Gpu, Numbers, Outputs, RowCopy, Spans};
 use std::sync::Arc;
 use weights::{FirstShape, GpuConv, GpuFirst, GpuGate, GpuLinear, GpuNorm};
 
@@ -228,13 +228,13 @@ impl Ops for OnGpu {
             .empty(Self::any(&parts[0])?.numbers(), spans.end() * columns)?;
         let mut target = 0;
         for part in parts {
-            let jobs: Vec<Job> = part
+            let jobs: Vec<RowCopy> = part
                 .spans
                 .all()
                 .iter()
                 .map(|&(source, rows)| {
                     target += rows;
-                    Job {
+                    RowCopy {
                         source,
                         target: target - rows,
                         rows,
@@ -279,12 +279,12 @@ impl Ops for OnGpu {
 
     fn first_rows(&self, x: &Plane, counts: &[usize]) -> OpResult<Plane> {
         let spans = Arc::new(Spans::packed(counts.iter().copied()));
-        let jobs: Vec<Job> = x
+        let jobs: Vec<RowCopy> = x
             .spans
             .all()
             .iter()
             .zip(spans.all())
-            .map(|(&(source, _), &(target, rows))| Job {
+            .map(|(&(source, _), &(target, rows))| RowCopy {
                 source,
                 target,
                 rows,
@@ -316,21 +316,21 @@ impl Ops for OnGpu {
             x.spans.all().iter().map(|&(_, rows)| more + rows),
         ));
         let out = self.gpu.empty(Numbers::F32, spans.end() * x.columns)?;
-        let before: Vec<Job> = spans
+        let before: Vec<RowCopy> = spans
             .all()
             .iter()
-            .map(|&(target, _)| Job {
+            .map(|&(target, _)| RowCopy {
                 source: 0,
                 target,
                 rows: more,
             })
             .collect();
-        let own: Vec<Job> = x
+        let own: Vec<RowCopy> = x
             .spans
             .all()
             .iter()
             .zip(spans.all())
-            .map(|(&(source, rows), &(target, _))| Job {
+            .map(|(&(source, rows), &(target, _))| RowCopy {
                 source,
                 target: target + more,
                 rows,
@@ -345,13 +345,13 @@ impl Ops for OnGpu {
     fn add(&self, x: Plane, y: &Plane) -> OpResult<Plane> {
         let alone = y.spans.all().len() == 1;
         let spans = Arc::clone(&x.spans);
-        let jobs: Vec<Job> = spans
+        let jobs: Vec<RowCopy> = spans
             .all()
             .iter()
             .enumerate()
             .map(|(index, &(target, rows))| {
                 let source = y.spans.all()[if alone { 0 } else { index }].0;
-                Job {
+                RowCopy {
                     source,
                     target,
                     rows,

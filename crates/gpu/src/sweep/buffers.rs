@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Tables of batches, and buffers between the kernels of a step. They grow with the batches.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct Buffers {
     lists: Option<Lists>,
     room: Option<Room>,
     /// The recorded launches of a step, for the current addresses and sizes.
@@ -63,7 +63,7 @@ fn with_slack(count: usize) -> usize {
     count + count * SLACK / 100
 }
 
-impl Work {
+impl Buffers {
     pub(super) fn lists(&self) -> &Lists {
         self.lists.as_ref().unwrap_or_else(|| panic!("no batches"))
     }
@@ -242,7 +242,7 @@ impl Recorded {
 
     /// Runs them. All arrays that they name belong to the sweep, its work and the frames that are passed in.
     pub(super) fn replay(&self) -> Result<(), GpuError> {
-        // SAFETY: the number is the backend's; a recording is dropped before anything that it names: see `Work::fill`.
+        // SAFETY: the number is the backend's; a recording is dropped before anything that it names: see `Buffers::fill`.
         unsafe { self.backend.replay(self.number) }
     }
 }
