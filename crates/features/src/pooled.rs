@@ -84,20 +84,23 @@ mod tests {
     #[test]
     fn normalised_statistics_are_those_of_normalised_frames() {
         let dim = 5;
+        let other = vec![7.0; 2 * dim];
         let mut frames: Vec<f32> = (0..dim * 7)
             .map(|i| ((i * 37 % 23) as f32).sin() * 9.0 + (i % dim) as f32 * 40.0)
             .collect();
         let mut raw = vec![0.0; 2 * dim];
         pool_frames(&frames, dim, &mut raw);
+        let both = [other, raw].concat();
         let view = PooledView {
-            layers: 1,
+            layers: 2,
             dim,
-            data: &raw,
+            data: &both,
         };
         normalise(&mut frames, dim, FeatureNormalisation::Utterance);
         let mut expected = vec![0.0; 2 * dim];
         pool_frames(&frames, dim, &mut expected);
-        for (got, want) in view.normalised(0).iter().zip(&expected) {
+        assert_eq!(view.normalised(1).len(), expected.len());
+        for (got, want) in view.normalised(1).iter().zip(&expected) {
             assert!((got - want).abs() < 2e-6, "{got} {want}");
         }
     }

@@ -129,6 +129,16 @@ fn what_is_stored_is_what_was_encoded() {
     let store = Store::open(dir.path(), &header()).unwrap();
     assert_eq!((store.len(), store.failures().len()), (148, 2));
     assert!(store.verify().is_empty());
+    assert!(!store.is_empty() && store.contains("dummy-0000"));
+    assert!(!store.contains("dummy-0013") && !store.contains("other"));
+    let unknown = store.get("other").unwrap_err().to_string();
+    assert!(!unknown.contains("cut short"), "{unknown}");
+    let files = std::fs::read_dir(dir.path().join("frames")).unwrap();
+    let bytes: u64 = files.map(|f| f.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!(
+        (store.frame_bytes(), store.frame_bytes_on_disk()),
+        (bytes, bytes)
+    );
     let mut buffer = Vec::new();
     for item in work(150) {
         if item.key.ends_with("13") {
@@ -141,6 +151,7 @@ fn what_is_stored_is_what_was_encoded() {
         normalise(&mut expected, DIM, FeatureNormalisation::Utterance);
         let view = store.get(&item.key).unwrap();
         assert_eq!((view.layers, view.frames, view.dim), (1, item.frames, DIM));
+        assert_eq!(store.frames(&item.key).unwrap(), item.frames);
         for (got, want) in view.to_f32().iter().zip(&expected) {
             assert!((got - want).abs() < 1e-3, "{got} {want}");
         }
@@ -150,6 +161,13 @@ fn what_is_stored_is_what_was_encoded() {
         let pooled = store.pooled(&item.key).unwrap().unwrap();
         let mean: f32 = raw.chunks(DIM).take(item.frames).map(|f| f[3]).sum::<f32>();
         assert!((pooled.mean(0)[3] - mean / item.frames as f32).abs() < 1e-4);
+        let second = &raw[2 * item.frames * DIM..];
+        let column: Vec<f32> = second.chunks(DIM).map(|frame| frame[5]).collect();
+        let mean = column.iter().sum::<f32>() / item.frames as f32;
+        let squares: f32 = column.iter().map(|x| (x - mean).powi(2)).sum();
+        let deviation = (squares / item.frames as f32).sqrt();
+        assert!((pooled.mean(2)[5] - mean).abs() < 1e-3);
+        assert!((pooled.deviation(2)[5] - deviation).abs() < 1e-3);
     }
 }
 
@@ -169,6 +187,15 @@ fn several_layers_keep_their_order() {
     let store = Store::open(dir.path(), &header).unwrap();
     let item = &work(3)[1];
     assert_eq!(store.get(&item.key).unwrap().to_f32(), hidden(item));
+    let mut part = vec![0.0; 2 * DIM];
+    for layer in LAYERS {
+        let own = &hidden(item)[(layer * item.frames + 1) * DIM..][..2 * DIM];
+        store.read(&item.key, layer, 1..3, &mut part).unwrap();
+        assert_eq!(part, own);
+        let view = store.get(&item.key).unwrap();
+        assert_eq!(view.part(layer, 1..3).to_f32(), own);
+        assert!(!view.is_empty() && view.part(layer, 1..1).is_empty());
+    }
     assert!(store.pooled(&item.key).unwrap().is_none());
     assert!(!dir.path().join("pooled").exists());
 }
@@ -673,4 +700,27 @@ fn names_in_folders_are_those_in_json() {
     ] {
         assert_eq!(json(serde_json::to_value(value).unwrap()), value.name());
     }
+}
+
+#[test]
+fn a_shard_is_closed_at_16_mib_or_64_utterances() {
+    // A frame of one layer takes 16 bytes.
+    let half = (8 << 20) / (2 * DIM);
+    let shards = |frames: &[usize]| -> Vec<usize> {
+        let item = |(i, frames): (usize, &usize)| WorkItem {
+            key: format!("{i:03}"),
+            frames: *frames,
+        };
+        let work = frames.iter().enumerate().map(item).collect();
+        let plan = StorePlan::new(header(), work).unwrap();
+        plan.shards()
+            .iter()
+            .map(|shard| plan.items(shard).len())
+            .collect()
+    };
+    assert_eq!(shards(&[half; 5]), [2, 2, 1]);
+    assert_eq!(shards(&[half, half + 1, half]), [1, 1, 1]);
+    assert_eq!(shards(&[half - 1, half + 1, 1]), [2, 1]);
+    assert_eq!(shards(&[3 * half, 1, 3 * half]), [1, 1, 1]);
+    assert_eq!(shards(&[1; 129]), [64, 64, 1]);
 }
