@@ -525,7 +525,7 @@ mod tests {
     fn system(every: usize) -> Vec<Prediction> {
         let item = |i: usize| {
             let label = [0, 0, 0, 1, 1, 2][i % 6];
-            let wrong = i % every == 0;
+            let wrong = i.is_multiple_of(every);
             Prediction {
                 key: i.to_string(),
                 fold: 1 + (i % 6 / 4) as u32,
