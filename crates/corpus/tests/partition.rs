@@ -382,3 +382,30 @@ fn the_published_draw_gives_the_test_lists_of_all_16_stratified_corpora() {
         assert_eq!(drawn, published, "{corpus}");
     }
 }
+
+#[test]
+fn a_scheme_has_one_name() {
+    for (scheme, name) in [
+        (Scheme::Paper, "paper"),
+        (Scheme::Published, "published"),
+        (Scheme::Speaker, "speaker"),
+    ] {
+        assert_eq!((scheme.name(), &*scheme.to_string()), (name, name));
+        assert_eq!(name.parse(), Ok(scheme));
+        assert_eq!(serde_json::to_value(scheme).unwrap(), name);
+    }
+    let unknown = "papers".parse::<Scheme>().unwrap_err();
+    assert!(unknown.contains("paper, published, speaker"), "{unknown}");
+}
+
+#[test]
+fn utterances_in_no_fold_are_counted() {
+    let all = manifest(&vec![vec![5, 5]; 6]);
+    for scheme in [Scheme::Paper, Scheme::Speaker] {
+        let made = make(&all, scheme, 1);
+        let keys = made.assignments.iter().map(|a| a.key.as_str());
+        let covered: BTreeSet<&str> = keys.collect();
+        assert_eq!(covered.len(), all.utterances.len());
+        assert_eq!(made.info.in_no_fold, 0);
+    }
+}
