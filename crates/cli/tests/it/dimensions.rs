@@ -77,17 +77,23 @@ pub(crate) fn bench(program: &Program, out: &str, more: &[&str]) -> Transcript {
 }
 
 /// A finished benchmark of dimensions in `out`; utterances without a value are skipped, which the exit code shows.
-pub(crate) fn dimensions(program: &Program) -> Transcript {
+fn dimensions(program: &Program, more: &[&str]) -> Transcript {
     rated(program);
-    let told = bench(program, "out", &["--target", "dimensions"]);
+    let call = [&["--target", "dimensions"], more].concat();
+    let told = bench(program, "out", &call);
     assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
     told
+}
+
+/// The same where no score is looked at.
+pub(crate) fn briefly(program: &Program) {
+    dimensions(program, &["--epochs", "3"]);
 }
 
 #[test]
 fn dimensions_of_a_corpus_of_one_s_own_are_recovered() {
     let program = Program::new();
-    let told = dimensions(&program);
+    let told = dimensions(&program, &[]);
     let scores = program.json("out/scores.json");
     assert!(scores["runs"].as_array().unwrap().is_empty());
     let all = scores["dimensions"].as_array().unwrap();
@@ -153,12 +159,13 @@ fn dimensions_of_a_corpus_of_one_s_own_are_recovered() {
         program.json("again/scores.json")["dimensions"],
         scores["dimensions"]
     );
+    its_probe_tells(&program);
 }
 
 #[test]
 fn every_form_of_the_report_has_the_dimensions_and_no_accuracy() {
     let program = Program::new();
-    dimensions(&program);
+    briefly(&program);
     let page = std::fs::read_to_string(program.path("out/report.html")).unwrap();
     assert!(
         page.contains("<section id=\"dimensions\"") && !page.contains("<section id=\"scores\"")
@@ -192,7 +199,7 @@ fn every_form_of_the_report_has_the_dimensions_and_no_accuracy() {
     let alone = program.succeed(&["evaluate", file]).stdout;
     assert!(alone.contains("CCC × 100"), "{alone}");
     // Together with a run of classes, each has its own table.
-    let told = bench(&program, "classes", &[]);
+    let told = bench(&program, "classes", &["--epochs", "2"]);
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     let both = program
         .succeed(&["report", "classes", "out", "--markdown"])
@@ -239,13 +246,11 @@ fn probe(program: &Program, target: &str) -> String {
         .to_string()
 }
 
-#[test]
-fn a_saved_probe_tells_dimensions() {
-    let program = Program::new();
-    dimensions(&program);
+/// The saved probe of such a run on recordings.
+fn its_probe_tells(program: &Program) {
     program.write("loud.wav", &wav(&tone(1, 400.0, 0.9)));
     program.write("soft.wav", &wav(&tone(2, 400.0, 0.06)));
-    let probe = probe(&program, "dimensions");
+    let probe = probe(program, "dimensions");
     let told = program
         .succeed(&["predict", &probe, "loud.wav", "soft.wav", "--json"])
         .stdout;
@@ -280,7 +285,14 @@ fn what_cannot_be_learnt_is_refused_and_what_a_card_does_not_train_is_told() {
     let told = bench(
         &program,
         "host",
-        &["--target", "dimensions", "--train-device", "host"],
+        &[
+            "--target",
+            "dimensions",
+            "--train-device",
+            "host",
+            "--epochs",
+            "3",
+        ],
     );
     assert_eq!(told.code, Some(SKIPPED), "{}", told.stderr);
     assert!(

@@ -1,6 +1,6 @@
 //! Dimensions outside of `bench`: predictions of any program, reports, exports.
 
-use crate::dimensions::{bench, dimensions, rated};
+use crate::dimensions::{bench, briefly, rated};
 use crate::program::Program;
 use serde_json::Value;
 
@@ -298,7 +298,7 @@ fn every_form_of_export_keeps_values_and_votes() {
 #[test]
 fn predictions_of_a_run_fit_its_manifest() {
     let program = Program::new();
-    dimensions(&program);
+    briefly(&program);
     let call = [
         "evaluate",
         "out/predictions/mine/fbank.jsonl",
