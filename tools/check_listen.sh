@@ -22,6 +22,6 @@ if [ -z "$model" ]; then
   raw=$(echo "$work"/home/demo-recordings/*)
   "$emobox" fit voices --quiet --corpus demo="$raw" --encoder fbank --training-seeds 1 >/dev/null
   model=voices
-  clip=$(find "$raw" -name '*.wav' | sort | head -1)
+  clip=$(find "$raw" -name '*.wav' | sort | sed -n 1p)
 fi
 python3 "$here/check_listen.py" "$emobox" "$model" "$clip"

@@ -134,7 +134,7 @@ PROBE
       failed=1
     fi
   done
-  charts=$(grep -o 'data-probed="[0-9]*"' "$work/$name.1400.html" | head -1 | tr -dc 0-9)
+  charts=$(grep -o 'data-probed="[0-9]*"' "$work/$name.1400.html" | sed -n 1p | tr -dc 0-9)
   # Of the page as it is, without the probe; the middle of three, as the machine has other work too.
   times=()
   for try in 1 2 3; do

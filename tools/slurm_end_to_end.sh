@@ -99,11 +99,11 @@ jobs_of() { find "$1/receipts" -name "$2-*.json" | wc -l; }
 # How many times the work of jobs whose name begins so was begun, over all logs of a home.
 begun() { cat "$(plan_of "$1")"/logs/*.log | grep -c "^task $2.* begins" || true; }
 encoded() { cat "$(plan_of "$1")"/logs/extract-*.log | awk '/ encoded now/ { s += $4 } END { print s + 0 }'; }
-# Every finished file of a home with its inode and its time of change.
+# Every finished file of a home with its inode and its time of change; not the saved utterances of a shard that is being made.
 files_of() {
   local folder
   for folder in "$1/features" "$1/runs" "$1/receipts"; do
-    [ ! -d "$folder" ] || find "$folder" -type f ! -name '.*' ! -name '*.lock' -printf '%p %i %T@\n'
+    [ ! -d "$folder" ] || find "$folder" -type f ! -name '.*' ! -name '*.lock' ! -path '*/begun/*' -printf '%p %i %T@\n'
   done | sort
 }
 
@@ -197,7 +197,7 @@ wait_while() { # SECONDS COMMAND...
   done
 }
 runs() { [ -e "/proc/$1" ]; }
-is_not_down() { [ "$(sinfo -h -n "$1" -o '%T' | head -n 1 | tr -d '*')" != down ]; }
+is_not_down() { [ "$(sinfo -h -n "$1" -o '%T' | sed -n 1p | tr -d '*')" != down ]; }
 
 step 'a task cancelled, the client killed, a node dead in the middle, the client joined again'
 prepare "$home"
@@ -249,6 +249,6 @@ code=0
 wait "$short" || code=$?
 short=
 [ "$code" = 1 ] && grep -q 'raise `time` in \[slurm\] (now 0:01)' "$work/short.log" || fail 'the message of a time limit'
-grep 'ran over its time limit' "$work/short.log" | head -n 1
+grep 'ran over its time limit' "$work/short.log" | sed -n 1p
 
 step 'the cluster test is done'
