@@ -506,6 +506,9 @@ fn soft_scores_are_means_over_seeds_and_of_the_fold() {
     let wanted = entropy(middle) - f64::midpoint(entropy(votes), entropy(seen));
     assert_eq!(found.n, 1);
     assert!((found.jensen_shannon - wanted).abs() < 1e-12);
+    let both = [two[0].clone(), two[0].clone()];
+    let both = soft_scores(&both, &classes()).unwrap().unwrap();
+    assert!((both.jensen_shannon - wanted).abs() < 1e-12 && both.n == 2);
     two[0].scores.remove("sad");
     assert!(soft_scores(&two, &classes()).is_err());
 }
