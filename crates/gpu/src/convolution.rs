@@ -10,11 +10,15 @@ pub const MOST_TAPS: usize = 16;
 /// A convolution's weights on a device.
 pub struct Convolution {
     shape: Shape,
-    /// One product weight per group, `[outputs / groups, kernel × inputs / groups]`.
-    weights: Vec<Array>,
-    /// Used instead if every channel is convolved alone: `[kernel, channel]`.
-    taps: Option<Array>,
+    weights: Weights,
     bias: Option<Array>,
+}
+
+enum Weights {
+    /// One product weight per group, `[outputs / groups, kernel × inputs / groups]`.
+    Products(Vec<Array>),
+    /// Every channel is convolved alone: `[kernel, channel]`.
+    Taps(Array),
 }
 
 impl Convolution {
@@ -91,8 +95,7 @@ impl Gpu {
         if shape.depthwise() {
             return Ok(Convolution {
                 shape,
-                weights: Vec::new(),
-                taps: Some(self.upload(&turned(weight, kernel))?),
+                weights: Weights::Taps(self.upload(&turned(weight, kernel))?),
                 bias,
             });
         }
@@ -112,8 +115,7 @@ impl Gpu {
         let weights = (0..groups).map(|group| self.upload_as(self.operands(), &windows(group)));
         Ok(Convolution {
             shape,
-            weights: weights.collect::<Result<_, _>>()?,
-            taps: None,
+            weights: Weights::Products(weights.collect::<Result<_, _>>()?),
             bias,
         })
     }
@@ -149,9 +151,12 @@ impl Gpu {
             ..
         } = shape;
         let bias = weights.bias.as_ref();
-        if let Some(taps) = &weights.taps {
-            return self.depthwise(x, spans, shape, taps, bias, activation, wide);
-        }
+        let products = match &weights.weights {
+            Weights::Products(products) => products,
+            Weights::Taps(taps) => {
+                return self.depthwise(x, spans, shape, taps, bias, activation, wide);
+            }
+        };
         let plain = groups == 1 && padding == (0, 0);
         let aligned = spans
             .all()
@@ -167,7 +172,7 @@ impl Gpu {
                 .map(|&(first, rows)| (first / stride, shape.rows(rows)));
             let found = Spans::new(found.collect());
             if x.len() / inputs >= room_of(made, shape) {
-                let (y, _) = self.windows(x, x.len() / inputs, made, weights)?;
+                let (y, _) = self.windows(x, x.len() / inputs, made, shape, products)?;
                 self.bias_activate(&y, bias, outputs, activation)?;
                 return Ok((y, found));
             }
@@ -193,7 +198,7 @@ impl Gpu {
         let computed = at.div_ceil(stride);
         let rows = room_of(computed, shape);
         let spread = self.spread(x, inputs, groups, rows, &jobs)?;
-        let (y, y_rows) = self.windows(&spread, rows, computed, weights)?;
+        let (y, y_rows) = self.windows(&spread, rows, computed, shape, products)?;
         let y = self.gather(
             &y,
             outputs,
@@ -214,9 +219,9 @@ impl Gpu {
         x: &Array,
         rows: usize,
         made: usize,
-        weights: &Convolution,
+        shape: Shape,
+        weights: &[Array],
     ) -> Result<(Array, usize), GpuError> {
-        let shape = weights.shape;
         let Shape {
             inputs,
             outputs,
@@ -234,7 +239,7 @@ impl Gpu {
         let (into, out) = (inputs / groups, outputs / groups);
         let y_rows = each * turns + spare(groups);
         let y = self.room(self.operands(), y_rows * outputs)?;
-        for (group, weight) in weights.weights.iter().enumerate() {
+        for (group, weight) in weights.iter().enumerate() {
             let product = Product {
                 operands: self.operands(),
                 results: self.operands(),

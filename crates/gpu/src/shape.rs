@@ -33,7 +33,7 @@ impl Shape {
     }
 
     /// Whether every channel is convolved alone.
-    pub(crate) fn depthwise(self) -> bool {
+    pub fn depthwise(self) -> bool {
         self.groups > 1 && self.groups == self.inputs && self.groups == self.outputs
     }
 }

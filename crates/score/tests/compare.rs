@@ -305,7 +305,7 @@ fn groups_share_out_the_utterances() {
 
 #[test]
 fn equation_1_averages_the_pairs_off_the_diagonal() {
-    let corpora: Vec<String> = ["x", "y", "z"].map(String::from).to_vec();
+    let corpora = ["x", "y", "z"];
     let options = InferenceOptions::default();
     let mut cells = Vec::new();
     for (t, train) in corpora.iter().enumerate() {
@@ -316,12 +316,7 @@ fn equation_1_averages_the_pairs_off_the_diagonal() {
             cells.push(CrossCell::score(train, test, &predictions, &classes(), &options).unwrap());
         }
     }
-    let mut matrix = CrossMatrix {
-        encoder: "e".into(),
-        classes: classes(),
-        corpora,
-        cells,
-    };
+    let mut matrix = matrix(&corpora, cells);
     // Rows 5/20, 10/20 and 15/20, each for two other corpora.
     assert!((matrix.average().unwrap() - 0.5).abs() < 1e-12);
     // Six cells of seven speakers with similar errors, two on each test set.

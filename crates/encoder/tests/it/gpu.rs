@@ -69,20 +69,22 @@ pub(crate) fn error(golden: &Golden, encoder: &Encoder) -> f32 {
 
 /// The device rounds a few more values than the CPU (between two products, and softmax's weights), and f16 has three bits more
 /// than bf16.
+pub(crate) fn sixteen_bits_are_near(name: &str, golden: &Golden, path: &Path) {
+    let on_cpu = EncoderOptions {
+        precision: Precision::Bf16,
+        ..EncoderOptions::default()
+    };
+    let cpu = error(golden, &open_with(path, &on_cpu));
+    let bf16 = error(golden, &open_with(path, &options(Precision::Bf16)));
+    let f16 = error(golden, &open_with(path, &options(Precision::F16)));
+    eprintln!("{name}: bf16 on the CPU {cpu:e}, on the device {bf16:e}, f16 {f16:e}");
+    assert!(bf16 < 2.5 * cpu, "{name}: {bf16} beside {cpu}");
+    assert!(f16 < bf16 / 2.0, "{name}: {f16} beside {bf16}");
+}
+
 #[test]
 fn sixteen_bits_are_as_near_as_they_can_be() {
-    every_golden(|name, golden, path| {
-        let on_cpu = EncoderOptions {
-            precision: Precision::Bf16,
-            ..EncoderOptions::default()
-        };
-        let cpu = error(golden, &open_with(path, &on_cpu));
-        let bf16 = error(golden, &open_with(path, &options(Precision::Bf16)));
-        let f16 = error(golden, &open_with(path, &options(Precision::F16)));
-        eprintln!("{name}: bf16 on the CPU {cpu:e}, on the device {bf16:e}, f16 {f16:e}");
-        assert!(bf16 < 2.5 * cpu, "{name}: {bf16} beside {cpu}");
-        assert!(f16 < bf16 / 2.0, "{name}: {f16} beside {bf16}");
-    });
+    every_golden(sixteen_bits_are_near);
 }
 
 /// Seven lengths, from the shortest possible to several blocks of attention.

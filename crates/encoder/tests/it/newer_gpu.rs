@@ -1,11 +1,11 @@
 //! Conformers, Dasheng, BEATs, MERT, SEW-D and SenseVoice on the host's kernels, or on the device in `EMOBOX_TEST_DEVICE`.
 
-use crate::gpu::{error, options, same, together};
+use crate::gpu::{options, same, sixteen_bits_are_near, together};
 use crate::made::{Golden, waveform};
 use crate::shared::largest_difference;
 use crate::speech_golden::{open, open_with};
 use crate::{conformer_golden, more_golden};
-use emobox_encoder::{EncoderOptions, LayerSelection, Precision};
+use emobox_encoder::{LayerSelection, Precision};
 use std::path::Path;
 
 /// Calls `check` with every golden's name, data and folder.
@@ -41,21 +41,9 @@ fn every_newer_family_is_within_the_tolerance_of_its_reference() {
     });
 }
 
-/// As `gpu::sixteen_bits_are_as_near_as_they_can_be`.
 #[test]
 fn sixteen_bits_of_newer_families_are_as_near_as_they_can_be() {
-    every_golden(|name, golden, path| {
-        let on_cpu = EncoderOptions {
-            precision: Precision::Bf16,
-            ..EncoderOptions::default()
-        };
-        let cpu = error(golden, &open_with(path, &on_cpu));
-        let bf16 = error(golden, &open_with(path, &options(Precision::Bf16)));
-        let f16 = error(golden, &open_with(path, &options(Precision::F16)));
-        eprintln!("{name}: bf16 on the CPU {cpu:e}, on the device {bf16:e}, f16 {f16:e}");
-        assert!(bf16 < 2.5 * cpu, "{name}: {bf16} beside {cpu}");
-        assert!(f16 < bf16 / 2.0, "{name}: {f16} beside {bf16}");
-    });
+    every_golden(sixteen_bits_are_near);
 }
 
 /// No utterance sees another: bit-identical on the host backend.

@@ -11,8 +11,8 @@ const UNITS: usize = 64;
 
 impl Sweep {
     /// Computes frame weights from the stored hidden layer, and the pooled result.
-    pub(super) fn attend(&self, work: &Buffers) -> Result<(), GpuError> {
-        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+    pub(super) fn attend(&self, buffers: &Buffers) -> Result<(), GpuError> {
+        let (t, lists, room) = (&self.tables, buffers.lists(), buffers.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let (utterances, points) = (table(&lists.utterances), table(&t.points_table));
         let count = t.points.len();
@@ -50,8 +50,8 @@ impl Sweep {
 
     /// Turns gradients with respect to the pooled result into gradients with respect to the hidden layer, in its place, and computes those
     /// of the pooling's own parameters.
-    pub(super) fn attend_back(&self, work: &Buffers) -> Result<(), GpuError> {
-        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+    pub(super) fn attend_back(&self, buffers: &Buffers) -> Result<(), GpuError> {
+        let (t, lists, room) = (&self.tables, buffers.lists(), buffers.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let (utterances, points) = (table(&lists.utterances), table(&t.points_table));
         let count = t.points.len();

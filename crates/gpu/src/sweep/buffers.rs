@@ -240,7 +240,7 @@ impl Recorded {
         launched.map(|()| recorded)
     }
 
-    /// Runs them. All arrays that they name belong to the sweep, its work and the frames that are passed in.
+    /// Runs them. All arrays that they name belong to the sweep, its buffers and the frames that are passed in.
     pub(super) fn replay(&self) -> Result<(), GpuError> {
         // SAFETY: the number is the backend's; a recording is dropped before anything that it names: see `Buffers::fill`.
         unsafe { self.backend.replay(self.number) }

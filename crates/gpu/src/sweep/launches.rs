@@ -48,13 +48,17 @@ impl Sweep {
         arguments: &[Argument],
     ) -> Result<(), GpuError> {
         // SAFETY: the arguments of every call below are those of the kernel of that name; its arrays have the lengths that the
-        // tables and the buffers of the work were made for, and `Buffers::fill` has checked that the lists stay inside both.
+        // tables and the buffers were made for, and `Buffers::fill` has checked that the lists stay inside both.
         unsafe { self.gpu.run(kernel, grid, THREADS, arguments) }
     }
 
     /// From frames to logits.
-    pub(super) fn launch_forward(&self, frames: &Frames, work: &Buffers) -> Result<(), GpuError> {
-        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+    pub(super) fn launch_forward(
+        &self,
+        frames: &Frames,
+        buffers: &Buffers,
+    ) -> Result<(), GpuError> {
+        let (t, lists, room) = (&self.tables, buffers.lists(), buffers.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let utterances = table(&lists.utterances);
         let layer = |results: &[Argument]| {
@@ -106,7 +110,7 @@ impl Sweep {
             }
             Pooling::Attentive => {
                 self.launch("probe_hidden", tiles, &layer(&[array(&room.kept)]))?;
-                self.attend(work)?;
+                self.attend(buffers)?;
             }
             Pooling::Statistics => {
                 self.launch("probe_hidden", tiles, &layer(&[array(&room.kept)]))?;
@@ -141,9 +145,9 @@ impl Sweep {
     }
 
     /// A whole step on the batch of the counter, which then moves to the next.
-    pub(super) fn launch_step(&self, frames: &Frames, work: &Buffers) -> Result<(), GpuError> {
-        self.launch_forward(frames, work)?;
-        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+    pub(super) fn launch_step(&self, frames: &Frames, buffers: &Buffers) -> Result<(), GpuError> {
+        self.launch_forward(frames, buffers)?;
+        let (t, lists, room) = (&self.tables, buffers.lists(), buffers.room());
         let (steps, counter) = (table(&lists.steps), table(&lists.counter));
         let (utterances, points) = (table(&lists.utterances), table(&t.points_table));
         let unit_points = table(&t.unit_points);
@@ -204,7 +208,7 @@ impl Sweep {
             self.launch("probe_statistics_back", grid, &arguments)?;
         }
         if t.pooling == Pooling::Attentive {
-            self.attend_back(work)?;
+            self.attend_back(buffers)?;
         }
         let arguments = [
             array(&room.slopes),
@@ -245,11 +249,11 @@ impl Sweep {
             let grid = [t.columns.div_ceil(COLUMNS), t.units.div_ceil(tall), 1];
             self.launch(kernel, grid, &arguments)?;
         }
-        self.launch_update(work)
+        self.launch_update(buffers)
     }
 
-    fn launch_update(&self, work: &Buffers) -> Result<(), GpuError> {
-        let (t, lists, room) = (&self.tables, work.lists(), work.room());
+    fn launch_update(&self, buffers: &Buffers) -> Result<(), GpuError> {
+        let (t, lists, room) = (&self.tables, buffers.lists(), buffers.room());
         let (parts, points) = (table(&t.parts_table), table(&t.points_table));
         let squares = table(&self.squares);
         let grid = [t.parts, 1, 1];

@@ -281,17 +281,17 @@ impl Sweep {
         batches: &[Vec<Utterance>],
         mut keep_going: impl FnMut(usize) -> bool,
     ) -> Result<bool, GpuError> {
-        let mut work = std::mem::take(&mut self.training);
-        work.fill(
+        let mut buffers = std::mem::take(&mut self.training);
+        buffers.fill(
             &self.gpu,
             &self.tables,
             frames,
             batches,
             &self.class_weights,
         )?;
-        let step = match work.recorded(frames) {
+        let step = match buffers.recorded(frames) {
             Some(step) => step,
-            None => Recorded::of(&self.gpu, frames, || self.launch_step(frames, &work))?,
+            None => Recorded::of(&self.gpu, frames, || self.launch_step(frames, &buffers))?,
         };
         let mut went_on = true;
         for at in 0..batches.len() {
@@ -301,8 +301,8 @@ impl Sweep {
                 break;
             }
         }
-        work.keep(step);
-        self.training = work;
+        buffers.keep(step);
+        self.training = buffers;
         Ok(went_on)
     }
 
@@ -314,19 +314,19 @@ impl Sweep {
     /// # Panics
     /// As [`Sweep::train`].
     pub fn logits(&mut self, frames: &Frames, batch: &[Utterance]) -> Result<Vec<f32>, GpuError> {
-        let mut work = std::mem::take(&mut self.scoring);
+        let mut buffers = std::mem::take(&mut self.scoring);
         let batches = [batch.to_vec()];
-        work.fill(
+        buffers.fill(
             &self.gpu,
             &self.tables,
             frames,
             &batches,
             &self.class_weights,
         )?;
-        self.launch_forward(frames, &work)?;
+        self.launch_forward(frames, &buffers)?;
         let count = batch.len() * self.tables.points.len() * self.tables.classes;
-        let logits = work.logits(count)?;
-        self.scoring = work;
+        let logits = buffers.logits(count)?;
+        self.scoring = buffers;
         Ok(logits)
     }
 }

@@ -390,12 +390,10 @@ impl Ops for OnGpu {
     fn conv(&self, x: &Plane, weights: &GpuConv, after: Activation) -> OpResult<Plane> {
         let wide =
             self.numbers(weights.role) == Numbers::F32 && self.gpu.operands() != Numbers::F32;
-        let emobox_gpu::Shape {
-            outputs, groups, ..
-        } = weights.convolution.shape();
+        let shape = weights.convolution.shape();
         // Products read 16 bits in any case; where channels are convolved alone, nothing needs to be rounded.
         let x_numbers = match (&x.wide, &x.narrow) {
-            (Some(wide), _) if groups == outputs => wide,
+            (Some(wide), _) if shape.depthwise() => wide,
             (_, Some(narrow)) => narrow,
             _ => Self::any(x)?,
         };
@@ -406,7 +404,7 @@ impl Ops for OnGpu {
             activation(after),
             wide,
         )?;
-        Ok(self.plane(y, Arc::new(spans), outputs))
+        Ok(self.plane(y, Arc::new(spans), shape.outputs))
     }
 
     fn norm_rows(&self, x: Plane, weights: &GpuNorm, after: Activation) -> OpResult<Plane> {
