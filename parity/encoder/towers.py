@@ -174,11 +174,11 @@ def full_size(folder, wave, settings):
     make, prefix = TOWERS[settings["tower"]]
     tower, norm, run, config, _, _ = make(dict(attn_implementation=settings.get("attention", "eager")))
     common.fill(tower)
-    states = states_of(run, wave, Recorder(tower, norm))
     folder = pathlib.Path(folder)
     (folder / "config.json").write_text(json.dumps(config))
     tensors = {prefix + name: tensor.contiguous() for name, tensor in tower.state_dict().items()}
     safetensors.torch.save_file(tensors, folder / "model.safetensors")
+    states = states_of(run, wave, Recorder(tower, norm))
     return folder, [state.numpy() for state in states]
 
 
