@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # The Python wheel as a user gets it: built, installed into a fresh environment, tested from there.
-# The dev profile and target folder are those of the tests; what depends on a package with other features than in the whole workspace
-# is compiled once more.
+# Profile, features (crates/python/Cargo.toml) and target folder are those of the tests: only the extension module is compiled.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,4 @@
 use super::whisper::reflect;
-use realfft::RealFftPlanner;
 use std::f64::consts::TAU;
 
 /// Samples from one frame to the next.
@@ -29,7 +28,7 @@ pub fn decibels_frames(samples: usize) -> usize {
 pub fn decibels(samples_16k: &[f32], bands: usize) -> Vec<f64> {
     let samples = samples_16k.len();
     assert!(samples >= DECIBELS_SHORTEST, "{samples} samples");
-    let plan = RealFftPlanner::<f64>::new().plan_fft_forward(FFT);
+    let plan = emobox_fft::forward(FFT);
     let (mut buffer, mut bins) = (plan.make_input_vec(), plan.make_output_vec());
     let mut scratch = plan.make_scratch_vec();
     let window: Vec<f64> = (0..FFT)

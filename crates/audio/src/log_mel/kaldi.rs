@@ -1,4 +1,3 @@
-use realfft::RealFftPlanner;
 use std::f64::consts::TAU;
 
 /// Samples from one frame to the next.
@@ -48,7 +47,7 @@ impl KaldiWindow {
 /// In double precision: encoders divide a band by its deviation over the recording, which is almost zero for a steady sound.
 /// The golden files of w2v-BERT, BEATs and SenseVoice test the result (`crates/encoder`).
 pub fn kaldi_fbank(samples_16k: &[f32], bands: usize, window: KaldiWindow) -> Vec<f64> {
-    let plan = RealFftPlanner::<f64>::new().plan_fft_forward(FFT);
+    let plan = emobox_fft::forward(FFT);
     let (mut buffer, mut bins) = (plan.make_input_vec(), plan.make_output_vec());
     let mut scratch = plan.make_scratch_vec();
     let angle = |i: usize| TAU * i as f64 / (KALDI_WINDOW - 1) as f64;

@@ -1,5 +1,4 @@
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use emobox_fft::{Complex, RealToComplex};
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ pub(crate) struct Spectrum {
 impl Spectrum {
     /// A periodic Hann window of `window` samples, zero-padded to `fft`.
     pub(crate) fn new(window: usize, fft: usize) -> Self {
-        let plan = RealFftPlanner::new().plan_fft_forward(fft);
+        let plan = emobox_fft::forward_f32(fft);
         Self {
             window: (0..window)
                 .map(|i| (0.5 - 0.5 * (TAU * i as f64 / window as f64).cos()) as f32)

@@ -2,7 +2,6 @@
 
 use super::draws::Draws;
 use super::{RATE, power};
-use realfft::RealFftPlanner;
 
 /// There is no pink noise below this: its power would grow without bound.
 const LOWEST: f64 = 50.0;
@@ -66,9 +65,7 @@ impl Colour {
 /// Multiplies the spectrum of samples, an even number of them, by a gain that depends on the frequency.
 fn colour(samples: &mut [f64], gain: impl Fn(f64) -> f64) {
     let length = samples.len();
-    let mut planner = RealFftPlanner::<f64>::new();
-    let forward = planner.plan_fft_forward(length);
-    let backward = planner.plan_fft_inverse(length);
+    let (forward, backward) = (emobox_fft::forward(length), emobox_fft::backward(length));
     let mut bins = forward.make_output_vec();
     let done = forward.process(samples, &mut bins);
     debug_assert!(done.is_ok(), "buffers of another plan");
@@ -143,8 +140,7 @@ mod tests {
             let mut sums = vec![0.0; 6];
             for clip in 0..20 {
                 let mut noise = colour.noise(16_384, &mut Draws::of("x", &clip.to_string()));
-                let mut planner = RealFftPlanner::<f64>::new();
-                let plan = planner.plan_fft_forward(noise.len());
+                let plan = emobox_fft::forward(noise.len());
                 let mut bins = plan.make_output_vec();
                 plan.process(&mut noise, &mut bins).unwrap();
                 for (at, bin) in bins.iter().enumerate() {

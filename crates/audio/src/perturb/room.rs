@@ -2,7 +2,6 @@
 
 use super::draws::Draws;
 use super::{RATE, power};
-use realfft::RealFftPlanner;
 use std::fmt;
 
 /// Samples from the direct sound to the first reflection: 2.5 ms, a path longer by 0.86 m.
@@ -90,9 +89,7 @@ impl fmt::Display for Room {
 /// The full convolution, of which `samples.len() + response.len() − 1` are not padding.
 pub(super) fn convolve(samples: &[f32], response: &[f64]) -> Vec<f64> {
     let length = (samples.len() + response.len()).next_power_of_two();
-    let mut planner = RealFftPlanner::<f64>::new();
-    let forward = planner.plan_fft_forward(length);
-    let backward = planner.plan_fft_inverse(length);
+    let (forward, backward) = (emobox_fft::forward(length), emobox_fft::backward(length));
     let spectrum = |values: &mut dyn Iterator<Item = f64>| {
         let mut padded = forward.make_input_vec();
         padded
