@@ -206,7 +206,10 @@ impl<'a> Zip<'a> {
         self.expect(header, LOCAL_HEADER, "an entry")?;
         let skipped = usize::from(self.u16(header + 26)?) + usize::from(self.u16(header + 28)?);
         let start = header + 30 + skipped;
-        let available = self.bytes.len().saturating_sub(start) as u64;
+        let available = self.bytes.len().checked_sub(start).ok_or_else(|| {
+            let detail = format!("entry {name:?} begins beyond the end of the file");
+            malformed(self.path, detail)
+        })? as u64;
         if stored > available {
             return Err(CheckpointError::Truncated {
                 path: self.path.to_owned(),

@@ -156,6 +156,10 @@ fn an_archive_of_absurd_counts_and_offsets_is_refused() {
         let needed = field == 10 || field == 16;
         assert_eq!(open(&bad).is_err(), needed, "field {field}");
     }
+    // An empty entry whose name is said to reach beyond the file.
+    let mut empty = Zip::new().entry("x/data.pkl", b"").finish();
+    empty[26..28].fill(0xff);
+    assert!(matches!(refusal(&empty), Error::Malformed { .. }));
     // Every truncation of the file is refused without a panic.
     for length in 0..good.len() {
         assert!(open(&good[..length]).is_err(), "{length} bytes");
