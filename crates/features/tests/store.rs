@@ -415,6 +415,14 @@ fn failures_are_kept_and_ledgers_outlive_features() {
     assert_eq!(ledgers.failures().count(), 1);
     let first = &plan.items(&plan.shards()[0])[0];
     assert_eq!(ledgers.frames(&first.key), Some(first.frames));
+    assert_eq!(ledgers.frames("dummy-0013"), None);
+
+    // A store whose one utterance failed is empty.
+    let dir = tempfile::tempdir().unwrap();
+    let plan = StorePlan::new(header(), work(14).split_off(13)).unwrap();
+    make_all(dir.path(), &plan);
+    let store = Store::open(dir.path(), &header()).unwrap();
+    assert!(store.is_empty() && store.failures().len() == 1);
 }
 
 #[test]

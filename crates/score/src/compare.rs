@@ -467,3 +467,33 @@ impl Comparison {
         self.interval.unit == IntervalUnit::Utterance
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_score_is_in_what_only_one_has_right_where_the_other_has_nothing() {
+        let item = |i: u32, right: bool| Prediction {
+            key: i.to_string(),
+            fold: 1 + i / 4,
+            label: ["a", "b"][i as usize % 2].into(),
+            prediction: if right {
+                ["a", "b"][i as usize % 2].into()
+            } else {
+                "c".into()
+            },
+            scores: BTreeMap::new(),
+            speaker: None,
+            votes: BTreeMap::new(),
+            gender: None,
+        };
+        let list = |right| vec![(0..12).map(|i| item(i, right)).collect::<Vec<_>>()];
+        for over in [Over::Mean, Over::Pooled] {
+            for score in Score::ALL {
+                let only = only_one_right(&[list(true), list(false)], score, over);
+                assert!((only[0] - 1.0).abs() < 1e-12 && only[1] == 0.0, "{only:?}");
+            }
+        }
+    }
+}

@@ -207,8 +207,21 @@ mod tests {
         assert!(message("\n[1,2]\n").starts_with("p.jsonl:2: expected one prediction"));
         let empty = "{\"key\":\"\",\"label\":\"x\",\"prediction\":\"y\"}";
         assert!(message(empty).contains("the key is empty"));
+        for field in ["label", "prediction"] {
+            let line = good.replace(&format!("\"{field}\":\"x\""), &format!("\"{field}\":\"\""));
+            let line = line.replace(&format!("\"{field}\":\"y\""), &format!("\"{field}\":\"\""));
+            assert!(message(&line).contains(&format!("the {field} is empty")));
+        }
         let zero = "{\"key\":\"a\",\"fold\":0,\"label\":\"x\",\"prediction\":\"y\"}";
         assert!(message(zero).contains("from 1"));
         assert!(read_predictions(&b"\xff\xfe"[..], "p").is_err());
+        // The longest line that is read has its end as its last byte.
+        let room = LONGEST_LINE as usize - good.len();
+        let longest = good.replacen("\"a\"", &format!("\"a{}\"", "b".repeat(room)), 1);
+        assert_eq!(longest.len() as u64, LONGEST_LINE);
+        let read = read_predictions(format!("{longest}{longest}").as_bytes(), "p.jsonl");
+        assert!(read.unwrap_err().to_string().starts_with("p.jsonl:2: key"));
+        let longer = longest.replacen("\"a", "\"aa", 1);
+        assert!(message(&longer).contains("longer than 1048576 bytes"));
     }
 }

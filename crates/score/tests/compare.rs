@@ -253,6 +253,8 @@ fn keys_that_do_not_match_are_all_named() {
     let many: Vec<String> = (0..9).map(|i| format!("k{i}")).collect();
     let text = Mismatch::between(many.iter().map(String::as_str), []).to_string();
     assert_eq!(text, "9 missing: k0, k1, k2, k3, k4 and 4 more");
+    let all_named = Mismatch::between(many[..5].iter().map(String::as_str), []);
+    assert_eq!(all_named.to_string(), "5 missing: k0, k1, k2, k3, k4");
     assert!(Mismatch::between(["a"], ["a"]).is_empty());
 }
 

@@ -201,6 +201,10 @@ fn averages_are_told_apart_only_beyond_their_own_noise() {
     assert_eq!(found.unseparated(), [[0, 1]]);
     // The difference of 0.22 has a standard error of 0.03 · √2 / √4.
     assert!(found.pairwise_p[0][2] < 1e-6 && found.pairwise_p[0][1] > 0.3);
+    // Two systems are one hypothesis, of which nothing is corrected: a difference of one standard error.
+    let two = [row(0.02)[..2].to_vec(), row(0.02)[..2].to_vec()];
+    let p = separate(&systems[..2], &two, 0.05).unwrap().pairwise_p[0][1];
+    assert!((0.3..0.4).contains(&p), "{p}");
     let sharp = separate(&systems, &vec![row(0.001); 4], 0.05).unwrap();
     assert_eq!(sharp.ranks, [[1, 1], [2, 2], [3, 3]]);
     let mut unknown = vec![row(0.03); 2];

@@ -75,6 +75,13 @@ fn the_mean_is_the_mean_of_the_folds_and_the_pooled_holds_every_item() {
     assert!(deviation > 0.01);
     assert!((runs[0].spread.unwrap().ua - deviation).abs() < 1e-12);
     assert!(runs[1].spread.is_none());
+    // Groups are of all items.
+    assert!(
+        runs[1].groups.len() >= 8
+            && runs
+                .iter()
+                .all(|run| run.fold == FoldName::Pooled || run.groups.is_empty())
+    );
 }
 
 #[test]
@@ -335,6 +342,9 @@ fn what_the_recipe_prints_is_scored_as_scikit_learn_does_without_labels() {
     assert!((published.ua - 0.875).abs() < 1e-12 && (published.wa - 0.875).abs() < 1e-12);
     // f1_score([0]*4 + [1]*4, [0,0,0,1,1,1,1,1], average="macro") = (6/7 + 8/9) / 2; the third class never occurs.
     assert!((published.macro_f1 - (6.0 / 7.0 + 8.0 / 9.0) / 2.0).abs() < 1e-12);
+    // A class that is never predicted counts as 0.
+    let missed = AsPublished::of(&[vec![2, 0], vec![1, 0]]);
+    assert!((missed.macro_f1 - 0.4).abs() < 1e-12);
     let mean = AsPublished::mean(&[published.clone(), published.clone()]);
     assert_eq!(mean, Some(published));
     assert_eq!(AsPublished::mean(&[]), None);

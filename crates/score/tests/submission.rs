@@ -123,7 +123,7 @@ fn submission() -> Submission {
     Submission {
         schema: SCHEMA,
         system: "a probe".into(),
-        description: String::new(),
+        description: "frozen".into(),
         provenance: Provenance {
             versions: BTreeMap::from([("emobox".into(), "0.1.0".into())]),
             sources: vec![
@@ -434,6 +434,10 @@ fn copied_labels_are_consistent_and_not_reproduced() {
 fn a_run_that_comes_out_again_is_reproduced() {
     let honest = submission();
     let verified = verify(&honest, &[reference()], &rules()).unwrap();
+    assert_eq!(
+        (verified.system(), verified.description()),
+        ("a probe", "frozen")
+    );
     let done = reproduce(verified.clone(), &honest, &[rerun(predictions(), true)]).unwrap();
     assert_eq!(done.verdict(), Verdict::Reproduced);
     assert_eq!(done.runs(), verified.runs());
@@ -452,6 +456,15 @@ fn a_run_that_comes_out_again_is_reproduced() {
     moved.pop();
     assert!(again(moved, false).is_err());
     assert!(reproduce(verified.clone(), &honest, &[]).is_err());
+    for (corpus, partition) in [("demo", "speaker"), ("other", "paper")] {
+        let elsewhere = Rerun {
+            corpus: corpus.into(),
+            partition: partition.into(),
+            ..rerun(predictions(), true)
+        };
+        let refusals = reproduce(verified.clone(), &honest, &[elsewhere]).unwrap_err();
+        assert!(refusals[0].reason.ends_with("it was not run again"));
+    }
     assert!(reproduce(verified, &copied(), &[rerun(predictions(), true)]).is_err());
 }
 
@@ -578,6 +591,13 @@ fn another_machine_may_differ_in_few_ties_and_little_and_in_nothing_else() {
             .find(|class| *class != item.prediction);
         item.prediction = other.unwrap();
     };
+    // All scores may differ a little.
+    assert_eq!(
+        again(false, &|list| list.iter_mut().for_each(|item| {
+            *item.scores.get_mut("sad").unwrap() += RERUN_TOLERANCE / 2.0;
+        })),
+        Ok(())
+    );
     // Of 40 predictions one may be another, and one more may have other scores.
     let far = |item: &mut Prediction| *item.scores.get_mut("sad").unwrap() += 0.5;
     assert_eq!(again(false, &|list| turn(&mut list[3])), Ok(()));
