@@ -47,3 +47,44 @@ pub(crate) fn rescale(weights: &mut [f32], head: &Head, sizes: &Sizes, scales: &
         *bias = (f64::from(*bias) * deviation + mean) as f32;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Role, heads};
+
+    #[test]
+    fn the_scale_is_that_of_the_training_part_and_comes_back() {
+        let item = |target: [f32; 2], role| Item {
+            key: String::new(),
+            label: 0,
+            target: target.to_vec(),
+            speaker: None,
+            role,
+        };
+        let items = [
+            item([1.0, 4.0], Role::Train),
+            item([100.0, 6.0], Role::Test),
+            item([5.0, 4.0], Role::Train),
+        ];
+        // A dimension without spread keeps its unit.
+        let scales = scales(&items, &[0, 2], 2);
+        assert_eq!(scales, [(3.0, 2.0), (4.0, 1.0)]);
+        let values = standardised(&items, &scales).into_iter();
+        let values: Vec<Vec<f32>> = values.map(|item| item.target).collect();
+        assert_eq!(values, [[-1.0, 0.0], [48.5, 2.0], [1.0, 0.0]]);
+
+        let head = heads::find("mean-linear").unwrap();
+        let sizes = Sizes {
+            layers: 1,
+            dim: 1,
+            hidden: 0,
+            classes: 2,
+        };
+        let width = head.parameters(&sizes) / 2 - 1;
+        let mut weights = vec![0.5; head.parameters(&sizes)];
+        rescale(&mut weights, head, &sizes, &scales);
+        let rows = [vec![1.0; width], vec![0.5; width], vec![4.0, 4.5]].concat();
+        assert_eq!(weights, rows);
+    }
+}

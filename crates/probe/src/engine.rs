@@ -339,3 +339,27 @@ pub fn most_probable<T: PartialOrd>(row: &[T]) -> usize {
 pub(crate) fn capped(loss: f64) -> f64 {
     if loss.is_finite() { loss } else { f64::MAX }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dimensions_are_judged_by_their_mean_coefficient() {
+        let item = |target: [f32; 2]| Item {
+            key: String::new(),
+            label: 0,
+            target: target.to_vec(),
+            speaker: None,
+            role: crate::Role::Valid,
+        };
+        let items = [item([1.0, 1.0]), item([2.0, 2.0]), item([3.0, 3.0])];
+        // The first dimension is exact, the second upside down.
+        let scores = vec![1.0, 3.0, 2.0, 2.0, 3.0, 1.0];
+        let found = judge_all(vec![scores], &items, &[0, 1, 2], 2, Target::Dimensions);
+        assert!(found[0].record.ua.abs() < 1e-12 && (found[0].record.loss - 1.0).abs() < 1e-12);
+        let exact = vec![1.0, 1.0, 2.0, 2.0, 3.0, 3.0];
+        let found = judge_all(vec![exact], &items, &[0, 1, 2], 2, Target::Dimensions);
+        assert!((found[0].record.ua - 1.0).abs() < 1e-12);
+    }
+}

@@ -125,3 +125,24 @@ fn standardise(vectors: &mut [Vec<f32>], items: &[Item]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_training_part_says_what_is_usual() {
+        let roles = [Role::Train, Role::Test, Role::Train];
+        let items = roles.map(|role| Item {
+            key: String::new(),
+            label: 0,
+            target: Vec::new(),
+            speaker: None,
+            role,
+        });
+        let mut vectors = vec![vec![1.0, 5.0], vec![9.0, 6.0], vec![5.0, 5.0]];
+        standardise(&mut vectors, &items);
+        // Mean 3 and deviation 2; what is constant in training becomes 0, in the test part too.
+        assert_eq!(vectors, [[-1.0, 0.0], [3.0, 0.0], [1.0, 0.0]]);
+    }
+}

@@ -374,6 +374,61 @@ mod tests {
     }
 
     #[test]
+    fn every_constant_has_its_bounds() {
+        let wrong: &[fn(&mut Protocol)] = &[
+            |p| p.learning_rates = vec![],
+            |p| p.learning_rates = vec![0.1, 0.0],
+            |p| p.learning_rates = vec![f64::INFINITY],
+            |p| p.hidden_sizes = vec![],
+            |p| p.hidden_sizes = vec![8, 0],
+            |p| p.seeds = vec![],
+            |p| p.batch = 0,
+            |p| p.warmup_epochs = p.epochs + 1,
+            |p| p.adam.0 = 1.0,
+            |p| p.adam.1 = 1.0,
+            |p| p.adam.2 = 0.0,
+            |p| p.clip_norm = 0.0,
+            |p| p.validation.share = 0.0,
+            |p| p.validation.share = p.validation.max_share + 0.01,
+            |p| p.validation.max_share = 1.0,
+            |p| p.logit_adjustment = f64::NAN,
+        ];
+        for (at, change) in wrong.iter().enumerate() {
+            let mut protocol = Protocol::strict();
+            change(&mut protocol);
+            assert!(protocol.check().is_err(), "change {at}");
+        }
+        let mut whole = Protocol::strict();
+        whole.validation.share = whole.validation.max_share;
+        whole.warmup_epochs = whole.epochs;
+        whole.check().unwrap();
+
+        let dimensions = Protocol {
+            target: Target::Dimensions,
+            oracle: false,
+            ..Protocol::strict()
+        };
+        dimensions.check().unwrap();
+
+        for change in [
+            Protocol {
+                oracle: true,
+                ..dimensions.clone()
+            },
+            Protocol {
+                class_weighting: ClassWeighting::Balanced,
+                ..dimensions.clone()
+            },
+            Protocol {
+                logit_adjustment: 1.0,
+                ..dimensions.clone()
+            },
+        ] {
+            assert!(change.check().is_err(), "{change:?}");
+        }
+    }
+
+    #[test]
     fn the_paper_s_head_keeps_the_paper_s_rates() {
         let paper = Protocol::paper();
         let again = paper.clone().with_head(heads::DEFAULT).unwrap();

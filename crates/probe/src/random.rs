@@ -42,3 +42,36 @@ pub(crate) fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
         items.swap(last, other);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of every purpose, as every version draws them.
+    #[test]
+    fn streams_are_apart_and_stay_the_same() {
+        let purposes = [
+            Purpose::Validation,
+            Purpose::Tensor(0),
+            Purpose::Tensor(1),
+            Purpose::Order(0),
+            Purpose::Order(1),
+        ];
+        let first = purposes.map(|purpose| stream(7, purpose).next_u32());
+        assert_eq!(
+            first,
+            [
+                679_367_822,
+                4_257_965_326,
+                3_453_251_168,
+                3_194_328_674,
+                2_871_982_561
+            ]
+        );
+        let mut items: Vec<u32> = (0..8).collect();
+        shuffle(&mut stream(7, Purpose::Order(1)), &mut items);
+        assert_eq!(items, [3, 0, 7, 2, 6, 4, 5, 1]);
+        let drawn = uniform(&mut stream(7, Purpose::Tensor(1)), 0.5);
+        assert_eq!(drawn, (first[2] >> 8) as f32 / 16_777_216.0 - 0.5);
+    }
+}

@@ -343,6 +343,30 @@ fn bad_features_are_named() {
     assert!(error.contains("linear-relu-mean-linear"), "{error}");
 }
 
+/// Frames that are finite, whose product with the weights is not.
+#[test]
+fn updates_from_gradients_that_are_not_finite_are_skipped_and_counted() {
+    let mut data = dummy(60);
+    let protocol = short(3);
+    assert_eq!(
+        run(&data, &protocol, &TrainOptions::default())
+            .unwrap()
+            .skipped_steps,
+        0
+    );
+    data.frames_mut(3).fill(3e38);
+    let outcome = run(&data, &protocol, &TrainOptions::default()).unwrap();
+    // The one batch with that utterance, in every epoch and at every point.
+    let steps = (protocol.points().len() * protocol.epochs) as u64;
+    assert_eq!(outcome.skipped_steps, steps);
+    assert!(
+        outcome.selected[0]
+            .predictions
+            .iter()
+            .all(|p| p.log_probabilities.iter().all(|x| x.is_finite()))
+    );
+}
+
 #[test]
 fn long_utterances_go_through_in_pieces() {
     let mut data = dummy(40);
