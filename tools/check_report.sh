@@ -122,9 +122,16 @@ document.documentElement.dataset.probed = figures.length;
 </script>
 PROBE
   for width in 1400 390; do
-    log="$work/$name.$width.log"
     open_page --enable-logging=stderr --window-size=$width,1000 --dump-dom "file://$work/$name.probe.html" \
-      >"$work/$name.$width.html" 2>"$log" || { echo "$name at $width px: the browser failed" >&2; failed=1; }
+      >"$work/$name.$width.html" 2>"$work/$name.$width.log" || touch "$work/$name.$width.failed" &
+  done
+  wait
+  for width in 1400 390; do
+    log="$work/$name.$width.log"
+    if [ -e "$work/$name.$width.failed" ]; then
+      echo "$name at $width px: the browser failed" >&2
+      failed=1
+    fi
     if grep -E 'CONSOLE|net::ERR' "$log" >&2; then
       echo "$name at $width px: see the messages above" >&2
       failed=1

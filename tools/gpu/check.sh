@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves and measures the GPU device on a machine with a card, which needs neither Rust nor a network.
 #
-#   tools/gpu/check.sh build     here: builds what is carried there, into target/device (four programs, stripped)
+#   tools/gpu/check.sh build     here: builds what is carried there, into target/device (four programs, stripped);
+#                                `build dev`: with the binary that the tests have built
 #   tools/gpu/check.sh           there, in the root of a copy of the tree with target/device: every step, a table last
 #   tools/gpu/check.sh --host    on any machine with a C++ compiler: the same steps in small on the host's kernels
 #
@@ -23,8 +24,12 @@ for line in sys.stdin:
 
 if [[ ${1-} == build ]]; then
   mkdir -p "$place"
-  cargo build --release --locked -p emobox
-  strip -o "$place/emobox" target/release/emobox
+  binary=target/debug/emobox
+  if [[ ${2-} != dev ]]; then
+    cargo build --release --locked -p emobox
+    binary=target/release/emobox
+  fi
+  strip -o "$place/emobox" "$binary"
   for crate in gpu encoder probe; do
     strip -o "$place/$crate-tests" "$(test_program "$crate")"
   done
