@@ -82,7 +82,7 @@ impl Conv1d {
 
     /// The same packed weights under another shape with windows of the same length.
     pub(crate) fn with_shape(self, shape: ConvShape) -> Self {
-        debug_assert_eq!(
+        assert_eq!(
             self.shape.inputs * self.shape.kernel,
             shape.inputs * shape.kernel
         );

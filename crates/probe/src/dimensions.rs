@@ -55,17 +55,10 @@ mod tests {
 
     #[test]
     fn the_scale_is_that_of_the_training_part_and_comes_back() {
-        let item = |target: [f32; 2], role| Item {
-            key: String::new(),
-            label: 0,
-            target: target.to_vec(),
-            speaker: None,
-            role,
-        };
         let items = [
-            item([1.0, 4.0], Role::Train),
-            item([100.0, 6.0], Role::Test),
-            item([5.0, 4.0], Role::Train),
+            Item::nameless(0, &[1.0, 4.0], Role::Train),
+            Item::nameless(0, &[100.0, 6.0], Role::Test),
+            Item::nameless(0, &[5.0, 4.0], Role::Train),
         ];
         // A dimension without spread keeps its unit.
         let scales = scales(&items, &[0, 2], 2);

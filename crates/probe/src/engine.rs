@@ -346,14 +346,7 @@ mod tests {
 
     #[test]
     fn dimensions_are_judged_by_their_mean_coefficient() {
-        let item = |target: [f32; 2]| Item {
-            key: String::new(),
-            label: 0,
-            target: target.to_vec(),
-            speaker: None,
-            role: crate::Role::Valid,
-        };
-        let items = [item([1.0, 1.0]), item([2.0, 2.0]), item([3.0, 3.0])];
+        let items = [1.0, 2.0, 3.0].map(|x| Item::nameless(0, &[x, x], crate::Role::Valid));
         // The first dimension is exact, the second upside down.
         let scores = vec![1.0, 3.0, 2.0, 2.0, 3.0, 1.0];
         let found = judge_all(vec![scores], &items, &[0, 1, 2], 2, Target::Dimensions);

@@ -133,13 +133,7 @@ mod tests {
     #[test]
     fn only_the_training_part_says_what_is_usual() {
         let roles = [Role::Train, Role::Test, Role::Train];
-        let items = roles.map(|role| Item {
-            key: String::new(),
-            label: 0,
-            target: Vec::new(),
-            speaker: None,
-            role,
-        });
+        let items = roles.map(|role| Item::nameless(0, &[], role));
         let mut vectors = vec![vec![1.0, 5.0], vec![9.0, 6.0], vec![5.0, 5.0]];
         standardise(&mut vectors, &items);
         // Mean 3 and deviation 2; what is constant in training becomes 0, in the test part too.

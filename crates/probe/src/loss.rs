@@ -134,13 +134,7 @@ mod tests {
 
     #[test]
     fn the_gradient_is_the_slope() {
-        let item = |label: usize, target: &[f32]| Item {
-            key: String::new(),
-            label,
-            target: target.to_vec(),
-            speaker: None,
-            role: crate::Role::Train,
-        };
+        let item = |label, target: &[f32]| Item::nameless(label, target, crate::Role::Train);
         let counts = [6, 3, 1];
         let plain = || [item(2, &[]), item(0, &[]), item(1, &[])];
         let voted = || {

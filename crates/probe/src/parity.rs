@@ -57,13 +57,7 @@ fn the_sweep_follows_pytorch() {
     let source = ViewSource::new(views.collect()).unwrap();
     let items: Vec<Item> = labels
         .iter()
-        .map(|&label| Item {
-            key: String::new(),
-            label: label as usize,
-            target: Vec::new(),
-            speaker: None,
-            role: Role::Train,
-        })
+        .map(|&label| Item::nameless(label as usize, &[], Role::Train))
         .collect();
 
     let protocol = Protocol {

@@ -409,7 +409,6 @@ mod tests {
             ..Protocol::strict()
         };
         dimensions.check().unwrap();
-
         for change in [
             Protocol {
                 oracle: true,

@@ -32,6 +32,20 @@ pub struct Item {
     pub role: Role,
 }
 
+#[cfg(test)]
+impl Item {
+    /// An utterance of a test that needs neither key nor speaker.
+    pub(crate) fn nameless(label: usize, target: &[f32], role: Role) -> Self {
+        Self {
+            key: String::new(),
+            label,
+            target: target.to_vec(),
+            speaker: None,
+            role,
+        }
+    }
+}
+
 /// One fold to train: data without any settings.
 #[derive(Clone, Copy)]
 pub struct FoldTask<'a> {

@@ -474,24 +474,21 @@ mod tests {
 
     #[test]
     fn all_of_a_score_is_in_what_only_one_has_right_where_the_other_has_nothing() {
-        let item = |i: u32, right: bool| Prediction {
+        let item = |i: u32, prediction: [&str; 2]| Prediction {
             key: i.to_string(),
             fold: 1 + i / 4,
             label: ["a", "b"][i as usize % 2].into(),
-            prediction: if right {
-                ["a", "b"][i as usize % 2].into()
-            } else {
-                "c".into()
-            },
+            prediction: prediction[i as usize % 2].into(),
             scores: BTreeMap::new(),
             speaker: None,
             votes: BTreeMap::new(),
             gender: None,
         };
-        let list = |right| vec![(0..12).map(|i| item(i, right)).collect::<Vec<_>>()];
+        let list = |told| vec![(0..12).map(|i| item(i, told)).collect::<Vec<_>>()];
+        let lists = [list(["a", "b"]), list(["c", "c"])];
         for over in [Over::Mean, Over::Pooled] {
             for score in Score::ALL {
-                let only = only_one_right(&[list(true), list(false)], score, over);
+                let only = only_one_right(&lists, score, over);
                 assert!((only[0] - 1.0).abs() < 1e-12 && only[1] == 0.0, "{only:?}");
             }
         }

@@ -207,10 +207,9 @@ mod tests {
         assert!(message("\n[1,2]\n").starts_with("p.jsonl:2: expected one prediction"));
         let empty = "{\"key\":\"\",\"label\":\"x\",\"prediction\":\"y\"}";
         assert!(message(empty).contains("the key is empty"));
-        for field in ["label", "prediction"] {
-            let line = good.replace(&format!("\"{field}\":\"x\""), &format!("\"{field}\":\"\""));
-            let line = line.replace(&format!("\"{field}\":\"y\""), &format!("\"{field}\":\"\""));
-            assert!(message(&line).contains(&format!("the {field} is empty")));
+        for (field, value) in [("label", "\"x\""), ("prediction", "\"y\"")] {
+            let told = message(&good.replace(value, "\"\""));
+            assert!(told.contains(&format!("the {field} is empty")), "{told}");
         }
         let zero = "{\"key\":\"a\",\"fold\":0,\"label\":\"x\",\"prediction\":\"y\"}";
         assert!(message(zero).contains("from 1"));

@@ -205,11 +205,8 @@ impl<'a> Zip<'a> {
         let header = self.offset(header)?;
         self.expect(header, LOCAL_HEADER, "an entry")?;
         let skipped = usize::from(self.u16(header + 26)?) + usize::from(self.u16(header + 28)?);
-        let start = header + 30 + skipped;
-        let available = self.bytes.len().checked_sub(start).ok_or_else(|| {
-            let detail = format!("entry {name:?} begins beyond the end of the file");
-            malformed(self.path, detail)
-        })? as u64;
+        let start = self.offset((header + 30 + skipped) as u64)?;
+        let available = (self.bytes.len() - start) as u64;
         if stored > available {
             return Err(CheckpointError::Truncated {
                 path: self.path.to_owned(),

@@ -44,13 +44,7 @@ fn logits_and_gradients_are_those_of_autograd() {
     };
     let features = read("features");
     let team = Team::new(2);
-    let items = LABELS.map(|label| Item {
-        key: String::new(),
-        label,
-        target: Vec::new(),
-        speaker: None,
-        role: Role::Train,
-    });
+    let items = LABELS.map(|label| Item::nameless(label, &[], Role::Train));
     for head in all() {
         for layers in [1, LAYERS] {
             let mut rest = features.as_slice();
