@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn adjusted_logits_that_say_nothing_predict_the_class_frequencies() {
+        let loss = Loss::new(Target::Classes, &[3, 1], ClassWeighting::None, 1.0);
+        for (label, frequency) in [(0, 0.75_f64), (1, 0.25)] {
+            let item = Item::nameless(label, &[], crate::Role::Train);
+            let (found, _) = loss.evaluate(&[0.0; 2], &[&item], &mut [0.0; 2]);
+            assert!((found + frequency.ln()).abs() < 1e-12, "{found}");
+        }
+    }
+
+    #[test]
     fn huge_logits_stay_finite() {
         let mut row = [1e30, -1e30, 0.0];
         log_softmax(&mut row);

@@ -53,12 +53,13 @@ pub fn nuisance_baseline(
             values
         })
         .collect();
-    // The middle of the range of ranks of a value among the training items, 0 to 1.
+    // Twice the middle of the range of ranks of a value among the training items: whole numbers, so that distances that should
+    // tie do.
     let rank = |column: usize, value: f64| {
         let values = &sorted[column];
         let below = values.partition_point(|x| *x < value);
         let up_to = values.partition_point(|x| *x <= value);
-        (below + up_to) as f64 / (2 * values.len()) as f64
+        (below + up_to) as f64
     };
     let ranks = |at: usize| -> Vec<f64> {
         let row = features[at].iter().enumerate();
@@ -71,17 +72,19 @@ pub fn nuisance_baseline(
             .iter()
             .map(|(other, _)| -> f64 { own.iter().zip(other).map(|(x, y)| (x - y).powi(2)).sum() });
         let mut near: Vec<(f64, usize)> = apart.zip(0..).collect();
-        // Only the nearest are needed, not the full order; votes are added in their order.
+        // Only which are the nearest is needed, not their order.
         let nearer = |x: &(f64, usize), y: &(f64, usize)| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1));
         if near.len() > NEIGHBOURS {
             near.select_nth_unstable_by(NEIGHBOURS, nearer);
             near.truncate(NEIGHBOURS);
         }
-        near.sort_unstable_by(nearer);
         let mut votes = vec![0.0; classes];
         for &(_, at) in &near {
-            let label = known[at].1;
-            votes[label] += 1.0 / sizes[label];
+            votes[known[at].1] += 1.0;
+        }
+        // Votes are divided once: equal shares of classes of different size are equal numbers.
+        for (votes, size) in votes.iter_mut().zip(&sizes) {
+            *votes /= size.max(1.0);
         }
         crate::most_probable(&votes)
     };
@@ -132,6 +135,63 @@ mod tests {
         let found = nuisance_baseline(&noise, &labels, &train, &test).unwrap();
         let rare = found.iter().filter(|p| **p == 1).count() as f64 / found.len() as f64;
         assert!((0.3..0.9).contains(&rare), "{rare}");
+    }
+
+    /// The rule word by word, without a sorted table or a selection of the nearest.
+    fn by_the_rule(features: &[Vec<f64>], labels: &[usize], train: &[usize], at: usize) -> usize {
+        let rank = |column: usize, value: f64| -> f64 {
+            let count = |fits: &dyn Fn(f64) -> bool| {
+                train
+                    .iter()
+                    .filter(|&&at| fits(features[at][column]))
+                    .count() as f64
+            };
+            let (below, ties) = (count(&|x| x < value), count(&|x| x == value));
+            (below + ties / 2.0) / train.len() as f64
+        };
+        let mut apart: Vec<(f64, usize)> = Vec::new();
+        for (position, &other) in train.iter().enumerate() {
+            let columns = features[at].iter().zip(&features[other]).enumerate();
+            let squares = columns.map(|(c, (&x, &y))| (rank(c, x) - rank(c, y)).powi(2));
+            apart.push((squares.sum(), position));
+        }
+        // A difference of rounding is a tie.
+        apart.sort_by_key(|&(distance, position)| ((distance * 1e9).round() as u64, position));
+        let vote = |class: usize| -> f64 {
+            let of_class = |at: &&usize| labels[**at] == class;
+            let size = train.iter().filter(of_class).count() as f64;
+            let near = apart.iter().take(15).map(|&(_, position)| &train[position]);
+            near.filter(of_class).count() as f64 / size
+        };
+        let votes: Vec<i64> = (0..3)
+            .map(|class| (vote(class) * 1e9).round() as i64)
+            .collect();
+        let most = votes.iter().max().unwrap();
+        votes.iter().position(|votes| votes == most).unwrap()
+    }
+
+    #[test]
+    fn ties_of_values_and_distances_follow_the_rule() {
+        // Few values, so that most ranks are shared and most distances tie; class 0 twice as often as the others.
+        let labels: Vec<usize> = (0..240)
+            .map(|i| (i * 7 % 4_usize).saturating_sub(1))
+            .collect();
+        let features: Vec<Vec<f64>> = (0..240)
+            .map(|i| {
+                let label = labels[i] as f64;
+                vec![
+                    (4.0 * number(2 * i) + label).floor(),
+                    (6.0 * number(2 * i + 1)).floor(),
+                ]
+            })
+            .collect();
+        let (train, test): (Vec<usize>, Vec<usize>) = (0..240).partition(|i| i % 3 > 0);
+        let found = nuisance_baseline(&features, &labels, &train, &test).unwrap();
+        let expected: Vec<usize> = test
+            .iter()
+            .map(|&at| by_the_rule(&features, &labels, &train, at))
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

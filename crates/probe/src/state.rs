@@ -55,6 +55,38 @@ impl TrainState {
         self.epoch
     }
 
+    /// Whether every record is of a point and epoch that this state has, in the sizes of a state that has just begun; `scores`:
+    /// of the test part, log-probabilities of every class.
+    pub(crate) fn has_records_like(&self, fresh: &Self, scores: usize) -> bool {
+        let placed = |point: usize, epoch: usize| {
+            point < fresh.points.len() && (1..=self.epoch).contains(&epoch)
+        };
+        let (cumulated, empty) = (&self.cumulated, &fresh.cumulated);
+        let cells = |counts: &Vec<u64>| counts.len();
+        self.curves.iter().all(|curve| curve.len() == self.epoch)
+            && self.best.len() == fresh.best.len()
+            && self.best.iter().flatten().all(|best| {
+                placed(best.point, best.epoch)
+                    && best.weights.len() == fresh.points[best.point].values.len()
+            })
+            && self.oracle.len() == fresh.oracle.len()
+            && self
+                .oracle
+                .iter()
+                .flatten()
+                .all(|best| placed(best.point, best.epoch) && best.scores.len() == scores)
+            && cumulated
+                .points
+                .iter()
+                .map(cells)
+                .eq(empty.points.iter().map(cells))
+            && cumulated.best.len() == empty.best.len()
+            && cumulated.best.iter().flatten().all(|best| {
+                placed(best.point, best.epoch)
+                    && best.confusion.len() == empty.points[best.point].len()
+            })
+    }
+
     /// The state as bytes (a safetensors file).
     pub fn to_bytes(&self) -> Result<Vec<u8>, ProbeError> {
         let mut singles: Vec<(String, &[f32])> = Vec::new();
@@ -249,5 +281,113 @@ fn unreadable(problem: &str) -> ProbeError {
         what: "training state",
         path: PathBuf::new(),
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        EpochProgress, Flow, FoldTask, Item, Observer, Protocol, Role, TrainOptions, Training,
+        ViewSource, train_fold,
+    };
+    use emobox_features::{FrameData, FrameView};
+
+    /// Keeps the state after the first of two epochs.
+    #[derive(Default)]
+    struct Keep(Option<TrainState>);
+
+    impl Observer for Keep {
+        fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
+            if self.0.is_none() {
+                Flow::Save
+            } else {
+                Flow::Continue
+            }
+        }
+
+        fn save(&mut self, state: &TrainState) -> Result<(), ProbeError> {
+            self.0 = Some(state.clone());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_state_with_records_of_another_training_is_refused() {
+        let roles = [
+            Role::Train,
+            Role::Train,
+            Role::Train,
+            Role::Valid,
+            Role::Test,
+        ];
+        let items: Vec<Item> = (0..20)
+            .map(|at| Item::nameless(at % 2, &[], roles[at % 5]))
+            .collect();
+        let frames: Vec<[f32; 2]> = (0..20).map(|at| [at as f32, 1.0]).collect();
+        let views = frames.iter().map(|data| FrameView {
+            layers: 1,
+            frames: 1,
+            dim: 2,
+            data: FrameData::F32(data),
+        });
+        let source = ViewSource::new(views.collect()).unwrap();
+        let task = FoldTask {
+            corpus: "dummy",
+            fold: 1,
+            classes: &["no".to_owned(), "yes".to_owned()],
+            items: &items,
+            source: &source,
+        };
+        let protocol = Protocol {
+            epochs: 2,
+            warmup_epochs: 0,
+            ..Protocol::strict()
+        };
+        let mut keep = Keep::default();
+        train_fold(&task, &protocol, &TrainOptions::default(), &mut keep).unwrap();
+        let state = keep.0.unwrap();
+        let resume = |damage: &dyn Fn(&mut TrainState)| {
+            let mut state = state.clone();
+            damage(&mut state);
+            let options = TrainOptions {
+                resume: Some(state),
+                ..TrainOptions::default()
+            };
+            train_fold(&task, &protocol, &options, &mut ())
+        };
+        assert!(matches!(resume(&|_| ()), Ok(Training::Done(_))));
+
+        type Damage = fn(&mut TrainState);
+        let damages: [Damage; 17] = [
+            |s| drop(s.curves[1].pop()),
+            |s| {
+                s.epoch = 3;
+                let three = |curve: &Vec<EpochRecord>| vec![curve[0]; 3];
+                s.curves = s.curves.iter().map(three).collect();
+            },
+            |s| drop(s.best.pop()),
+            |s| s.best[0].as_mut().unwrap().point = 4,
+            |s| s.best[0].as_mut().unwrap().epoch = 0,
+            |s| s.best[0].as_mut().unwrap().epoch = 2,
+            |s| drop(s.best[0].as_mut().unwrap().weights.pop()),
+            |s| drop(s.oracle.pop()),
+            |s| s.oracle[0].as_mut().unwrap().point = 4,
+            |s| s.oracle[0].as_mut().unwrap().epoch = 2,
+            |s| drop(s.oracle[0].as_mut().unwrap().scores.pop()),
+            |s| drop(s.cumulated.points.pop()),
+            |s| drop(s.cumulated.points[1].pop()),
+            |s| drop(s.cumulated.best.pop()),
+            |s| s.cumulated.best[0].as_mut().unwrap().point = 4,
+            |s| s.cumulated.best[0].as_mut().unwrap().epoch = 2,
+            |s| drop(s.cumulated.best[0].as_mut().unwrap().confusion.pop()),
+        ];
+        for (at, damage) in damages.iter().enumerate() {
+            let refused = resume(damage).map(|_| ()).unwrap_err().to_string();
+            assert!(refused.contains("its records"), "{at}: {refused}");
+        }
+        let weights = resume(&|s| drop(s.points[0].first.pop()));
+        let refused = weights.map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("the size of its weights"), "{refused}");
     }
 }

@@ -249,17 +249,13 @@ impl<'a> Fold<'a> {
                 format!("{got:?}"),
             );
         }
-        let whole = state.curves.iter().all(|curve| curve.len() == state.epoch)
-            && state.epoch <= self.protocol.epochs
-            && state.best.len() == fresh.best.len()
-            && state.oracle.len() == fresh.oracle.len()
-            && state.cumulated.best.len() == fresh.cumulated.best.len()
-            && state.cumulated.points.len() == fresh.cumulated.points.len();
+        let scores = self.test.len() * self.task.classes.len();
+        let whole = state.epoch <= self.protocol.epochs && state.has_records_like(&fresh, scores);
         if !whole {
             return differs(
-                "its number of epochs",
-                "one record an epoch".into(),
-                state.epoch.to_string(),
+                "its records",
+                "those of this training's points and epochs".into(),
+                format!("others, after {} epochs", state.epoch),
             );
         }
         Ok(state.clone())

@@ -140,6 +140,17 @@ mod tests {
         let mut random = CpythonRandom::new(0);
         assert_eq!(random.sample(30, 7), POOL);
         assert_eq!(random.sample(1000, 6), SET);
+        // At the sizes from which a set is used, where a power of two tells the two ways apart.
+        let first = |n, k| CpythonRandom::new(0).sample(n, k);
+        assert_eq!(first(32, 5), [24, 26, 2, 16, 31]);
+        assert_eq!(first(64, 6), [49, 48, 56, 26, 2, 16]);
+        assert_eq!(first(512, 6), [394, 430, 41, 265, 497, 414]);
+    }
+
+    #[test]
+    fn a_number_below_one_is_zero() {
+        let mut random = CpythonRandom::new(0);
+        assert!((0..32).all(|_| random.below(1) == 0));
     }
 
     const POOL: [usize; 7] = [27, 12, 24, 13, 1, 8, 16];

@@ -59,6 +59,10 @@ impl Dummy {
         ViewSource::new(views.collect()).unwrap()
     }
 
+    pub(crate) fn frames(&self, item: usize) -> &[f32] {
+        &self.frames[item]
+    }
+
     pub(crate) fn frames_mut(&mut self, item: usize) -> &mut Vec<f32> {
         &mut self.frames[item]
     }

@@ -74,6 +74,18 @@ proptest! {
                 prop_assert_eq!(labels(&split.train), labels(&trained));
                 let share = split.valid.len() as f64 / trained.len() as f64;
                 prop_assert!(share <= rule.max_share);
+                let held = speakers(&split.valid);
+                let reached = distance(&items, &rule, &held).unwrap();
+                let exchanged = held.iter().flat_map(|out| {
+                    let (items, rule, held) = (&items, &rule, &held);
+                    speakers(&split.train).into_iter().filter_map(move |into| {
+                        let others = held.iter().filter(|name| *name != out).cloned();
+                        distance(items, rule, &others.chain([into]).collect())
+                    })
+                });
+                for other in exchanged {
+                    prop_assert!(other > reached - 1e-6, "{} instead of {}", other, reached);
+                }
             }
             ValidationOrigin::Random => {
                 prop_assert_eq!(strict, split.fallback.is_some());
@@ -86,6 +98,21 @@ proptest! {
             ValidationOrigin::Official => prop_assert!(false),
         }
     }
+}
+
+/// How far the labels of these speakers are from the share of every label; none where a label would leave training, or too much.
+fn distance(items: &[Item], rule: &ValidationRule, held: &BTreeSet<Option<String>>) -> Option<f64> {
+    let trained = items.iter().filter(|item| item.role == Role::Train);
+    let (mut all, mut own) = ([0.0; 5], [0.0; 5]);
+    for item in trained {
+        all[item.label] += 1.0;
+        own[item.label] += f64::from(u8::from(held.contains(&item.speaker)));
+    }
+    let total = |counts: &[f64; 5]| counts.iter().sum::<f64>();
+    let emptied = (0..5).any(|label| all[label] > 0.0 && own[label] == all[label]);
+    let allowed = !emptied && total(&own) <= rule.max_share * total(&all);
+    let apart = (0..5).map(|label| (own[label] - rule.share * all[label]).abs());
+    allowed.then(|| apart.sum())
 }
 
 fn balanced(speakers: usize, each: usize) -> Vec<Item> {
@@ -144,4 +171,17 @@ fn an_official_part_is_kept() {
         (split.origin, split.valid),
         (ValidationOrigin::Official, vec![7])
     );
+}
+
+#[test]
+fn the_limit_itself_is_allowed_and_a_class_may_be_absent() {
+    // 40 and 60 of 100 utterances, of two of the five classes.
+    let mut items = balanced(10, 10);
+    for (at, item) in items.iter_mut().enumerate() {
+        item.label = at % 2;
+        item.speaker = Some(if at < 40 { "few" } else { "many" }.to_owned());
+    }
+    let split = draw(&items, &Protocol::strict().validation).unwrap();
+    assert_eq!(split.origin, ValidationOrigin::SpeakerDisjoint);
+    assert_eq!(split.speakers, ["few"]);
 }

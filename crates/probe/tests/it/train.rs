@@ -250,6 +250,129 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     assert!(cut.starts_with("training state"), "{cut}");
 }
 
+/// Epochs at a rate so small that the weights stay what they were drawn as.
+fn still(epochs: usize) -> Protocol {
+    Protocol {
+        learning_rates: vec![1e-15],
+        warmup_epochs: 0,
+        ..short(epochs)
+    }
+}
+
+/// The first utterances for training, the next twenty for validation.
+fn first(count: usize) -> Dummy {
+    let mut data = dummy(120);
+    for (at, item) in data.items.iter_mut().enumerate() {
+        item.role = match at {
+            _ if at < count => Role::Train,
+            _ if (100..120).contains(&at) => Role::Valid,
+            _ => Role::Test,
+        };
+    }
+    data
+}
+
+fn first_losses(data: &Dummy, protocol: &Protocol) -> Vec<f64> {
+    let outcome = run(data, protocol, &threads(1)).unwrap();
+    let curves = outcome.curves.iter();
+    curves.map(|curve| curve.epochs[0].train_loss).collect()
+}
+
+fn near(found: &[f64], expected: &[f64]) -> bool {
+    let mut pairs = found.iter().zip(expected);
+    found.len() == expected.len() && pairs.all(|(x, y)| (x - y).abs() < 1e-6)
+}
+
+#[test]
+fn the_training_loss_is_the_mean_over_utterances_whatever_the_batches() {
+    let data = first(50);
+    for class_weighting in [ClassWeighting::None, ClassWeighting::Balanced] {
+        let whole = Protocol {
+            batch: 50,
+            class_weighting,
+            ..still(1)
+        };
+        // Batches of 16, 16, 16 and 2.
+        let parts = Protocol {
+            batch: 16,
+            ..whole.clone()
+        };
+        let (whole, parts) = (first_losses(&data, &whole), first_losses(&data, &parts));
+        assert!(near(&whole, &parts), "{whole:?} {parts:?}");
+    }
+}
+
+#[test]
+fn balanced_weights_make_up_for_a_class_that_comes_twice() {
+    let once = first(40);
+    let mut twice = first(80);
+    for at in (40..80).filter(|at| at % 4 != 2) {
+        twice.items[at].role = Role::Extra;
+    }
+    for at in (2..40).step_by(4) {
+        *twice.frames_mut(at + 40) = once.frames(at).to_vec();
+    }
+    let balanced = Protocol {
+        class_weighting: ClassWeighting::Balanced,
+        ..still(1)
+    };
+    let (equal, weighted) = (
+        first_losses(&once, &still(1)),
+        first_losses(&twice, &balanced),
+    );
+    assert!(near(&equal, &weighted), "{equal:?} {weighted:?}");
+    let plain = first_losses(&twice, &still(1));
+    assert!(!near(&equal, &plain), "{equal:?} {plain:?}");
+}
+
+/// Counts the frames that it is told of.
+struct Frames(Vec<u64>);
+
+impl Observer for Frames {
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
+        self.0.push(progress.frames);
+        Flow::Continue
+    }
+}
+
+#[test]
+fn every_frame_of_the_training_part_counts_once_an_epoch() {
+    let data = first(50);
+    let frames: usize = (0..50).map(|at| data.frames(at).len() / DIM).sum();
+    let source = data.source();
+    let task = FoldTask {
+        corpus: "dummy",
+        fold: 1,
+        classes: &data.classes,
+        items: &data.items,
+        source: &source,
+    };
+    let mut seen = Frames(Vec::new());
+    train_fold(&task, &short(3), &threads(1), &mut seen).unwrap();
+    assert_eq!(seen.0, [1, 2, 3].map(|epochs| epochs * frames as u64));
+}
+
+#[test]
+fn two_classes_and_two_utterances_are_enough() {
+    let mut data = first(2);
+    data.classes.truncate(2);
+    data.items
+        .retain(|item| item.label < 2 && item.role != Role::Test);
+    let kept: Vec<usize> = data
+        .items
+        .iter()
+        .map(|i| i.key[6..].parse().unwrap())
+        .collect();
+    for (at, from) in kept.into_iter().enumerate() {
+        let frames = data.frames(from).to_vec();
+        *data.frames_mut(at) = frames;
+    }
+    assert!(run(&data, &short(2), &threads(1)).is_ok());
+    data.items[0].role = Role::Valid;
+    let error = run(&data, &short(2), &threads(1)).unwrap_err().to_string();
+    assert!(error.contains("training part has 1 utterances"), "{error}");
+}
+
 #[test]
 fn selection_does_not_see_the_test_part() {
     let honest = run(&dummy(90), &short(6), &threads(1)).unwrap();
@@ -458,4 +581,35 @@ fn a_saved_probe_predicts_what_the_training_predicted() {
     assert!(error.contains("not of one probe"), "{error}");
     std::fs::write(&path, &bytes[..50]).unwrap();
     assert!(Probe::load(dir.path()).is_err());
+
+    // Sizes that no file can have, refused before anything of that size is made.
+    probe.save(dir.path()).unwrap();
+    let path = dir.path().join("probe.json");
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let many = serde_json::json!(vec!["x"; 65_537]);
+    let huge = serde_json::json!(65_537);
+    for (place, value) in [
+        ("/point/hidden", &huge),
+        ("/features/dim", &huge),
+        ("/features/dim", &serde_json::json!(0)),
+        ("/features/layers", &serde_json::json!([])),
+        ("/features/layers", &serde_json::json!(vec![4; 1_025])),
+        ("/classes", &many),
+        ("/classes", &serde_json::json!(["angry"])),
+    ] {
+        let mut changed = written.clone();
+        *changed.pointer_mut(place).unwrap() = value.clone();
+        std::fs::write(&path, changed.to_string()).unwrap();
+        let error = Probe::load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("impossible sizes"), "{place}: {error}");
+    }
+    // Sizes that are possible, but not those of the weights.
+    for (place, value) in [("/point/hidden", 21), ("/features/dim", 25)] {
+        let mut changed = written.clone();
+        *changed.pointer_mut(place).unwrap() = value.into();
+        std::fs::write(&path, changed.to_string()).unwrap();
+        let error = Probe::load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("expected F32"), "{place}: {error}");
+    }
 }

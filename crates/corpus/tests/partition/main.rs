@@ -1,15 +1,16 @@
-//! Properties of partitions, and the published seeded draw on the published orders.
+//! Properties of partitions of all schemes.
+
+mod paper;
+mod published;
+mod speaker;
 
 use emobox_corpus::{
-    GroupBy, Manifest, Partition, PartitionOptions, Role, Rule, Scheme, Utterance, audit,
-    partition, seeded_test_keys,
+    Manifest, Partition, PartitionOptions, Role, Rule, Scheme, Utterance, audit, partition,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::Path;
 
-fn utterance(key: &str, emo: &str, speaker: Option<&str>) -> Utterance {
+pub(crate) fn utterance(key: &str, emo: &str, speaker: Option<&str>) -> Utterance {
     Utterance {
         key: key.to_owned(),
         dataset: "mine".to_owned(),
@@ -37,7 +38,7 @@ fn utterance(key: &str, emo: &str, speaker: Option<&str>) -> Utterance {
 }
 
 /// `counts[speaker][label]` utterances.
-fn manifest(counts: &[Vec<usize>]) -> Manifest {
+pub(crate) fn manifest(counts: &[Vec<usize>]) -> Manifest {
     let mut utterances = Vec::new();
     for (speaker, labels) in counts.iter().enumerate() {
         for (label, &count) in labels.iter().enumerate() {
@@ -56,7 +57,7 @@ fn manifest(counts: &[Vec<usize>]) -> Manifest {
     }
 }
 
-fn make(manifest: &Manifest, scheme: Scheme, seed: u64) -> Partition {
+pub(crate) fn make(manifest: &Manifest, scheme: Scheme, seed: u64) -> Partition {
     partition(
         manifest,
         &PartitionOptions {
@@ -68,7 +69,7 @@ fn make(manifest: &Manifest, scheme: Scheme, seed: u64) -> Partition {
     .unwrap()
 }
 
-fn test_speakers(manifest: &Manifest, made: &Partition, fold: u32) -> BTreeSet<String> {
+pub(crate) fn test_speakers(manifest: &Manifest, made: &Partition, fold: u32) -> BTreeSet<String> {
     let keys: BTreeSet<&str> = made.keys(fold, &Role::Test).into_iter().collect();
     manifest
         .utterances
@@ -78,138 +79,31 @@ fn test_speakers(manifest: &Manifest, made: &Partition, fold: u32) -> BTreeSet<S
         .collect()
 }
 
-#[test]
-fn the_papers_rules_apply_by_speakers_and_balance() {
-    let rule = |counts: &[Vec<usize>]| {
-        let info = make(&manifest(counts), Scheme::Paper, 0).info;
-        (info.rule, info.folds)
-    };
-    assert_eq!(rule(&vec![vec![8, 8]; 3]), (Rule::Stratified, 1));
-    assert_eq!(rule(&vec![vec![8, 8]; 4]), (Rule::LeaveOneSpeakerOut, 4));
-    assert_eq!(rule(&vec![vec![8, 8]; 6]), (Rule::LeaveOneSpeakerOut, 6));
-    assert_eq!(rule(&vec![vec![8, 8]; 7]), (Rule::SpeakerFolds, 4));
-    let mut unbalanced = vec![vec![8, 8]; 7];
-    unbalanced[3] = vec![8, 7];
-    assert_eq!(rule(&unbalanced), (Rule::Stratified, 1));
-    let mut official = manifest(&unbalanced);
-    for (index, u) in official.utterances.iter_mut().enumerate() {
-        u.split = Some(["train", "valid", "test", "test2"][index % 4].to_owned());
+/// Puts every utterance into the part that its position gives.
+pub(crate) fn parts(
+    mut manifest: Manifest,
+    part: impl Fn(usize) -> Option<&'static str>,
+) -> Manifest {
+    for (index, u) in manifest.utterances.iter_mut().enumerate() {
+        u.split = part(index).map(str::to_owned);
     }
-    let made = make(&official, Scheme::Paper, 0);
-    assert_eq!(made.info.rule, Rule::OfficialSplit);
-    assert_eq!(made.sizes()[0][&Role::Extra("test2".to_owned())], 27);
-    for (index, u) in official.utterances.iter_mut().enumerate() {
-        u.split = Some(format!("session{}", index % 3));
-    }
-    let made = make(&official, Scheme::Paper, 0);
-    assert_eq!((made.info.rule, made.info.folds), (Rule::OfficialGroups, 3));
+    manifest
 }
 
-#[test]
-fn a_quarter_of_each_raw_label_is_test_and_the_seed_matters() {
-    let manifest = manifest(&[vec![9, 20, 3]]);
-    let made = make(&manifest, Scheme::Paper, 0);
-    let mut tested: BTreeMap<&str, usize> = BTreeMap::new();
-    for key in made.keys(1, &Role::Test) {
-        *tested.entry(key.split('-').nth(2).unwrap()).or_default() += 1;
+/// Utterances of a registered corpus: two labels of every speaker, `each` times.
+pub(crate) fn registered(corpus: &str, speakers: &[&str], each: usize) -> Manifest {
+    let mut made = manifest(&vec![vec![each; 2]; speakers.len()]);
+    made.corpus = corpus.to_owned();
+    for u in &mut made.utterances {
+        let number = u.speaker.as_ref().unwrap()[1..].parse::<usize>().unwrap();
+        u.speaker = Some(speakers[number].to_owned());
     }
-    assert_eq!(tested, BTreeMap::from([("0", 2), ("1", 5)]));
-    assert_ne!(
-        make(&manifest, Scheme::Paper, 1).assignments,
-        made.assignments
-    );
-    assert!(
-        made.info.reason.contains("1 speakers, fewer than 4"),
-        "{}",
-        made.info.reason
-    );
+    made
 }
 
-#[test]
-fn speaker_folds_refuse_what_cannot_be_split_and_offer_texts() {
-    let mut two = manifest(&[vec![6], vec![6]]);
-    let refused = |manifest: &Manifest| {
-        let options = PartitionOptions {
-            scheme: Scheme::Speaker,
-            ..PartitionOptions::default()
-        };
-        partition(manifest, &options).unwrap_err().to_string()
-    };
-    assert!(
-        refused(&two).contains("2 speakers (s00, s01), at least 3 are needed"),
-        "{}",
-        refused(&two)
-    );
-    for (index, u) in two.utterances.iter_mut().enumerate() {
-        u.text = Some(format!("t{}", index % 3));
-    }
-    assert!(refused(&two).contains("3 texts"), "{}", refused(&two));
-    let by_text = PartitionOptions {
-        scheme: Scheme::Speaker,
-        group_by: GroupBy::Text,
-        ..PartitionOptions::default()
-    };
-    let made = partition(&two, &by_text).unwrap();
-    assert_eq!((made.info.rule, made.info.folds), (Rule::TextFolds, 3));
-    two.utterances[0].speaker = None;
-    assert!(refused(&two).contains("1 of 12 utterances have no known speaker"));
-    let none = PartitionOptions {
-        scheme: Scheme::Published,
-        ..PartitionOptions::default()
-    };
-    assert!(
-        partition(&two, &none)
-            .unwrap_err()
-            .to_string()
-            .contains("not part of the published benchmark")
-    );
-}
-
-#[test]
-fn speaker_folds_level_the_labels_and_keep_a_disjoint_official_split() {
-    // Twelve speakers of very different sizes: no fold may miss its share of either label by much.
-    let counts: Vec<Vec<usize>> = (0..12)
-        .map(|s| vec![4 + 7 * (s % 5), 3 + 5 * (s % 3)])
-        .collect();
-    let all = manifest(&counts);
-    let made = make(&all, Scheme::Speaker, 0);
-    assert_eq!(made.info.folds, 5);
-    for label in 0..2 {
-        let total: usize = counts.iter().map(|c| c[label]).sum();
-        for fold in 1..=5 {
-            let keys = made.keys(fold, &Role::Test);
-            let n = keys
-                .iter()
-                .filter(|key| key.split('-').nth(2) == Some(["0", "1"][label]))
-                .count();
-            let share = total as f64 / 5.0;
-            assert!(
-                (n as f64 - share).abs() < 0.35 * share,
-                "fold {fold} label {label}: {n} of {share}"
-            );
-        }
-    }
-    let mut official = all.clone();
-    for u in &mut official.utterances {
-        u.split = Some(
-            if u.speaker.as_deref() < Some("s09") {
-                "train"
-            } else {
-                "test"
-            }
-            .to_owned(),
-        );
-    }
-    assert_eq!(
-        make(&official, Scheme::Speaker, 0).info.rule,
-        Rule::OfficialSplit
-    );
-    official.utterances[0].split = Some("test".to_owned());
-    assert_eq!(
-        make(&official, Scheme::Speaker, 0).info.rule,
-        Rule::SpeakerFolds
-    );
-}
+pub(crate) const CAFE: [&str; 12] = [
+    "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12",
+];
 
 #[test]
 fn a_partition_survives_its_files_and_bad_lines_are_named() {
@@ -336,53 +230,6 @@ proptest! {
     }
 }
 
-const STRATIFIED: [&str; 16] = [
-    "aesdd",
-    "ased",
-    "asvpesd",
-    "cremad",
-    "emns",
-    "emovdb",
-    "emozionalmente",
-    "enterface",
-    "mead",
-    "mesd",
-    "oreau",
-    "pavoque",
-    "shemo",
-    "tess",
-    "turevdb",
-    "urdu",
-];
-
-#[test]
-#[cfg_attr(not(has_shared), ignore = "needs ../shared")]
-fn the_published_draw_gives_the_test_lists_of_all_16_stratified_corpora() {
-    for corpus in STRATIFIED {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("../../../shared/reference/{corpus}.tsv.gz"));
-        let file = std::fs::File::open(&path).unwrap();
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(file)
-            .read_to_string(&mut text)
-            .unwrap();
-        let rows: Vec<Vec<&str>> = text
-            .lines()
-            .skip(1)
-            .map(|line| line.split('\t').collect())
-            .collect();
-        let pairs: Vec<(&str, &str)> = rows.iter().map(|row| (row[0], row[7])).collect();
-        let drawn: BTreeSet<&str> = seeded_test_keys(&pairs).into_iter().collect();
-        let published: BTreeSet<&str> = rows
-            .iter()
-            .filter(|row| row[9] == "test:1")
-            .map(|row| row[0])
-            .collect();
-        assert!(!published.is_empty());
-        assert_eq!(drawn, published, "{corpus}");
-    }
-}
-
 #[test]
 fn a_scheme_has_one_name() {
     for (scheme, name) in [
@@ -408,4 +255,26 @@ fn utterances_in_no_fold_are_counted() {
         assert_eq!(covered.len(), all.utterances.len());
         assert_eq!(made.info.in_no_fold, 0);
     }
+}
+
+#[test]
+fn every_rule_has_its_own_words() {
+    let rules = [
+        Rule::OfficialSplit,
+        Rule::OfficialGroups,
+        Rule::Stratified,
+        Rule::LeaveOneSpeakerOut,
+        Rule::SpeakerFolds,
+        Rule::TextFolds,
+        Rule::PublishedLists,
+        Rule::PublishedDraw,
+        Rule::WholeCorpus,
+    ];
+    let words: BTreeSet<&str> = rules.iter().map(|rule| rule.describe()).collect();
+    assert_eq!(words.len(), rules.len());
+    assert!(
+        words
+            .iter()
+            .all(|words| words.contains(char::is_alphabetic) && *words != "xyzzy")
+    );
 }
