@@ -2,9 +2,10 @@
 
     cargo install cargo-mutants --locked
     python3 tools/mutants/run.py emobox-score emobox-probe emobox-features emobox-corpus:src/partition
+    SLOW=20 python3 tools/mutants/run.py emobox-bench:src/cell@emobox
 
 Copies HEAD to target/mutants/tree, writes the mutants into the copy (src/main.rs), leaves out those that do not compile, and runs each against
-the tests of its package that reach it, the fastest first, until one fails. A run that was stopped goes on where it was. A test above SLOW
+the tests of its package (or of the one after @) that reach it, the fastest first, until one fails. A run that was stopped goes on where it was. A test above SLOW
 seconds takes no part (simulations). Prints a row a package and the survivors. Minutes where a build a mutant would take days.
 """
 
@@ -31,10 +32,17 @@ def output(*call, **options):
     return done.stdout
 
 
+def asked(entry):
+    """PACKAGE[:PART OF A PATH][@PACKAGE OF THE TESTS]"""
+    room, _, tests = entry.partition("@")
+    package, _, part = room.partition(":")
+    return package, part, tests or package
+
+
 def listed(wanted):
     """The mutants, numbered, and why some of them are left out from the start."""
     mutants = []
-    for package, _, part in (entry.partition(":") for entry in wanted):
+    for package, part, _ in map(asked, wanted):
         found = json.loads(output("cargo", "mutants", "--list", "--json", "-p", package, "-d", ROOT))
         mutants += [mutant for mutant in found if part in mutant["file"]]
     left_out = {}
@@ -108,10 +116,11 @@ def call(test, names, seconds, folder, **variables):
         return "time", time.time() - start
 
 
-def tests_of(package, folder):
-    """The tests of a package with their seconds, and the tests that reach each mutant."""
-    lines = output("cargo", "test", "--no-run", "--message-format=json", "-p", package, "--lib", "--tests", cwd=TREE, env=CARGO).splitlines()
+def tests_of(package):
+    """The tests of a package with their seconds, the tests that reach each mutant, and the folder that they run in."""
+    lines = output("cargo", "test", "--no-run", "--message-format=json", "-p", package, "--tests", cwd=TREE, env=CARGO).splitlines()
     artifacts = [line for line in map(json.loads, lines) if line["reason"] == "compiler-artifact"]
+    folder = pathlib.Path(next(artifact["manifest_path"] for artifact in artifacts if artifact["profile"]["test"])).parent
     jobs = []
     for test in (artifact["executable"] for artifact in artifacts if artifact["profile"]["test"] and artifact["executable"]):
         names, ignored = (set(output(test, "--list", *more, cwd=folder).splitlines()) for more in ([], ["--ignored"]))
@@ -134,26 +143,30 @@ def tests_of(package, folder):
             took[job] = seconds
             for number in numbers:
                 reach[int(number)].append(job)
-    return took, reach
+    return took, reach, folder
 
 
 def verdict(mutant, took, reach, folder):
-    groups = collections.defaultdict(list)
+    groups = []
     for job in sorted(reach[mutant["id"]], key=took.get):
-        groups[job[0]].append(job)
-    for test, jobs in groups.items():
-        code, _ = call(test, [name for _, name in jobs], 20 + 5 * sum(took[job] for job in jobs), folder, MUTANT=str(mutant["id"]))
+        alike = [group for group in groups if group[0][0] == job[0] and sum(map(took.get, group)) + took[job] < 1]
+        if alike:
+            alike[0].append(job)
+        else:
+            groups.append([job])
+    for group in groups:
+        seconds = 20 + 5 * sum(map(took.get, group))
+        code, _ = call(group[0][0], [name for _, name in group], seconds, folder, MUTANT=str(mutant["id"]))
         if code != 0:
             return "caught by time" if code == "time" else "caught"
     return "missed" if groups else "missed: no test reaches it"
 
 
-def run(package, mutants, left_out):
+def run(package, tests, mutants, left_out):
     own = [mutant for mutant in mutants if mutant["package"] == package]
-    folder = TREE / own[0]["file"].split("/src/")[0]
     path = OUT / f"{package}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    took, reach = tests_of(package, folder)
+    took, reach, folder = tests_of(tests)
     todo = [mutant for mutant in own if mutant["id"] not in left_out and mutant["name"] not in known]
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         for mutant, found in zip(todo, pool.map(lambda mutant: verdict(mutant, took, reach, folder), todo)):
@@ -170,8 +183,8 @@ def run(package, mutants, left_out):
 
 if __name__ == "__main__":
     mutants, left_out = listed(sys.argv[1:])
-    packages = [entry.partition(":")[0] for entry in sys.argv[1:]]
-    instrument(packages, mutants, left_out)
+    rooms = {package: tests for package, _, tests in map(asked, sys.argv[1:])}
+    instrument(rooms, mutants, left_out)
     print("| package | mutants | caught | caught by time | missed | do not compile | not tried |\n|---|---:|---:|---:|---:|---:|---:|")
-    for package in packages:
-        run(package, mutants, left_out)
+    for package, tests in rooms.items():
+        run(package, tests, mutants, left_out)

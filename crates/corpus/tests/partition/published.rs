@@ -108,6 +108,11 @@ fn published_folds_that_follow_a_rule_need_no_lists() {
     }
     let own = published(&manifest(&[vec![9]]), None).unwrap_err();
     assert!(own.contains("not part of the published benchmark"), "{own}");
+    let demo = published(&registered("demo", &["a"], 9), None).unwrap_err();
+    assert!(
+        demo.contains("not part of the published benchmark"),
+        "{demo}"
+    );
 }
 
 fn put(path: &Path, text: &str) {
