@@ -390,19 +390,24 @@ impl FoldJob<'_> {
             items: &self.items,
             source: &*source,
         };
-        let resume = self.saved_state();
-        if let Some(state) = &resume {
-            context.progress.advance(state.epoch() as u64);
-        }
         let protocol = self.inputs.protocol;
         let mut watch = Watch {
             job: self,
             context,
+            epochs: 0,
             saved: Instant::now(),
             interval: save_interval()?,
         };
-        let options = TrainOptions { resume, ..how };
-        let outcome = match train_fold(&task, protocol, &options, &mut watch)? {
+        let mut train = |resume| {
+            let how = how.clone();
+            train_fold(&task, protocol, &TrainOptions { resume, ..how }, &mut watch)
+        };
+        // A state that cannot be used costs time, not correctness.
+        let trained = match train(self.saved_state()) {
+            Err(ProbeError::State { .. }) => train(None),
+            trained => trained,
+        };
+        let outcome = match trained? {
             Training::Done(outcome) => *outcome,
             Training::Stopped => return Err(BenchError::Interrupted),
         };
@@ -448,7 +453,7 @@ impl FoldJob<'_> {
         Ok(())
     }
 
-    /// The saved state of a killed run. A state that cannot be used costs time, not correctness.
+    /// The saved state of a killed run.
     fn saved_state(&self) -> Option<TrainState> {
         let bytes = std::fs::read(self.state_path()).ok()?;
         TrainState::from_bytes(&bytes).ok()
@@ -470,13 +475,17 @@ fn source_of<'a, 'k>(
 struct Watch<'a> {
     job: &'a FoldJob<'a>,
     context: Context<'a>,
+    /// Epochs that the progress counts.
+    epochs: usize,
     saved: Instant,
     interval: Duration,
 }
 
 impl Observer for Watch<'_> {
-    fn epoch(&mut self, _: &EpochProgress<'_>) -> Flow {
-        self.context.progress.advance(1);
+    fn epoch(&mut self, progress: &EpochProgress<'_>) -> Flow {
+        let new = progress.epoch - self.epochs;
+        self.context.progress.advance(new as u64);
+        self.epochs = progress.epoch;
         if self.context.stopped() {
             Flow::Stop
         } else if self.saved.elapsed() >= self.interval {

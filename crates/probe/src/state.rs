@@ -384,7 +384,10 @@ mod tests {
         ];
         for (at, damage) in damages.iter().enumerate() {
             let refused = resume(damage).map(|_| ()).unwrap_err().to_string();
-            assert!(refused.contains("its records"), "{at}: {refused}");
+            assert!(
+                refused.contains("its record is of other"),
+                "{at}: {refused}"
+            );
         }
         let weights = resume(&|s| drop(s.points[0].first.pop()));
         let refused = weights.map(|_| ()).unwrap_err().to_string();

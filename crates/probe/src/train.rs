@@ -253,9 +253,9 @@ impl<'a> Fold<'a> {
         let whole = state.epoch <= self.protocol.epochs && state.has_records_like(&fresh, scores);
         if !whole {
             return differs(
-                "its records",
-                "those of this training's points and epochs".into(),
-                format!("others, after {} epochs", state.epoch),
+                "its record",
+                "one of this training".into(),
+                format!("of other points or epochs ({} are done)", state.epoch),
             );
         }
         Ok(state.clone())
