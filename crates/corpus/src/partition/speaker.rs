@@ -223,10 +223,8 @@ const LEAST_GAIN: f64 = 1e-9;
 fn improve_by_moves(level: &mut Level, order: &[(&str, Counts)], fold_of: &mut [usize]) -> bool {
     let mut improved = false;
     for (index, (_, count)) in order.iter().enumerate() {
+        // The only group of a fold never gains by leaving it: b + c lie no nearer to their shares than b and c apart.
         let from = fold_of[index];
-        if fold_of.iter().filter(|fold| **fold == from).count() == 1 {
-            continue;
-        }
         let others = (0..level.filled.len()).filter(|to| *to != from);
         let best = others
             .map(|to| (level.gain(from, to, count, None), to))
