@@ -313,7 +313,7 @@ pub(crate) fn train_jobs(
                 card: card.map(Arc::clone),
                 ..TrainOptions::default()
             };
-            let result = jobs[at].run(store, how, context);
+            let result = jobs[at].run(store, &how, context);
             if result.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
@@ -378,7 +378,7 @@ impl FoldJob<'_> {
     fn run(
         &self,
         store: &Store,
-        how: TrainOptions,
+        how: &TrainOptions,
         context: Context<'_>,
     ) -> Result<FoldOutcome, BenchError> {
         let keys = self.items.iter().map(|item| item.key.as_str());

@@ -360,27 +360,27 @@ mod tests {
 
         type Damage = fn(&mut TrainState);
         let damages: [Damage; 17] = [
-            |s| drop(s.curves[1].pop()),
+            |s| s.curves[1].clear(),
             |s| {
                 s.epoch = 3;
                 let three = |curve: &Vec<EpochRecord>| vec![curve[0]; 3];
                 s.curves = s.curves.iter().map(three).collect();
             },
-            |s| drop(s.best.pop()),
+            |s| s.best.clear(),
             |s| s.best[0].as_mut().unwrap().point = 4,
             |s| s.best[0].as_mut().unwrap().epoch = 0,
             |s| s.best[0].as_mut().unwrap().epoch = 2,
-            |s| drop(s.best[0].as_mut().unwrap().weights.pop()),
-            |s| drop(s.oracle.pop()),
+            |s| s.best[0].as_mut().unwrap().weights.clear(),
+            |s| s.oracle.clear(),
             |s| s.oracle[0].as_mut().unwrap().point = 4,
             |s| s.oracle[0].as_mut().unwrap().epoch = 2,
-            |s| drop(s.oracle[0].as_mut().unwrap().scores.pop()),
-            |s| drop(s.cumulated.points.pop()),
-            |s| drop(s.cumulated.points[1].pop()),
-            |s| drop(s.cumulated.best.pop()),
+            |s| s.oracle[0].as_mut().unwrap().scores.clear(),
+            |s| s.cumulated.points.clear(),
+            |s| s.cumulated.points[1].clear(),
+            |s| s.cumulated.best.clear(),
             |s| s.cumulated.best[0].as_mut().unwrap().point = 4,
             |s| s.cumulated.best[0].as_mut().unwrap().epoch = 2,
-            |s| drop(s.cumulated.best[0].as_mut().unwrap().confusion.pop()),
+            |s| s.cumulated.best[0].as_mut().unwrap().confusion.clear(),
         ];
         for (at, damage) in damages.iter().enumerate() {
             let refused = resume(damage).map(|_| ()).unwrap_err().to_string();
@@ -389,7 +389,7 @@ mod tests {
                 "{at}: {refused}"
             );
         }
-        let weights = resume(&|s| drop(s.points[0].first.pop()));
+        let weights = resume(&|s| s.points[0].first.clear());
         let refused = weights.map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains("the size of its weights"), "{refused}");
     }

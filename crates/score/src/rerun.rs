@@ -92,8 +92,7 @@ fn rerun_problem(entry: &SubmissionEntry, rerun: &Rerun) -> Option<String> {
             }
         }
     }
-    let ties = if rerun.same_machine { 0.0 } else { RERUN_TIES };
-    let most = (ties * items as f64).ceil() as usize;
+    let most = most_ties(items, rerun.same_machine);
     if other <= most && scores <= most {
         return None;
     }
@@ -102,4 +101,23 @@ fn rerun_problem(entry: &SubmissionEntry, rerun: &Rerun) -> Option<String> {
          have other scores; the first is {}",
         first.map_or("–", String::as_str)
     ))
+}
+
+/// How many predictions may be others, and how many more may have other scores.
+fn most_ties(items: usize, same_machine: bool) -> usize {
+    let share = if same_machine { 0.0 } else { RERUN_TIES };
+    (share * items as f64).ceil() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most_ties;
+
+    #[test]
+    fn one_prediction_of_each_two_hundred_may_tie() {
+        for (items, most) in [(0, 0), (1, 1), (200, 1), (201, 2), (400, 2), (2000, 10)] {
+            assert_eq!(most_ties(items, false), most, "{items}");
+            assert_eq!(most_ties(items, true), 0);
+        }
+    }
 }

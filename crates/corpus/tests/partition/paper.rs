@@ -76,9 +76,7 @@ fn what_the_release_says_of_its_parts_decides() {
     );
     // Utterances of no part are in no fold of a split.
     let made = make(
-        &parts(all(), |at| {
-            [Some("train"), Some("test"), None][at % 3].map(|p| p)
-        }),
+        &parts(all(), |at| [Some("train"), Some("test"), None][at % 3]),
         Scheme::Paper,
         0,
     );
