@@ -17,16 +17,13 @@ fn the_papers_rules_apply_by_speakers_and_balance() {
     let mut unbalanced = vec![vec![8, 8]; 7];
     unbalanced[3] = vec![8, 7];
     assert_eq!(rule(&unbalanced), (Rule::Stratified, 1));
-    let mut official = manifest(&unbalanced);
-    for (index, u) in official.utterances.iter_mut().enumerate() {
-        u.split = Some(["train", "valid", "test", "test2"][index % 4].to_owned());
-    }
+    let names = ["train", "valid", "test", "test2"];
+    let official = parts(manifest(&unbalanced), |at| Some(names[at % 4]));
     let made = make(&official, Scheme::Paper, 0);
     assert_eq!(made.info.rule, Rule::OfficialSplit);
     assert_eq!(made.sizes()[0][&Role::Extra("test2".to_owned())], 27);
-    for (index, u) in official.utterances.iter_mut().enumerate() {
-        u.split = Some(format!("session{}", index % 3));
-    }
+    let names = ["session0", "session1", "session2"];
+    let official = parts(official, |at| Some(names[at % 3]));
     let made = make(&official, Scheme::Paper, 0);
     assert_eq!((made.info.rule, made.info.folds), (Rule::OfficialGroups, 3));
 }

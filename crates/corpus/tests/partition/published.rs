@@ -183,8 +183,7 @@ fn the_published_draw_is_made_from_a_full_list() {
         "{}",
         info.reason
     );
-    let mut none = registered("urdu", &["a"], 2);
-    none.corpus = "urdu".to_owned();
+    let none = registered("urdu", &["a"], 2);
     let none = published(&none, Some(root)).unwrap_err();
     assert!(none.contains("none of the 60 listed keys"), "{none}");
     // What is no list.

@@ -1,19 +1,25 @@
 //! Folds of whole speakers.
 
 use crate::{make, manifest, test_speakers};
-use emobox_corpus::{GroupBy, Manifest, PartitionOptions, Role, Rule, Scheme, partition};
+use emobox_corpus::{
+    GroupBy, Manifest, Partition, PartitionOptions, Role, Rule, Scheme, partition,
+};
 use proptest::prelude::*;
+
+fn divide(manifest: &Manifest, folds: Option<u32>, group_by: GroupBy) -> Result<Partition, String> {
+    let options = PartitionOptions {
+        scheme: Scheme::Speaker,
+        folds,
+        group_by,
+        ..PartitionOptions::default()
+    };
+    partition(manifest, &options).map_err(|error| error.to_string())
+}
 
 #[test]
 fn speaker_folds_refuse_what_cannot_be_split_and_offer_texts() {
     let mut two = manifest(&[vec![6], vec![6]]);
-    let refused = |manifest: &Manifest| {
-        let options = PartitionOptions {
-            scheme: Scheme::Speaker,
-            ..PartitionOptions::default()
-        };
-        partition(manifest, &options).unwrap_err().to_string()
-    };
+    let refused = |manifest: &Manifest| divide(manifest, None, GroupBy::Speaker).unwrap_err();
     assert!(
         refused(&two).contains("2 speakers (s00, s01), at least 3 are needed"),
         "{}",
@@ -23,12 +29,7 @@ fn speaker_folds_refuse_what_cannot_be_split_and_offer_texts() {
         u.text = Some(format!("t{}", index % 3));
     }
     assert!(refused(&two).contains("3 texts"), "{}", refused(&two));
-    let by_text = PartitionOptions {
-        scheme: Scheme::Speaker,
-        group_by: GroupBy::Text,
-        ..PartitionOptions::default()
-    };
-    let made = partition(&two, &by_text).unwrap();
+    let made = divide(&two, None, GroupBy::Text).unwrap();
     assert_eq!((made.info.rule, made.info.folds), (Rule::TextFolds, 3));
     two.utterances[0].speaker = None;
     assert!(refused(&two).contains("1 of 12 utterances have no known speaker"));
@@ -114,12 +115,7 @@ proptest! {
         folds in 2..6_u32,
     ) {
         let all = manifest(&counts);
-        let options = PartitionOptions {
-            scheme: Scheme::Speaker,
-            folds: Some(folds),
-            ..PartitionOptions::default()
-        };
-        let made = partition(&all, &options).unwrap();
+        let made = divide(&all, Some(folds), GroupBy::Speaker).unwrap();
         let mut fold_of = vec![0; counts.len()];
         for fold in 1..=folds {
             for speaker in test_speakers(&all, &made, fold) {
@@ -146,16 +142,9 @@ proptest! {
 #[test]
 fn a_number_of_speaker_folds_is_possible_or_refused() {
     let all = manifest(&vec![vec![3, 3]; 8]);
-    let made = |folds: u32| {
-        let options = PartitionOptions {
-            scheme: Scheme::Speaker,
-            folds: Some(folds),
-            ..PartitionOptions::default()
-        };
-        partition(&all, &options)
-    };
+    let made = |folds| divide(&all, Some(folds), GroupBy::Speaker);
     for folds in [0, 1, 9] {
-        let refused = made(folds).unwrap_err().to_string();
+        let refused = made(folds).unwrap_err();
         assert!(refused.contains("from 2 to 8 are possible"), "{refused}");
     }
     assert_eq!(made(2).unwrap().info.rule, Rule::SpeakerFolds);
@@ -170,12 +159,7 @@ fn two_texts_are_not_offered_instead_of_two_speakers() {
         u.text = Some(format!("t{}", index % 2));
     }
     for group_by in [GroupBy::Speaker, GroupBy::Text] {
-        let options = PartitionOptions {
-            scheme: Scheme::Speaker,
-            group_by,
-            ..PartitionOptions::default()
-        };
-        let refused = partition(&two, &options).unwrap_err().to_string();
+        let refused = divide(&two, None, group_by).unwrap_err();
         assert!(refused.ends_with("at least 3 are needed"), "{refused}");
     }
 }

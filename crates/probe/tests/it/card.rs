@@ -4,8 +4,8 @@
 use crate::dummy::{Dummy, Halves, dummy, short};
 use emobox_gpu::{Gpu, Numbers};
 use emobox_probe::{
-    Card, ClassWeighting, EpochProgress, Flow, FoldOutcome, FoldTask, Observer, ProbeError,
-    Protocol, Target, TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
+    Card, ClassWeighting, EpochProgress, Flow, FoldOutcome, Observer, ProbeError, Protocol, Target,
+    TrainOptions, TrainState, Training, ViewSource, heads, train_fold,
 };
 use std::sync::Arc;
 
@@ -47,13 +47,7 @@ fn train(
     options: &TrainOptions,
     observer: &mut dyn Observer,
 ) -> Result<Training, ProbeError> {
-    let task = FoldTask {
-        corpus: "dummy",
-        fold: 1,
-        classes: &data.classes,
-        items: &data.items,
-        source,
-    };
+    let task = data.task(source);
     train_fold(&task, protocol, options, observer)
 }
 

@@ -1,7 +1,7 @@
 //! A made-up corpus whose features carry its labels.
 
 use emobox_features::{FrameData, FrameView};
-use emobox_probe::{Item, Protocol, Role, ViewSource};
+use emobox_probe::{FeatureSource, FoldTask, Item, Protocol, Role, ViewSource};
 use half::f16;
 
 pub(crate) const DIM: usize = 24;
@@ -57,6 +57,16 @@ impl Dummy {
             data: FrameData::F32(data),
         });
         ViewSource::new(views.collect()).unwrap()
+    }
+
+    pub(crate) fn task<'a>(&'a self, source: &'a dyn FeatureSource) -> FoldTask<'a> {
+        FoldTask {
+            corpus: "dummy",
+            fold: 1,
+            classes: &self.classes,
+            items: &self.items,
+            source,
+        }
     }
 
     pub(crate) fn frames(&self, item: usize) -> &[f32] {

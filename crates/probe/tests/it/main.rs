@@ -5,6 +5,7 @@ mod card_speed;
 mod dummy;
 mod layers;
 mod protocol_page;
+mod saved;
 mod split;
 mod targets;
 mod train;

@@ -4,8 +4,8 @@ use crate::dummy::{DIM, Dummy, dummy, short};
 use crate::train::{StopAt, run, threads};
 use emobox_features::{FrameData, FrameView, StoreHeader};
 use emobox_probe::{
-    FoldOutcome, FoldTask, Probe, ProbeOrigin, Protocol, Role, Target, TrainOptions, TrainState,
-    Training, train_fold,
+    FoldOutcome, Probe, ProbeOrigin, Protocol, Role, Target, TrainOptions, TrainState, Training,
+    train_fold,
 };
 
 const NAMES: [&str; 2] = ["valence", "arousal"];
@@ -81,13 +81,7 @@ fn threads_and_interruptions_change_nothing() {
     let calm = run(&data, &dimensions(6), &threads(1)).unwrap();
     assert_eq!(run(&data, &dimensions(6), &threads(3)).unwrap(), calm);
     let source = data.source();
-    let task = FoldTask {
-        corpus: "dummy",
-        fold: 1,
-        classes: &data.classes,
-        items: &data.items,
-        source: &source,
-    };
+    let task = data.task(&source);
     let mut stop = StopAt {
         epoch: 3,
         saved: None,
