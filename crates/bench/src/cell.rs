@@ -401,7 +401,6 @@ impl<'a> Cell<'a> {
         outcomes: &[FoldOutcome],
     ) -> Result<CellRecord, BenchError> {
         let (corpus, encoder) = (&*self.corpus, self.name().to_owned());
-        let seed = self.shop.experiment.partition_seed;
         let mut selected = by_seed(corpus, outcomes, |o| {
             o.selected.iter().map(|s| &s.predictions[..]).collect()
         });
@@ -419,10 +418,7 @@ impl<'a> Cell<'a> {
             classes: &corpus.manifest.classes(),
             predictions: seeds.first().copied().unwrap_or_default(),
             oracle: None,
-            inference: InferenceOptions {
-                seed,
-                ..InferenceOptions::default()
-            },
+            inference: InferenceOptions::default(),
         };
         let mut runs = score_seeds(&request, &seeds)?;
         set_oracle(&mut runs, &oracles, request.classes)?;
@@ -446,7 +442,7 @@ impl<'a> Cell<'a> {
         let layers = match self.shop.experiment.layer_curve {
             true => {
                 let head = self.shop.experiment.layer_curve_head;
-                layer_curve_of(corpus, &encoder, &jobs.jobs, head, seed)?
+                layer_curve_of(corpus, &encoder, &jobs.jobs, head)?
             }
             false => None,
         };

@@ -53,7 +53,6 @@ pub(crate) fn layer_curve_of(
     encoder: &str,
     jobs: &[FoldJob<'_>],
     head: LayerHead,
-    seed: u64,
 ) -> Result<Option<LayerCurve>, BenchError> {
     let folds: Option<Vec<Vec<FoldOutcome>>> = jobs.iter().map(|job| finished(job, head)).collect();
     let Some(folds) = folds else {
@@ -73,10 +72,7 @@ pub(crate) fn layer_curve_of(
             classes: &classes,
             predictions: &predictions,
             oracle: None,
-            inference: InferenceOptions {
-                seed,
-                ..InferenceOptions::default()
-            },
+            inference: InferenceOptions::default(),
         })?;
         if let Some(run) = runs.iter().find(|run| run.headline) {
             points.push(LayerPoint {

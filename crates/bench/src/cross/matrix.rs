@@ -100,10 +100,6 @@ pub(crate) fn test(
         .map(|(place, &seed)| Probe::load(&folder.join(probe_folder(place, seed))))
         .collect::<Result<_, _>>()?;
     let limit = shop.protocol.max_seconds.unwrap_or(f64::INFINITY);
-    let inference = InferenceOptions {
-        seed: shop.experiment.partition_seed,
-        ..InferenceOptions::default()
-    };
     let drawn_set = drawn(shop, on, &map)?.set;
     let store = Cell::open(shop, on, encoder)?.store()?;
     let answered = Pool::new(shop, on, &map)?.corpus;
@@ -114,7 +110,7 @@ pub(crate) fn test(
     let views: Vec<&[Prediction]> = seeds.iter().map(Vec::as_slice).collect();
     let scored = CrossCell {
         heard: heard(encoder, on),
-        ..CrossCell::score_seeds(corpus, on, &views, &classes, &inference)?
+        ..CrossCell::score_seeds(corpus, on, &views, &classes, &InferenceOptions::default())?
     };
     let mut predictions = Vec::new();
     for (seed, items) in seeds.iter().enumerate() {

@@ -113,6 +113,66 @@ fn a_cell_that_cannot_be_done_is_empty_with_its_reason_and_the_others_go_on() {
     assert!(absent(&program).is_empty());
 }
 
+/// A speaker of whom nothing can be encoded leaves a fold without test utterances: no score, rather than one of the other folds.
+#[test]
+fn a_fold_with_an_empty_part_leaves_its_cell_without_a_score() {
+    let program = Program::new();
+    for speaker in 0..5 {
+        for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
+            let seconds = if speaker == 2 { 0.006 } else { 0.5 };
+            let path = format!("short/s{speaker}/{emotion}/0.wav");
+            program.write(&path, &wav(&tone(class, speaker, seconds)));
+        }
+    }
+    let golden = "../encoder/tests/golden/hubert-fairseq-base.pt";
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(golden);
+    std::fs::copy(golden, program.path("tiny.pt")).unwrap();
+    let options = ["--encoder", "tiny=tiny.pt", "--scheme", "speaker"];
+    let ran = program.run(&bench(&["short=short"], &options));
+    ran.fails_with(
+        3,
+        &["short with fbank: UA", "short with tiny: empty, train"],
+    );
+    let cells = absent(&program);
+    assert_eq!(cells.len(), 1, "{cells:?}");
+    let part =
+        "of short with tiny has no test utterance; left out: 3 no features could be extracted";
+    assert!(cells[0].contains(part), "{cells:?}");
+    let runs = scores(&program)["runs"].as_array().unwrap().clone();
+    assert!(runs.iter().all(|run| run["encoder"] == "fbank"));
+}
+
+/// The inputs that the scores rest on, and the amount behind the speed that later plans are estimated from.
+#[test]
+fn a_run_names_its_inputs_and_what_it_encoded() {
+    let program = Program::new();
+    for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
+        for take in 0..6 {
+            let path = format!("tones/{emotion}/{take}.wav");
+            program.write(&path, &wav(&tone(class, take, 1.5)));
+        }
+    }
+    program.succeed(&bench(&["tones=tones"], &[]));
+    let sources = scores(&program)["provenance"]["sources"].clone();
+    let sources = sources.as_array().unwrap().iter().map(|source| {
+        let digest = source["digest"].as_str().unwrap();
+        assert_eq!(digest.len(), 64, "{source}");
+        [&source["kind"], &source["name"]].map(|field| field.as_str().unwrap())
+    });
+    let expected = [
+        ["manifest", "tones"],
+        ["partition", "tones/paper"],
+        ["checkpoint", "fbank"],
+        ["store", "tones/fbank"],
+        ["audio", "tones/fbank"],
+        ["protocol", "strict"],
+    ];
+    assert_eq!(sources.collect::<Vec<_>>(), expected);
+    let speed = json(&program.path("home/speeds/fbank+cpu+f32.json"));
+    assert_eq!(speed["utterances"], 18.0);
+    assert_eq!(speed["audio_seconds"], 27.0);
+}
+
 #[test]
 fn everything_is_looked_at_before_anything_is_encoded() {
     let program = Program::new();

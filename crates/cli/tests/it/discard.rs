@@ -84,19 +84,102 @@ fn speakers(program: &Program) {
 
 /// The outcomes of trained folds, by path, with the inode, which changes when a file is rewritten.
 fn outcomes(home: &Path) -> Vec<(PathBuf, u64)> {
+    let folds = jobs(home).into_iter().flat_map(|job| entries(&job));
+    with_inodes(folds.map(|fold| fold.join("outcome.json")))
+}
+
+/// The maps of each scheme, in the same way.
+fn maps(home: &Path) -> Vec<(PathBuf, u64)> {
+    with_inodes(jobs(home).iter().map(|job| job.join("maps-pca.json")))
+}
+
+/// The folders of what is trained under each scheme.
+fn jobs(home: &Path) -> Vec<PathBuf> {
+    entries(&home.join("runs/corpus/fbank"))
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+fn with_inodes(paths: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, u64)> {
     use std::os::unix::fs::MetadataExt;
-    let folders = |path: &Path| -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
-    };
-    let jobs = folders(&home.join("runs/corpus/fbank"));
-    let folds = jobs.iter().flat_map(|job| folders(job));
-    let outcomes = folds.map(|fold| fold.join("outcome.json"));
-    let mut found: Vec<(PathBuf, u64)> = outcomes
+    let mut found: Vec<(PathBuf, u64)> = paths
         .filter_map(|path| Some((path.clone(), std::fs::metadata(path).ok()?.ino())))
         .collect();
     found.sort();
     found
+}
+
+const TWO_SCHEMES: [&str; 8] = [
+    "--encoder",
+    "fbank",
+    "--head",
+    "mean-linear",
+    "--training-seeds",
+    "1",
+    "--scheme",
+    "paper,speaker",
+];
+
+/// One encoding serves all schemes; features that an earlier command kept are deleted too.
+#[test]
+fn features_stay_until_every_scheme_is_trained() {
+    let program = Program::new();
+    speakers(&program);
+    program.succeed(&bench("corpus=corpus", "kept", &TWO_SCHEMES));
+    let discard = [&TWO_SCHEMES[..], &["--features", "discard"]].concat();
+    let ran = program.succeed(&bench("corpus=corpus", "gone", &discard));
+    let encoded = ran.stderr.matches("in memory alone").count();
+    assert_eq!(encoded, 1, "{}", ran.stderr);
+    assert_eq!(outcomes(&program.path("gone")).len(), 8);
+    assert_eq!(scores(&program, "gone"), scores(&program, "kept"));
+
+    program.succeed(&["prepare", "corpus", "--raw", "corpus", "--home", "before"]);
+    let extract = ["extract", "--corpus", "corpus", "--encoder", "fbank"];
+    program.succeed(&[&extract[..], &["--home", "before"]].concat());
+    let store = program.path("before/features/corpus/fbank");
+    assert!(store.join("frames").exists());
+    let without_maps = [&discard[..], &["--maps", "none"]].concat();
+    program.succeed(&bench("corpus", "before", &without_maps));
+    assert!(store.join("audio").exists() && !store.join("frames").exists());
+    for job in jobs(&program.path("before")) {
+        let files = entries(&job);
+        let mut names = files.iter().map(|path| path.to_string_lossy());
+        assert!(names.all(|name| !name.contains("maps")), "{files:?}");
+    }
+    assert_eq!(scores(&program, "before"), scores(&program, "kept"));
+}
+
+/// The features are made again for it; neither the other folds nor the maps are. Lost maps are drawn again.
+#[test]
+fn what_is_lost_alone_is_made_again() {
+    let program = Program::new();
+    speakers(&program);
+    let discard = [&TWO_SCHEMES[..], &["--features", "discard"]].concat();
+    let call = bench("corpus=corpus", "home", &discard);
+    program.succeed(&call);
+    let home = program.path("home");
+    let (first, folds, drawn) = (scores(&program, "home"), outcomes(&home), maps(&home));
+    assert_eq!((folds.len(), drawn.len()), (8, 2));
+    for lost in [&folds[1].0, &folds[6].0] {
+        std::fs::remove_file(lost).unwrap();
+    }
+    let ran = program.succeed(&call);
+    assert!(ran.stderr.contains("in memory alone"), "{}", ran.stderr);
+    let after = outcomes(&home);
+    let kept = folds.iter().filter(|fold| after.contains(fold)).count();
+    assert_eq!((after.len(), kept), (8, 6));
+    assert_eq!(maps(&home), drawn);
+    assert_eq!(scores(&program, "home"), first);
+
+    std::fs::remove_file(&drawn[0].0).unwrap();
+    program.succeed(&call);
+    assert_eq!(outcomes(&home), after);
+    let maps = maps(&home);
+    assert_eq!(maps.len(), 2);
+    assert_eq!((&maps[0].0, &maps[1]), (&drawn[0].0, &drawn[1]));
 }
 
 /// Killed between folds: the features are extracted again, but finished folds are not trained again.
@@ -139,4 +222,37 @@ fn a_killed_run_encodes_again_and_keeps_its_folds() {
         "{before:?} {after:?}"
     );
     assert_eq!(scores(&program, "killed"), scores(&program, "kept"));
+}
+
+/// Perturbed audio is encoded once for all schemes, without the statistics of a layer curve, and its features go with the last.
+#[test]
+fn perturbed_features_go_when_every_scheme_is_scored() {
+    let program = Program::new();
+    speakers(&program);
+    let noisy = ["--perturb", "noise:10dB", "--layer-curve"];
+    let call = [&TWO_SCHEMES[..], &noisy].concat();
+    let kept = program.succeed(&bench("corpus=corpus", "kept", &call));
+    let discard = [&call[..], &["--features", "discard"]].concat();
+    let gone = program.succeed(&bench("corpus=corpus", "gone", &discard));
+    for ran in [&kept, &gone] {
+        let encoded = ran.stderr.matches("utterances encoded now").count();
+        assert_eq!(encoded, 2, "clean and noisy: {}", ran.stderr);
+    }
+    assert_eq!(scores(&program, "gone"), scores(&program, "kept"));
+    let rows = program.json("gone/scores.json")["perturbed"].clone();
+    let partition = |at: usize| rows[at]["comparison"]["partition"].clone();
+    assert_eq!(
+        (partition(0), partition(1)),
+        ("paper".into(), "speaker".into())
+    );
+    for (home, are_kept) in [("kept", true), ("gone", false)] {
+        let stores = entries(&program.path(home).join("features/corpus"));
+        let noisy = stores
+            .iter()
+            .find(|s| s.to_string_lossy().contains("noise"));
+        let noisy = noisy.unwrap();
+        assert!(noisy.join("audio").exists());
+        assert_eq!(noisy.join("frames").exists(), are_kept, "{home}");
+        assert!(!noisy.join("pooled").exists());
+    }
 }
