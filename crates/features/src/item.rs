@@ -228,3 +228,40 @@ fn check_finite(frames: &[f32], dim: usize) -> Result<(), String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ComputePrecision, FeatureNormalisation, SCHEMA};
+
+    /// Numbers that were saved under another size are not restored: of the frames, and of the statistics.
+    #[test]
+    fn only_what_fits_is_restored() {
+        let header = StoreHeader {
+            schema: SCHEMA,
+            corpus: "dummy".into(),
+            encoder: "dummy-encoder".into(),
+            weights_digest: "abc123".into(),
+            layers: vec![1, 2],
+            pooled_layers: 3,
+            perturbation: None,
+            dim: 4,
+            hop: 320,
+            precision: StorePrecision::F32,
+            compute: ComputePrecision::F32,
+            normalisation: FeatureNormalisation::None,
+            revision: 1,
+            program_version: "0.1.0".into(),
+        };
+        let restored = |frames: usize, statistics: usize| {
+            let data = Stored::F32(vec![0.5; frames]);
+            let pooled = vec![0.5; statistics];
+            StoredItem::restored(&header, "dummy-0000", 5, None, data, pooled)
+        };
+        // 5 frames of 2 layers, mean and deviation of 3 layers, each of 4 dimensions.
+        assert!(restored(40, 24).is_some());
+        assert!(restored(39, 24).is_none());
+        assert!(restored(40, 16).is_none());
+        assert!(restored(39, 16).is_none());
+    }
+}

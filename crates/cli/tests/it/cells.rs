@@ -153,7 +153,10 @@ fn a_run_names_its_inputs_and_what_it_encoded() {
         }
     }
     program.succeed(&bench(&["tones=tones"], &[]));
-    let sources = scores(&program)["provenance"]["sources"].clone();
+    let scores = scores(&program);
+    let config = "layer 0, utterance norm, f32, mean-linear";
+    assert_eq!(scores["runs"][0]["config"], config);
+    let sources = scores["provenance"]["sources"].clone();
     let sources = sources.as_array().unwrap().iter().map(|source| {
         let digest = source["digest"].as_str().unwrap();
         assert_eq!(digest.len(), 64, "{source}");

@@ -54,6 +54,8 @@ fn a_finished_run_is_heard_in_noise_without_training_again() {
     );
     let rows = told["perturbed"].as_array().unwrap();
     assert_eq!(rows.len(), 2);
+    // The default head is not named.
+    assert_eq!(rows[0]["config"], "layer 0, utterance norm, f32");
     // A gain of 0 dB: the same audio gives the same predictions.
     let ua = |row: &Value| row["comparison"]["ua"].clone();
     assert_eq!(rows[1]["perturbation"], "gain:0dB");
