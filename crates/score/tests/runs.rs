@@ -519,6 +519,10 @@ fn soft_scores_are_means_over_seeds_and_of_the_fold() {
     let both = [two[0].clone(), two[0].clone()];
     let both = soft_scores(&both, &classes()).unwrap().unwrap();
     assert!((both.jensen_shannon - wanted).abs() < 1e-12 && both.n == 2);
+    assert!(
+        soft_scores(&two[1..], &classes()).unwrap().is_none(),
+        "no votes"
+    );
     two[0].scores.remove("sad");
     assert!(soft_scores(&two, &classes()).is_err());
 }
