@@ -2,11 +2,11 @@
 
     cargo install cargo-mutants --locked
     python3 tools/mutants/run.py emobox-score emobox-probe emobox-features emobox-corpus:src/partition
-    SLOW=20 python3 tools/mutants/run.py emobox-bench:src/cell@emobox
+    SLOW=20 python3 tools/mutants/run.py emobox-bench:src/cell@emobox-bench+emobox
 
 Copies HEAD to target/mutants/tree, writes the mutants into the copy (src/main.rs), leaves out those that do not compile, and runs each against
-the tests of its package (or of the one after @) that reach it, the fastest first, until one fails. A run that was stopped goes on where it was. A test above SLOW
-seconds takes no part (simulations). Prints a row a package and the survivors. Minutes where a build a mutant would take days.
+the tests of its package (or of those after @) that reach it, the fastest first, until one fails. A run that was stopped goes on where it was. A test above SLOW
+seconds takes no part (simulations), nor does one whose name ONLY, a regular expression, does not find. Prints a row a package and the survivors. Minutes where a build a mutant would take days.
 """
 
 import collections
@@ -14,6 +14,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE, OUT = ROOT / "tools/mutants", ROOT / "target/mutants"
 TREE = OUT / "tree"
 JOBS, SLOW = os.cpu_count(), float(os.environ.get("SLOW", "4"))
+ONLY = re.compile(os.environ.get("ONLY", ""))
 CARGO = dict(os.environ, CARGO_TARGET_DIR=str(OUT / "target"))
 
 
@@ -33,10 +35,10 @@ def output(*call, **options):
 
 
 def asked(entry):
-    """PACKAGE[:PART OF A PATH][@PACKAGE OF THE TESTS]"""
+    """PACKAGE[:PART OF A PATH][@PACKAGES OF THE TESTS, WITH + BETWEEN]"""
     room, _, tests = entry.partition("@")
     package, _, part = room.partition(":")
-    return package, part, tests or package
+    return package, part, tuple((tests or package).split("+"))
 
 
 def listed(wanted):
@@ -106,8 +108,9 @@ def instrument(packages, mutants, left_out):
             sys.exit("no mutant is to blame for\n" + "\n".join(error["rendered"] for error in errors))
 
 
-def call(test, names, seconds, folder, **variables):
+def call(test, names, seconds, **variables):
     start = time.time()
+    test, folder = test
     environment = dict(os.environ, CARGO_MANIFEST_DIR=str(folder), RUST_BACKTRACE="0", **variables)
     try:
         done = subprocess.run([test, "--exact", *names, "--test-threads=1"], cwd=folder, env=environment, capture_output=True, timeout=seconds)
@@ -116,22 +119,23 @@ def call(test, names, seconds, folder, **variables):
         return "time", time.time() - start
 
 
-def tests_of(package):
-    """The tests of a package with their seconds, the tests that reach each mutant, and the folder that they run in."""
-    lines = output("cargo", "test", "--no-run", "--message-format=json", "-p", package, "--tests", cwd=TREE, env=CARGO).splitlines()
+def tests_of(packages):
+    """The tests of packages with their seconds, and those that reach each mutant; a test is its program with its folder, and its name."""
+    chosen = [f"-p{package}" for package in packages]
+    lines = output("cargo", "test", "--no-run", "--message-format=json", *chosen, "--tests", cwd=TREE, env=CARGO).splitlines()
     artifacts = [line for line in map(json.loads, lines) if line["reason"] == "compiler-artifact"]
-    folder = pathlib.Path(next(artifact["manifest_path"] for artifact in artifacts if artifact["profile"]["test"])).parent
     jobs = []
-    for test in (artifact["executable"] for artifact in artifacts if artifact["profile"]["test"] and artifact["executable"]):
+    for artifact in (artifact for artifact in artifacts if artifact["profile"]["test"] and artifact["executable"]):
+        test, folder = artifact["executable"], pathlib.Path(artifact["manifest_path"]).parent
         names, ignored = (set(output(test, "--list", *more, cwd=folder).splitlines()) for more in ([], ["--ignored"]))
-        jobs += [(test, name.removesuffix(": test")) for name in sorted(names - ignored) if name.endswith(": test")]
+        jobs += [((test, folder), name.removesuffix(": test")) for name in sorted(names - ignored) if name.endswith(": test") and ONLY.search(name)]
     covers = OUT / "covers"
     covers.mkdir(exist_ok=True)
 
     def cover(job):
-        path = covers / f"{os.path.basename(job[0])}-{job[1].replace('::', '.')}"
+        path = covers / f"{os.path.basename(job[0][0])}-{job[1].replace('::', '.')}"
         path.unlink(missing_ok=True)
-        code, seconds = call(job[0], [job[1]], 900, folder, MUTANT_COVER=str(path))
+        code, seconds = call(job[0], [job[1]], 900, MUTANT_COVER=str(path))
         return job, code, seconds, path.read_text().split() if path.exists() else []
 
     took, reach = {}, collections.defaultdict(list)
@@ -143,10 +147,10 @@ def tests_of(package):
             took[job] = seconds
             for number in numbers:
                 reach[int(number)].append(job)
-    return took, reach, folder
+    return took, reach
 
 
-def verdict(mutant, took, reach, folder):
+def verdict(mutant, took, reach):
     groups = []
     for job in sorted(reach[mutant["id"]], key=took.get):
         alike = [group for group in groups if group[0][0] == job[0] and sum(map(took.get, group)) + took[job] < 1]
@@ -156,7 +160,7 @@ def verdict(mutant, took, reach, folder):
             groups.append([job])
     for group in groups:
         seconds = 20 + 5 * sum(map(took.get, group))
-        code, _ = call(group[0][0], [name for _, name in group], seconds, folder, MUTANT=str(mutant["id"]))
+        code, _ = call(group[0][0], [name for _, name in group], seconds, MUTANT=str(mutant["id"]))
         if code != 0:
             return "caught by time" if code == "time" else "caught"
     return "missed" if groups else "missed: no test reaches it"
@@ -166,10 +170,10 @@ def run(package, tests, mutants, left_out):
     own = [mutant for mutant in mutants if mutant["package"] == package]
     path = OUT / f"{package}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    took, reach, folder = tests_of(tests)
+    took, reach = tests_of(tests)
     todo = [mutant for mutant in own if mutant["id"] not in left_out and mutant["name"] not in known]
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for mutant, found in zip(todo, pool.map(lambda mutant: verdict(mutant, took, reach, folder), todo)):
+        for mutant, found in zip(todo, pool.map(lambda mutant: verdict(mutant, took, reach), todo)):
             known[mutant["name"]] = found
             path.write_text(json.dumps(known, indent=0))
     found = [known.get(mutant["name"], left_out.get(mutant["id"])) for mutant in own]
