@@ -98,20 +98,27 @@ fn planned(program: &Program, file: &str) -> (serde_json::Value, String) {
 #[test]
 fn a_task_waits_for_what_other_nodes_make() {
     let program = Program::new();
-    let file = experiment_that_waits(&program, 300.0);
+    let file = experiment_that_waits(&program, 60.0);
     let (plan, folder) = planned(&program, &file);
     let tasks = plan["tasks"].as_array().unwrap();
-    let stage = |at: &usize, stage: &str| tasks[*at]["stage"] == stage;
-    let train = (0..tasks.len()).find(|at| stage(at, "train")).unwrap();
+    let of = |name: &str| -> Vec<usize> {
+        let all = 0..tasks.len();
+        all.filter(|at| tasks[*at]["stage"] == name).collect()
+    };
+    let run = |at: usize| program.succeed(&["job", &folder, &at.to_string()]);
+    for at in of("prepare") {
+        run(at);
+    }
+    let train = of("train")[0];
     let call = ["job", &folder, &train.to_string()];
     let mut waiting = program.command(&call).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
-    for at in (0..tasks.len()).filter(|at| stage(at, "extract")) {
+    for at in of("extract") {
         assert!(waiting.try_wait().unwrap().is_none());
-        program.succeed(&["job", &folder, &at.to_string()]);
+        run(at);
     }
     assert!(waiting.wait().unwrap().success());
-    let again = program.succeed(&["job", &folder, &train.to_string()]);
+    let again = run(train);
     assert!(
         again.stderr.contains("was done already"),
         "{}",
