@@ -6,7 +6,8 @@
 
 Copies HEAD to target/mutants/tree, writes the mutants into the copy (src/main.rs), leaves out those that do not compile, and runs each against
 the tests of its package (or of those after @) that reach it, the fastest first, until one fails. A run that was stopped goes on where it was. A test above SLOW
-seconds takes no part (simulations), nor does one whose name ONLY, a regular expression, does not find. Prints a row a package and the survivors. Minutes where a build a mutant would take days.
+seconds takes no part (simulations), nor does one whose name ONLY, a regular expression, does not find. Prints a row a package and the survivors.
+Minutes where a build a mutant would take days.
 """
 
 import collections
@@ -109,11 +110,10 @@ def instrument(packages, mutants, left_out):
 
 
 def call(test, names, seconds, **variables):
-    start = time.time()
-    test, folder = test
+    (program, folder), start = test, time.time()
     environment = dict(os.environ, CARGO_MANIFEST_DIR=str(folder), RUST_BACKTRACE="0", **variables)
     try:
-        done = subprocess.run([test, "--exact", *names, "--test-threads=1"], cwd=folder, env=environment, capture_output=True, timeout=seconds)
+        done = subprocess.run([program, "--exact", *names, "--test-threads=1"], cwd=folder, env=environment, capture_output=True, timeout=seconds)
         return done.returncode, time.time() - start
     except subprocess.TimeoutExpired:
         return "time", time.time() - start

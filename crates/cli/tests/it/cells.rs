@@ -1,6 +1,6 @@
 //! Cells that fail, temporary failures, audio that changes, features that are deleted.
 
-use crate::program::{Program, float_wav, tone, tones, wav};
+use crate::program::{Program, float_wav, tone, tones, tones_lasting, wav};
 use serde_json::Value;
 use std::path::Path;
 
@@ -124,9 +124,7 @@ fn a_fold_with_an_empty_part_leaves_its_cell_without_a_score() {
             program.write(&path, &wav(&tone(class, speaker, seconds)));
         }
     }
-    let golden = "../encoder/tests/golden/hubert-fairseq-base.pt";
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(golden);
-    std::fs::copy(golden, program.path("tiny.pt")).unwrap();
+    program.checkpoint("hubert-fairseq-base.pt", "tiny.pt");
     let options = ["--encoder", "tiny=tiny.pt", "--scheme", "speaker"];
     let ran = program.run(&bench(&["short=short"], &options));
     ran.fails_with(
@@ -146,12 +144,7 @@ fn a_fold_with_an_empty_part_leaves_its_cell_without_a_score() {
 #[test]
 fn a_run_names_its_inputs_and_what_it_encoded() {
     let program = Program::new();
-    for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
-        for take in 0..6 {
-            let path = format!("tones/{emotion}/{take}.wav");
-            program.write(&path, &wav(&tone(class, take, 1.5)));
-        }
-    }
+    tones_lasting(&program, "tones", |_| 1.5);
     program.succeed(&bench(&["tones=tones"], &[]));
     let scores = scores(&program);
     let config = "layer 0, utterance norm, f32, mean-linear";
@@ -242,12 +235,7 @@ fn what_cannot_be_read_now_is_read_when_it_can() {
 #[test]
 fn a_missing_helper_program_is_missed_until_it_is_there() {
     let program = Program::new();
-    for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
-        for variation in 0..6 {
-            let name = format!("clips/{emotion}/{variation}.wav");
-            program.write(&name, &wav(&tone(class, variation, 0.5)));
-        }
-    }
+    tones_lasting(&program, "clips", |_| 0.5);
     // Files that only ffmpeg reads; a stand-in for it shows that it is tried again.
     let real = std::process::Command::new("ffmpeg")
         .arg("-version")
@@ -352,9 +340,7 @@ fn what_may_not_be_read_is_no_fact_about_it() {
     let fbank = items_of(&scores(&program), "fbank");
     assert!(fbank > 0);
     // After preparation: finished cells stay; another encoder's cell is empty until the file can be read.
-    let golden =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden/whisper-80.pt");
-    std::fs::copy(golden, program.path("tiny.pt")).unwrap();
+    program.checkpoint("whisper-80.pt", "tiny.pt");
     let both = bench(&["tones=tones"], &["--encoder", "tiny=tiny.pt"]);
     mode(&locked, 0o000);
     run(&both).fails_with(3, &["of tones cannot be read now", "sad/2.wav"]);

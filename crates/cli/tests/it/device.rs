@@ -3,7 +3,6 @@
 use crate::extraction::store;
 use crate::program::{Program, tone, tones, wav};
 use serde_json::Value;
-use std::path::Path;
 
 /// A corpus of 18 short tones and three of other lengths, a tiny HuBERT and a tiny data2vec 2.0.
 fn ragged(program: &Program) {
@@ -16,8 +15,7 @@ fn ragged(program: &Program) {
         ("h.pt", "hubert-fairseq-base.pt"),
         ("d.pt", "data2vec2-base.pt"),
     ] {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-        std::fs::copy(golden.join(file), program.path(name)).unwrap();
+        program.checkpoint(file, name);
     }
 }
 

@@ -23,22 +23,13 @@ fn forbid_features(program: &Program, home: &str, cell: &str) {
     }
 }
 
-fn tiny(program: &Program) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-    std::fs::copy(
-        golden.join("hubert-fairseq-base.pt"),
-        program.path("tiny.pt"),
-    )
-    .unwrap();
-}
-
 /// On the CPU and on a device, with statistics for a layer curve, under several schemes: the scores equal those with kept
 /// features, and no feature is written.
 #[test]
 fn discarded_features_never_touch_the_disk_and_score_the_same() {
     let program = Program::new();
     tones(&program, "corpus");
-    tiny(&program);
+    program.checkpoint("hubert-fairseq-base.pt", "tiny.pt");
     let usual = ["--encoder", "tiny=tiny.pt", "--head", "mean-linear"];
     let usual = [&usual[..], &["--training-seeds", "2", "--layer-curve"]].concat();
     for device in ["cpu", "host"] {
@@ -69,7 +60,7 @@ fn discarded_features_never_touch_the_disk_and_score_the_same() {
     }
 }
 
-/// Twelve tones of four speakers, each of whom is a fold.
+/// Six tones of each of four speakers, each of whom is a fold.
 fn speakers(program: &Program) {
     for speaker in 0..4 {
         for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {

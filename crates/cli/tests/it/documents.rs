@@ -94,8 +94,7 @@ fn run(name: &str, page: &str) {
     let program = Program::new();
     calls(&program);
     rated(&program);
-    let golden = repository().join("crates/encoder/tests/golden/hubert-fairseq-base.pt");
-    std::fs::copy(golden, program.path("data/mine.pt")).unwrap();
+    program.checkpoint("hubert-fairseq-base.pt", "data/mine.pt");
     let mut script = String::from("set -euo pipefail\n");
     for (block, _) in blocks(page).iter().filter(|(_, runs)| *runs) {
         script.push_str(block);

@@ -52,11 +52,7 @@ fn line<'a>(transcript: &'a Transcript, title: &str) -> &'a str {
 
 /// Requests a card, with a real checkpoint available.
 fn bench_on_cuda(program: &Program, libraries: &Path) -> Transcript {
-    let checkpoint = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../encoder/tests/golden/hubert-fairseq-base.pt"
-    );
-    std::fs::copy(checkpoint, program.path("h.pt")).unwrap();
+    program.checkpoint("hubert-fairseq-base.pt", "h.pt");
     let output = program
         .command(&["encoders", "bench", "h=h.pt", "--device", "cuda"])
         .env("EMOBOX_CUDA_LIBS", libraries)
@@ -229,11 +225,7 @@ fn a_card_is_opened_once_for_the_whole_run() {
             }
         }
     }
-    let checkpoint = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../encoder/tests/golden/hubert-fairseq-base.pt"
-    );
-    std::fs::copy(checkpoint, program.path("h.pt")).unwrap();
+    program.checkpoint("hubert-fairseq-base.pt", "h.pt");
     fake_card(&program.path(""));
     let log = program.path("opened.log");
     let run = |more: &[&str]| {

@@ -2,7 +2,7 @@
 
 use crate::program::{Program, tone, tones, wav};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 /// A probe trained on 18 tones.
@@ -216,9 +216,7 @@ fn a_model_is_fitted_on_everything_and_asked_by_its_name() {
 #[test]
 fn an_exported_model_needs_nothing_else() {
     let program = Program::new();
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-    let weights = std::fs::read(golden.join("data2vec2-base.pt")).unwrap();
-    let checkpoint = program.write("checkpoint/tiny.pt", &weights);
+    let checkpoint = program.checkpoint("data2vec2-base.pt", "checkpoint/tiny.pt");
     let corpus = format!("tones={}", tones(&program, "corpus").display());
     let encoder = format!("tiny={}", checkpoint.display());
     let seeds = ["--training-seeds", "1"];

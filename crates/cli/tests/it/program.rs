@@ -45,6 +45,12 @@ impl Program {
         path
     }
 
+    /// A tiny encoder's checkpoint from the golden files, copied so that nothing is written beside the original.
+    pub(crate) fn checkpoint(&self, golden: &str, name: &str) -> PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
+        self.write(name, &std::fs::read(folder.join(golden)).unwrap())
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_emobox"));
         command
@@ -225,12 +231,20 @@ pub(crate) fn tone(class: usize, variation: usize, seconds: f32) -> Vec<i16> {
 
 /// Three emotions of six tones each by three speakers, in folders, as a user's own corpus.
 pub(crate) fn tones(program: &Program, folder: &str) -> PathBuf {
+    tones_lasting(program, folder, |variation| 0.4 + 0.05 * variation as f32)
+}
+
+/// The same, each of these seconds.
+pub(crate) fn tones_lasting(
+    program: &Program,
+    folder: &str,
+    seconds: impl Fn(usize) -> f32,
+) -> PathBuf {
     for (class, emotion) in ["angry", "happy", "sad"].iter().enumerate() {
         for variation in 0..6 {
-            let seconds = 0.4 + 0.05 * variation as f32;
             program.write(
                 &format!("{folder}/{emotion}/{variation}.wav"),
-                &wav(&tone(class, variation, seconds)),
+                &wav(&tone(class, variation, seconds(variation))),
             );
         }
     }
