@@ -121,30 +121,26 @@ impl Plan {
     /// The order for one process: cell by cell, so that an encoder is opened once and a cell is finished before the
     /// next begins.
     fn local_order(&self) -> Vec<usize> {
-        let place = |names: Vec<&str>, name: Option<&str>| {
-            let place = name.and_then(|name| names.iter().position(|known| *known == name));
-            place.map_or(0, |at| at + 1)
-        };
-        let encoders = || self.experiment.encoders.iter().map(|e| e.name.as_str());
-        let corpora = || self.experiment.corpora.iter().map(|c| c.name.as_str());
-        // The extraction of a cell first, then its schemes one after the other.
-        let scheme_of = |job: &Job| {
-            let wanted = job.work.scheme()?;
-            let mut schemes = self.experiment.schemes.iter();
-            schemes.position(|scheme| scheme == wanted)
-        };
+        let encoders = &self.experiment.encoders;
+        let corpora = &self.experiment.corpora;
+        let schemes = &self.experiment.schemes;
         let rank = |job: &Job| {
-            let encoder = place(encoders().collect(), job.work.encoder());
-            let corpus = place(corpora().collect(), job.work.corpus());
-            match job.stage {
-                JobStage::Prepare => (0, 0, corpus, None, job.stage),
-                JobStage::Report => (9, 0, 0, None, job.stage),
+            let work = &job.work;
+            let phase = match job.stage {
+                JobStage::Prepare | JobStage::Report => job.stage,
                 // Across corpora every stage needs all of the one before.
-                _ if self.experiment.cross.is_some() => {
-                    (1 + job.stage as usize, encoder, corpus, None, job.stage)
-                }
-                _ => (1, encoder, corpus, scheme_of(job), job.stage),
-            }
+                stage if self.experiment.cross.is_some() => stage,
+                _ => JobStage::Extract,
+            };
+            let encoder = encoders
+                .iter()
+                .position(|e| work.encoder() == Some(e.name.as_str()));
+            let corpus = corpora
+                .iter()
+                .position(|c| work.corpus() == Some(c.name.as_str()));
+            // The extraction of a cell has none and is first, then its schemes one after the other.
+            let scheme = schemes.iter().position(|s| work.scheme() == Some(s));
+            (phase, encoder, corpus, scheme, job.stage)
         };
         let mut order: Vec<usize> = (0..self.jobs.len()).collect();
         order.sort_by_key(|&at| (rank(&self.jobs[at]), at));
@@ -213,6 +209,8 @@ pub(crate) fn prepare_all(
     for ((at, _), outcome) in open.into_iter().zip(outcomes) {
         record(plan, shop, at, outcome.map(Some), states)?;
     }
+    // What was made from these manifests before may still hold.
+    states.refresh(plan);
     Ok(())
 }
 
@@ -522,3 +520,6 @@ pub(crate) fn note_absent_raw(home: &Home, experiment: &Experiment, context: Con
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 /// HOME/runs/<corpus>/<encoder>/<job digest>/fold<k>/
 /// HOME/models/<name>/
 /// HOME/speeds/<encoder>+<device>+<precision>.json
-/// HOME/plans/<plan digest>/plan.json, receipts/, logs/
+/// HOME/plans/<plan digest>/plan.json, logs/
+/// HOME/receipts/<stage>-<job digest>.json
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home(PathBuf);

@@ -49,6 +49,8 @@ mod slurm_options;
 mod sound;
 mod split;
 mod target;
+#[cfg(test)]
+mod tiny;
 mod train;
 mod workshop;
 

@@ -501,3 +501,6 @@ impl Observer for Watch<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,3 +132,85 @@ fn path(plan: &Plan, job: &Job) -> PathBuf {
     let name = format!("{}-{}.json", job.stage, job.key);
     folder.join("receipts").join(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CallError;
+    use crate::tiny::Tiny;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn a_receipt_holds_while_no_file_that_it_names_changes() {
+        let tiny = Tiny::new(&["a"]);
+        let plan = tiny.plan();
+        let [job, other] = [&plan.jobs[0], &plan.jobs[1]];
+        let [input, output] = ["input", "output"].map(|name| tiny.path(name));
+        let write = |path: &Path, text: &str| std::fs::write(path, text).unwrap();
+        write(&input, "as read");
+        write(&output, "as written");
+        assert_eq!(Receipt::read(&plan, job), None);
+        let done = Done {
+            inputs: vec![input.clone()],
+            outputs: vec![output.clone()],
+        };
+        let written = Receipt::done(&plan, job, &done).unwrap();
+        let read = Receipt::read(&plan, job).unwrap();
+        assert_eq!(read, written);
+        assert_eq!((&read.job, &read.failure), (job, &None));
+        assert_eq!(Receipt::read(&plan, other), None);
+        assert!(read.holds());
+        for (path, text) in [(&input, "as read"), (&output, "as written")] {
+            write(path, "something else");
+            assert!(!read.holds());
+            // The same bytes, written again.
+            write(path, text);
+            assert!(read.holds());
+        }
+        std::fs::remove_file(&output).unwrap();
+        assert!(!read.holds());
+        assert!(Receipt::done(&plan, job, &done).is_err());
+        Receipt::drop(&plan, job).unwrap();
+        assert_eq!(Receipt::read(&plan, job), None);
+        Receipt::drop(&plan, job).unwrap();
+    }
+
+    #[test]
+    fn a_failure_says_who_can_act_on_it() {
+        let failure = |reason: BenchError| {
+            let JobFailure {
+                wrong_call,
+                left_out,
+                may_pass,
+                ..
+            } = JobFailure::of(&reason);
+            (wrong_call, left_out, may_pass)
+        };
+        let absent = |skipped| BenchError::RawAbsent {
+            corpus: "a".to_owned(),
+            raw: PathBuf::from("gone"),
+            skipped,
+        };
+        assert_eq!(failure(absent(false)), (true, false, true));
+        assert_eq!(failure(absent(true)), (true, true, true));
+        let call = BenchError::Call(CallError::value("epochs", "x", "a number"));
+        assert_eq!(failure(call), (true, false, false));
+        let file = |kind: ErrorKind| emobox_files::FileError::io("read", "gone", kind.into());
+        let found = failure(file(ErrorKind::PermissionDenied).into());
+        assert_eq!(found, (false, false, true));
+        let found = failure(file(ErrorKind::UnexpectedEof).into());
+        assert_eq!(found, (false, false, false));
+        let reason = JobFailure::of(&absent(true)).reason;
+        assert_eq!(reason, absent(true).to_string());
+    }
+
+    #[test]
+    fn a_failed_job_has_a_receipt_with_the_reason_alone() {
+        let plan = Tiny::new(&["a"]).plan();
+        let failure = JobFailure::of(&BenchError::Internal("for a test"));
+        Receipt::failed(&plan, &plan.jobs[0], failure.clone()).unwrap();
+        let read = Receipt::read(&plan, &plan.jobs[0]).unwrap();
+        assert_eq!(read.failure, Some(failure));
+        assert!(read.inputs.is_empty() && read.outputs.is_empty());
+    }
+}

@@ -40,20 +40,25 @@ impl States {
                 users[need].push(at);
             }
         }
-        let jobs = plan.jobs.iter().map(|job| of_receipt(plan, job));
         let mut states = Self {
-            jobs: jobs.collect(),
+            jobs: vec![JobState::Open; plan.jobs.len()],
             users,
         };
-        states.settle(plan);
+        states.refresh(plan);
         states
     }
 
     /// Checks the open jobs again.
     pub fn refresh(&mut self, plan: &Plan) {
-        for at in 0..plan.jobs.len() {
-            if self.jobs[at] == JobState::Open {
-                self.jobs[at] = of_receipt(plan, &plan.jobs[at]);
+        // Whether a manifest that a job depends on is about to be made: what was made from an earlier one may not hold then,
+        // though the receipts know only the files that are there now.
+        let mut awaits = vec![false; plan.jobs.len()];
+        for (at, job) in plan.jobs.iter().enumerate() {
+            if job.needs.iter().any(|&need| awaits[need]) {
+                awaits[at] = true;
+            } else if self.jobs[at] == JobState::Open {
+                self.jobs[at] = of_receipt(plan, job);
+                awaits[at] = job.stage == JobStage::Prepare && self.jobs[at] == JobState::Open;
             }
         }
         self.settle(plan);
@@ -130,5 +135,136 @@ fn of_receipt(plan: &Plan, job: &Job) -> JobState {
         }) => JobState::Failed(failure),
         Some(receipt) if receipt.holds() => JobState::Done,
         _ => JobState::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Done;
+    use crate::tiny::{Tiny, at};
+
+    fn failure() -> JobFailure {
+        JobFailure {
+            reason: "no".to_owned(),
+            wrong_call: false,
+            left_out: false,
+            may_pass: false,
+        }
+    }
+
+    /// The jobs in this state.
+    fn in_state(plan: &Plan, states: &States, wanted: &JobState) -> Vec<String> {
+        let jobs = plan.jobs.iter().enumerate();
+        let found = jobs.filter(|(at, _)| states.get(*at) == wanted);
+        found.map(|(_, job)| job.name.clone()).collect()
+    }
+
+    #[test]
+    fn a_failure_blocks_the_jobs_of_its_cell_and_neither_others_nor_the_report() {
+        let plan = Tiny::new(&["a", "b"]).plan();
+        let mut states = States::of(&plan);
+        let open = in_state(&plan, &states, &JobState::Open);
+        assert_eq!(open.len(), plan.jobs.len());
+        let [prepare, extract, train] =
+            ["prepare a", "extract a fbank", "train a fbank"].map(|name| at(&plan, name));
+        states.set(&plan, prepare, JobState::Failed(failure()));
+        let open = in_state(&plan, &states, &JobState::Open);
+        let others = [
+            "prepare b",
+            "extract b fbank",
+            "train b fbank",
+            "score b fbank",
+            "report",
+        ];
+        assert_eq!(open, others);
+        assert_eq!(*states.get(extract), JobState::Blocked(prepare));
+        assert_eq!(*states.get(train), JobState::Blocked(extract));
+        let found = states.failure(&plan, at(&plan, "score a fbank"));
+        assert_eq!(found, Some((JobStage::Prepare, &failure())));
+        assert_eq!(states.failure(&plan, at(&plan, "score b fbank")), None);
+    }
+
+    #[test]
+    fn features_that_no_open_job_needs_count_as_done_and_failed_ones_as_failed() {
+        let plan = Tiny::new(&["a", "b"]).plan();
+        let mut states = States::of(&plan);
+        // Of a whole cell only the score is there.
+        states.set(&plan, at(&plan, "score a fbank"), JobState::Done);
+        assert_eq!(*states.get(at(&plan, "train a fbank")), JobState::Open);
+        assert_eq!(*states.get(at(&plan, "extract a fbank")), JobState::Open);
+        states.set(&plan, at(&plan, "train a fbank"), JobState::Done);
+        assert_eq!(*states.get(at(&plan, "extract a fbank")), JobState::Done);
+        assert_eq!(*states.get(at(&plan, "prepare a")), JobState::Open);
+        let failed = JobState::Failed(failure());
+        states.set(&plan, at(&plan, "extract b fbank"), failed.clone());
+        assert_eq!(in_state(&plan, &states, &failed), ["extract b fbank"]);
+    }
+
+    #[test]
+    fn users_are_the_jobs_that_need_one() {
+        let plan = Tiny::new(&["a", "b"]).plan();
+        let states = States::of(&plan);
+        let users = states.users(at(&plan, "extract b fbank"));
+        assert_eq!(users, [at(&plan, "train b fbank")]);
+        assert_eq!(states.users(at(&plan, "report")), [0; 0]);
+    }
+
+    #[test]
+    fn states_are_those_of_the_receipts_and_other_processes_write_them_too() {
+        let tiny = Tiny::new(&["a"]);
+        let plan = tiny.plan();
+        let prepare = at(&plan, "prepare a");
+        let task = plan.tasks.iter().position(|t| t.jobs == [prepare]).unwrap();
+        let mut states = States::of(&plan);
+        assert!(!states.task_is_settled(&plan, task));
+        let output = tiny.path("a/labels.csv");
+        let done = Done {
+            inputs: Vec::new(),
+            outputs: vec![output.clone()],
+        };
+        Receipt::done(&plan, &plan.jobs[prepare], &done).unwrap();
+        assert_eq!(*states.get(prepare), JobState::Open);
+        states.refresh(&plan);
+        assert_eq!(*states.get(prepare), JobState::Done);
+        assert!(states.task_is_settled(&plan, task));
+        // A state that is settled is not read again; only another call finds the file changed.
+        std::fs::write(&output, "another").unwrap();
+        states.refresh(&plan);
+        assert_eq!(*states.get(prepare), JobState::Done);
+        assert_eq!(*States::of(&plan).get(prepare), JobState::Open);
+        states.reopen(prepare);
+        assert!(!states.get(prepare).is_settled());
+        Receipt::failed(&plan, &plan.jobs[prepare], failure()).unwrap();
+        let failed = JobState::Failed(failure());
+        assert_eq!(*States::of(&plan).get(prepare), failed);
+        assert!(failed.is_settled());
+    }
+
+    #[test]
+    fn what_was_made_from_a_manifest_is_open_until_the_manifest_is_made_again() {
+        let tiny = Tiny::new(&["a", "b"]);
+        let plan = tiny.plan();
+        for job in &plan.jobs {
+            Receipt::done(&plan, job, &Done::default()).unwrap();
+        }
+        let open = |states: &States| in_state(&plan, states, &JobState::Open);
+        assert_eq!(open(&States::of(&plan)), [""; 0]);
+        let prepare = at(&plan, "prepare a");
+        Receipt::drop(&plan, &plan.jobs[prepare]).unwrap();
+        let mut states = States::of(&plan);
+        let cell = [
+            "prepare a",
+            "extract a fbank",
+            "train a fbank",
+            "score a fbank",
+            "report",
+        ];
+        assert_eq!(open(&states), cell);
+        states.refresh(&plan);
+        assert_eq!(open(&states), cell);
+        Receipt::done(&plan, &plan.jobs[prepare], &Done::default()).unwrap();
+        states.refresh(&plan);
+        assert_eq!(open(&states), [""; 0]);
     }
 }

@@ -1,0 +1,177 @@
+//! For tests: an experiment on corpora of a few short tones, small enough to run within a second.
+
+use crate::{Context, CorpusChoice, EncoderChoice, Experiment, Home, Plan, Progress, Stage};
+use emobox_audio::{SampleRate, write_wav_16};
+use emobox_corpus::Scheme;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+/// The speakers of a corpus; a partition by speaker has a fold for each.
+pub(crate) const SPEAKERS: usize = 4;
+
+/// The classes of a corpus.
+const CLASSES: [&str; 2] = ["happy", "sad"];
+
+/// An experiment with its own home, and what it tells the user.
+pub(crate) struct Tiny {
+    folder: tempfile::TempDir,
+    pub(crate) experiment: Experiment,
+    pub(crate) told: Told,
+    pub(crate) stop: AtomicBool,
+}
+
+/// The notes and stages of a run.
+#[derive(Default)]
+pub(crate) struct Told {
+    notes: Mutex<Vec<String>>,
+    /// The stages that began, and the steps by which each advanced.
+    stages: Mutex<Vec<(Stage, Vec<u64>)>>,
+}
+
+impl Progress for Told {
+    fn begin(&self, stage: &Stage) {
+        self.stages
+            .lock()
+            .unwrap()
+            .push((stage.clone(), Vec::new()));
+    }
+
+    fn advance(&self, units: u64) {
+        self.stages
+            .lock()
+            .unwrap()
+            .last_mut()
+            .unwrap()
+            .1
+            .push(units);
+    }
+
+    fn end(&self) {}
+
+    fn note(&self, message: &str) {
+        self.notes.lock().unwrap().push(message.to_owned());
+    }
+}
+
+impl Told {
+    /// The notes since the last call.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap())
+    }
+
+    /// The labels of the stages since the last call.
+    pub(crate) fn take_stages(&self) -> Vec<String> {
+        let stages = self.take_steps().into_iter();
+        stages.map(|(stage, _)| stage.label).collect()
+    }
+
+    /// The same with their steps.
+    pub(crate) fn take_steps(&self) -> Vec<(Stage, Vec<u64>)> {
+        std::mem::take(&mut *self.stages.lock().unwrap())
+    }
+}
+
+impl Tiny {
+    /// These corpora with the encoder `fbank`: a tone of each class by each speaker.
+    pub(crate) fn new(corpora: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let choice = |name: &&str| CorpusChoice {
+            name: (*name).to_owned(),
+            raw: Some(root.join(name).join("labels.csv")),
+            ..CorpusChoice::default()
+        };
+        let tiny = Self {
+            experiment: Experiment {
+                corpora: corpora.iter().map(choice).collect(),
+                encoders: vec![EncoderChoice::named(emobox_encoder::FBANK)],
+                schemes: Scheme::Speaker.into(),
+                epochs: Some(1),
+                training_seeds: 1,
+                ..Experiment::default()
+            },
+            folder,
+            told: Told::default(),
+            stop: AtomicBool::new(false),
+        };
+        for corpus in corpora {
+            let mut table = String::from("path,label,speaker\n");
+            for (at, class) in CLASSES.iter().enumerate() {
+                for speaker in 0..SPEAKERS {
+                    let name = format!("{class}{speaker}.wav");
+                    tiny.tone(
+                        corpus,
+                        &name,
+                        150.0 + 100.0 * at as f32 + 9.0 * speaker as f32,
+                    );
+                    table.push_str(&format!("{name},{class},s{speaker}\n"));
+                }
+            }
+            std::fs::write(root.join(corpus).join("labels.csv"), table).unwrap();
+        }
+        tiny
+    }
+
+    /// An experiment without recordings.
+    pub(crate) fn of(experiment: Experiment) -> Self {
+        Self {
+            experiment,
+            ..Self::new(&[])
+        }
+    }
+
+    /// Adds an encoder of random weights by the name `tiny`.
+    pub(crate) fn with_second_encoder(mut self) -> Self {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
+        let path = self.path("tiny.pt");
+        std::fs::copy(golden.join("hubert-fairseq-base.pt"), &path).unwrap();
+        self.experiment.encoders.push(EncoderChoice {
+            name: "tiny".to_owned(),
+            path: Some(path),
+        });
+        self
+    }
+
+    /// Writes a recording of a corpus: 0.2 seconds.
+    pub(crate) fn tone(&self, corpus: &str, name: &str, pitch: f32) {
+        self.long_tone(corpus, name, pitch, 3200);
+    }
+
+    /// The same of this many samples.
+    pub(crate) fn long_tone(&self, corpus: &str, name: &str, pitch: f32, samples: u16) {
+        let sample = |i: u16| 0.3 * (f32::from(i) * pitch * std::f32::consts::TAU / 16_000.0).sin();
+        let samples: Vec<f32> = (0..samples).map(sample).collect();
+        let path = self.path(corpus).join(name);
+        write_wav_16(path, &samples, SampleRate::SPEECH).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
+    }
+
+    pub(crate) fn home(&self) -> Home {
+        Home::new(self.path("home"))
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.path("out")
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        Plan::of(&self.home(), &self.experiment, &self.out()).unwrap()
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context {
+            progress: &self.told,
+            stop: &self.stop,
+        }
+    }
+}
+
+/// The position of a job in a plan.
+pub(crate) fn at(plan: &Plan, name: &str) -> usize {
+    let found = plan.jobs.iter().position(|job| job.name == name);
+    found.unwrap_or_else(|| panic!("{name} is not in the plan"))
+}
