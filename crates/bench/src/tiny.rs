@@ -5,7 +5,7 @@ use emobox_audio::{SampleRate, write_wav_16};
 use emobox_corpus::Scheme;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The speakers of a corpus; a partition by speaker has a fold for each.
 pub(crate) const SPEAKERS: usize = 4;
@@ -27,10 +27,13 @@ pub(crate) struct Told {
     notes: Mutex<Vec<String>>,
     /// The stages that began, and the steps by which each advanced.
     stages: Mutex<Vec<(Stage, Vec<u64>)>>,
+    /// Whether a stage is running: never two at once.
+    runs: AtomicBool,
 }
 
 impl Progress for Told {
     fn begin(&self, stage: &Stage) {
+        assert!(!self.runs.swap(true, Ordering::Relaxed), "{stage:?}");
         self.stages
             .lock()
             .unwrap()
@@ -47,7 +50,9 @@ impl Progress for Told {
             .push(units);
     }
 
-    fn end(&self) {}
+    fn end(&self) {
+        assert!(self.runs.swap(false, Ordering::Relaxed));
+    }
 
     fn note(&self, message: &str) {
         self.notes.lock().unwrap().push(message.to_owned());

@@ -259,18 +259,20 @@ pub(crate) fn train_jobs(
     gpus: Option<&[(Device, Card)]>,
     context: Context<'_>,
 ) -> Result<Trained, BenchError> {
-    let mut outcomes: Vec<Option<FoldOutcome>> = Vec::new();
-    for job in jobs {
-        outcomes.push(job.finished());
+    let mut outcomes: Vec<Option<FoldOutcome>> = jobs.iter().map(|job| job.finished()).collect();
+    let all = 0..jobs.len();
+    let mut open: Vec<usize> = all.filter(|&at| outcomes[at].is_none()).collect();
+    if open.is_empty() {
+        return Ok(Trained {
+            outcomes: outcomes.into_iter().flatten().collect(),
+            measured: None,
+        });
     }
-    let mut open: Vec<usize> = (0..jobs.len())
-        .filter(|&at| outcomes[at].is_none())
-        .collect();
     open.sort_by_key(|&at| (std::cmp::Reverse(jobs[at].frames), at));
     let begun = Instant::now();
     let from_the_start = open.iter().all(|&at| jobs[at].saved_state().is_none());
     let lines = match gpus {
-        Some(cards) if !open.is_empty() => {
+        Some(cards) => {
             let items = open.iter().flat_map(|&at| &jobs[at].items);
             let keys: BTreeSet<&str> = items.map(|item| item.key.as_str()).collect();
             let keys: Vec<&str> = keys.into_iter().collect();
@@ -284,21 +286,19 @@ pub(crate) fn train_jobs(
                 context,
             )?)
         }
-        _ => None,
+        None => None,
     };
     let epochs = |at: &usize| jobs[*at].inputs.protocol.epochs as u64;
     let total: u64 = (0..jobs.len()).map(|at| epochs(&at)).sum();
-    if !open.is_empty() {
-        context.progress.begin(&Stage {
-            label,
-            total,
-            unit: "epochs",
-            already: total - open.iter().map(epochs).sum::<u64>(),
-        });
-    }
+    context.progress.begin(&Stage {
+        label,
+        total,
+        unit: "epochs",
+        already: total - open.iter().map(epochs).sum::<u64>(),
+    });
     let threads = rayon::current_num_threads();
     let workers = lines.as_ref().map_or(threads, Vec::len);
-    let workers = workers.min(open.len()).max(1);
+    let workers = workers.min(open.len());
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let results = Mutex::new(Vec::new());
@@ -327,9 +327,7 @@ pub(crate) fn train_jobs(
             scope.spawn(move || work(worker));
         }
     });
-    if !open.is_empty() {
-        context.progress.end();
-    }
+    context.progress.end();
     for (at, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
         outcomes[at] = Some(result?);
     }

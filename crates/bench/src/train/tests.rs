@@ -218,6 +218,7 @@ fn a_stopped_training_goes_on_where_it_was_and_ends_at_the_same_numbers() {
                     already: 0,
                 });
                 let outcome = job.run(store, &how, context).unwrap();
+                context.progress.end();
                 (outcome, tiny.told.take_steps().remove(0).1)
             };
             let (resumed, steps) = counted(tiny.context());
