@@ -147,9 +147,19 @@ impl<'a> Cell<'a> {
         })
     }
 
-    fn inputs(&self) -> Vec<PathBuf> {
-        let (home, corpus) = (self.shop.home, &self.corpus.name);
-        vec![home.manifest(corpus), home.prepare_report(corpus)]
+    /// What determines the features.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        let mut inputs = self.shop.origin(&self.corpus.name);
+        inputs.push(self.shop.home.encoder(self.name()));
+        inputs
+    }
+
+    /// What determines the scores besides the probes.
+    fn inputs_of_scores(&self) -> Vec<PathBuf> {
+        let mut inputs = self.inputs();
+        let request = SplitRequest::of(self.shop.experiment, self.scheme);
+        inputs.extend(request.lists(self.shop.home, &self.corpus.name));
+        inputs
     }
 
     /// The audio that the features were made from, even if they have been deleted.
@@ -319,7 +329,7 @@ impl<'a> Cell<'a> {
     }
 
     fn trained_files(&self, jobs: &Jobs<'_>, share: Share) -> Done {
-        let mut inputs = self.inputs();
+        let mut inputs = self.inputs_of_scores();
         inputs.push(jobs.folder.join("job.json"));
         let mut outputs = Vec::new();
         for job in ours(jobs, share) {
@@ -385,7 +395,7 @@ impl<'a> Cell<'a> {
             };
             let path = self.record_path(&jobs.folder);
             write_json(&path, &record)?;
-            let mut inputs = vec![self.shop.home.manifest(&self.corpus.name)];
+            let mut inputs = self.inputs_of_scores();
             inputs.extend(jobs.jobs.iter().map(FoldJob::outcome_path));
             let mut outputs = vec![path];
             outputs.extend(record.predictions);

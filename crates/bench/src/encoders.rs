@@ -1,11 +1,12 @@
 use crate::named::on_the_hub;
-use crate::{BenchError, CallError, Context, EncoderChoice, Stage};
+use crate::{BenchError, CallError, Context, EncoderChoice, Home, Stage};
 use emobox_encoder::hub::{self, HubProgress};
 use emobox_encoder::{
     Description, Device, Encoder, EncoderError, EncoderOptions, EncoderSource, FolderReport,
     Precision, check_dir, zoo_meant,
 };
 use emobox_features::ComputePrecision;
+use emobox_files::{read_json, write_json};
 use std::path::{Path, PathBuf};
 
 /// Opens an encoder of an experiment.
@@ -29,6 +30,18 @@ pub fn open_encoder_timed(
 /// Describes an encoder of an experiment without reading its weights.
 pub(crate) fn describe_encoder(choice: &EncoderChoice) -> Result<Description, BenchError> {
     Encoder::describe(&source(choice)).map_err(|e| BenchError::encoder(&choice.name, e))
+}
+
+/// [`describe_encoder`], with the result written to [`Home::encoder`] if it is another one than before. Jobs name that file as an input,
+/// so that what was made with other weights at the same place is made again.
+pub(crate) fn note_encoder(home: &Home, choice: &EncoderChoice) -> Result<Description, BenchError> {
+    let description = describe_encoder(choice)?;
+    let path = home.encoder(&description.info().name);
+    let found = serde_json::to_value(description.info()).unwrap_or_default();
+    if read_json::<serde_json::Value>(&path).ok().as_ref() != Some(&found) {
+        write_json(&path, &found)?;
+    }
+    Ok(description)
 }
 
 /// The location of an encoder's weights; none for one without.

@@ -1,16 +1,19 @@
 use crate::cell::Cell;
 use crate::check::check_prepared;
 use crate::cross;
+use crate::encoders::note_encoder;
 use crate::job_stage::JobStage;
 use crate::plan::{Done, FileStamp, Job, JobAction, JobFailure, JobState, Plan, Receipt, States};
-use crate::prepare::{PrepareHow, is_current, prepare_choice};
-use crate::progress::NotesAlone;
+use crate::prepare::{PrepareHow, is_current, open_corpus, prepare_choice};
+use crate::progress::{NotesAlone, Silent};
 use crate::results::{assemble, finished_cells, report_files, row, write_page, write_scores};
+use crate::split::{SplitRequest, split};
 use crate::target::outputs;
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, CallError, Context, Experiment, Home, Stage};
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// How often a job checks for files of other nodes that it cannot see yet.
@@ -97,6 +100,7 @@ impl Plan {
     pub fn begin(&self) -> Result<(), BenchError> {
         self.write()?;
         let home = Home::new(&self.home);
+        self.note_outside(&home)?;
         for job in &self.jobs {
             let Some(receipt) = Receipt::read(self, job) else {
                 continue;
@@ -113,6 +117,32 @@ impl Plan {
             };
             if receipt.failure.is_some() || stale {
                 Receipt::drop(self, job)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what lies outside the home and may have changed there, in files that receipts name: the weights of encoders, and
+    /// partitions by the published metadata. What cannot be read is an error of the jobs that need it: finished work stays finished
+    /// without it.
+    fn note_outside(&self, home: &Home) -> Result<(), BenchError> {
+        let experiment = &self.experiment;
+        let labeller = experiment.labeller().filter(|choice| !choice.is_probe());
+        for choice in experiment.encoders.iter().chain(labeller) {
+            unless_unwritable(note_encoder(home, choice))?;
+        }
+        let context = Context {
+            progress: &Silent,
+            stop: &AtomicBool::new(false),
+        };
+        for scheme in experiment.schemes.iter() {
+            let request = SplitRequest::of(experiment, scheme);
+            for choice in &experiment.corpora {
+                if request.lists(home, &choice.name).is_some()
+                    && let Ok(corpus) = open_corpus(home, &choice.name)
+                {
+                    unless_unwritable(split(home, &corpus, &request, context))?;
+                }
             }
         }
         Ok(())
@@ -145,6 +175,14 @@ impl Plan {
         let mut order: Vec<usize> = (0..self.jobs.len()).collect();
         order.sort_by_key(|&at| (rank(&self.jobs[at]), at));
         order
+    }
+}
+
+/// An error if the home could not be written.
+fn unless_unwritable<T>(outcome: Result<T, BenchError>) -> Result<(), BenchError> {
+    match outcome {
+        Err(BenchError::File(error)) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -223,6 +261,9 @@ pub fn report_here(
     let home = Home::new(&plan.home);
     let shop = Workshop::new(&home, &plan.experiment, context)?;
     for (at, _) in plan.stage(JobStage::Report) {
+        // Another process may have made anew what the last report was written of.
+        states.reopen(at);
+        states.refresh(plan);
         settle(plan, &shop, at, states)?;
     }
     match shop.report() {

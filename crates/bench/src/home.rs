@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// ```text
 /// HOME/corpora/<corpus>/manifest.jsonl, prepare.json, partitions/<scheme>-seed<n>/
 /// HOME/downloads/<corpus>/
+/// HOME/encoders/<encoder>.json
 /// HOME/features/<corpus>/<encoder>/
 /// HOME/runs/<corpus>/<encoder>/<job digest>/fold<k>/
 /// HOME/models/<name>/
@@ -71,6 +72,11 @@ impl Home {
     /// A model by its name.
     pub fn model(&self, name: &str) -> PathBuf {
         self.0.join("models").join(name)
+    }
+
+    /// The properties of an encoder and the digest of its weights when it was last described.
+    pub fn encoder(&self, encoder: &str) -> PathBuf {
+        self.0.join("encoders").join(format!("{encoder}.json"))
     }
 
     /// Training results of a corpus with an encoder; a folder for each distinct job.

@@ -5,7 +5,7 @@ use emobox_corpus::{
 };
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a corpus is partitioned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,22 @@ impl<'a> SplitRequest<'a> {
             target: experiment.target,
             listen: false,
         }
+    }
+
+    /// The file of the partition, if it is made from lists that may change: the published metadata.
+    pub(crate) fn lists(&self, home: &Home, corpus: &str) -> Option<PathBuf> {
+        let is_listed = self.scheme == Scheme::Published && self.metadata.is_some();
+        is_listed.then(|| self.folder(home, corpus, false).join("partition.tsv"))
+    }
+
+    /// The folder of the partition; that of some utterances is another one, and lies beside that of all.
+    fn folder(&self, home: &Home, corpus: &str, is_of_some: bool) -> PathBuf {
+        let part = match is_of_some {
+            false => String::new(),
+            true => format!("-{}", self.target.name()),
+        };
+        let name = format!("{}{part}", self.scheme.name());
+        home.partition(corpus, &name, self.seed)
     }
 
     /// The utterances that are divided: those that probes can learn from, so that no fold is empty for want of ratings. Published
@@ -107,13 +123,8 @@ pub fn split(
     let sound = request.listen.then(|| listen(corpus, context));
     let audit = audit(&used.manifest, &partition, sound.as_deref());
     partition.info.audit = Some(audit.clone());
-    // That of some utterances is another one, and lies beside that of all.
-    let part = match used {
-        Cow::Borrowed(_) => String::new(),
-        Cow::Owned(_) => format!("-{}", request.target.name()),
-    };
-    let name = format!("{}{part}", request.scheme.name());
-    partition.write(home.partition(&corpus.name, &name, request.seed))?;
+    let is_of_some = matches!(used, Cow::Owned(_));
+    partition.write(request.folder(home, &corpus.name, is_of_some))?;
     Ok(Split { partition, audit })
 }
 

@@ -1,5 +1,5 @@
 use crate::cards::{OpenCards, open_cards};
-use crate::encoders::{describe_encoder, open_encoder, warn_of_emulation};
+use crate::encoders::{note_encoder, open_encoder, warn_of_emulation};
 use crate::extract::{AudioCache, ExtractOptions};
 use crate::memory::half_of_free;
 use crate::sound::{Heard, Nuisance};
@@ -130,6 +130,11 @@ impl<'a> Workshop<'a> {
         Ok(corpus)
     }
 
+    /// The files that change whenever a corpus does: its manifest, and what its raw files looked like.
+    pub(crate) fn origin(&self, corpus: &str) -> Vec<PathBuf> {
+        vec![self.home.manifest(corpus), self.home.prepare_report(corpus)]
+    }
+
     /// Drops a corpus that is about to be remade, and everything derived from it.
     pub(crate) fn forget_corpus(&self) {
         *self.corpus.borrow_mut() = None;
@@ -191,7 +196,7 @@ impl<'a> Workshop<'a> {
         if let Some(known) = self.descriptions.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let description = Rc::new(describe_encoder(self.choice(name)?)?);
+        let description = Rc::new(note_encoder(self.home, self.choice(name)?)?);
         let mut known = self.descriptions.borrow_mut();
         known.insert(name.to_owned(), Rc::clone(&description));
         Ok(description)

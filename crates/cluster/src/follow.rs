@@ -229,6 +229,10 @@ impl<'a> Client<'a> {
                 continue;
             }
             self.gone.remove(&at);
+            // A job that was done is open again if what it was made from has been made anew.
+            self.states = States::of(self.plan);
+            self.finished
+                .retain(|task| self.states.task_is_settled(self.plan, *task));
             let needs = self.plan.task_needs(at);
             if needs.iter().any(|need| !self.finished.contains(need)) {
                 // It found its inputs missing and exited; that is not a failure of its own.

@@ -64,7 +64,7 @@ impl Cell<'_> {
                 comparison: self.compared(&perturbation.to_string(), &perturbed, &clean)?,
             };
             let mut done = Done {
-                inputs: vec![self.shop.home.manifest(&self.corpus.name)],
+                inputs: self.inputs_of_scores(),
                 outputs: vec![record_path(&jobs.folder, &perturbation)],
             };
             done.inputs

@@ -11,7 +11,7 @@ use emobox_corpus::{
     read_pseudo_labels,
 };
 use emobox_encoder::Encoder;
-use emobox_files::{read_json, sha256_bytes, write_atomic_with, write_json};
+use emobox_files::{Stamp, read_json, sha256_bytes, write_atomic_with, write_json};
 use emobox_probe::most_probable;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -119,8 +119,15 @@ fn by_its_head(
     })
 }
 
+/// The label of an utterance, none if it cannot be heard, and the audio that was heard.
+#[derive(Serialize, Deserialize)]
+struct Heard {
+    label: Option<String>,
+    audio: Stamp,
+}
+
 /// Labels every utterance of the participating classes, on all cores. Results are saved piece by piece:
-/// a killed run resumes from there, and a finished one is reused.
+/// a killed run resumes from there, and a finished one is reused, unless the audio is another one.
 fn heard(
     shop: &Workshop<'_>,
     corpus: &str,
@@ -141,13 +148,15 @@ fn heard(
         .corpus(&corpus.name)
         .join("pseudo-labels")
         .join(name);
-    let mut by_key: BTreeMap<String, Option<String>> = read_json(&path).unwrap_or_default();
+    let mut by_key: BTreeMap<String, Heard> = read_json(&path).unwrap_or_default();
     let wanted = corpus.manifest.utterances.iter();
     let wanted: Vec<&Utterance> = wanted.filter(|u| classes.contains_key(&u.label)).collect();
-    let open = wanted
-        .iter()
-        .copied()
-        .filter(|u| !by_key.contains_key(&u.key));
+    let is_heard = |utterance: &Utterance| {
+        let heard = by_key.get(&utterance.key);
+        let path = utterance.audio_path(&corpus.root);
+        heard.is_some_and(|heard| path.is_ok_and(|p| !p.exists() || heard.audio.holds(&p)))
+    };
+    let open = wanted.iter().copied().filter(|u| !is_heard(u));
     let open: Vec<&Utterance> = open.collect();
     let progress = shop.context.progress;
     progress.begin(&Stage {
@@ -156,7 +165,8 @@ fn heard(
         unit: "utterances",
         already: (wanted.len() - open.len()) as u64,
     });
-    let label = |utterance: &&Utterance| -> Result<(String, Option<String>), BenchError> {
+    let label = |utterance: &&Utterance| -> Result<(String, Heard), BenchError> {
+        let audio = Stamp::of(&utterance.audio_path(&corpus.root)?)?;
         let label = match load_utterance(corpus, utterance, rate) {
             Ok(samples) => Some(spelled_as_ours(&hear(&samples)?, classes)),
             Err(error) if error.may_pass() => return Err(error),
@@ -166,7 +176,7 @@ fn heard(
             }
         };
         progress.advance(1);
-        Ok((utterance.key.clone(), label))
+        Ok((utterance.key.clone(), Heard { label, audio }))
     };
     let mut result = Ok(());
     for piece in open.chunks(PIECE) {
@@ -187,7 +197,7 @@ fn heard(
     result?;
     let labelled = by_key.into_iter();
     Ok(labelled
-        .filter_map(|(key, label)| Some((key, label?)))
+        .filter_map(|(key, heard)| Some((key, heard.label?)))
         .collect())
 }
 

@@ -58,12 +58,10 @@ pub(crate) fn train_all(
     cell.with_folds(&pool.corpus, &pool.split, |jobs| {
         let all: Vec<&FoldJob<'_>> = jobs.jobs.iter().collect();
         cell.train_folds(&all)?;
+        let mut inputs = cell.inputs();
+        inputs.push(jobs.folder.join("job.json"));
         Ok(Done {
-            inputs: vec![
-                shop.home.manifest(corpus),
-                shop.home.prepare_report(corpus),
-                jobs.folder.join("job.json"),
-            ],
+            inputs,
             outputs: all.iter().map(|job| job.outcome_path()).collect(),
         })
     })
@@ -101,7 +99,12 @@ pub(crate) fn test(
         .collect::<Result<_, _>>()?;
     let limit = shop.protocol.max_seconds.unwrap_or(f64::INFINITY);
     let drawn_set = drawn(shop, on, &map)?.set;
-    let store = Cell::open(shop, on, encoder)?.store()?;
+    let tested = Cell::open(shop, on, encoder)?;
+    let mut inputs = cell.inputs();
+    inputs.extend(tested.inputs());
+    inputs.push(super::drawn_path(shop, on, &map)?);
+    inputs.push(folder.join("outcome.json"));
+    let store = tested.store()?;
     let answered = Pool::new(shop, on, &map)?.corpus;
     let mut seeds = Vec::new();
     for probe in &probes {
@@ -145,13 +148,7 @@ pub(crate) fn test(
     write_json(&path, &tested)?;
     let mut outputs = vec![path];
     outputs.extend(tested.predictions);
-    Ok(Done {
-        inputs: vec![
-            super::drawn_path(shop, on, &map)?,
-            folder.join("outcome.json"),
-        ],
-        outputs,
-    })
+    Ok(Done { inputs, outputs })
 }
 
 /// A probe's predictions on a balanced set; utterances without features or beyond the protocol's length are left out.

@@ -12,6 +12,7 @@ use crate::plan::{Done, Job, JobState, Plan, Receipt, States};
 use crate::record::{absent, is_wrong_call};
 use crate::workshop::Workshop;
 use crate::{BenchError, BenchRun, CallError, Corpus, CrossOptions, Experiment, PredictionSet};
+use emobox_corpus::PublishedSet;
 use emobox_encoder::TrainingFact;
 use emobox_files::{read_json, sha256_bytes, write_json};
 use emobox_score::{CrossMatrix, Source};
@@ -44,9 +45,30 @@ pub(crate) fn draw(shop: &Workshop<'_>, corpus: &str) -> Result<Done, BenchError
     drawn.check(&pool)?;
     write_json(&path, &drawn)?;
     Ok(Done {
-        inputs: vec![shop.home.manifest(corpus)],
+        inputs: inputs_of_set(shop, corpus)?,
         outputs: vec![path],
     })
+}
+
+/// What determines the balanced set of a corpus: its manifest, the set or the labels that are given, or who labels.
+fn inputs_of_set(shop: &Workshop<'_>, corpus: &str) -> Result<Vec<PathBuf>, BenchError> {
+    let (cross, experiment) = (options(shop)?, shop.experiment);
+    let mut inputs = shop.origin(corpus);
+    if let Some(set) = cross.balanced_sets.get(corpus) {
+        inputs.push(set.clone());
+    } else if let Some(metadata) = &experiment.metadata
+        && experiment.has_set(corpus)
+    {
+        inputs.push(PublishedSet::path(metadata, corpus)?);
+    } else if let Some(labels) = cross.pseudo_labels.get(corpus) {
+        inputs.push(labels.clone());
+    } else if let Some(choice) = experiment.labeller() {
+        match &choice.path {
+            Some(folder) if choice.is_probe() => inputs.push(folder.join("probe.json")),
+            _ => inputs.push(shop.home.encoder(&choice.name)),
+        }
+    }
+    Ok(inputs)
 }
 
 /// The balanced set of a corpus, as its job has drawn it.

@@ -4,6 +4,9 @@ use emobox_files::{Stamp, read_json, remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// Incremented whenever jobs name more of their inputs.
+const SCHEMA: u32 = 3;
+
 /// The files that a job has read and written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Done {
@@ -16,7 +19,7 @@ pub(crate) struct Done {
 /// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Format version, 2.
+    /// Format version, [`SCHEMA`]: those of another one do not count.
     pub schema: u32,
     /// The job.
     pub job: Job,
@@ -77,7 +80,7 @@ impl Receipt {
     /// Stamps the files of a job that is done, and writes the receipt. The last act of every job.
     pub(crate) fn done(plan: &Plan, job: &Job, done: &Done) -> Result<Self, BenchError> {
         let receipt = Self {
-            schema: 2,
+            schema: SCHEMA,
             job: job.clone(),
             inputs: stamps(&done.inputs)?,
             outputs: stamps(&done.outputs)?,
@@ -90,7 +93,7 @@ impl Receipt {
     /// Records that a job failed.
     pub fn failed(plan: &Plan, job: &Job, failure: JobFailure) -> Result<(), BenchError> {
         let receipt = Self {
-            schema: 2,
+            schema: SCHEMA,
             job: job.clone(),
             inputs: Vec::new(),
             outputs: Vec::new(),
@@ -101,7 +104,8 @@ impl Receipt {
 
     /// The receipt of a job, if it has one.
     pub fn read(plan: &Plan, job: &Job) -> Option<Self> {
-        read_json(path(plan, job)).ok()
+        let receipt: Option<Self> = read_json(path(plan, job)).ok();
+        receipt.filter(|receipt| receipt.schema == SCHEMA)
     }
 
     /// Deletes the receipt: the job is open again.

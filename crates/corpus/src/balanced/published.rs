@@ -3,7 +3,7 @@ use crate::{CorpusError, Manifest, Utterance};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The corpora with a published balanced set, and the file name of each below `data/track2` (with its misspelling "balenced").
 pub const PUBLISHED_SETS: [(&str, &str); 4] = [
@@ -70,8 +70,8 @@ pub struct Joined {
 }
 
 impl PublishedSet {
-    /// Reads a set from a copy of the published metadata: the repository, its `data` folder, or `track2` itself.
-    pub fn read(metadata: &Path, corpus: &str) -> Result<Self, CorpusError> {
+    /// The file of a set in a copy of the published metadata: the repository, its `data` folder, or `track2` itself.
+    pub fn path(metadata: &Path, corpus: &str) -> Result<PathBuf, CorpusError> {
         let Some((_, name)) = PUBLISHED_SETS.iter().find(|(known, _)| *known == corpus) else {
             let known = PUBLISHED_SETS.map(|(corpus, _)| corpus).join(", ");
             return Err(CorpusError::UnknownCorpus {
@@ -89,9 +89,14 @@ impl PublishedSet {
             .iter()
             .find(|path| path.is_file())
             .unwrap_or(&candidates[0]);
+        Ok(path.clone())
+    }
+
+    /// Reads a set from [`PublishedSet::path`].
+    pub fn read(metadata: &Path, corpus: &str) -> Result<Self, CorpusError> {
         Ok(Self {
             corpus: corpus.to_owned(),
-            items: super::read_lines(path)?,
+            items: super::read_lines(&Self::path(metadata, corpus)?)?,
         })
     }
 
