@@ -3,6 +3,7 @@
 use crate::{Context, CorpusChoice, EncoderChoice, Experiment, Home, Plan, Progress, Stage};
 use emobox_audio::{SampleRate, write_wav_16};
 use emobox_corpus::Scheme;
+use emobox_files::write_atomic;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,7 +114,7 @@ impl Tiny {
                     table.push_str(&format!("{name},{class},s{speaker}\n"));
                 }
             }
-            std::fs::write(root.join(corpus).join("labels.csv"), table).unwrap();
+            tiny.write(&format!("{corpus}/labels.csv"), &table);
         }
         tiny
     }
@@ -149,6 +150,11 @@ impl Tiny {
         let samples: Vec<f32> = (0..samples).map(sample).collect();
         let path = self.path(corpus).join(name);
         write_wav_16(path, &samples, SampleRate::SPEECH).unwrap();
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        write_atomic(self.path(name), text.as_bytes()).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

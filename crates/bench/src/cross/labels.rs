@@ -278,6 +278,9 @@ fn folds(manifest: &Manifest, seed: u64) -> Result<Partition, BenchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prepare::{PrepareHow, prepare_choice};
+    use crate::tiny::Tiny;
+    use crate::{CrossOptions, Labeller};
     use emobox_corpus::Role;
 
     /// A probe labels only speakers (or, with two speakers, texts) that it was not trained on.
@@ -316,6 +319,52 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_label_holds_for_the_recording_that_was_heard() {
+        let mut tiny = Tiny::new(&["a"]);
+        let folder = tiny.path("head");
+        std::fs::create_dir_all(&folder).unwrap();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
+        let weights = folder.join("pytorch_model.bin");
+        std::fs::copy(golden.join("head-wav2vec2.pt"), weights).unwrap();
+        let config = serde_json::json!({
+            "model_type": "wav2vec2", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "intermediate_size": 48, "conv_dim": [16, 16, 16, 16, 16, 16, 24], "num_conv_pos_embeddings": 16,
+            "num_conv_pos_embedding_groups": 4, "use_weighted_layer_sum": true,
+            "id2label": {"0": "neu", "1": "hap", "2": "ang", "3": "sad"},
+        });
+        write_json(folder.join("config.json"), &config).unwrap();
+        let labeller = EncoderChoice {
+            name: "head".to_owned(),
+            path: Some(folder),
+        };
+        tiny.experiment.cross = Some(CrossOptions {
+            labeller: Labeller::Named(labeller),
+            ..CrossOptions::default()
+        });
+        let (home, choice) = (tiny.home(), &tiny.experiment.corpora[0]);
+        let how = PrepareHow::default();
+        prepare_choice(&home, choice, how, false, tiny.context()).unwrap();
+        let classes = ["happy", "sad"].map(|class| (class.to_owned(), class.to_owned()));
+        let classes = BTreeMap::from(classes);
+        // How many labels an earlier call made, and how many this one.
+        let heard = || {
+            let shop = Workshop::new(&home, &tiny.experiment, tiny.context()).unwrap();
+            tiny.told.take_steps();
+            let labels = PseudoLabels::of(&shop, "a", &classes).unwrap().unwrap();
+            assert_eq!(labels.by_key.len(), 8);
+            let (stage, steps) = tiny.told.take_steps().remove(0);
+            (stage.already, steps.len())
+        };
+        assert_eq!(heard(), (0, 8));
+        assert_eq!(heard(), (8, 0));
+        tiny.tone("a", "happy0.wav", 700.0);
+        assert_eq!(heard(), (7, 1));
+        // Without the recording, its label stays.
+        std::fs::remove_file(tiny.path("a/happy0.wav")).unwrap();
+        assert_eq!(heard(), (8, 0));
     }
 
     #[test]

@@ -1,10 +1,13 @@
+mod changes;
+mod tasks;
+
 use super::*;
 use crate::tiny::{SPEAKERS, Tiny, at};
 use crate::{
     CorpusChoice, CrossOptions, EncoderChoice, KeepFeatures, Labeller, PrepareRecord, SlurmOptions,
 };
 use emobox_corpus::Manifest;
-use emobox_files::read_json;
+use emobox_files::{read_json, write_atomic};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
@@ -75,7 +78,7 @@ fn content_is_names_and_bytes_in_order() {
     let [one, other] = ["one", "other"].map(|name| tiny.path(name));
     let stamps = |files: [(&Path, &str); 2]| {
         for (path, text) in files {
-            std::fs::write(path, text).unwrap();
+            write_atomic(path, text.as_bytes()).unwrap();
         }
         let outputs = files.map(|(path, _)| path.to_owned()).to_vec();
         let done = Done {
@@ -190,51 +193,6 @@ fn a_table_of_one_cell_has_no_rows_to_count() {
 }
 
 #[test]
-fn a_changed_recording_is_read_encoded_and_trained_on_again_with_its_corpus_alone() {
-    let tiny = Tiny::new(&["a", "b"]);
-    run(&tiny);
-    tiny.told.take_stages();
-    let inode = page(&tiny);
-    tiny.tone("b", "happy0.wav", 1000.0);
-    run(&tiny);
-    let stages = tiny.told.take_stages();
-    let of_a: Vec<&String> = stages
-        .iter()
-        .filter(|label| label.contains(" a "))
-        .collect();
-    assert_eq!(of_a, [""; 0], "{stages:?}");
-    for label in ["encoding b with fbank", "training 4 folds of b with fbank"] {
-        assert!(stages.iter().any(|stage| stage == label), "{stages:?}");
-    }
-    assert_ne!(page(&tiny), inode);
-}
-
-#[test]
-fn changed_labels_change_the_scores_of_the_same_call() {
-    let tiny = Tiny::new(&["a"]);
-    let first = run(&tiny);
-    tiny.told.take_stages();
-    let table = tiny.path("a/labels.csv");
-    let labels = std::fs::read_to_string(&table).unwrap();
-    let swapped = labels.replace("happy0.wav,happy", "happy0.wav,sad");
-    std::fs::write(&table, swapped.replace("sad0.wav,sad", "sad0.wav,happy")).unwrap();
-    let second = run(&tiny);
-    assert_ne!(
-        second.scores().provenance.sources,
-        first.scores().provenance.sources
-    );
-    let stages = tiny.told.take_stages();
-    assert!(
-        stages
-            .iter()
-            .any(|stage| stage.starts_with("training 4 folds")),
-        "{stages:?}"
-    );
-    let again = run(&tiny);
-    assert_eq!(again.scores(), second.scores());
-}
-
-#[test]
 fn a_file_that_is_made_again_with_the_same_bytes_changes_nothing_else() {
     let tiny = Tiny::new(&["a"]);
     run(&tiny);
@@ -279,7 +237,7 @@ fn nothing_is_encoded_for_a_corpus_that_cannot_be_divided() {
         .replace("s01", "s00")
         .replace("s02", "s00")
         .replace("s03", "s00");
-    std::fs::write(&table, one_speaker).unwrap();
+    tiny.write("a/labels.csv", &one_speaker);
     let ran = run(&tiny);
     assert_eq!(cells(&ran), 1);
     let stages = tiny.told.take_stages();
@@ -389,305 +347,4 @@ fn what_would_stop_every_job_is_an_error_and_what_stops_one_is_its_receipt() {
     tiny.stop.store(true, Ordering::Relaxed);
     let stopped = run_here(&plan, context);
     assert!(matches!(stopped, Err(BenchError::Interrupted)));
-}
-
-/// A plan as a cluster runs it, whose tasks do not wait.
-fn on_a_cluster(tiny: &mut Tiny) -> Plan {
-    tiny.experiment.slurm = Some(SlurmOptions {
-        settle_seconds: 0.0,
-        ..SlurmOptions::default()
-    });
-    let plan = tiny.plan();
-    plan.write().unwrap();
-    plan
-}
-
-#[test]
-fn tasks_say_what_they_did() {
-    let mut tiny = Tiny::new(&["a"]);
-    let plan = on_a_cluster(&mut tiny);
-    let task = |at: usize| run_task(&plan.folder(), at, tiny.context());
-    let names: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
-    let jobs: Vec<&str> = plan.jobs.iter().map(|job| job.name.as_str()).collect();
-    let Err(BenchError::NotReady { job, needs }) = task(1) else {
-        panic!("a task began without what it needs")
-    };
-    assert_eq!((&*job, &*needs), (names[1], "prepare a"));
-    assert!(task(99).unwrap_err().is_wrong_call());
-    for (at, name) in names.iter().enumerate() {
-        assert_eq!(task(at).unwrap(), 0);
-        let notes = tiny.told.take();
-        assert_eq!(notes[0], format!("task {name} begins"));
-        let last = notes.last().unwrap();
-        assert_eq!(*last, format!("job {} is done", jobs[at]));
-        // What was encoded stands between.
-        let encodes = plan.tasks[at].stage == JobStage::Extract;
-        assert_eq!(notes.len(), 2 + usize::from(encodes), "{notes:?}");
-        assert_eq!(task(at).unwrap(), 0);
-        let again = format!("job {} was done already", jobs[at]);
-        assert_eq!(tiny.told.take(), [again]);
-    }
-    // A fold is lost: its features are there, and are not counted as encoded.
-    let [extract, train] =
-        ["extract a fbank", "train a fbank"].map(|name| &plan.jobs[at(&plan, name)]);
-    let outcome = Receipt::read(&plan, train).unwrap().outputs[0].path.clone();
-    std::fs::remove_file(outcome).unwrap();
-    Receipt::drop(&plan, extract).unwrap();
-    assert_eq!(task(1).unwrap(), 0);
-    assert_eq!(tiny.told.take().len(), 2);
-}
-
-#[test]
-fn a_report_is_written_again_if_another_process_has_scored_again() {
-    let mut tiny = Tiny::new(&["a"]);
-    let plan = on_a_cluster(&mut tiny);
-    let task = |at: usize| run_task(&plan.folder(), at, tiny.context()).unwrap();
-    for at in 0..plan.tasks.len() {
-        assert_eq!(task(at), 0);
-    }
-    let mut states = States::of(&plan);
-    let before = page(&tiny);
-    report_here(&plan, &mut states, tiny.context()).unwrap();
-    assert_eq!(page(&tiny), before);
-    let score = at(&plan, "score a fbank");
-    Receipt::drop(&plan, &plan.jobs[score]).unwrap();
-    let of_score = plan.tasks.iter().position(|task| task.jobs == [score]);
-    assert_eq!(task(of_score.unwrap()), 0);
-    report_here(&plan, &mut states, tiny.context()).unwrap();
-    assert_ne!(page(&tiny), before);
-}
-
-#[test]
-fn tasks_say_what_they_could_not_do() {
-    let mut tiny = Tiny::new(&["a"]);
-    std::fs::remove_dir_all(tiny.path("a")).unwrap();
-    let plan = on_a_cluster(&mut tiny);
-    let task = |at: usize| run_task(&plan.folder(), at, tiny.context()).unwrap();
-    assert_eq!(task(0), 1);
-    let notes = tiny.told.take();
-    assert_eq!(notes.last().unwrap(), "job prepare a could not be done");
-    assert_eq!(task(1), 1);
-    let notes = tiny.told.take();
-    assert_eq!(notes, ["job extract a fbank needs prepare a"]);
-    // The report is written of whatever there is.
-    assert_eq!(task(plan.tasks.len() - 1), 0);
-    assert!(tiny.out().join("report.html").exists());
-}
-
-#[test]
-fn a_task_that_waits_can_be_stopped() {
-    let mut tiny = Tiny::new(&["a"]);
-    let plan = on_a_cluster(&mut tiny);
-    tiny.stop.store(true, Ordering::Relaxed);
-    let stopped = run_task(&plan.folder(), 1, tiny.context());
-    assert!(matches!(stopped, Err(BenchError::Interrupted)));
-}
-
-#[test]
-fn other_weights_at_the_same_place_are_refused_and_their_cells_empty() {
-    let mut tiny = Tiny::new(&["a"]).with_second_encoder();
-    assert_eq!(cells(&run(&tiny)), 2);
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-    std::fs::copy(golden.join("hubert-s3prl-base.pt"), tiny.path("tiny.pt")).unwrap();
-    tiny.told.take();
-    assert_eq!(cells(&run(&tiny)), 1);
-    let notes = tiny.told.take();
-    let refused = notes
-        .iter()
-        .filter(|note| note.contains("digest of the weights is"));
-    assert_eq!(refused.count(), 1, "{notes:?}");
-    std::fs::remove_dir_all(tiny.home().features("a", "tiny")).unwrap();
-    assert_eq!(cells(&run(&tiny)), 2);
-    let weights = |run: &BenchRun| {
-        let sources = run.scores().provenance.sources.iter();
-        let mut weights = sources.filter(|s| s.kind == "checkpoint" && s.name == "tiny");
-        weights.next().unwrap().digest.clone()
-    };
-    let now = weights(&run(&tiny));
-    // Without its checkpoint, what is finished stays as it is.
-    std::fs::remove_file(tiny.path("tiny.pt")).unwrap();
-    assert_eq!(weights(&run(&tiny)), now);
-    tiny.experiment.encoders.truncate(1);
-    assert_eq!(cells(&run(&tiny)), 1);
-}
-
-/// Prepares the corpus of an experiment under a registered name.
-fn prepared_as(tiny: &mut Tiny, name: &str) {
-    let (home, choice) = (tiny.home(), &tiny.experiment.corpora[0]);
-    let how = PrepareHow::default();
-    let record = prepare_choice(&home, choice, how, false, tiny.context()).unwrap();
-    let mut manifest = Manifest::read(home.manifest(&choice.name)).unwrap();
-    for utterance in &mut manifest.utterances {
-        utterance.key = utterance.key.replacen(&choice.name, name, 1);
-        utterance.dataset = name.to_owned();
-    }
-    manifest.corpus = name.to_owned();
-    manifest.write(home.manifest(name)).unwrap();
-    let record = PrepareRecord {
-        corpus: name.to_owned(),
-        manifest: manifest.digest(),
-        ..record
-    };
-    emobox_files::write_json(home.prepare_report(name), &record).unwrap();
-    tiny.experiment.corpora = vec![CorpusChoice {
-        name: name.to_owned(),
-        ..CorpusChoice::default()
-    }];
-}
-
-#[test]
-fn folds_are_trained_again_when_the_published_lists_change() {
-    let mut tiny = Tiny::new(&["a"]);
-    prepared_as(&mut tiny, "meld");
-    tiny.experiment.schemes = "published".parse().unwrap();
-    tiny.experiment.metadata = Some(tiny.path("metadata"));
-    let folder = tiny.path("metadata/data/meld");
-    std::fs::create_dir_all(&folder).unwrap();
-    let lists = |tested: usize| {
-        for part in ["train", "test"] {
-            let speakers = (0..SPEAKERS).filter(|s| (part == "test") == (*s == tested));
-            let line = |s| {
-                let line = |class| format!("{{\"key\": \"meld-{class}{s}\"}}\n");
-                line("happy") + &line("sad")
-            };
-            let text: String = speakers.map(line).collect();
-            std::fs::write(folder.join(format!("meld_{part}_fold_1.jsonl")), text).unwrap();
-        }
-    };
-    let partition = |run: &BenchRun| {
-        assert_eq!(cells(run), 1, "{:?}", tiny.told.take());
-        let mut sources = run.scores().provenance.sources.iter();
-        sources
-            .find(|s| s.kind == "partition")
-            .unwrap()
-            .digest
-            .clone()
-    };
-    lists(0);
-    let first = partition(&run(&tiny));
-    lists(1);
-    let second = partition(&run(&tiny));
-    assert_ne!(second, first);
-    tiny.told.take_stages();
-    assert_eq!(partition(&run(&tiny)), second);
-    assert_eq!(tiny.told.take_stages(), [""; 0]);
-    // Without the lists, what is finished stays as it is.
-    std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(partition(&run(&tiny)), second);
-}
-
-/// Whatever has changed since the last run, a run gives the scores of one that begins with nothing.
-#[test]
-fn a_home_with_a_past_gives_the_scores_of_a_fresh_one() {
-    let mut tiny = Tiny::new(&["a", "b"]);
-    run(&tiny);
-    let replace = |tiny: &Tiny, from: &str, to: &str| {
-        let table = tiny.path("a/labels.csv");
-        let text = std::fs::read_to_string(&table).unwrap();
-        assert!(text.contains(from));
-        std::fs::write(table, text.replace(from, to)).unwrap();
-    };
-    type Change<'a> = (&'a str, Box<dyn Fn(&mut Tiny) + 'a>);
-    let changes: Vec<Change<'_>> = vec![
-        (
-            "a label",
-            Box::new(|tiny| replace(tiny, "happy1.wav,happy", "happy1.wav,sad")),
-        ),
-        (
-            "a speaker",
-            Box::new(|tiny| replace(tiny, "sad2.wav,sad,s2", "sad2.wav,sad,s3")),
-        ),
-        (
-            "an utterance less",
-            Box::new(|tiny| replace(tiny, "sad3.wav,sad,s3\n", "")),
-        ),
-        (
-            "an utterance more",
-            Box::new(|tiny| {
-                tiny.tone("a", "new.wav", 700.0);
-                replace(
-                    tiny,
-                    "path,label,speaker\n",
-                    "path,label,speaker\nnew.wav,sad,s1\n",
-                );
-            }),
-        ),
-        (
-            "a recording",
-            Box::new(|tiny| tiny.tone("b", "happy2.wav", 900.0)),
-        ),
-        (
-            "a longer recording",
-            Box::new(|tiny| tiny.long_tone("b", "sad1.wav", 300.0, 6400)),
-        ),
-        (
-            "a recording that is broken",
-            Box::new(|tiny| std::fs::write(tiny.path("b/sad1.wav"), "no recording").unwrap()),
-        ),
-        (
-            "the recording again",
-            Box::new(|tiny| tiny.tone("b", "sad1.wav", 250.0)),
-        ),
-        ("epochs", Box::new(|tiny| tiny.experiment.epochs = Some(2))),
-        (
-            "the scheme",
-            Box::new(|tiny| tiny.experiment.schemes = "paper,speaker".parse().unwrap()),
-        ),
-        (
-            "the seed of partitions",
-            Box::new(|tiny| tiny.experiment.partition_seed = 3),
-        ),
-        (
-            "labels across corpora",
-            Box::new(|tiny| {
-                tiny.experiment.schemes = "speaker".parse().unwrap();
-                tiny.experiment.cross = Some(CrossOptions {
-                    labeller: Labeller::Nobody,
-                    ..CrossOptions::default()
-                });
-                run(tiny);
-                replace(tiny, "happy3.wav,happy", "happy3.wav,sad");
-            }),
-        ),
-        (
-            "an utterance less across corpora",
-            Box::new(|tiny| replace(tiny, "sad0.wav,sad,s0\n", "")),
-        ),
-        (
-            "pseudo-labels",
-            Box::new(|tiny| {
-                let labels = tiny.path("labels.jsonl");
-                let write = |wrong: &str| {
-                    let label = |key: &str, label: &str| {
-                        let label = if key == wrong { "angry" } else { label };
-                        format!("{{\"key\": \"b-{key}\", \"prediction\": \"{label}\"}}\n")
-                    };
-                    let pairs = (0..4).map(|s| {
-                        label(&format!("happy{s}"), "happy") + &label(&format!("sad{s}"), "sad")
-                    });
-                    std::fs::write(&labels, pairs.collect::<String>()).unwrap();
-                };
-                write("");
-                let cross = tiny.experiment.cross.as_mut().unwrap();
-                cross.pseudo_labels.insert("b".to_owned(), labels.clone());
-                run(tiny);
-                write("sad1");
-            }),
-        ),
-    ];
-    for (number, (what, change)) in changes.iter().enumerate() {
-        change(&mut tiny);
-        tiny.told.take();
-        let here = run(&tiny);
-        let fresh = Home::new(tiny.path(&format!("fresh{number}")));
-        let plan = Plan::of(&fresh, &tiny.experiment, &fresh.root().join("out")).unwrap();
-        let fresh = run_here(&plan, tiny.context()).unwrap();
-        assert!(
-            here.scores() == fresh.scores(),
-            "after a change of {what}: {:?}",
-            tiny.told.take()
-        );
-        assert!(run(&tiny).scores() == here.scores(), "again after {what}");
-        tiny.told.take_stages();
-    }
 }

@@ -104,11 +104,11 @@ fn utterances_are_left_out_for_three_reasons_and_counted() {
             row(&name, valence);
         }
     }
-    std::fs::write(tiny.path("a/labels.csv"), table).unwrap();
+    tiny.write("a/labels.csv", &table);
     let limit = |shop: &mut Workshop<'_>| {
         shop.protocol.max_seconds = Some(0.2);
         for name in ["broken.wav", "brokenx.wav"] {
-            std::fs::write(tiny.path("a").join(name), "no recording").unwrap();
+            tiny.write(&format!("a/{name}"), "no recording");
         }
     };
     with_folds(&tiny, limit, |jobs, _| {
