@@ -78,6 +78,24 @@ fn other_weights_at_the_same_place_are_refused_and_their_cells_empty() {
     assert_eq!(cells(&run(&tiny)), 1);
 }
 
+#[test]
+fn a_run_begins_with_a_note_of_every_encoder_that_takes_part() {
+    let mut tiny = Tiny::new(&["a", "b"]).with_second_encoder();
+    let labeller = tiny.experiment.encoders.pop().unwrap();
+    tiny.experiment.cross = Some(CrossOptions {
+        labeller: Labeller::Named(labeller),
+        ..CrossOptions::default()
+    });
+    tiny.plan().begin().unwrap();
+    for encoder in ["fbank", "tiny"] {
+        assert!(tiny.home().encoder(encoder).exists(), "{encoder}");
+    }
+    // A home that cannot be written is told at once.
+    std::fs::remove_dir_all(tiny.path("home/encoders")).unwrap();
+    tiny.write("home/encoders", "in the way");
+    assert!(tiny.plan().begin().is_err());
+}
+
 /// Prepares the corpus of an experiment under a registered name.
 fn prepared_as(tiny: &mut Tiny, name: &str) {
     let (home, choice) = (tiny.home(), &tiny.experiment.corpora[0]);
