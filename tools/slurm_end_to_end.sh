@@ -148,6 +148,17 @@ accept "$emobox" bench "$experiment" --home "$home" --out "$work/calm-out" --exe
 ! grep -q submitted "$work/again.log" || fail 'finished work was submitted again'
 files_of "$home" | cmp - "$work/before.txt" || fail 'finished files were written again'
 
+if [ -z "${CORPUS:-}" ]; then
+  step 'a label changed: the next submission has the scores of a fresh home'
+  cp -p "$raw/labels.csv" "$work/labels.csv"
+  sed -i '2s/angry/sad/' "$raw/labels.csv"
+  accept "$emobox" bench "$experiment" --home "$work/changed" --out "$work/changed-out" --quiet >"$work/changed.log" 2>&1 || fail 'the fresh run'
+  accept "$emobox" bench "$experiment" --home "$home" --out "$work/calm-out" --executor slurm >"$work/relabelled.log" 2>&1 || fail 'the run after the change'
+  cmp "$work/changed-out/scores.json" "$work/calm-out/scores.json" || fail 'the scores of the old labels'
+  ! cmp -s "$work/local-out/scores.json" "$work/calm-out/scores.json" || fail 'the change changed nothing'
+  cp -p "$work/labels.csv" "$raw/labels.csv"
+fi
+
 home=$work/disturbed
 out=$work/disturbed-out
 start() { "$emobox" bench "$experiment" --home "$home" --out "$out" "$@" >>"$work/disturbed.log" 2>&1 & client=$!; }
