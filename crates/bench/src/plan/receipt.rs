@@ -19,7 +19,7 @@ pub(crate) struct Done {
 /// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Format version, [`SCHEMA`]: those of another one do not count.
+    /// Format version, 3: receipts of another one do not count.
     pub schema: u32,
     /// The job.
     pub job: Job,
