@@ -378,6 +378,9 @@ fn record(
                 shop.tell_failure(&format!("{} failed", job.name), &failure.reason);
             }
             Receipt::failed(plan, job, failure.clone())?;
+            for (report, _) in plan.stage(JobStage::Report) {
+                states.reopen(report);
+            }
             states.set(plan, at, JobState::Failed(failure));
         }
     }

@@ -1,4 +1,4 @@
-use super::{Job, Plan};
+use super::{Job, JobStage, Plan};
 use crate::BenchError;
 use emobox_files::{Stamp, read_json, remove_file, write_json};
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// Records that a job failed.
+    /// Records that a job failed. The report, which may show a cell that is empty now, is open again.
     pub fn failed(plan: &Plan, job: &Job, failure: JobFailure) -> Result<(), BenchError> {
         let receipt = Self {
             schema: SCHEMA,
@@ -99,6 +99,9 @@ impl Receipt {
             outputs: Vec::new(),
             failure: Some(failure),
         };
+        for (_, report) in plan.stage(JobStage::Report) {
+            Self::drop(plan, report)?;
+        }
         Ok(write_json(path(plan, job), &receipt)?)
     }
 
@@ -209,12 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_job_has_a_receipt_with_the_reason_alone() {
-        let plan = Tiny::new(&["a"]).plan();
+    fn a_failed_job_has_a_receipt_with_the_reason_alone_and_the_report_has_none() {
+        let tiny = Tiny::new(&["a"]);
+        let plan = tiny.plan();
+        let report = plan.jobs.last().unwrap();
+        Receipt::done(&plan, report, &Done::default()).unwrap();
         let failure = JobFailure::of(&BenchError::Internal("for a test"));
         Receipt::failed(&plan, &plan.jobs[0], failure.clone()).unwrap();
         let read = Receipt::read(&plan, &plan.jobs[0]).unwrap();
-        assert_eq!(read.failure, Some(failure));
+        assert_eq!(read.failure, Some(failure.clone()));
         assert!(read.inputs.is_empty() && read.outputs.is_empty());
+        assert_eq!(Receipt::read(&plan, report), None);
+        Receipt::failed(&plan, report, failure).unwrap();
+        assert!(Receipt::read(&plan, report).is_some());
     }
 }
