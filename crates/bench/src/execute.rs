@@ -96,7 +96,7 @@ fn wait_for_needs(
 
 impl Plan {
     /// Begins a run: failed jobs are open again, and so is the preparation of corpora whose raw files
-    /// have changed.
+    /// have changed. What was made with other weights or published lists than are there now does not count as done any more.
     pub fn begin(&self) -> Result<(), BenchError> {
         self.write()?;
         let home = Home::new(&self.home);
@@ -137,10 +137,8 @@ impl Plan {
         };
         for scheme in experiment.schemes.iter() {
             let request = SplitRequest::of(experiment, scheme);
-            for choice in &experiment.corpora {
-                if request.lists(home, &choice.name).is_some()
-                    && let Ok(corpus) = open_corpus(home, &choice.name)
-                {
+            for choice in experiment.corpora.iter().filter(|_| request.is_listed()) {
+                if let Ok(corpus) = open_corpus(home, &choice.name) {
                     unless_unwritable(split(home, &corpus, &request, context))?;
                 }
             }

@@ -34,10 +34,15 @@ impl<'a> SplitRequest<'a> {
         }
     }
 
-    /// The file of the partition, if it is made from lists that may change: the published metadata.
+    /// Whether the partition is made from lists that may change: the published metadata.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.scheme == Scheme::Published && self.metadata.is_some()
+    }
+
+    /// The file of a partition that is made from such lists.
     pub(crate) fn lists(&self, home: &Home, corpus: &str) -> Option<PathBuf> {
-        let is_listed = self.scheme == Scheme::Published && self.metadata.is_some();
-        is_listed.then(|| self.folder(home, corpus, false).join("partition.tsv"))
+        let path = || self.folder(home, corpus, false).join("partition.tsv");
+        self.is_listed().then(path)
     }
 
     /// The folder of the partition; that of some utterances is another one, and lies beside that of all.

@@ -129,14 +129,33 @@ impl Tiny {
 
     /// Adds an encoder of random weights by the name `tiny`.
     pub(crate) fn with_second_encoder(mut self) -> Self {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-        let path = self.path("tiny.pt");
-        std::fs::copy(golden.join("hubert-fairseq-base.pt"), &path).unwrap();
+        self.golden("hubert-fairseq-base.pt", "tiny.pt");
         self.experiment.encoders.push(EncoderChoice {
             name: "tiny".to_owned(),
-            path: Some(path),
+            path: Some(self.path("tiny.pt")),
         });
         self
+    }
+
+    /// Copies a checkpoint of the encoder's golden files to this place in the folder.
+    pub(crate) fn golden(&self, golden: &str, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
+        std::fs::copy(folder.join(golden), self.path(name)).unwrap();
+    }
+
+    /// Replaces what the table of a corpus says.
+    pub(crate) fn relabel(&self, corpus: &str, from: &str, to: &str) {
+        let table = format!("{corpus}/labels.csv");
+        let text = std::fs::read_to_string(self.path(&table)).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        self.write(&table, &text.replace(from, to));
+    }
+
+    /// Gives all utterances of a corpus one speaker.
+    pub(crate) fn one_speaker(&self, corpus: &str) {
+        for speaker in 1..SPEAKERS {
+            self.relabel(corpus, &format!(",s{speaker}\n"), ",s0\n");
+        }
     }
 
     /// Writes a recording of a corpus: 0.2 seconds.

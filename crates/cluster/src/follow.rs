@@ -216,6 +216,7 @@ impl<'a> Client<'a> {
     fn judge_the_gone(&mut self, queue: &BTreeMap<usize, Queued>) -> Result<bool, BenchError> {
         let mut given_up = false;
         let options = self.plan.experiment.slurm.clone().unwrap_or_default();
+        let mut overdue = Vec::new();
         for at in 0..self.plan.tasks.len() {
             let is_gone = !self.finished.contains(&at)
                 && !queue.contains_key(&at)
@@ -225,14 +226,19 @@ impl<'a> Client<'a> {
                 continue;
             }
             let since = *self.gone.entry(at).or_insert_with(Instant::now);
-            if since.elapsed() < options.settle() {
-                continue;
+            if since.elapsed() >= options.settle() {
+                self.gone.remove(&at);
+                overdue.push(at);
             }
-            self.gone.remove(&at);
-            // A job that was done is open again if what it was made from has been made anew.
-            self.states = States::of(self.plan);
-            self.finished
-                .retain(|task| self.states.task_is_settled(self.plan, *task));
+        }
+        if overdue.is_empty() {
+            return Ok(false);
+        }
+        // A job that was done is open again if what it was made from has been made anew.
+        self.states = States::of(self.plan);
+        self.finished
+            .retain(|task| self.states.task_is_settled(self.plan, *task));
+        for at in overdue {
             let needs = self.plan.task_needs(at);
             if needs.iter().any(|need| !self.finished.contains(need)) {
                 // It found its inputs missing and exited; that is not a failure of its own.

@@ -326,9 +326,7 @@ mod tests {
         let mut tiny = Tiny::new(&["a"]);
         let folder = tiny.path("head");
         std::fs::create_dir_all(&folder).unwrap();
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-        let weights = folder.join("pytorch_model.bin");
-        std::fs::copy(golden.join("head-wav2vec2.pt"), weights).unwrap();
+        tiny.golden("head-wav2vec2.pt", "head/pytorch_model.bin");
         let config = serde_json::json!({
             "model_type": "wav2vec2", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
             "intermediate_size": 48, "conv_dim": [16, 16, 16, 16, 16, 16, 24], "num_conv_pos_embeddings": 16,

@@ -227,17 +227,7 @@ fn trained_folds_are_found_without_features_and_receipts() {
 #[test]
 fn nothing_is_encoded_for_a_corpus_that_cannot_be_divided() {
     let tiny = Tiny::new(&["a", "b"]);
-    let table = tiny.path("a/labels.csv");
-    let text = std::fs::read_to_string(&table).unwrap();
-    let text: String = text
-        .lines()
-        .map(|line| line.replace(",s", ",s0") + "\n")
-        .collect();
-    let one_speaker = text
-        .replace("s01", "s00")
-        .replace("s02", "s00")
-        .replace("s03", "s00");
-    tiny.write("a/labels.csv", &one_speaker);
+    tiny.one_speaker("a");
     let ran = run(&tiny);
     assert_eq!(cells(&ran), 1);
     let stages = tiny.told.take_stages();

@@ -141,16 +141,12 @@ fn of_receipt(plan: &Plan, job: &Job) -> JobState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BenchError;
     use crate::plan::Done;
     use crate::tiny::{Tiny, at};
 
     fn failure() -> JobFailure {
-        JobFailure {
-            reason: "no".to_owned(),
-            wrong_call: false,
-            left_out: false,
-            may_pass: false,
-        }
+        JobFailure::of(&BenchError::Internal("for a test"))
     }
 
     /// The jobs in this state.
@@ -229,7 +225,7 @@ mod tests {
         assert_eq!(*states.get(prepare), JobState::Done);
         assert!(states.task_is_settled(&plan, task));
         // A state that is settled is not read again; only another call finds the file changed.
-        std::fs::write(&output, "another").unwrap();
+        tiny.write("a/labels.csv", "another");
         states.refresh(&plan);
         assert_eq!(*states.get(prepare), JobState::Done);
         assert_eq!(*States::of(&plan).get(prepare), JobState::Open);

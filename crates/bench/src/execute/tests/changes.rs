@@ -27,13 +27,8 @@ fn changed_labels_change_the_scores_of_the_same_call() {
     let tiny = Tiny::new(&["a"]);
     let first = run(&tiny);
     tiny.told.take_stages();
-    let table = tiny.path("a/labels.csv");
-    let labels = std::fs::read_to_string(&table).unwrap();
-    let swapped = labels.replace("happy0.wav,happy", "happy0.wav,sad");
-    tiny.write(
-        "a/labels.csv",
-        &swapped.replace("sad0.wav,sad", "sad0.wav,happy"),
-    );
+    tiny.relabel("a", "happy0.wav,happy", "happy0.wav,sad");
+    tiny.relabel("a", "sad0.wav,sad", "sad0.wav,happy");
     let second = run(&tiny);
     assert_ne!(
         second.scores().provenance.sources,
@@ -54,8 +49,7 @@ fn changed_labels_change_the_scores_of_the_same_call() {
 fn other_weights_at_the_same_place_are_refused_and_their_cells_empty() {
     let mut tiny = Tiny::new(&["a"]).with_second_encoder();
     assert_eq!(cells(&run(&tiny)), 2);
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encoder/tests/golden");
-    std::fs::copy(golden.join("hubert-s3prl-base.pt"), tiny.path("tiny.pt")).unwrap();
+    tiny.golden("hubert-s3prl-base.pt", "tiny.pt");
     tiny.told.take();
     assert_eq!(cells(&run(&tiny)), 1);
     let notes = tiny.told.take();
@@ -76,6 +70,25 @@ fn other_weights_at_the_same_place_are_refused_and_their_cells_empty() {
     assert_eq!(weights(&run(&tiny)), now);
     tiny.experiment.encoders.truncate(1);
     assert_eq!(cells(&run(&tiny)), 1);
+}
+
+#[test]
+fn receipts_of_earlier_versions_do_not_count_and_their_folds_are_found() {
+    let tiny = Tiny::new(&["a"]);
+    let first = run(&tiny);
+    for entry in std::fs::read_dir(tiny.path("home/receipts")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut receipt: serde_json::Value = read_json(&path).unwrap();
+        receipt["schema"] = 2.into();
+        emobox_files::write_json(&path, &receipt).unwrap();
+    }
+    let plan = tiny.plan();
+    let read = |plan: &Plan| plan.jobs.iter().find_map(|job| Receipt::read(plan, job));
+    assert_eq!(read(&plan), None);
+    tiny.told.take_stages();
+    assert_eq!(run(&tiny).scores(), first.scores());
+    assert_eq!(tiny.told.take_stages(), ["reading the raw corpora"]);
+    assert!(read(&plan).is_some());
 }
 
 #[test]
@@ -169,44 +182,30 @@ fn folds_are_trained_again_when_the_published_lists_change() {
 fn a_home_with_a_past_gives_the_scores_of_a_fresh_one() {
     let mut tiny = Tiny::new(&["a", "b"]);
     run(&tiny);
-    let replace = |tiny: &Tiny, from: &str, to: &str| {
-        let table = tiny.path("a/labels.csv");
-        let text = std::fs::read_to_string(&table).unwrap();
-        assert!(text.contains(from));
-        tiny.write("a/labels.csv", &text.replace(from, to));
-    };
     type Change<'a> = (&'a str, Box<dyn Fn(&mut Tiny) + 'a>);
     let changes: Vec<Change<'_>> = vec![
         (
             "a label",
-            Box::new(|tiny| replace(tiny, "happy1.wav,happy", "happy1.wav,sad")),
+            Box::new(|tiny| tiny.relabel("a", "happy1.wav,happy", "happy1.wav,sad")),
         ),
         (
             "a speaker",
-            Box::new(|tiny| replace(tiny, "sad2.wav,sad,s2", "sad2.wav,sad,s3")),
+            Box::new(|tiny| tiny.relabel("a", "sad2.wav,sad,s2", "sad2.wav,sad,s3")),
         ),
         (
             "an utterance less",
-            Box::new(|tiny| replace(tiny, "sad3.wav,sad,s3\n", "")),
+            Box::new(|tiny| tiny.relabel("a", "sad3.wav,sad,s3\n", "")),
         ),
         (
             "an utterance more",
             Box::new(|tiny| {
                 tiny.tone("a", "new.wav", 700.0);
-                replace(
-                    tiny,
-                    "path,label,speaker\n",
-                    "path,label,speaker\nnew.wav,sad,s1\n",
-                );
+                tiny.relabel("a", "speaker\n", "speaker\nnew.wav,sad,s1\n");
             }),
         ),
         (
             "speakers, which cannot be divided any more",
-            Box::new(|tiny| {
-                for speaker in ["s1", "s2", "s3"] {
-                    replace(tiny, &format!(",{speaker}\n"), ",s0\n");
-                }
-            }),
+            Box::new(|tiny| tiny.one_speaker("a")),
         ),
         (
             "speakers again",
@@ -217,7 +216,7 @@ fn a_home_with_a_past_gives_the_scores_of_a_fresh_one() {
                     ("happy2.wav,happy", "s2"),
                     ("sad2.wav,sad", "s2"),
                 ] {
-                    replace(tiny, &format!("{name},s0"), &format!("{name},{speaker}"));
+                    tiny.relabel("a", &format!("{name},s0"), &format!("{name},{speaker}"));
                 }
             }),
         ),
@@ -255,12 +254,12 @@ fn a_home_with_a_past_gives_the_scores_of_a_fresh_one() {
                     ..CrossOptions::default()
                 });
                 run(tiny);
-                replace(tiny, "happy3.wav,happy", "happy3.wav,sad");
+                tiny.relabel("a", "happy3.wav,happy", "happy3.wav,sad");
             }),
         ),
         (
             "an utterance less across corpora",
-            Box::new(|tiny| replace(tiny, "sad0.wav,sad,s0\n", "")),
+            Box::new(|tiny| tiny.relabel("a", "sad0.wav,sad,s0\n", "")),
         ),
         (
             "pseudo-labels",
@@ -281,6 +280,27 @@ fn a_home_with_a_past_gives_the_scores_of_a_fresh_one() {
                 cross.pseudo_labels.insert("b".to_owned(), labels.clone());
                 run(tiny);
                 write(tiny, "sad1");
+            }),
+        ),
+        (
+            "a balanced set",
+            Box::new(|tiny| {
+                let set = tiny.path("set.jsonl");
+                let write = |tiny: &Tiny, speakers: [u32; 2]| {
+                    let line = |class: &str, s: u32| {
+                        let key = format!("b-{class}{s}");
+                        format!(
+                            "{{\"key\":\"{key}\",\"label\":\"{class}\",\"speaker\":\"s{s}\"}}\n"
+                        )
+                    };
+                    let lines = speakers.map(|s| line("happy", s) + &line("sad", s));
+                    tiny.write("set.jsonl", &lines.concat());
+                };
+                write(tiny, [0, 2]);
+                let cross = tiny.experiment.cross.as_mut().unwrap();
+                cross.balanced_sets.insert("b".to_owned(), set);
+                run(tiny);
+                write(tiny, [0, 3]);
             }),
         ),
     ];
